@@ -1,0 +1,96 @@
+/** What an error says: where it happened, what was found, what was expected, and what to do about it. */
+export interface ErrorDetails {
+  /** A file, key or option, as the user knows it. */
+  where?: string;
+  found?: string;
+  expected?: string;
+  /** A full sentence: what the user can do. */
+  advice?: string;
+  cause?: unknown;
+}
+
+function sentence(problem: string, { where, found, expected, advice }: ErrorDetails): string {
+  const facts = [found && `found ${found}`, expected && `expected ${expected}`].filter(Boolean).join(", ");
+  const head = `${where ? `${where}: ` : ""}${problem}${facts ? `${problem ? ": " : ""}${facts}` : ""}`;
+  return `${head.replace(/\.$/, "")}.${advice ? `\n${advice}` : ""}`;
+}
+
+/**
+ * Base of every error that baret throws on purpose. Library, command line and HTTP share these classes;
+ * `exitCode` is the process status that the command line maps them to.
+ */
+export abstract class BaretError extends Error {
+  abstract readonly code: string;
+  readonly exitCode: number = 1;
+  readonly details: ErrorDetails;
+
+  constructor(problem: string, details: ErrorDetails = {}) {
+    super(sentence(problem, details), details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = new.target.name;
+    this.details = details;
+  }
+}
+
+/** An option or argument is wrong. */
+export class UsageError extends BaretError {
+  readonly code = "usage";
+  override readonly exitCode = 2;
+}
+
+/** A model, weight file, tokenizer or its configuration is missing, broken or of a kind that is not supported. */
+export class CheckpointError extends BaretError {
+  readonly code = "checkpoint";
+  override readonly exitCode = 3;
+}
+
+/** The work needs more memory than the machine, or its cgroup, has free. */
+export class MemoryError extends BaretError {
+  readonly code = "memory";
+  override readonly exitCode = 4;
+}
+
+/** The device that was asked for cannot run the work. */
+export class DeviceError extends BaretError {
+  readonly code = "device";
+}
+
+/** The process that runs native code failed or was killed. */
+export class EngineError extends BaretError {
+  readonly code = "engine";
+}
+
+/** A model computed something that is not a number. */
+export class NumericError extends BaretError {
+  readonly code = "numeric";
+}
+
+/** A graph was built wrongly: shapes, dtypes or names do not fit. A fault of the caller's code, not of its data. */
+export class GraphError extends BaretError {
+  readonly code = "graph";
+}
+
+/** A picture cannot be read, or is not one. */
+export class ImageError extends BaretError {
+  readonly code = "image";
+}
+
+/** A scene of the Menagerie world is not a scene. */
+export class SceneError extends BaretError {
+  readonly code = "scene";
+  override readonly exitCode = 2;
+}
+
+/** A file cannot be written or read, a cache is damaged, or an inversion file does not belong here. */
+export class StorageError extends BaretError {
+  readonly code = "storage";
+}
+
+/** The caller asked to stop. */
+export class CancelledError extends BaretError {
+  readonly code = "cancelled";
+  override readonly exitCode = 130;
+
+  constructor(what = "the work") {
+    super(`${what} was cancelled`);
+  }
+}

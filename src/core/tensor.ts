@@ -1,0 +1,85 @@
+import { GraphError } from "./errors.ts";
+
+/** A dense row-major array of 32-bit floats. */
+export interface Tensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** A dense row-major array of integers: token ids, row numbers. */
+export interface IntTensor {
+  readonly shape: readonly number[];
+  readonly data: Int32Array;
+}
+
+export const sizeOf = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
+
+/** Wraps `data` as a tensor of `shape`. Throws GraphError where the two do not fit. */
+export function tensor(shape: readonly number[], data: Float32Array = new Float32Array(sizeOf(shape))): Tensor {
+  if (data.length !== sizeOf(shape)) {
+    throw new GraphError("data does not fill its shape", {
+      found: `${data.length} numbers`,
+      expected: `[${shape.join(", ")}] = ${sizeOf(shape)}`,
+    });
+  }
+  return { shape, data };
+}
+
+function sameShape(a: Tensor, b: Tensor): void {
+  if (a.shape.length !== b.shape.length || a.shape.some((d, i) => d !== b.shape[i])) {
+    throw new GraphError("shapes differ", { found: `[${a.shape.join(", ")}] and [${b.shape.join(", ")}]` });
+  }
+}
+
+/** A new tensor of f(a_i, b_i). Computed in double precision, rounded once. Shapes must be equal. */
+export function zip(a: Tensor, b: Tensor, f: (x: number, y: number) => number): Tensor {
+  sameShape(a, b);
+  const out = new Float32Array(a.data.length);
+  for (let i = 0; i < out.length; i++) out[i] = f(a.data[i], b.data[i]);
+  return { shape: a.shape, data: out };
+}
+
+/** a·x + b·y, elementwise. */
+export const combine = (a: number, x: Tensor, b: number, y: Tensor): Tensor => zip(x, y, (u, v) => a * u + b * v);
+
+/** from + (to − from)·w, elementwise; exactly `from` at w = 0 and exactly `to` at w = 1. */
+export const lerp = (from: Tensor, to: Tensor, w: number): Tensor => zip(from, to, (u, v) => (1 - w) * u + w * v);
+
+/** Mean of (a − b)² over all elements. */
+export function meanSquaredError(a: Tensor, b: Tensor): number {
+  sameShape(a, b);
+  let sum = 0;
+  for (let i = 0; i < a.data.length; i++) sum += (a.data[i] - b.data[i]) ** 2;
+  return sum / a.data.length;
+}
+
+/** Root of the mean of squares. */
+export function rootMeanSquare({ data }: Tensor): number {
+  let sum = 0;
+  for (const x of data) sum += x * x;
+  return Math.sqrt(sum / data.length);
+}
+
+/** Stacks tensors of one shape [1, ...] or [n, ...] along the first axis. */
+export function stack(rows: readonly Tensor[]): Tensor {
+  const tail = rows[0].shape.slice(1);
+  for (const r of rows) sameShape({ shape: tail, data: r.data }, { shape: r.shape.slice(1), data: r.data });
+  const count = rows.reduce((n, r) => n + r.shape[0], 0);
+  const out = tensor([count, ...tail]);
+  let at = 0;
+  for (const r of rows) {
+    out.data.set(r.data, at);
+    at += r.data.length;
+  }
+  return out;
+}
+
+/** Row `index` of a batch, as a batch of one; shares memory with its source. */
+export function row({ shape, data }: Tensor, index: number): Tensor {
+  const [count, ...tail] = shape;
+  if (!(index >= 0 && index < count)) {
+    throw new GraphError("no such row", { found: `${index}`, expected: `0..${count - 1}` });
+  }
+  const n = sizeOf(tail);
+  return { shape: [1, ...tail], data: data.subarray(index * n, (index + 1) * n) };
+}

@@ -1,0 +1,89 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+
+const src = fileURLToPath(new URL("../../src", import.meta.url));
+
+/** A file imports from its own folder or from folders above it in this list. */
+const layers = [
+  "core",
+  "graph",
+  "weights",
+  "text",
+  "storage",
+  "runtime",
+  "image",
+  "models",
+  "metrics",
+  "diffusion",
+  "inversion",
+  "editing",
+  "world",
+  "experiments",
+  "server",
+  "cli",
+];
+/** Folders without Node or browser APIs: the same code runs in both. */
+const pure = ["core", "graph", "weights", "text", "world"];
+
+const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((f) => f.endsWith(".ts"));
+const imports = new Map(
+  files.map((file) => {
+    const text = readFileSync(join(src, file), "utf8");
+    const targets = [...text.matchAll(/^(?:import|export)\b[^;]*?from\s+"([^"]+)"|import\(\s*"([^"]+)"\s*\)/gm)].map(
+      (m) => m[1] ?? m[2],
+    );
+    const local = targets
+      .filter((t) => t.startsWith("."))
+      .map((t) => relative(src, join(src, dirname(file), t)))
+      .filter((t) => !t.startsWith(".."));
+    return [file, { local, foreign: targets.filter((t) => !t.startsWith(".")) }] as const;
+  }),
+);
+
+test("every folder of src is a layer", () => {
+  const folders = new Set(files.filter((f) => f.includes("/")).map((f) => f.split("/")[0]));
+  expect([...folders].filter((f) => !layers.includes(f))).toEqual([]);
+});
+
+test("no file imports from a layer below its own", () => {
+  const broken = [...imports].flatMap(([file, { local }]) => {
+    const own = layers.indexOf(file.split("/")[0]);
+    if (own < 0) return [];
+    return local.filter((t) => layers.indexOf(t.split("/")[0]) > own || !t.includes("/")).map((t) => `${file} → ${t}`);
+  });
+  expect(broken).toEqual([]);
+});
+
+test("from another folder, a file imports only its index.ts or its Node part", () => {
+  const broken = [...imports].flatMap(([file, { local }]) =>
+    local
+      .filter((t) => t.includes("/") && t.split("/")[0] !== file.split("/")[0])
+      .filter((t) => !["index.ts", "node.ts", "web.ts"].includes(t.split("/").slice(1).join("/")))
+      .map((t) => `${file} → ${t}`),
+  );
+  expect(broken).toEqual([]);
+});
+
+test("no import cycle", () => {
+  const done = new Set<string>();
+  const visit = (file: string, path: string[]): string[] | undefined => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+    if (done.has(file)) return undefined;
+    for (const next of imports.get(file)?.local ?? []) {
+      const cycle = visit(next, [...path, file]);
+      if (cycle) return cycle;
+    }
+    done.add(file);
+    return undefined;
+  };
+  for (const file of files) expect(visit(file, [])).toBeUndefined();
+});
+
+test("pure layers use no Node or browser API", () => {
+  const broken = [...imports].flatMap(([file, { foreign }]) =>
+    pure.includes(file.split("/")[0]) ? foreign.filter((t) => t.startsWith("node:")).map((t) => `${file} → ${t}`) : [],
+  );
+  expect(broken).toEqual([]);
+});
