@@ -1,0 +1,70 @@
+import { CheckpointError, GraphError, type IntTensor, sizeOf, type Tensor } from "../core/index.ts";
+import { type Dtype, dtypeBytes, isFloatDtype, toFloat32 } from "./dtype.ts";
+import type { ByteSource } from "./source.ts";
+
+/** Where a tensor lies: nothing is read until it is asked for. Row-major, little-endian, contiguous. */
+export interface TensorRef {
+  /** Its key in the file. A view keeps the key of the tensor that it looks into. */
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  readonly source: ByteSource;
+  /** First byte, from the start of the source. */
+  readonly offset: number;
+  /** Bytes in all. */
+  readonly length: number;
+}
+
+/** The same bytes under another shape of equal size. */
+export function reshaped(ref: TensorRef, shape: readonly number[]): TensorRef {
+  if (sizeOf(shape) !== sizeOf(ref.shape)) {
+    throw new GraphError("a view keeps the number of elements", {
+      where: ref.name,
+      found: `[${shape.join(", ")}]`,
+      expected: `as many as [${ref.shape.join(", ")}]`,
+    });
+  }
+  return { ...ref, shape };
+}
+
+/** Rows `from` to `to` (exclusive) of the first axis: a view of part of the same bytes. */
+export function rows(ref: TensorRef, from: number, to: number): TensorRef {
+  const [count, ...tail] = ref.shape;
+  if (!(from >= 0 && from <= to && to <= count)) {
+    throw new GraphError("no such rows", { where: ref.name, found: `${from}..${to}`, expected: `within 0..${count}` });
+  }
+  const rowBytes = sizeOf(tail) * dtypeBytes[ref.dtype];
+  return { ...ref, shape: [to - from, ...tail], offset: ref.offset + from * rowBytes, length: (to - from) * rowBytes };
+}
+
+/** The bytes of a tensor, as they lie in the file. */
+export const readBytes = (ref: TensorRef): Promise<Uint8Array> => ref.source.read(ref.offset, ref.length);
+
+function wrongDtype(ref: TensorRef, expected: string): CheckpointError {
+  return new CheckpointError("dtype", { where: `${ref.source.name}, "${ref.name}"`, found: ref.dtype, expected });
+}
+
+/** Reads a tensor of F32, F16 or BF16 as 32-bit floats, exactly. Throws CheckpointError on any other dtype. */
+export async function readTensor(ref: TensorRef): Promise<Tensor> {
+  if (!isFloatDtype(ref.dtype)) throw wrongDtype(ref, "F32, F16 or BF16");
+  return { shape: ref.shape, data: toFloat32(await readBytes(ref), ref.dtype) };
+}
+
+/** Reads a tensor of U8, I32 or I64 as integers. Throws CheckpointError on any other dtype, or past 32 bits. */
+export async function readInts(ref: TensorRef): Promise<IntTensor> {
+  const bytes = await readBytes(ref);
+  const { dtype, shape } = ref;
+  if (dtype === "U8") return { shape, data: Int32Array.from(bytes) };
+  if (dtype === "I32") return { shape, data: new Int32Array(bytes.slice().buffer) };
+  if (dtype !== "I64") throw wrongDtype(ref, "U8, I32 or I64");
+  const wide = new BigInt64Array(bytes.slice().buffer);
+  const data = Int32Array.from(wide, Number);
+  const lost = wide.findIndex((x, i) => x !== BigInt(data[i]));
+  if (lost >= 0) {
+    throw new CheckpointError("integer past 32 bits", {
+      where: `${ref.source.name}, "${ref.name}"[${lost}]`,
+      found: `${wide[lost]}`,
+    });
+  }
+  return { shape, data };
+}
