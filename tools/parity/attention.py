@@ -1,0 +1,54 @@
+"""An attention processor of our own: probabilities spelt out, rows routed, maps recorded.
+
+At a site, row r of the batch takes its query, key and value from rows (q[r], k[r], v[r]). Written from
+METHODS §2.3 (eqs. 4 and 5), independently of the TypeScript engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+Tensor = torch.Tensor
+
+
+@dataclass
+class Rows:
+    """Which rows give queries, keys and values. Each: [B] indices, or None for every row's own."""
+
+    q: Tensor | None = None
+    k: Tensor | None = None
+    v: Tensor | None = None
+
+
+class RoutedAttention:
+    """Drop-in processor for diffusers' Attention. `rows(path, is_cross, tokens)` is asked at every call."""
+
+    def __init__(self, path: str, rows: Callable[[str, bool, int], Rows] | None = None, maps: dict[str, Tensor] | None = None) -> None:
+        self.path, self.rows, self.maps = path, rows, maps
+
+    def __call__(self, attn, hidden_states: Tensor, encoder_hidden_states: Tensor | None = None, attention_mask: Tensor | None = None, **_: object) -> Tensor:
+        if attention_mask is not None:
+            raise ValueError(f"{self.path}: no U-Net of Stable Diffusion masks its attention")
+        context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
+        route = self.rows(self.path, encoder_hidden_states is not None, hidden_states.shape[1]) if self.rows else Rows()
+
+        def heads(x: Tensor, rows: Tensor | None) -> Tensor:
+            x = x if rows is None else x[rows]
+            return x.unflatten(-1, (attn.heads, -1)).transpose(1, 2)  # [B, heads, tokens, width]
+
+        q, k, v = heads(attn.to_q(hidden_states), route.q), heads(attn.to_k(context), route.k), heads(attn.to_v(context), route.v)
+        probabilities = (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)
+        if self.maps is not None:
+            self.maps[self.path] = probabilities.detach().flatten(0, 1)  # [B·heads, queries, keys]
+        out = attn.to_out[0]((probabilities @ v).transpose(1, 2).flatten(2))
+        return attn.to_out[1](out)
+
+
+def install(unet, rows: Callable[[str, bool, int], Rows] | None = None, maps: dict[str, Tensor] | None = None) -> list[str]:
+    """Puts RoutedAttention at every site; returns the sites' paths."""
+    paths = [name.removesuffix(".processor") for name in unet.attn_processors]
+    unet.set_attn_processor({f"{path}.processor": RoutedAttention(path, rows, maps) for path in paths})
+    return paths
