@@ -1,0 +1,127 @@
+import { ImageError, type Picture } from "../core/index.ts";
+import { glyph, glyphHeight, glyphWidth } from "./font.ts";
+import { resize } from "./resize.ts";
+
+export interface Cell {
+  picture: Picture;
+  /** Shown under the picture, on as many lines as it needs; "\n" starts a new one. */
+  label?: string;
+}
+
+export interface ContactSheetOptions {
+  /** Cells in a row. Default: as square a sheet as it gets. */
+  columns?: number;
+  /** Width of a cell's picture in pixels; its height keeps the picture's shape. Default: the widest picture's. */
+  cellWidth?: number;
+  /** Pixels between cells and around them. */
+  gap?: number;
+  /** Size of one dot of the 5x9 label font, in pixels. Default: grows with the cell. */
+  textScale?: number;
+}
+
+interface Canvas extends Picture {
+  readonly data: Uint8Array;
+}
+
+function paste(canvas: Canvas, picture: Picture, left: number, top: number): void {
+  for (let y = 0; y < picture.height; y++) {
+    const row = picture.data.subarray(3 * y * picture.width, 3 * (y + 1) * picture.width);
+    canvas.data.set(row, 3 * ((top + y) * canvas.width + left));
+  }
+}
+
+function fillBlack(canvas: Canvas, left: number, top: number, size: number): void {
+  for (let y = top; y < top + size; y++) {
+    canvas.data.fill(0, 3 * (y * canvas.width + left), 3 * (y * canvas.width + left + size));
+  }
+}
+
+function drawLine(canvas: Canvas, text: string, left: number, top: number, scale: number): void {
+  [...text].forEach((character, index) => {
+    glyph(character).forEach((row, y) => {
+      [...row].forEach((dot, x) => {
+        if (dot === "#") fillBlack(canvas, left + (index * (glyphWidth + 1) + x) * scale, top + y * scale, scale);
+      });
+    });
+  });
+}
+
+/** Breaks at spaces; a word longer than a line is cut. */
+function wrap(label: string, columns: number): string[] {
+  return label.split("\n").flatMap((paragraph) => {
+    const lines: string[] = [];
+    let line = "";
+    for (const word of paragraph.normalize("NFC").split(/\s+/).filter(Boolean)) {
+      let rest = [...word];
+      if (line !== "" && [...line].length + 1 + rest.length > columns) {
+        lines.push(line);
+        line = "";
+      }
+      while (rest.length > columns) {
+        lines.push(rest.slice(0, columns).join(""));
+        rest = rest.slice(columns);
+      }
+      line = line === "" ? rest.join("") : `${line} ${rest.join("")}`;
+    }
+    return [...lines, line];
+  });
+}
+
+/** A picture at the cell's width: small ones grow by whole pixels, so that they stay sharp. */
+function toWidth(picture: Picture, width: number): Picture {
+  if (picture.width === width) return picture;
+  const height = Math.max(1, Math.round((picture.height * width) / picture.width));
+  return resize(picture, width, height, width % picture.width === 0 ? "nearest" : "bicubic");
+}
+
+/**
+ * Pictures in a grid on white, left to right, then down, each with its label below it. Labels are drawn with a font
+ * of our own: printable ASCII, accents dropped.
+ */
+export function contactSheet(cells: readonly Cell[], options: ContactSheetOptions = {}): Picture {
+  const cellWidth = options.cellWidth ?? Math.max(0, ...cells.map(({ picture }) => picture.width));
+  const columns = Math.min(options.columns ?? Math.ceil(Math.sqrt(cells.length)), cells.length);
+  const gap = options.gap ?? Math.max(4, Math.round(cellWidth / 32));
+  const scale = options.textScale ?? Math.max(1, Math.round(cellWidth / 200));
+  for (const [name, value, least] of [
+    ["cells", cells.length, 1],
+    ["columns", columns, 1],
+    ["cellWidth", cellWidth, glyphWidth * scale],
+    ["gap", gap, 0],
+    ["textScale", scale, 1],
+  ] as const) {
+    if (!Number.isInteger(value) || value < least) {
+      throw new ImageError(`${name} of a contact sheet`, { found: `${value}`, expected: `at least ${least}` });
+    }
+  }
+
+  const letters = Math.floor((cellWidth + scale) / ((glyphWidth + 1) * scale));
+  const drawn = cells.map(({ picture, label = "" }) => ({
+    picture: toWidth(picture, cellWidth),
+    lines: label === "" ? [] : wrap(label, letters),
+  }));
+  const lineHeight = (glyphHeight + 1) * scale;
+  const labelGap = 2 * scale;
+  const rows = Array.from({ length: Math.ceil(cells.length / columns) }, (_, r) => {
+    const row = drawn.slice(r * columns, (r + 1) * columns);
+    const pictureHeight = Math.max(...row.map(({ picture }) => picture.height));
+    const lines = Math.max(...row.map((cell) => cell.lines.length));
+    return { row, pictureHeight, height: pictureHeight + (lines > 0 ? labelGap + lines * lineHeight : 0) };
+  });
+
+  const width = gap + columns * (cellWidth + gap);
+  const height = rows.reduce((sum, row) => sum + row.height + gap, gap);
+  const canvas: Canvas = { width, height, data: new Uint8Array(width * height * 3).fill(255) };
+  let top = gap;
+  for (const { row, pictureHeight, height: rowHeight } of rows) {
+    row.forEach(({ picture, lines }, c) => {
+      const left = gap + c * (cellWidth + gap);
+      paste(canvas, picture, left, top);
+      lines.forEach((line, l) => {
+        drawLine(canvas, line, left, top + pictureHeight + labelGap + l * lineHeight, scale);
+      });
+    });
+    top += rowHeight + gap;
+  }
+  return canvas;
+}

@@ -1,0 +1,116 @@
+import { open } from "node:fs/promises";
+import sharp from "sharp";
+import { ImageError, type Picture, sizeOf } from "../core/index.ts";
+import type { DecodeOptions, ImageCodec } from "./codec.ts";
+import { insertPngText, isPng, pngChunks } from "./pngText.ts";
+
+const expected = "a PNG, JPEG or WebP picture";
+/** More than any picture within the default pixel limit needs, and what one Buffer can hold. */
+const maxFileBytes = 1024 ** 3;
+
+/** First bytes that tell what a file is; so what we refuse can be named, and sharp sees only what we accept. */
+const kinds: readonly { name: string; accepted?: true; test: (head: Buffer) => boolean }[] = [
+  { name: "PNG", accepted: true, test: isPng },
+  { name: "JPEG", accepted: true, test: (h) => h.subarray(0, 3).equals(Buffer.of(0xff, 0xd8, 0xff)) },
+  { name: "WebP", accepted: true, test: (h) => ascii(h, 0, 4) === "RIFF" && ascii(h, 8, 12) === "WEBP" },
+  { name: "a GIF", test: (h) => ascii(h, 0, 4) === "GIF8" },
+  { name: "a TIFF", test: (h) => ["II*\0", "MM\0*"].includes(ascii(h, 0, 4)) },
+  { name: "a BMP", test: (h) => ascii(h, 0, 2) === "BM" },
+  { name: "an AVIF", test: (h) => ascii(h, 4, 12) === "ftypavif" },
+  { name: "a HEIC", test: (h) => /^ftyp(heic|heix|mif1|hevc)/.test(ascii(h, 4, 12)) },
+  { name: "a PDF", test: (h) => ascii(h, 0, 5) === "%PDF-" },
+  { name: "an SVG, XML or HTML", test: (h) => /^\uFEFF?\s*</.test(h.toString("utf8")) },
+];
+
+const ascii = (bytes: Buffer, from: number, to: number): string => bytes.toString("latin1", from, to);
+
+const reason = (error: unknown): string => (error instanceof Error ? error.message.split("\n")[0] : String(error));
+
+async function readPicture(path: string): Promise<Buffer> {
+  const file = await open(path).catch((cause) => {
+    throw new ImageError("cannot be opened", { where: path, found: reason(cause), expected, cause });
+  });
+  try {
+    const stat = await file.stat();
+    if (!stat.isFile()) throw new ImageError("", { where: path, found: "a folder or a device", expected });
+    if (stat.size > maxFileBytes) {
+      throw new ImageError("too large", {
+        where: path,
+        found: `${stat.size} bytes`,
+        expected: `up to ${maxFileBytes}`,
+      });
+    }
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Frames of an APNG, which sharp would silently take for its first one. */
+function pngFrames(bytes: Buffer): number {
+  for (const { type, data } of pngChunks(bytes)) {
+    if (type === "acTL") return Buffer.from(data).readUInt32BE(0);
+    if (type === "IDAT") return 1;
+  }
+  return 1;
+}
+
+async function decode(bytes: Buffer, maxPixels: number, where: string | undefined): Promise<Picture> {
+  if (bytes.length === 0) throw new ImageError("empty file", { where, found: "0 bytes", expected });
+  const kind = kinds.find(({ test }) => test(bytes.subarray(0, 64)));
+  if (!kind?.accepted) {
+    throw new ImageError("not a picture that baret reads", {
+      where,
+      found: kind?.name ?? "an unknown format",
+      expected,
+    });
+  }
+  const header = await sharp(bytes, { limitInputPixels: false }).metadata();
+  const pixels = header.width * header.height;
+  if (pixels > maxPixels) {
+    throw new ImageError("too many pixels", {
+      where,
+      found: `${header.width}x${header.height} = ${pixels}`,
+      expected: `at most ${maxPixels}`,
+    });
+  }
+  const frames = Math.max(header.pages ?? 1, kind.name === "PNG" ? pngFrames(bytes) : 1);
+  if (frames > 1) throw new ImageError("animated", { where, found: `${frames} frames`, expected: "one picture" });
+  const { data, info } = await sharp(bytes, { limitInputPixels: maxPixels, failOn: "error" })
+    .autoOrient()
+    .flatten({ background: "#ffffff" })
+    .toColourspace("srgb")
+    .raw({ depth: "uchar" })
+    .toBuffer({ resolveWithObject: true });
+  if (info.channels !== 3)
+    throw new ImageError("colours", { where, found: `${info.channels} channels`, expected: "3" });
+  return { width: info.width, height: info.height, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
+}
+
+export async function decodeImage(source: Uint8Array | string, options: DecodeOptions = {}): Promise<Picture> {
+  const where = typeof source === "string" ? source : undefined;
+  const bytes =
+    typeof source === "string"
+      ? await readPicture(source)
+      : Buffer.from(source.buffer, source.byteOffset, source.byteLength);
+  return decode(bytes, options.maxPixels ?? 100_000_000, where).catch((cause) => {
+    if (cause instanceof ImageError && cause.details.where === where) throw cause;
+    throw new ImageError("corrupt or truncated", { where, found: reason(cause), expected, cause });
+  });
+}
+
+export async function encodePng(picture: Picture, text: Readonly<Record<string, string>> = {}): Promise<Uint8Array> {
+  const { width, height, data } = picture;
+  if (data.length !== sizeOf([height, width, 3])) {
+    throw new ImageError("pixels do not fill the picture", {
+      found: `${data.length} bytes`,
+      expected: `${width}x${height}x3`,
+    });
+  }
+  const png = await sharp(data, { raw: { width, height, channels: 3 } })
+    .png()
+    .toBuffer();
+  return insertPngText(png, text);
+}
+
+export const codec: ImageCodec = { decodeImage, encodePng };

@@ -1,0 +1,126 @@
+import { ImageError } from "../core/index.ts";
+
+const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+
+export const isPng = (bytes: Uint8Array): boolean => signature.every((b, i) => bytes[i] === b);
+
+/** CRC-32 (ISO 3309) of every byte value, as PNG's annex D defines it. */
+const crcOfByte = Uint32Array.from({ length: 256 }, (_, n) => {
+  let c = n;
+  for (let bit = 0; bit < 8; bit++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
+  return c;
+});
+
+function crc32(bytes: Uint8Array): number {
+  let c = 0xffffffff;
+  for (const b of bytes) c = crcOfByte[(c ^ b) & 0xff] ^ (c >>> 8);
+  return ~c >>> 0;
+}
+
+export interface PngChunk {
+  type: string;
+  data: Uint8Array;
+  /** Offset of the chunk's first byte, its length field. */
+  offset: number;
+}
+
+const damaged = (found: string, expected?: string): ImageError => new ImageError("damaged PNG", { found, expected });
+
+/** A PNG's chunks in order. Throws ImageError where one reaches beyond the file or fails its CRC. */
+export function* pngChunks(png: Uint8Array): Generator<PngChunk> {
+  if (!isPng(png)) throw new ImageError("not a PNG", { expected: "a PNG signature" });
+  const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
+  for (let offset = signature.length; offset < png.length; ) {
+    if (offset + 12 > png.length) throw damaged(`${png.length - offset} bytes after the last chunk`, "a chunk");
+    const length = view.getUint32(offset);
+    const end = offset + 12 + length;
+    if (end > png.length)
+      throw damaged(`a chunk of ${length} bytes at ${offset}`, `at most ${png.length - offset - 12}`);
+    const type = String.fromCharCode(...png.subarray(offset + 4, offset + 8));
+    if (crc32(png.subarray(offset + 4, end - 4)) !== view.getUint32(end - 4)) throw damaged(`a wrong CRC in ${type}`);
+    yield { type, data: png.subarray(offset + 8, end - 4), offset };
+    if (type === "IEND") return;
+    offset = end;
+  }
+  throw damaged("no IEND chunk");
+}
+
+function chunk(type: string, data: Uint8Array): Uint8Array {
+  const out = new Uint8Array(12 + data.length);
+  const view = new DataView(out.buffer);
+  view.setUint32(0, data.length);
+  out.set(latin1(type), 4);
+  out.set(data, 8);
+  view.setUint32(8 + data.length, crc32(out.subarray(4, 8 + data.length)));
+  return out;
+}
+
+const latin1 = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
+
+/** PNG 11.3.3.2: 1 to 79 printable Latin-1 characters, no space at either end. */
+const isKeyword = (keyword: string): boolean =>
+  /^[\x20-\x7e\xa1-\xff]{1,79}$/.test(keyword) && keyword === keyword.trim() && !keyword.includes("  ");
+
+/** The PNG with `text` added as iTXt chunks, keyword to UTF-8 text, right after its header. */
+export function insertPngText(png: Uint8Array, text: Readonly<Record<string, string>>): Uint8Array {
+  const wrong = Object.entries(text).filter(([keyword, value]) => !isKeyword(keyword) || value.includes("\0"));
+  if (wrong.length > 0) {
+    throw new ImageError("text that a PNG cannot hold", {
+      found: wrong.map(([keyword]) => JSON.stringify(keyword)).join(", "),
+      expected: "keywords of 1 to 79 Latin-1 characters, and text without NUL",
+    });
+  }
+  const [header, next] = pngChunks(png);
+  if (header.type !== "IHDR") throw damaged(`${header.type} as first chunk`, "IHDR");
+  // keyword, NUL, not compressed (two zero bytes), no language, no translated keyword, text
+  const added = Object.entries(text).map(([keyword, value]) =>
+    chunk("iTXt", join([latin1(keyword), new Uint8Array(5), new TextEncoder().encode(value)])),
+  );
+  return join([png.subarray(0, next.offset), ...added, png.subarray(next.offset)]);
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+/** Splits at the first `count` NULs; undefined where there are fewer. */
+function splitAtNul(data: Uint8Array, count: number): Uint8Array[] | undefined {
+  const parts: Uint8Array[] = [];
+  for (let rest = data; ; ) {
+    if (parts.length === count) return [...parts, rest];
+    const nul = rest.indexOf(0);
+    if (nul < 0) return undefined;
+    parts.push(rest.subarray(0, nul));
+    rest = rest.subarray(nul + 1);
+  }
+}
+
+const fromLatin1 = (bytes: Uint8Array): string => Array.from(bytes, (b) => String.fromCharCode(b)).join("");
+
+function textOf({ type, data }: PngChunk): [string, string] | undefined {
+  const [keyword, rest] = splitAtNul(data, 1) ?? [];
+  if (!keyword || !rest) return undefined;
+  if (type === "tEXt") return [fromLatin1(keyword), fromLatin1(rest)];
+  const compressed = rest[0] !== 0;
+  const text = splitAtNul(rest.subarray(2), 2)?.[2];
+  return compressed || !text ? undefined : [fromLatin1(keyword), new TextDecoder().decode(text)];
+}
+
+/**
+ * The text of a PNG's tEXt and iTXt chunks, by keyword; of two with one keyword the first counts. Compressed text,
+ * which insertPngText never writes, is passed over. Throws ImageError where `png` is no PNG or is damaged.
+ */
+export function readPngText(png: Uint8Array): Record<string, string> {
+  const text = new Map<string, string>();
+  for (const part of pngChunks(png)) {
+    const entry = part.type === "tEXt" || part.type === "iTXt" ? textOf(part) : undefined;
+    if (entry && !text.has(entry[0])) text.set(...entry);
+  }
+  return Object.fromEntries(text);
+}
