@@ -24,7 +24,11 @@ const kinds: readonly { name: string; accepted?: true; test: (head: Buffer) => b
 
 const ascii = (bytes: Buffer, from: number, to: number): string => bytes.toString("latin1", from, to);
 
-const reason = (error: unknown): string => (error instanceof Error ? error.message.split("\n")[0] : String(error));
+/** libvips reports one fault a line, some of them many times. */
+const reason = (error: unknown): string =>
+  error instanceof Error
+    ? [...new Set(error.message.trim().split("\n"))].slice(0, 3).join("; ").replace(/:$/, "")
+    : String(error);
 
 async function readPicture(path: string): Promise<Buffer> {
   const file = await open(path).catch((cause) => {

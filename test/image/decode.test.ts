@@ -1,0 +1,213 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { deflateSync } from "node:zlib";
+import sharp, { type Color } from "sharp";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ImageError, type Picture } from "../../src/core/index.ts";
+import { decodeImage, encodePng } from "../../src/image/node.ts";
+
+const solid = (channels: 3 | 4, background: Color) => sharp({ create: { width: 6, height: 4, channels, background } });
+const sixteenBit = (channels: 1 | 3 | 4, pixel: number[], space: string) =>
+  sharp(
+    Uint16Array.from({ length: 24 * channels }, (_, i) => pixel[i % channels]),
+    {
+      raw: { width: 6, height: 4, channels },
+    },
+  )
+    .toColourspace(space)
+    .png();
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "baret-image-"));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** Its one colour, where all pixels agree within a JPEG's error. */
+function colourOf({ width, height, data }: Picture): number[] {
+  expect(data.length).toBe(width * height * 3);
+  data.forEach((value, i) => {
+    expect(Math.abs(value - data[i % 3])).toBeLessThanOrEqual(1);
+  });
+  return [...data.subarray(0, 3)];
+}
+
+describe("what people have is read as 8-bit RGB", () => {
+  const navy = "#102040";
+  test.each([
+    ["PNG", solid(3, navy).png(), [16, 32, 64]],
+    ["palette PNG", solid(3, navy).png({ palette: true }), [16, 32, 64]],
+    ["JPEG", solid(3, navy).jpeg({ quality: 100 }), [16, 32, 64]],
+    ["lossless WebP", solid(3, navy).webp({ lossless: true }), [16, 32, 64]],
+    ["grey PNG", solid(3, "#808080").toColourspace("b-w").png(), [128, 128, 128]],
+    ["grey JPEG", solid(3, "#808080").toColourspace("b-w").jpeg(), [128, 128, 128]],
+    ["16-bit PNG", sixteenBit(3, [0x8040, 0x4000, 0xffff], "rgb16"), [128, 64, 255]],
+    ["16-bit grey PNG", sixteenBit(1, [0x8040], "grey16"), [128, 128, 128]],
+    ["alpha, laid over white", solid(4, { r: 255, g: 0, b: 0, alpha: 0.5 }).png(), [255, 127, 127]],
+    ["nothing but alpha", solid(4, { r: 9, g: 9, b: 9, alpha: 0 }).webp({ lossless: true }), [255, 255, 255]],
+    ["16-bit with alpha", sixteenBit(4, [0xffff, 0, 0, 0x8000], "rgb16"), [255, 127, 127]],
+  ])("%s", async (_, source, colour) => {
+    const picture = await decodeImage(await source.toBuffer());
+    expect([picture.width, picture.height]).toEqual([6, 4]);
+    colourOf(picture).forEach((value, c) => {
+      expect(Math.abs(value - colour[c])).toBeLessThanOrEqual(1);
+    });
+  });
+
+  test("a CMYK JPEG is converted", async () => {
+    const [red, green, blue] = colourOf(
+      await decodeImage(await solid(3, "#ff0000").toColourspace("cmyk").jpeg().toBuffer()),
+    );
+    expect(red).toBeGreaterThan(200);
+    expect(Math.max(green, blue)).toBeLessThan(80);
+  });
+
+  test("a path and its bytes give the same picture", async () => {
+    const bytes = await solid(3, navy).png().toBuffer();
+    writeFileSync(join(folder, "photo.any"), bytes);
+    expect(await decodeImage(join(folder, "photo.any"))).toEqual(await decodeImage(bytes));
+  });
+
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])("EXIF orientation %i shows the picture upright", async (orientation) => {
+    const upright = { width: 6, height: 4, data: Uint8Array.from({ length: 72 }, (_, i) => i * 3) };
+    const [right, bottom] = [5, 3];
+    // Which upright pixel the camera stored at column x, row y (EXIF 2.32, tag 274).
+    const uprightAt = [
+      (x: number, y: number) => [x, y],
+      (x: number, y: number) => [right - x, y],
+      (x: number, y: number) => [right - x, bottom - y],
+      (x: number, y: number) => [x, bottom - y],
+      (x: number, y: number) => [y, x],
+      (x: number, y: number) => [right - y, x],
+      (x: number, y: number) => [right - y, bottom - x],
+      (x: number, y: number) => [y, bottom - x],
+    ][orientation - 1];
+    const [width, height] = orientation < 5 ? [6, 4] : [4, 6];
+    const stored = Uint8Array.from({ length: 72 }, (_, i) => {
+      const [x, y] = uprightAt(Math.floor(i / 3) % width, Math.floor(i / 3 / width));
+      return upright.data[3 * (y * 6 + x) + (i % 3)];
+    });
+    const tagged = sharp(stored, { raw: { width, height, channels: 3 } })
+      .withMetadata({ orientation })
+      .png();
+    expect(await decodeImage(await tagged.toBuffer())).toEqual(upright);
+  });
+});
+
+describe("what is no picture ends in an ImageError that says so", () => {
+  const chunk = (type: string, data: Buffer): Buffer => {
+    const body = Buffer.concat([Buffer.from(type, "latin1"), data]);
+    const out = Buffer.alloc(body.length + 8);
+    out.writeUInt32BE(data.length);
+    body.copy(out, 4);
+    let crc = 0xffffffff;
+    for (const byte of body) {
+      crc ^= byte;
+      for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+    }
+    out.writeUInt32BE(~crc >>> 0, body.length + 4);
+    return out;
+  };
+  const header = (width: number, height: number): Buffer => {
+    const data = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 8, 2, 0, 0, 0]);
+    data.writeUInt32BE(width, 0);
+    data.writeUInt32BE(height, 4);
+    return Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), chunk("IHDR", data)]);
+  };
+  const pixels = chunk("IDAT", deflateSync(Buffer.alloc(1024)));
+  const end = chunk("IEND", Buffer.alloc(0));
+  const png = (...parts: Buffer[]): Buffer => Buffer.concat([...parts, pixels, end]);
+
+  /** One strip of 6x8 pixels, told to be two frames of 6x4. */
+  const animation = () =>
+    sharp(Buffer.concat([Buffer.alloc(72), Buffer.alloc(72, 200)]), {
+      raw: { width: 6, height: 8, channels: 3, pageHeight: 4 },
+    });
+
+  test.each<[string, () => Buffer | Promise<Buffer>, string]>([
+    ["nothing", () => Buffer.alloc(0), "0 bytes"],
+    ["text", () => Buffer.from("a dog lying down"), "an unknown format"],
+    ["a GIF", () => solid(3, "#fff").gif().toBuffer(), "a GIF"],
+    ["a TIFF", () => solid(3, "#fff").tiff().toBuffer(), "a TIFF"],
+    ["an AVIF", () => solid(3, "#fff").avif().toBuffer(), "an AVIF"],
+    ["an SVG", () => Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'), "an SVG"],
+    ["a PDF", () => Buffer.from("%PDF-1.7"), "a PDF"],
+    ["an animated WebP", () => animation().webp().toBuffer(), "2 frames"],
+    ["an animated PNG", () => png(header(4, 4), chunk("acTL", Buffer.from([0, 0, 0, 3, 0, 0, 0, 0]))), "3 frames"],
+    ["a PNG of no width", () => png(header(0, 4)), "corrupt"],
+    ["a decompression bomb", () => png(header(40_000, 40_000)), "40000x40000 = 1600000000"],
+    [
+      "a PNG with its end cut off",
+      async () => (await solid(3, "#123").png().toBuffer()).subarray(0, -20),
+      "damaged PNG",
+    ],
+    ["a JPEG cut in its header", async () => (await solid(3, "#123").jpeg().toBuffer()).subarray(0, 100), "corrupt"],
+    ["a WebP cut in half", async () => (await solid(3, "#123").webp().toBuffer()).subarray(0, 30), "corrupt"],
+    [
+      "a PNG whose pixels do not inflate",
+      () => Buffer.concat([header(9, 9), chunk("IDAT", Buffer.alloc(50)), end]),
+      "corrupt",
+    ],
+  ])("%s", async (name, make, found) => {
+    const bytes = await make();
+    const error: unknown = await decodeImage(bytes).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(ImageError);
+    expect((error as Error).message).toMatch(found);
+    const path = join(folder, name.replaceAll(" ", "-"));
+    writeFileSync(path, bytes);
+    await expect(decodeImage(path)).rejects.toThrow(`${path}: `);
+  });
+
+  test("a JPEG whose last rows are missing", async () => {
+    const noise = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * i * 31) % 251);
+    const bytes = await sharp(noise, { raw: { width: 64, height: 64, channels: 3 } })
+      .jpeg()
+      .toBuffer();
+    await expect(decodeImage(bytes.subarray(0, bytes.length * 0.6))).rejects.toThrow("corrupt or truncated");
+  });
+
+  test("a file that is not there, and a folder", async () => {
+    await expect(decodeImage(join(folder, "absent.png"))).rejects.toThrow(ImageError);
+    await expect(decodeImage(folder)).rejects.toThrow(ImageError);
+  });
+
+  test("more pixels than the caller allows", async () => {
+    const bytes = await solid(3, "#fff").png().toBuffer();
+    await expect(decodeImage(bytes, { maxPixels: 23 })).rejects.toThrow("6x4 = 24, expected at most 23");
+    await expect(decodeImage(bytes, { maxPixels: 24 })).resolves.toMatchObject({ width: 6 });
+  });
+
+  test("a thousand damaged pictures: a picture or an ImageError, nothing else", async () => {
+    const noise = Uint8Array.from({ length: 16 * 16 * 3 }, (_, i) => (i * i * 31) % 251);
+    const image = sharp(noise, { raw: { width: 16, height: 16, channels: 3 } });
+    const sources = await Promise.all([image.png().toBuffer(), image.jpeg().toBuffer(), image.webp().toBuffer()]);
+    let state = 1;
+    const random = (below: number): number => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return Math.floor((state / 2 ** 32) * below);
+    };
+    for (let i = 0; i < 1000; i++) {
+      const bytes = Buffer.from(sources[i % 3]);
+      for (let k = 0; k <= random(4); k++) bytes[random(bytes.length)] = random(256);
+      const outcome: unknown = await decodeImage(
+        bytes.subarray(0, random(8) ? bytes.length : random(bytes.length)),
+      ).catch((e) => e);
+      if (outcome instanceof Error) expect(outcome).toBeInstanceOf(ImageError);
+      else expect(outcome).toHaveProperty("data");
+    }
+  });
+});
+
+test("encodePng and decodeImage are inverses", async () => {
+  const picture = { width: 5, height: 3, data: Uint8Array.from({ length: 45 }, (_, i) => i * 5) };
+  expect(await decodeImage(await encodePng(picture))).toEqual(picture);
+});
+
+test("pixels that do not fill the picture are refused", async () => {
+  await expect(encodePng({ width: 5, height: 3, data: new Uint8Array(44) })).rejects.toThrow(
+    "44 bytes, expected 5x3x3",
+  );
+});

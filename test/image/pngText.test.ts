@@ -1,0 +1,47 @@
+import sharp from "sharp";
+import { beforeAll, describe, expect, test } from "vitest";
+import { ImageError } from "../../src/core/index.ts";
+import { insertPngText, readPngText } from "../../src/image/index.ts";
+import { decodeImage, encodePng } from "../../src/image/node.ts";
+
+const picture = { width: 3, height: 2, data: Uint8Array.from({ length: 18 }, (_, i) => i * 14) };
+const text = { Software: "baret", settings: '{"target":"a dog — 犬 🐕"}', empty: "" };
+let png: Uint8Array;
+beforeAll(async () => {
+  png = await encodePng(picture, text);
+});
+
+describe("text in a PNG", () => {
+  test("comes back as it was written, in any language", () => {
+    expect(readPngText(png)).toEqual(text);
+  });
+
+  test("does not change the picture", async () => {
+    expect(await decodeImage(png)).toEqual(picture);
+  });
+
+  test("is found by other readers", async () => {
+    const { comments } = await sharp(png).metadata();
+    expect(comments?.map(({ text: value }) => value)).toContain("baret");
+  });
+
+  test("a keyword that PNG does not allow is named, and text with NUL is refused", () => {
+    for (const keyword of ["", "x".repeat(80), " x", "x ", "a  b", "犬", "a\nb"]) {
+      expect(() => insertPngText(png, { [keyword]: "v" })).toThrow(ImageError);
+    }
+    expect(() => insertPngText(png, { good: "v", "bad\0": "v", Comment: "a\0b" })).toThrow('"bad\\u0000", "Comment"');
+  });
+
+  test("any damaged byte of a chunk is noticed", () => {
+    for (let i = 8; i < png.length; i++) {
+      const damaged = png.slice();
+      damaged[i] ^= 0x55;
+      expect(() => readPngText(damaged)).toThrow(ImageError);
+    }
+  });
+
+  test("a file cut off anywhere is noticed", () => {
+    for (let length = 0; length < png.length; length++)
+      expect(() => readPngText(png.subarray(0, length))).toThrow(ImageError);
+  });
+});
