@@ -1,0 +1,57 @@
+import { GraphError } from "../core/index.ts";
+import { constant, type Node } from "./node.ts";
+import { add } from "./ops/index.ts";
+import { inOrder } from "./order.ts";
+import { count, sameShape, show } from "./shape.ts";
+
+/**
+ * Gradients of `value` with respect to `wrt`, as more graph (reverse mode). Only what leads from `wrt` to `value` is
+ * differentiated, and of that only what is read.
+ *
+ * seed: dL/dvalue, of value's shape; 1 if not given, and then `value` must be a single number.
+ * Throws GraphError where `value` does not depend on one of `wrt`.
+ */
+export function gradients(value: Node, wrt: readonly Node[], seed?: Node): Node[] {
+  if (!seed && count(value.shape) !== 1) {
+    throw new GraphError("only a single number has a gradient without a seed", { found: show(value.shape) });
+  }
+  if (seed && !sameShape(seed.shape, value.shape)) {
+    throw new GraphError("the seed does not fit its value", { found: show(seed.shape), expected: show(value.shape) });
+  }
+  const order = inOrder([value]);
+  const depends = new Set<Node>(wrt);
+  for (const node of order) if (node.inputs.some((x) => depends.has(x))) depends.add(node);
+
+  const collected = new Map<Node, Node[]>([[value, [seed ?? ones(value)]]]);
+  const total = (node: Node): Node | undefined => {
+    const parts = collected.get(node);
+    return parts?.reduce((sum, part) => add(sum, part));
+  };
+  for (const node of order.toReversed()) {
+    if (wrt.includes(node) || !depends.has(node)) continue;
+    const dy = total(node);
+    if (!dy) continue;
+    const rules = node.op.gradient(dy, { inputs: node.inputs, output: node, attrs: node.attrs });
+    node.inputs.forEach((x, i) => {
+      if (!depends.has(x)) return;
+      const rule = rules[i];
+      if (!rule) throw new GraphError("no gradient passes here", { where: `${node.op.name}, input ${i}` });
+      const dx = rule();
+      if (!sameShape(dx.shape, x.shape)) {
+        throw new GraphError("the gradient has another shape than its value", {
+          where: `${node.op.name}, input ${i}`,
+          found: show(dx.shape),
+          expected: show(x.shape),
+        });
+      }
+      collected.set(x, [...(collected.get(x) ?? []), dx]);
+    });
+  }
+  return wrt.map((x, i) => {
+    const dx = total(x);
+    if (!dx) throw new GraphError("the value does not depend on it", { where: `gradient ${i}`, found: show(x.shape) });
+    return dx;
+  });
+}
+
+const ones = (x: Node): Node => constant(Float32Array.of(1), x.shape as number[]);

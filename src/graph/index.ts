@@ -1,0 +1,23 @@
+// Differentiable graphs: operations with shape, gradient and ONNX rules, reverse mode, the ONNX writer. Pure TypeScript.
+// Knows of: core.
+// Does not know of: models, weight formats, how a program is run.
+export { type Binding, type CompileOptions, compile, type MappedWeight, type Port, type Program } from "./compile.ts";
+export { gradients } from "./gradient.ts";
+export {
+  type Attributes,
+  constant,
+  type DType,
+  input,
+  isInput,
+  isParameter,
+  type Node,
+  nameOf,
+  operations,
+  parameter,
+  scalar,
+  type Target,
+} from "./node.ts";
+export * from "./ops/index.ts";
+export { inOrder } from "./order.ts";
+export { countFlops, verify } from "./passes.ts";
+export { count, type Dim, type Shape, show } from "./shape.ts";

@@ -1,0 +1,172 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import {
+  type AttributeProto,
+  AttributeProtoSchema,
+  AttributeProto_AttributeType as AttributeType,
+  TensorProto_DataLocation as DataLocation,
+  TensorProto_DataType as DataType,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  type TensorProto,
+  TensorProtoSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from "onnx-buf";
+import { GraphError } from "../core/index.ts";
+import type { DType, Emitter, OnnxAttributes } from "./node.ts";
+import { isSymbolic, type Shape } from "./shape.ts";
+
+/** The versions that the lowering rules are written for; onnxruntime 1.20 and newer read them. */
+const OPSET = 21n;
+const IR_VERSION = 10n;
+const CONTRIB = "com.microsoft";
+
+const types: Record<DType, DataType> = { float32: DataType.FLOAT, int64: DataType.INT64 };
+
+/** Bytes of a tensor that lie in another file. */
+export interface ExternalData {
+  location: string;
+  offset: number;
+  length: number;
+}
+
+const littleEndian = (values: Float32Array | BigInt64Array): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(values.slice().buffer as ArrayBuffer);
+
+function attribute(name: string, value: OnnxAttributes[string]): AttributeProto {
+  if (typeof value === "number") {
+    if (!Number.isInteger(value))
+      throw new GraphError("an integer attribute is not whole", { where: name, found: `${value}` });
+    return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value) });
+  }
+  if (typeof value === "string") {
+    return create(AttributeProtoSchema, { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) });
+  }
+  if ("float" in value) return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: value.float });
+  return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: value.map(BigInt) });
+}
+
+function port(name: string, shape: Shape, dtype: DType): ValueInfoProto {
+  const dim = shape.map((d) => ({
+    value: isSymbolic(d)
+      ? { case: "dimParam" as const, value: d as string }
+      : { case: "dimValue" as const, value: BigInt(d) },
+  }));
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: { value: { case: "tensorType", value: { elemType: types[dtype], shape: { dim } } } },
+  });
+}
+
+/** Collects ONNX nodes and initializers, and writes them as one model. */
+export class OnnxModel implements Emitter {
+  private readonly nodesMade: NodeProto[] = [];
+  private readonly initializers: TensorProto[] = [];
+  private readonly inputs: ValueInfoProto[] = [];
+  private readonly outputs: ValueInfoProto[] = [];
+  private readonly small = new Map<string, string>();
+  private scope = "";
+
+  /** Names the graph operation that the next nodes come from, so that a profile can be read. */
+  from(label: string): void {
+    this.scope = label;
+  }
+
+  node(op: string, inputs: readonly (string | undefined)[], attrs: OnnxAttributes = {}, domain = ""): string {
+    return this.nodes(1, op, inputs, attrs, domain)[0];
+  }
+
+  nodes(
+    count: number,
+    op: string,
+    inputs: readonly (string | undefined)[],
+    attrs: OnnxAttributes = {},
+    domain = "",
+  ): string[] {
+    const id = `${this.scope}/${op}_${this.nodesMade.length}`;
+    const output = Array.from({ length: count }, (_, i) => (count === 1 ? id : `${id}.${i}`));
+    this.nodesMade.push(
+      create(NodeProtoSchema, {
+        name: id,
+        opType: op,
+        domain,
+        input: inputs.map((x) => x ?? ""),
+        output,
+        attribute: Object.entries(attrs).map(([name, value]) => attribute(name, value)),
+      }),
+    );
+    return output;
+  }
+
+  ints(values: readonly number[]): string {
+    return this.inline(`i${values}`, DataType.INT64, [values.length], BigInt64Array.from(values, BigInt));
+  }
+
+  floats(values: Float32Array, shape: readonly number[]): string {
+    return this.inline(values.length <= 64 ? `f${shape}:${values}` : undefined, DataType.FLOAT, shape, values);
+  }
+
+  private inline(
+    key: string | undefined,
+    dataType: DataType,
+    shape: readonly number[],
+    values: Float32Array | BigInt64Array,
+  ): string {
+    const known = key === undefined ? undefined : this.small.get(key);
+    if (known) return known;
+    const name = `constant_${this.initializers.length}`;
+    this.initializers.push(
+      create(TensorProtoSchema, { name, dataType, dims: shape.map(BigInt), rawData: littleEndian(values) }),
+    );
+    if (key !== undefined) this.small.set(key, name);
+    return name;
+  }
+
+  /** A tensor of float32 whose bytes stay in another file. */
+  external(name: string, shape: readonly number[], { location, offset, length }: ExternalData): string {
+    const data = Object.entries({ location, offset: `${offset}`, length: `${length}` });
+    this.initializers.push(
+      create(TensorProtoSchema, {
+        name,
+        dataType: DataType.FLOAT,
+        dims: shape.map(BigInt),
+        dataLocation: DataLocation.EXTERNAL,
+        externalData: data.map(([key, value]) => ({ key, value })),
+      }),
+    );
+    return name;
+  }
+
+  input(name: string, shape: Shape, dtype: DType): string {
+    this.inputs.push(port(name, shape, dtype));
+    return name;
+  }
+
+  output(name: string, value: string, shape: Shape, dtype: DType): void {
+    this.nodesMade.push(
+      create(NodeProtoSchema, { name: `output/${name}`, opType: "Identity", input: [value], output: [name] }),
+    );
+    this.outputs.push(port(name, shape, dtype));
+  }
+
+  bytes(name: string): Uint8Array {
+    const model = create(ModelProtoSchema, {
+      irVersion: IR_VERSION,
+      producerName: "baret",
+      opsetImport: [
+        { domain: "", version: OPSET },
+        { domain: CONTRIB, version: 1n },
+      ],
+      graph: create(GraphProtoSchema, {
+        name,
+        node: this.nodesMade,
+        initializer: this.initializers,
+        input: this.inputs,
+        output: this.outputs,
+      }),
+    });
+    return toBinary(ModelProtoSchema, model);
+  }
+}

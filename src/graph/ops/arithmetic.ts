@@ -1,0 +1,134 @@
+import { GraphError } from "../../core/index.ts";
+import { defineOp, type Node, scalar } from "../node.ts";
+import { axisOf, broadcast, count, isSymbolic, product, type Shape, sameShape, show } from "../shape.ts";
+
+// Arithmetic with broadcasting, reshaping and sums: each of them needs the others for its gradient, so they stand together.
+
+type None = Record<string, never>;
+
+/** Elementwise on two values that broadcast. `gradient` gives dL/da and dL/db before they are summed to their shapes. */
+function binary(name: string, op: string, gradient: (dy: Node, a: Node, b: Node, y: Node) => [() => Node, () => Node]) {
+  const make = defineOp<None>(name, {
+    shape: ([a, b]) => broadcast(a, b),
+    gradient: (dy, { inputs: [a, b], output }) => {
+      const [da, db] = gradient(dy, a, b, output);
+      return [() => sumTo(da(), a), () => sumTo(db(), b)];
+    },
+    implement: { lower: (out, inputs) => out.node(op, inputs) },
+  });
+  return (a: Node | number, b: Node | number): Node =>
+    make([typeof a === "number" ? scalar(a) : a, typeof b === "number" ? scalar(b) : b], {});
+}
+
+/** a + b */
+export const add: (a: Node | number, b: Node | number) => Node = binary("add", "Add", (dy) => [() => dy, () => dy]);
+/** a − b */
+export const sub: (a: Node | number, b: Node | number) => Node = binary("sub", "Sub", (dy) => [
+  () => dy,
+  () => neg(dy),
+]);
+/** a·b */
+export const mul: (a: Node | number, b: Node | number) => Node = binary("mul", "Mul", (dy, a, b) => [
+  () => mul(dy, b),
+  () => mul(dy, a),
+]);
+/** a/b */
+export const div: (a: Node | number, b: Node | number) => Node = binary("div", "Div", (dy, _, b, y) => [
+  () => div(dy, b),
+  () => neg(mul(dy, div(y, b))),
+]);
+
+const negOp = defineOp<None>("neg", {
+  shape: ([x]) => x,
+  gradient: (dy) => [() => neg(dy)],
+  implement: { lower: (out, inputs) => out.node("Neg", inputs) },
+});
+/** −x */
+export const neg = (x: Node): Node => negOp([x], {});
+
+const reshapeOp = defineOp<{ shape: Shape }>("reshape", {
+  shape: ([x], { shape }) => {
+    if (product(x) !== product(shape))
+      throw new GraphError("element counts differ", { found: `${show(x)} to ${show(shape)}` });
+    return shape;
+  },
+  gradient: (dy, { inputs: [x] }) => [() => reshape(dy, x.shape)],
+  implement: {
+    // A length that depends on the batch is copied from the same axis of the input (0), or left to be inferred (−1).
+    lower: (out, [x], { attrs, shapes }) =>
+      out.node("Reshape", [
+        x,
+        out.ints(attrs.shape.map((d, i) => (isSymbolic(d) ? (shapes[0][i] === d ? 0 : -1) : d))),
+      ]),
+  },
+});
+/** The same numbers in row-major order under another shape. */
+export const reshape = (x: Node, shape: Shape): Node => (sameShape(x.shape, shape) ? x : reshapeOp([x], { shape }));
+
+const broadcastOp = defineOp<Record<string, never>>("broadcastLike", {
+  shape: ([x, like]) => {
+    if (!sameShape(broadcast(x, like), like))
+      throw new GraphError("does not broadcast", { found: `${show(x)} to ${show(like)}` });
+    return like;
+  },
+  gradient: (dy, { inputs: [x] }) => [() => sumTo(dy, x), null],
+  implement: { lower: (out, [x, like]) => out.node("Expand", [x, out.node("Shape", [like])]) },
+});
+/** x repeated to the shape of `like`, whose numbers are not read. */
+export function broadcastLike(x: Node, like: Node): Node {
+  return sameShape(x.shape, like.shape) ? x : broadcastOp([x, like], {});
+}
+
+type Axes = { axes: readonly number[]; keep: boolean };
+
+const reduced = (shape: Shape, { axes, keep }: Axes): Shape =>
+  shape.map((d, i) => (axes.includes(i) ? 1 : d)).filter((_, i) => keep || !axes.includes(i));
+
+/** dy of a reduction, brought back to the shape of its input. */
+const spread = (dy: Node, x: Node, { axes }: Axes): Node =>
+  broadcastLike(reshape(dy, reduced(x.shape, { axes, keep: true })), x);
+
+const reduction = (name: string, onnx: string, scale: (x: Node, axes: readonly number[]) => number) =>
+  defineOp<Axes>(name, {
+    shape: ([x], attrs) => reduced(x, attrs),
+    gradient: (dy, { inputs: [x], attrs }) => {
+      return [
+        () => {
+          const k = scale(x, attrs.axes);
+          return spread(k === 1 ? dy : mul(dy, k), x, attrs);
+        },
+      ];
+    },
+    implement: {
+      lower: (out, [x], { attrs }) =>
+        attrs.axes.length === 0
+          ? out.node("Identity", [x])
+          : out.node(onnx, [x, out.ints(attrs.axes)], { keepdims: attrs.keep ? 1 : 0 }),
+    },
+  });
+
+const sumOp = reduction("sum", "ReduceSum", () => 1);
+const meanOp = reduction("mean", "ReduceMean", (x, axes) => 1 / count(axes.map((a) => x.shape[a])));
+
+const every = (x: Node): readonly number[] => x.shape.map((_, i) => i);
+const axesOf = (x: Node, axes: readonly number[]) => axes.map((a) => axisOf(x.shape, a)).sort((a, b) => a - b);
+
+/** Sum over `axes` (all, if not given). `keep` leaves them as length 1. */
+export const sum = (x: Node, axes: readonly number[] = every(x), keep = false): Node =>
+  sumOp([x], { axes: axesOf(x, axes), keep });
+/** Mean over `axes` (all, if not given), none of which may be the batch when it is differentiated. */
+export const mean = (x: Node, axes: readonly number[] = every(x), keep = false): Node =>
+  meanOp([x], { axes: axesOf(x, axes), keep });
+
+/** Mean of x² over all elements. */
+export const meanSquare = (x: Node): Node => mean(mul(x, x));
+
+/** Sums `dy` over what broadcasting `like` to its shape had repeated. */
+export function sumTo(dy: Node, like: Node): Node {
+  if (sameShape(dy.shape, like.shape)) return dy;
+  const lead = dy.shape.length - like.shape.length;
+  const axes = dy.shape
+    .map((_, i) => i)
+    .filter((i) => i < lead || (like.shape[i - lead] === 1 && (dy.shape[i] !== 1 || isSymbolic(dy.shape[i]))));
+  return reshape(sum(dy, axes, true), like.shape);
+}

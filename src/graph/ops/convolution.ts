@@ -1,0 +1,103 @@
+import { GraphError } from "../../core/index.ts";
+import { defineOp, isParameter, type Node } from "../node.ts";
+import { fixed, product, type Shape, show } from "../shape.ts";
+import { reshape, sum } from "./arithmetic.ts";
+import { concat, pad, slice } from "./layout.ts";
+import { matmul } from "./linear.ts";
+
+/** pads: zeros at [top, left, bottom, right]. */
+export type ConvolutionOptions = { stride: number; pads: readonly [number, number, number, number] };
+
+const multiplies = ([x, w]: readonly Shape[], y: Shape) => {
+  const [out, ...kernel] = w as readonly number[];
+  const area = fixed(y, 2) * fixed(y, 3);
+  const count = 2 * out * area * kernel.reduce((n, d) => n * d, 1) * (typeof x[0] === "number" ? x[0] : 1);
+  return { kind: `conv ${kernel[1]}x${kernel[2]}`, count };
+};
+
+const convOp = defineOp<ConvolutionOptions>("conv2d", {
+  shape: ([x, w, b], { stride, pads: [top, left, bottom, right] }) => {
+    if (x.length !== 4 || w.length !== 4 || x[1] !== w[1] || (b && b[0] !== w[0])) {
+      throw new GraphError("channels do not fit", { found: [x, w, b].filter(Boolean).map(show).join(", ") });
+    }
+    const length = (n: number, kernel: number, padding: number) => Math.floor((n + padding - kernel) / stride) + 1;
+    return [x[0], w[0], length(fixed(x, 2), fixed(w, 2), top + bottom), length(fixed(x, 3), fixed(w, 3), left + right)];
+  },
+  gradient: (dy, { inputs: [x, w], attrs }) => [
+    () => inputGradient(dy, w, x.shape, attrs),
+    () => weightGradient(x, dy, w.shape, attrs),
+    () => sum(dy, [0, 2, 3]),
+  ],
+  implement: {
+    lower: (out, inputs, { attrs: { stride, pads }, shapes: [, w] }) =>
+      out.node("Conv", inputs, { kernel_shape: w.slice(2) as number[], strides: [stride, stride], pads }),
+  },
+  flops: multiplies,
+});
+
+/** Cross-correlation as in PyTorch. x: [B, C, H, W], weight: [out, C, kh, kw], bias: [out] → [B, out, H', W']. */
+export const conv2d = (x: Node, weight: Node, bias: Node | undefined, options: ConvolutionOptions): Node =>
+  convOp(bias ? [x, weight, bias] : [x, weight], options);
+
+type Transposed = ConvolutionOptions & { height: number; width: number };
+const transposedOp = defineOp<Transposed>("convTranspose2d", {
+  shape: ([x, w], { height, width }) => {
+    if (x[1] !== w[0]) throw new GraphError("channels do not fit", { found: `${show(x)} and ${show(w)}` });
+    return [x[0], w[1], height, width];
+  },
+  gradient: (dy, { inputs: [x, w], attrs }) => [
+    () => conv2d(dy, w, undefined, { stride: attrs.stride, pads: attrs.pads }),
+    () => weightGradient(dy, x, w.shape, attrs),
+  ],
+  implement: {
+    lower: (out, inputs, { attrs: { stride, pads, height, width }, shapes: [x, w] }) => {
+      const [top, left, bottom, right] = pads;
+      const missing = (n: number, from: number, kernel: number, padding: number) =>
+        n - ((from - 1) * stride + kernel - padding);
+      return out.node("ConvTranspose", inputs, {
+        kernel_shape: w.slice(2) as number[],
+        strides: [stride, stride],
+        pads,
+        output_padding: [
+          missing(height, fixed(x, 2), fixed(w, 2), top + bottom),
+          missing(width, fixed(x, 3), fixed(w, 3), left + right),
+        ],
+      });
+    },
+  },
+  flops: ([x, w], y) => multiplies([y, w], x),
+});
+
+/** dL/dx of a convolution: x's shape is [B, C, H, W]. */
+function inputGradient(dy: Node, weight: Node, shape: Shape, options: ConvolutionOptions): Node {
+  const [, channels, height, width] = shape;
+  const [out, , kh, kw] = weight.shape;
+  const pointwise = kh === 1 && kw === 1 && options.stride === 1 && options.pads.every((p) => p === 0);
+  if (!pointwise || !isParameter(weight)) {
+    return transposedOp([dy, weight], { ...options, height: fixed(shape, 2), width: fixed(shape, 3) });
+  }
+  // A 1x1 convolution is a matrix product; the weight is the same bytes seen as a matrix.
+  const pixels = product([height, width]);
+  const flat = matmul(reshape(weight, [out, channels]), reshape(dy, [dy.shape[0], out, pixels]), { transA: true });
+  return reshape(flat, shape);
+}
+
+/** dL/dW of a convolution: for each place in the kernel, the product of dy with the input shifted there. */
+function weightGradient(x: Node, dy: Node, shape: Shape, { stride, pads }: ConvolutionOptions): Node {
+  const [top, left, bottom, right] = pads;
+  const [out, channels, kh, kw] = [0, 1, 2, 3].map((a) => fixed(shape, a));
+  const [height, width] = [fixed(dy.shape, 2), fixed(dy.shape, 3)];
+  const padded = pad(pad(x, 2, top, bottom), 3, left, right);
+  const batch = dy.shape[0];
+  const columns = reshape(dy, [batch, out, height * width]);
+  const places: Node[] = [];
+  for (let i = 0; i < kh; i++) {
+    for (let j = 0; j < kw; j++) {
+      const below = slice(padded, 2, i, i + (height - 1) * stride + 1, stride);
+      const window = slice(below, 3, j, j + (width - 1) * stride + 1, stride);
+      const one = matmul(columns, reshape(window, [batch, channels, height * width]), { transB: true });
+      places.push(reshape(sum(one, [0]), [out, channels, 1]));
+    }
+  }
+  return reshape(concat(places, 2), [out, channels, kh, kw]);
+}

@@ -1,0 +1,37 @@
+import type { Node } from "./node.ts";
+
+/** Every node that `outputs` need, inputs before what reads them. Iterative, since graphs are deep. */
+export function inOrder(outputs: readonly Node[]): Node[] {
+  const order: Node[] = [];
+  const state = new Map<Node, "open" | "done">();
+  const stack = [...outputs].reverse();
+  while (stack.length > 0) {
+    const node = stack[stack.length - 1];
+    if (state.get(node) === undefined) {
+      state.set(node, "open");
+      for (let i = node.inputs.length - 1; i >= 0; i--) if (!state.has(node.inputs[i])) stack.push(node.inputs[i]);
+    } else {
+      stack.pop();
+      if (state.get(node) === "open") {
+        state.set(node, "done");
+        order.push(node);
+      }
+    }
+  }
+  return order;
+}
+
+/** The same graph with every node replaced by what `rule` makes of it and its already replaced inputs. */
+export function rewrite(outputs: readonly Node[], rule: (node: Node, inputs: readonly Node[]) => Node): Node[] {
+  const made = new Map<Node, Node>();
+  for (const node of inOrder(outputs)) {
+    made.set(
+      node,
+      rule(
+        node,
+        node.inputs.map((x) => made.get(x)!),
+      ),
+    );
+  }
+  return outputs.map((x) => made.get(x)!);
+}

@@ -1,0 +1,107 @@
+import { GraphError } from "../core/index.ts";
+import {
+  type Attributes,
+  type Implementation,
+  isInput,
+  isParameter,
+  make,
+  type Node,
+  nameOf,
+  type Target,
+} from "./node.ts";
+import { inOrder, rewrite } from "./order.ts";
+import { sameShape, show } from "./shape.ts";
+
+/** How `node` becomes ONNX on `target`. */
+export function implementation(node: Node, target: Target): Implementation<Attributes> {
+  const { implement } = node.op;
+  return "ort" in implement ? implement[target] : implement;
+}
+
+const replace = (node: Node, inputs: readonly Node[]): Node =>
+  inputs.every((x, i) => x === node.inputs[i]) ? node : make(node.op, inputs, node.attrs);
+
+/** Rewrites operations that a target knows only in terms of others, until none is left. */
+export function expand(outputs: readonly Node[], target: Target): Node[] {
+  let changed = true;
+  let current = [...outputs];
+  while (changed) {
+    changed = false;
+    current = rewrite(current, (node, inputs) => {
+      const how = implementation(node, target);
+      if (!("expand" in how)) return replace(node, inputs);
+      changed = true;
+      return how.expand(inputs, node.attrs);
+    });
+  }
+  return current;
+}
+
+/** Larger constants are compared by identity: reading them costs more than a duplicate does. */
+const COMPARED = 64;
+
+/** Makes nodes that compute the same thing from the same inputs one node. */
+export function shareEqual(outputs: readonly Node[]): Node[] {
+  const numbers = new Map<unknown, number>();
+  const number = (x: unknown): number => {
+    if (!numbers.has(x)) numbers.set(x, numbers.size);
+    return numbers.get(x)!;
+  };
+  const known = new Map<string, Node>();
+  return rewrite(outputs, (node, inputs) => {
+    const attrs = JSON.stringify(node.attrs, (_, value) =>
+      value instanceof Float32Array ? (value.length > COMPARED ? { at: number(value) } : { is: [...value] }) : value,
+    );
+    const key = `${node.op.name}|${inputs.map(number).join(",")}|${attrs}`;
+    const same = known.get(key) ?? replace(node, inputs);
+    known.set(key, same);
+    return same;
+  });
+}
+
+/**
+ * Checks a graph as a whole: every shape and type follows from its operation's rule, and one name means one value.
+ * Throws GraphError that lists everything wrong. Runs between the stages of compilation.
+ */
+export function verify(outputs: Readonly<Record<string, Node>>): void {
+  const problems: string[] = [];
+  const named = new Map<string, Node>();
+  for (const node of inOrder(Object.values(outputs))) {
+    const label = `${node.op.name}(${node.inputs.map((x) => show(x.shape)).join(", ")})`;
+    try {
+      const { shape, dtype } = make(node.op, node.inputs, node.attrs);
+      if (!sameShape(shape, node.shape))
+        problems.push(`${label}: shape ${show(node.shape)}, its rule says ${show(shape)}`);
+      if (dtype !== node.dtype) problems.push(`${label}: dtype ${node.dtype}, its rule says ${dtype}`);
+    } catch (error) {
+      problems.push(error instanceof GraphError ? error.message : String(error));
+    }
+    if (isInput(node) || isParameter(node)) {
+      const other = named.get(nameOf(node));
+      if (
+        other &&
+        (other.op.name !== node.op.name || !sameShape(other.shape, node.shape) || other.dtype !== node.dtype)
+      ) {
+        problems.push(`"${nameOf(node)}" names both ${show(other.shape)} and ${show(node.shape)}`);
+      }
+      named.set(nameOf(node), node);
+    }
+  }
+  for (const name of Object.keys(outputs))
+    if (named.has(name)) problems.push(`"${name}" is both an input and an output`);
+  if (problems.length > 0) throw new GraphError(`the graph is not sound:\n${problems.join("\n")}`);
+}
+
+/** Floating-point operations of one run, by kind; a symbolic batch counts as one row. */
+export function countFlops(outputs: readonly Node[]): Map<string, number> {
+  const total = new Map<string, number>();
+  for (const node of inOrder(outputs)) {
+    const flops = node.op.flops?.(
+      node.inputs.map((x) => x.shape),
+      node.shape,
+      node.attrs,
+    );
+    if (flops) total.set(flops.kind, (total.get(flops.kind) ?? 0) + flops.count);
+  }
+  return total;
+}

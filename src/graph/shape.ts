@@ -1,0 +1,67 @@
+import { GraphError } from "../core/index.ts";
+
+/** A length known when the graph is built, or a multiple of the batch: "B" is the batch itself, "77B" is 77 times it. */
+export type Dim = number | `${number | ""}B`;
+export type Shape = readonly Dim[];
+
+export const show = (shape: Shape): string => `[${shape.join(", ")}]`;
+
+export const isSymbolic = (d: Dim): d is `${number | ""}B` => typeof d === "string";
+
+const factor = (d: Dim): number => (isSymbolic(d) ? Number(d.slice(0, -1) || 1) : d);
+const dim = (count: number, symbolic: boolean): Dim => (symbolic ? (count === 1 ? "B" : `${count}B`) : count);
+
+/** Product of dimensions. Throws GraphError where it would hold the batch twice. */
+export function product(shape: Shape): Dim {
+  const symbolic = shape.filter(isSymbolic).length;
+  if (symbolic > 1) throw new GraphError("the batch appears twice", { found: show(shape) });
+  return dim(
+    shape.reduce<number>((n, d) => n * factor(d), 1),
+    symbolic === 1,
+  );
+}
+
+/** Number of elements, which must not depend on the batch. */
+export function count(shape: Shape): number {
+  const n = product(shape);
+  if (isSymbolic(n)) throw new GraphError("this needs a fixed batch", { found: show(shape) });
+  return n;
+}
+
+/** a/b for dimensions, where it is whole. */
+export function divide(a: Dim, b: number): Dim {
+  const n = factor(a) / b;
+  if (!Number.isInteger(n)) throw new GraphError("a length does not divide", { found: `${a} by ${b}` });
+  return dim(n, isSymbolic(a));
+}
+
+export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
+
+/** Shape of an elementwise operation on a and b, by NumPy's rules. */
+export function broadcast(a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, i) => {
+    const x = a[a.length - rank + i] ?? 1;
+    const y = b[b.length - rank + i] ?? 1;
+    if (x !== y && x !== 1 && y !== 1)
+      throw new GraphError("shapes do not broadcast", { found: `${show(a)} and ${show(b)}` });
+    return x === 1 ? y : x;
+  });
+}
+
+/** Axis counted from the front. Throws GraphError where `shape` has no such axis. */
+export function axisOf(shape: Shape, axis: number): number {
+  const at = axis < 0 ? shape.length + axis : axis;
+  if (!(Number.isInteger(at) && at >= 0 && at < shape.length)) {
+    throw new GraphError("no such axis", { found: `${axis}`, expected: `an axis of ${show(shape)}` });
+  }
+  return at;
+}
+
+/** The dimension at `axis`, which must not depend on the batch. */
+export function fixed(shape: Shape, axis: number): number {
+  const d = shape[axisOf(shape, axis)];
+  if (isSymbolic(d))
+    throw new GraphError("this axis must have a fixed length", { found: `axis ${axis} of ${show(shape)}` });
+  return d;
+}

@@ -1,0 +1,57 @@
+import { readFileSync } from "node:fs";
+import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
+import type { IntTensor, Tensor } from "../../src/core/index.ts";
+import { compile, type Node, type Target } from "../../src/graph/index.ts";
+import { memorySource, readInts, readSafetensors, readTensor } from "../../src/weights/index.ts";
+
+export type Feeds = Record<string, Tensor | IntTensor>;
+
+const isFloat = (x: Tensor | IntTensor): x is Tensor => x.data instanceof Float32Array;
+
+/** Compiles and runs a graph in this process, every parameter fed. */
+export async function run(
+  outputs: Record<string, Node>,
+  feeds: Feeds,
+  target: Target = "ort",
+): Promise<Record<string, Tensor>> {
+  const program = compile(outputs, { name: "test", target, bind: () => "fed" });
+  const session = await InferenceSession.create(program.model, {
+    graphOptimizationLevel: "extended",
+    intraOpNumThreads: 1,
+  });
+  const given = Object.fromEntries(
+    program.inputs.map(({ name, dtype }) => {
+      const x = feeds[name];
+      const data = isFloat(x) ? x.data : BigInt64Array.from(x.data, BigInt);
+      return [name, new OrtTensor(dtype, data, x.shape as number[])];
+    }),
+  );
+  const result = await session.run(given);
+  const out = Object.fromEntries(
+    Object.entries(result).map(([name, x]) => [name, { shape: x.dims, data: x.data as Float32Array }]),
+  );
+  await session.release();
+  return out;
+}
+
+/** Every tensor of a fixture file, floats as float32 and integers as int32. */
+export async function fixture(path: string | URL): Promise<Record<string, Tensor | IntTensor>> {
+  const { tensors } = await readSafetensors(memorySource(String(path), new Uint8Array(readFileSync(path))));
+  const entries = [...tensors].map(async ([name, ref]) => [
+    name,
+    ref.dtype.startsWith("I") ? await readInts(ref) : await readTensor(ref),
+  ]);
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+/** ‖a − b‖/‖b‖, and ‖a‖ where b is zero. */
+export function relativeError(a: Tensor, b: Tensor): number {
+  if (`${a.shape}` !== `${b.shape}`) throw new Error(`shapes differ: [${a.shape}] and [${b.shape}]`);
+  let difference = 0;
+  let norm = 0;
+  for (let i = 0; i < b.data.length; i++) {
+    difference += (a.data[i] - b.data[i]) ** 2;
+    norm += b.data[i] ** 2;
+  }
+  return norm === 0 ? Math.sqrt(difference) : Math.sqrt(difference / norm);
+}
