@@ -1,8 +1,23 @@
 // What lies in model files: safetensors, diffusers folders, single-file checkpoints, and what their tensors are called.
 // Knows of: core, and bytes behind ByteSource and Folder.
 // Does not know of: disks and networks, graphs, what the weights compute.
+export { type CheckOptions, checkWeights } from "./check.ts";
+export type { Checkpoint, TokenizerFiles } from "./checkpoint.ts";
+export type { Component, Config } from "./component.ts";
+export type { OpenOptions } from "./diffusers.ts";
 export { type Dtype, dtypeBytes, type FloatDtype, floatDtypes, isFloatDtype, toFloat32 } from "./dtype.ts";
+export { type EditingDefaults, parseEditing } from "./editing.ts";
 export { encodeSafetensors, type TensorData } from "./encode.ts";
+export { isObject, parseJson, readJsonObject } from "./json.ts";
+export { type ModelFolder, openCheckpoint, openModelFolder } from "./open.ts";
 export { readSafetensors, type Safetensors } from "./safetensors.ts";
+export {
+  type BetaSchedule,
+  type Prediction,
+  parseScheduler,
+  predictions,
+  type SchedulerConfig,
+  type TimestepSpacing,
+} from "./scheduler.ts";
 export { type ByteSource, type Folder, type FolderEntry, memorySource } from "./source.ts";
 export { readBytes, readInts, readTensor, reshaped, rows, type TensorRef } from "./tensor-ref.ts";

@@ -98,10 +98,8 @@ const isStringRecord = (value: unknown): value is Record<string, string> =>
 
 const shortJson = (value: unknown): string => (JSON.stringify(value) ?? "nothing").slice(0, 60);
 
-/** At most MAX_LISTED lines of problems, and how many more there are. */
-export function listed(problems: readonly string[]): string {
-  const more = problems.length - MAX_LISTED;
-  return [...problems.slice(0, MAX_LISTED), ...(more > 0 ? [`... and ${more} more`] : [])]
-    .map((p) => `  ${p}`)
-    .join("\n");
+/** Problems, one a line: at most `limit`, and how many more there are. */
+export function listed(problems: readonly string[], limit = MAX_LISTED): string {
+  const more = problems.length - limit;
+  return [...problems.slice(0, limit), ...(more > 0 ? [`... and ${more} more`] : [])].map((p) => `  ${p}`).join("\n");
 }

@@ -38,3 +38,15 @@ export function memorySource(name: string, bytes: Uint8Array): ByteSource {
     },
   };
 }
+
+/** Names of the files that lie directly in a folder. */
+export async function filesOf(folder: Folder): Promise<string[]> {
+  return (await folder.list()).filter((e) => e.kind === "file").map((e) => e.name);
+}
+
+/** The folder `path` of a folder. */
+export const subfolder = (folder: Folder, path: string): Folder => ({
+  name: `${folder.name.replace(/\/$/, "")}/${path}`,
+  list: (below) => folder.list(below ? `${path}/${below}` : path),
+  open: (below) => folder.open(`${path}/${below}`),
+});

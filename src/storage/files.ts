@@ -1,0 +1,126 @@
+import { open, readdir, realpath, stat } from "node:fs/promises";
+import { extname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { CheckpointError } from "../core/index.ts";
+import type { ByteSource, Folder, FolderEntry } from "../weights/index.ts";
+
+/** One read call of Node moves at most 2 GiB − 1 bytes. */
+const MAX_READ = 1 << 30;
+
+/**
+ * A file or a folder on disk, as `openCheckpoint` takes it. Throws CheckpointError where there is none. Links are
+ * resolved: the Hugging Face cache consists of nothing else.
+ */
+export async function openLocal(path: string): Promise<ByteSource | Folder> {
+  const real = await resolved(path, path);
+  return (await stat(real)).isDirectory() ? new LocalFolder(path, real) : localFile(path, real);
+}
+
+/** A file on disk. Throws CheckpointError where there is none. */
+export async function openLocalFile(path: string): Promise<ByteSource> {
+  return localFile(path, await resolved(path, path));
+}
+
+/** A file that ships with the package: "assets/clip/merges.txt". */
+export function openPackageFile(path: string): Promise<ByteSource> {
+  return openLocalFile(fileURLToPath(new URL(`../../${path}`, import.meta.url)));
+}
+
+async function resolved(path: string, name: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (cause) {
+    throw new CheckpointError("there is no such file or folder, or it may not be read", { where: name, cause });
+  }
+}
+
+/** The file at `path`, all of whose links are resolved. `name` is what errors call it. */
+async function localFile(name: string, path: string): Promise<ByteSource> {
+  const found = await stat(path);
+  // A pipe or a device would block the reader for ever.
+  if (!found.isFile()) throw new CheckpointError("not a regular file", { where: name });
+  return { name, path, size: found.size, read: (offset, length) => readAt(name, path, offset, length) };
+}
+
+async function readAt(name: string, path: string, offset: number, length: number): Promise<Uint8Array> {
+  const file = await open(path, "r").catch((cause) => {
+    throw new CheckpointError("cannot be opened", { where: name, cause });
+  });
+  try {
+    const out = new Uint8Array(length);
+    for (let done = 0; done < length; ) {
+      const { bytesRead } = await file.read(out, done, Math.min(MAX_READ, length - done), offset + done);
+      if (bytesRead === 0) {
+        throw new CheckpointError("the file ends too early", {
+          where: name,
+          found: `${offset + done} bytes`,
+          expected: `at least ${offset + length}`,
+        });
+      }
+      done += bytesRead;
+    }
+    return out;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Kinds of file that a model consists of, and that a link may therefore fetch from another place. */
+const MODEL_FILES = [".safetensors", ".json", ".txt"];
+
+class LocalFolder implements Folder {
+  readonly name: string;
+  private readonly root: string;
+  /** Where links may point: the folder itself, or the whole model's cache where it lies in Hugging Face's. */
+  private readonly tree: string;
+
+  constructor(name: string, root: string) {
+    this.name = name;
+    this.root = root;
+    const snapshot = root
+      .split(sep)
+      .findIndex((part, i, all) => part.startsWith("models--") && all[i + 1] === "snapshots");
+    this.tree =
+      snapshot < 0
+        ? root
+        : root
+            .split(sep)
+            .slice(0, snapshot + 1)
+            .join(sep);
+  }
+
+  async list(path = ""): Promise<readonly FolderEntry[]> {
+    const folder = this.inside(path);
+    const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+    const kinds = entries.map(async (entry): Promise<FolderEntry> => {
+      const linked = entry.isSymbolicLink() && (await stat(join(folder, entry.name)).catch(() => undefined));
+      return { name: entry.name, kind: (linked || entry).isDirectory() ? "folder" : "file" };
+    });
+    return (await Promise.all(kinds)).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  async open(path: string): Promise<ByteSource> {
+    const name = join(this.name, path);
+    const real = await resolved(this.inside(path), name);
+    const outside = !contains(this.tree, real);
+    if (outside && !(MODEL_FILES.includes(extname(path)) && extname(real) === extname(path))) {
+      throw new CheckpointError("a link leaves the model's folder for a file that is no part of a model", {
+        where: name,
+        found: real,
+        expected: `a file under ${this.tree}, or one that ends in ${extname(path)}`,
+      });
+    }
+    return localFile(name, real);
+  }
+
+  private inside(path: string): string {
+    const full = resolve(this.root, path);
+    if (!contains(this.root, full)) throw new CheckpointError("a path leaves the model's folder", { where: path });
+    return full;
+  }
+}
+
+function contains(folder: string, path: string): boolean {
+  const rest = relative(folder, path);
+  return !isAbsolute(rest) && rest.split(sep)[0] !== "..";
+}

@@ -1,0 +1,106 @@
+import { CheckpointError } from "../core/index.ts";
+import { isObject, readJsonObject } from "./json.ts";
+import { listed, readSafetensors } from "./safetensors.ts";
+import { type Folder, filesOf } from "./source.ts";
+import type { TensorRef } from "./tensor-ref.ts";
+
+/** A component's config.json, word for word. What it means is for the model that is built from it to say. */
+export type Config = Readonly<Record<string, unknown>>;
+
+/** One network of a checkpoint: what it is, and where its weights lie under the names that diffusers gives them. */
+export interface Component {
+  readonly config: Config;
+  readonly weights: ReadonlyMap<string, TensorRef>;
+}
+
+/** Refused by their names alone: reading one would run the program inside. */
+export const PICKLE_FILE = /\.(bin|ckpt|pt|pth)$/;
+
+/**
+ * A component of a folder: its config.json and the safetensors beside it. `stem` is what diffusers calls the weight
+ * file: "diffusion_pytorch_model" or "model". Shards are put together by their index; `variant` picks one of
+ * `stem.fp16.safetensors` and the like, and without it the plain file is taken, or the only one there is.
+ */
+export async function readComponent(folder: Folder, stem: string, variant?: string): Promise<Component> {
+  const config = await readJsonObject(await folder.open("config.json"));
+  return { config, weights: await readWeights(folder, stem, variant) };
+}
+
+async function readWeights(folder: Folder, stem: string, variant?: string): Promise<Map<string, TensorRef>> {
+  const files = await filesOf(folder);
+  const found = new Map<string, string>();
+  for (const file of files) {
+    const name = variantOf(file, stem);
+    if (name !== undefined) found.set(name, file);
+  }
+  const chosen =
+    found.get(variant ?? "") ?? (variant === undefined && found.size === 1 ? [...found.values()][0] : undefined);
+  if (chosen === undefined) throw noWeights(folder.name, stem, files, [...found.values()], variant);
+  if (chosen.endsWith(".safetensors")) return new Map((await readSafetensors(await folder.open(chosen))).tensors);
+  return readShards(folder, chosen);
+}
+
+/** "" for the plain file, "fp16" for `stem.fp16.safetensors`; the same for the index of shards. Else undefined. */
+function variantOf(file: string, stem: string): string | undefined {
+  if (!file.startsWith(`${stem}.`)) return undefined;
+  const rest = file.slice(stem.length);
+  const match =
+    /^(?:\.(?<single>\w+))?\.safetensors$/.exec(rest) ??
+    /^(?:\.(?<single>\w+))?\.safetensors\.index\.json$/.exec(rest) ??
+    /^\.safetensors\.index\.(?<single>\w+)\.json$/.exec(rest);
+  return match ? (match.groups?.single ?? "") : undefined;
+}
+
+function noWeights(where: string, stem: string, files: string[], found: string[], variant?: string): CheckpointError {
+  const wanted = `${stem}${variant ? `.${variant}` : ""}.safetensors`;
+  if (found.length) {
+    return new CheckpointError("which weights to take is not clear", {
+      where,
+      found: found.join(", "),
+      expected: wanted,
+      advice: "Choose one with the variant option (--variant).",
+    });
+  }
+  const pickles = files.filter((f) => PICKLE_FILE.test(f));
+  if (pickles.length) return pickleError(where, pickles.join(", "));
+  return new CheckpointError("no weights", { where, found: files.join(", ") || "an empty folder", expected: wanted });
+}
+
+/** Why no pickle is read, and what to use instead. */
+export const pickleError = (where: string, found: string): CheckpointError =>
+  new CheckpointError("these weights are a Python pickle, which can run any program when it is read", {
+    where,
+    found,
+    expected: "safetensors",
+    advice: "Use the .safetensors file of the same model, or convert it in Python with safetensors.torch.save_file.",
+  });
+
+/** Weights cut into several files, put together as the index says. Every key must lie where it says, and no other. */
+async function readShards(folder: Folder, indexFile: string): Promise<Map<string, TensorRef>> {
+  const source = await folder.open(indexFile);
+  const where = source.name;
+  const { weight_map: map } = await readJsonObject(source);
+  if (!isObject(map)) throw new CheckpointError('"weight_map" is not an object', { where });
+  const shards = new Map<string, ReadonlyMap<string, TensorRef>>();
+  const problems: string[] = [];
+  for (const file of new Set(Object.values(map))) {
+    if (typeof file !== "string" || !/^[^/\\]+\.safetensors$/.test(file)) {
+      problems.push(`${JSON.stringify(file)} is not the name of a shard`);
+    } else {
+      shards.set(file, (await readSafetensors(await folder.open(file))).tensors);
+    }
+  }
+  const weights = new Map<string, TensorRef>();
+  for (const [key, file] of Object.entries(map)) {
+    const ref = typeof file === "string" ? shards.get(file)?.get(key) : undefined;
+    if (ref) weights.set(key, ref);
+    else problems.push(`${JSON.stringify(key)}: not in ${JSON.stringify(file)}`);
+  }
+  for (const [file, tensors] of shards) {
+    for (const key of tensors.keys()) {
+      if (map[key] !== file) problems.push(`${JSON.stringify(key)}: in ${file}, but the index does not say so`);
+    }
+  }
+  if (problems.length) throw new CheckpointError(`index and shards disagree\n${listed(problems)}`, { where });
+  return weights;
+}

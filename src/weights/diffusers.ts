@@ -1,0 +1,129 @@
+import { CheckpointError } from "../core/index.ts";
+import { type Checkpoint, type TokenizerFiles, trainedSize } from "./checkpoint.ts";
+import { type Component, type Config, readComponent } from "./component.ts";
+import { parseEditing } from "./editing.ts";
+import { readJsonObject } from "./json.ts";
+import { textEncoderNames, vaeNames } from "./names.ts";
+import { type Prediction, parseScheduler } from "./scheduler.ts";
+import { type Folder, filesOf, subfolder } from "./source.ts";
+
+export interface OpenOptions {
+  /** What the U-Net predicts, where the files do not say, or say it wrongly. */
+  prediction?: Prediction;
+  /** Which weights of a folder that has several: "fp16" for diffusion_pytorch_model.fp16.safetensors. */
+  variant?: string;
+}
+
+/** Pipelines that are something other than text to image with Stable Diffusion, and what to use instead. */
+const otherPipelines: [RegExp, string][] = [
+  [/XL/, "This is an SDXL model, with two text encoders; baret runs Stable Diffusion 1.x and 2.x."],
+  [/Inpaint/, "This is an inpainting model; baret needs the plain one of the same model."],
+  [/ControlNet/, "This pipeline contains a ControlNet; baret needs the Stable Diffusion model that belongs to it."],
+  [
+    /^StableDiffusion3|Flux/,
+    "This is a transformer model; baret runs Stable Diffusion 1.x and 2.x, which have a U-Net.",
+  ],
+  [
+    /Upscale|Depth2Img|InstructPix2Pix|LatentUpscale|Diff(?!usion)|ImageVariation|UnCLIP/,
+    "baret needs the text-to-image model.",
+  ],
+];
+
+/** A folder as `save_pretrained` of diffusers writes it. Throws CheckpointError with all its missing parts. */
+export async function openDiffusersFolder(folder: Folder, options: OpenOptions): Promise<Checkpoint> {
+  const entries = await folder.list();
+  const has = (name: string) => entries.some((e) => e.name === name);
+  if (has("model_index.json")) await checkPipeline(folder);
+  if (has("text_encoder_2")) throw otherPipeline(folder.name, "StableDiffusionXLPipeline", otherPipelines[0][1]);
+  const missing = ["unet", "vae", "text_encoder", "tokenizer", "scheduler"].filter((part) => !has(part));
+  if (missing.length) {
+    throw new CheckpointError("the model's folder is not complete", {
+      where: folder.name,
+      found: entries.map((e) => e.name).join(", "),
+      expected: `also ${missing.map((m) => `${m}/`).join(", ")}`,
+    });
+  }
+
+  const [unet, vae, text] = await Promise.all([
+    readComponent(subfolder(folder, "unet"), "diffusion_pytorch_model", options.variant),
+    readComponent(subfolder(folder, "vae"), "diffusion_pytorch_model", options.variant),
+    readComponent(subfolder(folder, "text_encoder"), "model", options.variant),
+  ]);
+  checkClass(unet.config, `${folder.name}/unet/config.json`, "UNet2DConditionModel");
+  checkClass(vae.config, `${folder.name}/vae/config.json`, "AutoencoderKL");
+  checkTextEncoder(text.config, `${folder.name}/text_encoder/config.json`);
+  checkChannels(unet, `${folder.name}/unet`);
+
+  const schedulerSource = await folder.open("scheduler/scheduler_config.json");
+  const scheduler = parseScheduler(await readJsonObject(schedulerSource), schedulerSource.name);
+  const editing = has("editing.json") ? await folder.open("editing.json") : undefined;
+  return {
+    kind: "diffusers folder",
+    name: folder.name,
+    unet,
+    vae: { ...vae, weights: vaeNames(vae.weights) },
+    textEncoder: { ...text, weights: textEncoderNames(text.weights) },
+    scheduler: { ...scheduler, prediction: options.prediction ?? scheduler.prediction },
+    tokenizer: await readTokenizerFiles(subfolder(folder, "tokenizer")),
+    editing: parseEditing(
+      editing ? await readJsonObject(editing) : {},
+      editing?.name ?? folder.name,
+      trainedSize(unet.config, vae.config),
+    ),
+  };
+}
+
+async function checkPipeline(folder: Folder): Promise<void> {
+  const index = await readJsonObject(await folder.open("model_index.json"));
+  const name = String(index._class_name);
+  const other = otherPipelines.find(([pattern]) => pattern.test(name));
+  if (other) throw otherPipeline(folder.name, name, other[1]);
+}
+
+const otherPipeline = (where: string, found: string, advice: string): CheckpointError =>
+  new CheckpointError("another kind of model", { where, found, expected: "StableDiffusionPipeline", advice });
+
+function checkClass({ _class_name: found }: Config, where: string, expected: string): void {
+  if (found !== expected) throw new CheckpointError("_class_name", { where, found: JSON.stringify(found), expected });
+}
+
+function checkTextEncoder({ architectures, model_type: type }: Config, where: string): void {
+  const named = Array.isArray(architectures) ? architectures : [];
+  if (named.length ? named.includes("CLIPTextModel") : type === "clip_text_model") return;
+  throw new CheckpointError("another text encoder", {
+    where,
+    found: JSON.stringify(named.length ? named : type),
+    expected: "CLIPTextModel",
+  });
+}
+
+/** The first convolution tells an inpainting model (9 channels) or InstructPix2Pix (8) from a plain one. */
+function checkChannels(unet: Component, where: string): void {
+  const channels = unet.config.in_channels;
+  if (channels !== 8 && channels !== 9) return;
+  throw new CheckpointError("in_channels", {
+    where,
+    found: `${channels}`,
+    expected: "4",
+    advice: "This model also takes a picture as input (inpainting, or InstructPix2Pix); baret needs the plain one.",
+  });
+}
+
+/** The tokenizer of a folder, whichever of its two forms it has. */
+export async function readTokenizerFiles(folder: Folder): Promise<TokenizerFiles> {
+  const files = await filesOf(folder);
+  const config: Record<string, unknown> = {};
+  for (const file of ["tokenizer_config.json", "special_tokens_map.json"]) {
+    if (files.includes(file)) Object.assign(config, await readJsonObject(await folder.open(file)));
+  }
+  if (files.includes("vocab.json") && files.includes("merges.txt")) {
+    const [vocab, merges] = await Promise.all([folder.open("vocab.json"), folder.open("merges.txt")]);
+    return { vocabulary: { vocab, merges }, config };
+  }
+  if (files.includes("tokenizer.json")) return { vocabulary: { json: await folder.open("tokenizer.json") }, config };
+  throw new CheckpointError("no tokenizer", {
+    where: folder.name,
+    found: files.join(", ") || "no file",
+    expected: "vocab.json and merges.txt, or tokenizer.json",
+  });
+}

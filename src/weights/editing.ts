@@ -1,0 +1,41 @@
+import { z } from "zod";
+import { CheckpointError } from "../core/index.ts";
+import { listed } from "./safetensors.ts";
+
+const count = z.int().positive().max(1000);
+
+const schema = z.strictObject({
+  size: z.int().positive().max(8192).optional(),
+  guidance: z.number().min(0).max(100).optional(),
+  steps: count.optional(),
+  inversion: z.strictObject({ learningRate: z.number().positive().max(1).optional() }).optional(),
+});
+
+/** What a model is best edited with; every one can be chosen otherwise in a call. */
+export interface EditingDefaults {
+  /** Side of the square picture, in pixels. */
+  readonly size: number;
+  readonly guidance: number;
+  /** Sampling steps. */
+  readonly steps: number;
+  readonly inversion: {
+    /** Adam's, for the tuned embeddings. The paper's 1e-3 belongs to SD1.5's embedding of 77 x 768 numbers. */
+    readonly learningRate: number;
+  };
+}
+
+/** Reads editing.json, all of whose fields are optional, over SD1.5's values. Throws CheckpointError on any other field. */
+export function parseEditing(json: unknown, where: string, size = 512): EditingDefaults {
+  const parsed = schema.safeParse(json);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "the file"}: ${issue.message}`);
+    throw new CheckpointError(`not editing defaults\n${listed(problems)}`, { where });
+  }
+  const { data } = parsed;
+  return {
+    size: data.size ?? size,
+    guidance: data.guidance ?? 7.5,
+    steps: data.steps ?? 50,
+    inversion: { learningRate: data.inversion?.learningRate ?? 1e-3 },
+  };
+}

@@ -1,0 +1,111 @@
+import { CheckpointError } from "../../core/index.ts";
+import { type Checkpoint, trainedSize } from "../checkpoint.ts";
+import type { OpenOptions } from "../diffusers.ts";
+import { parseEditing } from "../editing.ts";
+import { textEncoderNames } from "../names.ts";
+import { listed, readSafetensors, type Safetensors } from "../safetensors.ts";
+import { type Prediction, parseScheduler } from "../scheduler.ts";
+import type { ByteSource } from "../source.ts";
+import type { TensorRef } from "../tensor-ref.ts";
+import { type Family, schedulerConfig, textConfig, tokenizerConfig, unetConfig, vaeConfig } from "./configs.ts";
+import { familyOf, refuseOtherFormats } from "./detect.ts";
+import { asMatrix, openClipWeights } from "./text.ts";
+import { unetName } from "./unet.ts";
+import { isVaeProjection, vaeName } from "./vae.ts";
+
+/** The weights of a single file, under the names that diffusers gives them. */
+interface Parts {
+  readonly unet: Map<string, TensorRef>;
+  readonly vae: Map<string, TensorRef>;
+  readonly text: Map<string, TensorRef>;
+}
+
+/**
+ * What else training left in a file: a running average of the weights, the noise schedule's tables, the loss's own
+ * network, learnt words.
+ */
+const ignored =
+  /^(model_ema\.|embedding_manager\.|first_stage_model\.loss\.|first_stage_model\.model_ema\.|[a-z_0-9]+$)|\.position_ids$/;
+
+/**
+ * An SD1.x or SD2.x checkpoint in the original layout: one safetensors file with U-Net, VAE and text encoder, and
+ * nothing that describes them. Throws CheckpointError where it is something else, and where it cannot say what the
+ * U-Net predicts and `prediction` does not either.
+ */
+export async function openSingleFile(source: ByteSource, { prediction }: OpenOptions): Promise<Checkpoint> {
+  await refuseOtherFormats(source);
+  const file = await readSafetensors(source);
+  const family = familyOf(file, source.name);
+  const parts = partsOf(file, source.name);
+  const predicts = prediction ?? predictionOf(file, family, source.name);
+  const latents = family === "SD2.x" && predicts === "v_prediction" ? 96 : 64;
+  const unet = { config: unetConfig(family, latents), weights: parts.unet };
+  const vae = { config: vaeConfig(latents * 8), weights: parts.vae };
+  return {
+    kind: "single file",
+    name: source.name,
+    unet,
+    vae,
+    textEncoder: { config: textConfig(family), weights: parts.text },
+    scheduler: parseScheduler(schedulerConfig(predicts), source.name),
+    tokenizer: { config: tokenizerConfig(family) },
+    editing: parseEditing({}, source.name, trainedSize(unet.config, vae.config)),
+  };
+}
+
+function partsOf({ tensors }: Safetensors, where: string): Parts {
+  const parts: Parts = { unet: new Map(), vae: new Map(), text: new Map() };
+  const unknown: string[] = [];
+  for (const [key, ref] of tensors) if (!place(parts, key, ref)) unknown.push(JSON.stringify(key));
+  const missing = (["unet", "vae", "text"] as const).filter((part) => parts[part].size === 0);
+  if (missing.length) {
+    throw new CheckpointError(`no weights of the ${missing.join(", ")}`, {
+      where,
+      expected: "U-Net, VAE and text encoder in one file",
+      advice: "Use the full checkpoint: this file was saved without some of its parts.",
+    });
+  }
+  if (unknown.length) {
+    throw new CheckpointError(`weights that Stable Diffusion does not have\n${listed(unknown)}`, { where });
+  }
+  return { ...parts, text: textEncoderNames(parts.text) };
+}
+
+/** Puts one tensor where it belongs. False where it belongs nowhere. */
+function place(parts: Parts, key: string, ref: TensorRef): boolean {
+  if (ignored.test(key)) return true;
+  const [, prefix, rest] =
+    /^(model\.diffusion_model|first_stage_model|cond_stage_model\.transformer|cond_stage_model\.model)\.(.+)$/.exec(
+      key,
+    ) ?? [];
+  if (prefix === "model.diffusion_model") {
+    const name = unetName(rest);
+    if (name) parts.unet.set(name, ref);
+    return name !== undefined;
+  }
+  if (prefix === "first_stage_model") {
+    const name = vaeName(rest);
+    if (name) parts.vae.set(name, isVaeProjection(name) ? asMatrix(ref) : ref);
+    return name !== undefined;
+  }
+  if (prefix === "cond_stage_model.transformer") {
+    parts.text.set(rest, ref);
+    return true;
+  }
+  const weights = prefix ? openClipWeights(rest, ref) : undefined;
+  for (const [name, view] of weights ?? []) parts.text.set(name, view);
+  return weights !== undefined;
+}
+
+/** SD1.x predicts ε. SD2.x comes in two kinds with the same keys; a few files say which in their metadata. */
+function predictionOf({ metadata }: Safetensors, family: Family, where: string): Prediction {
+  const told = metadata["modelspec.prediction_type"];
+  if (told === "epsilon") return "epsilon";
+  if (told === "v" || told === "v_prediction") return "v_prediction";
+  if (family === "SD1.x") return "epsilon";
+  throw new CheckpointError("this SD2.x file does not say what its U-Net predicts", {
+    where,
+    advice:
+      "Give --prediction v_prediction (the 768-pixel models, such as v2-1_768-ema-pruned) or --prediction epsilon (the 512-base ones).",
+  });
+}

@@ -1,0 +1,51 @@
+import { reshaped, rows, type TensorRef } from "../tensor-ref.ts";
+
+/** The parts of an OpenCLIP layer that CLIPTextModel only calls otherwise. */
+const layerParts: Record<string, string> = {
+  ln_1: "layer_norm1",
+  ln_2: "layer_norm2",
+  "mlp.c_fc": "mlp.fc1",
+  "mlp.c_proj": "mlp.fc2",
+  "attn.out_proj": "self_attn.out_proj",
+};
+
+const outerKeys: Record<string, string> = {
+  "token_embedding.weight": "embeddings.token_embedding.weight",
+  positional_embedding: "embeddings.position_embedding.weight",
+  "ln_final.weight": "final_layer_norm.weight",
+  "ln_final.bias": "final_layer_norm.bias",
+};
+
+/** Used by OpenCLIP to compare texts with pictures, not by Stable Diffusion. */
+const unused = ["text_projection", "logit_scale", "attn_mask"];
+
+/** SD2.x reads the text from the last layer but one, so the last of the 24 is left out. */
+const LAYERS = 23;
+
+/**
+ * What one weight of OpenCLIP's text tower, prefix "cond_stage_model.model." removed, is in a CLIPTextModel: usually
+ * one weight under another name; three, as views of the same bytes, where query, key and value are fused; none where
+ * it is not used. Undefined where the tower of SD2.x has no such weight.
+ */
+export function openClipWeights(key: string, ref: TensorRef): [string, TensorRef][] | undefined {
+  if (unused.includes(key)) return [];
+  if (outerKeys[key]) return [[`text_model.${outerKeys[key]}`, ref]];
+  const [, layer, rest] = /^transformer\.resblocks\.(\d+)\.(.+)$/.exec(key) ?? [];
+  if (!rest || Number(layer) > LAYERS) return undefined;
+  const fused = /^attn\.in_proj_(weight|bias)$/.exec(rest);
+  const [, part, kind] = /^(.+)\.(weight|bias)$/.exec(rest) ?? [];
+  if (!fused && !layerParts[part]) return undefined;
+  if (Number(layer) === LAYERS) return [];
+  const path = `text_model.encoder.layers.${layer}`;
+  if (!fused) return [[`${path}.${layerParts[part]}.${kind}`, ref]];
+  const third = ref.shape[0] / 3;
+  if (!Number.isInteger(third)) return undefined;
+  return ["q", "k", "v"].map((name, i) => [
+    `${path}.self_attn.${name}_proj.${fused[1]}`,
+    rows(ref, i * third, (i + 1) * third),
+  ]);
+}
+
+/** A square 1x1 convolution [C, C, 1, 1] as the matrix [C, C]; any other weight as it is. */
+export const asMatrix = (ref: TensorRef): TensorRef =>
+  ref.shape.length === 4 && ref.shape[2] === 1 && ref.shape[3] === 1 ? reshaped(ref, ref.shape.slice(0, 2)) : ref;

@@ -1,0 +1,52 @@
+/** The parts of a residual block, in the original code and in diffusers. */
+const resnetParts: Record<string, string> = {
+  "in_layers.0": "norm1",
+  "in_layers.2": "conv1",
+  "emb_layers.1": "time_emb_proj",
+  "out_layers.0": "norm2",
+  "out_layers.3": "conv2",
+  skip_connection: "conv_shortcut",
+};
+
+const outerParts: Record<string, string> = {
+  "time_embed.0": "time_embedding.linear_1",
+  "time_embed.2": "time_embedding.linear_2",
+  "input_blocks.0.0": "conv_in",
+  "out.0": "conv_norm_out",
+  "out.2": "conv_out",
+};
+
+const middleParts = ["resnets.0", "attentions.0", "resnets.1"];
+
+/** Layers of one resolution on the way down: two residual blocks and the downsampler. On the way up: three. */
+const PER_BLOCK = 3;
+
+/**
+ * What diffusers calls a weight of the original U-Net, prefix "model.diffusion_model." removed; undefined where the
+ * SD1.x and SD2.x U-Nets have no such weight. Attention layers have the same names in both.
+ */
+export function unetName(key: string): string | undefined {
+  const [, path, kind] = /^(.+)\.(weight|bias)$/.exec(key) ?? [];
+  if (!path) return undefined;
+  const outer = outerParts[path];
+  if (outer) return `${outer}.${kind}`;
+
+  const [, side, first, second, rest] = /^(input|middle|output)_blocks?\.(\d+)(?:\.(\d+))?\.(.+)$/.exec(key) ?? [];
+  if (!side) return undefined;
+  if (side === "middle")
+    return layerName(`mid_block.${middleParts[Number(first)]}`, `${second ? `${second}.` : ""}${rest}`);
+  const n = Number(first) - (side === "input" ? 1 : 0);
+  const block = `${side === "input" ? "down" : "up"}_blocks.${Math.floor(n / PER_BLOCK)}`;
+  const place = n % PER_BLOCK;
+  if (second === "0" && /^op\./.test(rest)) return `${block}.downsamplers.0.conv.${rest.slice(3)}`;
+  if (second !== "0" && /^conv\./.test(rest)) return `${block}.upsamplers.0.conv.${rest.slice(5)}`;
+  if (second === "0") return layerName(`${block}.resnets.${place}`, rest);
+  return second === "1" ? layerName(`${block}.attentions.${place}`, rest) : undefined;
+}
+
+/** A weight inside a residual block or an attention layer. */
+function layerName(layer: string, rest: string): string | undefined {
+  if (layer.includes("attentions.")) return `${layer}.${rest}`;
+  const [, part, kind] = /^(.+)\.(weight|bias)$/.exec(rest) ?? [];
+  return part && resnetParts[part] ? `${layer}.${resnetParts[part]}.${kind}` : undefined;
+}

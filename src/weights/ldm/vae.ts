@@ -1,0 +1,44 @@
+const attentionParts: Record<string, string> = {
+  norm: "group_norm",
+  q: "to_q",
+  k: "to_k",
+  v: "to_v",
+  proj_out: "to_out.0",
+};
+
+/** Resolutions of SD's VAE. The original counts those of the decoder from the finest, diffusers from the coarsest. */
+const LEVELS = 4;
+
+/**
+ * What diffusers calls a weight of the original VAE, prefix "first_stage_model." removed; undefined where the VAE of
+ * SD1.x and SD2.x has no such weight.
+ */
+export function vaeName(key: string): string | undefined {
+  if (/^(post_)?quant_conv\.(weight|bias)$/.test(key)) return key;
+  const [, coder, rest] = /^(encoder|decoder)\.(.+)$/.exec(key) ?? [];
+  if (!coder) return undefined;
+
+  const [, side, level, part] = /^(down|up)\.(\d+)\.(.+)$/.exec(rest) ?? [];
+  if (side && (side === "down") === (coder === "encoder")) {
+    const block = side === "down" ? Number(level) : LEVELS - 1 - Number(level);
+    const inside = /^block\.(\d+)\.(.+)$/.exec(part);
+    const name = inside ? `resnets.${inside[1]}.${resnetPart(inside[2])}` : resampler(part);
+    return name && block >= 0 ? `${coder}.${side}_blocks.${block}.${name}` : undefined;
+  }
+  const middle = /^mid\.block_([12])\.(.+)$/.exec(rest);
+  if (middle) return `${coder}.mid_block.resnets.${Number(middle[1]) - 1}.${resnetPart(middle[2])}`;
+  const attention = /^mid\.attn_1\.(norm|q|k|v|proj_out)\.(weight|bias)$/.exec(rest);
+  if (attention) return `${coder}.mid_block.attentions.0.${attentionParts[attention[1]]}.${attention[2]}`;
+  const end = /^(conv_in|norm_out|conv_out)\.(weight|bias)$/.exec(rest);
+  return end ? `${coder}.${end[1] === "norm_out" ? "conv_norm_out" : end[1]}.${end[2]}` : undefined;
+}
+
+/** Whether a diffusers name belongs to the attention, whose 1x1 convolutions [C, C, 1, 1] diffusers sees as [C, C]. */
+export const isVaeProjection = (name: string): boolean => /\.attentions\.0\.to_(q|k|v|out\.0)\.weight$/.test(name);
+
+const resnetPart = (part: string) => part.replace(/^nin_shortcut\./, "conv_shortcut.");
+
+function resampler(part: string): string | undefined {
+  const [, side, kind] = /^(down|up)sample\.conv\.(weight|bias)$/.exec(part) ?? [];
+  return side ? `${side}samplers.0.conv.${kind}` : undefined;
+}

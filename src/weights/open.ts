@@ -1,0 +1,70 @@
+import { CheckpointError } from "../core/index.ts";
+import type { Checkpoint, TokenizerFiles } from "./checkpoint.ts";
+import { type Component, PICKLE_FILE, pickleError, readComponent } from "./component.ts";
+import { type OpenOptions, openDiffusersFolder, readTokenizerFiles } from "./diffusers.ts";
+import { snapshotOf } from "./hub.ts";
+import { openSingleFile } from "./ldm/index.ts";
+import { type ByteSource, type Folder, filesOf } from "./source.ts";
+
+const isFolder = (place: Folder | ByteSource): place is Folder => "list" in place;
+
+/**
+ * A text-to-image model: a diffusers folder, an entry of the Hugging Face cache, or a single file
+ * (.safetensors in the original layout). Reads configurations and headers only. Throws CheckpointError, with a sentence on what to
+ * use instead, where it is a model of another kind.
+ */
+export async function openCheckpoint(place: Folder | ByteSource, options: OpenOptions = {}): Promise<Checkpoint> {
+  if (!isFolder(place)) return openSingleFile(place, options);
+  const folder = await snapshotOf(place);
+  const entries = await folder.list();
+  if (entries.some((e) => e.name === "model_index.json" || e.name === "unet"))
+    return openDiffusersFolder(folder, options);
+  throw notAModel(
+    folder.name,
+    entries.map((e) => e.name),
+  );
+}
+
+/** One network with its tokenizer, such as a CLIPModel: a folder with config.json and model.safetensors. */
+export interface ModelFolder extends Component {
+  readonly name: string;
+  readonly tokenizer?: TokenizerFiles;
+}
+
+/** A folder as `save_pretrained` of transformers writes it. Throws CheckpointError. */
+export async function openModelFolder(place: Folder, { variant }: OpenOptions = {}): Promise<ModelFolder> {
+  const folder = await snapshotOf(place);
+  const files = await filesOf(folder);
+  if (!files.includes("config.json")) throw notAModel(folder.name, files);
+  const component = await readComponent(folder, "model", variant);
+  const hasTokenizer = files.includes("vocab.json") || files.includes("tokenizer.json");
+  return { name: folder.name, ...component, ...(hasTokenizer && { tokenizer: await readTokenizerFiles(folder) }) };
+}
+
+/** Why a folder without the marks of a model is none. */
+function notAModel(where: string, names: string[]): CheckpointError {
+  const found = names.slice(0, 12).join(", ") || "an empty folder";
+  const pickles = names.filter((name) => PICKLE_FILE.test(name));
+  if (pickles.length && !names.some((name) => name.endsWith(".safetensors")))
+    return pickleError(where, pickles.join(", "));
+  if (names.includes("pytorch_lora_weights.safetensors")) {
+    return new CheckpointError("this is a LoRA: changes to a model, not a model", {
+      where,
+      found,
+      advice: "Merge it into its base model with diffusers (fuse_lora, save_pretrained) and give that folder.",
+    });
+  }
+  if (names.includes("transformer")) {
+    return new CheckpointError("this model has a transformer (Stable Diffusion 3, Flux), no U-Net", {
+      where,
+      found,
+      advice: "baret runs Stable Diffusion 1.x and 2.x.",
+    });
+  }
+  return new CheckpointError("this folder is not a model", {
+    where,
+    found,
+    expected: "a diffusers folder (model_index.json, unet/, vae/, text_encoder/, tokenizer/, scheduler/)",
+    advice: "A single-file checkpoint is given by the file's own path.",
+  });
+}
