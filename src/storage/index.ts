@@ -1,4 +1,4 @@
-// What is kept on disk and read from it.
-// Knows of: core, weights, Node's file system.
-// Does not know of: what the files mean to a model.
-export { openLocal, openLocalFile, openPackageFile } from "./files.ts";
+// Where bytes are kept: what a cache promises. The disk's part is in node.ts: files, atomic writing, caches, hashes.
+// Knows of: core, weights (what a tensor in a file is).
+// Does not know of: graphs, devices, models.
+export type { Cache, CacheEntry, CacheKey } from "./cache.ts";

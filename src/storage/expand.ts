@@ -1,0 +1,95 @@
+import { type FileHandle, open, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { CheckpointError, StorageError, sizeOf, throwIfCancelled, type Work } from "../core/index.ts";
+import { readTensor, type TensorRef } from "../weights/index.ts";
+import type { Cache } from "./cache.ts";
+import { openLocalFile } from "./files.ts";
+import { type FileIdentity, fileIdentity } from "./hash.ts";
+
+export interface ExpandedWeights {
+  /** The same tensors, in the same order, as F32 in one file of the cache. */
+  refs: TensorRef[];
+  /** Lets the cache drop the file again. Call it when no session maps it any more. */
+  release(): Promise<void>;
+}
+
+/** Every tensor starts on a page, so that it is mapped without a shared edge. */
+const page = 4096;
+const fileName = "weights.f32";
+/** Elements converted at a time, which bounds the memory that the work takes. */
+const portion = 1 << 22;
+
+/** Parts of a tensor, one after another, none larger than `portion`. */
+function* portions(ref: TensorRef): Generator<TensorRef> {
+  const elements = sizeOf(ref.shape);
+  for (let at = 0; at < elements; at += portion) {
+    const n = Math.min(portion, elements - at);
+    const bytes = ref.length / elements;
+    yield { ...ref, shape: [n], offset: ref.offset + at * bytes, length: n * bytes };
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+  }
+}
+
+async function identities(refs: readonly TensorRef[]): Promise<Map<string, FileIdentity>> {
+  const found = new Map<string, FileIdentity>();
+  for (const { source } of refs) {
+    if (!source.path) throw new CheckpointError("weights in memory cannot be expanded on disk", { where: source.name });
+    if (!found.has(source.path)) found.set(source.path, await fileIdentity(source.path));
+  }
+  return found;
+}
+
+/**
+ * F16 and BF16 weights as F32, which is what a CPU computes in: written once to one file of the cache, exactly, and
+ * found there ever after. Throws CheckpointError for other dtypes, StorageError where the disk has too little room.
+ */
+export async function expandWeights(
+  refs: readonly TensorRef[],
+  { cache, signal, onProgress }: Work & { cache: Cache },
+): Promise<ExpandedWeights> {
+  const files = await identities(refs);
+  const offsets: number[] = [];
+  let total = 0;
+  for (const { shape } of refs) {
+    offsets.push(total);
+    total += Math.ceil((4 * sizeOf(shape)) / page) * page;
+  }
+  const layout = refs.map(({ source, offset, length, dtype, shape }) => [source.path, offset, length, dtype, shape]);
+  const entry = await cache.acquire({ kind: "weights", of: { files: [...files.values()], layout } }, async (folder) => {
+    const { bavail, bsize } = await statfs(folder);
+    if (bavail * bsize < total) {
+      throw new StorageError("too little room for expanded weights", {
+        where: folder,
+        found: `${bavail * bsize} bytes free`,
+        expected: `${total}`,
+        advice: "Free some, or set BARET_CACHE to a folder on another disk.",
+      });
+    }
+    const file = await open(join(folder, fileName), "wx");
+    try {
+      await file.truncate(total);
+      for (const [i, ref] of refs.entries()) {
+        let at = offsets[i];
+        for (const part of portions(ref)) {
+          throwIfCancelled(signal, "expanding weights");
+          const { data } = await readTensor(part);
+          await writeAll(file, new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+          at += data.byteLength;
+        }
+        onProgress?.({ phase: "expand weights", done: i + 1, total: refs.length });
+      }
+    } finally {
+      await file.close();
+    }
+  });
+  const source = await openLocalFile(join(entry.folder, fileName));
+  return {
+    refs: refs.map((ref, i) => ({ ...ref, dtype: "F32", source, offset: offsets[i], length: 4 * sizeOf(ref.shape) })),
+    release: entry.release,
+  };
+}

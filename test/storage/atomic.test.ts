@@ -1,0 +1,126 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { CancelledError, StorageError } from "../../src/core/index.ts";
+import { cacheFolder, writeFileAtomic } from "../../src/storage/node.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "baret-atomic-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const file = (): string => join(folder, "out.bin");
+const mode = (): number => statSync(file()).mode & 0o777;
+async function* parts(...texts: string[]): AsyncGenerator<Uint8Array> {
+  for (const text of texts) yield Buffer.from(text);
+}
+
+test("text, bytes and streams are written whole, and nothing else is left behind", async () => {
+  for (const data of ["dog", Buffer.from("dog"), parts("d", "", "og"), [Buffer.from("do"), Buffer.from("g")]]) {
+    await writeFileAtomic(file(), data);
+    expect(readFileSync(file(), "utf8")).toBe("dog");
+  }
+  expect(readdirSync(folder)).toEqual(["out.bin"]);
+});
+
+test("where the data fails half way, the old file stays and nothing is left behind", async () => {
+  writeFileSync(file(), "old");
+  async function* failing(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from("new");
+    throw new Error("the disk caught fire");
+  }
+  await expect(writeFileAtomic(file(), failing())).rejects.toThrow("out.bin: cannot be written: the disk caught fire");
+  expect(readFileSync(file(), "utf8")).toBe("old");
+  expect(readdirSync(folder)).toEqual(["out.bin"]);
+});
+
+test("cancelled half way, the old file stays", async () => {
+  writeFileSync(file(), "old");
+  const abort = new AbortController();
+  async function* slow(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from("new");
+    abort.abort();
+    yield Buffer.from("new");
+  }
+  await expect(writeFileAtomic(file(), slow(), { signal: abort.signal })).rejects.toThrow(CancelledError);
+  expect(readFileSync(file(), "utf8")).toBe("old");
+  expect(readdirSync(folder)).toEqual(["out.bin"]);
+});
+
+test("permissions: as asked, else those of the replaced file", async () => {
+  await writeFileAtomic(file(), "a", { mode: 0o600 });
+  expect(mode()).toBe(0o600);
+  chmodSync(file(), 0o640);
+  await writeFileAtomic(file(), "b");
+  expect(mode()).toBe(0o640);
+});
+
+test("a link stays a link, and its target is written", async () => {
+  mkdirSync(join(folder, "real"));
+  writeFileSync(join(folder, "real", "target"), "old");
+  symlinkSync(join(folder, "real", "target"), file());
+  await writeFileAtomic(file(), "new");
+  expect(readFileSync(join(folder, "real", "target"), "utf8")).toBe("new");
+  expect(readdirSync(join(folder, "real"))).toEqual(["target"]);
+});
+
+test("many writers of one file: one of them wins, whole", async () => {
+  const texts = Array.from({ length: 20 }, (_, i) => `${i}`.repeat(10_000));
+  await Promise.all(texts.map((text) => writeFileAtomic(file(), text)));
+  expect(texts).toContain(readFileSync(file(), "utf8"));
+  expect(readdirSync(folder)).toEqual(["out.bin"]);
+});
+
+test("a folder that is not there, a folder as target, and a name too long are told apart", async () => {
+  await expect(writeFileAtomic(join(folder, "no", "out"), "x")).rejects.toThrow("its folder does not exist");
+  await expect(writeFileAtomic(folder, "x")).rejects.toThrow("it is a folder");
+  await expect(writeFileAtomic(join(folder, "x".repeat(300)), "x")).rejects.toThrow(StorageError);
+});
+
+/** A disk of 64 KiB, where this process may mount one. */
+function smallDisk(): string | undefined {
+  const disk = join(folder, "disk");
+  mkdirSync(disk);
+  return spawnSync("mount", ["-t", "tmpfs", "-o", "size=64k", "baret-test", disk]).status === 0 ? disk : undefined;
+}
+
+test("a full disk and a read-only one are named, and the old file stays", async ({ skip }) => {
+  const disk = smallDisk() ?? skip("mounting needs root");
+  try {
+    const path = join(disk, "out");
+    await writeFileAtomic(path, "old");
+    await expect(writeFileAtomic(path, Buffer.alloc(1_000_000))).rejects.toThrow(
+      "out: cannot be written: the disk is full",
+    );
+    expect(readFileSync(path, "utf8")).toBe("old");
+    expect(readdirSync(disk)).toEqual(["out"]);
+    execFileSync("mount", ["-o", "remount,ro", disk]);
+    await expect(writeFileAtomic(path, "new")).rejects.toThrow("out: cannot be written: the file system is read-only");
+    expect(readFileSync(path, "utf8")).toBe("old");
+  } finally {
+    execFileSync("umount", [disk]);
+  }
+});
+
+test("the cache's place: BARET_CACHE, then XDG_CACHE_HOME, then the platform's own", () => {
+  expect(cacheFolder({ BARET_CACHE: "/a", XDG_CACHE_HOME: "/b" }, "linux")).toBe("/a");
+  expect(cacheFolder({ XDG_CACHE_HOME: "/b" }, "linux")).toBe(join("/b", "baret"));
+  expect(cacheFolder({}, "linux")).toMatch(/\.cache.baret$/);
+  expect(cacheFolder({}, "darwin")).toMatch(/Library.Caches.baret$/);
+  expect(cacheFolder({ LOCALAPPDATA: "C:" }, "win32")).toBe(join("C:", "baret", "Cache"));
+});

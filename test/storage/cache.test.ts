@@ -1,0 +1,141 @@
+import { spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { StorageError } from "../../src/core/index.ts";
+import { DiskCache } from "../../src/storage/node.ts";
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "baret-cache-"));
+});
+afterEach(() => {
+  rmSync(root, { recursive: true, force: true });
+});
+
+const key = (of: unknown) => ({ kind: "test", of });
+const writes = (bytes: number) => async (folder: string) =>
+  writeFileSync(join(folder, "data"), Buffer.alloc(bytes, "x"));
+const never = async (): Promise<void> => {
+  throw new Error("made again");
+};
+const entries = (): string[] => readdirSync(root).filter((name) => name.startsWith("test-"));
+const unfinished = (): string[] => readdirSync(root).filter((name) => name.startsWith("tmp"));
+/** The process id of a process that has ended. */
+const deadPid = (): number => spawnSync(process.execPath, ["-e", ""]).pid;
+
+test("an entry is made once, by one key and one process after another", async () => {
+  const made = await new DiskCache({ folder: root }).acquire(key({ a: 1 }), writes(10));
+  expect(readFileSync(join(made.folder, "data"), "utf8")).toBe("x".repeat(10));
+  await made.release();
+  const found = await new DiskCache({ folder: root }).acquire(key({ a: 1 }), never);
+  expect(found.folder).toBe(made.folder);
+});
+
+test("different keys have different entries", async () => {
+  const cache = new DiskCache({ folder: root });
+  const folders = await Promise.all(
+    [1, 2, "1", [1], { a: 1 }].map(async (of) => (await cache.acquire(key(of), writes(1))).folder),
+  );
+  expect(new Set(folders).size).toBe(5);
+});
+
+test("asked twice at once, it is made once", async () => {
+  const cache = new DiskCache({ folder: root });
+  let made = 0;
+  const make = async (folder: string): Promise<void> => {
+    made++;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await writes(5)(folder);
+  };
+  const both = await Promise.all([cache.acquire(key(1), make), cache.acquire(key(1), make)]);
+  expect([made, both[0].folder]).toEqual([1, both[1].folder]);
+});
+
+test("two processes that make one entry at once both get it", async () => {
+  const both = await Promise.all([1, 2].map(() => new DiskCache({ folder: root }).acquire(key(1), writes(5))));
+  expect(both[0].folder).toBe(both[1].folder);
+  expect([entries().length, unfinished()]).toEqual([1, []]);
+});
+
+test("a maker that fails leaves nothing, and who waited for it makes it itself", async () => {
+  const cache = new DiskCache({ folder: root });
+  const failed = cache.acquire(key(1), async (folder) => {
+    await writes(5)(folder);
+    throw new StorageError("no more ink");
+  });
+  const waiting = cache.acquire(key(1), writes(5));
+  await expect(failed).rejects.toThrow("no more ink");
+  expect(existsSync(join((await waiting).folder, "data"))).toBe(true);
+  expect(unfinished()).toEqual([]);
+});
+
+test("beyond its size, the longest unused entries are dropped", async () => {
+  const cache = new DiskCache({ folder: root, maxBytes: 250 });
+  for (const [i, name] of ["old", "older", "oldest"].entries()) {
+    const { folder, release } = await cache.acquire(key(name), writes(80));
+    utimesSync(folder, 1000 - i, 1000 - i);
+    await release();
+  }
+  await (await cache.acquire(key("oldest"), never)).release();
+  await (await cache.acquire(key("new"), writes(80))).release();
+  expect(entries().length).toBe(3);
+  for (const name of ["new", "oldest", "old"]) await (await cache.acquire(key(name), never)).release();
+  await expect(cache.acquire(key("older"), never)).rejects.toThrow("made again");
+});
+
+test("what is in use is never dropped, whoever uses it", async () => {
+  const used = await new DiskCache({ folder: root, maxBytes: 100 }).acquire(key("used"), writes(80));
+  utimesSync(used.folder, 1, 1);
+  const other = new DiskCache({ folder: root, maxBytes: 100 });
+  await (await other.acquire(key("second"), writes(80))).release();
+  expect(existsSync(join(used.folder, "data"))).toBe(true);
+  await used.release();
+  await (await other.acquire(key("third"), writes(80))).release();
+  expect(existsSync(used.folder)).toBe(false);
+});
+
+test("marks and half-made entries of dead processes are cleared away, those of living ones stay", async () => {
+  const host = hostname().replaceAll(/[^A-Za-z0-9-]/g, "_");
+  const cache = new DiskCache({ folder: root, maxBytes: 100 });
+  const { folder, release } = await cache.acquire(key("left"), writes(80));
+  await release();
+  utimesSync(folder, 1, 1);
+  writeFileSync(join(root, "leases", `${folder.split("/").at(-1)}.${host}.${deadPid()}.0`), "");
+  mkdirSync(join(root, `tmp.${host}.${deadPid()}.0`));
+  mkdirSync(join(root, `tmp.${host}.${process.ppid}.0`));
+  mkdirSync(join(root, "tmp.elsewhere.1.0"));
+  await cache.acquire(key("new"), writes(80));
+  expect(existsSync(folder)).toBe(false);
+  expect(unfinished().sort()).toEqual([`tmp.${host}.${process.ppid}.0`, "tmp.elsewhere.1.0"].sort());
+});
+
+test.each([
+  ["a file is cut short", (folder: string) => truncateSync(join(folder, "data"), 3)],
+  ["a file is missing", (folder: string) => rmSync(join(folder, "data"))],
+  ["its list of files is broken", (folder: string) => writeFileSync(join(folder, "entry.json"), "{")],
+])("an entry is made again where %s", async (_, damage) => {
+  const cache = new DiskCache({ folder: root });
+  const { folder, release } = await cache.acquire(key(1), writes(10));
+  await release();
+  damage(folder);
+  const again = await cache.acquire(key(1), writes(10));
+  expect(readFileSync(join(again.folder, "data"), "utf8")).toBe("x".repeat(10));
+});
+
+test("a place that cannot hold a cache is named, with what to do", async () => {
+  writeFileSync(join(root, "file"), "");
+  const cache = new DiskCache({ folder: join(root, "file") });
+  await expect(cache.acquire(key(1), writes(1))).rejects.toThrow(/file: the cache cannot be used.*\n.*BARET_CACHE/);
+});

@@ -1,0 +1,68 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { CancelledError, CheckpointError } from "../../src/core/index.ts";
+import { DiskCache, expandWeights, openLocalFile } from "../../src/storage/node.ts";
+import {
+  encodeSafetensors,
+  memorySource,
+  readSafetensors,
+  readTensor,
+  type TensorRef,
+} from "../../src/weights/index.ts";
+
+let root: string;
+let cache: DiskCache;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "baret-expand-"));
+  cache = new DiskCache({ folder: join(root, "cache") });
+});
+afterEach(() => {
+  rmSync(root, { recursive: true, force: true });
+});
+
+/** A checkpoint of halves, bfloats and floats; one tensor is larger than what is converted at a time. */
+async function checkpoint(): Promise<TensorRef[]> {
+  const bits = (n: number): Uint16Array => Uint16Array.from({ length: n }, (_, i) => (i * 40503) & 0x7bff);
+  const bytes = encodeSafetensors({
+    large: { dtype: "F16", shape: [2050, 2050], data: bits(2050 * 2050) },
+    brain: { dtype: "BF16", shape: [3, 5], data: bits(15) },
+    plain: { dtype: "F32", shape: [7], data: Float32Array.from({ length: 7 }, Math.sqrt) },
+    scalar: { dtype: "F16", shape: [], data: bits(1) },
+    whole: { dtype: "I64", shape: [1], data: new BigInt64Array(1) },
+  });
+  writeFileSync(join(root, "model.safetensors"), bytes);
+  const { tensors } = await readSafetensors(await openLocalFile(join(root, "model.safetensors")));
+  return ["large", "brain", "plain", "scalar", "whole"].map((name) => tensors.get(name)!);
+}
+
+test("expanded weights are the same numbers as F32, each on a page of its own", async () => {
+  const refs = (await checkpoint()).slice(0, 4);
+  const expanded = await expandWeights(refs, { cache });
+  for (const [i, ref] of expanded.refs.entries()) {
+    expect([ref.name, ref.dtype, ref.shape, ref.offset % 4096]).toEqual([refs[i].name, "F32", refs[i].shape, 0]);
+    const [found, expected] = (await Promise.all([readTensor(ref), readTensor(refs[i])])).map(({ data }) =>
+      Buffer.from(data.buffer),
+    );
+    expect(found.equals(expected)).toBe(true);
+  }
+  expect(expanded.refs.every(({ source }) => source.path === expanded.refs[0].source.path)).toBe(true);
+});
+
+test("they are written once, and anew when the checkpoint changed", async () => {
+  const refs = (await checkpoint()).slice(0, 2);
+  const inode = async (): Promise<number> => statSync((await expandWeights(refs, { cache })).refs[0].source.path!).ino;
+  const first = await inode();
+  expect(await inode()).toBe(first);
+  await checkpoint();
+  expect(await inode()).not.toBe(first);
+});
+
+test("other dtypes, weights in memory and a cancelled work are refused, and leave no entry", async () => {
+  const refs = await checkpoint();
+  await expect(expandWeights(refs, { cache })).rejects.toThrow(CheckpointError);
+  await expect(expandWeights(refs.slice(0, 1), { cache, signal: AbortSignal.abort() })).rejects.toThrow(CancelledError);
+  const inMemory = { ...refs[0], source: memorySource("a download", new Uint8Array(9)) };
+  await expect(expandWeights([inMemory], { cache })).rejects.toThrow("a download");
+});
