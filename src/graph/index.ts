@@ -19,5 +19,5 @@ export {
 } from "./node.ts";
 export * from "./ops/index.ts";
 export { inOrder } from "./order.ts";
-export { countFlops, verify } from "./passes.ts";
+export { countFlops, parametersOf, verify } from "./passes.ts";
 export { count, type Dim, type Shape, show } from "./shape.ts";

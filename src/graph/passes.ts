@@ -92,6 +92,16 @@ export function verify(outputs: Readonly<Record<string, Node>>): void {
   if (problems.length > 0) throw new GraphError(`the graph is not sound:\n${problems.join("\n")}`);
 }
 
+/** The weights that a graph reads, by the checkpoint's key. Throws GraphError where two nodes stand for one weight. */
+export function parametersOf(outputs: readonly Node[]): Map<string, Node> {
+  const found = new Map<string, Node>();
+  for (const node of inOrder(outputs).filter(isParameter)) {
+    if (found.has(nameOf(node))) throw new GraphError("a weight stands in the graph twice", { where: nameOf(node) });
+    found.set(nameOf(node), node);
+  }
+  return found;
+}
+
 /** Floating-point operations of one run, by kind; a symbolic batch counts as one row. */
 export function countFlops(outputs: readonly Node[]): Map<string, number> {
   const total = new Map<string, number>();

@@ -22,6 +22,7 @@ export async function run(
   const given = Object.fromEntries(
     program.inputs.map(({ name, dtype }) => {
       const x = feeds[name];
+      if (!x) throw new Error(`nothing is fed to ${name}`);
       const data = isFloat(x) ? x.data : BigInt64Array.from(x.data, BigInt);
       return [name, new OrtTensor(dtype, data, x.shape as number[])];
     }),

@@ -1,0 +1,125 @@
+import { CheckpointError, combine, type Tensor, UsageError } from "../core/index.ts";
+import type { BetaSchedule, Prediction, SchedulerConfig } from "../weights/index.ts";
+
+/**
+ * The noise levels that sampling walks through. Step i (0 is the noisiest) asks the model at `timesteps[i]` and leads from
+ * level i to level i + 1; level N is the clean picture.
+ */
+export interface Schedule {
+  /** Model timesteps, noisiest first: t_0 > t_1 > … > t_{N−1}. */
+  readonly timesteps: readonly number[];
+  /** ᾱ of the N + 1 levels: level i < N is that of timestep t_i, level N what lies below the last. */
+  readonly alphaBar: readonly number[];
+  readonly prediction: Prediction;
+}
+
+const betaRules: Record<BetaSchedule, (from: number, to: number, at: number) => number> = {
+  linear: (from, to, at) => from + (to - from) * at,
+  scaled_linear: (from, to, at) => (Math.sqrt(from) + (Math.sqrt(to) - Math.sqrt(from)) * at) ** 2,
+  squaredcos_cap_v2: () => Number.NaN, // is defined by ᾱ, not by its ends
+};
+
+/** β_k for k in 0..T − 1. */
+function betas({ betaSchedule, betaStart, betaEnd, trainTimesteps, trainedBetas }: SchedulerConfig): number[] {
+  if (trainedBetas) return [...trainedBetas];
+  if (betaSchedule === "squaredcos_cap_v2") {
+    const bar = (at: number) => Math.cos(((at + 0.008) / 1.008) * (Math.PI / 2)) ** 2;
+    return Array.from({ length: trainTimesteps }, (_, k) =>
+      Math.min(0.999, 1 - bar((k + 1) / trainTimesteps) / bar(k / trainTimesteps)),
+    );
+  }
+  const rule = betaRules[betaSchedule];
+  return Array.from({ length: trainTimesteps }, (_, k) => rule(betaStart, betaEnd, k / (trainTimesteps - 1)));
+}
+
+/** ᾱ_t = Π(1 − β_k), k ≤ t, in double precision. METHODS §1; diffusers, schedulers/scheduling_ddim.py. */
+export function alphasCumprod(config: SchedulerConfig): Float64Array {
+  let product = 1;
+  const alphas = Float64Array.from(betas(config), (beta) => {
+    product *= 1 - beta;
+    return product;
+  });
+  if (!config.rescaleBetasZeroSnr) return alphas;
+  // Lin et al. 2024, "Common diffusion noise schedules and sample steps are flawed", algorithm 1.
+  const first = Math.sqrt(alphas[0]);
+  const last = Math.sqrt(alphas[alphas.length - 1]);
+  return alphas.map((a) => ((Math.sqrt(a) - last) * (first / (first - last))) ** 2);
+}
+
+function placeTimesteps({ trainTimesteps: T, timestepSpacing, stepsOffset }: SchedulerConfig, steps: number): number[] {
+  const gap = Math.floor(T / steps);
+  const place = {
+    leading: (i: number) => gap * (steps - 1 - i) + stepsOffset,
+    trailing: (i: number) => roundHalfEven(T - (i * T) / steps) - 1,
+    linspace: (i: number) => roundHalfEven(steps === 1 ? 0 : ((steps - 1 - i) * (T - 1)) / (steps - 1)),
+  }[timestepSpacing];
+  return Array.from({ length: steps }, (_, i) => Math.min(T - 1, place(i)));
+}
+
+/** As NumPy rounds. */
+function roundHalfEven(x: number): number {
+  const down = Math.floor(x);
+  return x - down === 0.5 ? down + (down % 2) : Math.round(x);
+}
+
+/**
+ * DDIM's schedule over `steps` steps. Throws UsageError where the model was not trained with that many timesteps, and
+ * CheckpointError where its schedule leaves no signal at the start (then ε has no meaning there).
+ */
+export function makeSchedule(config: SchedulerConfig, steps: number): Schedule {
+  if (!(Number.isInteger(steps) && steps >= 1 && steps <= config.trainTimesteps)) {
+    throw new UsageError("not a number of steps", {
+      where: "--steps",
+      found: `${steps}`,
+      expected: `1..${config.trainTimesteps}`,
+    });
+  }
+  const alphas = alphasCumprod(config);
+  const timesteps = placeTimesteps(config, steps);
+  const below = timesteps[steps - 1] - Math.floor(config.trainTimesteps / steps);
+  const end = below >= 0 ? alphas[below] : config.setAlphaToOne ? 1 : alphas[0];
+  const alphaBar = [...timesteps.map((t) => alphas[t]), end];
+  if (alphaBar[0] < 1e-12 && config.prediction === "epsilon") {
+    throw new CheckpointError("this schedule starts without any signal, which epsilon-prediction cannot express", {
+      where: "scheduler/scheduler_config.json",
+      found: `ᾱ ${alphaBar[0]} at timestep ${timesteps[0]}`,
+    });
+  }
+  return { timesteps, alphaBar, prediction: config.prediction };
+}
+
+/** A DDIM step is linear in the latent and the model's output: z' = sample·z + output·f(z, t). */
+export interface StepCoefficients {
+  readonly sample: number;
+  readonly output: number;
+}
+
+/**
+ * Coefficients of the step between two noise levels, in either direction (η = 0).
+ * Song et al. 2021, eq. 12: x̂₀ = (z − √(1−ᾱ)·ε)/√ᾱ, z' = √ᾱ'·x̂₀ + √(1−ᾱ')·ε; for v-prediction ε = √ᾱ·v + √(1−ᾱ)·z.
+ */
+export function stepCoefficients(from: number, to: number, prediction: Prediction): StepCoefficients {
+  if (prediction === "epsilon") {
+    return { sample: Math.sqrt(to / from), output: Math.sqrt(1 - to) - Math.sqrt((to * (1 - from)) / from) };
+  }
+  return {
+    sample: Math.sqrt(to * from) + Math.sqrt((1 - to) * (1 - from)),
+    output: Math.sqrt((1 - to) * from) - Math.sqrt(to * (1 - from)),
+  };
+}
+
+/** Coefficients of sampling step i: from level i down to level i + 1. */
+export const denoiseCoefficients = ({ alphaBar, prediction }: Schedule, i: number): StepCoefficients =>
+  stepCoefficients(alphaBar[i], alphaBar[i + 1], prediction);
+
+/** Coefficients of the inversion of step i: from level i + 1 up to level i, the model asked at timestep t_i. */
+export const invertCoefficients = ({ alphaBar, prediction }: Schedule, i: number): StepCoefficients =>
+  stepCoefficients(alphaBar[i + 1], alphaBar[i], prediction);
+
+/** z' = sample·z + output·f. z and f: [B, 4, h, w]. */
+export const applyStep = ({ sample, output }: StepCoefficients, z: Tensor, f: Tensor): Tensor =>
+  combine(sample, z, output, f);
+
+/** Classifier-free guidance: u + w·(c − u). Ho & Salimans 2022, eq. 6 with w = 1 + their w. */
+export const guide = (unconditional: Tensor, conditional: Tensor, w: number): Tensor =>
+  combine(1 - w, unconditional, w, conditional);

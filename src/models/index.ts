@@ -1,0 +1,16 @@
+// Models as functions from their config to a graph: U-Net, VAE, CLIP text and vision, with the checkpoints' own weight names.
+// Knows of: core, graph.
+// Does not know of: files, how a graph is run, samplers.
+export * from "./attention-sites.ts";
+export * from "./clip.ts";
+export {
+  type ClipConfig,
+  type ClipTextConfig,
+  type ClipVisionConfig,
+  readClipConfig,
+  readClipTextConfig,
+} from "./clip-config.ts";
+export { Scope } from "./scope.ts";
+export { attentionSites, type UNetInputs, unet } from "./unet.ts";
+export { readUNetConfig, type UNetBlock, type UNetConfig } from "./unet-config.ts";
+export { decode, encode, readVaeConfig, type VaeConfig } from "./vae.ts";

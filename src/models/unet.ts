@@ -1,0 +1,181 @@
+import { CheckpointError } from "../core/index.ts";
+import type { Node } from "../graph/index.ts";
+import * as g from "../graph/index.ts";
+import { type AttentionControl, type AttentionSite, headCount, plainAttention } from "./attention-sites.ts";
+import { channelsOf, conv2d, groupNorm, layerNorm, linear, resnet, toPicture, toSequence } from "./layers.ts";
+import { Scope } from "./scope.ts";
+import type { UNetConfig } from "./unet-config.ts";
+
+export interface UNetInputs {
+  /** [B, in, H, W] */
+  sample: Node;
+  /** [B], as a float. */
+  timestep: Node;
+  /** Text embedding, [B, L, D]. */
+  context: Node;
+}
+
+/**
+ * Noise prediction (or v) of a UNet2DConditionModel, [B, out, H, W]; diffusers, models/unets/unet_2d_condition.py.
+ * attend: what happens at each attention site. weights: where the checkpoint's keys begin.
+ */
+export function unet(
+  config: UNetConfig,
+  { sample, timestep, context }: UNetInputs,
+  attend: AttentionControl = plainAttention,
+  weights = new Scope(),
+): Node {
+  const { blocks, mid, groups, eps } = config;
+  const time = timeEmbedding(weights.at("time_embedding"), timestep, config);
+  const seen = { self: 0, cross: 0 };
+  const transformer = (
+    w: Scope,
+    x: Node,
+    level: number,
+    block: { heads: number; contextDim: number; transformers: number },
+  ) => {
+    if (channelsOf(context) !== block.contextDim) {
+      throw new CheckpointError("the text embedding does not fit the U-Net", {
+        where: `${w.path}.attn2`,
+        found: `${channelsOf(context)} channels`,
+        expected: `${block.contextDim}`,
+      });
+    }
+    return spatialTransformer(
+      w,
+      x,
+      context,
+      { ...block, level, linearProjection: config.linearProjection, groups },
+      (site, projections) => attend({ ...site, index: seen[site.kind]++ }, projections),
+    );
+  };
+
+  let h = conv2d(weights.at("conv_in"), sample, blocks[0].channels);
+  const skips = [h];
+  blocks.forEach((block, level) => {
+    const w = weights.at("down_blocks").at(level);
+    for (let j = 0; j < block.resnets; j++) {
+      h = resnet(w.at("resnets").at(j), h, time, { out: block.channels, groups, eps });
+      if (block.attendsDown) h = transformer(w.at("attentions").at(j), h, level, block);
+      skips.push(h);
+    }
+    if (level < blocks.length - 1) {
+      h = conv2d(w.at("downsamplers").at(0).at("conv"), h, block.channels, { stride: 2 });
+      skips.push(h);
+    }
+  });
+
+  if (mid) {
+    const w = weights.at("mid_block");
+    h = resnet(w.at("resnets").at(0), h, time, { out: mid.channels, groups, eps });
+    h = transformer(w.at("attentions").at(0), h, blocks.length - 1, mid);
+    h = resnet(w.at("resnets").at(1), h, time, { out: mid.channels, groups, eps });
+  }
+
+  blocks.toReversed().forEach((block, i) => {
+    const w = weights.at("up_blocks").at(i);
+    const level = blocks.length - 1 - i;
+    for (let j = 0; j <= block.resnets; j++) {
+      h = resnet(w.at("resnets").at(j), g.concat([h, skips.pop()!], 1), time, { out: block.channels, groups, eps });
+      if (block.attendsUp) h = transformer(w.at("attentions").at(j), h, level, block);
+    }
+    if (level > 0) h = conv2d(w.at("upsamplers").at(0).at("conv"), upsampleTo(h, skips.at(-1)!), block.channels);
+  });
+
+  h = g.silu(groupNorm(weights.at("conv_norm_out"), h, groups, eps));
+  return conv2d(weights.at("conv_out"), h, config.outChannels);
+}
+
+/** Sinusoids of the timestep through two linear layers: [B] → [B, 4·C]. */
+function timeEmbedding(w: Scope, timestep: Node, { blocks, flipSinToCos, freqShift }: UNetConfig): Node {
+  const channels = blocks[0].channels;
+  const half = channels / 2;
+  // Each operation rounded to float32, as the model saw it in training.
+  const step = Math.fround(-Math.log(10000));
+  const frequencies = Float32Array.from({ length: half }, (_, i) =>
+    Math.exp(Math.fround(Math.fround(step * i) / (half - freqShift))),
+  );
+  const angle = g.mul(g.reshape(timestep, [timestep.shape[0], 1]), g.constant(frequencies, [1, half]));
+  const waves = [g.sin(angle), g.cos(angle)];
+  const embedded = g.concat(flipSinToCos ? waves.toReversed() : waves, 1);
+  return linear(w.at("linear_2"), g.silu(linear(w.at("linear_1"), embedded, 4 * channels)), 4 * channels);
+}
+
+/** Doubles x, and drops the last row or column where the picture on the way down had an odd size. */
+function upsampleTo(x: Node, like: Node): Node {
+  const [, , height, width] = like.shape as readonly number[];
+  return g.slice(g.slice(g.upsample2x(x), 2, 0, height), 3, 0, width);
+}
+
+interface TransformerOptions {
+  heads: number;
+  transformers: number;
+  level: number;
+  linearProjection: boolean;
+  groups: number;
+}
+
+/** Transformer over the pixels of x: self-attention, cross-attention to the text, feed-forward. x: [B, C, H, W]. */
+function spatialTransformer(
+  w: Scope,
+  x: Node,
+  context: Node,
+  { heads, transformers, level, linearProjection, groups }: TransformerOptions,
+  attend: (site: Omit<AttentionSite, "index">, projections: { query: Node; key: Node; value: Node }) => Node,
+): Node {
+  const channels = channelsOf(x);
+  const [height, width] = x.shape.slice(2) as number[];
+  const normed = groupNorm(w.at("norm"), x, groups, 1e-6);
+  let h = linearProjection
+    ? linear(w.at("proj_in"), toSequence(normed), channels)
+    : toSequence(conv2d(w.at("proj_in"), normed, channels, { kernel: 1 }));
+
+  const attention = (at: Scope, kind: AttentionSite["kind"], tokens: Node, source: Node) => {
+    const project = (name: string, from: Node) => linear(at.at(name), from, channels, { bias: false });
+    const site = { path: at.path, kind, level, heads: headCount(heads, channels, at.path), height, width };
+    const projections = {
+      query: project("to_q", tokens),
+      key: project("to_k", source),
+      value: project("to_v", source),
+    };
+    return linear(at.at("to_out").at(0), attend(site, projections), channels);
+  };
+  for (let k = 0; k < transformers; k++) {
+    const block = w.at("transformer_blocks").at(k);
+    const own = layerNorm(block.at("norm1"), h, 1e-5);
+    h = g.add(attention(block.at("attn1"), "self", own, own), h);
+    h = g.add(attention(block.at("attn2"), "cross", layerNorm(block.at("norm2"), h, 1e-5), context), h);
+    h = g.add(feedForward(block.at("ff"), layerNorm(block.at("norm3"), h, 1e-5)), h);
+  }
+  const out = linearProjection
+    ? toPicture(linear(w.at("proj_out"), h, channels), height, width)
+    : conv2d(w.at("proj_out"), toPicture(h, height, width), channels, { kernel: 1 });
+  return g.add(out, x);
+}
+
+/** GEGLU feed-forward: (x₁ ∘ GELU(x₂))·W, [x₁, x₂] = x·V. */
+function feedForward(w: Scope, x: Node): Node {
+  const channels = channelsOf(x);
+  const both = linear(w.at("net").at(0).at("proj"), x, 8 * channels);
+  const gate = g.gelu(g.slice(both, -1, 4 * channels, 8 * channels));
+  return linear(w.at("net").at(2), g.mul(g.slice(both, -1, 0, 4 * channels), gate), channels);
+}
+
+/** Every attention site of a U-Net at a latent size, in order of execution. */
+export function attentionSites(config: UNetConfig, height: number, width: number, tokens: number): AttentionSite[] {
+  const sites: AttentionSite[] = [];
+  const contextDim = config.blocks[0].contextDim;
+  unet(
+    config,
+    {
+      sample: g.input("sample", [1, config.inChannels, height, width]),
+      timestep: g.input("timestep", [1]),
+      context: g.input("context", [1, tokens, contextDim]),
+    },
+    (site, projections) => {
+      sites.push(site);
+      return plainAttention(site, projections);
+    },
+  );
+  return sites;
+}

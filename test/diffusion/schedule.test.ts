@@ -1,0 +1,86 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { row, type Tensor } from "../../src/core/index.ts";
+import {
+  alphasCumprod,
+  applyStep,
+  denoiseCoefficients,
+  invertCoefficients,
+  makeSchedule,
+} from "../../src/diffusion/index.ts";
+import { parseScheduler } from "../../src/weights/index.ts";
+import { fixture, relativeError } from "../support/run.ts";
+
+// Made by tools/parity/ddim.py with diffusers' DDIMScheduler; see tools/parity/README.md.
+const at = (name: string) => new URL(`../fixtures/${name}`, import.meta.url);
+const cases = JSON.parse(readFileSync(at("ddim.json"), "utf8")) as Record<
+  string,
+  { prediction: string; steps: number; offset: number }
+>;
+const reference = await fixture(at("ddim.safetensors"));
+
+const sd = (more: Record<string, unknown> = {}) =>
+  parseScheduler(
+    { _class_name: "DDIMScheduler", beta_start: 0.00085, beta_end: 0.012, beta_schedule: "scaled_linear", clip_sample: false, set_alpha_to_one: false, steps_offset: 1, ...more },
+    "scheduler_config.json",
+  ); // biome-ignore format: one line of SD1.5's settings
+
+test("the noise levels are the published ones", () => {
+  const alphas = alphasCumprod(sd());
+  // METHODS §1
+  for (const [t, value] of [
+    [0, 0.99915],
+    [1, 0.998296],
+    [21, 0.980381],
+    [501, 0.274999],
+    [981, 0.0057755],
+    [999, 0.0046601],
+  ]) {
+    expect(Math.abs(alphas[t] / value - 1)).toBeLessThan(1e-5);
+  }
+  expect(
+    relativeError({ shape: [1000], data: Float32Array.from(alphas) }, reference.alphas_cumprod as Tensor),
+  ).toBeLessThan(1e-6);
+});
+
+describe.each(Object.entries(cases))("%s", (name, { prediction, steps, offset }) => {
+  const schedule = makeSchedule(sd({ prediction_type: prediction, steps_offset: offset }), steps);
+  const outputs = reference.outputs as Tensor;
+  const levels = (x: Tensor, i: number): Tensor => ({ shape: x.shape.slice(1), data: row(x, i).data });
+
+  test("timesteps are diffusers'", () => {
+    expect(schedule.timesteps).toEqual([...reference[`${name}/timesteps`].data]);
+  });
+
+  test("denoising follows diffusers step by step", () => {
+    const expected = reference[`${name}/denoised`] as Tensor;
+    let z = levels(expected, 0);
+    for (let i = 0; i < steps; i++) {
+      z = applyStep(denoiseCoefficients(schedule, i), z, levels(outputs, i));
+      expect(relativeError(z, levels(expected, i + 1))).toBeLessThan(1e-5);
+    }
+  });
+
+  test("inversion follows the reference step by step", () => {
+    const expected = reference[`${name}/inverted`] as Tensor;
+    let z = levels(expected, 0);
+    for (let k = 0; k < steps; k++) {
+      z = applyStep(invertCoefficients(schedule, steps - 1 - k), z, levels(outputs, k));
+      expect(relativeError(z, levels(expected, k + 1))).toBeLessThan(1e-5);
+    }
+  });
+});
+
+test("a step down undoes a step up with the same output", () => {
+  const schedule = makeSchedule(sd({ prediction_type: "v_prediction" }), 50);
+  const up = invertCoefficients(makeSchedule(sd(), 50), 7);
+  const down = denoiseCoefficients(makeSchedule(sd(), 50), 7);
+  expect(up.sample * down.sample).toBeCloseTo(1, 12);
+  expect(down.sample * up.output + down.output).toBeCloseTo(0, 12);
+  expect(schedule.timesteps.length).toBe(50);
+});
+
+test("a number of steps that cannot be is refused", () => {
+  for (const steps of [0, -1, 1.5, 1001, Number.NaN])
+    expect(() => makeSchedule(sd(), steps)).toThrow(/--steps.*1\.\.1000/);
+});

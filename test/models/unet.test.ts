@@ -1,0 +1,210 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import type { IntTensor, Tensor } from "../../src/core/index.ts";
+import * as g from "../../src/graph/index.ts";
+import {
+  type AttentionControl,
+  attentionSites,
+  chooseSites,
+  observed,
+  type Part,
+  parts,
+  plainAttention,
+  readUNetConfig,
+  routed,
+  routeInput,
+  unet,
+} from "../../src/models/index.ts";
+import { type Feeds, fixture, relativeError, run } from "../support/run.ts";
+
+// Made by tools/parity/unets.py; see tools/parity/README.md.
+const folders = ["tiny-sd1/unet", "tiny-sd2/unet", "unet-bk-small", "unet-bk-tiny", "unet-menagerie"];
+const at = (name: string) => new URL(`../fixtures/${name}`, import.meta.url);
+
+const models = await Promise.all(
+  folders.map(async (name) => ({
+    name,
+    config: readUNetConfig(JSON.parse(readFileSync(at(`${name}/config.json`), "utf8"))),
+    weights: await fixture(at(`${name}/diffusion_pytorch_model.safetensors`)),
+    reference: await fixture(at(`${name}/reference.safetensors`)),
+  })),
+);
+type Model = (typeof models)[number];
+
+const floats = (x: Tensor | IntTensor): Tensor => ({ shape: x.shape, data: Float32Array.from(x.data) });
+
+/** The U-Net over given inputs; `batch` is symbolic or the inputs' own. */
+function build({ config, reference }: Model, prefix: string, control?: AttentionControl, batch?: number) {
+  const sample = reference[`${prefix}sample`] as Tensor;
+  const context = (reference[`${prefix}encoder_hidden_states`] ?? reference.encoder_hidden_states) as Tensor;
+  const b = batch ?? "B";
+  const inputs = {
+    sample: g.input("sample", [b, ...sample.shape.slice(1)]),
+    timestep: g.input("timestep", [b]),
+    context: g.input("context", [b, ...context.shape.slice(1)]),
+  };
+  const timestep = reference[`${prefix}timestep`] ?? reference.timestep;
+  const feeds: Feeds = { sample, timestep: floats(timestep), context };
+  return { inputs, feeds, eps: unet(config, inputs, control) };
+}
+
+/** The loss of inversion by optimisation: mean((a·z + b·(e_u + w·(eps − e_u)) − target)²). */
+function inversionLoss(eps: g.Node, sample: g.Node, shape: g.Shape): g.Node {
+  const scalarInput = (name: string) => g.input(name, []);
+  const unconditional = g.input("eps_uncond", shape);
+  const guided = g.add(unconditional, g.mul(scalarInput("w"), g.sub(eps, unconditional)));
+  const next = g.add(g.mul(scalarInput("a"), sample), g.mul(scalarInput("b"), guided));
+  return g.meanSquare(g.sub(next, g.input("target", shape)));
+}
+
+/** Which row each row of the reference takes its queries, keys and values from. */
+const routesOf = (reference: Model["reference"]): Feeds =>
+  Object.fromEntries(
+    (["self", "cross"] as const).flatMap((kind) =>
+      parts.map((part) => [routeInput(kind, part), reference[`routed/${kind}/${part[0]}`]]),
+    ),
+  );
+
+describe.each(models)("$name", (model) => {
+  const { reference, weights, config } = model;
+
+  test("the noise prediction is diffusers'", async () => {
+    const { eps, feeds } = build(model, "");
+    const result = await run({ eps }, { ...feeds, ...weights });
+    expect(relativeError(result.eps, reference.eps as Tensor)).toBeLessThan(1e-4);
+  });
+
+  test("in plain ONNX too", async () => {
+    const { eps, feeds } = build(model, "");
+    const result = await run({ eps }, { ...feeds, ...weights }, "onnx");
+    expect(relativeError(result.eps, reference.eps as Tensor)).toBeLessThan(1e-4);
+  });
+
+  test("a picture that is not square works", async () => {
+    const { eps, feeds } = build(model, "wide/");
+    const result = await run({ eps }, { ...feeds, ...weights });
+    expect(relativeError(result.eps, reference["wide/eps"] as Tensor)).toBeLessThan(1e-4);
+  });
+
+  test("loss and gradient to the text embedding are PyTorch's", async () => {
+    const { eps, inputs, feeds } = build(model, "", undefined, 2);
+    const loss = inversionLoss(eps, inputs.sample, inputs.sample.shape);
+    const [gradient] = g.gradients(loss, [inputs.context]);
+    const given = Object.fromEntries(["a", "b", "w", "eps_uncond", "target"].map((k) => [k, reference[`loss/${k}`]]));
+    const result = await run({ loss, gradient }, { ...feeds, ...given, ...weights });
+    expect(relativeError(result.loss, reference["loss/value"] as Tensor)).toBeLessThan(1e-4);
+    expect(relativeError(result.gradient, reference["loss/grad"] as Tensor)).toBeLessThan(1e-3);
+  });
+
+  test("gradients to the weights are PyTorch's", async () => {
+    const { eps, feeds } = build(model, "", undefined, 2);
+    const loss = g.meanSquare(g.sub(eps, g.input("noise", eps.shape)));
+    const prefix = "weights/grad/";
+    const names = Object.keys(reference)
+      .filter((k) => k.startsWith(prefix))
+      .map((k) => k.slice(prefix.length));
+    const parameters = g.parametersOf([eps]);
+    const grads = g.gradients(
+      loss,
+      names.map((name) => parameters.get(name)!),
+    );
+    const outputs = Object.fromEntries(names.map((name, i) => [`d ${name}`, grads[i]]));
+    const result = await run({ loss, ...outputs }, { ...feeds, noise: reference["weights/noise"], ...weights });
+    expect(names.length).toBeGreaterThan(20);
+    expect(relativeError(result.loss, reference["weights/loss"] as Tensor)).toBeLessThan(1e-4);
+    for (const name of names) {
+      expect(relativeError(result[`d ${name}`], reference[prefix + name] as Tensor), name).toBeLessThan(1e-3);
+    }
+  });
+
+  test("attention maps are diffusers'", async () => {
+    const prefix = "attention/";
+    const names = Object.keys(reference)
+      .filter((k) => k.startsWith(prefix))
+      .map((k) => k.slice(prefix.length));
+    const maps = new Map<string, g.Node>();
+    const { eps, feeds } = build(
+      model,
+      "",
+      observed(({ path }) => names.includes(path), maps),
+    );
+    const result = await run({ eps, ...Object.fromEntries(maps) }, { ...feeds, ...weights });
+    expect(names.length).toBeGreaterThan(0);
+    for (const name of names) {
+      const map = result[name];
+      const [b, heads, ...rest] = map.shape;
+      const expected = reference[prefix + name] as Tensor;
+      expect(relativeError({ shape: [b * heads, ...rest], data: map.data }, expected), name).toBeLessThan(1e-4);
+    }
+  });
+
+  test("rows that take queries, keys and values from other rows are what the reference says", async () => {
+    const control = routed((site) => site.kind, parts);
+    const { eps, feeds } = build(model, "routed/", control);
+    const routes = routesOf(reference);
+    const result = await run({ eps }, { ...feeds, ...routes, ...weights });
+    expect(relativeError(result.eps, reference["routed/eps"] as Tensor)).toBeLessThan(1e-4);
+  });
+
+  test("routes at the finest level only leave the other levels alone", async () => {
+    const control = routed((site) => (site.level === 0 ? site.kind : undefined), parts);
+    const { eps, feeds } = build(model, "routed/", control);
+    const routes = routesOf(reference);
+    const result = await run({ eps }, { ...feeds, ...routes, ...weights });
+    expect(relativeError(result.eps, reference["routed/eps_finest"] as Tensor)).toBeLessThan(1e-4);
+  });
+
+  test("routing with the identity changes no bit", async () => {
+    const plain = build(model, "", plainAttention);
+    const through = build(
+      model,
+      "",
+      routed(() => "all", parts),
+    );
+    const rows = { shape: [2], data: Int32Array.of(0, 1) };
+    const routes = Object.fromEntries(parts.map((part: Part) => [routeInput("all", part), rows]));
+    const a = await run({ eps: plain.eps }, { ...plain.feeds, ...weights });
+    const b = await run({ eps: through.eps }, { ...through.feeds, ...routes, ...weights });
+    expect(b.eps.data).toEqual(a.eps.data);
+  });
+
+  test("a row does not depend on the rest of a batch of two or more", async () => {
+    const { eps, feeds } = build(model, "");
+    const both = await run({ eps }, { ...feeds, ...weights });
+    const swap = (x: Tensor): Tensor => {
+      const n = x.data.length / 2;
+      return { shape: x.shape, data: Float32Array.of(...x.data.subarray(n), ...x.data.subarray(0, n)) };
+    };
+    const swapped = Object.fromEntries(Object.entries(feeds).map(([k, x]) => [k, swap(x as Tensor)]));
+    const back = swap((await run({ eps }, { ...swapped, ...weights })).eps);
+    expect(back.data).toEqual(both.eps.data);
+  });
+
+  test("a site choice that fits nothing says what there is", () => {
+    const sites = attentionSites(config, 8, 8, 5);
+    expect(sites.filter((s) => s.kind === "self").length).toBe(sites.length / 2);
+    expect(chooseSites(sites, { kind: "self", levels: [0] }, "--levels").every((s) => s.level === 0)).toBe(true);
+    expect(() => chooseSites(sites, { levels: [9] }, "--levels")).toThrow(
+      /--levels: chooses no attention site.*level 0/,
+    );
+    expect(() => chooseSites(sites, { paths: ["up_cross"] }, "--sites")).toThrow(/found up_cross/);
+  });
+});
+
+describe("a U-Net's config", () => {
+  const good = JSON.parse(readFileSync(at("unet-menagerie/config.json"), "utf8")) as Record<string, unknown>;
+
+  test("with fields that are not understood is refused, all of them named at once", () => {
+    const bad = { ...good, class_embed_type: "timestep", flux_capacitor: 1, norm_eps: -1 };
+    expect(() => readUNetConfig(bad)).toThrow(/class_embed_type[\s\S]*norm_eps|norm_eps[\s\S]*class_embed_type/);
+    expect(() => readUNetConfig(bad)).toThrow(/flux_capacitor.*not understood/);
+  });
+
+  test("whose lists have different lengths is refused", () => {
+    expect(() => readUNetConfig({ ...good, attention_head_dim: [4, 4] })).toThrow(/attention_head_dim has 2 entries/);
+  });
+
+  test("that is no object at all is refused", () => {
+    for (const bad of [null, 3, "x", []]) expect(() => readUNetConfig(bad)).toThrow(/not supported/);
+  });
+});
