@@ -1,0 +1,152 @@
+import { expect, test } from "vitest";
+import {
+  checkWeights,
+  encodeSafetensors,
+  memorySource,
+  openCheckpoint,
+  readSafetensors,
+  readTensor,
+} from "../../src/weights/index.ts";
+import { openClipWeights } from "../../src/weights/ldm/text.ts";
+import { hollow, keys, oneFloat, rawSafetensors, refusal, text } from "./helpers.ts";
+
+const families = ["SD1.x", "SD2.x"] as const;
+const networks = { unet: "unet", vae: "vae", text: "textEncoder" } as const;
+
+/** What real files hold besides the networks. */
+const extras = {
+  betas: [1000],
+  alphas_cumprod: [1000],
+  "model_ema.decay": [],
+  "model_ema.diffusion_modelinput_blocks00weight": [320, 4, 3, 3],
+};
+
+test.each(families)("every weight of an %s file is found where diffusers' own conversion finds it", async (family) => {
+  const { original, parts } = keys[family];
+  const source = hollow("sd.safetensors", { ...original, ...extras });
+  const { tensors } = await readSafetensors(source);
+  const checkpoint = await openCheckpoint(source, { prediction: "epsilon" });
+  expect(checkpoint.kind).toBe("single file");
+  for (const part of ["unet", "vae", "text"] as const) {
+    const { weights } = checkpoint[networks[part]];
+    const found = [...weights].map(([name, ref]) => {
+      const third = (ref.offset - tensors.get(ref.name)!.offset) / ref.length;
+      return [name, [ref.shape, ref.name, third]];
+    });
+    expect(Object.fromEntries(found)).toEqual(parts[part]);
+    const expected = new Map(Object.entries(parts[part]).map(([name, [shape]]) => [name, shape]));
+    expect(() => checkWeights(expected, weights, { where: part })).not.toThrow();
+  }
+});
+
+test.each(families)("the configurations of an %s file are those that its weights were checked with", async (family) => {
+  const checkpoint = await openCheckpoint(hollow("sd.safetensors", keys[family].original), { prediction: "epsilon" });
+  for (const part of ["unet", "vae", "text"] as const) {
+    expect(checkpoint[networks[part]].config).toMatchObject(keys[family].config[part]);
+  }
+  expect(checkpoint.tokenizer.config).toMatchObject({
+    model_max_length: 77,
+    pad_token: family === "SD1.x" ? "<|endoftext|>" : "!",
+  });
+  expect(checkpoint.tokenizer.vocabulary).toBeUndefined();
+  expect(checkpoint.scheduler).toMatchObject({
+    betaStart: 0.00085,
+    betaEnd: 0.012,
+    betaSchedule: "scaled_linear",
+    stepsOffset: 1,
+    setAlphaToOne: false,
+    trainTimesteps: 1000,
+  });
+});
+
+test("fused query, key and value are read as the three thirds of their rows", async () => {
+  const key = "transformer.resblocks.4.attn.in_proj_bias";
+  const data = Float32Array.from({ length: 3072 }, (_, i) => i);
+  const file = encodeSafetensors({ [key]: { dtype: "F32", shape: [3072], data } });
+  const { tensors } = await readSafetensors(memorySource("sd.safetensors", file));
+  const views = new Map(openClipWeights(key, tensors.get(key)!));
+  for (const [i, part] of ["q", "k", "v"].entries()) {
+    const view = views.get(`text_model.encoder.layers.4.self_attn.${part}_proj.bias`)!;
+    expect(await readTensor(view)).toEqual({ shape: [1024], data: data.slice(1024 * i, 1024 * (i + 1)) });
+  }
+});
+
+test("a text encoder without its outer name is the same text encoder", async () => {
+  const { original, parts } = keys["SD1.x"];
+  const bare = Object.entries(original).map(([k, s]) => [k.replace("transformer.text_model.", "transformer."), s]);
+  const { textEncoder } = await openCheckpoint(hollow("sd.safetensors", Object.fromEntries(bare)));
+  expect([...textEncoder.weights.keys()].sort()).toEqual(Object.keys(parts.text).sort());
+});
+
+const sd1 = keys["SD1.x"].original;
+const sd2 = keys["SD2.x"].original;
+const convIn = "model.diffusion_model.input_blocks.0.0.weight";
+
+test("an SD1.x file predicts ε at 512 pixels unless it is told otherwise", async () => {
+  const plain = await openCheckpoint(hollow("sd.safetensors", sd1));
+  expect([plain.scheduler.prediction, plain.editing.size]).toEqual(["epsilon", 512]);
+  const told = await openCheckpoint(hollow("sd.safetensors", sd1), { prediction: "v_prediction" });
+  expect([told.scheduler.prediction, told.editing.size]).toEqual(["v_prediction", 512]);
+});
+
+test("an SD2.x file needs --prediction, from the user or from its own metadata", async () => {
+  const { message } = await refusal(openCheckpoint(hollow("v2-1.safetensors", sd2)));
+  expect(message).toMatch(/v2-1.safetensors: .*does not say what its U-Net predicts/);
+  expect(message).toMatch(/--prediction v_prediction .*--prediction epsilon/);
+  const open = async (prediction?: "epsilon" | "v_prediction", metadata?: Record<string, string>) => {
+    const { scheduler, editing, unet } = await openCheckpoint(hollow("v2.safetensors", sd2, metadata), { prediction });
+    return [scheduler.prediction, editing.size, unet.config.sample_size];
+  };
+  expect(await open("epsilon")).toEqual(["epsilon", 512, 64]);
+  expect(await open("v_prediction")).toEqual(["v_prediction", 768, 96]);
+  expect(await open(undefined, { "modelspec.prediction_type": "v" })).toEqual(["v_prediction", 768, 96]);
+  expect(await open(undefined, { "modelspec.prediction_type": "epsilon" })).toEqual(["epsilon", 512, 64]);
+});
+
+const only = (prefix: string) => Object.fromEntries(Object.entries(sd1).filter(([key]) => key.startsWith(prefix)));
+
+test.each<[string, Uint8Array | Record<string, readonly number[]>, RegExp]>([
+  ["inpainting", { ...sd1, [convIn]: [320, 9, 3, 3] }, /\[320, 9, 3, 3\], expected \[320, 4, 3, 3\].*\n.*inpainting/],
+  ["InstructPix2Pix", { ...sd1, [convIn]: [320, 8, 3, 3] }, /InstructPix2Pix; baret needs the plain one/],
+  ["SDXL", { ...sd1, "conditioner.embedders.0.transformer.text_model.x": [1] }, /this is an SDXL checkpoint/],
+  ["SD3", { "model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight": [1] }, /has a transformer/],
+  ["Flux", { "double_blocks.0.img_attn.norm.key_norm.scale": [1] }, /has a transformer/],
+  ["LoRA (kohya)", { "lora_unet_down_blocks_0.lora_down.weight": [4, 8] }, /this is a LoRA.*\nMerge it into its base/],
+  ["LoRA (peft)", { "unet.down_blocks.0.attn.to_q.lora_A.weight": [4, 8] }, /this is a LoRA/],
+  ["ControlNet", { "control_model.time_embed.0.weight": [1] }, /this is a ControlNet/],
+  ["textual inversion", { emb_params: [1, 768] }, /textual inversion/],
+  ["one component", { "down_blocks.0.resnets.0.conv1.weight": [1] }, /one component of a model/],
+  ["an unknown layout", { "blocks.0.weight": [1] }, /not a layout that baret knows: found blocks.0.weight/],
+  ["a file without tensors", {}, /not a layout that baret knows: found no tensor/],
+  ["a U-Net alone", only("model."), /no weights of the vae, text/],
+  [
+    "a foreign weight",
+    { ...sd1, "first_stage_model.encoder.extra.weight": [1] },
+    /"first_stage_model.encoder.extra.weight"/,
+  ],
+  ["a foreign network", { ...sd1, "motion.module.weight": [1] }, /does not have\n {2}"motion.module.weight"/],
+  ["GGUF", text("GGUF\x03\0\0\0"), /this is a GGUF file/],
+  ["a zip pickle", text("PK\x03\x04........"), /Python pickle.*\nUse the .safetensors/],
+  ["a bare pickle", Uint8Array.of(0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20), /Python pickle/],
+  ["a torn file", rawSafetensors({}, 0, 99n), /header does not fit/],
+  ["another safetensors file", oneFloat("weight"), /not a layout that baret knows/],
+])("%s is refused with a sentence that says what it is", async (_, content, message) => {
+  const source =
+    content instanceof Uint8Array ? memorySource("m.safetensors", content) : hollow("m.safetensors", content);
+  const error = await refusal(openCheckpoint(source));
+  expect(error.message).toMatch(message);
+  expect(error.message).toContain("m.safetensors");
+});
+
+test("a file that is called a pickle is refused, whatever its bytes", async () => {
+  for (const name of ["a.ckpt", "a.bin", "a.pt", "a.pth"]) {
+    expect((await refusal(openCheckpoint(memorySource(name, text("\0".repeat(20)))))).message).toMatch(/Python pickle/);
+  }
+});
+
+test("a header length that looks like a pickle's first byte is none", async () => {
+  // 0x010280 bytes of header: 80 02 01 00 00 00 00 00.
+  const json = `{${" ".repeat(0x010280 - 2)}}`;
+  const { message } = await refusal(openCheckpoint(memorySource("m.safetensors", rawSafetensors(json))));
+  expect(message).toMatch(/not a layout/);
+});
