@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 import { createRequire } from "node:module";
 import { Command } from "commander";
+import { worldCommand } from "./world/index.ts";
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
 
-const program = new Command("baret").version(version);
+const program = new Command("baret").version(version).addCommand(worldCommand());
 await program.parseAsync();

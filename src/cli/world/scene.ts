@@ -1,0 +1,45 @@
+import { readFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
+import { SceneError } from "../../core/index.ts";
+import { storageError } from "../../storage/node.ts";
+import { parseScene, type Scene } from "../../world/index.ts";
+
+const KEYS = [
+  "animal",
+  "pose",
+  "colour",
+  "place",
+  "wearing",
+  "beside",
+  "style",
+  "facing",
+  "framing",
+  "expression",
+  "viewSeed",
+  "bodySeed",
+] as const;
+
+/** The command line's flags, named like the scene's fields. */
+export type SceneFlags = { readonly [key in (typeof KEYS)[number]]?: string | number };
+
+/** The scene of a JSON file or of standard input, with the flags laid over it. */
+export async function readScene(file: string | undefined, flags: SceneFlags): Promise<Scene> {
+  const where = file === "-" ? "standard input" : (file ?? "the scene");
+  let base: unknown = {};
+  if (file !== undefined) {
+    const json =
+      file === "-"
+        ? await text(process.stdin)
+        : await readFile(file, "utf8").catch((cause: unknown) => {
+            throw storageError("cannot read the scene", file, cause);
+          });
+    try {
+      base = JSON.parse(json);
+    } catch (cause) {
+      throw new SceneError("not JSON", { where, found: (cause as Error).message, cause });
+    }
+  }
+  if (typeof base !== "object" || base === null || Array.isArray(base)) return parseScene(base, where);
+  const said = Object.fromEntries(KEYS.filter((key) => flags[key] !== undefined).map((key) => [key, flags[key]]));
+  return parseScene({ ...base, ...said }, where);
+}

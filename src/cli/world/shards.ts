@@ -1,0 +1,95 @@
+import { access, mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { CancelledError, EngineError, StorageError, throwIfCancelled, type Work } from "../../core/index.ts";
+import { storageError, writeFileAtomic } from "../../storage/node.ts";
+import { SHARD_SIZE, type ShardSet, shardCount, shardFiles } from "./shard.ts";
+import type { ShardJob, ShardReport } from "./shardWorker.ts";
+
+// The compiled worker, from src/cli/world as from dist/cli/world: Node 20 does not run TypeScript in a thread.
+const WORKER = new URL("../../../dist/cli/world/shardWorker.js", import.meta.url);
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Notes what the folder holds; refuses to mix two sets in one folder. A larger `count` of the same set is welcome. */
+async function claim(out: string, set: ShardSet): Promise<void> {
+  const path = join(out, "set.json");
+  const { split, seed, size, count } = set;
+  await mkdir(out, { recursive: true }).catch((cause: unknown) => {
+    throw storageError("cannot make the folder", out, cause);
+  });
+  const text = await readFile(path, "utf8").catch(() => undefined);
+  if (text !== undefined) {
+    const old = JSON.parse(text) as ShardSet;
+    const same = old.split === split && old.seed === seed && old.size === size;
+    if (!same || (old.count !== count && old.count % SHARD_SIZE !== 0)) {
+      throw new StorageError("the folder holds another set", {
+        where: out,
+        found: text.trim(),
+        expected: JSON.stringify({ split, count, seed, size }),
+        advice: "Choose another folder, or remove this one.",
+      });
+    }
+  }
+  await writeFileAtomic(path, `${JSON.stringify({ split, count, seed, size })}\n`);
+}
+
+/**
+ * Makes all shards of a set in `out` with `workers` threads; finished shards are kept. Resolves to the number of shards
+ * made now. Throws StorageError where `out` holds another set or cannot be written, CancelledError when told to stop.
+ */
+export async function writeShards(
+  set: ShardSet,
+  out: string,
+  workers: number,
+  { onProgress, signal }: Work = {},
+): Promise<number> {
+  throwIfCancelled(signal, "the shards");
+  await claim(out, set);
+  const all = Array.from({ length: shardCount(set) }, (_, i) => i);
+  const finished = await Promise.all(all.map((i) => exists(shardFiles(out, i).pictures)));
+  const queue = all.filter((i) => !finished[i]);
+  const made = queue.length;
+  const pictures = (i: number): number => Math.min(SHARD_SIZE, set.count - i * SHARD_SIZE);
+  let done = all.filter((i) => finished[i]).reduce((n, i) => n + pictures(i), 0);
+  const tell = (): void => onProgress?.({ phase: "render", done, total: set.count });
+  tell();
+  if (made === 0) return 0;
+
+  const job: ShardJob = { set, out };
+  const pool = Array.from({ length: Math.min(workers, made) }, () => new Worker(WORKER, { workerData: job }));
+  try {
+    await Promise.all(
+      pool.map(
+        (worker) =>
+          new Promise<void>((resolve, reject) => {
+            const next = (): void => {
+              const index = queue.shift();
+              if (index === undefined) resolve();
+              else worker.postMessage(index);
+            };
+            worker.on("message", (report: ShardReport) => {
+              if (report.kind === "failed") reject(storageError("cannot write a shard", out, report.error));
+              else if (report.kind === "done") next();
+              else {
+                done++;
+                tell();
+              }
+            });
+            worker.on("error", (cause) =>
+              reject(new EngineError("a render thread failed", { cause, found: cause.message })),
+            );
+            signal?.addEventListener("abort", () => reject(new CancelledError("the shards")), { once: true });
+            next();
+          }),
+      ),
+    );
+  } finally {
+    await Promise.all(pool.map((worker) => worker.terminate()));
+  }
+  return made;
+}

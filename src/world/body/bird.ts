@@ -1,0 +1,155 @@
+import type { Random } from "../../core/index.ts";
+import { add, cross, direction, mix, scale, turn, unit, type Vec } from "../geometry.ts";
+import type { Expression, Pose } from "../scene.ts";
+import { addCheeks, addEyes } from "./face.ts";
+import { Body, DARK, darker, type HeadFrame, onHead, paler } from "./parts.ts";
+
+const BEAK: Vec = [0.97, 0.62, 0.14];
+const LIP: Vec = [0.42, 0.12, 0.08];
+const PLAIN = { blend: 0, pattern: "plain" } as const;
+
+function wingColours(main: Vec): { shoulder: Vec; feather: Vec } {
+  const dark = main[0] + main[1] + main[2] < 0.6;
+  if (dark) return { shoulder: mix(main, [0.5, 0.5, 0.54], 0.28), feather: mix(main, [0.5, 0.5, 0.54], 0.14) };
+  return { shoulder: darker(main, 0.16), feather: darker(main, 0.34) };
+}
+
+function addFoldedWings(body: Body, shoulder: Vec, main: Vec): void {
+  const { shoulder: top, feather } = wingColours(main);
+  for (const s of [-1, 1]) {
+    const root = add(shoulder, [0.06, -0.02, s * 0.21]);
+    body.cone(root, add(root, [-0.34, -0.12, s * 0.03]), 0.13, 0.1, top, { blend: 0.015, pattern: "plain" });
+    body.cone(add(root, [-0.1, -0.12, s * 0.02]), add(root, [-0.5, -0.24, s * 0.0]), 0.1, 0.05, feather, PLAIN);
+    body.cone(add(root, [-0.24, -0.1, s * 0.02]), add(root, [-0.68, -0.26, -s * 0.06]), 0.085, 0.035, feather, PLAIN);
+  }
+}
+
+/** Arm along the leading edge; feathers fan out behind it and overlap into one sheet. */
+function addSpreadWings(body: Body, shoulder: Vec, main: Vec, lift: number): void {
+  const { shoulder: top, feather } = wingColours(main);
+  for (const s of [-1, 1]) {
+    const root = add(shoulder, [0.04, 0.02, s * 0.17]);
+    const [c, up] = direction(lift + (s > 0 ? -6 : 8));
+    const out: Vec = [0, up, s * c];
+    const wrist = add(root, add(scale(out, 0.42), [0.1, 0, 0]));
+    const tip = add(root, add(scale(out, 0.86), [-0.08, 0, 0]));
+    for (let k = 0; k < 7; k++) {
+      const w = k / 6;
+      const from = w < 0.5 ? mix(root, wrist, w * 2) : mix(wrist, tip, w * 2 - 1);
+      const back = add(from, add([-0.42 + 0.16 * w, -0.06, 0], scale(out, 0.02 + 0.14 * w)));
+      body.cone(from, back, 0.078, 0.06, k % 2 === 0 ? feather : mix(feather, top, 0.4), {
+        blend: 0.035,
+        pattern: "plain",
+      });
+    }
+    body.chain([root, wrist, tip], 0.1, 0.06, top, { blend: 0.05, pattern: "plain" });
+  }
+}
+
+function addLegs(body: Body, trunk: Vec): void {
+  for (const s of [-1, 1]) {
+    const ankle: Vec = [trunk[0] + 0.04 + s * 0.035, 0.05, s * 0.13];
+    body.cone([trunk[0] + 0.02, trunk[1] - 0.16, s * 0.12], ankle, 0.052, 0.042, BEAK, PLAIN);
+    for (const toe of [-0.09, 0, 0.09]) body.cone(ankle, add(ankle, [0.16, -0.015, toe]), 0.04, 0.034, BEAK, PLAIN);
+    body.cone(ankle, add(ankle, [-0.09, -0.015, 0]), 0.038, 0.032, BEAK, PLAIN);
+  }
+}
+
+function addBeak(body: Body, head: HeadFrame, length: number, expression: Expression): void {
+  const at = (f: number, s: number, u: number): Vec => onHead(head, f, s, u);
+  const tip = 0.8 + length;
+  const smiling = expression === "smiling";
+  const open = smiling ? 0.32 : 0;
+  body.cone(at(0.78, 0, 0), at(tip, 0, -0.1), head.radius * 0.36, head.radius * 0.07, BEAK, PLAIN);
+  if (open > 0) {
+    body.cone(
+      at(0.72, 0, -0.22),
+      at(tip * 0.84, 0, -0.46),
+      head.radius * 0.3,
+      head.radius * 0.06,
+      darker(BEAK, 0.15),
+      PLAIN,
+    );
+    body.cone(
+      at(0.8, 0, -0.16),
+      at(tip * 0.84, 0, -0.26),
+      head.radius * 0.27,
+      head.radius * 0.06,
+      [0.75, 0.16, 0.2],
+      PLAIN,
+    );
+    for (const s of [-1, 1]) {
+      const curve = [at(1.06, s * 0.3, -0.26), at(0.92, s * 0.44, -0.2), at(0.83, s * 0.58, -0.02)];
+      body.chain(curve, head.radius * 0.06, head.radius * 0.05, LIP, PLAIN);
+    }
+  } else {
+    for (const s of [-1, 1]) {
+      body.chain(
+        [at(0.9, s * 0.33, -0.1), at(tip * 0.8, s * 0.14, -0.16)],
+        head.radius * 0.045,
+        head.radius * 0.03,
+        LIP,
+        PLAIN,
+      );
+    }
+  }
+}
+
+/** A bird on its feet, wings folded or spread. random: a stream of the body seed. */
+export function buildBird(
+  pose: Pose,
+  expression: Expression,
+  main: Vec,
+  random: Random,
+): { body: Body; head: HeadFrame } {
+  const height = random.between(0.38, 0.44);
+  const girth = random.between(0.94, 1.06);
+  const beak = random.between(0.85, 1.15);
+  const headTurn = random.between(12, 34);
+  const lift = random.between(46, 58);
+  const front = random.uniform() < 0.5 ? paler(main, main[0] + main[1] + main[2] < 0.6 ? 0.14 : 0.4) : main;
+  const body = new Body(0.06, "fur");
+  const trunk: Vec = [0, height + 0.14, 0];
+  const breast = add(trunk, [0.22, 0.14, 0]);
+  body.cone(add(trunk, [-0.18, -0.02, 0]), breast, 0.21 * girth, 0.255 * girth, main);
+  body.cone(add(trunk, [0.14, -0.04, 0]), add(breast, [0.05, -0.02, 0]), 0.19 * girth, 0.22 * girth, front, {
+    blend: 0.03,
+  });
+  for (const s of [-1, 0, 1]) {
+    const end = add(trunk, [-0.66, 0.02 - 0.02 * s * s, s * 0.09]);
+    body.cone(add(trunk, [-0.3, 0, s * 0.04]), end, 0.1, 0.065, wingColours(main).feather, {
+      blend: 0.03,
+      pattern: "plain",
+    });
+  }
+  addLegs(body, trunk);
+  const shoulder = add(trunk, [0.14, 0.13, 0]);
+  if (pose === "spreading its wings") addSpreadWings(body, shoulder, main, lift);
+  else addFoldedWings(body, shoulder, main);
+
+  const radius = 0.215;
+  const top = add(breast, [0.16, 0.28, 0]);
+  body.cone(breast, top, 0.19, 0.17, main);
+  body.beginHead();
+  const [pc, ps] = direction(-4);
+  const forward = unit(turn([pc, ps, 0], headTurn));
+  const side = unit(turn([0, 0, 1], headTurn));
+  const up = cross(side, forward);
+  const centre = add(top, [0.03, 0.06, 0]);
+  const head: HeadFrame = {
+    centre,
+    radius,
+    forward,
+    side,
+    up,
+    neck: add(breast, [0.1, 0.15, 0]),
+    neckAxis: unit([0.16, 0.28, 0]),
+    neckRadius: 0.2,
+  };
+  body.ball(centre, radius, main, { blend: 0.05 });
+  addBeak(body, head, beak, expression);
+  addEyes(body, head, { forward: 0.62, side: 0.6, up: 0.3, radius: 0.24 }, main, expression);
+  if (expression === "smiling") addCheeks(body, head, { forward: 0.62, side: 0.74, up: -0.2, radius: 0.22 });
+  for (const s of [-1, 1]) body.ball(onHead(head, 1.12, s * 0.22, 0.12), radius * 0.06, DARK, PLAIN);
+  return { body, head };
+}

@@ -1,0 +1,59 @@
+import type { Picture } from "../core/index.ts";
+import type { Scene } from "./scene.ts";
+import { compose } from "./shot.ts";
+import { FIRST_PART, Tracer } from "./trace.ts";
+
+/** One byte a pixel, rows from the top. data: [height, width], 0 or 255. */
+export interface Mask {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/** Grey levels by which two pixels may differ and still count as the same: below what an eye or a codec keeps apart. */
+const SAME = 2;
+
+/** Changed pixels grow by this share of the picture's width, so that soft borders do not count as kept. */
+const MARGIN = 1 / 64;
+
+/** Every pixel within `reach` of one that is set, in both directions at once. */
+function dilate(set: Uint8Array, size: number, reach: number): Uint8Array {
+  const across = new Uint8Array(set.length);
+  const out = new Uint8Array(set.length);
+  const spread = (from: Uint8Array, to: Uint8Array, step: number, other: number): void => {
+    for (let line = 0; line < size; line++) {
+      for (let i = 0; i < size; i++) {
+        if (from[line * other + i * step] === 0) continue;
+        for (let j = Math.max(0, i - reach); j <= Math.min(size - 1, i + reach); j++) to[line * other + j * step] = 1;
+      }
+    }
+  };
+  spread(set, across, 1, size);
+  spread(across, out, size, 1);
+  return out;
+}
+
+/** 255 where two pictures of one size agree, at some distance from any pixel where they do not. */
+export function keptMask(before: Picture, after: Picture): Mask {
+  const { width: size, data } = before;
+  const changed = new Uint8Array(size * size);
+  for (let i = 0; i < changed.length; i++) {
+    for (let c = 0; c < 3; c++) if (Math.abs(data[3 * i + c] - after.data[3 * i + c]) > SAME) changed[i] = 1;
+  }
+  const grown = dilate(changed, size, Math.max(1, Math.floor(size * MARGIN)));
+  return { width: size, height: size, data: grown.map((x) => (x === 0 ? 255 : 0)) };
+}
+
+/** 255 where the middle of a pixel shows the animal or a thing with it. */
+export function silhouette(scene: Scene, size: number): Mask {
+  const tracer = new Tracer(compose(scene), scene.place);
+  const data = new Uint8Array(size * size);
+  const pixel = 2 / size;
+  for (let y = 0, i = 0; y < size; y++) {
+    for (let x = 0; x < size; x++, i++) {
+      tracer.see((x + 0.5) * pixel - 1, 1 - (y + 0.5) * pixel, pixel);
+      if (tracer.met >= FIRST_PART) data[i] = 255;
+    }
+  }
+  return { width: size, height: size, data };
+}

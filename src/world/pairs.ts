@@ -1,0 +1,181 @@
+import type { Picture } from "../core/index.ts";
+import { Random, UsageError } from "../core/index.ts";
+import { caption } from "./caption.ts";
+import { keptMask, type Mask } from "./mask.ts";
+import { render } from "./render.ts";
+import {
+  ANIMALS,
+  BESIDE,
+  COLOURS,
+  EXPRESSIONS,
+  FACINGS,
+  PLACES,
+  posesOf,
+  restPose,
+  type Scene,
+  STYLES,
+  WORN,
+} from "./scene.ts";
+import { isHeldOutScene, type Split, sampleSeed } from "./split.ts";
+
+export const PAIR_KINDS = ["pose", "add", "background", "style", "expression", "colour", "several"] as const;
+export type PairKind = (typeof PAIR_KINDS)[number];
+
+/** An edit whose true result is known: the same animal, view and light before and after. */
+export interface Pair {
+  /** "benchmark-017". */
+  readonly name: string;
+  readonly kind: PairKind;
+  /** Whether training leaves out the combination that the edit leads to. */
+  readonly heldOut: boolean;
+  readonly before: Scene;
+  /** Sentence for `before`. */
+  readonly source: string;
+  /** Sentence for `after`. */
+  readonly target: string;
+  readonly after: Scene;
+}
+
+/** A pair's pictures, [size, size, 3], and the pixels that the edit must leave alone. */
+export interface RenderedPair {
+  readonly before: Picture;
+  readonly after: Picture;
+  /** 255 where nothing may change; 0 everywhere when the style changes. */
+  readonly mask: Mask;
+}
+
+const other = <T>(random: Random, items: readonly T[], not: T): T => random.pick(items.filter((item) => item !== not));
+
+/** What an edit of this kind makes of a scene. */
+function edited(kind: PairKind, scene: Scene, random: Random): Scene {
+  const pose = (): Partial<Scene> => ({ pose: other(random, posesOf(scene.animal), scene.pose) });
+  const place = (): Partial<Scene> => ({ place: other(random, PLACES, scene.place) });
+  const colour = (): Partial<Scene> => ({ colour: other(random, COLOURS, scene.colour) });
+  const add = (): Partial<Scene> =>
+    random.uniform() < 0.65 ? { wearing: random.pick(WORN) } : { beside: random.pick(BESIDE) };
+  switch (kind) {
+    case "pose":
+      return { ...scene, ...pose() };
+    case "background":
+      return { ...scene, ...place() };
+    case "colour":
+      return { ...scene, ...colour() };
+    case "add":
+      return { ...scene, ...add() };
+    case "style":
+      return { ...scene, style: other(random, STYLES, scene.style) };
+    case "expression":
+      return { ...scene, expression: other(random, EXPRESSIONS, scene.expression) };
+    case "several": {
+      const [first, second] = random.pick([
+        [pose, place],
+        [pose, colour],
+        [pose, add],
+        [colour, place],
+        [add, place],
+      ] as const);
+      return { ...scene, ...first(), ...second() };
+    }
+  }
+}
+
+function sampleBefore(kind: PairKind, split: Split, random: Random): Scene {
+  const animal = random.pick(ANIMALS);
+  const portrait = kind === "expression";
+  return {
+    animal,
+    pose: portrait ? restPose(animal) : random.pick(posesOf(animal)),
+    colour: random.pick(COLOURS),
+    place: random.pick(PLACES),
+    wearing: null,
+    beside: null,
+    style: "photo",
+    facing: random.pick(FACINGS),
+    framing: portrait ? "portrait" : "whole body",
+    expression: "neutral",
+    viewSeed: sampleSeed(random, split),
+    bodySeed: sampleSeed(random, split),
+  };
+}
+
+/** Kinds that change the combination of animal, pose and colour, so that training can know one side only. */
+const changesCombination = (kind: PairKind): boolean => kind === "pose" || kind === "colour" || kind === "several";
+
+/**
+ * A random pair. held out: the combination after the edit is left out of training, the one before is not, where the kind
+ * of edit changes the combination at all; else both sides are left out. Otherwise both are what training shows.
+ */
+function samplePair(kind: PairKind, heldOut: boolean, split: Split, name: string, random: Random): Pair {
+  for (;;) {
+    const before = sampleBefore(kind, split, random);
+    const after = edited(kind, before, random);
+    if (isHeldOutScene(after) !== heldOut) continue;
+    if (isHeldOutScene(before) !== (heldOut && !changesCombination(kind))) continue;
+    return { name, kind, heldOut, before, source: caption(before), target: caption(after), after };
+  }
+}
+
+/** How many pairs of each kind a set of 100 with seen, and of 100 with held-out combinations has. */
+const SEEN_MIX: Record<PairKind, number> = {
+  pose: 36,
+  add: 12,
+  background: 12,
+  style: 8,
+  expression: 14,
+  colour: 6,
+  several: 12,
+};
+/** A portrait shows no pose, so no expression pair is held out. */
+const HELD_OUT_MIX: Record<PairKind, number> = {
+  pose: 44,
+  add: 12,
+  background: 10,
+  style: 6,
+  expression: 0,
+  colour: 10,
+  several: 18,
+};
+
+/** Shares of `mix` that add up to `count`, by largest remainder. */
+function shares(mix: Record<PairKind, number>, count: number): PairKind[] {
+  const parts = PAIR_KINDS.map((kind) => ({ kind, exact: (mix[kind] * count) / 100 }));
+  const rounded = parts.map(({ kind, exact }) => ({ kind, n: Math.floor(exact), rest: exact - Math.floor(exact) }));
+  let missing = count - rounded.reduce((n, p) => n + p.n, 0);
+  for (const part of [...rounded].sort((a, b) => b.rest - a.rest)) {
+    if (missing-- > 0) part.n++;
+  }
+  return rounded.flatMap(({ kind, n }) => Array<PairKind>(n).fill(kind));
+}
+
+/** `count` pairs of one split, an even number: the first half seen, the second half held out. */
+export function samplePairs(split: Exclude<Split, "train">, count: number, seed: number): Pair[] {
+  if (!Number.isInteger(count) || count < 2 || count % 2 !== 0) {
+    throw new UsageError("", { where: "count", found: `${count}`, expected: "an even number from 2" });
+  }
+  const random = new Random(seed, 7);
+  const kinds = [SEEN_MIX, HELD_OUT_MIX].map((mix) => shares(mix, count / 2));
+  return kinds.flatMap((half, heldOut) =>
+    half.map((kind, i) => {
+      const number = String(i + heldOut * half.length).padStart(3, "0");
+      return samplePair(kind, heldOut === 1, split, `${split}-${number}`, random);
+    }),
+  );
+}
+
+/** The fixed 200 pairs that results are reported on. */
+export const benchmarkPairs = (): Pair[] => samplePairs("benchmark", 200, 2024);
+
+/** The fixed 60 pairs for choosing hyper-parameters; none is in the benchmark, and no seed is shared. */
+export const tuningPairs = (): Pair[] => samplePairs("tuning", 60, 2025);
+
+/** Renders both sides of a pair, and finds what it keeps. */
+export function renderPair({ before, after }: Pick<Pair, "before" | "after">, size: number): RenderedPair {
+  const first = render(before, size);
+  const second = render(after, size);
+  const mask = keptMask(first, second);
+  return {
+    before: first,
+    after: second,
+    mask: before.style === after.style ? mask : { ...mask, data: mask.data.fill(0) },
+  };
+}

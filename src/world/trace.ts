@@ -1,0 +1,226 @@
+import { Field } from "./field.ts";
+import { clamp01, smoothstep } from "./geometry.ts";
+import { cellWall, noise2 } from "./noise.ts";
+import type { Place } from "./scene.ts";
+import { Scenery } from "./scenery.ts";
+import type { Shot } from "./shot.ts";
+
+/** What a sample met. */
+export const SKY = 0;
+export const GROUND = 1;
+export const WALL = 2;
+/** Parts of the animal and its things count from here. */
+export const FIRST_PART = 3;
+
+const FUR = 1;
+const GIRAFFE = 2;
+const COW = 3;
+const BALL = 4;
+
+/** Sharpness of the sun's shadow: the sun's disc spans about 2/7 of a radian. */
+const PENUMBRA = 7;
+
+/** Highlights are rolled off above this, so that a lit white still shows its form. */
+const shoulder = (x: number): number => (x <= 0.8 ? x : 0.8 + (0.2 * (x - 0.8)) / (0.2 + (x - 0.8)));
+
+/** Follows one ray at a time and leaves what it saw in its fields. */
+export class Tracer {
+  /** Display colour in 0..1. */
+  red = 0;
+  green = 0;
+  blue = 0;
+  /** What was met: SKY, GROUND, WALL, or FIRST_PART + the number of the part. */
+  met = SKY;
+  depth = 0;
+  nx = 0;
+  ny = 0;
+  nz = 0;
+
+  private readonly field: Field;
+  private readonly scenery: Scenery;
+  private readonly shot: Shot;
+  private readonly unit: number;
+
+  constructor(shot: Shot, place: Place) {
+    this.shot = shot;
+    this.field = new Field(shot.parts);
+    this.scenery = new Scenery(shot, place);
+    this.unit = shot.tall;
+  }
+
+  /** Sees the picture's point (u, v), each in −1..1, v upwards; a pixel is `pixel` wide. */
+  see(u: number, v: number, pixel: number): void {
+    const { eye, right, up, ahead, lens } = this.shot;
+    const x = ahead[0] + (right[0] * u + up[0] * v) * lens;
+    const y = ahead[1] + (right[1] * u + up[1] * v) * lens;
+    const z = ahead[2] + (right[2] * u + up[2] * v) * lens;
+    const l = Math.sqrt(x * x + y * y + z * z);
+    this.follow(eye[0], eye[1], eye[2], x / l, y / l, z / l, pixel * lens);
+  }
+
+  private follow(ox: number, oy: number, oz: number, dx: number, dy: number, dz: number, angle: number): void {
+    const { field, scenery } = this;
+    const floor = dy < -1e-5 ? -oy / dy : 1e9;
+    const wall = dz < -1e-5 && scenery.wallHeight > 0 ? (scenery.back - oz) / dz : 1e9;
+    if (field.cull(ox, oy, oz, dx, dy, dz, 0.04, 0)) {
+      const limit = Math.min(field.to, floor, wall);
+      const hit = 0.0012 * this.unit;
+      let t = field.from;
+      for (let step = 0; step < 96 && t < limit; step++) {
+        const d = field.distance(ox + dx * t, oy + dy * t, oz + dz * t);
+        if (d < hit) {
+          t += d;
+          this.animal(ox + dx * t, oy + dy * t, oz + dz * t, dx, dy, dz);
+          this.depth = t;
+          return;
+        }
+        t += d;
+      }
+    }
+    if (wall < floor && oy + dy * wall < scenery.wallHeight) {
+      this.backWall(ox + dx * wall, oy + dy * wall, wall, angle);
+    } else if (floor < (scenery.wallHeight > 0 ? wall : 300 * this.unit)) {
+      this.ground(ox + dx * floor, oz + dz * floor, floor, (floor * angle) / -dy);
+    } else {
+      scenery.sky(dx, dy, dz, angle);
+      this.met = SKY;
+      this.depth = 1e6;
+      this.nx = 0;
+      this.ny = 0;
+      this.nz = 1;
+      this.paint(1, 1);
+    }
+  }
+
+  private paint(light: number, warmth: number): void {
+    const { tint } = this.shot;
+    const { red, green, blue } = this.scenery;
+    const k = warmth;
+    this.red = shoulder(red * light * (1 + (tint[0] - 1) * k));
+    this.green = shoulder(green * light * (1 + (tint[1] - 1) * k));
+    this.blue = shoulder(blue * light * (1 + (tint[2] - 1) * k));
+  }
+
+  /** How much of the sun reaches a point: 0 in full shadow, 1 in full light. */
+  private sunlight(x: number, y: number, z: number): number {
+    const { field, shot } = this;
+    const [lx, ly, lz] = shot.sun;
+    if (!field.cull(x, y, z, lx, ly, lz, 0.01, 1 / PENUMBRA)) return 1;
+    const least = 0.03 * this.unit;
+    let light = 1;
+    let t = Math.max(field.from, least * 0.5);
+    for (let step = 0; step < 40 && t < field.to; step++) {
+      const d = field.distance(x + lx * t, y + ly * t, z + lz * t);
+      const open = (PENUMBRA * d) / t;
+      if (open < light) light = open;
+      if (light < 0.005) return 0;
+      t += Math.max(d, least);
+    }
+    return light * light * (3 - 2 * light);
+  }
+
+  private ground(x: number, z: number, t: number, pixel: number): void {
+    const { field, scenery } = this;
+    scenery.ground(x, z, t, Math.min(pixel, t));
+    this.met = GROUND;
+    this.depth = t;
+    this.nx = 0;
+    this.ny = 1;
+    this.nz = 0;
+    if (!scenery.lit) {
+      this.paint(1, 1);
+      return;
+    }
+    const reach = 0.22 * this.unit;
+    field.cullAround(x, 0, z, reach);
+    const near = clamp01(field.distance(x, 0, z) / reach);
+    const open = 0.62 + 0.38 * Math.sqrt(near);
+    const corner = scenery.wallHeight > 0 ? 0.8 + 0.2 * smoothstep(0, reach * 1.5, z - scenery.back) : 1;
+    this.paint((0.55 * open + 0.47 * this.sunlight(x, 0, z)) * corner, 1);
+  }
+
+  private backWall(x: number, y: number, t: number, angle: number): void {
+    const { scenery } = this;
+    scenery.wallAt(x, y, t * angle);
+    this.met = WALL;
+    this.depth = t;
+    this.nx = 0;
+    this.ny = 0;
+    this.nz = 1;
+    const corner = 0.84 + 0.16 * smoothstep(0, 0.3 * this.unit, y);
+    const sun = 0.6 + 0.4 * this.sunlight(x, y, scenery.back + 1e-3);
+    this.paint((0.52 + 0.46 * sun) * corner, 1);
+  }
+
+  private animal(x: number, y: number, z: number, dx: number, dy: number, dz: number): void {
+    const { field, shot, unit } = this;
+    const [lx, ly, lz] = shot.sun;
+    field.surface(x, y, z);
+    const { nx, ny, nz } = field;
+    this.met = FIRST_PART + field.part;
+    this.nx = nx;
+    this.ny = ny;
+    this.nz = nz;
+    this.markings(x, y, z);
+    const red = field.red;
+    const green = field.green;
+    const blue = field.blue;
+
+    const reach = 0.12 * unit;
+    field.cullAround(x, y, z, reach * 1.6);
+    const close = field.distance(x + nx * reach * 0.4, y + ny * reach * 0.4, z + nz * reach * 0.4) / (reach * 0.4);
+    const wide = field.distance(x + nx * reach, y + ny * reach, z + nz * reach) / reach;
+    const earth = clamp01(y / (0.3 * unit));
+    const open = (0.45 + 0.25 * clamp01(close) + 0.3 * clamp01(wide)) * (0.72 + 0.28 * (ny > 0 ? 1 : earth));
+
+    const facing = nx * lx + ny * ly + nz * lz;
+    const shine = 0.012 * unit;
+    const sun = facing > 0 ? facing * this.sunlight(x + nx * shine, y + ny * shine, z + nz * shine) : 0;
+    const light = (0.4 + 0.17 * ny) * open + 0.06 * (1 - ny) * 0.5 + 0.58 * sun;
+    const slant = 1 + (nx * dx + ny * dy + nz * dz);
+    const rim = slant > 0 ? slant * slant * slant * 0.16 * (0.6 + 0.4 * ny) * open : 0;
+    const { tint } = shot;
+    this.red = shoulder(red * light * tint[0] + rim);
+    this.green = shoulder(green * light * tint[1] + rim);
+    this.blue = shoulder(blue * light * tint[2] + rim);
+  }
+
+  /** Varies the colour that the field found by the pattern of the part. */
+  private markings(x: number, y: number, z: number): void {
+    const { field, shot } = this;
+    const { pattern } = field;
+    const side = shot.mirrored ? -x : x;
+    const seed = shot.coat & 0xffff;
+    if (pattern === FUR || pattern === GIRAFFE || pattern === COW) {
+      const k = 0.96 + 0.08 * noise2((side + z) * 16, (y - z) * 16, seed);
+      this.shade(k, k, k);
+    }
+    if (pattern === GIRAFFE) {
+      const gap = 1 - smoothstep(0.08, 0.16, cellWall(side * 4.6, y * 4.6, z * 4.6, seed));
+      const dark = field.red + field.green + field.blue < 0.6;
+      this.mixIn(dark ? 0.45 : 0.98, dark ? 0.44 : 0.93, dark ? 0.43 : 0.8, gap * (dark ? 0.7 : 0.8));
+      if (!dark && field.red > 0.85 && field.blue > 0.8) this.mixIn(0.7, 0.66, 0.6, gap * 0.6);
+    } else if (pattern === COW && (seed & 1) === 1) {
+      const patch = noise2(side * 2.6 + z * 2.1, y * 2.6 - z * 1.3, seed);
+      const w = smoothstep(0.64, 0.69, patch);
+      const white = field.red > 0.85 && field.blue > 0.8;
+      if (white) this.mixIn(0.45, 0.42, 0.4, w * 0.8);
+      else this.mixIn(0.94, 0.92, 0.88, w * 0.9);
+    } else if (pattern === BALL) {
+      const band = Math.abs(field.ny * 0.8 + field.nx * 0.6);
+      this.mixIn(0.96, 0.96, 0.95, 1 - smoothstep(0.2, 0.26, band));
+    }
+  }
+
+  private shade(r: number, g: number, b: number): void {
+    this.field.red *= r;
+    this.field.green *= g;
+    this.field.blue *= b;
+  }
+
+  private mixIn(r: number, g: number, b: number, w: number): void {
+    this.field.red += (r - this.field.red) * w;
+    this.field.green += (g - this.field.green) * w;
+    this.field.blue += (b - this.field.blue) * w;
+  }
+}
