@@ -1,0 +1,107 @@
+/**
+ * The process that native code runs in: reads requests from descriptor 3, one after another, and answers each. A call
+ * into onnxruntime blocks it, and may abort it, which is why it is a process. While descriptor 4 stays open its parent
+ * lives; when that ends a second thread, which no native call blocks, ends this process at once.
+ */
+import { closeSync, readSync, writeSync } from "node:fs";
+import { isMainThread, Worker } from "node:worker_threads";
+import { env, InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
+import { frameParts, frameReader } from "./frames.ts";
+import type { ArrayHead, Reply, Request } from "./messages.ts";
+
+const messages = 3;
+const parentLives = 4;
+
+/** Fills `target`; false at the end of the stream. */
+function readFully(descriptor: number, target: Uint8Array): boolean {
+  for (let done = 0; done < target.length; ) {
+    const n = readSync(descriptor, target, done, target.length - done, null);
+    if (n === 0) return false;
+    done += n;
+  }
+  return true;
+}
+
+function receive(): { head: Request; arrays: Uint8Array<ArrayBuffer>[] } | undefined {
+  const reader = frameReader();
+  let step = reader.next();
+  while (!step.done) {
+    if (!readFully(messages, step.value)) return undefined;
+    step = reader.next();
+  }
+  return { head: step.value.head as Request, arrays: step.value.arrays };
+}
+
+function send(reply: Reply, arrays: readonly Uint8Array[] = []): void {
+  for (const part of frameParts(reply, arrays)) {
+    for (let done = 0; done < part.length; ) done += writeSync(messages, part, done, part.length - done);
+  }
+}
+
+const sessions = new Map<number, InferenceSession>();
+
+function toOnnx({ dtype, shape }: ArrayHead, { buffer }: Uint8Array<ArrayBuffer>): Tensor {
+  return dtype === "int64"
+    ? new Tensor("int64", new BigInt64Array(buffer), shape)
+    : new Tensor("float32", new Float32Array(buffer), shape);
+}
+
+async function run({ session, feeds, outputs }: Request & { kind: "run" }, arrays: Uint8Array<ArrayBuffer>[]) {
+  const inputs = Object.fromEntries(feeds.map((head, i) => [head.name, toOnnx(head, arrays[i])]));
+  const results = await sessions.get(session)!.run(inputs, outputs);
+  const found = outputs.map((name) => ({ name, value: results[name] }));
+  send(
+    { kind: "done", outputs: found.map(({ name, value }) => ({ name, dtype: "float32", shape: value.dims })) },
+    found.map(({ value }) => {
+      const { buffer, byteOffset, byteLength } = value.data as Float32Array;
+      return new Uint8Array(buffer, byteOffset, byteLength);
+    }),
+  );
+}
+
+async function answer(head: Request, arrays: Uint8Array<ArrayBuffer>[]): Promise<void> {
+  if (head.kind === "run") return run(head, arrays);
+  if (head.kind === "load") {
+    const { session, path, options } = head;
+    sessions.set(
+      session,
+      await (path === undefined ? InferenceSession.create(arrays[0], options) : InferenceSession.create(path, options)),
+    );
+  } else {
+    const session = sessions.get(head.session);
+    session?.endProfiling();
+    await session?.release();
+    sessions.delete(head.session);
+  }
+  send({ kind: "done", outputs: [] });
+}
+
+async function serve(): Promise<void> {
+  new Worker(new URL(import.meta.url));
+  // Ctrl-C reaches every process of a terminal; what it means is the parent's to say.
+  process.on("SIGINT", () => undefined);
+  env.logLevel = "error";
+  send({
+    kind: "ready",
+    onnxruntime: env.versions.node ?? env.versions.common,
+    devices: listSupportedBackends().map(({ name }) => name),
+  });
+  for (let request = receive(); request; request = receive()) {
+    await answer(request.head, request.arrays).catch((error: unknown) => {
+      send({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+    });
+  }
+  process.kill(process.pid, "SIGKILL");
+}
+
+function watch(): void {
+  try {
+    readFully(parentLives, new Uint8Array(1));
+  } finally {
+    closeSync(parentLives);
+    process.kill(process.pid, "SIGKILL");
+  }
+}
+
+if (isMainThread) await serve();
+else watch();

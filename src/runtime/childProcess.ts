@@ -1,0 +1,129 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
+import { fileURLToPath } from "node:url";
+import { EngineError } from "../core/index.ts";
+import { type Frame, frameParts, frameSplitter } from "./frames.ts";
+import type { Reply, Request } from "./messages.ts";
+
+/**
+ * The program of the child process. A plain Node 20 runs no TypeScript, so from the sources it is the compiled one in
+ * dist/, which the tests' global set-up keeps fresh.
+ */
+function entry(): string {
+  const fromSource = import.meta.url.endsWith(".ts");
+  const runsTypeScript = "typescript" in process.features && process.features.typescript;
+  if (!fromSource) return fileURLToPath(new URL("./child.js", import.meta.url));
+  return fileURLToPath(new URL(runsTypeScript ? "./child.ts" : "../../dist/runtime/child.js", import.meta.url));
+}
+
+const signals: Record<string, string> = {
+  SIGABRT: "native code gave up (SIGABRT)",
+  SIGBUS: "a mapped weight file became shorter or unreadable (SIGBUS)",
+  SIGILL: "native code uses an instruction that this CPU lacks (SIGILL)",
+  SIGKILL: "it was killed (SIGKILL), most likely by the system because memory ran out",
+  SIGSEGV: "native code crashed (SIGSEGV)",
+  SIGTERM: "it was told to stop (SIGTERM)",
+};
+
+function ending(code: number | null, signal: string | null, lastWords: string): EngineError {
+  const said = lastWords.trim().slice(-500);
+  return new EngineError("the process that runs the model ended", {
+    found: `${signal ? (signals[signal] ?? signal) : `exit status ${code}`}${said ? `; it said: ${said}` : ""}`,
+    advice:
+      signal === "SIGKILL"
+        ? "Close other programs, or use a smaller picture, fewer rows at once or a smaller model."
+        : undefined,
+  });
+}
+
+interface Answer {
+  reply: Reply;
+  arrays: Uint8Array<ArrayBuffer>[];
+}
+
+/** A running child process that answers one request at a time. Keeps this process alive only while one is under way. */
+export class EngineProcess {
+  readonly exited: Promise<void>;
+  readonly pid: number | undefined;
+  private readonly process: ChildProcess;
+  private readonly channel: Socket;
+  private waiting: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | undefined;
+  private ended: EngineError | undefined;
+  private killed = false;
+  private lastWords = "";
+
+  private constructor() {
+    // Nothing on standard output: the command line's is for results. Warnings of native libraries are kept for errors.
+    this.process = spawn(process.execPath, [entry()], {
+      stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
+      windowsHide: true,
+    });
+    this.pid = this.process.pid;
+    this.channel = this.process.stdio[3] as Socket;
+    this.exited = new Promise((resolve) => {
+      const end = (error: EngineError): void => {
+        this.ended ??= error;
+        this.waiting?.reject(this.ended);
+        resolve();
+      };
+      // "close" comes after the last output, so that the last words are complete.
+      this.process.on("close", (code, signal) => end(ending(code, signal, this.lastWords)));
+      this.process.on("error", (cause) => {
+        end(new EngineError("the process that runs the model cannot be started", { found: cause.message, cause }));
+      });
+    });
+    const split = frameSplitter(({ head, arrays }: Frame) => this.waiting?.resolve({ reply: head as Reply, arrays }));
+    this.channel.on("data", split);
+    this.process.stderr?.on("data", (text: Buffer) => {
+      this.lastWords = (this.lastWords + text.toString()).slice(-2000);
+    });
+    // A write to a process that has just died fails; its end is reported by "close".
+    for (const stream of [this.channel, this.process.stdio[4]]) stream?.on("error", () => undefined);
+  }
+
+  /** Starts a process. Throws EngineError where that fails. */
+  static async start(): Promise<{ child: EngineProcess; ready: Reply & { kind: "ready" } }> {
+    const child = new EngineProcess();
+    const { reply } = await child.answer();
+    if (reply.kind !== "ready") throw new EngineError("the process that runs the model did not start as it should");
+    return { child, ready: reply };
+  }
+
+  /** Throws EngineError where the process ends before it answers. */
+  async request(request: Request, arrays: readonly Uint8Array[] = []): Promise<Answer> {
+    const answer = this.answer();
+    this.channel.cork();
+    for (const part of frameParts(request, arrays)) this.channel.write(part);
+    this.channel.uncork();
+    return answer;
+  }
+
+  /** Whether it can take no further request. */
+  get isEnding(): boolean {
+    return this.killed || this.ended !== undefined;
+  }
+
+  kill(): void {
+    this.killed = true;
+    this.process.kill("SIGKILL");
+  }
+
+  private async answer(): Promise<Answer> {
+    if (this.ended) throw this.ended;
+    this.keepAlive(true);
+    try {
+      return await new Promise((resolve, reject) => {
+        this.waiting = { resolve, reject };
+      });
+    } finally {
+      this.waiting = undefined;
+      this.keepAlive(false);
+    }
+  }
+
+  private keepAlive(alive: boolean): void {
+    const change = alive ? "ref" : "unref";
+    this.process[change]();
+    for (const stream of [this.process.stderr, this.channel, this.process.stdio[4]]) (stream as Socket)[change]();
+  }
+}

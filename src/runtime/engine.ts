@@ -1,0 +1,76 @@
+import type { IntTensor, Tensor, Work } from "../core/index.ts";
+import type { Program } from "../graph/index.ts";
+import type { Cache } from "../storage/index.ts";
+
+export const devices = ["cpu", "cuda", "webgpu", "coreml", "dml"] as const;
+export type Device = (typeof devices)[number];
+
+export interface EngineOptions {
+  /** What computes: this and nothing else, or a DeviceError. Default "cpu". */
+  device?: Device;
+  /** CPU threads that one call uses. It changes bits of the results, so it is recorded. Default: physical cores. */
+  threads?: number;
+  signal?: AbortSignal;
+}
+
+/** How far onnxruntime rewrites a graph. "extended" fuses; "all" also changes layouts, and copies the weights. */
+export type OptimisationLevel = "disabled" | "basic" | "extended" | "all";
+
+export interface LoadOptions {
+  /** Default "extended", with which weights stay shared with the file. */
+  level?: OptimisationLevel;
+  /** Repack weights for the CPU's kernels: a private copy of them, and a slow load. Default false. */
+  prepack?: boolean;
+  /**
+   * Optimise at level "all" once, keep the result in this cache, and load it from there ever after, at once and with
+   * shared weights. Costs the weights' size on disk; belongs to this CPU and this onnxruntime. Overrides `level`.
+   */
+  saveIn?: Cache;
+  /** A folder that receives onnxruntime's per-operation profile, a JSON file, when the session is released. */
+  profileInto?: string;
+  signal?: AbortSignal;
+}
+
+/** What is fed to a program by the names of its inputs: floats, or whole numbers where it takes int64. */
+export type Feeds = Readonly<Record<string, Tensor | IntTensor>>;
+
+export interface RunOptions {
+  /** Names of the outputs wanted, which are then the only ones moved. Default: all. */
+  outputs?: readonly string[];
+  /** Reject with NumericError where an output holds NaN or an infinity. */
+  finite?: boolean;
+  signal?: AbortSignal;
+}
+
+/** A program that is ready to run. */
+export interface Session {
+  readonly name: string;
+  readonly inputs: Program["inputs"];
+  readonly outputs: Program["outputs"];
+  /**
+   * Computes the outputs. Throws GraphError that lists everything wrong with the feeds, CancelledError within a
+   * second of the signal, EngineError where native code fails or is killed, MemoryError where it runs out.
+   */
+  run(feeds: Feeds, options?: RunOptions): Promise<Record<string, Tensor>>;
+  /** Frees the memory that it holds. */
+  release(): Promise<void>;
+}
+
+/**
+ * Runs programs, one call at a time, apart from this process: whatever happens to native code ends in an error here.
+ * A cancelled or failed call does not end the engine; what was loaded is loaded again when it is next used.
+ */
+export interface Engine {
+  readonly device: Device;
+  readonly threads: number;
+  readonly versions: Readonly<Record<"onnxruntime", string>>;
+  /** The process that does the work, to measure it. Changes when a call is cancelled or fails. */
+  readonly pid: number | undefined;
+  load(program: LoadableProgram, options?: LoadOptions): Promise<Session>;
+  close(): Promise<void>;
+}
+
+/** What of a compiled graph it takes to run it. */
+export type LoadableProgram = Pick<Program, "name" | "model" | "files" | "inputs" | "outputs">;
+
+export type StartEngine = (options?: EngineOptions & Work) => Promise<Engine>;

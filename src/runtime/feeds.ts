@@ -1,0 +1,52 @@
+import { GraphError, type IntTensor, sizeOf, type Tensor } from "../core/index.ts";
+import type { Dim, Program } from "../graph/index.ts";
+import type { Feeds } from "./engine.ts";
+
+const show = (shape: readonly Dim[]): string => `[${shape.join(", ")}]`;
+const kindOf = ({ data }: Tensor | IntTensor): string => (data instanceof Float32Array ? "float32" : "int64");
+
+/** The batch that makes `found` fit `wanted` ("B", or "77B" for 77 times the batch); undefined where none does. */
+function batchOf(wanted: Dim, found: number): number | undefined {
+  const batch = typeof wanted === "string" ? found / Number(wanted.slice(0, -1) || 1) : Number.NaN;
+  return Number.isInteger(batch) && batch > 0 ? batch : undefined;
+}
+
+function problemsOf({ name, shape, dtype }: Program["inputs"][number], value: Tensor | IntTensor): string[] {
+  const fits =
+    value.shape.length === shape.length &&
+    shape.every((d, i) => (typeof d === "number" ? d === value.shape[i] : batchOf(d, value.shape[i]) !== undefined));
+  return [
+    ...(kindOf(value) === dtype ? [] : [`"${name}" holds ${kindOf(value)}, expected ${dtype}`]),
+    ...(fits ? [] : [`"${name}" has shape ${show(value.shape)}, expected ${show(shape)}`]),
+    ...(value.data.length === sizeOf(value.shape)
+      ? []
+      : [`"${name}" holds ${value.data.length} numbers for ${show(value.shape)}`]),
+  ];
+}
+
+/** What the inputs say the batch is, where they do not agree. */
+function batchProblems(inputs: Program["inputs"], feeds: Feeds): string[] {
+  const claims = inputs.flatMap(({ name, shape }) =>
+    shape.flatMap((d, i) => {
+      const batch = feeds[name] && batchOf(d, feeds[name].shape[i]);
+      return batch === undefined ? [] : [{ name, batch }];
+    }),
+  );
+  if (new Set(claims.map(({ batch }) => batch)).size < 2) return [];
+  return [`the batch B is ${claims.map(({ name, batch }) => `${batch} in "${name}"`).join(", ")}`];
+}
+
+/** Throws one GraphError that lists everything in which `feeds` differ from what the program takes. */
+export function checkFeeds({ name, inputs }: Pick<Program, "name" | "inputs">, feeds: Feeds): void {
+  const known = new Set(inputs.map((input) => input.name));
+  const problems = [
+    ...inputs.flatMap((input) =>
+      feeds[input.name] ? problemsOf(input, feeds[input.name]) : [`"${input.name}" is missing`],
+    ),
+    ...Object.keys(feeds)
+      .filter((key) => !known.has(key))
+      .map((key) => `"${key}" is no input`),
+  ];
+  if (problems.length === 0) problems.push(...batchProblems(inputs, feeds));
+  if (problems.length > 0) throw new GraphError("wrong inputs", { where: name, found: problems.join("; ") });
+}

@@ -1,0 +1,59 @@
+/**
+ * Messages between two processes over a stream of bytes: a frame is the length of its header (4 bytes), the header as
+ * JSON, and raw byte arrays whose lengths the header lists. Every array is read into memory of its own.
+ */
+export interface Frame {
+  head: unknown;
+  arrays: Uint8Array<ArrayBuffer>[];
+}
+
+interface Envelope {
+  head: unknown;
+  lengths: number[];
+}
+
+/** A frame as the pieces to write, one after another; the arrays are not copied. */
+export function frameParts(head: unknown, arrays: readonly Uint8Array[]): Uint8Array[] {
+  const envelope: Envelope = { head, lengths: arrays.map(({ byteLength }) => byteLength) };
+  const json = new TextEncoder().encode(JSON.stringify(envelope));
+  const start = new Uint8Array(4 + json.length);
+  new DataView(start.buffer).setUint32(0, json.length, true);
+  start.set(json, 4);
+  return [start, ...arrays.filter(({ byteLength }) => byteLength > 0)];
+}
+
+/** Asks for the bytes that it reads next, until a frame is complete. */
+export function* frameReader(): Generator<Uint8Array<ArrayBuffer>, Frame, void> {
+  const size = new Uint8Array(4);
+  yield size;
+  const json = new Uint8Array(new DataView(size.buffer).getUint32(0, true));
+  yield json;
+  const { head, lengths } = JSON.parse(new TextDecoder().decode(json)) as Envelope;
+  const arrays = lengths.map((length) => new Uint8Array(length));
+  for (const array of arrays) if (array.length > 0) yield array;
+  return { head, arrays };
+}
+
+/** Calls `onFrame` for every frame in a stream of chunks that begin and end anywhere. */
+export function frameSplitter(onFrame: (frame: Frame) => void): (chunk: Uint8Array) => void {
+  let reader = frameReader();
+  let wanted = reader.next();
+  let filled = 0;
+  return (chunk) => {
+    for (let at = 0; at < chunk.length; ) {
+      const target = wanted.value as Uint8Array;
+      const n = Math.min(target.length - filled, chunk.length - at);
+      target.set(chunk.subarray(at, at + n), filled);
+      filled += n;
+      at += n;
+      if (filled < target.length) return;
+      filled = 0;
+      wanted = reader.next();
+      if (wanted.done) {
+        onFrame(wanted.value);
+        reader = frameReader();
+        wanted = reader.next();
+      }
+    }
+  };
+}

@@ -1,0 +1,33 @@
+import { availableParallelism } from "node:os";
+import { cgroups, readText } from "./cgroup.ts";
+
+/** CPUs' worth of time that Linux allows this process's control groups. */
+function cpuQuota(root: string): number {
+  const quotas = cgroups("cpu", root).map(({ version, folder }) => {
+    const [quota, period] =
+      version === 2
+        ? (readText(folder, "cpu.max") ?? "").split(" ")
+        : [readText(folder, "cpu.cfs_quota_us"), readText(folder, "cpu.cfs_period_us")];
+    const share = Number(quota) / Number(period);
+    return share > 0 ? share : Number.POSITIVE_INFINITY;
+  });
+  return Math.min(Number.POSITIVE_INFINITY, ...quotas);
+}
+
+/** Cores of the machine on Linux: two hardware threads of one core share what matrix multiplication needs. */
+function linuxCores(root: string): number {
+  const cpus =
+    readText(root, "proc/cpuinfo")
+      ?.trim()
+      .split(/\n\s*\n/) ?? [];
+  const field = (cpu: string, name: string): string | undefined =>
+    cpu.match(new RegExp(`^${name}\\s*: (.*)$`, "m"))?.[1];
+  const cores = cpus.map((cpu) => field(cpu, "core id") && `${field(cpu, "physical id")}/${field(cpu, "core id")}`);
+  const known = cores.filter((core) => core !== undefined);
+  return known.length > 0 ? new Set(known).size : Number.POSITIVE_INFINITY;
+}
+
+/** Cores that this process may use: what a computation gets as many threads as. At least 1. */
+export function physicalCores(root = "/"): number {
+  return Math.max(1, Math.floor(Math.min(availableParallelism(), linuxCores(root), cpuQuota(root))));
+}

@@ -1,0 +1,117 @@
+import { CancelledError, DeviceError, EngineError, throwIfCancelled, UsageError } from "../core/index.ts";
+import { EngineProcess } from "./childProcess.ts";
+import {
+  type Device,
+  devices,
+  type Engine,
+  type EngineOptions,
+  type LoadableProgram,
+  type LoadOptions,
+} from "./engine.ts";
+import { physicalCores } from "./machine.ts";
+import { probeDevice } from "./probe.ts";
+import { type Host, NodeSession } from "./session.ts";
+
+class NodeEngine implements Engine, Host {
+  readonly device: Device;
+  readonly threads: number;
+  readonly versions: Readonly<Record<"onnxruntime", string>>;
+  private child: EngineProcess | undefined;
+  private closed = false;
+  /** Settles when every call so far is through. */
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(device: Device, threads: number, child: EngineProcess, onnxruntime: string) {
+    this.device = device;
+    this.threads = threads;
+    this.versions = { onnxruntime };
+    this.child = child;
+  }
+
+  get pid(): number | undefined {
+    return this.child?.isEnding ? undefined : this.child?.pid;
+  }
+
+  load(program: LoadableProgram, options: LoadOptions = {}): Promise<NodeSession> {
+    return NodeSession.load(this, program, options);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.child?.kill();
+    await this.child?.exited;
+  }
+
+  async exclusive<T>(
+    what: string,
+    signal: AbortSignal | undefined,
+    work: (child: EngineProcess) => Promise<T>,
+  ): Promise<T> {
+    throwIfCancelled(signal, what);
+    const before = this.last;
+    let leave = (): void => undefined;
+    const mine = new Promise<void>((resolve) => {
+      leave = resolve;
+    });
+    this.last = before.then(() => mine);
+    let cancel = (): void => undefined;
+    const cancelled = new Promise<never>((_, reject) => {
+      cancel = () => reject(new CancelledError(what));
+    });
+    signal?.addEventListener("abort", cancel);
+    let working: EngineProcess | undefined;
+    try {
+      await Promise.race([before, cancelled]);
+      working = await Promise.race([this.running(), cancelled]);
+      return await Promise.race([work(working), cancelled]);
+    } catch (error) {
+      if (signal?.aborted) working?.kill();
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+      leave();
+    }
+  }
+
+  /** The process, or a new one where it was killed or died. */
+  private async running(): Promise<EngineProcess> {
+    if (this.closed) throw new EngineError("the engine is closed");
+    if (!this.child || this.child.isEnding) {
+      // The old one's memory is free only when it is gone.
+      await this.child?.exited;
+      this.child = (await EngineProcess.start()).child;
+    }
+    return this.child;
+  }
+}
+
+/**
+ * Starts an engine on `device`. Throws UsageError for a device or a number of threads that cannot be, DeviceError with
+ * the reason where this machine, or this build of onnxruntime, does not have the device.
+ */
+export async function startEngine({
+  device = "cpu",
+  threads = physicalCores(),
+  signal,
+}: EngineOptions = {}): Promise<Engine> {
+  if (!devices.includes(device)) throw new UsageError("--device", { found: device, expected: devices.join(", ") });
+  if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
+    throw new UsageError("--threads", { found: `${threads}`, expected: "a whole number from 1 on" });
+  }
+  throwIfCancelled(signal, "starting the engine");
+  const { child, ready } = await EngineProcess.start();
+  try {
+    if (!ready.devices.includes(device)) {
+      throw new DeviceError("this build of onnxruntime does not have the device", {
+        found: device,
+        expected: devices.filter((name) => ready.devices.includes(name)).join(", "),
+      });
+    }
+    const engine = new NodeEngine(device, threads, child, ready.onnxruntime);
+    if (device !== "cpu") await probeDevice(engine, signal);
+    return engine;
+  } catch (error) {
+    child.kill();
+    throw error;
+  }
+}

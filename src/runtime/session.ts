@@ -1,0 +1,232 @@
+import { mkdir } from "node:fs/promises";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import type { InferenceSession } from "onnxruntime-node";
+import { DeviceError, EngineError, GraphError, MemoryError, NumericError, type Tensor } from "../core/index.ts";
+import type { CacheEntry, CacheKey } from "../storage/index.ts";
+import { fileIdentity, sha256 } from "../storage/node.ts";
+import type { EngineProcess } from "./childProcess.ts";
+import type { Device, Feeds, LoadableProgram, LoadOptions, RunOptions, Session } from "./engine.ts";
+import { checkFeeds } from "./feeds.ts";
+import type { ArrayHead } from "./messages.ts";
+import { type PlacedModel, placeWeights } from "./weightFiles.ts";
+
+/** What a session needs of its engine. */
+export interface Host {
+  readonly device: Device;
+  readonly threads: number;
+  readonly versions: Readonly<Record<"onnxruntime", string>>;
+  /** Runs `work` alone, on a process that lives; ends that process where `signal` is aborted meanwhile. */
+  exclusive<T>(what: string, signal: AbortSignal | undefined, work: (child: EngineProcess) => Promise<T>): Promise<T>;
+}
+
+const outOfMemory = /bad[ _]alloc|failed to allocate|out of memory|not enough memory/i;
+const savedModel = "model.onnx";
+const savedWeights = "weights.bin";
+let count = 0;
+
+export class NodeSession implements Session {
+  readonly name: string;
+  readonly inputs: LoadableProgram["inputs"];
+  readonly outputs: LoadableProgram["outputs"];
+  private readonly id = count++;
+  private readonly host: Host;
+  private readonly program: LoadableProgram;
+  private readonly options: LoadOptions;
+  /** The process that has it loaded: another one has to load it again. */
+  private loadedIn: EngineProcess | undefined;
+  private saved: CacheEntry | undefined;
+  private released = false;
+
+  private constructor(host: Host, program: LoadableProgram, options: LoadOptions) {
+    this.host = host;
+    this.program = program;
+    this.options = options;
+    this.name = program.name;
+    this.inputs = program.inputs;
+    this.outputs = program.outputs;
+  }
+
+  static async load(host: Host, program: LoadableProgram, options: LoadOptions): Promise<NodeSession> {
+    const strange = program.outputs.filter(({ dtype }) => dtype !== "float32").map(({ name }) => name);
+    if (strange.length > 0) {
+      throw new GraphError("an output is not float32", { where: program.name, found: strange.join(", ") });
+    }
+    const session = new NodeSession(host, program, options);
+    try {
+      await host.exclusive(`loading ${program.name}`, options.signal, (child) => session.loadInto(child));
+    } catch (error) {
+      await session.release();
+      throw error;
+    }
+    return session;
+  }
+
+  async run(feeds: Feeds, { outputs, finite = false, signal }: RunOptions = {}): Promise<Record<string, Tensor>> {
+    if (this.released) throw new EngineError("a released program was run", { where: this.name });
+    checkFeeds(this.program, feeds);
+    const wanted = this.wanted(outputs);
+    const results = await this.host.exclusive(`running ${this.name}`, signal, async (child) => {
+      if (this.loadedIn !== child) await this.loadInto(child);
+      return this.call(child, feeds, wanted);
+    });
+    if (finite) this.requireFinite(results);
+    return results;
+  }
+
+  async release(): Promise<void> {
+    if (this.released) return;
+    this.released = true;
+    // A process that was never given the program, or died with it, holds nothing to free.
+    if (this.loadedIn && !this.loadedIn.isEnding) {
+      await this.host.exclusive(`releasing ${this.name}`, undefined, async (child) => {
+        if (this.loadedIn === child) await child.request({ kind: "release", session: this.id });
+      });
+    }
+    await this.saved?.release();
+  }
+
+  private wanted(outputs: readonly string[] | undefined): readonly string[] {
+    const known = this.outputs.map(({ name }) => name);
+    const unknown = (outputs ?? []).filter((name) => !known.includes(name));
+    if (unknown.length === 0) return outputs ?? known;
+    throw new GraphError("no such outputs", {
+      where: this.name,
+      found: unknown.join(", "),
+      expected: `some of ${known.join(", ")}`,
+    });
+  }
+
+  private async call(child: EngineProcess, feeds: Feeds, outputs: readonly string[]): Promise<Record<string, Tensor>> {
+    const heads: ArrayHead[] = [];
+    const arrays: Uint8Array[] = [];
+    for (const { name, dtype } of this.inputs) {
+      const { shape, data } = feeds[name];
+      const { buffer, byteOffset, byteLength } = data instanceof Float32Array ? data : BigInt64Array.from(data, BigInt);
+      heads.push({ name, dtype, shape });
+      arrays.push(new Uint8Array(buffer, byteOffset, byteLength));
+    }
+    const answer = await child.request({ kind: "run", session: this.id, feeds: heads, outputs }, arrays);
+    if (answer.reply.kind !== "done") throw this.failure("failed", answer.reply);
+    const results = answer.reply.outputs.map(({ name, shape }, i): [string, Tensor] => [
+      name,
+      { shape, data: new Float32Array(answer.arrays[i].buffer) },
+    ]);
+    return Object.fromEntries(results);
+  }
+
+  private async loadInto(child: EngineProcess): Promise<void> {
+    const placed = await placeWeights(this.program);
+    const { saveIn, level = "extended", prepack = false } = this.options;
+    if (!saveIn) {
+      await this.create(child, placed.model, this.sessionOptions({ level, prepack, folder: placed.folder }));
+    } else {
+      this.saved ??= await saveIn.acquire(await this.savedKey(), (folder) => this.save(child, placed, folder));
+      // Cancelled meanwhile: nobody would release it later.
+      if (this.released) await this.saved.release();
+      const options = this.sessionOptions({ level: "disabled", prepack: false, folder: this.saved.folder });
+      await this.create(child, join(this.saved.folder, savedModel), options);
+    }
+    this.loadedIn = child;
+  }
+
+  /** Everything that the optimised form of the program depends on. */
+  private async savedKey(): Promise<CacheKey> {
+    const { model, files } = this.program;
+    const weights = await Promise.all([...files].map(async ([name, path]) => [name, await fileIdentity(path)]));
+    const { device, versions } = this.host;
+    const machine = { cpu: cpus()[0]?.model, arch: process.arch, platform: process.platform };
+    return { kind: "program", of: { model: sha256(model), weights, device, versions, machine } };
+  }
+
+  /** Optimises the program and writes it, with its weights in the layout that the CPU's kernels want, into `folder`. */
+  private async save(child: EngineProcess, { model, folder: weights }: PlacedModel, folder: string): Promise<void> {
+    const options = this.sessionOptions({ level: "all", prepack: false, folder: weights });
+    await this.create(child, model, {
+      ...options,
+      optimizedModelFilePath: join(folder, savedModel),
+      extra: {
+        session: {
+          ...(options.extra?.session as Record<string, string>),
+          optimized_model_external_initializers_file_name: savedWeights,
+        },
+      },
+    });
+    await child.request({ kind: "release", session: this.id });
+  }
+
+  private sessionOptions({
+    level,
+    prepack,
+    folder,
+  }: Required<Pick<LoadOptions, "level" | "prepack">> & {
+    folder: string | undefined;
+  }): InferenceSession.SessionOptions {
+    const { device, threads } = this.host;
+    const { profileInto } = this.options;
+    return {
+      executionProviders: [device],
+      graphOptimizationLevel: level,
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      enableMemPattern: false,
+      logSeverityLevel: 3,
+      ...(profileInto && {
+        enableProfiling: true,
+        profileFilePrefix: join(profileInto, this.name.replaceAll(/\W+/g, "-")),
+      }),
+      extra: {
+        session: {
+          ...(prepack ? {} : { disable_prepacking: "1" }),
+          ...(device === "cpu" ? {} : { disable_cpu_ep_fallback: "1" }),
+          ...(folder && { model_external_initializers_file_folder_path: folder }),
+        },
+      },
+    };
+  }
+
+  private async create(child: EngineProcess, model: Uint8Array | string, options: InferenceSession.SessionOptions) {
+    if (this.options.profileInto) await mkdir(this.options.profileInto, { recursive: true });
+    const [path, bytes] = typeof model === "string" ? [model, []] : [undefined, [model]];
+    const { reply } = await child.request({ kind: "load", session: this.id, path, options }, bytes);
+    if (reply.kind !== "done") throw this.failure("cannot be loaded", reply);
+  }
+
+  private failure(problem: string, reply: { kind: string; message?: string }): Error {
+    const found = reply.message ?? reply.kind;
+    const where = this.name;
+    if (outOfMemory.test(found)) {
+      return new MemoryError(`${problem}: memory ran out`, {
+        where,
+        found,
+        advice: "Close other programs, or use a smaller picture or fewer rows at once.",
+      });
+    }
+    if (/fallback to CPU EP has been explicitly disabled/.test(found)) {
+      return new DeviceError("the device cannot run all of the program", {
+        where,
+        found: this.host.device,
+        advice: "Use --device cpu.",
+      });
+    }
+    return new EngineError(problem, { where, found });
+  }
+
+  private requireFinite(results: Record<string, Tensor>): void {
+    const broken = Object.entries(results)
+      .map(([name, { data }]) => ({
+        name,
+        size: data.length,
+        bad: data.reduce((n, x) => n + (Number.isFinite(x) ? 0 : 1), 0),
+      }))
+      .filter(({ bad }) => bad > 0)
+      .map(({ name, size, bad }) => `${bad} of ${size} in "${name}"`);
+    if (broken.length > 0) {
+      throw new NumericError("values that are not numbers", {
+        where: this.name,
+        found: broken.join(", "),
+        advice: "The model's weights are damaged, or overflow: try its fp32 files.",
+      });
+    }
+  }
+}

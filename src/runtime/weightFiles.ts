@@ -1,0 +1,57 @@
+import { realpath } from "node:fs/promises";
+import { basename, dirname, isAbsolute, relative, resolve, sep } from "node:path";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { ModelProtoSchema } from "onnx-buf";
+import { CheckpointError } from "../core/index.ts";
+import type { LoadableProgram } from "./engine.ts";
+
+/** A model as onnxruntime takes it: every weight's location is a path below one folder, and no link. */
+export interface PlacedModel {
+  model: Uint8Array;
+  folder: string | undefined;
+}
+
+function commonFolder(paths: readonly string[]): string {
+  const [first, ...others] = paths.map((path) => dirname(path).split(sep));
+  let shared = first.length;
+  for (const other of others) {
+    const differs = first.findIndex((part, i) => part !== other[i]);
+    if (differs >= 0) shared = Math.min(shared, differs);
+  }
+  return first.slice(0, shared).join(sep) + sep;
+}
+
+/**
+ * onnxruntime maps weights only from within one folder, and refuses links that lead out of it (the Hugging Face cache
+ * consists of such links). So links are resolved here; where the files then lie in several folders, or under other
+ * names, the model is rewritten with their paths below the folder that they share, up to the root of the disk. Nothing
+ * is linked or copied. Throws CheckpointError where a file is gone.
+ */
+export async function placeWeights({ name, model, files }: LoadableProgram): Promise<PlacedModel> {
+  if (files.size === 0) return { model, folder: undefined };
+  const real = new Map<string, string>();
+  for (const [location, path] of files) {
+    const found = await realpath(path).catch((cause) => {
+      throw new CheckpointError("a weight file cannot be opened", { where: path, found: cause.message, cause });
+    });
+    real.set(location, found);
+  }
+  const paths = [...real.values()];
+  const folder = commonFolder(paths);
+  if ([...real].every(([location, path]) => resolve(folder, location) === path)) return { model, folder };
+  const elsewhere = paths.find((path) => isAbsolute(relative(folder, path)));
+  if (elsewhere) {
+    throw new CheckpointError("the weights of one program lie on different drives", {
+      where: name,
+      found: paths.map((path) => basename(path)).join(", "),
+      advice: "Move them to one drive.",
+    });
+  }
+  const decoded = fromBinary(ModelProtoSchema, model);
+  for (const { externalData } of decoded.graph?.initializer ?? []) {
+    const entry = externalData.find(({ key }) => key === "location");
+    const path = entry && real.get(entry.value);
+    if (path) entry.value = relative(folder, path).split(sep).join("/");
+  }
+  return { model: toBinary(ModelProtoSchema, decoded), folder };
+}
