@@ -126,7 +126,7 @@ export function compose(scene: Scene): Shot {
   const portrait = scene.framing === "portrait";
   const yaw = portrait ? view.between(40, 62) : view.between(-6, 34);
   const tilt = portrait ? view.between(2, 8) : view.between(6, 14);
-  const fill = portrait ? view.between(0.8, 0.92) : view.between(0.86, 0.94);
+  const fill = portrait ? view.between(0.8, 0.92) : view.between(0.9, 0.97);
   const sun = unit([view.between(-0.75, 0.75), 1, view.between(0.35, 0.95)]);
   const warm = view.between(-1, 1);
   const grain = view.uint32();
