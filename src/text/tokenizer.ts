@@ -1,0 +1,142 @@
+import { Tokenizer } from "@huggingface/tokenizers";
+import { CheckpointError, type IntTensor } from "../core/index.ts";
+import type { Config } from "../weights/index.ts";
+import { readSettings, type TokenizerSettings } from "./settings.ts";
+import type { Vocabulary } from "./vocabulary.ts";
+
+/** CLIP's row length where nothing else says. */
+const CLIP_LENGTH = 77;
+
+/** A word of the sentence, as it stands between spaces, and the tokens that it became: [start, end) of the row. */
+export interface Word {
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A sentence as a text encoder takes it. */
+export interface Encoding {
+  /** [1, L]: start marker, the sentence, end marker, padding. */
+  readonly ids: IntTensor;
+  /** Tokens before the padding, both markers included. */
+  readonly length: number;
+  /** The words that are in the row, whole or in part. */
+  readonly words: readonly Word[];
+  /** The words that found no room, whole or in part, in order. Worth a warning where there are any. */
+  readonly lostWords: readonly string[];
+}
+
+/**
+ * CLIP's tokenizer: Unicode composed (NFC) and lower-cased, split into contractions, runs of letters, single digits and
+ * runs of the rest, each spelt as bytes and joined by the merges. The ids are those of transformers' CLIPTokenizer.
+ */
+export class ClipTokenizer {
+  /** Row length L. */
+  readonly maxLength: number;
+  readonly bos: number;
+  readonly eos: number;
+  readonly pad: number;
+  private readonly engine: Tokenizer;
+
+  /**
+   * `config`: tokenizer_config.json, under special_tokens_map.json. `maxLength` stands in where that has no length.
+   * `where` is what errors call it. Throws CheckpointError.
+   */
+  constructor(vocabulary: Vocabulary, config: Config = {}, where = "the tokenizer", maxLength = CLIP_LENGTH) {
+    const settings = readSettings(config, vocabulary, where);
+    this.maxLength = settings.maxLength ?? maxLength;
+    const idOf = ({ content }: { content: string }) =>
+      settings.added.find((token) => token.content === content)?.id ?? vocabulary.ids.get(content);
+    const [bos, eos, pad] = [settings.bos, settings.eos, settings.pad].map(idOf);
+    if (bos === undefined || eos === undefined || pad === undefined) {
+      throw new CheckpointError("the markers are not in the vocabulary", { where });
+    }
+    this.bos = bos;
+    this.eos = eos;
+    this.pad = pad;
+    this.engine = new Tokenizer(description(vocabulary, settings, idOf), {});
+  }
+
+  /** The sentence as a row [1, L]. What does not fit between the markers is cut off, and named in `lostWords`. */
+  encode(text: string): Encoding {
+    const row = new Int32Array(this.maxLength).fill(this.pad);
+    const room = this.maxLength - 1;
+    const words: Word[] = [];
+    const lostWords: string[] = [];
+    row[0] = this.bos;
+    let at = 1;
+    // Nothing that CLIP's tokenizer does reaches across white space, so each word can be asked for its own tokens.
+    for (const word of text.split(/\p{White_Space}+/u)) {
+      const ids = this.idsOf(word);
+      if (ids.length === 0) continue;
+      const fitting = Math.min(ids.length, room - at);
+      row.set(ids.slice(0, fitting), at);
+      if (fitting > 0) words.push({ text: word, start: at, end: at + fitting });
+      if (fitting < ids.length) lostWords.push(word);
+      at += fitting;
+    }
+    row[at] = this.eos;
+    return { ids: { shape: [1, this.maxLength], data: row }, length: at + 1, words, lostWords };
+  }
+
+  private idsOf(word: string): number[] {
+    // The library takes a whole text that lower-cases to a marker for the marker; the space makes it none.
+    return this.engine.encode(` ${word}`, { add_special_tokens: false }).ids;
+  }
+
+  /** The text of a row, without markers and padding: lower-case, one space after every word. */
+  decode(ids: Iterable<number>): string {
+    const text = this.engine.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false });
+    return text.replaceAll("</w>", " ").trim();
+  }
+}
+
+const CONTRACTIONS = "'s|'t|'re|'ve|'m|'ll|'d";
+
+/** Keeps what matches, in the syntax of tokenizer.json. */
+const split = (regex: string) => ({ type: "Split", pattern: { Regex: regex }, behavior: "Removed", invert: true });
+
+/** The tokenizer.json that says what CLIP does. */
+function description(
+  { ids, merges }: Vocabulary,
+  { bos, eos, unk, pad, added }: TokenizerSettings,
+  idOf: (token: { content: string }) => number | undefined,
+): object {
+  const markers = new Map([bos, eos, unk, pad, ...added].map((token) => [token.content, token]));
+  return {
+    added_tokens: [...markers.values()].map((token) => ({ ...token, id: idOf(token), special: true })),
+    normalizer: {
+      type: "Sequence",
+      normalizers: [
+        { type: "NFC" },
+        { type: "Replace", pattern: { Regex: "\\s+" }, content: " " },
+        // JavaScript lower-cases a sigma that ends a word to ς. The original lower-cases letter by letter.
+        { type: "Replace", pattern: { String: "Σ" }, content: "σ" },
+        { type: "Lowercase" },
+      ],
+    },
+    pre_tokenizer: {
+      type: "Sequence",
+      pretokenizers: [
+        split(`<\\|startoftext\\|>|<\\|endoftext\\|>|${CONTRACTIONS}|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+`),
+        // What transformers' byte-level step splits once more: a marker that was spelt in capitals.
+        split(`${CONTRACTIONS}|\\p{L}+|\\p{N}+|[^\\s\\p{L}\\p{N}]+`),
+        { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },
+      ],
+    },
+    post_processor: null,
+    decoder: { type: "ByteLevel" },
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: unk.content,
+      continuing_subword_prefix: "",
+      end_of_word_suffix: "</w>",
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      vocab: Object.fromEntries(ids),
+      merges,
+    },
+  };
+}

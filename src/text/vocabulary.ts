@@ -1,0 +1,108 @@
+import { CheckpointError } from "../core/index.ts";
+import { type ByteSource, isObject, readJsonObject } from "../weights/index.ts";
+
+/** A byte-pair vocabulary: pieces with their ids, and which pairs are joined, most frequent first. */
+export interface Vocabulary {
+  readonly ids: ReadonlyMap<string, number>;
+  readonly merges: readonly (readonly [string, string])[];
+}
+
+export const BOS = "<|startoftext|>";
+export const EOS = "<|endoftext|>";
+
+/** CLIP's own tokenizer.json has 3.6 MB. */
+const MAX_BYTES = 64 << 20;
+
+const whole = (source: ByteSource) => source.read(0, source.size);
+
+/** The printable character that stands for each byte, in CLIP's order: printable bytes stand for themselves, first. */
+export function byteLetters(): string[] {
+  const printable = Array.from({ length: 256 }, (_, byte) => byte).filter(
+    (byte) => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 255 && byte !== 173),
+  );
+  return [...printable, ...Array.from({ length: 256 - printable.length }, (_, i) => 256 + i)].map((code) =>
+    String.fromCharCode(code),
+  );
+}
+
+/**
+ * Reads merges.txt and vocab.json. Without the latter the ids are those that CLIP gives: bytes, bytes that end a word,
+ * one for each merge, the two markers. Throws CheckpointError where they are not what they should be.
+ */
+export async function readVocabulary(merges: ByteSource, vocab?: ByteSource): Promise<Vocabulary> {
+  const lines = new TextDecoder().decode(await whole(merges)).split(/\r?\n/);
+  const pairs = lines.slice(lines[0].startsWith("#version") ? 1 : 0).filter((line) => line.trim() !== "");
+  const parsed = pairs.map((line) => line.split(" "));
+  const ids = readIds(
+    vocab ? Object.entries(await readJsonObject(vocab, MAX_BYTES)) : clipIds(parsed),
+    vocab ?? merges,
+  );
+  return { ids, merges: readMerges(parsed, ids, merges) };
+}
+
+/** Reads a tokenizer.json, the form in which transformers 5 writes both. Throws CheckpointError. */
+export async function readTokenizerJson(source: ByteSource): Promise<Vocabulary> {
+  const json = await readJsonObject(source, MAX_BYTES);
+  const model = isObject(json.model) ? json.model : {};
+  if (
+    model.type !== "BPE" ||
+    model.end_of_word_suffix !== "</w>" ||
+    !isObject(model.vocab) ||
+    !Array.isArray(model.merges)
+  ) {
+    throw new CheckpointError("another kind of tokenizer", {
+      where: source.name,
+      found: JSON.stringify(model.type) ?? "no model",
+      expected: "CLIP's: BPE whose words end in </w>",
+    });
+  }
+  const merges = model.merges.map((pair) => (Array.isArray(pair) ? pair.map(String) : String(pair).split(" ")));
+  const ids = readIds(Object.entries(model.vocab), source);
+  return { ids, merges: readMerges(merges, ids, source) };
+}
+
+function clipIds(merges: readonly string[][]): [string, number][] {
+  const letters = byteLetters();
+  const pieces = [...letters, ...letters.map((c) => `${c}</w>`), ...merges.map((pair) => pair.join("")), BOS, EOS];
+  return pieces.map((piece, id) => [piece, id]);
+}
+
+function readIds(entries: readonly [string, unknown][], { name: where }: ByteSource): Map<string, number> {
+  const ids = new Map<string, number>();
+  const taken = new Set<number>();
+  for (const [piece, id] of entries) {
+    if (
+      typeof id !== "number" ||
+      !Number.isInteger(id) ||
+      id < 0 ||
+      id > 0x7fffffff ||
+      taken.has(id) ||
+      ids.has(piece)
+    ) {
+      throw new CheckpointError(`the id of ${JSON.stringify(piece)}`, {
+        where,
+        found: JSON.stringify(id),
+        expected: "a number of its own",
+      });
+    }
+    taken.add(id);
+    ids.set(piece, id);
+  }
+  return ids;
+}
+
+function readMerges(
+  merges: readonly string[][],
+  ids: ReadonlyMap<string, number>,
+  { name: where }: ByteSource,
+): [string, string][] {
+  return merges.map((pair, i) => {
+    const [left, right] = pair;
+    if (pair.length === 2 && [left, right, left + right].every((piece) => ids.has(piece))) return [left, right];
+    throw new CheckpointError(`merge ${i + 1}`, {
+      where,
+      found: JSON.stringify(pair.join(" ").slice(0, 80)),
+      expected: "two pieces of the vocabulary, whose joint is one too",
+    });
+  });
+}

@@ -1,0 +1,165 @@
+import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
+import { beforeAll, expect, test } from "vitest";
+import { CheckpointError } from "../../src/core/index.ts";
+import { openPackageFile } from "../../src/storage/node.ts";
+import { CLIP_MERGES, ClipTokenizer, loadTokenizer, readVocabulary, type Vocabulary } from "../../src/text/index.ts";
+import { type Config, memorySource } from "../../src/weights/index.ts";
+
+/** Ids of transformers' CLIPTokenizer; tools/parity/tokenizer.py wrote them. */
+interface Reference {
+  config: Config;
+  pad: number;
+  sentences: [string, number[]][];
+  decoded: [number[], string][];
+}
+const references: Record<"SD1.x" | "SD2.x" | "plain", Reference> = JSON.parse(
+  gunzipSync(readFileSync(new URL("fixtures/tokenizer.json.gz", import.meta.url))).toString(),
+);
+
+const json = (name: string, value: unknown) => memorySource(name, new TextEncoder().encode(JSON.stringify(value)));
+const text = (name: string, value: string) => memorySource(name, new TextEncoder().encode(value));
+
+let clip: Vocabulary;
+beforeAll(async () => {
+  clip = await readVocabulary(await openPackageFile(CLIP_MERGES));
+});
+
+test.each(["SD1.x", "SD2.x", "plain"] as const)("%s: every sentence has the ids that transformers gives", (name) => {
+  const { config, pad, sentences } = references[name];
+  const tokenizer = new ClipTokenizer(clip, config);
+  const different = sentences.filter(([sentence, ids]) => {
+    const row = [...ids, ...new Array(77 - ids.length).fill(pad)];
+    return tokenizer.encode(sentence).ids.data.join() !== row.join();
+  });
+  expect(different.map(([sentence]) => sentence)).toEqual([]);
+  expect(sentences.length).toBeGreaterThanOrEqual(name === "SD1.x" ? 10_000 : 1_000);
+});
+
+test.each(["SD1.x", "SD2.x", "plain"] as const)("%s: ids are read back as the text that transformers gives", (name) => {
+  const { config, decoded } = references[name];
+  const tokenizer = new ClipTokenizer(clip, config);
+  // A byte order mark at the very start is dropped, as everywhere where JavaScript decodes UTF-8.
+  for (const [ids, sentence] of decoded) expect(tokenizer.decode(ids)).toBe(sentence.replace(/^\ufeff\s*/, ""));
+});
+
+test("the merges alone give CLIP's 49408 ids", () => {
+  expect(clip.ids.size).toBe(49408);
+  for (const [piece, id] of Object.entries({ "!": 0, "a</w>": 320, "dog</w>": 1929, "<|endoftext|>": 49407 })) {
+    expect(clip.ids.get(piece)).toBe(id);
+  }
+});
+
+test("a row is start, sentence, end, padding; SD2.x pads with token 0", () => {
+  const row = (config: Config) => [
+    ...new ClipTokenizer(clip, { ...config, model_max_length: 6 }).encode("A dog").ids.data,
+  ];
+  expect(row({})).toEqual([49406, 320, 1929, 49407, 49407, 49407]);
+  expect(row({ pad_token: "!" })).toEqual([49406, 320, 1929, 49407, 0, 0]);
+  const empty = new ClipTokenizer(clip).encode("  ");
+  expect([empty.ids.shape, empty.length, empty.words, empty.lostWords]).toEqual([[1, 77], 2, [], []]);
+});
+
+test("every word knows its tokens", () => {
+  const { ids, words, length } = new ClipTokenizer(clip).encode("  A dog's\tphotorealistic café, 狗 ");
+  expect(words.map((w) => w.text)).toEqual(["A", "dog's", "photorealistic", "café,", "狗"]);
+  const tokenizer = new ClipTokenizer(clip);
+  const texts = words.map(({ start, end }) => tokenizer.decode(ids.data.slice(start, end)));
+  expect(texts).toEqual(["a", "dog 's", "photorealistic", "café ,", "狗"]);
+  const bounds = words.flatMap(({ start, end }) => [start, end]);
+  expect(bounds).toEqual([1, ...bounds.slice(1, -1), length - 1]);
+  for (let i = 2; i < bounds.length; i += 2) expect(bounds[i]).toBe(bounds[i - 1]);
+});
+
+test("words that find no room are named, one that is cut in two among them", () => {
+  const tokenizer = new ClipTokenizer(clip, { model_max_length: 6 });
+  const { ids, words, lostWords, length } = tokenizer.encode("one two three abcxyzabc four");
+  expect(words).toEqual([
+    { text: "one", start: 1, end: 2 },
+    { text: "two", start: 2, end: 3 },
+    { text: "three", start: 3, end: 4 },
+    { text: "abcxyzabc", start: 4, end: 5 },
+  ]);
+  expect([lostWords, length, ids.data[5]]).toEqual([["abcxyzabc", "four"], 6, 49407]);
+  const exact = tokenizer.encode("one two three four");
+  expect([exact.lostWords, exact.length]).toEqual([[], 6]);
+});
+
+test("a tokenizer.json and its vocab.json and merges.txt give the same ids; so does the shipped vocabulary", async () => {
+  const model = {
+    type: "BPE",
+    end_of_word_suffix: "</w>",
+    vocab: Object.fromEntries(clip.ids),
+    merges: clip.merges.map((pair) => pair.join(" ")),
+  };
+  const merges = text("merges.txt", `#version: 0.2\n${model.merges.join("\n")}\n`);
+  const shipped = () => openPackageFile(CLIP_MERGES);
+  const config = { model_max_length: 1e30 };
+  const forms = [
+    { config },
+    { config, vocabulary: { json: json("tokenizer.json", { model }) } },
+    { config, vocabulary: { vocab: json("vocab.json", model.vocab), merges } },
+  ];
+  for (const form of forms) {
+    const tokenizer = await loadTokenizer(form, { shipped, maxLength: 9 });
+    expect([...tokenizer.encode("A dog's café 2x").ids.data]).toEqual([
+      49406, 320, 1929, 568, 15304, 273, 343, 49407, 49407,
+    ]);
+  }
+});
+
+test("a small vocabulary spells what it does not know, byte by byte", async () => {
+  const small = await readVocabulary(text("merges.txt", "#version: 0.2\nd o\ndo g</w>\n"));
+  const tokenizer = new ClipTokenizer(small, { model_max_length: 16 });
+  const { ids, words } = tokenizer.encode("dog ünknown 狗");
+  expect(words.map(({ start, end }) => end - start)).toEqual([1, 8, 3]);
+  expect(tokenizer.decode(ids.data)).toBe("dog ünknown 狗");
+});
+
+test("a token that was added to the vocabulary is one token", () => {
+  const added_tokens_decoder = { "49408": { content: "<my-cat>" } };
+  const { ids, length } = new ClipTokenizer(clip, { added_tokens_decoder }).encode("a <my-cat>");
+  expect([...ids.data.slice(0, length)]).toEqual([49406, 320, 49408, 49407]);
+});
+
+const merges = "#version: 0.2\nd o\n";
+const build = (config: Config) => async () => new ClipTokenizer(clip, config, "tokenizer_config.json");
+const vocab = (value: unknown) => () => readVocabulary(text("merges.txt", merges), json("vocab.json", value));
+const tokenizerJson = (value: unknown) => () =>
+  loadTokenizer(
+    { config: {}, vocabulary: { json: json("tokenizer.json", value) } },
+    { shipped: () => openPackageFile(CLIP_MERGES) },
+  );
+test.each<[string, () => Promise<unknown>, RegExp]>([
+  ["a merge of one piece", () => readVocabulary(text("m.txt", "d o\ndog\n")), /m.txt: merge 2: found "dog"/],
+  ["a merge of unknown pieces", () => readVocabulary(text("m.txt", "q u\nxx yy\n")), /merge 2: found "xx yy"/],
+  ["merges that are not text", () => readVocabulary(memorySource("m.txt", Uint8Array.of(0xff, 0xfe))), /merge 1/],
+  ["a vocabulary without the merges' pieces", vocab({ d: 0, o: 1 }), /merges.txt: merge 1: found "d o"/],
+  ["an id that is no number", vocab({ d: "0" }), /vocab.json: the id of "d": found "0"/],
+  ["an id given twice", vocab({ d: 4, o: 4 }), /the id of "o": found 4, expected a number of its own/],
+  ["a vocabulary that is a list", vocab(["d"]), /vocab.json: not a JSON object/],
+  [
+    "another tokenizer's json",
+    tokenizerJson({ model: { type: "WordPiece" } }),
+    /another kind of tokenizer: found "Word/,
+  ],
+  ["a tokenizer.json without a model", tokenizerJson({}), /another kind of tokenizer: found no model/],
+  [
+    "another class",
+    build({ tokenizer_class: "T5Tokenizer" }),
+    /tokenizer_class: found "T5Tokenizer", expected CLIPTok/,
+  ],
+  ["a length without room", build({ model_max_length: 1 }), /model_max_length: found 1, expected 2 or more/],
+  ["a marker that is unknown", build({ pad_token: "[PAD]" }), /pad_token: found "\[PAD\]", expected a token of the/],
+  ["a marker that is no text", build({ eos_token: 7 }), /eos_token: not a token: found 7/],
+  ["an added token with a space", build({ added_tokens_decoder: { 1: { content: "a b" } } }), /text without a space/],
+  ["an added token without an id", build({ added_tokens_decoder: { x: {} } }), /not a token's id: found "x"/],
+  ["added tokens that are a list", build({ added_tokens_decoder: 3 }), /added_tokens_decoder: not an object/],
+])("%s is refused, with the place and the reason", async (_, make, message) => {
+  const error = await make().then(
+    () => "no error",
+    (e) => e,
+  );
+  expect(error).toBeInstanceOf(CheckpointError);
+  expect(error.message).toMatch(message);
+});
