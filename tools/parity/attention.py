@@ -1,4 +1,4 @@
-"""An attention processor of our own: probabilities spelt out, rows routed, maps recorded.
+"""An attention processor of our own: rows routed, probabilities spelt out and recorded, or fused for timings.
 
 At a site, row r of the batch takes its query, key and value from rows (q[r], k[r], v[r]). Written from
 METHODS §2.3 (eqs. 4 and 5), independently of the TypeScript engine.
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch.nn.functional import scaled_dot_product_attention
 
 Tensor = torch.Tensor
 
@@ -26,8 +27,8 @@ class Rows:
 class RoutedAttention:
     """Drop-in processor for diffusers' Attention. `rows(path, is_cross, tokens)` is asked at every call."""
 
-    def __init__(self, path: str, rows: Callable[[str, bool, int], Rows] | None = None, maps: dict[str, Tensor] | None = None) -> None:
-        self.path, self.rows, self.maps = path, rows, maps
+    def __init__(self, path: str, rows: Callable[[str, bool, int], Rows] | None = None, maps: dict[str, Tensor] | None = None, fused: bool = False) -> None:
+        self.path, self.rows, self.maps, self.fused = path, rows, maps, fused
 
     def __call__(self, attn, hidden_states: Tensor, encoder_hidden_states: Tensor | None = None, attention_mask: Tensor | None = None, **_: object) -> Tensor:
         if attention_mask is not None:
@@ -40,15 +41,18 @@ class RoutedAttention:
             return x.unflatten(-1, (attn.heads, -1)).transpose(1, 2)  # [B, heads, tokens, width]
 
         q, k, v = heads(attn.to_q(hidden_states), route.q), heads(attn.to_k(context), route.k), heads(attn.to_v(context), route.v)
-        probabilities = (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)
-        if self.maps is not None:
-            self.maps[self.path] = probabilities.detach().flatten(0, 1)  # [B·heads, queries, keys]
-        out = attn.to_out[0]((probabilities @ v).transpose(1, 2).flatten(2))
-        return attn.to_out[1](out)
+        if self.fused:
+            mixed = scaled_dot_product_attention(q, k, v)
+        else:
+            probabilities = (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)
+            mixed = probabilities @ v
+            if self.maps is not None:
+                self.maps[self.path] = probabilities.detach().flatten(0, 1)  # [B·heads, queries, keys]
+        return attn.to_out[1](attn.to_out[0](mixed.transpose(1, 2).flatten(2)))
 
 
-def install(unet, rows: Callable[[str, bool, int], Rows] | None = None, maps: dict[str, Tensor] | None = None) -> list[str]:
-    """Puts RoutedAttention at every site; returns the sites' paths."""
+def install(unet, rows: Callable[[str, bool, int], Rows] | None = None, maps: dict[str, Tensor] | None = None, fused: bool = False) -> list[str]:
+    """Puts RoutedAttention at every site; returns the sites' paths. `fused` never makes probabilities, so it records none."""
     paths = [name.removesuffix(".processor") for name in unet.attn_processors]
-    unet.set_attn_processor({f"{path}.processor": RoutedAttention(path, rows, maps) for path in paths})
+    unet.set_attn_processor({f"{path}.processor": RoutedAttention(path, rows, maps, fused) for path in paths})
     return paths

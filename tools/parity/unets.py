@@ -141,7 +141,7 @@ def reference(name: str, unet: UNet2DConditionModel) -> dict[str, Tensor]:
     out: dict[str, Tensor] = {"sample": z, "timestep": t, "encoder_hidden_states": c}
 
     watched: dict[str, Tensor] = {}
-    modules = {} if name.startswith("unet-bk") else dict(unet.named_modules())
+    modules = {} if name.startswith("unet-bk") or name == "tiny-sd2/unet" else dict(unet.named_modules())
     hooks = [modules[path].register_forward_hook(lambda _m, _i, result, path=path: watched.__setitem__(path, result if isinstance(result, Tensor) else result[0])) for path in WATCHED if path in modules]
     eps = unet(z, t, c).sample
     for hook in hooks:

@@ -1,0 +1,85 @@
+"""A checkpoint folder as BARET's reference sees it: words, pictures, noise predictions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+import diffusers
+import transformers
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from PIL import Image
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from ddim import Schedule
+
+Tensor = torch.Tensor
+diffusers.logging.set_verbosity_error()
+transformers.logging.set_verbosity_error()
+
+
+class Pipeline:
+    """A diffusers folder at one dtype. Latents are scaled (z = factor · mean of the VAE's posterior)."""
+
+    def __init__(self, folder: Path, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+        load = {"torch_dtype": torch.float32}
+        self.unet = UNet2DConditionModel.from_pretrained(folder / "unet", **load).to(dtype).eval().requires_grad_(False)
+        self.vae = AutoencoderKL.from_pretrained(folder / "vae", **load).to(dtype).eval().requires_grad_(False)
+        self.text = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32).to(dtype).eval().requires_grad_(False)
+        self.tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+        self.scheduler = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
+        file = folder / "editing.json"
+        self.editing = json.loads(file.read_text()) if file.exists() else {}
+
+    def schedule(self, steps: int) -> Schedule:
+        known = {"beta_schedule": "scaled_linear", "num_train_timesteps": 1000, "set_alpha_to_one": False}
+        for key, value in known.items():
+            if self.scheduler.get(key, value) != value:
+                raise ValueError(f"scheduler_config.json, {key}: {self.scheduler[key]}; this reference knows {value} only")
+        return Schedule(steps, self.scheduler.get("steps_offset", 1), self.scheduler.get("prediction_type", "epsilon"), self.scheduler["beta_start"], self.scheduler["beta_end"])
+
+    def ids(self, texts: list[str]) -> Tensor:
+        return self.tokenizer(texts, padding="max_length", max_length=self.tokenizer.model_max_length, truncation=True, return_tensors="pt").input_ids
+
+    @torch.no_grad()
+    def embed(self, text: str) -> Tensor:
+        """[1, L, D]"""
+        return self.text(self.ids([text])).last_hidden_state
+
+    @torch.no_grad()
+    def encode(self, picture: Tensor) -> Tensor:
+        """picture: [1, 3, H, W] in −1..1 → z: [1, 4, H/8, W/8]."""
+        return self.vae.encode(picture.to(self.dtype)).latent_dist.mean * self.vae.config.scaling_factor
+
+    @torch.no_grad()
+    def decode(self, z: Tensor) -> Tensor:
+        """Not clamped."""
+        return self.vae.decode(z / self.vae.config.scaling_factor).sample
+
+    def predict(self, z: Tensor, t: int, c: Tensor) -> Tensor:
+        """The U-Net's output (ε or v). z: [B, 4, h, w], c: [B, L, D]."""
+        return self.unet(z, t, c).sample
+
+
+def read_picture(path: Path, size: int) -> Tensor:
+    """Centre-cropped to a square, resized by Pillow's bicubic filter. [1, 3, size, size] in −1..1, float32."""
+    picture = Image.open(path).convert("RGB")
+    side = min(picture.size)
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    picture = picture.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.BICUBIC)
+    raw = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8).reshape(size, size, 3)
+    return (raw.float() / 127.5 - 1).permute(2, 0, 1)[None].contiguous()
+
+
+def write_picture(path: Path, picture: Tensor) -> None:
+    """METHODS §1: x/2 + 0.5, clamped, ×255, truncated."""
+    pixels = ((picture[0] / 2 + 0.5).clamp(0, 1) * 255).to(torch.uint8).permute(1, 2, 0).contiguous()
+    Image.frombytes("RGB", (pixels.shape[1], pixels.shape[0]), pixels.numpy().tobytes()).save(path)
+
+
+def psnr(a: Tensor, b: Tensor) -> float:
+    """Of pictures in −1..1, clamped, against the range's 2."""
+    error = (a.clamp(-1, 1) - b.clamp(-1, 1)).double().square().mean().item()
+    return float("inf") if error == 0 else 10 * torch.log10(torch.tensor(4 / error)).item()
