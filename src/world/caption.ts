@@ -71,8 +71,7 @@ function sentence(scene: Scene, say: Choices): string {
  */
 export function caption(scene: Scene, random?: Random): string {
   if (random === undefined) {
-    const all = { colour: true, pose: true, place: true, facing: false, thingsLast: false };
-    return join([STYLE_PHRASES[scene.style][0], sentence(scene, { ...all, pick: ([first]) => first })]);
+    return completeCaption(scene, { variant: false, thingsLast: false });
   }
   const chance = (p: number): boolean => random.uniform() < p;
   const say: Choices = {
@@ -86,6 +85,21 @@ export function caption(scene: Scene, random?: Random): string {
   const styles = STYLE_PHRASES[scene.style];
   const style = styles[chance(scene.style === "photo" ? CHANCE.photo : CHANCE.variant) ? 1 : 0];
   return join([style, sentence(scene, say)]);
+}
+
+/** One of the complete ways to say things, to be used for both sentences of a pair. */
+export interface Wording {
+  /** Takes the second way of every phrase. */
+  readonly variant: boolean;
+  /** What is worn or lies beside comes after the place. */
+  readonly thingsLast: boolean;
+}
+
+/** A sentence that leaves nothing out but which way the animal faces, in a wording. */
+export function completeCaption(scene: Scene, { variant, thingsLast }: Wording): string {
+  const pick = (phrases: readonly string[]): string => phrases[variant && phrases.length > 1 ? 1 : 0];
+  const style = scene.style === "photo" ? "" : pick(STYLE_PHRASES[scene.style]);
+  return join([style, sentence(scene, { colour: true, pose: true, place: true, facing: false, thingsLast, pick })]);
 }
 
 /** The canonical sentence and `count` − 1 sampled ones. */

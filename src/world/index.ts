@@ -3,6 +3,7 @@
 // Does not know of: files, models, how training uses it.
 export * from "./attributes.ts";
 export * from "./caption.ts";
+export * from "./mask.ts";
 export * from "./pairs.ts";
 export * from "./render.ts";
 export * from "./scene.ts";

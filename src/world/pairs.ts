@@ -1,6 +1,6 @@
 import type { Picture } from "../core/index.ts";
 import { Random, UsageError } from "../core/index.ts";
-import { caption } from "./caption.ts";
+import { completeCaption } from "./caption.ts";
 import { keptMask, type Mask } from "./mask.ts";
 import { render } from "./render.ts";
 import {
@@ -111,7 +111,9 @@ function samplePair(kind: PairKind, heldOut: boolean, split: Split, name: string
     const after = edited(kind, before, random);
     if (isHeldOutScene(after) !== heldOut) continue;
     if (isHeldOutScene(before) !== (heldOut && !changesCombination(kind))) continue;
-    return { name, kind, heldOut, before, source: caption(before), target: caption(after), after };
+    const wording = { variant: random.uniform() < 0.25, thingsLast: random.uniform() < 0.5 };
+    const [source, target] = [before, after].map((scene) => completeCaption(scene, wording));
+    return { name, kind, heldOut, before, source, target, after };
   }
 }
 
