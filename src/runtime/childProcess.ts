@@ -9,7 +9,7 @@ import type { Reply, Request } from "./messages.ts";
  * The program of the child process. A plain Node 20 runs no TypeScript, so from the sources it is the compiled one in
  * dist/, which the tests' global set-up keeps fresh.
  */
-function entry(): string {
+export function childProgram(): string {
   const fromSource = import.meta.url.endsWith(".ts");
   const runsTypeScript = "typescript" in process.features && process.features.typescript;
   if (!fromSource) return fileURLToPath(new URL("./child.js", import.meta.url));
@@ -43,18 +43,18 @@ interface Answer {
 
 /** A running child process that answers one request at a time. Keeps this process alive only while one is under way. */
 export class EngineProcess {
-  readonly exited: Promise<void>;
   readonly pid: number | undefined;
   private readonly process: ChildProcess;
   private readonly channel: Socket;
   private waiting: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | undefined;
   private ended: EngineError | undefined;
+  private readonly exited: Promise<void>;
   private killed = false;
   private lastWords = "";
 
   private constructor() {
     // Nothing on standard output: the command line's is for results. Warnings of native libraries are kept for errors.
-    this.process = spawn(process.execPath, [entry()], {
+    this.process = spawn(process.execPath, [childProgram()], {
       stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
       windowsHide: true,
     });
@@ -106,6 +106,13 @@ export class EngineProcess {
   kill(): void {
     this.killed = true;
     this.process.kill("SIGKILL");
+  }
+
+  /** Ends it, and resolves when its memory is free. */
+  async end(): Promise<void> {
+    this.kill();
+    this.keepAlive(true);
+    await this.exited;
   }
 
   private async answer(): Promise<Answer> {

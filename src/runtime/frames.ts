@@ -12,14 +12,24 @@ interface Envelope {
   lengths: number[];
 }
 
-/** A frame as the pieces to write, one after another; the arrays are not copied. */
+/** Below this, one copy is cheaper than several writes. */
+const smallFrame = 1 << 16;
+
+/** A frame as the pieces to write, one after another; large arrays are not copied. */
 export function frameParts(head: unknown, arrays: readonly Uint8Array[]): Uint8Array[] {
-  const envelope: Envelope = { head, lengths: arrays.map(({ byteLength }) => byteLength) };
-  const json = new TextEncoder().encode(JSON.stringify(envelope));
-  const start = new Uint8Array(4 + json.length);
+  const lengths = arrays.map(({ byteLength }) => byteLength);
+  const json = new TextEncoder().encode(JSON.stringify({ head, lengths } satisfies Envelope));
+  const total = lengths.reduce((sum, length) => sum + length, 4 + json.length);
+  const start = new Uint8Array(total <= smallFrame ? total : 4 + json.length);
   new DataView(start.buffer).setUint32(0, json.length, true);
   start.set(json, 4);
-  return [start, ...arrays.filter(({ byteLength }) => byteLength > 0)];
+  if (total > smallFrame) return [start, ...arrays.filter(({ byteLength }) => byteLength > 0)];
+  let at = 4 + json.length;
+  for (const array of arrays) {
+    start.set(array, at);
+    at += array.byteLength;
+  }
+  return [start];
 }
 
 /** Asks for the bytes that it reads next, until a frame is complete. */

@@ -38,8 +38,7 @@ class NodeEngine implements Engine, Host {
 
   async close(): Promise<void> {
     this.closed = true;
-    this.child?.kill();
-    await this.child?.exited;
+    await this.child?.end();
   }
 
   async exclusive<T>(
@@ -77,8 +76,8 @@ class NodeEngine implements Engine, Host {
   private async running(): Promise<EngineProcess> {
     if (this.closed) throw new EngineError("the engine is closed");
     if (!this.child || this.child.isEnding) {
-      // The old one's memory is free only when it is gone.
-      await this.child?.exited;
+      // Not before the old one's memory is free.
+      await this.child?.end();
       this.child = (await EngineProcess.start()).child;
     }
     return this.child;

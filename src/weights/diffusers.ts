@@ -3,7 +3,7 @@ import { type Checkpoint, type TokenizerFiles, trainedSize } from "./checkpoint.
 import { type Component, type Config, readComponent } from "./component.ts";
 import { parseEditing } from "./editing.ts";
 import { readJsonObject } from "./json.ts";
-import { textEncoderNames, vaeNames } from "./names.ts";
+import { withTodaysNames } from "./names.ts";
 import { type Prediction, parseScheduler } from "./scheduler.ts";
 import { type Folder, filesOf, subfolder } from "./source.ts";
 
@@ -61,8 +61,8 @@ export async function openDiffusersFolder(folder: Folder, options: OpenOptions):
     kind: "diffusers folder",
     name: folder.name,
     unet,
-    vae: { ...vae, weights: vaeNames(vae.weights) },
-    textEncoder: { ...text, weights: textEncoderNames(text.weights) },
+    vae: withTodaysNames(vae),
+    textEncoder: withTodaysNames(text),
     scheduler: { ...scheduler, prediction: options.prediction ?? scheduler.prediction },
     tokenizer: await readTokenizerFiles(subfolder(folder, "tokenizer")),
     editing: parseEditing(

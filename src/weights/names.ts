@@ -1,3 +1,4 @@
+import type { Component } from "./component.ts";
 import type { TensorRef } from "./tensor-ref.ts";
 
 /** `weights` with every key renamed by `rename`. */
@@ -17,11 +18,20 @@ export function textEncoderNames(weights: ReadonlyMap<string, TensorRef>): Map<s
 const attentionNames: Record<string, string> = { query: "to_q", key: "to_k", value: "to_v", proj_attn: "to_out.0" };
 
 /** Keys of an AutoencoderKL as diffusers writes them today. */
-export function vaeNames(weights: ReadonlyMap<string, TensorRef>): Map<string, TensorRef> {
+function vaeNames(weights: ReadonlyMap<string, TensorRef>): Map<string, TensorRef> {
   return renamed(weights, (key) =>
     key.replace(
       /(\.attentions\.\d+\.)(query|key|value|proj_attn)\./,
       (_, path, name) => `${path}${attentionNames[name]}.`,
     ),
   );
+}
+
+/** A component under the names that its class has today, whichever release of diffusers or transformers wrote it. */
+export function withTodaysNames({ config, weights }: Component): Component {
+  if (config._class_name === "AutoencoderKL") return { config, weights: vaeNames(weights) };
+  const isText = Array.isArray(config.architectures)
+    ? config.architectures.includes("CLIPTextModel")
+    : config.model_type === "clip_text_model";
+  return { config, weights: isText ? textEncoderNames(weights) : weights };
 }

@@ -4,14 +4,15 @@ import { type Component, PICKLE_FILE, pickleError, readComponent } from "./compo
 import { type OpenOptions, openDiffusersFolder, readTokenizerFiles } from "./diffusers.ts";
 import { snapshotOf } from "./hub.ts";
 import { openSingleFile } from "./ldm/index.ts";
+import { withTodaysNames } from "./names.ts";
 import { type ByteSource, type Folder, filesOf } from "./source.ts";
 
 const isFolder = (place: Folder | ByteSource): place is Folder => "list" in place;
 
 /**
- * A text-to-image model: a diffusers folder, an entry of the Hugging Face cache, or a single file
- * (.safetensors in the original layout). Reads configurations and headers only. Throws CheckpointError, with a sentence on what to
- * use instead, where it is a model of another kind.
+ * A text-to-image model: a diffusers folder, an entry of the Hugging Face cache, or a single .safetensors file in the
+ * original layout. Reads configurations and headers only. Throws CheckpointError, with a sentence on what to use
+ * instead, where it is a model of another kind.
  */
 export async function openCheckpoint(place: Folder | ByteSource, options: OpenOptions = {}): Promise<Checkpoint> {
   if (!isFolder(place)) return openSingleFile(place, options);
@@ -25,18 +26,19 @@ export async function openCheckpoint(place: Folder | ByteSource, options: OpenOp
   );
 }
 
-/** One network with its tokenizer, such as a CLIPModel: a folder with config.json and model.safetensors. */
+/** One network, with its tokenizer where it has one: a CLIPModel, or a single component of a diffusers folder. */
 export interface ModelFolder extends Component {
   readonly name: string;
   readonly tokenizer?: TokenizerFiles;
 }
 
-/** A folder as `save_pretrained` of transformers writes it. Throws CheckpointError. */
+/** A folder with config.json and weights, as `save_pretrained` of a model writes it. Throws CheckpointError. */
 export async function openModelFolder(place: Folder, { variant }: OpenOptions = {}): Promise<ModelFolder> {
   const folder = await snapshotOf(place);
   const files = await filesOf(folder);
   if (!files.includes("config.json")) throw notAModel(folder.name, files);
-  const component = await readComponent(folder, "model", variant);
+  const stem = files.some((f) => f.startsWith("diffusion_pytorch_model.")) ? "diffusion_pytorch_model" : "model";
+  const component = withTodaysNames(await readComponent(folder, stem, variant));
   const hasTokenizer = files.includes("vocab.json") || files.includes("tokenizer.json");
   return { name: folder.name, ...component, ...(hasTokenizer && { tokenizer: await readTokenizerFiles(folder) }) };
 }

@@ -1,0 +1,229 @@
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { openLocal } from "../../src/storage/node.ts";
+import {
+  encodeSafetensors,
+  type Folder,
+  openCheckpoint,
+  openModelFolder,
+  readTensor,
+} from "../../src/weights/index.ts";
+import { refusal } from "./helpers.ts";
+
+const fixtures = fileURLToPath(new URL("../fixtures", import.meta.url));
+const fixture = (name: string) => join(fixtures, name);
+
+let home: string;
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "baret-weights-"));
+});
+afterEach(() => rmSync(home, { recursive: true }));
+
+/** A copy of a fixture's folder, to change. */
+function copy(name: string): string {
+  const path = join(home, name);
+  cpSync(fixture(name), path, { recursive: true });
+  return path;
+}
+
+const open = async (path: string, variant?: string) => openCheckpoint(await openLocal(path), { variant });
+const put = (path: string, value: object | string) =>
+  writeFileSync(path, typeof value === "string" ? value : JSON.stringify(value));
+
+test("a diffusers folder is read whole, under today's names", async () => {
+  for (const name of ["tiny-sd1", "tiny-sd2"]) {
+    const { kind, unet, vae, textEncoder, scheduler, tokenizer, editing } = await open(fixture(name));
+    expect(kind).toBe("diffusers folder");
+    expect(unet.config._class_name).toBe("UNet2DConditionModel");
+    expect(unet.weights.get("conv_in.weight")?.shape.slice(1)).toEqual([4, 3, 3]);
+    expect(vae.weights.get("decoder.mid_block.attentions.0.to_out.0.weight")?.shape).toHaveLength(2);
+    expect(textEncoder.weights.get("text_model.embeddings.position_embedding.weight")?.shape[0]).toBe(77);
+    expect(scheduler.prediction).toBe(name === "tiny-sd1" ? "epsilon" : "v_prediction");
+    expect(tokenizer.config.pad_token).toBe(name === "tiny-sd1" ? "<|endoftext|>" : "!");
+    expect(Object.keys(tokenizer.vocabulary ?? {})).toEqual(["vocab", "merges"]);
+    expect(editing).toMatchObject({ guidance: 7.5, steps: 50, inversion: { learningRate: 1e-3 } });
+  }
+});
+
+test("a weight is a place in a real file, and is read from it", async () => {
+  const { unet } = await open(fixture("tiny-sd2"));
+  const ref = unet.weights.get("conv_in.bias")!;
+  expect(ref.source.path).toBe(fixture("tiny-sd2/unet/diffusion_pytorch_model.safetensors"));
+  const { data, shape } = await readTensor(ref);
+  expect(data).toHaveLength(shape[0]);
+  expect(data.some((x) => x !== 0) && data.every(Number.isFinite)).toBe(true);
+});
+
+test("one network's folder opens alone", async () => {
+  const clip = await openModelFolder((await openLocal(fixture("clip-new"))) as Folder);
+  expect(clip.weights.has("visual_projection.weight")).toBe(true);
+  expect(clip.tokenizer).toBeUndefined();
+  const unet = await openModelFolder((await openLocal(fixture("unet-bk-tiny"))) as Folder);
+  expect(unet.weights.get("conv_in.weight")?.dtype).toBe("BF16");
+});
+
+/** The folder `path` as the Hugging Face cache would hold it: links into blobs that have no names. */
+function asCache(path: string): string {
+  const cache = join(home, "models--tiny--sd");
+  const snapshot = join(cache, "snapshots/0123abcd");
+  mkdirSync(join(cache, "blobs"), { recursive: true });
+  mkdirSync(join(cache, "refs"));
+  put(join(cache, "refs/main"), "0123abcd\n");
+  const files = readdirSync(path, { recursive: true, withFileTypes: true }).filter((e) => e.isFile());
+  for (const [i, file] of files.entries()) {
+    const blob = join(cache, "blobs", `${i}`.padStart(40, "e"));
+    const link = join(snapshot, relative(path, file.parentPath), file.name);
+    renameSync(join(file.parentPath, file.name), blob);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(relative(dirname(link), blob), link);
+  }
+  return cache;
+}
+
+test("the Hugging Face cache's layout opens, by the model's entry and by the snapshot", async () => {
+  const plain = await open(fixture("tiny-sd1"));
+  const cache = asCache(copy("tiny-sd1"));
+  symlinkSync(cache, join(home, "link"));
+  for (const path of [cache, join(cache, "snapshots/0123abcd"), join(home, "link")]) {
+    const { unet } = await open(path);
+    expect([...unet.weights.keys()]).toEqual([...plain.unet.weights.keys()]);
+    const bias = unet.weights.get("conv_in.bias")!;
+    expect(bias.source.path).toMatch(/blobs\/e+\d+$/);
+    expect(await readTensor(bias)).toEqual(await readTensor(plain.unet.weights.get("conv_in.bias")!));
+  }
+});
+
+test("a cached model without refs/main opens by its only snapshot, and not where there are two", async () => {
+  const cache = asCache(copy("tiny-sd1"));
+  rmSync(join(cache, "refs/main"));
+  expect((await open(cache)).kind).toBe("diffusers folder");
+  mkdirSync(join(cache, "snapshots/9999"));
+  expect((await refusal(open(cache))).message).toMatch(/which snapshot.*found 0123abcd, 9999, expected refs\/main/);
+  put(join(cache, "refs/main"), "../../../etc");
+  expect((await refusal(open(cache))).message).toMatch(/which snapshot.*expected ..\/..\/..\/etc/);
+});
+
+test("a link may fetch weights from another disk, and nothing that is no part of a model", async () => {
+  const path = copy("tiny-sd1");
+  const weights = join(path, "unet/diffusion_pytorch_model.safetensors");
+  renameSync(weights, join(home, "elsewhere.safetensors"));
+  symlinkSync(join(home, "elsewhere.safetensors"), weights);
+  const { unet } = await open(path);
+  expect(unet.weights.get("conv_in.weight")?.source.path).toBe(join(home, "elsewhere.safetensors"));
+
+  put(join(home, "secret"), "{}");
+  for (const file of ["unet/diffusion_pytorch_model.safetensors", "unet/config.json", "tokenizer/merges.txt"]) {
+    const broken = copy("tiny-sd2");
+    rmSync(join(broken, file));
+    symlinkSync(join(home, "secret"), join(broken, file));
+    const { message } = await refusal(open(broken));
+    expect(message).toContain(`${broken}/${file}: a link leaves the model's folder for a file that is no part`);
+    expect(message).toContain(`found ${home}/secret`);
+    rmSync(broken, { recursive: true });
+  }
+});
+
+test("a link to nowhere, a pipe and a folder in a file's place are refused at once", async () => {
+  const path = copy("tiny-sd1");
+  const config = join(path, "vae/config.json");
+  rmSync(config);
+  symlinkSync("nowhere.json", config);
+  expect((await refusal(open(path))).message).toMatch(/vae\/config.json: there is no such file/);
+  rmSync(config);
+  execFileSync("mkfifo", [config]);
+  expect((await refusal(open(path))).message).toMatch(/vae\/config.json: not a regular file/);
+  rmSync(config);
+  mkdirSync(config);
+  expect((await refusal(open(path))).message).toMatch(/vae\/config.json: not a regular file/);
+});
+
+test("a path out of the model's folder is refused", async () => {
+  const folder = (await openLocal(copy("tiny-sd1"))) as Folder;
+  put(join(home, "other.json"), {});
+  expect((await refusal(folder.open("../other.json"))).message).toMatch(/leaves the model's folder/);
+  expect((await refusal(folder.open("/etc/hostname"))).message).toMatch(/leaves the model's folder/);
+});
+
+test("a file that is cut while it is open is refused, not read as zeros", async () => {
+  const path = copy("tiny-sd1");
+  const { unet } = await open(path);
+  const last = [...unet.weights.values()].sort((a, b) => b.offset - a.offset)[0];
+  writeFileSync(last.source.path!, "short");
+  expect((await refusal(readTensor(last))).message).toMatch(/the file ends too early: found 5 bytes/);
+});
+
+test("the variant chooses among files; without one, the plain file or the only one is taken", async () => {
+  const path = copy("tiny-sd1");
+  const file = (name: string) => join(path, "unet", `diffusion_pytorch_model${name}.safetensors`);
+  const taken = async (variant?: string) =>
+    (await openModelFolder((await openLocal(join(path, "unet"))) as Folder, { variant })).weights.get("conv_in.bias")!
+      .source.path;
+  cpSync(file(""), file(".fp16"));
+  cpSync(file(""), file(".non_ema"));
+  expect(await taken()).toBe(file(""));
+  expect(await taken("fp16")).toBe(file(".fp16"));
+  expect((await refusal(taken("bf16"))).message).toMatch(
+    /which weights to take is not clear: .*expected .*bf16.safetens/,
+  );
+  rmSync(file(""));
+  expect((await refusal(taken())).message).toMatch(/found .*fp16.safetensors, .*non_ema.safetensors.*\n.*--variant/s);
+  rmSync(file(".non_ema"));
+  expect(await taken()).toBe(file(".fp16"));
+});
+
+/** Cuts the text encoder of a folder into two shards. */
+async function shard(path: string, index = "model.safetensors.index.json"): Promise<Record<string, string>> {
+  const folder = join(path, "text_encoder");
+  const { weights } = await openModelFolder((await openLocal(folder)) as Folder);
+  const map: Record<string, string> = {};
+  const shards: Record<string, Parameters<typeof encodeSafetensors>[0]> = {};
+  for (const [i, [key, ref]] of [...weights].filter(([, ref]) => ref.dtype !== "I64").entries()) {
+    const { data, shape } = await readTensor(ref);
+    map[key] = `model-0000${1 + (i % 2)}-of-00002.safetensors`;
+    shards[map[key]] = { ...shards[map[key]], [key]: { dtype: "F32", shape, data } };
+  }
+  for (const [file, tensors] of Object.entries(shards)) writeFileSync(join(folder, file), encodeSafetensors(tensors));
+  put(join(folder, index), { metadata: { total_size: 1 }, weight_map: map });
+  rmSync(join(folder, "model.safetensors"));
+  return map;
+}
+
+test("shards are put together by their index, with and without a variant", async () => {
+  const whole = (await open(fixture("tiny-sd2"))).textEncoder.weights;
+  const path = copy("tiny-sd2");
+  await shard(path);
+  const { weights } = (await open(path)).textEncoder;
+  expect([...weights.keys()].sort()).toEqual([...whole.keys()].sort());
+  for (const [key, ref] of weights) expect(await readTensor(ref)).toEqual(await readTensor(whole.get(key)!));
+  const plain = join(path, "text_encoder/model.safetensors.index.json");
+  for (const name of ["model.safetensors.index.fp16.json", "model.fp16.safetensors.index.json"]) {
+    renameSync(plain, join(path, "text_encoder", name));
+    expect(
+      (await openModelFolder((await openLocal(join(path, "text_encoder"))) as Folder, { variant: "fp16" })).weights
+        .size,
+    ).toBe(whole.size);
+    renameSync(join(path, "text_encoder", name), plain);
+  }
+});
+
+test("an index that its shards do not bear out is refused with every difference", async () => {
+  const path = copy("tiny-sd2");
+  const map = await shard(path);
+  const [first, second, third] = Object.keys(map);
+  const index = join(path, "text_encoder/model.safetensors.index.json");
+  const { [second]: _, ...rest } = map;
+  put(index, { weight_map: { ...rest, ghost: map[first], [third]: "../../../model.safetensors" } });
+  const { message } = await refusal(open(path));
+  expect(message).toMatch(/index and shards disagree/);
+  expect(message).toContain(`"ghost": not in "${map[first]}"`);
+  expect(message).toContain(`"${second}": in ${map[second]}, but the index does not say so`);
+  expect(message).toContain(`"../../../model.safetensors" is not the name of a shard`);
+  put(index, { weight_map: [1] });
+  expect((await refusal(open(path))).message).toMatch(/"weight_map" is not an object/);
+  put(index, { weight_map: { a: "model-00009-of-00009.safetensors" } });
+  expect((await refusal(open(path))).message).toMatch(/model-00009-of-00009.safetensors: there is no such file/);
+});

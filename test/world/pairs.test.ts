@@ -1,0 +1,169 @@
+import { expect, test } from "vitest";
+import type { Picture } from "../../src/core/index.ts";
+import {
+  benchmarkPairs,
+  isHeldOutScene,
+  keptMask,
+  PAIR_KINDS,
+  type Pair,
+  type PairKind,
+  parseScene,
+  renderPair,
+  samplePairs,
+  silhouette,
+  splitOf,
+  tuningPairs,
+  vocabulary,
+} from "../../src/world/index.ts";
+import { sha256 } from "./scenes.ts";
+
+const SIZE = 64;
+const benchmark = benchmarkPairs();
+const tuning = tuningPairs();
+const of = (kind: PairKind, count: number): Pair[] => benchmark.filter((p) => p.kind === kind).slice(0, count);
+const share = (data: Uint8Array): number => data.filter((x) => x === 255).length / data.length;
+
+test("the benchmark and the tuning set are the same pairs on every machine", () => {
+  expect(sha256(JSON.stringify(benchmark))).toBe("");
+  expect(sha256(JSON.stringify(tuning))).toBe("");
+});
+
+test("some of the benchmark's pictures and masks are the same bytes on every machine", () => {
+  const hashes = [0, 50, 75, 120, 190].map((i) => {
+    const { before, after, mask } = renderPair(benchmark[i], 48);
+    return sha256(Buffer.concat([before.data, after.data, mask.data]));
+  });
+  expect(hashes).toEqual([]);
+});
+
+test("the benchmark has 200 pairs of all kinds, half held out after the edit, all names apart", () => {
+  expect(benchmark).toHaveLength(200);
+  expect(benchmark.filter((p) => p.heldOut)).toHaveLength(100);
+  expect(new Set(benchmark.map((p) => p.kind))).toEqual(new Set(PAIR_KINDS));
+  expect(new Set([...benchmark, ...tuning].map((p) => p.name)).size).toBe(260);
+});
+
+test("seeds of pairs belong to their split, and training never sees them", () => {
+  for (const [split, pairs] of [
+    ["benchmark", benchmark],
+    ["tuning", tuning],
+  ] as const) {
+    for (const { before, after } of pairs) expect([splitOf(before), splitOf(after)]).toEqual([split, split]);
+  }
+});
+
+test("held out is said of the scene after the edit; seen pairs are seen on both sides", () => {
+  for (const pair of [...benchmark, ...tuning]) {
+    expect(isHeldOutScene(pair.after)).toBe(pair.heldOut);
+    if (!pair.heldOut) expect(isHeldOutScene(pair.before)).toBe(false);
+    if (["pose", "colour", "several"].includes(pair.kind)) expect(isHeldOutScene(pair.before)).toBe(false);
+  }
+});
+
+test("a pair changes what its kind names, and nothing else", () => {
+  const allowed: Record<PairKind, readonly string[]> = {
+    pose: ["pose"],
+    add: ["wearing", "beside"],
+    background: ["place"],
+    style: ["style"],
+    expression: ["expression"],
+    colour: ["colour"],
+    several: ["pose", "colour", "place", "wearing", "beside"],
+  };
+  for (const { kind, before, after, source, target } of [...benchmark, ...tuning]) {
+    const keys = Object.keys(before) as (keyof typeof before)[];
+    const changed = keys.filter((key) => before[key] !== after[key]);
+    expect(changed).toHaveLength(kind === "several" ? 2 : 1);
+    for (const key of changed) expect(allowed[kind]).toContain(key);
+    expect(source).not.toBe(target);
+    expect(parseScene(before)).toEqual(before);
+    expect(parseScene(after)).toEqual(after);
+  }
+});
+
+test("sentences of pairs name animal and colour and use the vocabulary", () => {
+  const known = new Set(vocabulary());
+  for (const { source, target, before, after } of benchmark) {
+    expect(source).toContain(`${before.colour} ${before.animal}`);
+    expect(target).toContain(`${after.colour} ${after.animal}`);
+    expect([...source.split(" "), ...target.split(" ")].filter((word) => !known.has(word))).toEqual([]);
+  }
+});
+
+/** Marks where `picture` is darker than the same place without an animal: its shadow. */
+function grown(data: Uint8Array, reach: number): Uint8Array {
+  return data.map((_, i) => {
+    const [x, y] = [i % SIZE, Math.floor(i / SIZE)];
+    for (let v = Math.max(0, y - reach); v <= Math.min(SIZE - 1, y + reach); v++) {
+      for (let u = Math.max(0, x - reach); u <= Math.min(SIZE - 1, x + reach); u++) if (data[v * SIZE + u]) return 1;
+    }
+    return 0;
+  });
+}
+
+test("pose pairs differ only on the two animals and in their shadows, and shadows only darken", () => {
+  for (const pair of of("pose", 12)) {
+    const { before, after } = renderPair(pair, SIZE);
+    const one = grown(silhouette(pair.before, SIZE).data, 1);
+    const two = grown(silhouette(pair.after, SIZE).data, 1);
+    const luma = ({ data }: Picture, i: number): number => data[3 * i] + data[3 * i + 1] + data[3 * i + 2];
+    let elsewhere = 0;
+    let same = 0;
+    for (let i = 0; i < SIZE * SIZE; i++) {
+      if (one[i] || two[i]) continue;
+      elsewhere++;
+      const [a, b] = [luma(before, i), luma(after, i)];
+      if (a === b) same++;
+      // A shadow takes at most the sun away; it never turns one ground into another.
+      expect(Math.min(a, b) / Math.max(a, b)).toBeGreaterThan(0.3);
+    }
+    expect(same / elsewhere).toBeGreaterThan(0.6);
+  }
+});
+
+test("kept pixels agree, and lie away from all that changed", () => {
+  for (const kind of PAIR_KINDS) {
+    for (const pair of of(kind, 3)) {
+      const { before, after, mask } = renderPair(pair, SIZE);
+      if (kind === "style") {
+        expect(share(mask.data)).toBe(0);
+        continue;
+      }
+      const changed = new Uint8Array(SIZE * SIZE);
+      for (let i = 0; i < changed.length; i++) {
+        if ([0, 1, 2].some((c) => Math.abs(before.data[3 * i + c] - after.data[3 * i + c]) > 2)) changed[i] = 1;
+      }
+      expect(mask.data).toEqual(grown(changed, 1).map((x) => (x ? 0 : 255)));
+    }
+  }
+});
+
+test("an added thing, an expression and a pose leave most of the picture alone; a new background leaves the animal", () => {
+  const kept = (kind: PairKind): number[] => of(kind, 6).map((pair) => share(renderPair(pair, SIZE).mask.data));
+  for (const x of kept("add")) expect(x).toBeGreaterThan(0.75);
+  for (const x of kept("expression")) expect(x).toBeGreaterThan(0.6);
+  for (const x of kept("pose")) expect(x).toBeGreaterThan(0.3);
+  for (const pair of of("background", 6)) {
+    const { mask } = renderPair(pair, SIZE);
+    const animal = silhouette(pair.before, SIZE).data;
+    const inside = mask.data.filter((_, i) => animal[i] === 255);
+    expect(share(inside)).toBeGreaterThan(0.45);
+    expect(share(mask.data.filter((_, i) => animal[i] === 0))).toBeLessThan(0.3);
+  }
+});
+
+test("a picture keeps all of itself, and one changed pixel takes its neighbours with it", () => {
+  const data = new Uint8Array(3 * 16 * 16).fill(100);
+  const picture = { width: 16, height: 16, data };
+  expect(share(keptMask(picture, picture).data)).toBe(1);
+  const touched = { ...picture, data: data.slice() };
+  touched.data[3 * (5 * 16 + 7)] = 110;
+  const lost = [...keptMask(picture, touched).data].flatMap((x, i) =>
+    x === 0 ? [`${i % 16},${Math.floor(i / 16)}`] : [],
+  );
+  expect(lost.sort()).toEqual([4, 5, 6].flatMap((y) => [6, 7, 8].map((x) => `${x},${y}`)).sort());
+});
+
+test("an odd or empty count of pairs is refused", () => {
+  for (const count of [0, 3, 2.5]) expect(() => samplePairs("tuning", count, 1)).toThrow(/count.*even number/);
+});

@@ -1,0 +1,70 @@
+import { expect, test } from "vitest";
+import { Random, UsageError } from "../../src/core/index.ts";
+import {
+  ANIMALS,
+  COLOURS,
+  COMBINATIONS,
+  isHeldOut,
+  isHeldOutScene,
+  PLACES,
+  POSES,
+  parseScene,
+  type Scene,
+  SPLITS,
+  sampleScene,
+  splitOf,
+} from "../../src/world/index.ts";
+
+const sample = (split: (typeof SPLITS)[number], count: number, seed = 1): Scene[] => {
+  const random = new Random(seed);
+  return Array.from({ length: count }, () => sampleScene(random, { split }));
+};
+const train = sample("train", 20_000);
+
+test("training never shows a combination that is held out", () => {
+  expect(train.filter(isHeldOutScene)).toEqual([]);
+});
+
+test("about a tenth is held out, at most one of any two values, and everything else occurs in training", () => {
+  const held = COMBINATIONS.filter(({ animal, pose, colour }) => isHeldOut(animal, pose, colour));
+  expect(held).toHaveLength(14);
+  for (const two of [
+    ["animal", "pose"],
+    ["animal", "colour"],
+    ["pose", "colour"],
+  ] as const) {
+    expect(new Set(held.map((c) => `${c[two[0]]} ${c[two[1]]}`)).size).toBe(held.length);
+  }
+  const seen = new Set(train.filter((s) => s.framing === "whole body").map((s) => `${s.animal} ${s.pose} ${s.colour}`));
+  expect(seen.size).toBe(COMBINATIONS.length - held.length);
+});
+
+test("held-out scenes can be asked for, but not for training", () => {
+  const random = new Random(2);
+  const scenes = Array.from({ length: 200 }, () =>
+    sampleScene(random, { split: "validation", combinations: "held out" }),
+  );
+  expect(scenes.every(isHeldOutScene)).toBe(true);
+  expect(() => sampleScene(random, { split: "train", combinations: "held out" })).toThrow(UsageError);
+});
+
+test("no seed belongs to two splits, and each sampled scene is a valid one of its split", () => {
+  for (const split of SPLITS) {
+    for (const scene of sample(split, 1000)) {
+      expect(splitOf(scene)).toBe(split);
+      expect(parseScene(scene)).toEqual(scene);
+    }
+  }
+  expect(splitOf({ viewSeed: 0, bodySeed: 1 })).toBeUndefined();
+});
+
+test("kinds of scene have their shares, and no animal, pose, colour or place is rare", () => {
+  const share = (is: (scene: Scene) => boolean): number => train.filter(is).length / train.length;
+  expect(share((s) => s.framing === "portrait")).toBeCloseTo(0.09, 2);
+  expect(share((s) => s.style !== "photo")).toBeCloseTo(0.09, 2);
+  expect(share((s) => s.framing === "whole body" && (s.wearing !== null || s.beside !== null))).toBeCloseTo(0.12, 2);
+  for (const animal of ANIMALS) expect(share((s) => s.animal === animal)).toBeGreaterThan(0.14);
+  for (const pose of POSES) expect(share((s) => s.pose === pose)).toBeGreaterThan(0.07);
+  for (const colour of COLOURS) expect(share((s) => s.colour === colour)).toBeGreaterThan(0.14);
+  for (const place of PLACES) expect(share((s) => s.place === place)).toBeGreaterThan(0.17);
+});

@@ -1,0 +1,86 @@
+"""python -m training STAGE: vocabulary, vae, latents, generator, judge, export, evaluate."""
+
+import argparse
+import json
+import subprocess
+from pathlib import Path
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    stages = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
+
+    def stage(name: str, text: str, data: bool = True) -> argparse.ArgumentParser:
+        own = stages.add_parser(name, help=text, description=text)
+        own.add_argument("--run", type=Path, required=True, help="folder of the training state")
+        if data:
+            own.add_argument("--data", type=Path, required=True, help="folder of training shards")
+        return own
+
+    def trained(name: str, text: str, held_out: bool) -> None:
+        own = stage(name, text)
+        own.add_argument("--minutes", type=float, help="budget of this stage, time of earlier runs included")
+        own.add_argument("--until", help="stop at HH:MM, whatever is left of the budget")
+        own.add_argument("--start", help="begin from this checkpoint's weights when --run holds no state of the stage")
+        own.add_argument("--batch", type=int)
+        own.add_argument("--rate", type=float, help="largest learning rate")
+        if held_out:
+            own.add_argument("--validation", type=Path, help="folder of held-out shards, to report quality as it goes")
+
+    words = stage("vocabulary", "Write the tokenizer: the world's words", data=False)
+    words.add_argument("--words", type=Path, help="JSON list of words; by default `node dist/cli/main.js world words` is asked")
+    trained("vae", "Train the autoencoder", held_out=True)
+    stage("latents", "Encode every picture once, both mirrorings")
+    trained("generator", "Train U-Net and text encoder", held_out=False)
+    trained("judge", "Train the judge", held_out=True)
+    export = stage("export", "Write the fp16 checkpoint folders", data=False)
+    export.add_argument("--out", type=Path, default=Path("checkpoints"))
+    evaluate = stages.add_parser("evaluate", help="Measure committed weights")
+    evaluate.add_argument("--checkpoints", type=Path, default=Path("checkpoints"))
+    evaluate.add_argument("--validation", type=Path, required=True, help="folder of held-out shards")
+    evaluate.add_argument("--left-out", type=Path, help="folder of shards with the combinations left out of training")
+    evaluate.add_argument("--out", type=Path, required=True, help="folder for evaluation.json and sheets")
+    evaluate.add_argument("--pictures", type=int, default=500)
+    evaluate.add_argument("--left-out-pictures", type=int, default=200)
+    evaluate.add_argument("--inversions", type=int, default=50)
+    evaluate.add_argument("--steps", type=int, default=25)
+    args = parser.parse_args()
+    if args.stage in ("vae", "generator", "judge") and args.minutes is None and args.until is None:
+        parser.error(f"{args.stage}: give --minutes, --until, or both")
+    return args
+
+
+def world_words() -> list[str]:
+    asked = subprocess.run(["node", "dist/cli/main.js", "world", "words"], capture_output=True, text=True, check=True)
+    return json.loads(asked.stdout)
+
+
+def main() -> None:
+    args = parse()
+    if args.stage == "vocabulary":
+        from . import tokenizer
+
+        words = json.loads(args.words.read_text()) if args.words else world_words()
+        tokenizer.write(args.run / "tokenizer", words)
+    elif args.stage == "latents":
+        from .vae import write_latents
+
+        write_latents(args.data, args.run)
+    elif args.stage == "export":
+        from .export import export
+
+        export(args.run, args.out)
+    elif args.stage == "evaluate":
+        from .evaluate import evaluate
+
+        evaluate(args)
+    else:
+        from . import generator, judge, vae
+
+        train = {"vae": vae, "generator": generator, "judge": judge}[args.stage].train
+        given = {k: v for k, v in vars(args).items() if k != "stage" and not (k in ("batch", "rate") and v is None)}
+        train(**given)
+
+
+if __name__ == "__main__":
+    main()

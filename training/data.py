@@ -1,0 +1,89 @@
+"""Rendered shards: `NNNNN.safetensors` ("images", U8 [n, H, W, 3]) beside `NNNNN.jsonl` (scene, attributes, captions)."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file
+
+SWAPPED = {"left": "right", "right": "left"}
+
+
+def mirror_words(text: str) -> str:
+    """The sentence of the mirrored picture: left and right change places."""
+    return " ".join(SWAPPED.get(word, word) for word in text.split(" "))
+
+
+def complete_shards(folder: Path) -> list[Path]:
+    """The .safetensors files of a folder whose .jsonl is there too, in order."""
+    return sorted(p for p in Path(folder).glob("*.safetensors") if p.with_suffix(".jsonl").exists())
+
+
+def read_lines(shard: Path) -> list[dict]:
+    return [json.loads(line) for line in shard.with_suffix(".jsonl").read_text().splitlines() if line]
+
+
+class Shards:
+    """Every picture of a folder in memory, with its attributes and captions. refresh() adds shards written since."""
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        self.blocks: list[np.ndarray] = []
+        self.lines: list[dict] = []
+        self.where: list[tuple[int, int]] = []
+        self.known: set[str] = set()
+        self.refresh()
+        if not self.lines:
+            raise SystemExit(f"{self.folder}: no shards (NNNNN.safetensors with NNNNN.jsonl); make them with `baret world shards`")
+
+    def refresh(self) -> None:
+        for shard in complete_shards(self.folder):
+            if shard.name in self.known:
+                continue
+            images, lines = load_file(shard)["images"], read_lines(shard)
+            if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3 or len(images) != len(lines):
+                raise SystemExit(f"{shard}: images {images.dtype} {list(images.shape)} with {len(lines)} lines, expected uint8 [n, H, W, 3]")
+            self.where += [(len(self.blocks), row) for row in range(len(images))]
+            self.blocks.append(images)
+            self.lines += lines
+            self.known.add(shard.name)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def picture(self, index: int) -> np.ndarray:
+        """U8 [H, W, 3]."""
+        block, row = self.where[index]
+        return self.blocks[block][row]
+
+    def pictures(self, indices) -> torch.Tensor:
+        """Float [n, 3, H, W] in -1..1."""
+        return to_float(np.stack([self.picture(i) for i in indices]))
+
+
+def to_float(images: np.ndarray) -> torch.Tensor:
+    """U8 [n, H, W, 3] in 0..255 to float [n, 3, H, W] in -1..1."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
+def to_bytes(pictures: torch.Tensor) -> np.ndarray:
+    """Float [n, 3, H, W] in -1..1 to U8 [n, H, W, 3]."""
+    scaled = (pictures.detach().float().cpu().clamp(-1, 1) + 1) * 127.5
+    return scaled.round().byte().permute(0, 2, 3, 1).numpy()
+
+
+def psnr(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Decibels, one a picture; a and b in -1..1 (a range of 2), clamped to what a picture can hold."""
+    error = (a.clamp(-1, 1) - b.clamp(-1, 1)).square().flatten(1).mean(1)
+    return 10 * torch.log10(4 / error.clamp_min(1e-10))
+
+
+def save_sheet(path: Path, rows: list[np.ndarray]) -> None:
+    """Writes a PNG of rows of pictures, each U8 [n, H, W, 3]."""
+    from PIL import Image
+
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    width = max(len(row) for row in rows)
+    padded = [np.concatenate([row, np.full((width - len(row), *row.shape[1:]), 255, np.uint8)]) for row in rows]
+    Image.fromarray(np.concatenate([np.concatenate(list(row), axis=1) for row in padded], axis=0)).save(path)

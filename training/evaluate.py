@@ -1,0 +1,120 @@
+"""Measures committed weights: autoencoder, judge, generated pictures, composition, inversion. Writes JSON, prints tables."""
+
+import json
+import time
+from collections import Counter
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from transformers import CLIPModel, CLIPTextModel
+
+from . import judge
+from . import tokenizer as tokens
+from .data import Shards, psnr, save_sheet, to_bytes
+from .generator import Generator, decode, sample, scheduler
+from .loop import pick_device
+from .vae import reconstruct
+
+NAMED = ("animal", "pose", "colour", "place")
+
+
+class Checkpoint:
+    """The two folders in fp32 on the device."""
+
+    def __init__(self, folder: Path):
+        device, model = pick_device(), folder / "menagerie"
+        whole = dict(torch_dtype=torch.float32)
+        self.vae = AutoencoderKL.from_pretrained(model, subfolder="vae", **whole).to(device).eval()
+        unet = UNet2DConditionModel.from_pretrained(model, subfolder="unet", **whole).to(memory_format=torch.channels_last)
+        self.generator = Generator(unet, CLIPTextModel.from_pretrained(model, subfolder="text_encoder", **whole)).to(device).eval()
+        self.tokenizer = tokens.load(model / "tokenizer")
+        self.judge = CLIPModel.from_pretrained(folder / "menagerie-judge", **whole).to(device).eval()
+        self.judge_tokenizer = tokens.load(folder / "menagerie-judge")
+        self.table = json.loads((folder / "menagerie-judge" / "attributes.json").read_text())
+
+
+def names_all(attributes: dict) -> bool:
+    """Whether the canonical sentence of such a scene names animal, pose, colour and place."""
+    return all(attributes[name] is not None for name in NAMED)
+
+
+def confusion(answers: list[dict], truths: list[dict], attribute: str) -> dict[str, dict[str, int]]:
+    """{wanted: {seen: count}}"""
+    table: dict[str, Counter] = {}
+    for answer, truth in zip(answers, truths):
+        table.setdefault(truth[attribute], Counter())[answer[attribute]] += 1
+    return {wanted: dict(seen.most_common()) for wanted, seen in sorted(table.items())}
+
+
+def generated(models: Checkpoint, data: Shards, count: int, steps: int, seed: int, sheet: Path) -> dict:
+    """Pictures of held-out sentences from fresh noise, judged: share right per attribute and for all four together."""
+    lines = [line for line in data.lines if names_all(line["attributes"])][:count]
+    noise, pictures = torch.Generator().manual_seed(seed), []
+    for at in range(0, len(lines), 50):
+        prompts = [line["captions"][0] for line in lines[at : at + 50]]
+        pictures.append(decode(models.vae, sample(models.generator, models.tokenizer, prompts, steps, 5.0, noise)))
+    pictures = torch.cat(pictures).cpu()
+    truths = [line["attributes"] for line in lines]
+    answers = judge.name(models.judge, models.judge_tokenizer, models.table, pictures)
+    shown = to_bytes(pictures[:64])
+    save_sheet(sheet, [shown[i : i + 8] for i in range(0, len(shown), 8)])
+    all_right = [all(a[k] == t[k] for k in NAMED) for a, t in zip(answers, truths)]
+    return {"pictures": len(lines), "steps": steps, "guidance": 5, "right": judge.accuracy(answers, truths, models.table),
+            "all_four_right": sum(all_right) / max(1, len(all_right)), "sheet": [line["captions"][0] for line in lines[:64]],
+            "confusion": {k: confusion(answers, truths, k) for k in NAMED}}
+
+
+@torch.no_grad()
+def inverted(models: Checkpoint, data: Shards, count: int, steps: int = 50) -> dict:
+    """DDIM inversion with the source sentence at guidance 1, then DDIM back: PSNR against the autoencoder's own reconstruction."""
+    device, factor = pick_device(), models.vae.config.scaling_factor
+    x = data.pictures(range(min(count, len(data)))).to(device)
+    latents = torch.cat([models.vae.encode(part).latent_dist.mean for part in x.split(16)]) * factor
+    context = models.generator.text_encoder(tokens.ids(models.tokenizer, [line["captions"][0] for line in data.lines[: len(x)]]).to(device)).last_hidden_state
+    schedule = scheduler()
+    schedule.set_timesteps(steps)
+    times = schedule.timesteps.tolist()
+    alpha_bar, stride = schedule.alphas_cumprod, 1000 // steps
+
+    def level(time: int) -> torch.Tensor:
+        return alpha_bar[time] if time >= 0 else alpha_bar[0]
+
+    def move(z, noise, start: int, end: int):
+        """Song et al. 2021, eq. 12 with eta 0."""
+        a, b = level(start), level(end)
+        return b.sqrt() * (z - (1 - a).sqrt() * noise) / a.sqrt() + (1 - b).sqrt() * noise
+
+    def noise_at(z, time: int):
+        return models.generator.unet(z.contiguous(memory_format=torch.channels_last), time, context).sample
+
+    z = latents
+    for time in reversed(times):
+        z = move(z, noise_at(z, time), time - stride, time)
+    for time in times:
+        z = move(z, noise_at(z, time), time, time - stride)
+    quality = psnr(decode(models.vae, z), decode(models.vae, latents))
+    return {"scenes": len(x), "steps": steps, "psnr_mean": quality.mean().item(), "psnr_least": quality.min().item()}
+
+
+def evaluate(args) -> None:
+    models, data, began = Checkpoint(args.checkpoints), Shards(args.validation), time.monotonic()
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    report: dict = {}
+
+    def note(key: str, value) -> None:
+        report[key] = value
+        (out / "evaluation.json").write_text(json.dumps(report, indent=2) + "\n")
+        print(f"{key} [{time.monotonic() - began:.0f} s]: {json.dumps(value, indent=1)}", flush=True)
+
+    held_out = data.pictures(range(min(500, len(data)))).to(pick_device())
+    again = reconstruct(models.vae, held_out)
+    save_sheet(out / "vae.png", [to_bytes(part[:8]) for part in (held_out, again)])
+    note("vae_psnr", {"pictures": len(held_out), "mean": psnr(held_out, again).mean().item()})
+    count = min(2000, len(data))
+    note("judge", {"pictures": count, **judge.held_out_accuracy(models.judge, models.judge_tokenizer, models.table, data, count)})
+    note("inversion", inverted(models, data, args.inversions))
+    note("generated", generated(models, data, args.pictures, args.steps, 1, out / "generated.png"))
+    if args.left_out:
+        note("left_out", generated(models, Shards(args.left_out), args.left_out_pictures, args.steps, 2, out / "left-out.png"))

@@ -1,0 +1,60 @@
+"""Writes a run's averaged weights as fp16 folders that diffusers and transformers load as they are."""
+
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from transformers import CLIPModel, CLIPTextModel
+
+from . import tokenizer as tokens
+from .generator import scheduler
+
+MODEL_INDEX = {
+    "_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.42.1",
+    "vae": ["diffusers", "AutoencoderKL"], "unet": ["diffusers", "UNet2DConditionModel"],
+    "scheduler": ["diffusers", "DDIMScheduler"], "text_encoder": ["transformers", "CLIPTextModel"],
+    "tokenizer": ["transformers", "CLIPTokenizer"], "safety_checker": [None, None], "feature_extractor": [None, None],
+    "image_encoder": [None, None], "requires_safety_checker": False,
+}
+EDITING = {"size": 128, "guidance": 5, "steps": 50, "inversion": {"learningRate": 0.02}}
+PREPROCESSOR = {
+    "image_processor_type": "CLIPImageProcessor", "do_resize": True, "size": {"shortest_edge": 128}, "resample": 3,
+    "do_center_crop": True, "crop_size": {"height": 128, "width": 128}, "do_rescale": True, "rescale_factor": 1 / 255,
+    "do_normalize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "do_convert_rgb": True,
+}
+LIMIT = 48_000_000
+
+
+def write_json(path: Path, value: dict) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def copy_tokenizer(run: Path, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"):
+        shutil.copyfile(run / "tokenizer" / name, folder / name)
+
+
+def export(run: Path, out: Path) -> None:
+    """run: what the stages left. out: gets menagerie/ and, once it is trained, menagerie-judge/."""
+    model = out / "menagerie"
+    for part, kind in (("unet", UNet2DConditionModel), ("text_encoder", CLIPTextModel)):
+        kind.from_pretrained(run / "generator" / part, torch_dtype=torch.float16).save_pretrained(model / part)
+    AutoencoderKL.from_pretrained(run / "vae", torch_dtype=torch.float16).save_pretrained(model / "vae")
+    scheduler().save_pretrained(model / "scheduler")
+    copy_tokenizer(run, model / "tokenizer")
+    write_json(model / "model_index.json", MODEL_INDEX)
+    write_json(model / "editing.json", EDITING)
+    if (run / "judge").exists():
+        judge = out / "menagerie-judge"
+        CLIPModel.from_pretrained(run / "judge", torch_dtype=torch.float16).save_pretrained(judge)
+        copy_tokenizer(run, judge)
+        write_json(judge / "preprocessor_config.json", PREPROCESSOR)
+        shutil.copyfile(run / "judge" / "attributes.json", judge / "attributes.json")
+    size = sum(f.stat().st_size for folder in ("menagerie", "menagerie-judge") for f in (out / folder).rglob("*") if f.is_file())
+    tokens.load(model / "tokenizer")
+    print(f"export: {out}, {size / 1e6:.1f} MB", flush=True)
+    if size > LIMIT:
+        raise SystemExit(f"export: {size / 1e6:.1f} MB, allowed are {LIMIT / 1e6:.0f}")

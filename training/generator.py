@@ -1,0 +1,165 @@
+"""The generator: a U-Net that predicts the noise in a latent, and the text encoder it listens to, trained together."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from safetensors.torch import load_file
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from . import tokenizer as tokens
+from .data import mirror_words, read_lines, save_sheet, to_bytes
+from .loop import Loop, autocast, pick_device
+from .optimiser import MuonAdamW
+
+CHANNELS = (64, 160, 224)
+TEXT_WIDTH = 128
+EMPTY_SHARE = 0.1
+CANONICAL_SHARE = 0.4
+SNR_LIMIT = 5.0
+
+
+def build_unet(latent_channels: int, channels=CHANNELS) -> UNet2DConditionModel:
+    """attention_head_dim is the number of heads, as in SD1's config."""
+    return UNet2DConditionModel(
+        sample_size=16, in_channels=latent_channels, out_channels=latent_channels,
+        down_block_types=("CrossAttnDownBlock2D",) * 3, up_block_types=("CrossAttnUpBlock2D",) * 3,
+        block_out_channels=channels, layers_per_block=1, cross_attention_dim=TEXT_WIDTH, attention_head_dim=4,
+        norm_num_groups=16,
+    ).to(memory_format=torch.channels_last)
+
+
+def build_text_encoder(tokenizer) -> CLIPTextModel:
+    return CLIPTextModel(CLIPTextConfig(
+        vocab_size=len(tokenizer), hidden_size=TEXT_WIDTH, intermediate_size=4 * TEXT_WIDTH, num_hidden_layers=2,
+        num_attention_heads=4, max_position_embeddings=tokenizer.model_max_length, projection_dim=TEXT_WIDTH,
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id))
+
+
+def scheduler() -> DDIMScheduler:
+    """SD1.5's noise schedule."""
+    return DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=1000,
+                         steps_offset=1, clip_sample=False, set_alpha_to_one=False)
+
+
+class Generator(torch.nn.Module):
+    def __init__(self, unet: UNet2DConditionModel, text_encoder: CLIPTextModel):
+        super().__init__()
+        self.unet, self.text_encoder = unet, text_encoder
+
+    def forward(self, noisy, times, token_ids):
+        context = self.text_encoder(token_ids).last_hidden_state
+        return self.unet(noisy, times, context).sample
+
+
+class Latents:
+    """Latents of both mirrorings, F16 [n, 2, C, h, w], with token ids of every caption of both: [n, 2, k, L]."""
+
+    def __init__(self, data: str, run: str, tokenizer):
+        self.latents, lines, self.tokenizer = [], [], tokenizer
+        for shard in sorted((Path(run) / "latents").glob("*.safetensors")):
+            self.latents.append(load_file(shard)["latents"])
+            lines += read_lines(Path(data) / shard.name)
+        self.latents = torch.cat(self.latents)
+        captions = [line["captions"] for line in lines]
+        unique = sorted({text for own in captions for c in own for text in (c, mirror_words(c))} | {""})
+        row = {text: number for number, text in enumerate(unique)}
+        self.table = tokens.ids(tokenizer, unique)
+        self.empty = row[""]
+        self.rows = [[[row[c] for c in own], [row[mirror_words(c)] for c in own]] for own in captions]
+
+    def batch(self, rng: np.random.Generator, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """(latents [count, C, h, w], token ids [count, L]): the first caption often, the others else, "" now and then."""
+        picks, sides = rng.integers(len(self.rows), size=count), rng.integers(2, size=count)
+        chosen = []
+        for pick, side in zip(picks, sides):
+            own, chance = self.rows[pick][side], rng.random()
+            if chance < EMPTY_SHARE:
+                chosen.append(self.empty)
+            else:
+                chosen.append(own[0] if rng.random() < CANONICAL_SHARE else own[rng.integers(len(own))])
+        return self.latents[picks, sides].float(), self.table[chosen]
+
+
+def noise_loss(model: Generator, latents, token_ids, alpha_bar) -> tuple[torch.Tensor, float]:
+    """(min-SNR-weighted squared error of the noise, Hang et al. 2023; the unweighted one). Times are spread evenly over a batch."""
+    count = len(latents)
+    spread = (torch.arange(count) + torch.rand(count)) / count
+    times = (spread * len(alpha_bar)).long().clamp_max(len(alpha_bar) - 1).to(latents.device)
+    kept = alpha_bar[times].view(-1, 1, 1, 1)
+    noise = torch.randn_like(latents)
+    noisy = (kept.sqrt() * latents + (1 - kept).sqrt() * noise).contiguous(memory_format=torch.channels_last)
+    with autocast(latents.device):
+        predicted = model(noisy, times, token_ids)
+    errors = (predicted.float() - noise).square().flatten(1).mean(1)
+    snr = alpha_bar[times] / (1 - alpha_bar[times])
+    return (errors * snr.clamp_max(SNR_LIMIT) / snr).mean(), errors.mean().item()
+
+
+@torch.no_grad()
+def sample(model: Generator, tokenizer, prompts: list[str], steps: int, guidance: float, generator: torch.Generator) -> torch.Tensor:
+    """Scaled latents of the prompts by DDIM with classifier-free guidance."""
+    device = next(model.parameters()).device
+    shape = (len(prompts), model.unet.config.in_channels, model.unet.config.sample_size, model.unet.config.sample_size)
+    x = torch.randn(shape, generator=generator).to(device)
+    context = model.text_encoder(tokens.ids(tokenizer, [""] * len(prompts) + prompts).to(device)).last_hidden_state
+    schedule = scheduler()
+    schedule.set_timesteps(steps)
+    for time in schedule.timesteps:
+        pair = torch.cat([x, x]).contiguous(memory_format=torch.channels_last)
+        empty, said = model.unet(pair, time, context).sample.float().chunk(2)
+        x = schedule.step(empty + guidance * (said - empty), time, x).prev_sample
+    return x
+
+
+@torch.no_grad()
+def decode(vae: AutoencoderKL, latents: torch.Tensor) -> torch.Tensor:
+    return torch.cat([vae.decode(part / vae.config.scaling_factor).sample.float() for part in latents.split(16)])
+
+
+SHEET_PROMPTS = 16
+
+
+def train(data: str, run: str, minutes: float | None, until: str | None, batch: int = 32, rate: float = 8e-4,
+          start: str | None = None, sheet_every: int = 4) -> None:
+    device = pick_device()
+    folder = Path(run)
+    if start:
+        tokenizer = tokens.load(Path(start) / "tokenizer")
+        unet = UNet2DConditionModel.from_pretrained(start, subfolder="unet", torch_dtype=torch.float32)
+        text_encoder = CLIPTextModel.from_pretrained(start, subfolder="text_encoder", torch_dtype=torch.float32)
+    else:
+        tokenizer = tokens.load(folder / "tokenizer")
+    latents = Latents(data, run, tokenizer)
+    vae = AutoencoderKL.from_pretrained(folder / "vae").to(device).eval()
+    if not start:
+        torch.manual_seed(0)
+        unet, text_encoder = build_unet(latents.latents.shape[2]), build_text_encoder(tokenizer)
+    model = Generator(unet.to(memory_format=torch.channels_last), text_encoder).to(device).train()
+    alpha_bar = scheduler().alphas_cumprod.to(device)
+    prompts = [line["captions"][0] for line in read_lines(sorted(Path(data).glob("*.safetensors"))[0])[:SHEET_PROMPTS]]
+    saves = 0
+
+    def at_save(loop: Loop) -> None:
+        nonlocal saves
+        saves += 1
+        if saves % sheet_every == 0:
+            with loop.averaged():
+                pictures = to_bytes(decode(vae, sample(model, tokenizer, prompts, 20, 5.0, torch.Generator().manual_seed(1))))
+                export(model, tokenizer, folder / "generator")
+            save_sheet(folder / "sheets" / f"generator-{loop.steps:06d}.png", list(pictures.reshape(-1, 8, *pictures.shape[1:])))
+
+    loop = Loop(run, "generator", model, MuonAdamW(model, rate), minutes=minutes, until=until, fall=0.35, at_save=at_save)
+    while loop.goes_on():
+        x, token_ids = latents.batch(loop.rng, batch)
+        loss, error = noise_loss(model, x.to(device), token_ids.to(device), alpha_bar)
+        loop.step(loss, batch, error=error)
+    with loop.averaged():
+        export(model, tokenizer, folder / "generator")
+
+
+def export(model: Generator, tokenizer, folder: Path) -> None:
+    model.unet.save_pretrained(folder / "unet")
+    model.text_encoder.save_pretrained(folder / "text_encoder")
+    tokenizer.save_pretrained(folder / "tokenizer")

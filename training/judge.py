@@ -1,0 +1,193 @@
+"""The judge: a small CLIP that names what a picture shows, one prompt a value, and gives the CLIPScore of this world."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL
+from transformers import CLIPConfig, CLIPModel
+
+from . import tokenizer as tokens
+from .data import SWAPPED, Shards, mirror_words, read_lines, to_bytes, to_float
+from .generator import decode
+from .loop import Loop, autocast, pick_device
+from .optimiser import MuonAdamW
+
+PROMPTS = {"animal": "a {}", "pose": "{}", "colour": "a {} animal", "place": "the {}", "style": "a {}", "framing": "{}",
+           "expression": "{}", "wearing": "wearing {}", "beside": "beside {}", "facing": "facing {}"}
+ROUND_TRIPS = 768
+
+
+def build(tokenizer, size: int = 128) -> CLIPModel:
+    text = dict(vocab_size=len(tokenizer), hidden_size=128, intermediate_size=512, num_hidden_layers=2, num_attention_heads=4,
+                max_position_embeddings=tokenizer.model_max_length, bos_token_id=tokenizer.bos_token_id,
+                eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
+    vision = dict(image_size=size, patch_size=16, hidden_size=192, intermediate_size=768, num_hidden_layers=6, num_attention_heads=6)
+    return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=192))
+
+
+def prompt_lists(lines: list[dict]) -> dict[str, dict[str, str]]:
+    """{attribute: {value: sentence}} from the values that occur."""
+    table = {}
+    for attribute, template in PROMPTS.items():
+        values = sorted({line["attributes"][attribute] for line in lines} - {None}, key=str)
+        if len(values) > 1:
+            table[attribute] = {value: template.format(value) for value in values}
+    return table
+
+
+def labels(table: dict, attributes: dict) -> list[int]:
+    """The number of each attribute's value, -1 where the picture cannot show it (null)."""
+    return [-1 if attributes[a] is None else list(prompts).index(attributes[a]) for a, prompts in table.items()]
+
+
+def mirrored(attributes: dict) -> dict:
+    return {**attributes, "facing": SWAPPED.get(attributes["facing"], attributes["facing"])}
+
+
+class Examples:
+    """Augmented batches of pictures with their attributes' values and captions. Some pictures have been through the VAE."""
+
+    def __init__(self, data: str, run: str, tokenizer):
+        self.shards = Shards(data)
+        self.table = prompt_lists(self.shards.lines)
+        captions = sorted({t for line in self.shards.lines for c in line["captions"] for t in (c, mirror_words(c))})
+        self.row = {text: number for number, text in enumerate(captions)}
+        self.ids = tokens.ids(tokenizer, captions)
+        self.labels = np.array([[labels(self.table, a) for a in (line["attributes"], mirrored(line["attributes"]))] for line in self.shards.lines])
+        self.round_trips = self._round_trips(data, run)
+
+    def _round_trips(self, data: str, run: str) -> np.ndarray:
+        """The first pictures as the VAE gives them back, U8 [n, H, W, 3]; made once."""
+        from safetensors import safe_open
+
+        kept = Path(run) / "round_trips.npy"
+        if not kept.exists():
+            vae = AutoencoderKL.from_pretrained(Path(run) / "vae").to(pick_device()).eval()
+            with safe_open(sorted((Path(run) / "latents").glob("*.safetensors"))[0], "pt") as file:
+                latents = file.get_tensor("latents")[:ROUND_TRIPS, 0].float().to(pick_device())
+            np.save(kept, to_bytes(decode(vae, latents)))
+        return np.load(kept)
+
+    def batch(self, rng: np.random.Generator, count: int):
+        """(pictures [n, 3, H, W], labels [n, attributes], caption ids [n, L], caption numbers [n])."""
+        picks, sides = rng.integers(len(self.shards), size=count), rng.integers(2, size=count)
+        through = rng.random(count) < 0.2
+        picks[through] %= len(self.round_trips)
+        images = [self.round_trips[p] if t else self.shards.picture(p) for p, t in zip(picks, through)]
+        x = to_float(np.stack([i[:, ::-1] if side else i for i, side in zip(images, sides)]))
+        own = [self.shards.lines[p]["captions"] for p in picks]
+        texts = [c[rng.integers(len(c))] for c in own]
+        rows = [self.row[mirror_words(t) if side else t] for t, side in zip(texts, sides)]
+        return augment(x, rng), torch.from_numpy(self.labels[picks, sides]), self.ids[rows], torch.tensor(rows)
+
+
+def augment(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """A group of pictures each: shifted and zoomed a little, blurred, noisy, or with other light; a part stays as it is."""
+    size = x.shape[-1]
+    out = []
+    for group in x.split(8):
+        zoom, dx, dy = rng.uniform(0.88, 1.06), *rng.uniform(-0.05, 0.05, 2)
+        matrix = torch.tensor([[zoom, 0, dx], [0, zoom, dy]], dtype=torch.float32).expand(len(group), 2, 3)
+        if rng.random() < 0.75:
+            grid = F.affine_grid(matrix, list(group.shape), align_corners=False)
+            group = F.grid_sample(group, grid, padding_mode="reflection", align_corners=False)
+        if rng.random() < 0.3:
+            small = F.interpolate(group, size=int(size * rng.uniform(0.4, 0.9)), mode="bilinear", antialias=True)
+            group = F.interpolate(small, size=size, mode="bilinear")
+        if rng.random() < 0.3:
+            group = group + rng.uniform(0, 0.12) * torch.randn_like(group)
+        if rng.random() < 0.3:
+            group = group * rng.uniform(0.9, 1.1) + rng.uniform(-0.06, 0.06)
+        out.append(group.clamp(-1, 1))
+    return torch.cat(out)
+
+
+def embed(model: CLIPModel, pictures: torch.Tensor, token_ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Unit embeddings of pictures and of sentences."""
+    seen = model.visual_projection(model.vision_model(pixel_values=pictures).pooler_output)
+    said = model.text_projection(model.text_model(input_ids=token_ids).pooler_output)
+    return F.normalize(seen.float(), dim=-1), F.normalize(said.float(), dim=-1)
+
+
+def attribute_logits(scale: torch.Tensor, seen: torch.Tensor, prompts: torch.Tensor, table: dict) -> list[torch.Tensor]:
+    """Per attribute [n, values]: scaled cosines with the attribute's prompts, which lie one attribute after another."""
+    return list((scale * seen @ prompts.T).split([len(prompts) for prompts in table.values()], dim=1))
+
+
+def judge_loss(model: CLIPModel, batch, prompt_ids: torch.Tensor, table: dict) -> tuple[torch.Tensor, float]:
+    """(sum of the attributes' cross-entropies and CLIP's contrastive loss, share of attributes named right)."""
+    pictures, wanted, caption_ids, rows = batch
+    with autocast(pictures.device):
+        seen, said = embed(model, pictures, torch.cat([prompt_ids, caption_ids]))
+    prompts, captions = said[: len(prompt_ids)], said[len(prompt_ids) :]
+    scale = model.logit_scale.exp().clamp_max(100)
+    logits = attribute_logits(scale, seen, prompts, table)
+    named = sum(F.cross_entropy(own, wanted[:, i], ignore_index=-1) for i, own in enumerate(logits) if (wanted[:, i] >= 0).any())
+    same = (rows[:, None] == rows[None, :]).float()
+    pairs, target = scale * seen @ captions.T, same / same.sum(1, keepdim=True)
+    contrast = (F.cross_entropy(pairs, target) + F.cross_entropy(pairs.T, target)) / 2
+    right = [(own.argmax(1) == wanted[:, i])[wanted[:, i] >= 0] for i, own in enumerate(logits)]
+    return named + 0.2 * contrast, torch.cat(right).float().mean().item()
+
+
+def prompt_ids(tokenizer, table: dict) -> torch.Tensor:
+    return tokens.ids(tokenizer, [text for prompts in table.values() for text in prompts.values()])
+
+
+@torch.no_grad()
+def name(model: CLIPModel, tokenizer, table: dict, pictures: torch.Tensor) -> list[dict[str, str]]:
+    """What the judge sees: {attribute: value} for each picture, all attributes answered."""
+    device = next(model.parameters()).device
+    answers = []
+    for part in pictures.split(64):
+        seen, said = embed(model, part.to(device), prompt_ids(tokenizer, table).to(device))
+        best = [own.argmax(1).tolist() for own in attribute_logits(model.logit_scale.exp(), seen, said, table)]
+        answers += [{a: list(prompts)[choice[i]] for (a, prompts), choice in zip(table.items(), best)} for i in range(len(part))]
+    return answers
+
+
+def accuracy(answers: list[dict], truths: list[dict], table: dict) -> dict[str, float]:
+    """Share right per attribute, over the pictures that can show it."""
+    shares = {}
+    for attribute in table:
+        right = [answer[attribute] == truth[attribute] for answer, truth in zip(answers, truths) if truth[attribute] is not None]
+        shares[attribute] = float(np.mean(right)) if right else float("nan")
+    return shares
+
+
+def held_out_accuracy(model, tokenizer, table, data: Shards, count: int) -> dict[str, float]:
+    count = min(count, len(data))
+    answers = name(model, tokenizer, table, data.pictures(range(count)))
+    return accuracy(answers, [line["attributes"] for line in data.lines[:count]], table)
+
+
+def train(data: str, run: str, validation: str | None, minutes: float | None, until: str | None, batch: int = 64,
+          rate: float = 1e-3, start: str | None = None) -> None:
+    device = pick_device()
+    tokenizer = tokens.load(Path(run) / "tokenizer")
+    examples = Examples(data, run, tokenizer)
+    held_out = Shards(validation) if validation else None
+    torch.manual_seed(0)
+    model = (CLIPModel.from_pretrained(start, torch_dtype=torch.float32) if start else build(tokenizer)).to(device).train()
+    ids = prompt_ids(tokenizer, examples.table).to(device)
+
+    def report(loop: Loop, count: int = 400) -> None:
+        if held_out:
+            with loop.averaged():
+                shares = held_out_accuracy(model, tokenizer, examples.table, held_out, count)
+            print("judge: held-out " + " ".join(f"{a} {share:.3f}" for a, share in shares.items()), flush=True)
+
+    loop = Loop(run, "judge", model, MuonAdamW(model, rate), minutes=minutes, until=until, at_save=report)
+    while loop.goes_on():
+        parts = tuple(part.to(device) for part in examples.batch(loop.rng, batch))
+        loss, right = judge_loss(model, parts, ids, examples.table)
+        loop.step(loss, batch, right=right)
+    report(loop, 2000)
+    with loop.averaged():
+        folder = Path(run) / "judge"
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        (folder / "attributes.json").write_text(json.dumps(examples.table, indent=2) + "\n")

@@ -1,0 +1,104 @@
+"""python -m unittest training.test_training: about two minutes. Every stage lowers its loss, stops, resumes, goes on lowering it."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from training import tokenizer as tokens
+
+COLOURS = {"brown": (120, 70, 30), "white": (235, 235, 230)}
+PLACES = {"grass": (60, 150, 60), "snow": (225, 235, 250)}
+WORDS = ["a", "dog", "cat", "brown", "white", "on", "the", "grass", "in", "snow", "facing", "left", "right"]
+
+
+def write_shard(folder: Path, count: int, seed: int) -> None:
+    """Flat shapes: a tall or a wide box with a head on one side, on a plain ground."""
+    rng, images, lines = np.random.default_rng(seed), [], []
+    for _ in range(count):
+        animal, colour, place, facing = (str(rng.choice(list(c))) for c in (["dog", "cat"], COLOURS, PLACES, ["left", "right"]))
+        image = np.full((128, 128, 3), (150, 190, 240), np.uint8)
+        image[70:] = PLACES[place]
+        x, y = rng.integers(30, 50), rng.integers(60, 80)
+        width, height = (50, 24) if animal == "dog" else (26, 40)
+        image[y : y + height, x : x + width] = COLOURS[colour]
+        head = x - 14 if facing == "left" else x + width
+        image[y - 8 : y + 8, head : head + 14] = COLOURS[colour]
+        caption = f"a {colour} {animal} {'on' if place == 'grass' else 'in'} the {place} facing {facing}"
+        attributes = dict(animal=animal, pose="standing", colour=colour, place=place, style="photo", framing="whole body",
+                          expression="neutral", wearing="nothing", beside="nothing", facing=facing)
+        images.append(image)
+        lines.append(dict(scene={}, attributes=attributes, captions=[caption, f"a {animal}", f"a {colour} {animal}"]))
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({"images": np.stack(images)}, folder / "00000.safetensors")
+    (folder / "00000.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+class TokenizerLaws(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp())
+        tokens.write(self.folder, WORDS)
+        self.tokenizer = tokens.load(self.folder)
+
+    def test_each_vocabulary_word_is_one_token(self):
+        for word in WORDS:
+            self.assertEqual(len(self.tokenizer(word).input_ids), 3, word)
+
+    def test_an_unknown_word_is_spelt_by_pieces_that_give_it_back(self):
+        for text in ("zebra", "catdog", "snowy grass", "ümlaut 7"):
+            self.assertEqual(self.tokenizer.decode(self.tokenizer(text).input_ids, skip_special_tokens=True).strip(), text)
+
+    def test_special_tokens_are_last_and_the_end_is_the_padding(self):
+        row = tokens.ids(self.tokenizer, ["a dog"])[0].tolist()
+        size = len(self.tokenizer)
+        self.assertEqual((row[0], row[3:]), (size - 2, [size - 1] * (tokens.LENGTH - 3)))
+
+
+class TrainingLaws(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.run_folder = Path(tempfile.mkdtemp())
+        write_shard(cls.run_folder / "data", 96, 0)
+        tokens.write(cls.run_folder / "tokenizer", WORDS)
+
+    def stage(self, *args: str) -> str:
+        return subprocess.run([sys.executable, "-m", "training", *args, "--run", str(self.run_folder), "--data", str(self.run_folder / "data")],
+                              capture_output=True, text=True, check=True).stdout
+
+    def losses(self, name: str) -> list[tuple[int, float]]:
+        entries = [json.loads(line) for line in (self.run_folder / f"{name}.jsonl").read_text().splitlines()]
+        return [(entry["step"], entry["loss"]) for entry in entries]
+
+    def lowers_stops_resumes(self, name: str, minutes: float, *options: str) -> None:
+        self.stage(name, "--minutes", str(minutes), *options)
+        first = self.losses(name)
+        again = self.stage(name, "--minutes", str(2 * minutes), *options)
+        both = self.losses(name)
+        self.assertIn("resumed at step", again)
+        self.assertGreater(both[-1][0], first[-1][0])
+        self.assertLess(first[-1][1], first[0][1])
+        self.assertLess(both[-1][1], first[-1][1])
+
+    def test_every_stage_lowers_its_loss_stops_resumes_and_goes_on_lowering_it(self):
+        self.lowers_stops_resumes("vae", 0.4, "--batch", "4")
+        self.stage("latents")
+        self.lowers_stops_resumes("generator", 0.4, "--batch", "8")
+        self.lowers_stops_resumes("judge", 0.3, "--batch", "16")
+
+    def test_told_to_stop_it_writes_its_state_first(self):
+        command = [sys.executable, "-m", "training", "vae", "--run", str(self.run_folder / "stopped"), "--data", str(self.run_folder / "data"), "--minutes", "5"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            process.stdout.readline()
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(60), 0)
+        self.assertTrue((self.run_folder / "stopped" / "vae.pt").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,75 @@
+"""CLIP's byte-pair tokenizer over the small vocabulary of the Menagerie's captions.
+
+vocab.json holds the 256 byte symbols, the same with </w>, what merging builds, and the two special tokens last, as in
+CLIP; merges.txt builds every caption word, so each is one token and any other word is spelt by byte pieces.
+"""
+
+import json
+from pathlib import Path
+
+START, END = "<|startoftext|>", "<|endoftext|>"
+LENGTH = 32
+
+
+def byte_symbols() -> list[str]:
+    """CLIP's printable character for each byte, in CLIP's order: printable bytes as themselves, the others from U+0100 on."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    hidden = 256 - len(printable)
+    return [chr(byte) for byte in printable] + [chr(256 + i) for i in range(hidden)]
+
+
+def apply_merges(symbols: list[str], ranks: dict[tuple[str, str], int]) -> list[str]:
+    """Joins the neighbours that were learnt first until nothing joins: what a BPE tokenizer does to one word."""
+    while True:
+        pairs = [(ranks[pair], at) for at, pair in enumerate(zip(symbols, symbols[1:])) if pair in ranks]
+        if not pairs:
+            return symbols
+        _, at = min(pairs)
+        symbols = [*symbols[:at], symbols[at] + symbols[at + 1], *symbols[at + 2 :]]
+
+
+def learn_merges(words: list[str]) -> list[tuple[str, str]]:
+    """Merges that turn each word into one symbol. A word's tail is joined from where the merges so far leave it,
+    so that a later merge never breaks an earlier word: an earlier merge always wins."""
+    merges: list[tuple[str, str]] = []
+    ranks: dict[tuple[str, str], int] = {}
+    for word in sorted(set(words), key=lambda w: (len(w), w)):
+        symbols = apply_merges([*word[:-1], word[-1] + "</w>"], ranks)
+        while len(symbols) > 1:
+            pair = (symbols[0], symbols[1])
+            ranks[pair] = len(merges)
+            merges.append(pair)
+            symbols = apply_merges(symbols, ranks)
+    return merges
+
+
+def write(folder: Path, words: list[str], length: int = LENGTH) -> None:
+    """Writes vocab.json, merges.txt, tokenizer_config.json and special_tokens_map.json."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    merges = learn_merges(words)
+    symbols = byte_symbols()
+    tokens = dict.fromkeys([*symbols, *(s + "</w>" for s in symbols), *("".join(pair) for pair in merges), START, END])
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    special = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": END}
+    config = {"tokenizer_class": "CLIPTokenizer", "model_max_length": length, "do_lower_case": True, "errors": "replace",
+              "add_prefix_space": False, **special}
+    (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False))
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))
+    (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n")
+    (folder / "special_tokens_map.json").write_text(json.dumps(special, indent=2) + "\n")
+
+
+def load(folder: Path):
+    from transformers import CLIPTokenizer
+
+    return CLIPTokenizer.from_pretrained(folder)
+
+
+def ids(tokenizer, texts: list[str]):
+    """Int64 [n, LENGTH]: start, words, end, and end again as padding."""
+    return tokenizer(texts, padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt").input_ids
+
+
+def caption_words(captions: list[str]) -> list[str]:
+    return sorted({word for text in captions for word in text.split(" ")} | {"left", "right"})

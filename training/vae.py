@@ -1,0 +1,122 @@
+"""The autoencoder: picture [3, 128, 128] <-> latent [C, 16, 16]; and the latents of a data set."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from .data import Shards, complete_shards, psnr, save_sheet, to_bytes, to_float
+from .loop import Loop, autocast, pick_device
+from .optimiser import MuonAdamW
+
+CHANNELS = (24, 48, 96, 128)
+LATENT_CHANNELS = 4
+CROP = 64
+WHOLE_PICTURES_FROM = 0.8
+
+
+def build(channels=CHANNELS, latent_channels=LATENT_CHANNELS) -> AutoencoderKL:
+    """Narrow where pictures are large, wide where they are small: quality per operation."""
+    return AutoencoderKL(
+        3, 3, ("DownEncoderBlock2D",) * 4, ("UpDecoderBlock2D",) * 4, channels, layers_per_block=1,
+        latent_channels=latent_channels, norm_num_groups=8, sample_size=128,
+    ).to(memory_format=torch.channels_last)
+
+
+def crops(data: Shards, rng: np.random.Generator, count: int, size: int) -> torch.Tensor:
+    """Random windows, half of them mirrored: [count, 3, size, size]."""
+    out = np.empty((count, size, size, 3), np.uint8)
+    for slot in out:
+        picture = data.picture(rng.integers(len(data)))
+        top, left = (rng.integers(0, side - size + 1) for side in picture.shape[:2])
+        window = picture[top : top + size, left : left + size]
+        slot[:] = window[:, ::-1] if rng.random() < 0.5 else window
+    return to_float(out).contiguous(memory_format=torch.channels_last)
+
+
+def edges(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return x[..., 1:] - x[..., :-1], x[..., 1:, :] - x[..., :-1, :]
+
+
+def reconstruction_loss(model: AutoencoderKL, x: torch.Tensor) -> tuple[torch.Tensor, float]:
+    """(L1 + 2 MSE + 0.5 L1 of the gradients + 1e-4 KL, the batch's PSNR)."""
+    with autocast(x.device):
+        posterior = model.encode(x).latent_dist
+        y = model.decode(posterior.sample()).sample
+    y = y.float()
+    gradients = sum((a - b).abs().mean() for a, b in zip(edges(x), edges(y)))
+    kl = posterior.kl().float().mean() / posterior.mean[0].numel()
+    squared = (x - y).square().mean()
+    loss = (x - y).abs().mean() + 2 * squared + 0.5 * gradients + 1e-4 * kl
+    return loss, 10 * np.log10(4 / squared.item())
+
+
+@torch.no_grad()
+def reconstruct(model: AutoencoderKL, x: torch.Tensor) -> torch.Tensor:
+    return torch.cat([model.decode(model.encode(part).latent_dist.mean).sample.float() for part in x.split(16)])
+
+
+def held_out_psnr(model: AutoencoderKL, data: Shards, count: int, sheet: Path | None = None) -> float:
+    x = data.pictures(range(min(count, len(data)))).to(next(model.parameters()).device)
+    y = reconstruct(model, x)
+    if sheet:
+        save_sheet(sheet, [to_bytes(part[:12]) for part in (x, y)])
+    return psnr(x, y).mean().item()
+
+
+def train(data: str, run: str, validation: str | None, minutes: float | None, until: str | None,
+          batch: int = 12, rate: float = 1e-3, start: str | None = None) -> None:
+    device = pick_device()
+    model = (AutoencoderKL.from_pretrained(start, subfolder="vae", torch_dtype=torch.float32) if start else build()).to(device)
+    model.train()
+    shards = Shards(data)
+    held_out = Shards(validation) if validation else None
+
+    def at_save(loop: Loop) -> None:
+        shards.refresh()
+        if held_out:
+            with loop.averaged():
+                quality = held_out_psnr(model, held_out, 48, Path(run) / "sheets" / "vae.png")
+            print(f"vae: held-out PSNR {quality:.2f} dB, {len(shards)} pictures", flush=True)
+
+    loop = Loop(run, "vae", model, MuonAdamW(model, rate), minutes=minutes, until=until, warm=50, at_save=at_save)
+    while loop.goes_on():
+        whole = loop.progress > WHOLE_PICTURES_FROM
+        size = shards.picture(0).shape[0]
+        count = max(2, batch // 4) if whole else batch
+        x = crops(shards, loop.rng, count, size if whole else min(CROP, size)).to(device)
+        loss, quality = reconstruction_loss(model, x)
+        loop.step(loss, count, psnr=quality)
+    with loop.averaged():
+        model.save_pretrained(Path(run) / "vae")
+        if held_out:
+            print(f"vae: held-out PSNR {held_out_psnr(model, held_out, 200, Path(run) / 'sheets' / 'vae.png'):.2f} dB", flush=True)
+
+
+@torch.no_grad()
+def write_latents(data: str, run: str) -> None:
+    """Encodes each shard once, with its mirror image: run/latents/NNNNN.safetensors, F16 [n, 2, C, h, w], times the
+    scaling factor; the factor (1 / standard deviation, from the first shard) goes into the VAE's config."""
+    device = pick_device()
+    folder = Path(run) / "vae"
+    model = AutoencoderKL.from_pretrained(folder).to(device, memory_format=torch.channels_last).eval()
+    out = Path(run) / "latents"
+    out.mkdir(parents=True, exist_ok=True)
+    scale = None
+    for shard in complete_shards(Path(data)):
+        with safe_open(shard, "np") as file:
+            x = to_float(file.get_tensor("images"))
+        parts = []
+        for part in x.split(32):
+            part = part.to(device).contiguous(memory_format=torch.channels_last)
+            parts.append(torch.stack([model.encode(p).latent_dist.mean.float().cpu() for p in (part, part.flip(-1))], 1))
+        latents = torch.cat(parts)
+        if scale is None:
+            scale = 1 / latents.std().item()
+            model.register_to_config(scaling_factor=scale)
+            model.save_pretrained(folder)
+        save_file({"latents": (latents * scale).half().contiguous()}, out / shard.name)
+        print(f"latents: {shard.name}, {len(latents)} pictures, scale {scale:.4f}", flush=True)
