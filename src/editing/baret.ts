@@ -1,8 +1,8 @@
 import { lerp, type Picture, row, type Tensor } from "../core/index.ts";
-import { type AttentionKind, type Model, openPredictor } from "../diffusion/index.ts";
+import { type AttentionKind, type Model, openPredictor, type Predictor, type Schedule } from "../diffusion/index.ts";
 import { type Inversion, requireInversionOf } from "../inversion/index.ts";
 import { type BaretOptions, type BaretSettings, baretSettings, replacedParts, type Window } from "./baretOptions.ts";
-import { halves, type LockStepWork, type Process, runLockStep } from "./lockStep.ts";
+import { type Half, halves, type LockStepResult, type LockStepWork, type Process, runLockStep } from "./lockStep.ts";
 
 /** The four pictures that BARET speaks of. */
 export const roles = ["reconstruction", "initial", "transition", "edit"] as const;
@@ -25,14 +25,10 @@ const balancedAttention =
 
 /**
  * The processes of an edit (METHODS §2.2, §2.3), all from z*: reconstruction with C, transition with ĉ, initial and edit
- * with c*. Where every α is 1, the transition is the reconstruction, and is not computed again.
+ * with c*. Where every α is 1, the transition is the reconstruction, and is not computed again. Processes of one name are
+ * one process, also among edits whose settings differ.
  */
-export function baretProcesses(
-  inversion: Inversion,
-  target: Tensor,
-  settings: BaretSettings,
-  suffix = "",
-): Record<Role, Process> {
+export function baretProcesses(inversion: Inversion, target: Tensor, settings: BaretSettings): Record<Role, Process> {
   const N = inversion.settings.steps;
   const { guidance, alphas, rows } = settings;
   const reproduces = guidance === inversion.settings.guidance && inversion.settings.carry === "reconstruction";
@@ -41,7 +37,7 @@ export function baretProcesses(
   const reconstruction: Process = { name: "reconstruction", guidance, context: tuned, known };
   const isRigid = rows === "needed" && alphas.every((a) => a === 1);
   const transition: Process = {
-    name: isRigid ? "reconstruction" : `transition${suffix}`,
+    name: isRigid ? "reconstruction" : `transition ${alphas}`,
     guidance,
     context: (i) => transitionEmbedding(tuned(i), target, alphas[i]),
     ...(isRigid && { known }),
@@ -51,7 +47,7 @@ export function baretProcesses(
     transition,
     initial: { name: "initial", guidance, context: () => target },
     edit: {
-      name: `edit${suffix}`,
+      name: `edit ${alphas}; ${settings.selfSteps}; ${settings.crossSteps}`,
       guidance,
       context: () => target,
       source: balancedAttention(settings, N, transition.name),
@@ -79,28 +75,14 @@ export async function edit(
   options: BaretOptions = {},
   { images = ["edit"], ...work }: LockStepWork & { images?: readonly Role[] } = {},
 ): Promise<BaretResult> {
-  requireInversionOf(inversion, {});
-  const { signal } = work;
   const settings = baretSettings(options, inversion.settings, model.attentionSites(inversion.size));
-  const [empty, target] = (await model.embed(["", inversion.target], signal)).map((e) => e.tensor);
-  await model.programs.finished("text");
-  const processes = baretProcesses(inversion, target, settings);
-  const used = new Map(Object.values(processes).map((p) => [p.name, p]));
-  const routing = {
-    sites: { self: settings.selfLayers, cross: settings.crossLayers },
-    parts: replacedParts[settings.replace],
-  };
-  const predictor = await openPredictor(model, inversion.size, routing, signal);
-  const { latents, rows } = await runLockStep(
-    predictor,
-    model.schedule(inversion.settings.steps),
-    {
-      processes: [...used.values()],
-      wanted: images.map((role) => processes[role].name),
-      routedHalves: settings.half === "both" ? halves : ["own"],
-      start: row(inversion.inverted, 0),
-      empty,
-    },
+  const { signal } = work;
+  const prepared = await prepareEdits(model, inversion, settings, signal);
+  const processes = baretProcesses(inversion, prepared.target, settings);
+  const { latents, rows } = await runProcesses(
+    prepared,
+    Object.values(processes),
+    images.map((role) => processes[role].name),
     work,
   );
   await model.programs.finished("unet");
@@ -112,4 +94,49 @@ export async function edit(
   }
   await model.programs.finished("vae");
   return result;
+}
+
+/** What edits of one inversion share. */
+interface PreparedEdits {
+  readonly predictor: Predictor;
+  readonly schedule: Schedule;
+  readonly start: Tensor;
+  readonly empty: Tensor;
+  readonly target: Tensor;
+  readonly routedHalves: readonly Half[];
+}
+
+/** Embeddings, and the U-Net with the routes that the settings ask for. Throws StorageError for an unfinished inversion. */
+export async function prepareEdits(
+  model: Model,
+  inversion: Inversion,
+  settings: BaretSettings,
+  signal?: AbortSignal,
+): Promise<PreparedEdits> {
+  requireInversionOf(inversion, {});
+  const [empty, target] = (await model.embed(["", inversion.target], signal)).map((e) => e.tensor);
+  await model.programs.finished("text");
+  const routing = {
+    sites: { self: settings.selfLayers, cross: settings.crossLayers },
+    parts: replacedParts[settings.replace],
+  };
+  return {
+    predictor: await openPredictor(model, inversion.size, routing, signal),
+    schedule: model.schedule(inversion.settings.steps),
+    start: row(inversion.inverted, 0),
+    empty,
+    target,
+    routedHalves: settings.half === "both" ? halves : ["own"],
+  };
+}
+
+/** Runs processes side by side, each name once. */
+export function runProcesses(
+  { predictor, schedule, ...shared }: PreparedEdits,
+  processes: readonly Process[],
+  wanted: readonly string[],
+  work: LockStepWork,
+): Promise<LockStepResult> {
+  const named = new Map(processes.map((process) => [process.name, process]));
+  return runLockStep(predictor, schedule, { processes: [...named.values()], wanted, ...shared }, work);
 }

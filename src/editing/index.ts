@@ -12,3 +12,4 @@ export {
   type Window,
 } from "./baretOptions.ts";
 export { type LockStepWork, type Process, planRows, type StepPlan } from "./lockStep.ts";
+export { type Grid, type SweepCell, sweep } from "./sweep.ts";

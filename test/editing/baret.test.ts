@@ -10,6 +10,7 @@ import {
   planRows,
   type Role,
   roles,
+  sweep,
 } from "../../src/editing/index.ts";
 import { type Inversion, invert, iterationsOf } from "../../src/inversion/index.ts";
 import { baretReference, smoothPicture, tinyModel } from "../support/baret.ts";
@@ -86,6 +87,20 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
     const editOnly = await edit(model, inversion, options);
     expect(editOnly.rows).toBeLessThan(plain.rows);
     expect(editOnly.latents.edit!.data).toEqual(latent(lean, "edit").data);
+  });
+
+  test("a sweep's cells are what single edits give", async () => {
+    const grid = { alpha: [0.5, [0.8, 0.1]], selfSteps: [0.2, 0.8], crossSteps: [0, 0.6] } as const;
+    const cells = await sweep(model, inversion, grid, { half: "both" });
+    expect(cells.map(({ settings: s }) => [s.alpha[1], s.selfSteps[1], s.crossSteps[1]])).toEqual(
+      [0.5, 0.1].flatMap((a) => [0.2, 0.8].flatMap((s) => [0, 0.6].map((c) => [a, s, c]))),
+    );
+    for (const { settings, picture } of cells) {
+      const { alpha, selfSteps, crossSteps } = settings;
+      const single = await edit(model, inversion, { alpha, selfSteps, crossSteps, half: "both" });
+      expect(single.images.edit!.data).toEqual(picture.data);
+    }
+    expect(await sweep(model, inversion, { alpha: [] })).toEqual([]);
   });
 
   test("settings out of range are refused, all at once", async () => {
