@@ -47,7 +47,10 @@ interface Successor {
 
 async function openSuccessor(path: string, mode?: number): Promise<Successor> {
   const target = await realpath(path).catch(() => path);
-  const old = await stat(target).catch(() => undefined);
+  const old = await stat(target).catch((error) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
   if (old?.isDirectory()) throw Object.assign(new Error(), { code: "EISDIR" });
   const permissions = mode ?? (old && old.mode & 0o7777);
   const temporary = join(dirname(target), `.${basename(target).slice(0, 100)}.${randomUUID()}.tmp`);
