@@ -9,7 +9,6 @@ export {
   Predictor,
   type Routing,
   type Row,
-  routingAt,
   type Sources,
 } from "./predictor.ts";
 export { type Generated, type GenerateOptions, generate, type Sampling, sample } from "./sample.ts";

@@ -2,7 +2,7 @@ import type { Work } from "../core/index.ts";
 import type { Engine, EngineOptions, LoadOptions } from "../runtime/index.ts";
 import { loadGraph, type MappedWeights, mapWeights, startEngine } from "../runtime/node.ts";
 import type { Cache } from "../storage/index.ts";
-import { DiskCache, openLocal, openPackageFile } from "../storage/node.ts";
+import { DiskCache, hashFile, openLocal, openPackageFile, sha256 } from "../storage/node.ts";
 import { CLIP_MERGES, loadTokenizer } from "../text/index.ts";
 import { type Checkpoint, type OpenOptions, openCheckpoint, type TensorRef } from "../weights/index.ts";
 import { Model, textLength } from "./model.ts";
@@ -76,4 +76,14 @@ function programLoader(
       for (const weights of mapped.values()) await weights.then((w) => w.release());
     },
   };
+}
+
+/** SHA-256 of everything that a model computes from: its weight files and its configurations. Hexadecimal digits. */
+export async function modelHash({ checkpoint }: Model, work: Work = {}): Promise<string> {
+  const { unet, vae, textEncoder, scheduler } = checkpoint;
+  const parts = [unet, vae, textEncoder];
+  const paths = new Set(parts.flatMap(({ weights }) => [...weights.values()].map(({ source }) => source.path)));
+  const hashes: string[] = [];
+  for (const path of paths) if (path) hashes.push(await hashFile(path, work));
+  return sha256(JSON.stringify([hashes, parts.map(({ config }) => config), scheduler]));
 }

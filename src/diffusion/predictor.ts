@@ -64,12 +64,6 @@ export class Predictor {
 /** No row uses another's. */
 export const unrouted: Routing = { sites: { self: [], cross: [] }, parts: [] };
 
-/** The routing of queries and keys, or whichever parts, at sites chosen by kind. */
-export function routingAt(sites: readonly AttentionSite[], which: readonly Part[]): Routing {
-  const paths = (kind: AttentionKind) => sites.filter((site) => site.kind === kind).map(({ path }) => path);
-  return { sites: { self: paths("self"), cross: paths("cross") }, parts: which };
-}
-
 /** Opens the model's U-Net for pictures of a size. The program is kept by the model and shared by all who ask alike. */
 export async function openPredictor(
   model: Model,
