@@ -2,7 +2,14 @@ import { lerp, type Picture, row, type Tensor } from "../core/index.ts";
 import { type AttentionKind, type Model, openPredictor } from "../diffusion/index.ts";
 import { type Inversion, requireInversionOf } from "../inversion/index.ts";
 import { type BaretOptions, type BaretSettings, baretSettings, replacedParts, type Window } from "./baretOptions.ts";
-import { halves, type LockStepWork, type Process, runLockStep } from "./lockStep.ts";
+import {
+  halves,
+  type LockStep,
+  type LockStepResult,
+  type LockStepWork,
+  type Process,
+  runLockStep,
+} from "./lockStep.ts";
 
 /** The four pictures that BARET speaks of. */
 export const roles = ["reconstruction", "initial", "transition", "edit"] as const;
@@ -69,6 +76,39 @@ export interface BaretResult {
   readonly rows: number;
 }
 
+/** Embeddings of the empty sentence and of the target. */
+export async function embedSentences(
+  model: Model,
+  { target }: Inversion,
+  signal?: AbortSignal,
+): Promise<{ empty: Tensor; target: Tensor }> {
+  const [empty, said] = (await model.embed(["", target], signal)).map((e) => e.tensor);
+  await model.programs.finished("text");
+  return { empty, target: said };
+}
+
+/** Runs processes, some of which may be named twice, with the attention that `settings` route. */
+export async function runBaret(
+  model: Model,
+  inversion: Inversion,
+  { selfLayers, crossLayers, replace, half }: BaretSettings,
+  { processes, wanted, empty }: Pick<LockStep, "processes" | "wanted" | "empty">,
+  work: LockStepWork,
+): Promise<LockStepResult> {
+  const routing = { sites: { self: selfLayers, cross: crossLayers }, parts: replacedParts[replace] };
+  const predictor = await openPredictor(model, inversion.size, routing, work.signal);
+  const lockStep: LockStep = {
+    processes: [...new Map(processes.map((p) => [p.name, p])).values()],
+    wanted,
+    routedHalves: half === "both" ? halves : ["own"],
+    start: row(inversion.inverted, 0),
+    empty,
+  };
+  const result = await runLockStep(predictor, model.schedule(inversion.settings.steps), lockStep, work);
+  await model.programs.finished("unet");
+  return result;
+}
+
 /**
  * BARET's edit of an inverted photo. images: which of the four named pictures are wanted. Throws UsageError, StorageError
  * where the inversion is not finished, NumericError, CancelledError.
@@ -82,28 +122,11 @@ export async function edit(
   requireInversionOf(inversion, {});
   const { signal } = work;
   const settings = baretSettings(options, inversion.settings, model.attentionSites(inversion.size));
-  const [empty, target] = (await model.embed(["", inversion.target], signal)).map((e) => e.tensor);
-  await model.programs.finished("text");
-  const processes = baretProcesses(inversion, target, settings);
-  const used = new Map(Object.values(processes).map((p) => [p.name, p]));
-  const routing = {
-    sites: { self: settings.selfLayers, cross: settings.crossLayers },
-    parts: replacedParts[settings.replace],
-  };
-  const predictor = await openPredictor(model, inversion.size, routing, signal);
-  const { latents, rows } = await runLockStep(
-    predictor,
-    model.schedule(inversion.settings.steps),
-    {
-      processes: [...used.values()],
-      wanted: images.map((role) => processes[role].name),
-      routedHalves: settings.half === "both" ? halves : ["own"],
-      start: row(inversion.inverted, 0),
-      empty,
-    },
-    work,
-  );
-  await model.programs.finished("unet");
+  const sentences = await embedSentences(model, inversion, signal);
+  const processes = baretProcesses(inversion, sentences.target, settings);
+  const wanted = images.map((role) => processes[role].name);
+  const lockStep = { processes: Object.values(processes), wanted, empty: sentences.empty };
+  const { latents, rows } = await runBaret(model, inversion, settings, lockStep, work);
   const result: BaretResult = { images: {}, latents: {}, settings, rows };
   for (const role of images) {
     const latent = latents.get(processes[role].name)!;
