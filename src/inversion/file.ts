@@ -55,7 +55,8 @@ export function encodeInversion(inversion: Inversion): Uint8Array {
     name,
     { dtype: "F32" as const, shape, data },
   ]);
-  const inversionJson = JSON.stringify({ target, size, settings, origin, timesteps, done });
+  // The schema's order of keys, whatever order they were put together in.
+  const inversionJson = JSON.stringify(header.parse({ target, size, settings, origin, timesteps, done }));
   return encodeSafetensors(Object.fromEntries(tensors), { format, version, inversion: inversionJson });
 }
 

@@ -110,7 +110,7 @@ export async function invert(
     },
   );
 
-  const loss = await openReconstructionLoss(model, picture, signal);
+  const loss = settings.iterations > 0 ? await openReconstructionLoss(model, picture, signal) : undefined;
   if (done.tuned === 0) row(reconstruction, 0).data.set(row(inverted, 0).data);
   const adam = new Adam(
     moments,

@@ -82,8 +82,8 @@ export function inversionSettings(
   require("learningRate", settings.learningRate, settings.learningRate > 0 &&
     settings.learningRate <= 1, "above 0, up to 1");
   between("learningRateEnd", settings.learningRateEnd, 0, 1);
-  between("threshold.first", settings.threshold.first, 0, 1);
-  between("threshold.growth", settings.threshold.growth, 0, 1);
+  between("threshold.first", settings.threshold.first, 0, 1000);
+  between("threshold.growth", settings.threshold.growth, 0, 1000);
   if (problems.length > 0) throw new UsageError(`settings of the inversion\n  ${problems.join("\n  ")}`);
   return settings;
 }

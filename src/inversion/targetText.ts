@@ -7,7 +7,8 @@ import type { ReconstructionLoss } from "./reconstructionLoss.ts";
 /** What target-text inversion runs. */
 export interface Programs {
   readonly predictor: Predictor;
-  readonly loss: ReconstructionLoss;
+  /** Absent where no step may be tuned. */
+  readonly loss: ReconstructionLoss | undefined;
 }
 
 /** One sampling step of target-text inversion. */
@@ -60,7 +61,7 @@ export async function tuneStep(
   const losses = [meanSquaredError(next, wanted)];
   const gradientRms: number[] = [];
   const step = { latent, timestep, fixed: first.fixed, coefficients, guidance, wanted };
-  while (losses[losses.length - 1] >= limit && gradientRms.length < iterations) {
+  while (loss && losses[losses.length - 1] >= limit && gradientRms.length < iterations) {
     const { loss: value, gradient } = await loss.at(embedding, step, signal);
     // The first loss is known already, from the program that samples.
     if (gradientRms.length > 0) losses.push(value);
