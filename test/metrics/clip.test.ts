@@ -148,24 +148,30 @@ describe("a CLIP folder with half-precision weights", async () => {
   });
 });
 
-test("weights that make no numbers are an error that names the model", async () => {
+/** The tiny judge's folder with a NaN at the start of one weight. */
+async function spoiled(weight: string): Promise<string> {
   const bytes = new Uint8Array(readFileSync(`${fixtures}judge-tiny/model.safetensors`));
   const { tensors } = await readSafetensors(memorySource("judge-tiny", bytes));
   const entries = [...tensors].map(async ([key, ref]) => {
     const data = new Uint16Array((await readBytes(ref)).slice().buffer);
-    if (key === "visual_projection.weight") data[0] = 0x7e00;
+    if (key === weight) data[0] = 0x7e00;
     return [key, { dtype: "F16", shape: ref.shape, data }] as const;
   });
-  const folder = place.copy("judge-tiny", {
-    "model.safetensors": encodeSafetensors(Object.fromEntries(await Promise.all(entries))),
-  });
-  const clip = await Clip.load(engine, folder, { cache: place.cache });
-  const dot: Picture = { width: 1, height: 1, data: Uint8Array.of(1, 2, 3) };
-  const broken = clip.embedPictures([dot]);
-  await expect(broken).rejects.toThrow(NumericError);
-  await expect(broken).rejects.toThrow(folder);
-  await clip.release();
-});
+  const tensorData = Object.fromEntries(await Promise.all(entries));
+  return place.copy("judge-tiny", { "model.safetensors": encodeSafetensors(tensorData) });
+}
+
+test.each(["visual_projection.weight", "text_projection.weight", "logit_scale"])(
+  "a %s that is not a number is an error that names the model",
+  async (weight) => {
+    const folder = await spoiled(weight);
+    const dot: Picture = { width: 1, height: 1, data: Uint8Array.of(1, 2, 3) };
+    const using = Clip.load(engine, folder, { cache: place.cache }).then(async (clip) => {
+      await clip.score([dot], ["a dog"]).finally(() => clip.release());
+    });
+    await expect(using).rejects.toSatisfy((error) => error instanceof NumericError && error.message.includes(folder));
+  },
+);
 
 test("what was loaded keeps its expanded weights, and lets go of them", async () => {
   const before = place.leases().length;
