@@ -30,26 +30,12 @@ import {
   vocabulary,
   WORN,
 } from "../../world/index.ts";
+import { working } from "../progress.ts";
 import { countOption, integer, seedOption, sizeOption, workersOption } from "./options.ts";
-import { progressBar } from "./progress.ts";
 import { readScene, type SceneFlags } from "./scene.ts";
 import { writeShards } from "./shards.ts";
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
-
-/** Runs work with a progress bar, stopping at Ctrl-C. */
-async function working<T>(quiet: boolean, work: (work: Work) => Promise<T>): Promise<T> {
-  const { onProgress, stop } = progressBar(quiet);
-  const controller = new AbortController();
-  const interrupt = (): void => controller.abort();
-  process.once("SIGINT", interrupt);
-  try {
-    return await work({ onProgress, signal: controller.signal });
-  } finally {
-    process.off("SIGINT", interrupt);
-    stop();
-  }
-}
 
 async function makeFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true }).catch((cause: unknown) => {
