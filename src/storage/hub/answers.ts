@@ -45,7 +45,9 @@ export function connectionError(cause: unknown, where: string, reached: boolean)
     advice: instead,
     cause,
   });
-  return known !== undefined && !reached ? error : new Interruption(error);
+  // Without a code, the request was never made: its URL is at fault.
+  const isFinal = !reached && (known !== undefined || code === undefined);
+  return isFinal ? error : new Interruption(error);
 }
 
 /** The error for a transfer from which nothing came for a while. */

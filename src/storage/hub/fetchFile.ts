@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { HubError, throwIfCancelled } from "../../core/index.ts";
-import { storageError, syncFolder } from "../atomic.ts";
+import { storageError } from "../atomic.ts";
 import { otherDisk } from "../space.ts";
 import type { Transfer } from "./client.ts";
 import { contentHash, type HubFile } from "./files.ts";
@@ -64,7 +64,6 @@ export async function fetchFile(
       work.onBytes?.(-file.size);
     }
     await rename(part, target);
-    await syncFolder(dirname(target));
   } catch (cause) {
     throw storageError("cannot be written", target, cause, otherDisk);
   }
@@ -113,7 +112,8 @@ async function collect(
         throw error;
       }
     }, work);
-    await disk.sync();
+    // Hashes of large files are remembered, so what was hashed must last. The others are synced with the whole model.
+    if (file.algorithm === "sha256") await disk.sync();
     return hash.digest("hex") === file.digest;
   } finally {
     await disk.close();

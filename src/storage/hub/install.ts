@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { CheckpointError, StorageError, type Work } from "../../core/index.ts";
@@ -96,6 +96,7 @@ export async function atSite<T>(name: string, cache: string, build: (site: Site)
 export async function install({ staging, final }: Site, record: InstalledRecord, opens = ""): Promise<void> {
   await openCheckpoint(await openLocal(join(staging, opens)), { prediction: record.prediction });
   await writeFileAtomic(join(staging, recordName), `${JSON.stringify(record, undefined, 2)}\n`);
+  await syncAll(staging);
   const old = join(staging, "..", `.${folderName(record.name)}.old`);
   await rm(old, { recursive: true, force: true });
   await rename(final, old).catch((error) => {
@@ -104,4 +105,18 @@ export async function install({ staging, final }: Site, record: InstalledRecord,
   await rename(staging, final);
   await syncFolder(join(final, ".."));
   await rm(old, { recursive: true, force: true });
+}
+
+/** Makes everything below a folder last through a power cut. */
+async function syncAll(folder: string): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  await Promise.all(
+    entries.map(async (entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return syncAll(path);
+      const file = await open(path, "r+");
+      await file.sync().finally(() => file.close());
+    }),
+  );
+  await syncFolder(folder);
 }
