@@ -225,17 +225,16 @@ test("a part of an older version is not continued with a newer one", async () =>
   expect(differences(needed, next)).toEqual([]);
 });
 
-/** Answers every request of a kind, or only the first `times`, with a status. */
+/** Answers requests of a kind with these statuses, one after another, and from then on as it should, or with the last. */
 function answerWith(
   kind: HubRequest["kind"],
-  status: number,
-  headers: Record<string, string> = {},
-  times = 1000,
+  statuses: number[],
+  { headers = {}, forEver = false }: { headers?: Record<string, string>; forEver?: boolean } = {},
 ): void {
-  let left = times;
+  const left = [...statuses];
   hub.disturb = (request, response) => {
-    if (request.kind !== kind || left-- <= 0) return false;
-    response.writeHead(status, headers).end("<html>");
+    if (request.kind !== kind || left.length === 0) return false;
+    response.writeHead(forEver && left.length === 1 ? left[0] : (left.shift() ?? 200), headers).end("<html>");
     return true;
   };
 }
@@ -243,13 +242,16 @@ function answerWith(
 test.each(["info", "tree", "file", "blob"] as const)(
   "a hub's own fault in %s is waited for, but not for ever",
   async (kind) => {
-    for (const status of [500, 502, 503, 504, 408, 429]) {
-      answerWith(kind, status, {}, 2);
-      await pull({ revision: "main" });
+    for (const statuses of [
+      [500, 502, 503],
+      [504, 408, 429],
+    ]) {
+      answerWith(kind, statuses);
+      await pull();
       expect(isWhole()).toEqual([]);
-      rmSync(cache(), { recursive: true });
+      for (const path of [unet, "unet/config.json"]) rmSync(join(placed(), path));
     }
-    answerWith(kind, 500);
+    answerWith(kind, [500], { forEver: true });
     hub.requests.length = 0;
     const error = await failure();
     expect(error).toMatchObject({ code: "hub", exitCode: 1 });
@@ -259,7 +261,7 @@ test.each(["info", "tree", "file", "blob"] as const)(
 );
 
 test("a hub that asks for patience gets it, and one that asks for too much is told on", async () => {
-  answerWith("info", 429, { "Retry-After": "1" }, 1);
+  answerWith("info", [429], { headers: { "Retry-After": "1" } });
   const told: Progress[] = [];
   const start = Date.now();
   await pull({ onProgress: (progress) => told.push(progress) });
@@ -268,14 +270,14 @@ test("a hub that asks for patience gets it, and one that asks for too much is to
     "tiny/sd: the hub asks for fewer requests: found HTTP 429; trying again in 1 s",
   ]);
   rmSync(cache(), { recursive: true });
-  answerWith("info", 429, { "Retry-After": new Date(Date.now() + 3_600_000).toUTCString() });
+  answerWith("info", [429], { headers: { "Retry-After": new Date(Date.now() + 3_600_000).toUTCString() } });
   hub.requests.length = 0;
   expect((await failure()).message).toMatch(/asks for fewer requests.*\n.*HF_TOKEN raises the limit/);
   expect(hub.count("info")).toBe(1);
 });
 
 test("a storage host whose signed address has expired is reached by a new one", async () => {
-  answerWith("blob", 403, {}, 2);
+  answerWith("blob", [403, 403]);
   await pull();
   expect(isWhole()).toEqual([]);
 });
@@ -361,7 +363,7 @@ test.each(["info", "tree", "file", "blob"] as const)(
 );
 
 test("cancelled while it waits to try again, or before it began, it stops at once", async () => {
-  answerWith("info", 500);
+  answerWith("info", [500], { forEver: true });
   const abort = new AbortController();
   const persistence = { ...impatient, firstDelayMs: 1999 };
   const start = performance.now();

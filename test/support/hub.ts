@@ -40,20 +40,30 @@ export function readFiles(folder: string): Files {
   );
 }
 
-const sha256 = (data: Buffer): string => createHash("sha256").update(data).digest("hex");
-const gitBlob = (data: Buffer): string => createHash("sha1").update(`blob ${data.length}\0`).update(data).digest("hex");
+/** Remembers what `f` makes of an object. */
+function once<K extends object>(f: (key: K) => string): (key: K) => string {
+  const known = new WeakMap<K, string>();
+  return (key) => {
+    const value = known.get(key) ?? f(key);
+    known.set(key, value);
+    return value;
+  };
+}
+const sha256 = once((data: Buffer) => createHash("sha256").update(data).digest("hex"));
+const gitBlob = once((data: Buffer) => createHash("sha1").update(`blob ${data.length}\0`).update(data).digest("hex"));
 const isLarge = (path: string): boolean => path.endsWith(".safetensors");
 
 /** The commit that holds `files`. */
-export const commitOf = (files: Files): string =>
+export const commitOf = once((files: Files) =>
   gitBlob(
     Buffer.from(
-      Object.entries(files)
-        .flatMap(([path, data]) => `${path} ${gitBlob(data)}\n`)
+      Object.keys(files)
         .sort()
+        .map((path) => `${path} ${gitBlob(files[path])}\n`)
         .join(""),
     ),
-  );
+  ),
+);
 
 /**
  * A hub of models on this machine, as @huggingface/hub and Python's huggingface_hub see the public one: cards, paged

@@ -7,7 +7,7 @@ import type { HubPlace } from "./place.ts";
 
 /** Bounds on what a hub may make us hold in memory: far above any model's, far below what would hurt. */
 const MAX_ANSWER_BYTES = 16 << 20;
-const MAX_PAGES = 500;
+const MAX_PAGES = 200;
 
 /** A file that is being sent. */
 export interface Transfer {

@@ -15,6 +15,9 @@ import { parseModelName } from "./names.ts";
 import { defaultPersistence, type Persistence } from "./persistence.ts";
 import { type HubPlace, hubPlace } from "./place.ts";
 
+/** Small files take as long as the way to the hub and back, so several are fetched at once. */
+const SMALL_AT_ONCE = 8;
+
 export interface PullOptions extends InstallOptions {
   /** A branch, a tag or a commit. */
   revision?: string;
@@ -54,7 +57,7 @@ export async function pullModel(name: string, options: PullOptions = {}): Promis
     const paths = [...files.keys()];
     const choice = choosePipeline(subject.name, paths, variant);
     const small = choice.small.map((path) => files.get(path)!);
-    await delivery.bring(small);
+    await delivery.bring(small, SMALL_AT_ONCE);
 
     const weights: string[] = [];
     for (const path of choice.weights) {
@@ -127,7 +130,8 @@ class Delivery {
     this.open = open;
   }
 
-  async bring(files: readonly HubFile[]): Promise<void> {
+  /** Fetches what is not here of `files`, `atOnce` at a time. */
+  async bring(files: readonly HubFile[], atOnce = 1): Promise<void> {
     const { staging } = this.site;
     const lacking: HubFile[] = [];
     let there = 0;
@@ -138,18 +142,23 @@ class Delivery {
     for (const file of lacking) there += await bytesThere(join(staging, file.path), file);
     this.gauge.bytes(there);
     await requireSpace(staging, sum(files) - there, "the model");
-    const { signal, persistence = defaultPersistence } = this.options;
-    for (const file of lacking) {
-      await fetchFile(file, join(staging, file.path), (from) => this.open(file, from), {
-        persistence,
-        signal,
-        onWait: (reason, ms) => this.gauge.waits(reason, ms),
-        onBytes: (bytes) => {
-          this.fetched += Math.max(0, bytes);
-          this.gauge.bytes(bytes);
-        },
-      });
+    for (let i = 0; i < lacking.length; i += atOnce) {
+      const outcomes = await Promise.allSettled(lacking.slice(i, i + atOnce).map((file) => this.fetch(file)));
+      for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
     }
+  }
+
+  private async fetch(file: HubFile): Promise<void> {
+    const { signal, persistence = defaultPersistence } = this.options;
+    await fetchFile(file, join(this.site.staging, file.path), (from) => this.open(file, from), {
+      persistence,
+      signal,
+      onWait: (reason, ms) => this.gauge.waits(reason, ms),
+      onBytes: (bytes) => {
+        this.fetched += Math.max(0, bytes);
+        this.gauge.bytes(bytes);
+      },
+    });
   }
 
   /** Whether a file need not be fetched: it is in staging, or in the model that is in place, from where it is linked. */
