@@ -1,9 +1,12 @@
 import type { IntTensor, Tensor, Work } from "../core/index.ts";
-import type { Program } from "../graph/index.ts";
+import type { Program, Target } from "../graph/index.ts";
 import type { Cache } from "../storage/index.ts";
 
 export const devices = ["cpu", "cuda", "webgpu", "coreml", "dml"] as const;
 export type Device = (typeof devices)[number];
+
+/** Which operations a device has kernels for: onnxruntime's own fused ones, or only those of the ONNX standard. */
+export const targetOf = (device: Device): Target => (device === "cpu" || device === "cuda" ? "ort" : "onnx");
 
 export interface EngineOptions {
   /** What computes: this and nothing else, or a DeviceError. Default "cpu". */

@@ -1,12 +1,14 @@
 import { BaretError, DeviceError, tensor } from "../core/index.ts";
 import { add, compile, input } from "../graph/index.ts";
-import type { Engine } from "./engine.ts";
+import { type Engine, targetOf } from "./engine.ts";
 
 /** Adds two numbers on the device. Throws DeviceError with onnxruntime's reason where it cannot. */
 export async function probeDevice(engine: Engine, signal?: AbortSignal): Promise<void> {
   const x = input("x", [2]);
-  const target = engine.device === "cuda" ? "ort" : "onnx";
-  const program = compile({ y: add(x, x) }, { name: "the device's test", target, bind: () => "fed" });
+  const program = compile(
+    { y: add(x, x) },
+    { name: "the device's test", target: targetOf(engine.device), bind: () => "fed" },
+  );
   try {
     const session = await engine.load(program, { signal });
     const { y } = await session.run({ x: tensor([2], Float32Array.of(1, -2)) }, { signal });

@@ -101,14 +101,14 @@ function checkTextEncoder({ architectures, model_type: type }: Config, where: st
   });
 }
 
-/** The first convolution tells an inpainting model (9 channels) or InstructPix2Pix (8) from a plain one. */
+/** A plain model gives as many channels as it takes; inpainting (9) and InstructPix2Pix (8) take a picture besides. */
 function checkChannels(unet: Component, where: string): void {
-  const channels = unet.config.in_channels;
-  if (channels !== 8 && channels !== 9) return;
+  const { in_channels: taken = 4, out_channels: given = 4 } = unet.config;
+  if (taken === given) return;
   throw new CheckpointError("in_channels", {
     where,
-    found: `${channels}`,
-    expected: "4",
+    found: `${taken}`,
+    expected: `${given}, as out_channels has`,
     advice: "This model also takes a picture as input (inpainting, or InstructPix2Pix); baret needs the plain one.",
   });
 }

@@ -1,0 +1,99 @@
+import { CheckpointError, EngineError, type Work } from "../core/index.ts";
+import { compile, type MappedWeight, type Node, show } from "../graph/index.ts";
+import type { Cache } from "../storage/index.ts";
+import { expandWeights } from "../storage/node.ts";
+import { isFloatDtype, type TensorRef } from "../weights/index.ts";
+import { type Engine, type LoadOptions, type Session, targetOf } from "./engine.ts";
+
+/** Weights of one model as float32 in files that programs map. Any number of programs share them. */
+export interface MappedWeights {
+  /** Where a weight lies. Throws CheckpointError where there is none of that name, or it has another shape or dtype. */
+  binding(name: string, shape: readonly number[]): MappedWeight;
+  /** Keeps the files in place until the returned function is called, released or not. */
+  hold(): () => Promise<void>;
+  /** Lets the cache drop its files as soon as no program holds them either. */
+  release(): Promise<void>;
+}
+
+/**
+ * The weights of a checkpoint by their names, ready to be mapped: F32 where they lie, F16 and BF16 expanded once through
+ * the cache, all of them in one file. Other dtypes (old checkpoints keep position_ids) are left alone. Throws
+ * CheckpointError for weights that are not on disk, StorageError where it has too little room.
+ */
+export async function mapWeights(
+  weights: ReadonlyMap<string, TensorRef>,
+  { cache, signal, onProgress }: Work & { cache: Cache },
+): Promise<MappedWeights> {
+  const halves = [...weights].filter(([, { dtype }]) => isFloatDtype(dtype) && dtype !== "F32");
+  const refs = halves.map(([, ref]) => ref);
+  const expanded = refs.length > 0 ? await expandWeights(refs, { cache, signal, onProgress }) : undefined;
+  const mapped = new Map([...weights, ...halves.map(([name], i) => [name, expanded!.refs[i]] as const)]);
+  let holders = 0;
+  let gone = false;
+  const hold = (): (() => Promise<void>) => {
+    if (gone) throw new EngineError("released weights were used");
+    holders++;
+    let holds = true;
+    return async () => {
+      if (!holds) return;
+      holds = false;
+      gone = --holders === 0;
+      if (gone) await expanded?.release();
+    };
+  };
+  return { binding: (name, shape) => bindingOf(name, shape, mapped.get(name)), hold, release: hold() };
+}
+
+function bindingOf(name: string, shape: readonly number[], ref: TensorRef | undefined): MappedWeight {
+  if (!ref) throw new CheckpointError("a weight is missing", { where: name, expected: show(shape) });
+  const where = `${ref.source.name}, "${name}"`;
+  if (show(ref.shape) !== show(shape)) {
+    throw new CheckpointError("shape", { where, found: show(ref.shape), expected: show(shape) });
+  }
+  if (ref.dtype !== "F32")
+    throw new CheckpointError("dtype", { where, found: ref.dtype, expected: "F32, F16 or BF16" });
+  if (!ref.source.path) throw new CheckpointError("weights in memory cannot be mapped", { where });
+  return { file: ref.source.path, offset: ref.offset, length: ref.length };
+}
+
+export interface LoadGraphOptions {
+  /** What errors and profiles call the program: "unet", "clip vision". */
+  name: string;
+  /** Where its parameters lie. Absent: each is an input of its own name, fed at every run. */
+  weights?: MappedWeights;
+  load?: Omit<LoadOptions, "signal">;
+  signal?: AbortSignal;
+}
+
+/**
+ * Compiles the graph of `outputs` for the engine's device, its parameters bound to `weights`, and loads it. The session
+ * holds the weights until it is released. Throws what compile, `binding` and Engine.load throw.
+ */
+export async function loadGraph(
+  engine: Engine,
+  outputs: Readonly<Record<string, Node>>,
+  { name, weights, load, signal }: LoadGraphOptions,
+): Promise<Session> {
+  const bind = weights ? weights.binding : () => "fed" as const;
+  const program = compile(outputs, { name, target: targetOf(engine.device), bind });
+  const letGo = weights?.hold();
+  try {
+    const session = await engine.load(program, { ...load, signal });
+    return {
+      name: session.name,
+      inputs: session.inputs,
+      outputs: session.outputs,
+      run: (feeds, options) => session.run(feeds, options),
+      release: async () => {
+        try {
+          await session.release();
+        } finally {
+          await letGo?.();
+        }
+      },
+    };
+  } catch (error) {
+    await letGo?.();
+    throw error;
+  }
+}

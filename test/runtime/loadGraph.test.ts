@@ -1,0 +1,139 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { CheckpointError, EngineError, sizeOf, tensor } from "../../src/core/index.ts";
+import { add, input, matmul, type Node, parameter } from "../../src/graph/index.ts";
+import type { Engine } from "../../src/runtime/index.ts";
+import { loadGraph, mapWeights, startEngine } from "../../src/runtime/node.ts";
+import { DiskCache, openLocalFile } from "../../src/storage/node.ts";
+import { encodeSafetensors, memorySource, readSafetensors, type TensorData } from "../../src/weights/index.ts";
+
+let engine: Engine;
+let root: string;
+let cache: DiskCache;
+beforeAll(async () => {
+  engine = await startEngine({ threads: 1 });
+});
+afterAll(() => engine.close());
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "baret-load-graph-"));
+  cache = new DiskCache({ folder: join(root, "cache") });
+});
+afterEach(() => {
+  rmSync(root, { recursive: true });
+});
+
+/** Small whole numbers over 8, which every float dtype holds exactly. */
+const numbers = (shape: readonly number[], step: number): Float32Array =>
+  Float32Array.from({ length: sizeOf(shape) }, (_, i) => (((i * step) % 17) - 8) / 8);
+const halfBits = (x: number): number => {
+  if (x === 0) return 0;
+  const exponent = Math.floor(Math.log2(Math.abs(x)));
+  return (x < 0 ? 0x8000 : 0) | ((exponent + 15) << 10) | Math.round((Math.abs(x) / 2 ** exponent - 1) * 1024);
+};
+const brainBits = (x: number): number => new Uint32Array(Float32Array.of(x).buffer)[0] >>> 16;
+const as = (dtype: "F32" | "F16" | "BF16", shape: readonly number[], step: number): TensorData => {
+  const values = numbers(shape, step);
+  if (dtype === "F32") return { dtype, shape, data: values };
+  return { dtype, shape, data: Uint16Array.from(values, dtype === "F16" ? halfBits : brainBits) };
+};
+
+async function checkpoint(dtypes: readonly ["F32" | "F16" | "BF16", "F32" | "F16" | "BF16"]) {
+  const path = join(root, `${dtypes.join("-")}.safetensors`);
+  writeFileSync(
+    path,
+    encodeSafetensors({
+      "a.weight": as(dtypes[0], [5, 7], 3),
+      "b.weight": as(dtypes[1], [7, 4], 5),
+      position_ids: { dtype: "I64", shape: [2], data: new BigInt64Array(2) },
+    }),
+  );
+  return (await readSafetensors(await openLocalFile(path))).tensors;
+}
+
+/** y = x·a·b and z = x·a. x: [B, 5]. */
+function graph(): Record<"y" | "z", Node> {
+  const z = matmul(input("x", ["B", 5]), parameter("a.weight", [5, 7]));
+  return { y: matmul(z, parameter("b.weight", [7, 4])), z };
+}
+const x = tensor([2, 5], numbers([2, 5], 7));
+const product = (left: Float32Array, right: Float32Array, inner: number, columns: number): number[] =>
+  Array.from({ length: (left.length / inner) * columns }, (_, i) =>
+    Array.from(
+      { length: inner },
+      (_, k) => left[Math.floor(i / columns) * inner + k] * right[k * columns + (i % columns)],
+    ).reduce((sum, term) => sum + term),
+  );
+const z = Float32Array.from(product(x.data, numbers([5, 7], 3), 5, 7));
+const y = product(z, numbers([7, 4], 5), 7, 4);
+
+const leases = (): string[] =>
+  existsSync(join(cache.folder, "leases")) ? readdirSync(join(cache.folder, "leases")) : [];
+
+describe.each([
+  ["F32", "F32"],
+  ["F16", "F16"],
+  ["BF16", "F32"],
+  ["F16", "BF16"],
+] as const)("weights of %s and %s", (...dtypes) => {
+  test("give what their numbers give", async () => {
+    const weights = await mapWeights(await checkpoint(dtypes), { cache });
+    const session = await loadGraph(engine, graph(), { name: "products", weights });
+    await weights.release();
+    const result = await session.run({ x });
+    await session.release();
+    // All of them are multiples of 1/512 far below 2^24/512: exact in any order of summation.
+    expect([...result.z.data]).toEqual([...z]);
+    expect([...result.y.data]).toEqual(y);
+  });
+});
+
+test("only what is no float32 is written anew", async () => {
+  const weights = await mapWeights(await checkpoint(["F16", "F32"]), { cache });
+  expect(weights.binding("a.weight", [5, 7]).file).toContain(cache.folder);
+  expect(weights.binding("b.weight", [7, 4]).file).toBe(join(root, "F16-F32.safetensors"));
+  await mapWeights(await checkpoint(["F32", "F32"]), { cache });
+  expect(readdirSync(cache.folder).filter((name) => name.startsWith("weights-"))).toHaveLength(1);
+});
+
+test("programs share the files, which stay in place until the last of them is released", async () => {
+  const weights = await mapWeights(await checkpoint(["F16", "F16"]), { cache });
+  const { y, z } = graph();
+  const whole = await loadGraph(engine, { y }, { name: "whole", weights });
+  const part = await loadGraph(engine, { z }, { name: "part", weights });
+  expect(leases()).toHaveLength(1);
+  await weights.release();
+  await whole.release();
+  await whole.release();
+  expect(leases()).toHaveLength(1);
+  await part.release();
+  expect(leases()).toHaveLength(0);
+  await expect(loadGraph(engine, { z }, { name: "late", weights })).rejects.toThrow(EngineError);
+});
+
+test("without weights, every parameter is fed", async () => {
+  const session = await loadGraph(engine, { sum: add(parameter("p", [2]), input("q", [2])) }, { name: "fed" });
+  const { sum } = await session.run({ p: tensor([2], Float32Array.of(1, 2)), q: tensor([2], Float32Array.of(3, 5)) });
+  await session.release();
+  expect([...sum.data]).toEqual([4, 7]);
+});
+
+test.each<[string, () => Node, RegExp]>([
+  ["is missing", () => parameter("c.weight", [3]), /^c\.weight: a weight is missing: expected \[3\]/],
+  ["has another shape", () => parameter("a.weight", [7, 5]), /"a\.weight": shape: found \[5, 7\], expected \[7, 5\]/],
+  ["has another dtype", () => parameter("position_ids", [2]), /"position_ids": dtype: found I64/],
+])("a weight that %s is an error, and holds nothing", async (_, wrong, message) => {
+  const weights = await mapWeights(await checkpoint(["F16", "F16"]), { cache });
+  const failing = loadGraph(engine, { p: add(wrong(), 1) }, { name: "wrong", weights });
+  await expect(failing).rejects.toSatisfy((error) => error instanceof CheckpointError && message.test(error.message));
+  await weights.release();
+  expect(leases()).toHaveLength(0);
+});
+
+test("weights in memory are refused", async () => {
+  const bytes = encodeSafetensors({ p: as("F32", [2], 1) });
+  const { tensors } = await readSafetensors(memorySource("memory", bytes));
+  const weights = await mapWeights(tensors, { cache });
+  expect(() => weights.binding("p", [2])).toThrow(/memory, "p": weights in memory cannot be mapped/);
+});
