@@ -53,7 +53,7 @@ async function readAt(name: string, path: string, offset: number, length: number
       if (bytesRead === 0) {
         throw new CheckpointError("the file ends too early", {
           where: name,
-          found: `${offset + done} bytes`,
+          found: `${(await file.stat()).size} bytes`,
           expected: `at least ${offset + length}`,
         });
       }
