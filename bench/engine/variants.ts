@@ -30,11 +30,12 @@ export const savedPrograms = new DiskCache({ folder: join(".cache", "bench", "pr
 /** Profiles and references. */
 export const scratch = join(tmpdir(), `baret-bench-${process.pid}`);
 
-const mapped = { name: "weights mapped", costs: "nothing", load: { level: "extended" } } as const;
+const mapped = { name: "weights mapped", costs: "nothing", load: {} } as const;
+const fused = { ...mapped, name: "fused by onnxruntime, weights mapped", load: { level: "extended" } } as const;
 const repacked = {
   name: "weights repacked",
   costs: "a private copy of the weights, a slow load",
-  load: { level: "extended", prepack: true },
+  load: { prepack: true },
 } as const;
 const saved = {
   name: "saved at level all",
@@ -76,7 +77,7 @@ export function tasksOf(size: Size, bind: (name: string) => Binding): Task[] {
       batch: 1,
       kind: "forward",
       goal: 1.3,
-      variants: [...forwards, onAnyBatch(repacked), oneRowOnly],
+      variants: [...forwards, onAnyBatch(fused), onAnyBatch(repacked), oneRowOnly],
     },
     { name: "forward, 6 rows", batch: 6, kind: "forward", goal: 1.15, variants: forwards },
     { name: "forward and backward, 1 row", batch: 1, kind: "gradient", goal: 1.15, variants: backwards },

@@ -73,7 +73,7 @@ function programLoader(
   return {
     isLarge,
     load: async (part, name, outputs, signal) => {
-      const load: LoadOptions = isLarge(part) ? { level: "extended" } : { level: "all", prepack: true };
+      const load: LoadOptions = isLarge(part) ? {} : { level: "all", prepack: true };
       return loadGraph(engine, outputs, { name, weights: await map(part, signal), load, signal });
     },
     close: async () => {

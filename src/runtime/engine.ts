@@ -16,11 +16,14 @@ export interface EngineOptions {
   signal?: AbortSignal;
 }
 
-/** How far onnxruntime rewrites a graph. "extended" fuses; "all" also changes layouts, and copies the weights. */
+/**
+ * How far onnxruntime rewrites a graph. "basic" folds what is constant; "extended" also fuses, of which our graphs leave
+ * it nothing that pays; "all" also changes layouts, and copies the weights.
+ */
 export type OptimisationLevel = "disabled" | "basic" | "extended" | "all";
 
 export interface LoadOptions {
-  /** Default "extended", with which weights stay shared with the file. */
+  /** Default "basic", with which weights stay shared with the file and a large program is ready soonest. */
   level?: OptimisationLevel;
   /** Repack weights for the CPU's kernels: a private copy of them, and a slow load. Default false. */
   prepack?: boolean;

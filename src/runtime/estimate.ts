@@ -54,7 +54,7 @@ const readsOf = (nodes: readonly Node[], which: (x: Node) => boolean): Node[] =>
  */
 export function estimateMemory(
   { graph, weights, inputs, outputs }: Pick<Program, "graph" | "weights" | "inputs" | "outputs">,
-  { batch = 1, level = "extended", prepack = false }: EstimateOptions = {},
+  { batch = 1, level = "basic", prepack = false }: EstimateOptions = {},
 ): MemoryEstimate {
   const nodes = inOrder(graph);
   const bytes = (values: readonly { shape: Shape }[]): number =>

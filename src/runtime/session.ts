@@ -117,7 +117,7 @@ export class NodeSession implements Session {
 
   private async loadInto(child: EngineProcess): Promise<void> {
     const placed = await placeWeights(this.program);
-    const { saveIn, level = "extended", prepack = false } = this.options;
+    const { saveIn, level = "basic", prepack = false } = this.options;
     if (!saveIn) {
       await this.create(child, placed.model, this.sessionOptions({ level, prepack, folder: placed.folder }));
     } else {

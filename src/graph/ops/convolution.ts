@@ -94,13 +94,16 @@ const flipOp = defineOp<Record<string, never>>("flipKernel", {
   gradient: (dw) => [() => flipKernel(dw)],
   implement: {
     lower: (out, [w], { shapes: [[rows, columns, kh, kw]] }) => {
-      // As one axis of places, turned round by taking them in reverse: quick, unlike a slice with negative steps.
+      // As one axis of places, turned round by a product with a matrix of one 1 a row, which is exact; a slice with
+      // negative steps or a gather moves number by number.
       const places = (kh as number) * (kw as number);
       const flat = out.node("Reshape", [w, out.ints([rows as number, columns as number, places])]);
-      const turned = out.node("Transpose", [flat], { perm: [1, 0, 2] });
-      const reverse = out.ints(Array.from({ length: places }, (_, i) => places - 1 - i));
-      const back = out.ints([columns, rows, kh, kw] as number[]);
-      return out.node("Reshape", [out.node("Gather", [turned, reverse], { axis: 2 }), back]);
+      const swapped = out.node("Transpose", [flat], { perm: [1, 0, 2] });
+      const reverse = Float32Array.from({ length: places ** 2 }, (_, i) =>
+        Math.floor(i / places) + (i % places) === places - 1 ? 1 : 0,
+      );
+      const turned = out.node("MatMul", [swapped, out.floats(reverse, [places, places])]);
+      return out.node("Reshape", [turned, out.ints([columns, rows, kh, kw] as number[])]);
     },
   },
 });
