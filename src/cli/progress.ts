@@ -1,59 +1,60 @@
 import { SingleBar } from "cli-progress";
-import { formatBytes, type Progress, type Work } from "../core/index.ts";
+import { formatBytes, type Progress } from "../core/index.ts";
 
-/** "34/50", "1.20 GB/4.27 GB". */
-const amount = ({ done, total, unit }: Progress): string =>
-  unit === "bytes" ? `${formatBytes(done)}/${formatBytes(total)}` : `${done}/${total}`;
+export interface ProgressBar {
+  readonly onProgress: (progress: Progress) => void;
+  /** Leaves the terminal as it was found. */
+  readonly stop: () => void;
+}
 
-const noteOf = ({ note }: Progress): string => (note ? ` · ${note}` : "");
+const words = ({ done, total, unit, loss, note }: Progress): string =>
+  [
+    unit === "bytes" ? `${formatBytes(done)} of ${formatBytes(total)}` : `${done}/${total}`,
+    ...(loss === undefined ? [] : [`loss ${loss.toExponential(2)}`]),
+    ...(note ? [note] : []),
+  ].join(" · ");
 
-/** A bar on standard error where that is a terminal; elsewhere a line for each phase and each twentieth of one. */
-export function progressBar(quiet: boolean): { onProgress: (progress: Progress) => void; stop: () => void } {
-  if (quiet) return { onProgress: () => undefined, stop: () => undefined };
-  if (!process.stderr.isTTY) return { onProgress: lines(), stop: () => undefined };
-  const bar = new SingleBar({
-    format: "{phase} {bar} {amount} · {eta_formatted}{note}",
-    clearOnComplete: false,
-    stopOnComplete: false,
-  });
-  let work: string | undefined;
+/** A bar for each phase. */
+function terminalBar(): ProgressBar {
+  let bar: SingleBar | undefined;
+  let current: string | undefined;
   return {
     onProgress: (progress) => {
-      const { phase, done, total, unit } = progress;
-      const shown = { phase, amount: amount(progress), note: noteOf(progress) };
-      // Other work gets a bar of its own; a phase of the same work only another word.
-      const current = `${total} ${unit}`;
-      if (work === current) bar.update(done, shown);
-      else {
-        if (work !== undefined) bar.stop();
+      const { phase, done, total } = progress;
+      const shown = { phase, words: words(progress) };
+      if (phase !== current) {
+        bar?.stop();
+        bar = new SingleBar({ format: "{phase} {bar} {words} · {eta_formatted} left", barsize: 24, etaBuffer: 20 });
         bar.start(total, done, shown);
+        current = phase;
+      } else {
+        bar?.setTotal(total);
+        bar?.update(done, shown);
       }
-      work = current;
     },
-    stop: () => bar.stop(),
+    stop: () => bar?.stop(),
   };
 }
 
-function lines(): (progress: Progress) => void {
-  let said = "";
-  return (progress) => {
-    const { phase, done, total } = progress;
-    const state = `${phase} ${total} ${Math.floor((done * 20) / total)}`;
-    if (state !== said) process.stderr.write(`${phase} ${amount(progress)}${noteOf(progress)}\n`);
-    said = state;
+/** A line for each twentieth of a phase. */
+function sparseLines(): ProgressBar {
+  let current: string | undefined;
+  let said = -1;
+  return {
+    onProgress: (progress) => {
+      const { phase, done, total } = progress;
+      if (phase !== current) said = -1;
+      current = phase;
+      const twentieth = Math.floor((done * 20) / total);
+      if (twentieth > said) process.stderr.write(`${phase} ${words(progress)}\n`);
+      said = Math.max(said, twentieth);
+    },
+    stop: () => undefined,
   };
 }
 
-/** Runs work with a progress bar, stopping at Ctrl-C. */
-export async function working<T>(quiet: boolean, work: (work: Work) => Promise<T>): Promise<T> {
-  const { onProgress, stop } = progressBar(quiet);
-  const controller = new AbortController();
-  const interrupt = (): void => controller.abort();
-  process.once("SIGINT", interrupt);
-  try {
-    return await work({ onProgress, signal: controller.signal });
-  } finally {
-    process.off("SIGINT", interrupt);
-    stop();
-  }
+/** A bar on standard error where that is a terminal; elsewhere a line now and then; nothing at all where `quiet`. */
+export function progressBar(quiet: boolean): ProgressBar {
+  if (quiet) return { onProgress: () => undefined, stop: () => undefined };
+  return process.stderr.isTTY ? terminalBar() : sparseLines();
 }

@@ -88,7 +88,7 @@ export class Model {
     const wrong = [height, width].filter((side) => !(Number.isInteger(side) && side > 0 && side % this.factor === 0));
     if (wrong.length > 0) {
       throw new UsageError("a picture's side must be a positive multiple of the VAE's factor", {
-        where: "size",
+        where: "--size",
         found: `${width}x${height}`,
         expected: `multiples of ${this.factor}`,
       });

@@ -1,8 +1,15 @@
 import { lerp, type Picture, row, type Tensor } from "../core/index.ts";
-import { type AttentionKind, type Model, openPredictor, type Predictor, type Schedule } from "../diffusion/index.ts";
+import { type AttentionKind, type Model, openPredictor } from "../diffusion/index.ts";
 import { type Inversion, requireInversionOf } from "../inversion/index.ts";
 import { type BaretOptions, type BaretSettings, baretSettings, replacedParts, type Window } from "./baretOptions.ts";
-import { type Half, halves, type LockStepResult, type LockStepWork, type Process, runLockStep } from "./lockStep.ts";
+import {
+  halves,
+  type LockStep,
+  type LockStepResult,
+  type LockStepWork,
+  type Process,
+  runLockStep,
+} from "./lockStep.ts";
 
 /** The four pictures that BARET speaks of. */
 export const roles = ["reconstruction", "initial", "transition", "edit"] as const;
@@ -25,10 +32,14 @@ const balancedAttention =
 
 /**
  * The processes of an edit (METHODS §2.2, §2.3), all from z*: reconstruction with C, transition with ĉ, initial and edit
- * with c*. Where every α is 1, the transition is the reconstruction, and is not computed again. Processes of one name are
- * one process, also among edits whose settings differ.
+ * with c*. Where every α is 1, the transition is the reconstruction, and is not computed again.
  */
-export function baretProcesses(inversion: Inversion, target: Tensor, settings: BaretSettings): Record<Role, Process> {
+export function baretProcesses(
+  inversion: Inversion,
+  target: Tensor,
+  settings: BaretSettings,
+  suffix = "",
+): Record<Role, Process> {
   const N = inversion.settings.steps;
   const { guidance, alphas, rows } = settings;
   const reproduces = guidance === inversion.settings.guidance && inversion.settings.carry === "reconstruction";
@@ -37,7 +48,7 @@ export function baretProcesses(inversion: Inversion, target: Tensor, settings: B
   const reconstruction: Process = { name: "reconstruction", guidance, context: tuned, known };
   const isRigid = rows === "needed" && alphas.every((a) => a === 1);
   const transition: Process = {
-    name: isRigid ? "reconstruction" : `transition ${alphas}`,
+    name: isRigid ? "reconstruction" : `transition${suffix}`,
     guidance,
     context: (i) => transitionEmbedding(tuned(i), target, alphas[i]),
     ...(isRigid && { known }),
@@ -47,7 +58,7 @@ export function baretProcesses(inversion: Inversion, target: Tensor, settings: B
     transition,
     initial: { name: "initial", guidance, context: () => target },
     edit: {
-      name: `edit ${alphas}; ${settings.selfSteps}; ${settings.crossSteps}`,
+      name: `edit${suffix}`,
       guidance,
       context: () => target,
       source: balancedAttention(settings, N, transition.name),
@@ -65,6 +76,39 @@ export interface BaretResult {
   readonly rows: number;
 }
 
+/** Embeddings of the empty sentence and of the target. */
+export async function embedSentences(
+  model: Model,
+  { target }: Inversion,
+  signal?: AbortSignal,
+): Promise<{ empty: Tensor; target: Tensor }> {
+  const [empty, said] = (await model.embed(["", target], signal)).map((e) => e.tensor);
+  await model.programs.finished("text");
+  return { empty, target: said };
+}
+
+/** Runs processes, some of which may be named twice, with the attention that `settings` route. */
+export async function runBaret(
+  model: Model,
+  inversion: Inversion,
+  { selfLayers, crossLayers, replace, half }: BaretSettings,
+  { processes, wanted, empty }: Pick<LockStep, "processes" | "wanted" | "empty">,
+  work: LockStepWork,
+): Promise<LockStepResult> {
+  const routing = { sites: { self: selfLayers, cross: crossLayers }, parts: replacedParts[replace] };
+  const predictor = await openPredictor(model, inversion.size, routing, work.signal);
+  const lockStep: LockStep = {
+    processes: [...new Map(processes.map((p) => [p.name, p])).values()],
+    wanted,
+    routedHalves: half === "both" ? halves : ["own"],
+    start: row(inversion.inverted, 0),
+    empty,
+  };
+  const result = await runLockStep(predictor, model.schedule(inversion.settings.steps), lockStep, work);
+  await model.programs.finished("unet");
+  return result;
+}
+
 /**
  * BARET's edit of an inverted photo. images: which of the four named pictures are wanted. Throws UsageError, StorageError
  * where the inversion is not finished, NumericError, CancelledError.
@@ -75,17 +119,14 @@ export async function edit(
   options: BaretOptions = {},
   { images = ["edit"], ...work }: LockStepWork & { images?: readonly Role[] } = {},
 ): Promise<BaretResult> {
-  const settings = baretSettings(options, inversion.settings, model.attentionSites(inversion.size));
+  requireInversionOf(inversion, {});
   const { signal } = work;
-  const prepared = await prepareEdits(model, inversion, settings, signal);
-  const processes = baretProcesses(inversion, prepared.target, settings);
-  const { latents, rows } = await runProcesses(
-    prepared,
-    Object.values(processes),
-    images.map((role) => processes[role].name),
-    work,
-  );
-  await model.programs.finished("unet");
+  const settings = baretSettings(options, inversion.settings, model.attentionSites(inversion.size));
+  const sentences = await embedSentences(model, inversion, signal);
+  const processes = baretProcesses(inversion, sentences.target, settings);
+  const wanted = images.map((role) => processes[role].name);
+  const lockStep = { processes: Object.values(processes), wanted, empty: sentences.empty };
+  const { latents, rows } = await runBaret(model, inversion, settings, lockStep, work);
   const result: BaretResult = { images: {}, latents: {}, settings, rows };
   for (const role of images) {
     const latent = latents.get(processes[role].name)!;
@@ -94,49 +135,4 @@ export async function edit(
   }
   await model.programs.finished("vae");
   return result;
-}
-
-/** What edits of one inversion share. */
-interface PreparedEdits {
-  readonly predictor: Predictor;
-  readonly schedule: Schedule;
-  readonly start: Tensor;
-  readonly empty: Tensor;
-  readonly target: Tensor;
-  readonly routedHalves: readonly Half[];
-}
-
-/** Embeddings, and the U-Net with the routes that the settings ask for. Throws StorageError for an unfinished inversion. */
-export async function prepareEdits(
-  model: Model,
-  inversion: Inversion,
-  settings: BaretSettings,
-  signal?: AbortSignal,
-): Promise<PreparedEdits> {
-  requireInversionOf(inversion, {});
-  const [empty, target] = (await model.embed(["", inversion.target], signal)).map((e) => e.tensor);
-  await model.programs.finished("text");
-  const routing = {
-    sites: { self: settings.selfLayers, cross: settings.crossLayers },
-    parts: replacedParts[settings.replace],
-  };
-  return {
-    predictor: await openPredictor(model, inversion.size, routing, signal),
-    schedule: model.schedule(inversion.settings.steps),
-    start: row(inversion.inverted, 0),
-    empty,
-    target,
-    routedHalves: settings.half === "both" ? halves : ["own"],
-  };
-}
-
-/** Runs processes side by side, each name once. */
-export function runProcesses(
-  { predictor, schedule, ...shared }: PreparedEdits,
-  processes: readonly Process[],
-  wanted: readonly string[],
-  work: LockStepWork,
-): Promise<LockStepResult> {
-  const named = new Map(processes.map((process) => [process.name, process]));
-  return runLockStep(predictor, schedule, { processes: [...named.values()], wanted, ...shared }, work);
 }

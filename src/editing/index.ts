@@ -8,8 +8,9 @@ export {
   alphaShapes,
   type BaretOptions,
   type BaretSettings,
+  baretSettings,
   type Layers,
   type Window,
 } from "./baretOptions.ts";
 export { type LockStepWork, type Process, planRows, type StepPlan } from "./lockStep.ts";
-export { type Grid, type SweepCell, sweep } from "./sweep.ts";
+export { type Sweep, type SweepPoint, type SweepWork, sweep } from "./sweep.ts";

@@ -31,11 +31,46 @@ export interface Process {
 export interface StepPlan {
   readonly rows: readonly { readonly process: Process; readonly half: Half }[];
   readonly moves: readonly Process[];
+  /** The process whose rows serve each process: itself, or one that has been the same up to this step. */
+  readonly leaders: ReadonlyMap<Process, Process>;
 }
 
 /**
- * What must be computed at each of N steps, so that `wanted` reach the end: rows that nothing reads are left out.
- * routedHalves: in which halves sources are used.
+ * Whom each process is one with at each of N steps: the first of those with the same guidance, context and sources at
+ * this step and at all before it.
+ */
+function leadersOf(processes: readonly Process[], N: number): Map<Process, Process>[] {
+  const named = new Map(processes.map((p) => [p.name, p]));
+  let before = new Map(processes.map((p) => [p, processes.find((q) => q.known === p.known)!]));
+  return Array.from({ length: N }, (_, i) => {
+    const now = new Map<Process, Process>();
+    const leaderOf = (p: Process): Process => {
+      const known = now.get(p);
+      if (known) return known;
+      const sources = (q: Process) =>
+        attentionKinds.map((kind) => {
+          const name = q.source?.(kind, i);
+          return name === undefined ? undefined : leaderOf(named.get(name)!);
+        });
+      const own = sources(p);
+      const same = (q: Process): boolean =>
+        before.get(q) === before.get(p) &&
+        q.context === p.context &&
+        q.guidance === p.guidance &&
+        sources(q).every((source, k) => source === own[k]);
+      const leader = processes.find((q) => q === p || same(q))!;
+      now.set(p, leader);
+      return leader;
+    };
+    for (const p of processes) leaderOf(p);
+    before = now;
+    return now;
+  });
+}
+
+/**
+ * What must be computed at each of N steps, so that `wanted` reach the end: rows that nothing reads are left out, and
+ * what processes have in common is computed once. routedHalves: in which halves sources are used.
  */
 export function planRows(
   processes: readonly Process[],
@@ -46,8 +81,11 @@ export function planRows(
   const named = new Map(processes.map((p) => [p.name, p]));
   const moving = new Set(processes.filter((p) => wanted.includes(p.name) && !p.known));
   const plans: StepPlan[] = [];
+  const leadersAt = leadersOf(processes, N);
   for (let i = N - 1; i >= 0; i--) {
-    const moves = processes.filter((p) => moving.has(p));
+    const leaders = leadersAt[i];
+    const led = new Set([...moving].map((p) => leaders.get(p)!));
+    const moves = processes.filter((p) => led.has(p));
     const needed = new Map(
       halves.map((half) => [half, new Set(moves.filter((p) => half === "own" || p.guidance !== 1))]),
     );
@@ -58,7 +96,7 @@ export function planRows(
         for (const kind of attentionKinds) {
           const name = process.source?.(kind, i);
           if (name === undefined) continue;
-          const source = named.get(name)!;
+          const source = leaders.get(named.get(name)!)!;
           rows.add(source);
           if (!source.known) moving.add(source);
         }
@@ -67,7 +105,7 @@ export function planRows(
     const rows = halves.flatMap((half) =>
       processes.filter((p) => needed.get(half)!.has(p)).map((process) => ({ process, half })),
     );
-    plans.unshift({ rows, moves });
+    plans.unshift({ rows, moves, leaders });
   }
   return plans;
 }
@@ -107,18 +145,18 @@ export async function runLockStep(
   const latents = new Map<Process, Tensor>(processes.map((p) => [p, start]));
   const latentAt = (p: Process, i: number): Tensor => (p.known ? row(p.known, i) : latents.get(p)!);
   let rowCount = 0;
-  for (const [i, { rows, moves }] of plans.entries()) {
+  const named = new Map(processes.map((p) => [p.name, p]));
+  for (const [i, { rows, moves, leaders }] of plans.entries()) {
     throwIfCancelled(signal, "the edit");
     if (rows.length === 0) break;
     // Batches of one run through other kernels than all others, whose rows do not depend on the batch's size.
     const batch = rows.length > 1 ? rows : [rows[0], rows[0]];
     const at = (process: Process, half: Half): number =>
       rows.findIndex((r) => r.process === process && r.half === half);
-    const named = new Map(processes.map((p) => [p.name, p]));
     const sourcesOf = (kind: AttentionKind): number[] =>
       batch.map(({ process, half }) => {
         const source = routedHalves.includes(half) ? process.source?.(kind, i) : undefined;
-        return at(source === undefined ? process : named.get(source)!, half);
+        return at(source === undefined ? process : leaders.get(named.get(source)!)!, half);
       });
     const sources: Sources = { self: sourcesOf("self"), cross: sourcesOf("cross") };
     const inputs = batch.map(({ process, half }) => ({
@@ -134,8 +172,13 @@ export async function runLockStep(
       const own = row(output, at(process, "own"));
       const guided = process.guidance === 1 ? own : guide(row(output, at(process, "empty")), own, process.guidance);
       const z = latents.get(process)!;
-      if (onStep) clean.set(process.name, applyStep(toClean, z, guided));
-      latents.set(process, applyStep(denoiseCoefficients(schedule, i), z, guided));
+      const next = applyStep(denoiseCoefficients(schedule, i), z, guided);
+      const forecast = onStep && applyStep(toClean, z, guided);
+      for (const [follower, leader] of leaders) {
+        if (leader !== process) continue;
+        latents.set(follower, next);
+        if (forecast) clean.set(follower.name, forecast);
+      }
     }
     await onStep?.(i + 1, clean);
     onProgress?.({ phase: "edit", done: i + 1, total: N });

@@ -1,64 +1,71 @@
-import type { Picture, Work } from "../core/index.ts";
+import type { Picture } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
-import type { Inversion } from "../inversion/index.ts";
-import { baretProcesses, prepareEdits, runProcesses } from "./baret.ts";
+import { type Inversion, requireInversionOf } from "../inversion/index.ts";
+import { baretProcesses, embedSentences, runBaret } from "./baret.ts";
 import { type BaretOptions, type BaretSettings, baretSettings } from "./baretOptions.ts";
+import type { LockStepWork } from "./lockStep.ts";
 
-/** The values to try; every combination of them is one cell. What is not given stays as in the base options. */
-export interface Grid {
-  readonly alpha?: readonly NonNullable<BaretOptions["alpha"]>[];
-  readonly selfSteps?: readonly NonNullable<BaretOptions["selfSteps"]>[];
-  readonly crossSteps?: readonly NonNullable<BaretOptions["crossSteps"]>[];
+/** What may differ between the edits of a sweep. */
+export type SweepPoint = Pick<BaretOptions, "alpha" | "alphaShape" | "selfSteps" | "crossSteps">;
+
+export interface SweepWork extends LockStepWork {
+  /** Edits that go through one batch. Default 6. */
+  atOnce?: number;
+  /** Called with each picture when it is finished; it is waited for. */
+  onPicture?: (index: number, picture: Picture) => Promise<void>;
 }
 
-export interface SweepCell {
-  readonly settings: BaretSettings;
-  readonly picture: Picture;
+export interface Sweep {
+  /** One for each point. */
+  readonly pictures: readonly Picture[];
+  readonly settings: readonly BaretSettings[];
+  /** Rows that the U-Net was asked for. */
+  readonly rows: number;
 }
-
-/** Edits that run in one batch: more take more memory, and share more. */
-const atOnce = 6;
 
 /**
- * Edits of one inversion over a grid of settings (the paper's Fig. 9). Reconstruction and transitions are computed once
- * for all edits that run together. Cells come with α slowest, cross-attention's steps fastest. Throws UsageError.
+ * BARET's edits of one inverted photo at several points. They share the inversion, and at each step the rows that they
+ * have in common: reconstruction, equal transitions, and edits until they part. Throws UsageError for any point before
+ * the first is computed, StorageError where the inversion is not finished, NumericError, CancelledError.
  */
 export async function sweep(
   model: Model,
   inversion: Inversion,
-  grid: Grid,
-  base: BaretOptions = {},
-  { onProgress, signal }: Work = {},
-): Promise<SweepCell[]> {
+  common: BaretOptions,
+  points: readonly SweepPoint[],
+  { atOnce = 6, onPicture, onProgress, ...work }: SweepWork = {},
+): Promise<Sweep> {
+  requireInversionOf(inversion, {});
   const sites = model.attentionSites(inversion.size);
-  const each = <T>(values: readonly T[] | undefined, otherwise: T): readonly T[] => values ?? [otherwise];
-  const cells = each(grid.alpha, base.alpha).flatMap((alpha) =>
-    each(grid.selfSteps, base.selfSteps).flatMap((selfSteps) =>
-      each(grid.crossSteps, base.crossSteps).map((crossSteps) =>
-        baretSettings({ ...base, alpha, selfSteps, crossSteps }, inversion.settings, sites),
-      ),
-    ),
-  );
-  if (cells.length === 0) return [];
-  const prepared = await prepareEdits(model, inversion, cells[0], signal);
-  const steps = inversion.settings.steps;
-  const total = Math.ceil(cells.length / atOnce) * steps;
+  const settings = points.map((point) => baretSettings({ ...common, ...point }, inversion.settings, sites));
+  const { empty, target } = await embedSentences(model, inversion, work.signal);
+  const heard = () => target;
   const pictures: Picture[] = [];
-  for (let from = 0; from < cells.length; from += atOnce) {
-    const own = cells
-      .slice(from, from + atOnce)
-      .map((settings) => baretProcesses(inversion, prepared.target, settings));
-    const { latents } = await runProcesses(
-      prepared,
-      own.flatMap((processes) => Object.values(processes)),
-      own.map(({ edit }) => edit.name),
-      {
-        signal,
-        onProgress: ({ done }) => onProgress?.({ phase: "sweep", done: (from / atOnce) * steps + done, total }),
+  let rows = 0;
+  for (let from = 0; from < points.length; from += atOnce) {
+    const edits = settings.slice(from, from + atOnce).map((own, k) => {
+      const { reconstruction, transition, edit } = baretProcesses(inversion, target, own, ` ${own.alphas}`);
+      return { others: [reconstruction, transition], edit: { ...edit, name: `edit ${from + k}`, context: heard } };
+    });
+    const lockStep = {
+      processes: edits.flatMap(({ others, edit }) => [...others, edit]),
+      wanted: edits.map(({ edit }) => edit.name),
+      empty,
+    };
+    const result = await runBaret(model, inversion, settings[from], lockStep, {
+      ...work,
+      onProgress: ({ done, total, ...progress }) => {
+        const batches = Math.ceil(points.length / atOnce);
+        onProgress?.({ ...progress, done: (from / atOnce) * total + done, total: batches * total });
       },
-    );
-    for (const { edit } of own) pictures.push(...(await model.decode(latents.get(edit.name)!, signal)));
+    });
+    rows += result.rows;
+    for (const { edit } of edits) {
+      const [picture] = await model.decode(result.latents.get(edit.name)!, work.signal);
+      await onPicture?.(pictures.length, picture);
+      pictures.push(picture);
+    }
+    await model.programs.finished("vae");
   }
-  await model.programs.finished("unet", "vae");
-  return cells.map((settings, k) => ({ settings, picture: pictures[k] }));
+  return { pictures, settings, rows };
 }

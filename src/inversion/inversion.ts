@@ -81,8 +81,9 @@ export async function invert(
   const settings = inversionSettings(target, options, model.editing);
   const schedule = model.schedule(settings.steps);
   const fresh = emptyInversion(model, picture, target, settings, origin);
-  const done = { ...(resume?.done ?? fresh.done) };
   if (resume) requireSame(resume, fresh);
+  if (resume && isComplete(resume)) return resume;
+  const done = { ...(resume?.done ?? fresh.done) };
   const inversion: Inversion = { ...(resume ?? fresh), done };
   const { inverted, embeddings, reconstruction, trace, moments } = inversion;
 
@@ -176,25 +177,48 @@ function emptyInversion(
   };
 }
 
-/** Throws StorageError that lists everything in which an unfinished inversion differs from the one that is wanted. */
-function requireSame(found: Inversion, wanted: Inversion): void {
-  const facts = ({ target, size, settings, origin, timesteps }: Inversion) => ({
-    "the model": origin.model,
-    "the photo": origin.picture,
+/** What an inversion is of, and what its bits depend on besides. */
+function factsOf({ target, size, settings, origin, timesteps }: Inversion) {
+  const { model, picture, device, threads, versions } = origin;
+  const values = Object.entries(settings).map(([name, value]) => [name, JSON.stringify(value)]);
+  const of: Record<string, string> = {
+    "the model": model,
+    "the photo": picture,
     sentence: target,
     size: `${size.width}x${size.height}`,
     timesteps: JSON.stringify(timesteps),
-    device: origin.device,
-    threads: origin.threads,
-    ...Object.fromEntries(Object.entries(origin.versions).map(([name, version]) => [`version of ${name}`, version])),
-    ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, JSON.stringify(value)])),
-  });
-  const [have, want]: Record<string, string | number>[] = [facts(found), facts(wanted)];
+    ...Object.fromEntries(values),
+  };
+  const releases = Object.entries(versions).map(([name, version]) => [`version of ${name}`, version]);
+  return { of, machine: { device, threads: `${threads}`, ...Object.fromEntries(releases) } };
+}
+
+/** Everything that an inversion's bits depend on, as text: inversions with one key have one content. */
+export const inversionKey = (
+  model: Model,
+  picture: Picture,
+  { target, ...options }: InversionOptions & { target: string },
+  origin: Pick<Origin, "model" | "picture">,
+): string =>
+  JSON.stringify(
+    factsOf(emptyInversion(model, picture, target, inversionSettings(target, options, model.editing), origin)),
+  );
+
+/**
+ * Throws StorageError that lists everything in which an inversion that is there differs from the one that is wanted. Only
+ * an unfinished one must also come from the same machine, for the rest of it to fit.
+ */
+function requireSame(found: Inversion, wanted: Inversion): void {
+  const facts = (inversion: Inversion): Record<string, string> => {
+    const { of, machine } = factsOf(inversion);
+    return isComplete(found) ? of : { ...of, ...machine };
+  };
+  const [have, want] = [facts(found), facts(wanted)];
   const different = Object.keys(want).filter((key) => have[key] !== want[key]);
   if (different.length === 0) return;
-  throw new StorageError("this unfinished inversion is another one", {
+  throw new StorageError(`the ${isComplete(found) ? "" : "unfinished "}inversion that is there is another one`, {
     found: different.map((key) => `${key} ${have[key]}`).join("; "),
     expected: different.map((key) => `${key} ${want[key]}`).join("; "),
-    advice: "Go on with the same settings on the same machine, or write to another file.",
+    advice: "Give the same settings, on the same machine while it is unfinished, or write to another file.",
   });
 }

@@ -89,18 +89,19 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
     expect(editOnly.latents.edit!.data).toEqual(latent(lean, "edit").data);
   });
 
-  test("a sweep's cells are what single edits give", async () => {
-    const grid = { alpha: [0.5, [0.8, 0.1]], selfSteps: [0.2, 0.8], crossSteps: [0, 0.6] } as const;
-    const cells = await sweep(model, inversion, grid, { half: "both" });
-    expect(cells.map(({ settings: s }) => [s.alpha[1], s.selfSteps[1], s.crossSteps[1]])).toEqual(
-      [0.5, 0.1].flatMap((a) => [0.2, 0.8].flatMap((s) => [0, 0.6].map((c) => [a, s, c]))),
+  test("a sweep's pictures are what single edits give, from fewer rows", async () => {
+    const points = ([0.5, [0.8, 0.1]] as const).flatMap((alpha) =>
+      [0.2, 0.8].flatMap((selfSteps) => [0, 0.6].map((crossSteps) => ({ alpha, selfSteps, crossSteps }))),
     );
-    for (const { settings, picture } of cells) {
-      const { alpha, selfSteps, crossSteps } = settings;
-      const single = await edit(model, inversion, { alpha, selfSteps, crossSteps, half: "both" });
-      expect(single.images.edit!.data).toEqual(picture.data);
+    const { pictures, rows } = await sweep(model, inversion, { half: "both" }, points, { atOnce: 5 });
+    let alone = 0;
+    for (const [k, point] of points.entries()) {
+      const single = await edit(model, inversion, { ...point, half: "both" });
+      expect(single.images.edit!.data).toEqual(pictures[k].data);
+      alone += single.rows;
     }
-    expect(await sweep(model, inversion, { alpha: [] })).toEqual([]);
+    expect(rows).toBeLessThan(alone);
+    expect((await sweep(model, inversion, {}, [])).pictures).toEqual([]);
   });
 
   test("settings out of range are refused, all at once", async () => {
@@ -134,13 +135,13 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
 });
 
 test("the rows that METHODS counts: 50 steps, τ .3 and .6, the reconstruction known", () => {
-  const context = () => noise([1, 2, 2], 1);
+  const said = (seed: number) => () => noise([1, 2, 2], seed);
   const source = (kind: "self" | "cross", i: number) =>
     kind === "self" ? (i < 15 ? "reconstruction" : undefined) : i < 30 ? "transition" : undefined;
   const processes = (known?: Tensor) => [
-    { name: "reconstruction", guidance: 5, context, known },
-    { name: "transition", guidance: 5, context },
-    { name: "edit", guidance: 5, context, source },
+    { name: "reconstruction", guidance: 5, context: said(1), known },
+    { name: "transition", guidance: 5, context: said(2) },
+    { name: "edit", guidance: 5, context: said(3), source },
   ];
   const count = (known: Tensor | undefined, routed: readonly ("own" | "empty")[]) =>
     planRows(processes(known), ["edit"], 50, routed).reduce((sum, { rows }) => sum + rows.length, 0);

@@ -5,7 +5,8 @@ import { Command, Option } from "commander";
 import { formatBytes, UsageError } from "../../core/index.ts";
 import { copyModel, hubPlace, type InstalledModel, pullModel, shortNames } from "../../storage/node.ts";
 import { type Prediction, predictions } from "../../weights/index.ts";
-import { working } from "../progress.ts";
+import { working } from "../interrupt.ts";
+import { print } from "../print.ts";
 
 interface PullFlags {
   revision?: string;
@@ -31,8 +32,6 @@ Environment:
 What was fetched stays when the command is stopped, and is continued the next time.
 Without a way to the hub: copy a diffusers folder, a model of a Hugging Face cache or a
 .safetensors file here by hand, and: baret pull sd1.5 --from FOLDER`;
-
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
 async function pull(name: string, { from, revision, variant, prediction, quiet }: PullFlags): Promise<InstalledModel> {
   if (from !== undefined && revision !== undefined) {
