@@ -119,13 +119,13 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
 });
 
 test("the rows that METHODS counts: 50 steps, τ .3 and .6, the reconstruction known", () => {
-  const context = () => noise([1, 2, 2], 1);
+  const context = () => () => noise([1, 2, 2], 1);
   const source = (kind: "self" | "cross", i: number) =>
     kind === "self" ? (i < 15 ? "reconstruction" : undefined) : i < 30 ? "transition" : undefined;
   const processes = (known?: Tensor) => [
-    { name: "reconstruction", guidance: 5, context, known },
-    { name: "transition", guidance: 5, context },
-    { name: "edit", guidance: 5, context, source },
+    { name: "reconstruction", guidance: 5, context: context(), known },
+    { name: "transition", guidance: 5, context: context() },
+    { name: "edit", guidance: 5, context: context(), source },
   ];
   const count = (known: Tensor | undefined, routed: readonly ("own" | "empty")[]) =>
     planRows(processes(known), ["edit"], 50, routed).reduce((sum, { rows }) => sum + rows.length, 0);
