@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { generateCommand } from "./generate.ts";
 import { modelsCommand } from "./models.ts";
+import { pullCommand } from "./pull/index.ts";
 import { runProgram } from "./run.ts";
 import { version } from "./version.ts";
 import { worldCommand } from "./world/index.ts";
@@ -11,5 +12,6 @@ const program = new Command("baret")
   .version(version)
   .addCommand(generateCommand())
   .addCommand(modelsCommand())
+  .addCommand(pullCommand())
   .addCommand(worldCommand());
 await runProgram(program);

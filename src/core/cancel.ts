@@ -4,3 +4,22 @@ import { CancelledError } from "./errors.ts";
 export function throwIfCancelled(signal: AbortSignal | undefined, what?: string): void {
   if (signal?.aborted) throw new CancelledError(what);
 }
+
+/**
+ * What `work` comes to, or CancelledError at once when `signal` is aborted. For work that cannot be told to stop: it goes
+ * on, and what it comes to is dropped.
+ */
+export async function orCancelled<T>(work: Promise<T>, signal: AbortSignal | undefined, what?: string): Promise<T> {
+  if (!signal) return work;
+  let cancel = (): void => undefined;
+  const cancelled = new Promise<never>((_, reject) => {
+    cancel = () => reject(new CancelledError(what));
+  });
+  signal.addEventListener("abort", cancel);
+  if (signal.aborted) cancel();
+  try {
+    return await Promise.race([cancelled, work]);
+  } finally {
+    signal.removeEventListener("abort", cancel);
+  }
+}

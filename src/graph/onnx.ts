@@ -105,7 +105,8 @@ export class OnnxModel implements Emitter {
   }
 
   floats(values: Float32Array, shape: readonly number[]): string {
-    return this.inline(values.length <= 64 ? `f${shape}:${values}` : undefined, DataType.FLOAT, shape, values);
+    const bits = new Uint32Array(values.slice().buffer);
+    return this.inline(values.length <= 64 ? `f${shape}:${bits}` : undefined, DataType.FLOAT, shape, values);
   }
 
   private inline(

@@ -40,6 +40,9 @@ export function expand(outputs: readonly Node[], target: Target): Node[] {
 /** Larger constants are compared by identity: reading them costs more than a duplicate does. */
 const COMPARED = 64;
 
+/** What tells NaN, −0 and the infinities apart, which JSON does not. */
+const bitsOf = (values: Float32Array): number[] => [...new Uint32Array(values.slice().buffer)];
+
 /** Makes nodes that compute the same thing from the same inputs one node. */
 export function shareEqual(outputs: readonly Node[]): Node[] {
   const numbers = new Map<unknown, number>();
@@ -50,7 +53,7 @@ export function shareEqual(outputs: readonly Node[]): Node[] {
   const known = new Map<string, Node>();
   return rewrite(outputs, (node, inputs) => {
     const attrs = JSON.stringify(node.attrs, (_, value) =>
-      value instanceof Float32Array ? (value.length > COMPARED ? { at: number(value) } : { is: [...value] }) : value,
+      value instanceof Float32Array ? (value.length > COMPARED ? { at: number(value) } : { is: bitsOf(value) }) : value,
     );
     const key = `${node.op.name}|${inputs.map(number).join(",")}|${attrs}`;
     const same = known.get(key) ?? replace(node, inputs);

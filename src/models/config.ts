@@ -22,7 +22,12 @@ export const positive = () => z.int().positive();
  *
  * component: how errors call it: "unet/config.json".
  */
-export function readConfig<T>(schema: z.ZodType<T>, config: unknown, component: string): T {
+export function readConfig<T>(
+  schema: z.ZodType<T>,
+  config: unknown,
+  component: string,
+  advice = "baret reads the configurations of Stable Diffusion 1.x and 2.x and of smaller models built alike.",
+): T {
   const result = schema.safeParse(config);
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => {
@@ -38,6 +43,6 @@ export function readConfig<T>(schema: z.ZodType<T>, config: unknown, component: 
   });
   throw new CheckpointError(`this model's configuration is not supported:\n${problems.join("\n")}`, {
     where: component,
-    advice: "baret reads the configurations of Stable Diffusion 1.x and 2.x and of smaller models built alike.",
+    advice,
   });
 }

@@ -85,7 +85,10 @@ export class EngineProcess {
   static async start(): Promise<{ child: EngineProcess; ready: Reply & { kind: "ready" } }> {
     const child = new EngineProcess();
     const { reply } = await child.answer();
-    if (reply.kind !== "ready") throw new EngineError("the process that runs the model did not start as it should");
+    if (reply.kind !== "ready") {
+      child.kill();
+      throw new EngineError("the process that runs the model did not start as it should", { found: reply.kind });
+    }
     return { child, ready: reply };
   }
 

@@ -1,4 +1,4 @@
-import { CancelledError, DeviceError, EngineError, throwIfCancelled, UsageError } from "../core/index.ts";
+import { DeviceError, EngineError, orCancelled, throwIfCancelled, UsageError } from "../core/index.ts";
 import { EngineProcess } from "./childProcess.ts";
 import {
   type Device,
@@ -17,6 +17,7 @@ class NodeEngine implements Engine, Host {
   readonly threads: number;
   readonly versions: Readonly<Record<"onnxruntime", string>>;
   private child: EngineProcess | undefined;
+  private starting: Promise<EngineProcess> | undefined;
   private closed = false;
   /** Settles when every call so far is through. */
   private last: Promise<unknown> = Promise.resolve();
@@ -38,6 +39,7 @@ class NodeEngine implements Engine, Host {
 
   async close(): Promise<void> {
     this.closed = true;
+    await this.starting?.catch(() => undefined);
     await this.child?.end();
   }
 
@@ -46,28 +48,21 @@ class NodeEngine implements Engine, Host {
     signal: AbortSignal | undefined,
     work: (child: EngineProcess) => Promise<T>,
   ): Promise<T> {
-    throwIfCancelled(signal, what);
     const before = this.last;
     let leave = (): void => undefined;
     const mine = new Promise<void>((resolve) => {
       leave = resolve;
     });
     this.last = before.then(() => mine);
-    let cancel = (): void => undefined;
-    const cancelled = new Promise<never>((_, reject) => {
-      cancel = () => reject(new CancelledError(what));
-    });
-    signal?.addEventListener("abort", cancel);
     let working: EngineProcess | undefined;
     try {
-      await Promise.race([before, cancelled]);
-      working = await Promise.race([this.running(), cancelled]);
-      return await Promise.race([work(working), cancelled]);
+      await orCancelled(before, signal, what);
+      working = await orCancelled(this.running(), signal, what);
+      return await orCancelled(work(working), signal, what);
     } catch (error) {
       if (signal?.aborted) working?.kill();
       throw error;
     } finally {
-      signal?.removeEventListener("abort", cancel);
       leave();
     }
   }
@@ -75,12 +70,20 @@ class NodeEngine implements Engine, Host {
   /** The process, or a new one where it was killed or died. */
   private async running(): Promise<EngineProcess> {
     if (this.closed) throw new EngineError("the engine is closed");
-    if (!this.child || this.child.isEnding) {
-      // Not before the old one's memory is free.
-      await this.child?.end();
-      this.child = (await EngineProcess.start()).child;
-    }
-    return this.child;
+    if (this.child && !this.child.isEnding) return this.child;
+    // A call that was cancelled while it waited for this has left; the next one waits for the same process.
+    this.starting ??= this.restart().finally(() => {
+      this.starting = undefined;
+    });
+    return this.starting;
+  }
+
+  private async restart(): Promise<EngineProcess> {
+    // Not before the old one's memory is free.
+    await this.child?.end();
+    const { child } = await EngineProcess.start();
+    this.child = child;
+    return child;
   }
 }
 
@@ -97,9 +100,11 @@ export async function startEngine({
   if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
     throw new UsageError("--threads", { found: `${threads}`, expected: "a whole number from 1 on" });
   }
-  throwIfCancelled(signal, "starting the engine");
-  const { child, ready } = await EngineProcess.start();
+  const what = "starting the engine";
+  throwIfCancelled(signal, what);
+  const starting = EngineProcess.start();
   try {
+    const { child, ready } = await orCancelled(starting, signal, what);
     if (!ready.devices.includes(device)) {
       throw new DeviceError("this build of onnxruntime does not have the device", {
         found: device,
@@ -110,7 +115,8 @@ export async function startEngine({
     if (device !== "cpu") await probeDevice(engine, signal);
     return engine;
   } catch (error) {
-    child.kill();
+    // Also a process that is still starting: nobody would end it later.
+    starting.then(({ child }) => child.kill()).catch(() => undefined);
     throw error;
   }
 }

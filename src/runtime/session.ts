@@ -193,7 +193,7 @@ export class NodeSession implements Session {
   }
 
   private failure(problem: string, reply: { kind: string; message?: string }): Error {
-    const found = reply.message ?? reply.kind;
+    const found = (reply.message ?? reply.kind).trim();
     const where = this.name;
     if (outOfMemory.test(found)) {
       return new MemoryError(`${problem}: memory ran out`, {

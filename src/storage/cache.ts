@@ -16,7 +16,8 @@ export interface CacheEntry {
 export interface Cache {
   /**
    * The entry of `key`, from the cache or made now: `make` writes files into an empty folder, which becomes the entry
-   * in one step once it is complete. Two makers at once are harmless: the first to finish wins.
+   * in one step once it is complete. Two makers at once are harmless: the first to finish wins. When `signal` is
+   * aborted this rejects at once; `make`, which should heed it too, may go on for a while.
    */
-  acquire(key: CacheKey, make: (folder: string) => Promise<void>): Promise<CacheEntry>;
+  acquire(key: CacheKey, make: (folder: string) => Promise<void>, signal?: AbortSignal): Promise<CacheEntry>;
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { orCancelled, throwIfCancelled } from "../core/index.ts";
 import { storageError, syncFolder } from "./atomic.ts";
 import type { Cache, CacheEntry, CacheKey } from "./cache.ts";
 import { Leases, ownerLives, ownName } from "./leases.ts";
@@ -38,7 +39,24 @@ export class DiskCache implements Cache {
     this.leases = new Leases(join(folder, "leases"));
   }
 
-  async acquire(key: CacheKey, make: (folder: string) => Promise<void>): Promise<CacheEntry> {
+  async acquire(key: CacheKey, make: (folder: string) => Promise<void>, signal?: AbortSignal): Promise<CacheEntry> {
+    const what = `caching ${key.kind}`;
+    throwIfCancelled(signal, what);
+    const entry = this.findOrMake(key, make, () => throwIfCancelled(signal, what));
+    try {
+      return await orCancelled(entry, signal, what);
+    } catch (error) {
+      // Cancelled, but what is being written out goes on for some seconds; then nobody would release it.
+      entry.then(({ release }) => release()).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private async findOrMake(
+    key: CacheKey,
+    make: (folder: string) => Promise<void>,
+    throwIfUnwanted: () => void,
+  ): Promise<CacheEntry> {
     const hash = createHash("sha256")
       .update(JSON.stringify([key.kind, key.of]))
       .digest("hex");
@@ -47,6 +65,7 @@ export class DiskCache implements Cache {
       const release = await this.leases.take(name);
       try {
         while (!(await this.touch(name))) {
+          throwIfUnwanted();
           const another = this.making.get(name);
           if (another) await another.catch(() => undefined);
           else await this.createOnce(name, key, make);

@@ -60,7 +60,8 @@ export async function expandWeights(
     total += Math.ceil((4 * sizeOf(shape)) / page) * page;
   }
   const layout = refs.map(({ source, offset, length, dtype, shape }) => [source.path, offset, length, dtype, shape]);
-  const entry = await cache.acquire({ kind: "weights", of: { files: [...files.values()], layout } }, async (folder) => {
+  const key = { kind: "weights", of: { files: [...files.values()], layout } };
+  const make = async (folder: string): Promise<void> => {
     const { bavail, bsize } = await statfs(folder);
     if (bavail * bsize < total) {
       throw new StorageError("too little room for expanded weights", {
@@ -86,7 +87,8 @@ export async function expandWeights(
     } finally {
       await file.close();
     }
-  });
+  };
+  const entry = await cache.acquire(key, make, signal);
   const source = await openLocalFile(join(entry.folder, fileName));
   return {
     refs: refs.map((ref, i) => ({ ...ref, dtype: "F32", source, offset: offsets[i], length: 4 * sizeOf(ref.shape) })),

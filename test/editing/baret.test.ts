@@ -10,6 +10,7 @@ import {
   planRows,
   type Role,
   roles,
+  sweep,
 } from "../../src/editing/index.ts";
 import { type Inversion, invert, iterationsOf } from "../../src/inversion/index.ts";
 import { baretReference, smoothPicture, tinyModel } from "../support/baret.ts";
@@ -88,6 +89,21 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
     expect(editOnly.latents.edit!.data).toEqual(latent(lean, "edit").data);
   });
 
+  test("a sweep's pictures are what single edits give, from fewer rows", async () => {
+    const points = ([0.5, [0.8, 0.1]] as const).flatMap((alpha) =>
+      [0.2, 0.8].flatMap((selfSteps) => [0, 0.6].map((crossSteps) => ({ alpha, selfSteps, crossSteps }))),
+    );
+    const { pictures, rows } = await sweep(model, inversion, { half: "both" }, points, { atOnce: 5 });
+    let alone = 0;
+    for (const [k, point] of points.entries()) {
+      const single = await edit(model, inversion, { ...point, half: "both" });
+      expect(single.images.edit!.data).toEqual(pictures[k].data);
+      alone += single.rows;
+    }
+    expect(rows).toBeLessThan(alone);
+    expect((await sweep(model, inversion, {}, [])).pictures).toEqual([]);
+  });
+
   test("settings out of range are refused, all at once", async () => {
     const wrong = { alpha: [1.4, -1], selfSteps: 2, crossSteps: [0.8, 0.2], guidance: -1 } as const;
     const error = await edit(model, inversion, wrong).catch((e: unknown) => e);
@@ -119,13 +135,13 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
 });
 
 test("the rows that METHODS counts: 50 steps, τ .3 and .6, the reconstruction known", () => {
-  const context = () => () => noise([1, 2, 2], 1);
+  const said = (seed: number) => () => noise([1, 2, 2], seed);
   const source = (kind: "self" | "cross", i: number) =>
     kind === "self" ? (i < 15 ? "reconstruction" : undefined) : i < 30 ? "transition" : undefined;
   const processes = (known?: Tensor) => [
-    { name: "reconstruction", guidance: 5, context: context(), known },
-    { name: "transition", guidance: 5, context: context() },
-    { name: "edit", guidance: 5, context: context(), source },
+    { name: "reconstruction", guidance: 5, context: said(1), known },
+    { name: "transition", guidance: 5, context: said(2) },
+    { name: "edit", guidance: 5, context: said(3), source },
   ];
   const count = (known: Tensor | undefined, routed: readonly ("own" | "empty")[]) =>
     planRows(processes(known), ["edit"], 50, routed).reduce((sum, { rows }) => sum + rows.length, 0);

@@ -1,8 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { EngineError, GraphError, NumericError, type Tensor, tensor, UsageError } from "../../src/core/index.ts";
+import {
+  EngineError,
+  GraphError,
+  MemoryError,
+  NumericError,
+  type Tensor,
+  tensor,
+  UsageError,
+} from "../../src/core/index.ts";
 import { devices, type Engine, type Session } from "../../src/runtime/index.ts";
 import { startEngine } from "../../src/runtime/node.ts";
-import { delicate, doubling, picking } from "./programs.ts";
+import { delicate, doubling, enormous, picking } from "./programs.ts";
 
 const floats = (shape: number[], ...values: number[]): Tensor => tensor(shape, Float32Array.from(values));
 
@@ -111,6 +119,17 @@ test("values that are not numbers are noticed where that is asked for, with the 
   expect(log.data[0]).toBeNaN();
 });
 
+test("memory that runs out inside native code is a MemoryError with the program's name, and the engine goes on", async () => {
+  const session = await engine.load(enormous());
+  const { pid } = engine;
+  const run = session.run({ x: tensor([2 ** 23, 1]), y: tensor([1, 2 ** 23]) });
+  await expect(run).rejects.toThrow(MemoryError);
+  await expect(run).rejects.toThrow(/^enormous: failed: memory ran out: found .*\n.*smaller picture/);
+  await session.release();
+  await (await engine.load(doubling())).run({ x: tensor([1, 3]) });
+  expect(engine.pid).toBe(pid);
+});
+
 test("a released program is not run, and may be released again", async () => {
   const session = await engine.load(doubling());
   await session.release();
@@ -147,7 +166,11 @@ test("the device asked for is the one that runs, or a DeviceError says why not",
     ),
   );
   expect(outcomes[0]).toBe("runs");
-  for (const outcome of outcomes) expect(outcome).toMatch(/^runs$|^DeviceError: /);
+  for (const [i, outcome] of outcomes.entries()) {
+    const absent = `^DeviceError: this build of onnxruntime does not have the device: found ${devices[i]}, expected cpu`;
+    const unusable = `^DeviceError: ${devices[i]}: the device cannot be used here: found .+\\.\nUse --device cpu, or install`;
+    expect(outcome).toMatch(new RegExp(`^runs$|${absent}|${unusable}`, "s"));
+  }
   // No machine has CUDA, Apple's and Microsoft's at once.
   expect(outcomes.filter((outcome) => outcome.startsWith("DeviceError")).length).toBeGreaterThan(1);
 });

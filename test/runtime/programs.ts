@@ -2,14 +2,17 @@ import { writeFileSync } from "node:fs";
 import {
   add,
   compile,
+  constant,
   div,
   gather,
   input,
   log,
   matmul,
+  mul,
   type Node,
   type Program,
   parameter,
+  sum,
 } from "../../src/graph/index.ts";
 import type { LoadableProgram } from "../../src/runtime/index.ts";
 
@@ -31,13 +34,27 @@ export function delicate(): LoadableProgram {
   return program("delicate", { log: log(x), inverse: div(1, x), same: add(x, 0) });
 }
 
-/** x through `times` products with itself: some seconds inside one native call. */
-export function slow(times = 400): LoadableProgram {
-  const x = input("x", [1024, 1024]);
+/** A table of 2^48 bytes, more than any process can address. x: [2^23, 1], y: [1, 2^23]. */
+export function enormous(): LoadableProgram {
+  const [x, y] = [input("x", [2 ** 23, 1]), input("y", [1, 2 ** 23])];
+  return program("enormous", { sum: sum(mul(x, y)) });
+}
+
+/** x multiplied `times` times with itself. x: [1024, 1024]. */
+function power(x: Node, times: number): Node {
   let y = x;
   for (let i = 0; i < times; i++) y = matmul(y, x);
-  return program("slow", { y });
+  return y;
 }
+
+/** Some seconds inside one native call: 2 GFLOP for each of `times`. x: [1024, 1024]. */
+export const slow = (times = 400): LoadableProgram => program("slow", { y: power(input("x", [1024, 1024]), times) });
+
+/** As slow as `slow`, but while it is loaded, where onnxruntime computes what is constant. */
+export const slowToLoad = (): LoadableProgram =>
+  program("slow to load", {
+    y: add(input("x", [1024, 1024]), power(constant(new Float32Array(2 ** 20), [1024, 1024]), 400)),
+  });
 
 export interface WeightPlace {
   file: string;

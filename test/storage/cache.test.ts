@@ -13,7 +13,7 @@ import {
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { StorageError } from "../../src/core/index.ts";
+import { CancelledError, StorageError } from "../../src/core/index.ts";
 import { DiskCache } from "../../src/storage/node.ts";
 
 let root: string;
@@ -79,6 +79,28 @@ test("a maker that fails leaves nothing, and who waited for it makes it itself",
   await expect(failed).rejects.toThrow("no more ink");
   expect(existsSync(join((await waiting).folder, "data"))).toBe(true);
   expect(unfinished()).toEqual([]);
+});
+
+test("who is cancelled stops waiting at once, for its own maker or another's, and keeps nothing in use", async () => {
+  const cache = new DiskCache({ folder: root });
+  let finish = (): void => undefined;
+  const slowly = async (folder: string): Promise<void> => {
+    await new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    await writes(5)(folder);
+  };
+  const aborts = [new AbortController(), new AbortController()];
+  const waiting = aborts.map(({ signal }) => cache.acquire(key(1), slowly, signal));
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  for (const [i, abort] of aborts.entries()) {
+    abort.abort();
+    await expect(waiting[i]).rejects.toThrow(CancelledError);
+  }
+  finish();
+  const { release } = await cache.acquire(key(1), never);
+  await release();
+  await expect.poll(() => readdirSync(join(root, "leases"))).toEqual([]);
 });
 
 test("beyond its size, the longest unused entries are dropped", async () => {

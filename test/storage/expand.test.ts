@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CancelledError, CheckpointError } from "../../src/core/index.ts";
 import { DiskCache, expandWeights, openLocalFile } from "../../src/storage/node.ts";
@@ -63,6 +64,22 @@ test("other dtypes, weights in memory and a cancelled work are refused, and leav
   const refs = await checkpoint();
   await expect(expandWeights(refs, { cache })).rejects.toThrow(CheckpointError);
   await expect(expandWeights(refs.slice(0, 1), { cache, signal: AbortSignal.abort() })).rejects.toThrow(CancelledError);
+  expect(readdirSync(cache.folder)).toEqual(["leases"]);
   const inMemory = { ...refs[0], source: memorySource("a download", new Uint8Array(9)) };
   await expect(expandWeights([inMemory], { cache })).rejects.toThrow("a download");
+});
+
+test("cancelled half way, it stops within a second and leaves no entry", async () => {
+  const [large] = await checkpoint();
+  const abort = new AbortController();
+  const refs = Array.from({ length: 40 }, (_, i) => ({ ...large, name: `${i}` }));
+  let start = 0;
+  const onProgress = (): void => {
+    start ||= performance.now();
+    abort.abort();
+  };
+  await expect(expandWeights(refs, { cache, signal: abort.signal, onProgress })).rejects.toThrow(CancelledError);
+  expect(performance.now() - start).toBeLessThan(1000);
+  while (readdirSync(cache.folder).length > 1) await pause(5);
+  expect(readdirSync(cache.folder)).toEqual(["leases"]);
 });

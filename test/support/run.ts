@@ -2,11 +2,38 @@ import { readFileSync } from "node:fs";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import type { IntTensor, Tensor } from "../../src/core/index.ts";
 import { compile, type Node, type Target } from "../../src/graph/index.ts";
-import { memorySource, readInts, readSafetensors, readTensor } from "../../src/weights/index.ts";
+import { isFloatDtype, memorySource, readInts, readSafetensors, readTensor } from "../../src/weights/index.ts";
 
 export type Feeds = Record<string, Tensor | IntTensor>;
 
 const isFloat = (x: Tensor | IntTensor): x is Tensor => x.data instanceof Float32Array;
+
+export interface Runnable {
+  (feeds: Feeds): Promise<Record<string, Tensor>>;
+  release(): Promise<void>;
+}
+
+/** Compiles a graph to be run in this process, every parameter fed. */
+export async function load(outputs: Record<string, Node>, target: Target = "ort"): Promise<Runnable> {
+  const program = compile(outputs, { name: "test", target, bind: () => "fed" });
+  const session = await InferenceSession.create(program.model, {
+    graphOptimizationLevel: "extended",
+    intraOpNumThreads: 1,
+  });
+  const runOnce = async (feeds: Feeds): Promise<Record<string, Tensor>> => {
+    const given = program.inputs.map(({ name, dtype }) => {
+      const x = feeds[name];
+      if (!x) throw new Error(`nothing is fed to ${name}`);
+      const data = isFloat(x) ? x.data : BigInt64Array.from(x.data, BigInt);
+      return [name, new OrtTensor(dtype, data, x.shape as number[])];
+    });
+    const result = await session.run(Object.fromEntries(given));
+    return Object.fromEntries(
+      Object.entries(result).map(([name, x]) => [name, { shape: x.dims, data: x.data as Float32Array }]),
+    );
+  };
+  return Object.assign(runOnce, { release: () => session.release() });
+}
 
 /** Compiles and runs a graph in this process, every parameter fed. */
 export async function run(
@@ -14,25 +41,12 @@ export async function run(
   feeds: Feeds,
   target: Target = "ort",
 ): Promise<Record<string, Tensor>> {
-  const program = compile(outputs, { name: "test", target, bind: () => "fed" });
-  const session = await InferenceSession.create(program.model, {
-    graphOptimizationLevel: "extended",
-    intraOpNumThreads: 1,
-  });
-  const given = Object.fromEntries(
-    program.inputs.map(({ name, dtype }) => {
-      const x = feeds[name];
-      if (!x) throw new Error(`nothing is fed to ${name}`);
-      const data = isFloat(x) ? x.data : BigInt64Array.from(x.data, BigInt);
-      return [name, new OrtTensor(dtype, data, x.shape as number[])];
-    }),
-  );
-  const result = await session.run(given);
-  const out = Object.fromEntries(
-    Object.entries(result).map(([name, x]) => [name, { shape: x.dims, data: x.data as Float32Array }]),
-  );
-  await session.release();
-  return out;
+  const runOnce = await load(outputs, target);
+  try {
+    return await runOnce(feeds);
+  } finally {
+    await runOnce.release();
+  }
 }
 
 /** Every tensor of a fixture file, floats as float32 and integers as int32. */
@@ -40,7 +54,7 @@ export async function fixture(path: string | URL): Promise<Record<string, Tensor
   const { tensors } = await readSafetensors(memorySource(String(path), new Uint8Array(readFileSync(path))));
   const entries = [...tensors].map(async ([name, ref]) => [
     name,
-    ref.dtype.startsWith("I") ? await readInts(ref) : await readTensor(ref),
+    isFloatDtype(ref.dtype) ? await readTensor(ref) : await readInts(ref),
   ]);
   return Object.fromEntries(await Promise.all(entries));
 }

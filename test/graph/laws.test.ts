@@ -1,0 +1,184 @@
+import { describe, expect, test } from "vitest";
+import { type IntTensor, Random, type Tensor } from "../../src/core/index.ts";
+import * as g from "../../src/graph/index.ts";
+import { make } from "../../src/graph/node.ts";
+import { rewrite } from "../../src/graph/order.ts";
+import { relativeError, run } from "../support/run.ts";
+import { type Case, cases } from "./cases.ts";
+import * as r from "./reference.ts";
+
+// Every operation of the table: its value, and its gradients, against central differences of a reference in double
+// precision that shares no code with it.
+
+/** Inputs of a case, whose floats single precision holds exactly. */
+function inputsOf({ shapes, rows, positive }: Case): r.Nd[] {
+  const random = new Random(11);
+  const value = () => Math.fround(random.between(0.2, 1.5) * (positive || random.below(2) ? 1 : -1));
+  return shapes.map((shape, i) => r.build(shape, () => (rows?.[i] ? random.below(rows[i]) : value())));
+}
+
+const tensorOf = ({ shape, data }: r.Nd): Tensor => ({ shape, data: Float32Array.from(data) });
+
+/** Σ dy·f(x) by central differences, for each element of input `i`. */
+function differences(reference: Case["reference"], inputs: r.Nd[], i: number, dy: number[]): Tensor {
+  const step = 1e-5;
+  const value = (k: number, h: number): number => {
+    const moved = inputs.map((x, n) => (n === i ? { ...x, data: x.data.map((v, at) => (at === k ? v + h : v)) } : x));
+    return r.sumOf(reference(moved).data.map((v, at) => v * dy[at]));
+  };
+  return tensorOf({
+    shape: inputs[i].shape,
+    data: inputs[i].data.map((_, k) => (value(k, step) - value(k, -step)) / (2 * step)),
+  });
+}
+
+interface Subject {
+  node: g.Node;
+  feeds: Record<string, Tensor | IntTensor>;
+  value: Tensor;
+  /** Gradient graph and its true value, for each input that has one. */
+  gradients: { name: string; graph: g.Node; value: Tensor }[];
+}
+
+function subjectOf(op: string, one: Case): Subject {
+  const inputs = inputsOf(one);
+  const whole = (i: number) => one.rows?.[i] !== undefined;
+  const nodes = inputs.map(({ shape }, i) => g.input(`x${i}`, shape, whole(i) ? "int64" : "float32"));
+  const node = make(g.operations.get(op)!, nodes, one.attrs ?? {});
+  const random = new Random(13);
+  const dy = r.build(node.shape as number[], () => Math.fround(random.normal()));
+  const smooth = nodes.flatMap((_, i) => (whole(i) || one.shapeOnly?.includes(i) ? [] : [i]));
+  const graphs = g.gradients(
+    node,
+    smooth.map((i) => nodes[i]),
+    g.input("dy", node.shape),
+  );
+  const feeds: Subject["feeds"] = { dy: tensorOf(dy) };
+  for (const [i, { shape, data }] of inputs.entries()) {
+    feeds[`x${i}`] = whole(i) ? { shape, data: Int32Array.from(data) } : tensorOf({ shape, data });
+  }
+  return {
+    node,
+    feeds,
+    value: tensorOf(one.reference(inputs)),
+    gradients: smooth.map((i, n) => ({
+      name: `input ${i}`,
+      graph: graphs[n],
+      value: differences(one.reference, inputs, i, dy.data),
+    })),
+  };
+}
+
+const TOLERANCE = 2e-5;
+const all = Object.entries(cases).flatMap(([op, list]) => list.map((one, i) => [`${op} ${i + 1}`, op, one] as const));
+
+test("every operation of the table is tested here", () => {
+  expect(Object.keys(cases).sort()).toEqual([...g.operations.keys()].sort());
+});
+
+describe.each(["ort", "onnx"] as const)("on target %s", (target) => {
+  test.each(all)("%s: value and gradients are the reference's", async (_, op, one) => {
+    const { node, feeds, value, gradients } = subjectOf(op, one);
+    const outputs = Object.fromEntries([["value", node], ...gradients.map(({ name, graph }) => [name, graph])]);
+    const result = await run(outputs, feeds, target);
+    expect(relativeError(result.value, value), "value").toBeLessThan(TOLERANCE);
+    for (const { name, value: expected } of gradients) {
+      expect(relativeError(result[name], expected), name).toBeLessThan(TOLERANCE);
+      if (!one.flat) expect(Math.hypot(...expected.data), `${name} is not nought`).toBeGreaterThan(0.01);
+    }
+  });
+});
+
+/** What can be wrong with one node of a gradient: a sign, a term or a factor. Changes that keep its shape. */
+function mistakes(node: g.Node): [string, g.Node][] {
+  const [a, b] = node.inputs;
+  const like = (y: g.Node): boolean => g.show(y.shape) === g.show(node.shape);
+  const either = (word: string): [string, g.Node][] =>
+    [a, b].filter(like).map((y) => [`${node.op.name}: ${word} ${y === a ? 2 : 1} is missing`, y]);
+  switch (node.op.name) {
+    case "neg":
+      return [["a sign is wrong", a]];
+    case "add":
+      return [["a sign is wrong", g.sub(a, b)], ...either("term")];
+    case "sub":
+      return [["a sign is wrong", g.add(a, b)], ...either("term")];
+    case "mul":
+    case "div":
+      return either("factor");
+    default:
+      return [];
+  }
+}
+
+/** Every graph that differs from `graph` by one mistake in what the rule made of the nodes that it was given. */
+function mutants(graph: g.Node, given: ReadonlySet<g.Node>): [string, g.Node][] {
+  return g
+    .inOrder([graph])
+    .filter((node) => !given.has(node))
+    .flatMap((wrong) =>
+      mistakes(wrong).map(([what, instead]): [string, g.Node] => {
+        const [mutant] = rewrite([graph], (node, inputs) =>
+          node === wrong
+            ? instead
+            : inputs.every((x, i) => x === node.inputs[i])
+              ? node
+              : make(node.op, inputs, node.attrs),
+        );
+        return [what, mutant];
+      }),
+    );
+}
+
+test.each(all)("%s: a wrong sign or a dropped term in a gradient would be noticed", async (_, op, one) => {
+  const { node, feeds, gradients } = subjectOf(op, one);
+  const outputs: Record<string, g.Node> = {};
+  const expected: Record<string, Tensor> = {};
+  for (const { name, graph, value } of gradients) {
+    const negated = ["all of it has the wrong sign", g.neg(graph)] as const;
+    for (const [i, [what, mutant]] of [...(one.flat ? [] : [negated]), ...mutants(graph, new Set([node]))].entries()) {
+      const key = `${name}, mistake ${i}: ${what}`;
+      outputs[key] = mutant;
+      expected[key] = value;
+    }
+  }
+  const result = await run(outputs, feeds);
+  const unnoticed = Object.keys(outputs).filter((key) => relativeError(result[key], expected[key]) < TOLERANCE);
+  expect(unnoticed).toEqual([]);
+});
+
+test("attention whose maps are too large to exist at once has the gradients of its heads one by one", async () => {
+  const [heads, length, width] = [5, 2048, 4];
+  const shape = [1, length, heads * width];
+  const random = new Random(17);
+  const names = ["q", "k", "v", "dy"] as const;
+  const inputs = names.map((name) => g.input(name, shape));
+  const feeds = Object.fromEntries(
+    names.map((name) => [
+      name,
+      { shape, data: Float32Array.from({ length: length * heads * width }, () => random.normal()) },
+    ]),
+  );
+  const [q, k, v, dy] = inputs;
+  const cut = (x: g.Node, i: number) => g.slice(x, 2, i * width, (i + 1) * width);
+  const whole = g.gradients(g.attention(q, k, v, { heads }), [q, k, v], dy);
+  const single = Array.from({ length: heads }, (_, i) => {
+    const own = [q, k, v].map((x) => cut(x, i));
+    return g.gradients(g.attention(own[0], own[1], own[2], { heads: 1 }), own, cut(dy, i));
+  });
+  const outputs = Object.fromEntries(
+    ["dq", "dk", "dv"].flatMap((name, n) => [
+      [name, whole[n]],
+      [
+        `${name} by heads`,
+        g.concat(
+          single.map((parts) => parts[n]),
+          2,
+        ),
+      ],
+    ]),
+  );
+  expect(g.inOrder(whole).filter(({ op }) => op.name === "after").length).toBeGreaterThan(0);
+  const result = await run(outputs, feeds);
+  for (const name of ["dq", "dk", "dv"])
+    expect(relativeError(result[name], result[`${name} by heads`])).toBeLessThan(1e-5);
+});

@@ -1,0 +1,180 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { openLocal } from "../../src/storage/node.ts";
+import { encodeSafetensors, openCheckpoint } from "../../src/weights/index.ts";
+import { oneFloat, rawSafetensors, refusal } from "./helpers.ts";
+
+const good = fileURLToPath(new URL("../fixtures/tiny-sd1", import.meta.url));
+
+let path: string;
+beforeEach(() => {
+  path = join(mkdtempSync(join(tmpdir(), "baret-broken-")), "model");
+  cpSync(good, path, { recursive: true });
+});
+afterEach(() => rmSync(join(path, ".."), { recursive: true }));
+
+const at = (file: string): string => join(path, file);
+const remove = (...files: string[]) => {
+  for (const file of files) rmSync(at(file), { recursive: true });
+};
+const put = (file: string, value: string | Uint8Array | object) =>
+  writeFileSync(at(file), typeof value === "string" || value instanceof Uint8Array ? value : JSON.stringify(value));
+/** Changes fields of a JSON file; undefined removes one. */
+const change = (file: string, fields: object) =>
+  put(file, { ...JSON.parse(readFileSync(at(file), "utf8")), ...fields });
+/** Replaces the folder's content by files of these names. */
+const only = (...files: string[]) => {
+  rmSync(path, { recursive: true });
+  mkdirSync(path);
+  for (const file of files) {
+    if (file.endsWith("/")) mkdirSync(at(file));
+    else put(file, oneFloat());
+  }
+};
+
+const unet = "unet/diffusion_pytorch_model.safetensors";
+const scheduler = "scheduler/scheduler_config.json";
+const w = { dtype: "F32", shape: [2], data_offsets: [0, 8] };
+
+test.each<[string, () => void, RegExp]>([
+  [
+    "no scheduler",
+    () => remove("scheduler"),
+    /not complete: found model_index\.json, .*vae, expected also scheduler\/\.$/,
+  ],
+  ["only its index", () => remove("scheduler", "tokenizer", "vae"), /expected also vae\/, tokenizer\/, scheduler\/\.$/],
+  ["a scheduler that is an empty folder", () => remove(scheduler), /scheduler_config\.json: there is no such file/],
+  [
+    "no tokenizer files",
+    () => remove("tokenizer/vocab.json"),
+    /tokenizer: no tokenizer: found .*expected vocab\.json and/,
+  ],
+  ["no config", () => remove("vae/config.json"), /vae\/config\.json: there is no such file or folder/],
+  [
+    "no weights",
+    () => remove(unet),
+    /unet: no weights: found config\.json.*expected diffusion_pytorch_model\.safetensors/,
+  ],
+  ["weights under another name", () => renameSync(at(unet), at("unet/model.safetensors")), /unet: no weights/],
+  [
+    "pickled weights",
+    () => renameSync(at(unet), at("unet/diffusion_pytorch_model.bin")),
+    /pickle, which can run any program.*model\.bin, expected safetensors\.\nUse the \.safetensors file/,
+  ],
+  ["truncated weights", () => truncateSync(at(unet), 100_000), new RegExp(`${unet}: damaged.*\\n.*truncated`)],
+  ["weights cut in their header", () => truncateSync(at(unet), 99), /header does not fit: the file is truncated/],
+  [
+    "an oversized header",
+    () => put(unet, rawSafetensors({ w }, 8, 1n << 40n)),
+    /found a header of 1099511627776 bytes/,
+  ],
+  [
+    "overlapping weights",
+    () => put(unet, rawSafetensors({ v: w, w: { ...w, data_offsets: [4, 12] } }, 12)),
+    /"w": overlaps the tensor before it by 4 bytes/,
+  ],
+  [
+    "weights of an unknown dtype",
+    () => put(unet, rawSafetensors({ w: { ...w, dtype: "F4" } }, 8)),
+    /dtype "F4" is not/,
+  ],
+  ["a config that is no JSON", () => put("unet/config.json", "{"), /unet\/config\.json: not JSON/],
+  ["a config that is a list", () => put("unet/config.json", "[]"), /unet\/config\.json: not a JSON object/],
+  ["an endless config", () => put("vae/config.json", " ".repeat(5 << 20)), /too long for what it should be/],
+  [
+    "an SDXL pipeline",
+    () => change("model_index.json", { _class_name: "StableDiffusionXLPipeline" }),
+    /This is an SDXL/,
+  ],
+  ["a second text encoder", () => mkdirSync(at("text_encoder_2")), /another kind of model.*\nThis is an SDXL model/],
+  [
+    "an inpainting pipeline",
+    () => change("model_index.json", { _class_name: "StableDiffusionInpaintPipeline" }),
+    /found StableDiffusionInpaintPipeline, expected StableDiffusionPipeline\.\n.*inpainting/,
+  ],
+  ["a Flux pipeline", () => change("model_index.json", { _class_name: "FluxPipeline" }), /transformer model/],
+  [
+    "a ControlNet pipeline",
+    () => change("model_index.json", { _class_name: "StableDiffusionControlNetPipeline" }),
+    /contains a ControlNet/,
+  ],
+  ["an inpainting U-Net", () => change("unet/config.json", { in_channels: 9 }), /in_channels: found 9, expected 4/],
+  [
+    "another U-Net",
+    () => change("unet/config.json", { _class_name: "UNet3DConditionModel" }),
+    /_class_name: found "UNet3DConditionModel", expected UNet2DConditionModel/,
+  ],
+  [
+    "a VQ model",
+    () => change("vae/config.json", { _class_name: "VQModel" }),
+    /vae\/config\.json: .*"VQModel", expected Auto/,
+  ],
+  [
+    "another text encoder",
+    () => change("text_encoder/config.json", { architectures: ["T5EncoderModel"] }),
+    /another text encoder: found \["T5EncoderModel"\], expected CLIPTextModel/,
+  ],
+  [
+    "another scheduler",
+    () => change(scheduler, { _class_name: "FlowMatchEulerDiscreteScheduler" }),
+    /_class_name: found/,
+  ],
+  [
+    "editing defaults with a misspelt field",
+    () => put("editing.json", { step: 5 }),
+    /not editing defaults[\s\S]*"step"/,
+  ],
+  ["nothing", () => only(), /this folder is not a model: found an empty folder, expected a diffusers folder/],
+  [
+    "pictures",
+    () => only("a.png"),
+    /not a model: found a\.png.*\nA single-file checkpoint is given by the file's own path/,
+  ],
+  ["a LoRA", () => only("pytorch_lora_weights.safetensors"), /this is a LoRA: changes to a model.*\nMerge it/],
+  ["a transformer", () => only("transformer/", "model.safetensors"), /this model has a transformer/],
+  ["a pickle", () => only("v1-5-pruned.ckpt"), /Python pickle.*found v1-5-pruned\.ckpt/],
+])("a folder with %s is refused, with the place and the reason", async (_, damage, message) => {
+  damage();
+  const error = await refusal(openLocal(path).then((place) => openCheckpoint(place)));
+  expect(error.message).toMatch(message);
+  expect(error.message).toContain(path);
+});
+
+test("everything that is wrong with a scheduler is listed at once", async () => {
+  change(scheduler, {
+    prediction_type: "sample",
+    beta_start: 2,
+    num_train_timesteps: 0.5,
+    timestep_spacing: 3,
+    set_alpha_to_one: "yes",
+    clip_sample: true,
+    trained_betas: [0.1, 7],
+  });
+  const { message } = await refusal(openLocal(path).then((place) => openCheckpoint(place)));
+  for (const line of [
+    'prediction_type: found "sample", expected epsilon, v_prediction',
+    "beta_start: found 2, expected a number in (0, 1)",
+    "num_train_timesteps: found 0.5, expected a count",
+    "timestep_spacing: found 3, expected leading, trailing, linspace",
+    'set_alpha_to_one: found "yes", expected true or false',
+    "clip_sample: found true, expected false: latents have no bounds to clip to",
+    "trained_betas: found [0.1,7], expected",
+  ]) {
+    expect(message).toContain(line);
+  }
+});
+
+test("everything that is wrong with editing defaults is listed at once", async () => {
+  put("editing.json", { size: -8, guidance: "7", steps: 1.5, inversion: { learningRate: 0 } });
+  const { message } = await refusal(openLocal(path).then((place) => openCheckpoint(place)));
+  for (const field of ["size: ", "guidance: ", "steps: ", "inversion.learningRate: "]) expect(message).toContain(field);
+});
+
+test("a weight of a dtype that models do not have is left to what needs it", async () => {
+  put(unet, encodeSafetensors({ w: { dtype: "I64", shape: [1], data: new BigInt64Array(1) } }));
+  const checkpoint = await openCheckpoint(await openLocal(path));
+  expect(checkpoint.unet.weights.get("w")?.dtype).toBe("I64");
+});
