@@ -7,6 +7,6 @@ export default defineConfig({
     hookTimeout: 60_000,
     maxWorkers: 2,
     pool: "forks",
-    globalSetup: "test/runtime/buildChild.ts",
+    globalSetup: "test/support/build.ts",
   },
 });

@@ -13,7 +13,7 @@ from .loop import Loop, autocast, pick_device
 from .optimiser import MuonAdamW
 
 CHANNELS = (24, 48, 96, 128)
-LATENT_CHANNELS = 4
+LATENT_CHANNELS = 8
 CROP = 64
 WHOLE_PICTURES_FROM = 0.8
 

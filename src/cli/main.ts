@@ -1,9 +1,17 @@
 #!/usr/bin/env node
-import { createRequire } from "node:module";
 import { Command } from "commander";
+import { generateCommand } from "./generate.ts";
+import { modelsCommand } from "./models.ts";
+import { pullCommand } from "./pull/index.ts";
+import { runProgram } from "./run.ts";
+import { version } from "./version.ts";
 import { worldCommand } from "./world/index.ts";
 
-const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
-
-const program = new Command("baret").version(version).addCommand(worldCommand());
-await program.parseAsync();
+const program = new Command("baret")
+  .description("edit a photograph from a target sentence alone, by diffusion")
+  .version(version)
+  .addCommand(generateCommand())
+  .addCommand(modelsCommand())
+  .addCommand(pullCommand())
+  .addCommand(worldCommand());
+await runProgram(program);

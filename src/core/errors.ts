@@ -85,6 +85,18 @@ export class StorageError extends BaretError {
   readonly code = "storage";
 }
 
+/** The hub of models has not what was asked of it, does not let us have it, cannot be reached, or breaks its word. */
+export class HubError extends BaretError {
+  readonly code = "hub";
+  override readonly exitCode: number;
+
+  /** `unavailable`: there is no such model for this user, so that trying again is of no use. */
+  constructor(problem: string, { unavailable = false, ...details }: ErrorDetails & { unavailable?: boolean } = {}) {
+    super(problem, details);
+    this.exitCode = unavailable ? 3 : 1;
+  }
+}
+
 /** The caller asked to stop. */
 export class CancelledError extends BaretError {
   readonly code = "cancelled";

@@ -4,3 +4,10 @@ export interface Picture {
   readonly height: number;
   readonly data: Uint8Array;
 }
+
+/** Some of a picture's pixels, one byte each, rows from the top. data: [height, width], 0 or 255 where it is set. */
+export interface Mask {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}

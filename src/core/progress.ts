@@ -2,10 +2,11 @@
 export interface Progress {
   /** What is being done, in the words of the user: "invert", "edit", "render". */
   phase: string;
-  /** Steps finished. */
+  /** Steps finished, or bytes where `unit` says so. */
   done: number;
-  /** Steps in all. */
+  /** Steps or bytes in all. */
   total: number;
+  unit?: "bytes";
   /** The loss of this step, where the phase has one. */
   loss?: number;
   /** A few words about this step. */

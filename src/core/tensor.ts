@@ -74,12 +74,18 @@ export function stack(rows: readonly Tensor[]): Tensor {
   return out;
 }
 
-/** Row `index` of a batch, as a batch of one; shares memory with its source. */
-export function row({ shape, data }: Tensor, index: number): Tensor {
+/** Rows `from` to `to` (exclusive) of a batch; shares memory with its source. */
+export function rows({ shape, data }: Tensor, from: number, to: number): Tensor {
   const [count, ...tail] = shape;
-  if (!(index >= 0 && index < count)) {
-    throw new GraphError("no such row", { found: `${index}`, expected: `0..${count - 1}` });
+  if (!(from >= 0 && from < to && to <= count)) {
+    throw new GraphError("no such rows", { found: `${from}..${to - 1}`, expected: `within 0..${count - 1}` });
   }
   const n = sizeOf(tail);
-  return { shape: [1, ...tail], data: data.subarray(index * n, (index + 1) * n) };
+  return { shape: [to - from, ...tail], data: data.subarray(from * n, to * n) };
 }
+
+/** Row `index` of a batch, as a batch of one; shares memory with its source. */
+export const row = (batch: Tensor, index: number): Tensor => rows(batch, index, index + 1);
+
+/** The rows of a batch, one by one; they share memory with it. */
+export const unstack = (batch: Tensor): Tensor[] => Array.from({ length: batch.shape[0] }, (_, i) => row(batch, i));

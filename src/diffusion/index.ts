@@ -1,4 +1,15 @@
-// Diffusion with a loaded checkpoint: noise schedules, guidance, sampling.
+// Diffusion with a loaded checkpoint: the model as one value, noise schedules, guidance, sampling. Loading is in node.ts.
 // Knows of: every layer above it, models included.
 // Does not know of: how a picture is inverted or edited.
+export { type Embedding, Model, type Size } from "./model.ts";
+export {
+  type AttentionKind,
+  attentionKinds,
+  openPredictor,
+  Predictor,
+  type Routing,
+  type Row,
+  type Sources,
+} from "./predictor.ts";
+export { type Generated, type GenerateOptions, generate, type Sampling, sample } from "./sample.ts";
 export * from "./schedule.ts";

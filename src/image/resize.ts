@@ -1,11 +1,13 @@
 import { ImageError, type Picture } from "../core/index.ts";
 
 export type Filter = "nearest" | "bilinear" | "bicubic" | "lanczos";
+/** The filters that weigh neighbours. */
+type Smooth = Exclude<Filter, "nearest">;
 
 const sinc = (x: number): number => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
 
 /** Kernels by distance in source pixels, and how far they reach. Bicubic is Keys 1981 with a = −0.5, as in Pillow. */
-const kernels: Record<Exclude<Filter, "nearest">, { reach: number; weight: (x: number) => number }> = {
+const kernels: Record<Smooth, { reach: number; weight: (x: number) => number }> = {
   bilinear: { reach: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
   bicubic: {
     reach: 2,
@@ -30,7 +32,7 @@ interface Taps {
 }
 
 /** Resampling from `from` to `to` samples; when it shrinks, the kernel widens with it (antialiasing). */
-function taps(from: number, to: number, filter: Exclude<Filter, "nearest">): Taps {
+function taps(from: number, to: number, filter: Smooth): Taps {
   const { reach, weight } = kernels[filter];
   const scale = from / to;
   const stretch = Math.max(scale, 1);
@@ -76,6 +78,18 @@ function resampleAxis(
   return out;
 }
 
+function resizeAcross(picture: Picture, width: number, filter: Smooth): Picture {
+  if (width === picture.width) return picture;
+  const plan = taps(picture.width, width, filter);
+  return { ...picture, width, data: resampleAxis(picture.data, picture.height, picture.width, width, 3, plan) };
+}
+
+function resizeDown(picture: Picture, height: number, filter: Smooth): Picture {
+  if (height === picture.height) return picture;
+  const plan = taps(picture.height, height, filter);
+  return { ...picture, height, data: resampleAxis(picture.data, 1, picture.height, height, 3 * picture.width, plan) };
+}
+
 function resizeNearest({ width, height, data }: Picture, toWidth: number, toHeight: number): Picture {
   const out = new Uint8Array(toWidth * toHeight * 3);
   for (let y = 0; y < toHeight; y++) {
@@ -99,13 +113,9 @@ export function resize(picture: Picture, width: number, height: number, filter: 
     }
   }
   if (filter === "nearest") return resizeNearest(picture, width, height);
-  let { data } = picture;
-  if (width !== picture.width) {
-    const plan = taps(picture.width, width, filter);
-    data = resampleAxis(data, picture.height, picture.width, width, 3, plan);
-  }
-  if (height !== picture.height) {
-    data = resampleAxis(data, 1, picture.height, height, width * 3, taps(picture.height, height, filter));
-  }
-  return { width, height, data };
+  const across = (from: Picture): Picture => resizeAcross(from, width, filter);
+  const down = (from: Picture): Picture => resizeDown(from, height, filter);
+  // Pillow 13 begins with the height where it loses over twice as many pixels as the width; the order shows in the rounding.
+  const lost = picture.height - height;
+  return lost > 0 && lost > 2 * (picture.width - width) ? across(down(picture)) : down(across(picture));
 }

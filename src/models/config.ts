@@ -38,7 +38,12 @@ const short = (value: unknown): string => {
  *
  * component: how errors call it: "unet/config.json".
  */
-export function readConfig<T>(schema: z.ZodType<T>, config: unknown, component: string): T {
+export function readConfig<T>(
+  schema: z.ZodType<T>,
+  config: unknown,
+  component: string,
+  advice = "baret reads the configurations of Stable Diffusion 1.x and 2.x and of smaller models built alike.",
+): T {
   const result = schema.safeParse(config);
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => {
@@ -54,7 +59,7 @@ export function readConfig<T>(schema: z.ZodType<T>, config: unknown, component: 
   });
   throw new CheckpointError(`this model's configuration is not supported\n${listed(problems)}`, {
     where: component,
-    advice: "baret reads the configurations of Stable Diffusion 1.x and 2.x and of smaller models built alike.",
+    advice,
   });
 }
 

@@ -10,6 +10,7 @@ export {
   readClipConfig,
   readClipTextConfig,
 } from "./clip-config.ts";
+export { only, readConfig } from "./config.ts";
 export { Scope } from "./scope.ts";
 export { attentionSites, type UNetInputs, unet } from "./unet.ts";
 export { readUNetConfig, type UNetBlock, type UNetConfig } from "./unet-config.ts";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { open, realpath, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { BaretError, StorageError, throwIfCancelled } from "../core/index.ts";
 
@@ -37,6 +37,41 @@ export interface WriteOptions {
   signal?: AbortSignal;
 }
 
+/** A file that is to take the place of `target` once it is complete. */
+interface Successor {
+  readonly file: FileHandle;
+  readonly path: string;
+  readonly target: string;
+  readonly permissions: number | undefined;
+}
+
+async function openSuccessor(path: string, mode?: number): Promise<Successor> {
+  const target = await realpath(path).catch(() => path);
+  const old = await stat(target).catch((error) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  if (old?.isDirectory()) throw Object.assign(new Error(), { code: "EISDIR" });
+  const permissions = mode ?? (old && old.mode & 0o7777);
+  const temporary = join(dirname(target), `.${basename(target).slice(0, 100)}.${randomUUID()}.tmp`);
+  return { file: await open(temporary, "wx", permissions), path: temporary, target, permissions };
+}
+
+const discard = ({ path }: Successor): Promise<void> => rm(path, { force: true }).catch(() => undefined);
+
+const unwritable = (path: string, cause: unknown): BaretError => storageError("cannot be written", path, cause);
+
+/** Throws StorageError where writeFileAtomic could not even begin: known before hours of work, not after them. */
+export async function checkWritable(path: string): Promise<void> {
+  try {
+    const successor = await openSuccessor(path);
+    await successor.file.close();
+    await discard(successor);
+  } catch (cause) {
+    throw unwritable(path, cause);
+  }
+}
+
 /**
  * Writes a file so that its name holds the old content or the whole new one at every moment, also when the process is
  * killed or the power fails: to a neighbour first, then renamed. A link is followed. Throws StorageError where the
@@ -49,13 +84,11 @@ export async function writeFileAtomic(
   data: string | Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   { mode, signal }: WriteOptions = {},
 ): Promise<void> {
-  const target = await realpath(path).catch(() => path);
-  const temporary = join(dirname(target), `.${basename(target).slice(0, 100)}.${randomUUID()}.tmp`);
+  const successor = await openSuccessor(path, mode).catch((cause) => {
+    throw unwritable(path, cause);
+  });
+  const { file, target, permissions } = successor;
   try {
-    const old = await stat(target).catch(() => undefined);
-    if (old?.isDirectory()) throw Object.assign(new Error(), { code: "EISDIR" });
-    const permissions = mode ?? (old && old.mode & 0o7777);
-    const file = await open(temporary, "wx", permissions);
     try {
       const whole = typeof data === "string" || data instanceof Uint8Array;
       for await (const part of whole ? [data] : data) {
@@ -67,10 +100,10 @@ export async function writeFileAtomic(
     } finally {
       await file.close();
     }
-    await rename(temporary, target);
+    await rename(successor.path, target);
     await syncFolder(dirname(target));
   } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw storageError("cannot be written", path, cause);
+    await discard(successor);
+    throw unwritable(path, cause);
   }
 }

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { open, readdir, realpath, stat } from "node:fs/promises";
 import { extname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,7 +24,14 @@ export async function openLocalFile(path: string): Promise<ByteSource> {
 
 /** A file that ships with the package: "assets/clip/merges.txt". */
 export function openPackageFile(path: string): Promise<ByteSource> {
-  return openLocalFile(fileURLToPath(new URL(`../../${path}`, import.meta.url)));
+  return openLocalFile(fileURLToPath(new URL(path, packageRoot())));
+}
+
+/** The folder of package.json, the first one above this file wherever that was compiled to. */
+function packageRoot(): URL {
+  let folder = new URL("./", import.meta.url);
+  while (!existsSync(new URL("package.json", folder)) && folder.pathname !== "/") folder = new URL("../", folder);
+  return folder;
 }
 
 async function resolved(path: string, name: string): Promise<string> {

@@ -58,7 +58,7 @@ export async function hashFile(path: string, options: HashOptions = {}): Promise
       if (signal?.aborted) throw new CancelledError(`hashing ${path}`);
       hash.update(chunk);
       done += chunk.length;
-      onProgress?.({ phase: "hash", done, total: identity.size });
+      onProgress?.({ phase: "hash", done, total: identity.size, unit: "bytes" });
     }
   } catch (cause) {
     throw storageError("cannot be read", path, cause);

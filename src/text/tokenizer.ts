@@ -33,6 +33,8 @@ export interface Encoding {
 export class ClipTokenizer {
   /** Row length L. */
   readonly maxLength: number;
+  /** Every id is below this: what a text encoder's vocabulary must have. */
+  readonly vocabularySize: number;
   readonly bos: number;
   readonly eos: number;
   readonly pad: number;
@@ -54,6 +56,8 @@ export class ClipTokenizer {
     this.bos = bos;
     this.eos = eos;
     this.pad = pad;
+    const ids = [...vocabulary.ids.values(), ...settings.added.map(({ id }) => id)];
+    this.vocabularySize = 1 + ids.reduce((most, id) => Math.max(most, id), 0);
     this.engine = new Tokenizer(description(vocabulary, settings, idOf), {});
   }
 

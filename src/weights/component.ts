@@ -13,6 +13,13 @@ export interface Component {
   readonly weights: ReadonlyMap<string, TensorRef>;
 }
 
+/** What diffusers and transformers call the weight file in each component's folder. */
+export const weightStems = {
+  unet: "diffusion_pytorch_model",
+  vae: "diffusion_pytorch_model",
+  text_encoder: "model",
+} as const;
+
 /** Refused by their names alone: reading one would run the program inside. */
 export const PICKLE_FILE = /\.(bin|ckpt|pt|pth)$/;
 
@@ -27,17 +34,26 @@ export async function readComponent(folder: Folder, stem: string, variant?: stri
 }
 
 async function readWeights(folder: Folder, stem: string, variant?: string): Promise<Map<string, TensorRef>> {
-  const files = await filesOf(folder);
+  const chosen = chooseWeights(folder.name, await filesOf(folder), stem, variant);
+  if (chosen.endsWith(".safetensors")) return new Map((await readSafetensors(await folder.open(chosen))).tensors);
+  return readShards(folder, chosen);
+}
+
+/**
+ * Which of a component's files holds its weights: `stem.safetensors`, or the index of shards; with a variant, that
+ * one's, and without one the plain file or the only one there is. Throws CheckpointError where there is none, or where
+ * the choice is not clear. `where` is what errors call the folder.
+ */
+export function chooseWeights(where: string, files: readonly string[], stem: string, variant?: string): string {
   const found = new Map<string, string>();
   for (const file of files) {
     const name = variantOf(file, stem);
     if (name !== undefined) found.set(name, file);
   }
-  const chosen =
-    found.get(variant ?? "") ?? (variant === undefined && found.size === 1 ? [...found.values()][0] : undefined);
-  if (chosen === undefined) throw noWeights(folder.name, stem, files, [...found.values()], variant);
-  if (chosen.endsWith(".safetensors")) return new Map((await readSafetensors(await folder.open(chosen))).tensors);
-  return readShards(folder, chosen);
+  const only = variant === undefined && found.size === 1 ? [...found.values()][0] : undefined;
+  const chosen = found.get(variant ?? "") ?? only;
+  if (chosen === undefined) throw noWeights(where, stem, files, [...found.values()], variant);
+  return chosen;
 }
 
 /** "" for the plain file, "fp16" for `stem.fp16.safetensors`; the same for the index of shards. Else undefined. */
@@ -51,7 +67,13 @@ function variantOf(file: string, stem: string): string | undefined {
   return match ? (match.groups?.single ?? "") : undefined;
 }
 
-function noWeights(where: string, stem: string, files: string[], found: string[], variant?: string): CheckpointError {
+function noWeights(
+  where: string,
+  stem: string,
+  files: readonly string[],
+  found: readonly string[],
+  variant?: string,
+): CheckpointError {
   const wanted = `${stem}${variant ? `.${variant}` : ""}.safetensors`;
   if (found.length) {
     return new CheckpointError("which weights to take is not clear", {

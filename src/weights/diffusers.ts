@@ -1,6 +1,6 @@
 import { CheckpointError } from "../core/index.ts";
 import { type Checkpoint, type TokenizerFiles, trainedSize } from "./checkpoint.ts";
-import { type Component, type Config, readComponent } from "./component.ts";
+import { type Component, type Config, readComponent, weightStems } from "./component.ts";
 import { parseEditing } from "./editing.ts";
 import { readJsonObject } from "./json.ts";
 import { withTodaysNames } from "./names.ts";
@@ -33,8 +33,7 @@ const otherPipelines: [RegExp, string][] = [
 export async function openDiffusersFolder(folder: Folder, options: OpenOptions): Promise<Checkpoint> {
   const entries = await folder.list();
   const has = (name: string) => entries.some((e) => e.name === name);
-  if (has("model_index.json")) await checkPipeline(folder);
-  if (has("text_encoder_2")) throw otherPipeline(folder.name, "StableDiffusionXLPipeline", otherPipelines[0][1]);
+  await checkPipeline(folder);
   const missing = ["unet", "vae", "text_encoder", "tokenizer", "scheduler"].filter((part) => !has(part));
   if (missing.length) {
     throw new CheckpointError("the model's folder is not complete", {
@@ -45,9 +44,9 @@ export async function openDiffusersFolder(folder: Folder, options: OpenOptions):
   }
 
   const [unet, vae, text] = await Promise.all([
-    readComponent(subfolder(folder, "unet"), "diffusion_pytorch_model", options.variant),
-    readComponent(subfolder(folder, "vae"), "diffusion_pytorch_model", options.variant),
-    readComponent(subfolder(folder, "text_encoder"), "model", options.variant),
+    readComponent(subfolder(folder, "unet"), weightStems.unet, options.variant),
+    readComponent(subfolder(folder, "vae"), weightStems.vae, options.variant),
+    readComponent(subfolder(folder, "text_encoder"), weightStems.text_encoder, options.variant),
   ]);
   checkClass(unet.config, `${folder.name}/unet/config.json`, "UNet2DConditionModel");
   checkClass(vae.config, `${folder.name}/vae/config.json`, "AutoencoderKL");
@@ -73,9 +72,14 @@ export async function openDiffusersFolder(folder: Folder, options: OpenOptions):
   };
 }
 
-async function checkPipeline(folder: Folder): Promise<void> {
-  const index = await readJsonObject(await folder.open("model_index.json"));
-  const name = String(index._class_name);
+/**
+ * Throws CheckpointError where a folder says that it is a pipeline other than text to image with Stable Diffusion. Needs
+ * no weights, so a download can be refused before they are fetched.
+ */
+export async function checkPipeline(folder: Folder): Promise<void> {
+  const names = (await folder.list()).map((e) => e.name);
+  const index = names.includes("model_index.json") ? await readJsonObject(await folder.open("model_index.json")) : {};
+  const name = names.includes("text_encoder_2") ? "StableDiffusionXLPipeline" : String(index._class_name);
   const other = otherPipelines.find(([pattern]) => pattern.test(name));
   if (other) throw otherPipeline(folder.name, name, other[1]);
 }
@@ -97,14 +101,14 @@ function checkTextEncoder({ architectures, model_type: type }: Config, where: st
   });
 }
 
-/** The first convolution tells an inpainting model (9 channels) or InstructPix2Pix (8) from a plain one. */
+/** A plain model gives as many channels as it takes; inpainting (9) and InstructPix2Pix (8) take a picture besides. */
 function checkChannels(unet: Component, where: string): void {
-  const channels = unet.config.in_channels;
-  if (channels !== 8 && channels !== 9) return;
+  const { in_channels: taken = 4, out_channels: given = 4 } = unet.config;
+  if (taken === given) return;
   throw new CheckpointError("in_channels", {
     where,
-    found: `${channels}`,
-    expected: "4",
+    found: `${taken}`,
+    expected: `${given}, as out_channels has`,
     advice: "This model also takes a picture as input (inpainting, or InstructPix2Pix); baret needs the plain one.",
   });
 }

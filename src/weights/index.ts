@@ -3,11 +3,12 @@
 // Does not know of: disks and networks, graphs, what the weights compute.
 export { type CheckOptions, checkWeights } from "./check.ts";
 export type { Checkpoint, TokenizerFiles } from "./checkpoint.ts";
-export type { Component, Config } from "./component.ts";
-export type { OpenOptions } from "./diffusers.ts";
+export { type Component, type Config, chooseWeights, weightStems } from "./component.ts";
+export { checkPipeline, type OpenOptions } from "./diffusers.ts";
 export { type Dtype, dtypeBytes, type FloatDtype, floatDtypes, isFloatDtype, toFloat32 } from "./dtype.ts";
 export { type EditingDefaults, parseEditing } from "./editing.ts";
 export { encodeSafetensors, type TensorData } from "./encode.ts";
+export { snapshotOf } from "./hub.ts";
 export { isObject, parseJson, readJsonObject } from "./json.ts";
 export { type ModelFolder, openCheckpoint, openModelFolder } from "./open.ts";
 export { readSafetensors, type Safetensors } from "./safetensors.ts";
@@ -19,5 +20,5 @@ export {
   type SchedulerConfig,
   type TimestepSpacing,
 } from "./scheduler.ts";
-export { type ByteSource, type Folder, type FolderEntry, memorySource } from "./source.ts";
+export { type ByteSource, type Folder, type FolderEntry, filesOf, memorySource, subfolder } from "./source.ts";
 export { readBytes, readInts, readTensor, reshaped, rows, type TensorRef } from "./tensor-ref.ts";

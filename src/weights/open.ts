@@ -29,6 +29,8 @@ export async function openCheckpoint(place: Folder | ByteSource, options: OpenOp
 /** One network, with its tokenizer where it has one: a CLIPModel, or a single component of a diffusers folder. */
 export interface ModelFolder extends Component {
   readonly name: string;
+  /** Where it lies, for the files that only some models have. */
+  readonly folder: Folder;
   readonly tokenizer?: TokenizerFiles;
 }
 
@@ -40,7 +42,12 @@ export async function openModelFolder(place: Folder, { variant }: OpenOptions = 
   const stem = files.some((f) => f.startsWith("diffusion_pytorch_model.")) ? "diffusion_pytorch_model" : "model";
   const component = withTodaysNames(await readComponent(folder, stem, variant));
   const hasTokenizer = files.includes("vocab.json") || files.includes("tokenizer.json");
-  return { name: folder.name, ...component, ...(hasTokenizer && { tokenizer: await readTokenizerFiles(folder) }) };
+  return {
+    name: folder.name,
+    folder,
+    ...component,
+    ...(hasTokenizer && { tokenizer: await readTokenizerFiles(folder) }),
+  };
 }
 
 /** Why a folder without the marks of a model is none. */

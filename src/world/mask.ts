@@ -1,14 +1,7 @@
-import type { Picture } from "../core/index.ts";
+import type { Mask, Picture } from "../core/index.ts";
 import type { Scene } from "./scene.ts";
 import { compose } from "./shot.ts";
 import { FIRST_PART, Tracer } from "./trace.ts";
-
-/** One byte a pixel, rows from the top. data: [height, width], 0 or 255. */
-export interface Mask {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
-}
 
 /** Grey levels by which two pixels may differ and still count as the same: below what an eye or a codec keeps apart. */
 const SAME = 2;

@@ -1,7 +1,6 @@
-import type { Picture } from "../core/index.ts";
-import { Random, UsageError } from "../core/index.ts";
+import { type Mask, type Picture, Random, UsageError } from "../core/index.ts";
 import { completeCaption } from "./caption.ts";
-import { keptMask, type Mask } from "./mask.ts";
+import { keptMask } from "./mask.ts";
 import { render } from "./render.ts";
 import {
   ANIMALS,

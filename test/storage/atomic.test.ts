@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CancelledError, StorageError } from "../../src/core/index.ts";
-import { cacheFolder, writeFileAtomic } from "../../src/storage/node.ts";
+import { cacheFolder, checkWritable, writeFileAtomic } from "../../src/storage/node.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -86,10 +86,20 @@ test("many writers of one file: one of them wins, whole", async () => {
   expect(readdirSync(folder)).toEqual(["out.bin"]);
 });
 
-test("a folder that is not there, a folder as target, and a name too long are told apart", async () => {
-  await expect(writeFileAtomic(join(folder, "no", "out"), "x")).rejects.toThrow("its folder does not exist");
-  await expect(writeFileAtomic(folder, "x")).rejects.toThrow("it is a folder");
-  await expect(writeFileAtomic(join(folder, "x".repeat(300)), "x")).rejects.toThrow(StorageError);
+test("a folder that is not there, a folder as target, and a name too long are told apart, before writing too", async () => {
+  for (const write of [(path: string) => writeFileAtomic(path, "x"), checkWritable]) {
+    await expect(write(join(folder, "no", "out"))).rejects.toThrow("its folder does not exist");
+    await expect(write(folder)).rejects.toThrow("it is a folder");
+    await expect(write(join(folder, "x".repeat(300)))).rejects.toThrow(StorageError);
+  }
+});
+
+test("asking whether a file can be written leaves no trace", async () => {
+  await checkWritable(file());
+  expect(readdirSync(folder)).toEqual([]);
+  writeFileSync(file(), "old");
+  await checkWritable(file());
+  expect(readFileSync(file(), "utf8")).toBe("old");
 });
 
 /** A disk of 64 KiB, where this process may mount one. */

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import type { IntTensor, Tensor } from "../../src/core/index.ts";
 import { compile, type Node, type Target } from "../../src/graph/index.ts";
-import { memorySource, readInts, readSafetensors, readTensor } from "../../src/weights/index.ts";
+import { isFloatDtype, memorySource, readInts, readSafetensors, readTensor } from "../../src/weights/index.ts";
 
 export type Feeds = Record<string, Tensor | IntTensor>;
 
@@ -54,7 +54,7 @@ export async function fixture(path: string | URL): Promise<Record<string, Tensor
   const { tensors } = await readSafetensors(memorySource(String(path), new Uint8Array(readFileSync(path))));
   const entries = [...tensors].map(async ([name, ref]) => [
     name,
-    ref.dtype.startsWith("I") ? await readInts(ref) : await readTensor(ref),
+    isFloatDtype(ref.dtype) ? await readTensor(ref) : await readInts(ref),
   ]);
   return Object.fromEntries(await Promise.all(entries));
 }

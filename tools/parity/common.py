@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -37,27 +38,33 @@ def uniform(shape: tuple[int, ...], low: float, high: float, *name: object) -> t
     return (torch.rand(shape, generator=generator(*name)) * (high - low) + low).double()
 
 
-def seed_weights(model: torch.nn.Module, name: str, store: torch.dtype = torch.float32) -> torch.nn.Module:
+def seeded_values(model: torch.nn.Module, name: str, store: torch.dtype = torch.float32) -> Iterator[tuple[str, torch.Tensor]]:
     """Random weights that hide nothing: no norm scale is 1, no bias is 0, and attention is far from uniform.
 
-    Returns the model in float64; its values are exactly those that `store` can hold.
+    One after another, of `store`'s type, by the names of the model's parameters; the model itself may be on "meta".
     """
     norms = (torch.nn.GroupNorm, torch.nn.LayerNorm)
     owner = {f"{path}.{key}".lstrip("."): module for path, module in model.named_modules() for key, _ in module.named_parameters(recurse=False)}
+    for key, value in model.named_parameters():
+        noise = torch.randn(value.shape, generator=generator(name, key))
+        if isinstance(owner[key], norms):
+            fresh = 1 + 0.3 * noise if key.endswith("weight") else 0.3 * noise
+        elif key.endswith("bias") or value.ndim < 2:
+            fresh = 0.2 * noise
+        elif isinstance(owner[key], torch.nn.Embedding):
+            fresh = 0.7 * noise
+        else:
+            fan_in = value[0].numel()
+            sharp = 1.8 if any(part in key for part in ("to_q", "to_k", "q_proj", "k_proj")) else 1.0
+            fresh = noise * sharp / fan_in**0.5
+        yield key, fresh.to(store)
+
+
+def seed_weights(model: torch.nn.Module, name: str, store: torch.dtype = torch.float32) -> torch.nn.Module:
+    """The model in float64 with `seeded_values`, exactly those that `store` can hold."""
     with torch.no_grad():
-        for key, value in model.named_parameters():
-            noise = torch.randn(value.shape, generator=generator(name, key))
-            if isinstance(owner[key], norms):
-                fresh = 1 + 0.3 * noise if key.endswith("weight") else 0.3 * noise
-            elif key.endswith("bias") or value.ndim < 2:
-                fresh = 0.2 * noise
-            elif isinstance(owner[key], torch.nn.Embedding):
-                fresh = 0.7 * noise
-            else:
-                fan_in = value[0].numel()
-                sharp = 1.8 if any(part in key for part in ("to_q", "to_k", "q_proj", "k_proj")) else 1.0
-                fresh = noise * sharp / fan_in**0.5
-            value.copy_(fresh.to(store))
+        for key, value in seeded_values(model, name, store):
+            model.get_parameter(key).copy_(value)
     return model.double().eval().requires_grad_(True)
 
 

@@ -3,7 +3,7 @@
 // Does not know of: models, other commands.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { Random, throwIfCancelled, type Work } from "../../core/index.ts";
 import { contactSheet } from "../../image/index.ts";
 import { encodePng } from "../../image/node.ts";
@@ -30,26 +30,12 @@ import {
   vocabulary,
   WORN,
 } from "../../world/index.ts";
-import { countOption, integer, seedOption, sizeOption, workersOption } from "./options.ts";
-import { progressBar } from "./progress.ts";
+import { working } from "../interrupt.ts";
+import { choiceOption, integer, option, quietOption, seedOption } from "../options.ts";
+import { print } from "../print.ts";
+import { countOption, sizeOption, workersOption } from "./options.ts";
 import { readScene, type SceneFlags } from "./scene.ts";
 import { writeShards } from "./shards.ts";
-
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
-
-/** Runs work with a progress bar, stopping at Ctrl-C. */
-async function working<T>(quiet: boolean, work: (work: Work) => Promise<T>): Promise<T> {
-  const { onProgress, stop } = progressBar(quiet);
-  const controller = new AbortController();
-  const interrupt = (): void => controller.abort();
-  process.once("SIGINT", interrupt);
-  try {
-    return await work({ onProgress, signal: controller.signal });
-  } finally {
-    process.off("SIGINT", interrupt);
-    stop();
-  }
-}
 
 async function makeFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true }).catch((cause: unknown) => {
@@ -58,24 +44,22 @@ async function makeFolder(path: string): Promise<void> {
 }
 
 function renderCommand(): Command {
-  const choice = (flag: string, about: string, values: readonly string[]): Option =>
-    new Option(flag, about).choices(values);
   const seed = integer(0, 4294967295);
   return new Command("render")
     .description("render one scene as PNG")
     .argument("[scene]", "a scene as a JSON file; - for standard input")
-    .addOption(choice("--animal <name>", "the animal", ANIMALS))
-    .addOption(choice("--pose <pose>", "its pose", POSES))
-    .addOption(choice("--colour <colour>", "its colour", COLOURS))
-    .addOption(choice("--place <place>", "where it is", PLACES))
-    .addOption(choice("--wearing <thing>", "what it wears", WORN))
-    .addOption(choice("--beside <thing>", "what lies beside it", BESIDE))
-    .addOption(choice("--style <style>", "how it is drawn", STYLES))
-    .addOption(choice("--facing <side>", "which way it faces", FACINGS))
-    .addOption(choice("--framing <framing>", "how much of it is seen", FRAMINGS))
-    .addOption(choice("--expression <expression>", "its expression, in a portrait", EXPRESSIONS))
-    .option("--view-seed <n>", "view, light and place", seed)
-    .option("--body-seed <n>", "proportions and markings", seed)
+    .addOption(choiceOption("--animal <name>", "the animal", ANIMALS))
+    .addOption(choiceOption("--pose <pose>", "its pose", POSES))
+    .addOption(choiceOption("--colour <colour>", "its colour", COLOURS))
+    .addOption(choiceOption("--place <place>", "where it is", PLACES))
+    .addOption(choiceOption("--wearing <thing>", "what it wears", WORN))
+    .addOption(choiceOption("--beside <thing>", "what lies beside it", BESIDE))
+    .addOption(choiceOption("--style <style>", "how it is drawn", STYLES))
+    .addOption(choiceOption("--facing <side>", "which way it faces", FACINGS))
+    .addOption(choiceOption("--framing <framing>", "how much of it is seen", FRAMINGS))
+    .addOption(choiceOption("--expression <expression>", "its expression, in a portrait", EXPRESSIONS))
+    .addOption(option("--view-seed <n>", "view, light and place", seed))
+    .addOption(option("--body-seed <n>", "proportions and markings", seed))
     .addOption(sizeOption())
     .option("--json", "print the scene and its sentence as JSON")
     .option("-o, --out <file>", "the PNG to write", "scene.png")
@@ -91,11 +75,11 @@ function sheetCommand(): Command {
   return new Command("sheet")
     .description("a contact sheet of random scenes with their sentences")
     .addOption(countOption(36))
-    .addOption(seedOption())
+    .addOption(seedOption(1))
     .addOption(sizeOption())
-    .addOption(new Option("--split <split>", "whose scenes").choices(SPLITS).default("train"))
+    .addOption(choiceOption("--split <split>", "whose scenes", SPLITS).default("train"))
     .option("--held-out", "only combinations that training leaves out")
-    .option("--quiet", "no progress")
+    .addOption(quietOption())
     .option("-o, --out <file>", "the PNG to write", "sheet.png")
     .action(
       async (o: {
@@ -153,9 +137,9 @@ async function writePairs(
 function pairsCommand(): Command {
   return new Command("pairs")
     .description("the fixed before/after pairs: PNGs of before, after and what must not change, and pairs.json")
-    .addOption(new Option("--set <set>", "which pairs").choices(["benchmark", "tuning"]).default("benchmark"))
+    .addOption(choiceOption("--set <set>", "which pairs", ["benchmark", "tuning"]).default("benchmark"))
     .addOption(sizeOption())
-    .option("--quiet", "no progress")
+    .addOption(quietOption())
     .requiredOption("-o, --out <folder>", "where to write them")
     .action(async (o: { set: "benchmark" | "tuning"; size: number; quiet?: boolean; out: string }) => {
       const pairs = o.set === "benchmark" ? benchmarkPairs() : tuningPairs();
@@ -168,11 +152,11 @@ function shardsCommand(): Command {
   return new Command("shards")
     .description("training data: pictures as safetensors, sentences as JSON lines; finished shards are kept")
     .addOption(countOption(14_000))
-    .addOption(seedOption())
-    .addOption(new Option("--split <split>", "whose scenes").choices(["train", "validation"]).default("train"))
+    .addOption(seedOption(1))
+    .addOption(choiceOption("--split <split>", "whose scenes", ["train", "validation"]).default("train"))
     .addOption(sizeOption())
     .addOption(workersOption())
-    .option("--quiet", "no progress")
+    .addOption(quietOption())
     .requiredOption("-o, --out <folder>", "where to write them")
     .action(
       async (o: {

@@ -1,7 +1,7 @@
 import { GraphError } from "../../core/index.ts";
-import { constant, defineOp, type Node } from "../node.ts";
+import { constant, defineOp, type Node, scalar } from "../node.ts";
 import { fixed, isSymbolic, type Shape, sameShape, show } from "../shape.ts";
-import { add, mul, neg, reshape, sub, sum } from "./arithmetic.ts";
+import { add, broadcastLike, mul, neg, reshape, sub, sum } from "./arithmetic.ts";
 import { after, concat, slice, transpose } from "./layout.ts";
 import { matmul } from "./linear.ts";
 
@@ -26,6 +26,12 @@ const join = (x: Node): Node => {
   return reshape(transpose(x, [0, 2, 1, 3]), [batch, length, (heads as number) * (depth as number)]);
 };
 
+/** [B, heads, D, L] → [B, L, heads·D] */
+const joinColumns = (x: Node): Node => {
+  const [batch, heads, depth, length] = x.shape;
+  return reshape(transpose(x, [0, 3, 1, 2]), [batch, length, (heads as number) * (depth as number)]);
+};
+
 /** 0 where query i may see key j ≤ i, else a number that no softmax survives. */
 const causalMask = (length: number): Node =>
   constant(
@@ -33,21 +39,23 @@ const causalMask = (length: number): Node =>
     [length, length],
   );
 
-/** softmax(q·kᵀ/√d): [B, heads, L, D] and [B, heads, M, D] → [B, heads, L, M]. */
-function probabilities(q: Node, k: Node, causal: boolean): Node {
+/** softmax(q·kᵀ/√d + mask): [B, heads, L, D] and [B, heads, M, D] → [B, heads, L, M]. */
+function probabilities(q: Node, k: Node, mask: Node | undefined): Node {
   const scores = matmul(q, k, { transB: true, alpha: 1 / Math.sqrt(fixed(q.shape, 3)) });
-  return softmax(causal ? add(scores, causalMask(fixed(q.shape, 2))) : scores);
+  return softmax(mask ? add(scores, mask) : scores);
 }
 
 /** Attention maps: q [B, L, C], k [B, M, C] → [B, heads, L, M]. */
 export const attentionMaps = (q: Node, k: Node, heads: number): Node =>
-  probabilities(split(q, heads), split(k, heads), false);
+  probabilities(split(q, heads), split(k, heads), undefined);
 
 /** What given maps make of the values: maps [B, heads, L, M], v [B, M, C] → [B, L, C]. */
 export const attend = (maps: Node, v: Node): Node => join(matmul(maps, split(v, fixed(maps.shape, 1))));
 
-/** Maps of one step above this size are recomputed a few heads at a time, so that they never exist all at once. Bytes. */
-const MAPS_AT_ONCE = 64 * 2 ** 20;
+/** The gradient recomputes maps in pieces of at most this size, which stay in a CPU's cache from use to use. Bytes. */
+const PIECE = 4 * 2 ** 20;
+/** Fewer queries at once than this cost more in matrix products than the cache gives back. */
+const FEWEST_QUERIES = 128;
 
 const attentionOp = defineOp<Heads>("attention", {
   shape: ([q, k, v], { heads, causal }) => {
@@ -74,8 +82,10 @@ const attentionOp = defineOp<Heads>("attention", {
         ),
     },
     onnx: {
-      expand: ([q, k, v], { heads, causal }) =>
-        join(matmul(probabilities(split(q, heads), split(k, heads), causal), split(v, heads))),
+      expand: ([q, k, v], { heads, causal }) => {
+        const mask = causal ? causalMask(fixed(q.shape, 1)) : undefined;
+        return join(matmul(probabilities(split(q, heads), split(k, heads), mask), split(v, heads)));
+      },
     },
   },
   gradient: (dy, { inputs: [q, k, v], output, attrs }) => {
@@ -106,33 +116,56 @@ function lazily<T>(make: () => T): () => T {
   };
 }
 
+/** `total` in ranges of at most `most`, which differ by one at most. */
+function ranges(total: number, most: number): [number, number][] {
+  const count = Math.ceil(total / most);
+  const at = (i: number) => Math.round((i * total) / count);
+  return Array.from({ length: count }, (_, i) => [at(i), at(i + 1)]);
+}
+
 /**
- * Gradients of attention with the maps recomputed: dV = Pᵀ·dO, dS = P∘(dO·Vᵀ − rowsum(dO∘O)), dQ = dS·K/√d,
- * dK = dSᵀ·Q/√d. Dao et al. 2022 ("FlashAttention"), appendix B.
+ * Gradients of attention with the maps recomputed: dV = Pᵀ·dO, dS = P∘(dO·Vᵀ − D), D = rowsum(dO∘O), dQ = dS·K/√d,
+ * dK = dSᵀ·Q/√d. Dao et al. 2022 ("FlashAttention"), appendix B. Some heads, or some queries of one head, at a time.
  */
 function backward(dy: Node, q: Node, k: Node, v: Node, output: Node, { heads, causal }: Heads) {
   const [query, key, value, grad, out] = [q, k, v, dy, output].map((x) => split(x, heads));
-  const rowSums = neg(sum(mul(grad, out), [3], true));
+  const [length, keys] = [fixed(q.shape, 1), fixed(k.shape, 1)];
   const alpha = 1 / Math.sqrt(fixed(query.shape, 3));
+  const mask = causal ? causalMask(length) : undefined;
+  // dO·Vᵀ − D as one product, [dO, −D]·[V, 1]ᵀ: a pass over the map less.
+  const gradRest = concat([grad, neg(sum(mul(grad, out), [3], true))], 3);
+  const valueOne = concat([value, broadcastLike(scalar(1), slice(value, 3, 0, 1))], 3);
 
-  const mapBytes = 4 * fixed(q.shape, 1) * fixed(k.shape, 1) * (isSymbolic(q.shape[0]) ? 1 : q.shape[0]);
-  const most = Math.max(1, Math.floor(MAPS_AT_ONCE / mapBytes));
-  const pieces = isSymbolic(q.shape[0]) ? 1 : Math.ceil(heads / most);
-  const bounds = Array.from({ length: pieces + 1 }, (_, i) => Math.round((i * heads) / pieces));
-
-  const dq: Node[] = [];
-  const dk: Node[] = [];
-  const dv: Node[] = [];
-  for (let i = 0; i < pieces; i++) {
-    const cut = (x: Node) => slice(x, 1, bounds[i], bounds[i + 1]);
-    const [qi, ki, vi, gi] = [query, key, value, grad].map(cut);
-    const wait = pieces > 1 ? after(qi, i === 0 ? dy : dk[i - 1]) : qi;
-    const p = probabilities(wait, ki, causal);
-    const ds = mul(p, add(matmul(gi, vi, { transB: true }), cut(rowSums)));
-    dv.push(matmul(p, gi, { transA: true }));
-    dq.push(matmul(ds, ki, { alpha }));
-    dk.push(matmul(ds, qi, { transA: true, alpha }));
+  const rowBytes = 4 * keys * rows(q.shape);
+  const headsAtOnce = Math.max(1, Math.floor(PIECE / (rowBytes * length)));
+  const queriesAtOnce = headsAtOnce > 1 ? length : Math.max(FEWEST_QUERIES, Math.floor(PIECE / rowBytes));
+  const gradients: { dq: Node; dk: Node; dv: Node }[] = [];
+  let before: Node[] = [];
+  for (const [head, headEnd] of ranges(heads, headsAtOnce)) {
+    const ofHeads = (x: Node) => slice(x, 1, head, headEnd);
+    const [ki, vi] = [key, valueOne].map(ofHeads);
+    const dq: Node[] = [];
+    let [dk, dv]: (Node | undefined)[] = [];
+    for (const [first, end] of ranges(length, queriesAtOnce)) {
+      const cut = (x: Node) => slice(ofHeads(x), 2, first, end);
+      const gi = cut(grad);
+      // One piece after another, so that no two maps exist at once.
+      const qi = after(cut(query), ...before);
+      const p = probabilities(qi, ki, mask && slice(mask, 0, first, end));
+      const ds = mul(p, matmul(cut(gradRest), vi, { transB: true }));
+      // Transposed, with the narrow matrix on the left: faster than Pᵀ·dO and dSᵀ·Q, which copy the maps' columns.
+      const [dvT, dkT] = [matmul(gi, p, { transA: true }), matmul(qi, ds, { transA: true, alpha })];
+      dq.push(matmul(ds, ki, { alpha }));
+      dk = dk ? add(dk, dkT) : dkT;
+      dv = dv ? add(dv, dvT) : dvT;
+      before = [dq.at(-1)!, dk, dv];
+    }
+    gradients.push({ dq: concat(dq, 2), dk: dk!, dv: dv! });
   }
-  const [a, b, c] = [dq, dk, dv].map((part) => join(concat(part, 1)));
-  return { dq: a, dk: b, dv: c };
+  const whole = (part: "dq" | "dk" | "dv") =>
+    concat(
+      gradients.map((x) => x[part]),
+      1,
+    );
+  return { dq: join(whole("dq")), dk: joinColumns(whole("dk")), dv: joinColumns(whole("dv")) };
 }

@@ -168,20 +168,21 @@ const sumPool2x = (x: Node): Node => sumPoolOp([x], {});
 
 const afterOp = defineOp<Record<string, never>>("after", {
   shape: ([x]) => x,
-  gradient: (dy) => [() => dy, null],
+  gradient: (dy, { inputs: [, ...first] }) => [() => dy, ...first.map(() => null)],
   implement: {
-    // Joining an empty piece of `first` copies nothing of it, and still makes onnxruntime wait for it.
-    lower: (out, [x, first], { shapes: [shape] }) => {
-      const empty = out.node("Slice", [out.node("Reshape", [first, out.ints([-1])]), out.ints([0]), out.ints([0])]);
-      const fitted = out.node("Reshape", [empty, out.ints(shape.map((_, i) => (i === 0 ? 0 : fixed(shape, i))))], {
-        allowzero: 1,
+    // Joining an empty piece of each of `first` copies nothing of it, and still makes onnxruntime wait for it.
+    lower: (out, [x, ...first], { shapes: [shape] }) => {
+      const fitted = out.ints(shape.map((_, i) => (i === 0 ? 0 : fixed(shape, i))));
+      const empty = first.map((y) => {
+        const none = out.node("Slice", [out.node("Reshape", [y, out.ints([-1])]), out.ints([0]), out.ints([0])]);
+        return out.node("Reshape", [none, fitted], { allowzero: 1 });
       });
-      return out.node("Concat", [x, fitted], { axis: 0 });
+      return out.node("Concat", [x, ...empty], { axis: 0 });
     },
   },
 });
-/** x itself, computed from only after `first` is there: keeps what is recomputed from being computed early and held. */
-export const after = (x: Node, first: Node): Node => afterOp([x, first], {});
+/** x itself, computed from only after `first` are there: keeps what is recomputed from being computed early and held. */
+export const after = (x: Node, ...first: Node[]): Node => (first.length === 0 ? x : afterOp([x, ...first], {}));
 
 /** Zeros or other fixed numbers of one value. */
 export const filled = (value: number, shape: readonly number[]): Node =>

@@ -1,0 +1,90 @@
+import { type Command, Option } from "commander";
+import { UsageError } from "../core/index.ts";
+import type { Size } from "../diffusion/index.ts";
+
+/** What an option's text may be: `read` gives its value, or undefined where it is not `expected`. */
+export interface Kind<T> {
+  readonly expected: string;
+  readonly read: (text: string) => T | undefined;
+}
+
+/** Stands where an option's value was wrong, until all of them are reported at once. */
+class Wrong {
+  readonly where: string;
+  readonly found: string;
+  readonly expected: string;
+
+  constructor(where: string, found: string, expected: string) {
+    this.where = where;
+    this.found = found;
+    this.expected = expected;
+  }
+}
+
+/** An option whose text is checked. `flags` as commander takes them: "-o, --out <file>". */
+export function option<T>(flags: string, about: string, { expected, read }: Kind<T>): Option {
+  const made = new Option(flags, about);
+  const name = made.long ?? flags;
+  return made.argParser((text) => read(text) ?? new Wrong(name, JSON.stringify(text), expected));
+}
+
+/** Throws one UsageError that names every option whose value is wrong. */
+export function refuseWrongOptions(command: Command): void {
+  const wrong = Object.values(command.opts()).filter((value) => value instanceof Wrong);
+  if (wrong.length === 0) return;
+  if (wrong.length === 1) throw new UsageError("", wrong[0]);
+  const lines = wrong.map(({ where, found, expected }) => `\n  ${where}: found ${found}, expected ${expected}`);
+  throw new UsageError(`${wrong.length} options are wrong${lines.join("")}`);
+}
+
+export const integer = (least: number, most: number): Kind<number> => ({
+  expected: `a whole number from ${least} to ${most}`,
+  read: (text) => {
+    const value = Number(text);
+    return /^\d+$/.test(text) && value >= least && value <= most ? value : undefined;
+  },
+});
+
+const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+export const number = (least: number, most: number): Kind<number> => ({
+  expected: `a number from ${least} to ${most}`,
+  read: (text) => {
+    const value = Number(text);
+    return decimal.test(text) && value >= least && value <= most ? value : undefined;
+  },
+});
+
+export const oneOf = <T extends string>(values: readonly T[]): Kind<T> => ({
+  expected: values.join(", "),
+  read: (text) => values.find((value) => value === text),
+});
+
+/** A file to be written, by the ending of its name. */
+export const fileNamed = (ending: string): Kind<string> => ({
+  expected: `a name that ends in ${ending}`,
+  read: (text) => (text.toLowerCase().endsWith(ending) && text.length > ending.length ? text : undefined),
+});
+
+/** Longest side of a picture that a model is asked for. */
+const MAX_SIDE = 8192;
+
+/** Width and height, or one number for both. */
+export const pictureSize: Kind<Size> = {
+  expected: `WIDTHxHEIGHT or one number, in pixels, from 8 to ${MAX_SIDE}`,
+  read: (text) => {
+    const [, first, second = first] = /^(\d+)(?:[xX×](\d+))?$/.exec(text) ?? [];
+    const [width, height] = [Number(first), Number(second)];
+    return [width, height].every((side) => side >= 8 && side <= MAX_SIDE) ? { width, height } : undefined;
+  },
+};
+
+/** An option with a fixed set of words. */
+export const choiceOption = <T extends string>(flags: string, about: string, values: readonly T[]): Option =>
+  option(flags, `${about} (${values.join(", ")})`, oneOf(values));
+
+export const seedOption = (value: number): Option =>
+  option("--seed <n>", "seed of the random choices", integer(0, Number.MAX_SAFE_INTEGER)).default(value);
+
+export const jsonOption = (): Option => new Option("--json", "print the result, or the error, as one JSON object");
+export const quietOption = (): Option => new Option("--quiet", "no progress, no settings: only results and warnings");

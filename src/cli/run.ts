@@ -1,0 +1,71 @@
+import { type Command, CommanderError } from "commander";
+import { BaretError, CancelledError, UsageError } from "../core/index.ts";
+import { storageError } from "../storage/node.ts";
+import { heedInterrupts } from "./interrupt.ts";
+import { refuseWrongOptions } from "./options.ts";
+
+/** What commander says, as one of our errors. Undefined where it only was asked for help or the version. */
+function usageError({ exitCode, message, code }: CommanderError): UsageError | undefined {
+  if (exitCode === 0) return undefined;
+  const missing = code === "commander.help";
+  return new UsageError(missing ? "a command is missing" : message.replace(/^error: /, "").trim(), {
+    advice: missing ? undefined : "--help after a command shows what it takes.",
+  });
+}
+
+const debugging = (): boolean => Boolean(process.env.BARET_DEBUG);
+
+function wordsOf(error: unknown): string {
+  const stack = error instanceof Error ? `\n${error.stack}` : "";
+  if (error instanceof CancelledError) return "Stopped.";
+  if (error instanceof BaretError) return `${error.name}: ${error.message}${debugging() ? stack : ""}`;
+  const message = error instanceof Error ? error.message : String(error);
+  const advice = debugging() ? stack : "\nThis is a fault of baret. With BARET_DEBUG=1 it shows where.";
+  return `Unexpected error: ${message}${advice}`;
+}
+
+/** An error as `--json` prints it. */
+export function errorJson(error: unknown): object {
+  const message = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof BaretError)) return { error: { code: "unexpected", message } };
+  const { where, found, expected, advice } = error.details;
+  return { error: { code: error.code, message, where, found, expected, advice } };
+}
+
+/** Says what went wrong: words on standard error; with --json also an object on standard output. The exit status. */
+function report(error: unknown): number {
+  process.stderr.write(`${wordsOf(error)}\n`);
+  if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify(errorJson(error))}\n`);
+  return error instanceof BaretError ? error.exitCode : 1;
+}
+
+/** A reader that has seen enough is no error; a full disk behind standard output is. */
+function heedOutput(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (cause: NodeJS.ErrnoException) => {
+      if (cause.code === "EPIPE") return;
+      if (stream === process.stdout) report(storageError("cannot be written", "standard output", cause));
+      process.exit(1);
+    });
+  }
+}
+
+/** Commander's own messages become ours, and its wish to end the process an exception. */
+function prepare(command: Command): void {
+  command.exitOverride().configureOutput({ outputError: () => undefined });
+  for (const child of command.commands) prepare(child);
+}
+
+/** Runs the command that the process's arguments name, and sets the process's exit status. */
+export async function runProgram(program: Command): Promise<void> {
+  heedInterrupts();
+  heedOutput();
+  prepare(program);
+  program.hook("preAction", (_, command) => refuseWrongOptions(command));
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    const wrong = error instanceof CommanderError ? usageError(error) : error;
+    if (wrong !== undefined) process.exitCode = report(wrong);
+  }
+}

@@ -1,0 +1,196 @@
+import { CheckpointError, type IntTensor, type Picture, row, type Tensor, UsageError } from "../core/index.ts";
+import * as g from "../graph/index.ts";
+import { fromUnit, toUnit } from "../image/index.ts";
+import {
+  type AttentionSite,
+  attentionSites,
+  type ClipTextConfig,
+  clipText,
+  decode,
+  encode,
+  readClipTextConfig,
+  readUNetConfig,
+  readVaeConfig,
+  type UNetConfig,
+  unet,
+  type VaeConfig,
+} from "../models/index.ts";
+import type { Engine } from "../runtime/index.ts";
+import type { ClipTokenizer } from "../text/index.ts";
+import { type Checkpoint, checkWeights, type EditingDefaults } from "../weights/index.ts";
+import { type ProgramLoader, Programs } from "./programs.ts";
+import { makeSchedule, type Schedule } from "./schedule.ts";
+
+/** Height and width of a picture, in pixels. */
+export interface Size {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** A sentence as a model hears it. */
+export interface Embedding {
+  /** [1, L, D] */
+  readonly tensor: Tensor;
+  /** Words that found no room in it. */
+  readonly lostWords: readonly string[];
+}
+
+/** A checkpoint with what it takes to run it. */
+export interface ModelParts {
+  readonly checkpoint: Checkpoint;
+  readonly tokenizer: ClipTokenizer;
+  readonly engine: Engine;
+  readonly loader: ProgramLoader;
+}
+
+/** Tokens of a checkpoint's sentences, from its text encoder's configuration. */
+export const textLength = (checkpoint: Checkpoint): number => readClipTextConfig(checkpoint.textEncoder.config).length;
+
+/** Keys that old releases of transformers wrote and that hold no weight. */
+const ignorable = [/(^|\.)position_ids$/];
+
+/**
+ * A loaded checkpoint as one value: sentences to embeddings, pictures to latents and back, schedules, and the programs
+ * that every method runs. Latents are scaled as the U-Net takes them.
+ */
+export class Model {
+  readonly name: string;
+  readonly checkpoint: Checkpoint;
+  readonly editing: EditingDefaults;
+  readonly unet: UNetConfig;
+  readonly vae: VaeConfig;
+  readonly text: ClipTextConfig;
+  readonly engine: Engine;
+  readonly programs: Programs;
+  private readonly tokenizer: ClipTokenizer;
+
+  /** Throws CheckpointError that lists every missing, unexpected and mis-shaped weight of a component. */
+  constructor({ checkpoint, tokenizer, engine, loader }: ModelParts) {
+    this.name = checkpoint.name;
+    this.checkpoint = checkpoint;
+    this.editing = checkpoint.editing;
+    this.unet = readUNetConfig(checkpoint.unet.config);
+    this.vae = readVaeConfig(checkpoint.vae.config);
+    this.text = readClipTextConfig(checkpoint.textEncoder.config);
+    this.tokenizer = tokenizer;
+    this.engine = engine;
+    this.programs = new Programs(loader);
+    this.check();
+  }
+
+  /** Pixels for one latent pixel, along each side. */
+  get factor(): number {
+    return this.vae.factor;
+  }
+
+  /** Sides of a picture must be multiples of this: the VAE's factor. */
+  latentShape({ height, width }: Size): [number, number, number, number] {
+    const wrong = [height, width].filter((side) => !(Number.isInteger(side) && side > 0 && side % this.factor === 0));
+    if (wrong.length > 0) {
+      throw new UsageError("a picture's side must be a positive multiple of the VAE's factor", {
+        where: "--size",
+        found: `${width}x${height}`,
+        expected: `multiples of ${this.factor}`,
+      });
+    }
+    return [1, this.unet.inChannels, height / this.factor, width / this.factor];
+  }
+
+  /** DDIM's schedule of this model. Throws UsageError. */
+  schedule(steps: number): Schedule {
+    return makeSchedule(this.checkpoint.scheduler, steps);
+  }
+
+  /** Attention layers of the U-Net at a picture size, in order of execution. */
+  attentionSites(size: Size): AttentionSite[] {
+    const [, , height, width] = this.latentShape(size);
+    return attentionSites(this.unet, height, width, this.text.length);
+  }
+
+  /** Embeddings of sentences, one for each. */
+  async embed(sentences: readonly string[], signal?: AbortSignal): Promise<Embedding[]> {
+    const encodings = sentences.map((sentence) => this.tokenizer.encode(sentence));
+    const session = await this.programs.open("text", "text encoder", () => this.textGraph(), signal);
+    const ids: IntTensor = {
+      shape: [encodings.length, this.text.length],
+      data: Int32Array.from(encodings.flatMap((e) => [...e.ids.data])),
+    };
+    const { hidden } = await session.run({ ids }, { finite: true, signal });
+    return encodings.map(({ lostWords }, i) => ({
+      tensor: { shape: [1, ...hidden.shape.slice(1)], data: row(hidden, i).data.slice() },
+      lostWords,
+    }));
+  }
+
+  /** The latent of a picture, [1, C, H/8, W/8]: the posterior's mean times the scaling factor. */
+  async encode(picture: Picture, signal?: AbortSignal): Promise<Tensor> {
+    const [, , h, w] = this.latentShape(picture);
+    const session = await this.programs.open("vae", `encoder ${h}x${w}`, () => this.encoderGraph(picture), signal);
+    return (await session.run({ picture: toUnit(picture) }, { finite: true, signal })).latent;
+  }
+
+  /** Pictures of latents [B, C, H/8, W/8]. */
+  async decode(latents: Tensor, signal?: AbortSignal): Promise<Picture[]> {
+    const [count, , h, w] = latents.shape;
+    const session = await this.programs.open("vae", `decoder ${h}x${w}`, () => this.decoderGraph(h, w), signal);
+    const pictures: Picture[] = [];
+    // One by one: a decoder's activations at 512 x 512 take gigabytes, and a batch is no faster.
+    for (let i = 0; i < count; i++) {
+      const { picture } = await session.run({ latent: row(latents, i) }, { finite: true, signal });
+      pictures.push(fromUnit(picture));
+    }
+    return pictures;
+  }
+
+  /** What the picture is once the VAE has had it: the most that any edit can keep of it. */
+  async roundTrip(picture: Picture, signal?: AbortSignal): Promise<Picture> {
+    return (await this.decode(await this.encode(picture, signal), signal))[0];
+  }
+
+  async close(): Promise<void> {
+    await this.programs.close();
+    await this.engine.close();
+  }
+
+  private textGraph(): Record<string, g.Node> {
+    return { hidden: clipText(this.text, g.input("ids", ["B", this.text.length], "int64")) };
+  }
+
+  private encoderGraph({ height, width }: Size): Record<string, g.Node> {
+    const { mean } = encode(this.vae, g.input("picture", [1, 3, height, width]));
+    return { latent: g.mul(mean, this.vae.scalingFactor) };
+  }
+
+  private decoderGraph(height: number, width: number): Record<string, g.Node> {
+    const latent = g.input("latent", [1, this.vae.latentChannels, height, width]);
+    return { picture: decode(this.vae, g.div(latent, this.vae.scalingFactor)) };
+  }
+
+  private check(): void {
+    const { unet: u, vae: v, textEncoder: t } = this.checkpoint;
+    if (this.vae.latentChannels !== this.unet.inChannels) {
+      throw new CheckpointError("VAE and U-Net do not belong together", {
+        where: this.name,
+        found: `${this.vae.latentChannels} latent channels in the VAE, ${this.unet.inChannels} in the U-Net`,
+      });
+    }
+    // Any size will do to find the weights' shapes; this one can be halved as often as any known model does.
+    const side = 2 ** this.unet.blocks.length;
+    const sample = g.input("sample", [1, this.unet.inChannels, side, side]);
+    const context = g.input("context", [1, this.text.length, this.text.width]);
+    const predicted = unet(this.unet, { sample, timestep: g.input("timestep", [1]), context });
+    const pixels = side * this.factor;
+    const vae = [
+      ...Object.values(this.encoderGraph({ height: pixels, width: pixels })),
+      ...Object.values(this.decoderGraph(side, side)),
+    ];
+    const expected = (outputs: readonly g.Node[]) =>
+      new Map([...g.parametersOf(outputs)].map(([key, node]) => [key, node.shape as readonly number[]]));
+    checkWeights(expected([predicted]), u.weights, { where: `${this.name}, unet`, ignorable });
+    checkWeights(expected(vae), v.weights, { where: `${this.name}, vae`, ignorable });
+    checkWeights(expected(Object.values(this.textGraph())), t.weights, {
+      where: `${this.name}, text_encoder`,
+      ignorable,
+    });
+  }
+}

@@ -1,0 +1,93 @@
+import type { Work } from "../core/index.ts";
+import type { Engine, EngineOptions, LoadOptions } from "../runtime/index.ts";
+import { loadGraph, type MappedWeights, mapWeights, startEngine } from "../runtime/node.ts";
+import type { Cache } from "../storage/index.ts";
+import { DiskCache, findModel, hashFile, openLocal, openPackageFile, sha256 } from "../storage/node.ts";
+import { CLIP_MERGES, loadTokenizer } from "../text/index.ts";
+import { type Checkpoint, type OpenOptions, openCheckpoint, type TensorRef } from "../weights/index.ts";
+import { Model, textLength } from "./model.ts";
+import type { Part, ProgramLoader } from "./programs.ts";
+
+export interface LoadModelOptions extends OpenOptions, Omit<EngineOptions, "signal">, Work {
+  /** Where expanded weights are kept. Default: the user's cache folder. */
+  cache?: Cache;
+}
+
+/** Below this many bytes a private, repacked copy of the weights costs nothing that matters, and runs fastest. */
+const smallModel = 400e6;
+
+/**
+ * Loads a model: "menagerie", the name of a pulled one or of one in the Hugging Face cache, a diffusers folder, or a
+ * single .safetensors file. Starts the engine, reads configurations and headers; weights are mapped when a program first needs them. Throws CheckpointError,
+ * DeviceError, UsageError.
+ */
+export async function loadModel(name: string, options: LoadModelOptions = {}): Promise<Model> {
+  const { cache = new DiskCache(), signal, onProgress, device, threads } = options;
+  const { path, ...found } = await findModel(name);
+  const checkpoint = await openCheckpoint(await openLocal(path), {
+    variant: options.variant ?? found.variant,
+    prediction: options.prediction ?? found.prediction,
+  });
+  const tokenizer = await loadTokenizer(checkpoint.tokenizer, {
+    shipped: () => openPackageFile(CLIP_MERGES),
+    maxLength: textLength(checkpoint),
+  });
+  const engine = await startEngine({ device, threads, signal });
+  try {
+    return new Model({
+      checkpoint,
+      tokenizer,
+      engine,
+      loader: programLoader(engine, checkpoint, { cache, onProgress }),
+    });
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}
+
+const bytesOf = (weights: ReadonlyMap<string, TensorRef>): number =>
+  [...weights.values()].reduce((sum, { length }) => sum + length, 0);
+
+/** Maps the weights of each part once, when the first program asks for them. */
+function programLoader(
+  engine: Engine,
+  { unet, vae, textEncoder }: Checkpoint,
+  { cache, onProgress }: { cache: Cache } & Pick<Work, "onProgress">,
+): ProgramLoader {
+  const weights: Record<Part, ReadonlyMap<string, TensorRef>> = {
+    unet: unet.weights,
+    vae: vae.weights,
+    text: textEncoder.weights,
+  };
+  const mapped = new Map<Part, Promise<MappedWeights>>();
+  const map = (part: Part, signal: AbortSignal | undefined): Promise<MappedWeights> => {
+    const known = mapped.get(part);
+    if (known) return known;
+    const made = mapWeights(weights[part], { cache, onProgress, signal });
+    mapped.set(part, made);
+    made.catch(() => mapped.delete(part));
+    return made;
+  };
+  const isLarge = (part: Part): boolean => bytesOf(weights[part]) > smallModel;
+  return {
+    isLarge,
+    load: async (part, name, outputs, signal) => {
+      const load: LoadOptions = isLarge(part) ? { level: "extended" } : { level: "all", prepack: true };
+      return loadGraph(engine, outputs, { name, weights: await map(part, signal), load, signal });
+    },
+    close: async () => {
+      for (const weights of mapped.values()) await weights.then((w) => w.release());
+    },
+  };
+}
+
+/** SHA-256 of everything that a model computes from: its weight files and its configurations. Hexadecimal digits. */
+export async function modelHash({ checkpoint }: Model, work: Work = {}): Promise<string> {
+  const { unet, vae, textEncoder, scheduler } = checkpoint;
+  const parts = [unet, vae, textEncoder];
+  const paths = new Set(parts.flatMap(({ weights }) => [...weights.values()].map(({ source }) => source.path)));
+  const hashes: string[] = [];
+  for (const path of paths) if (path) hashes.push(await hashFile(path, work));
+  return sha256(JSON.stringify([hashes, parts.map(({ config }) => config), scheduler]));
+}

@@ -1,0 +1,87 @@
+import { type IntTensor, stack, type Tensor } from "../core/index.ts";
+import * as g from "../graph/index.ts";
+import { type AttentionSite, type Part, plainAttention, routed, routeInput, unet } from "../models/index.ts";
+import type { Session } from "../runtime/index.ts";
+import type { Model, Size } from "./model.ts";
+
+export const attentionKinds = ["self", "cross"] as const;
+export type AttentionKind = (typeof attentionKinds)[number];
+
+/** What of each kind of attention may be taken from another row: which sites, and which of query, key and value. */
+export interface Routing {
+  readonly sites: Readonly<Record<AttentionKind, readonly string[]>>;
+  readonly parts: readonly Part[];
+}
+
+/** One row of a forward pass. */
+export interface Row {
+  /** [1, C, h, w] */
+  readonly latent: Tensor;
+  /** [1, L, D] */
+  readonly context: Tensor;
+}
+
+/** For each row of a batch, the row whose routed parts it uses. */
+export type Sources = Readonly<Record<AttentionKind, readonly number[]>>;
+
+/**
+ * The U-Net over a batch of rows, in which rows may use each other's queries, keys or values. What it gives is the
+ * noise, or v, as the model was trained to.
+ */
+export class Predictor {
+  private readonly session: Session;
+  private readonly routing: Routing;
+
+  constructor(session: Session, routing: Routing) {
+    this.session = session;
+    this.routing = routing;
+  }
+
+  /**
+   * The model's output for each row, [B, C, h, w]. sources: absent, every row uses its own. Throws NumericError where
+   * the output is not finite, CancelledError.
+   */
+  async predict(
+    rows: readonly Row[],
+    timestep: number,
+    { sources, signal }: { sources?: Sources; signal?: AbortSignal } = {},
+  ): Promise<Tensor> {
+    const own = rows.map((_, r) => r);
+    const feeds: Record<string, Tensor | IntTensor> = {
+      sample: stack(rows.map(({ latent }) => latent)),
+      timestep: { shape: [rows.length], data: new Float32Array(rows.length).fill(timestep) },
+      context: stack(rows.map(({ context }) => context)),
+    };
+    for (const kind of attentionKinds) {
+      if (this.routing.sites[kind].length === 0) continue;
+      const route = { shape: [rows.length], data: Int32Array.from(sources?.[kind] ?? own) };
+      for (const part of this.routing.parts) feeds[routeInput(kind, part)] = route;
+    }
+    return (await this.session.run(feeds, { finite: true, signal })).output;
+  }
+}
+
+/** No row uses another's. */
+export const unrouted: Routing = { sites: { self: [], cross: [] }, parts: [] };
+
+/** Opens the model's U-Net for pictures of a size. The program is kept by the model and shared by all who ask alike. */
+export async function openPredictor(
+  model: Model,
+  size: Size,
+  routing: Routing = unrouted,
+  signal?: AbortSignal,
+): Promise<Predictor> {
+  const [, channels, h, w] = model.latentShape(size);
+  const build = (): Record<string, g.Node> => {
+    const groupOf = ({ kind, path }: AttentionSite) => (routing.sites[kind].includes(path) ? kind : undefined);
+    const attend = routing.parts.length > 0 ? routed(groupOf, routing.parts) : plainAttention;
+    const inputs = {
+      sample: g.input("sample", ["B", channels, h, w]),
+      timestep: g.input("timestep", ["B"]),
+      context: g.input("context", ["B", model.text.length, model.text.width]),
+    };
+    return { output: unet(model.unet, inputs, attend) };
+  };
+  const name = `U-Net ${h}x${w} ${JSON.stringify(routing)}`;
+  return new Predictor(await model.programs.open("unet", name, build, signal), routing);
+}

@@ -1,0 +1,129 @@
+import { UsageError } from "../core/index.ts";
+import type { InversionSettings } from "../inversion/index.ts";
+import { type AttentionSite, chooseSites, type Part } from "../models/index.ts";
+
+/** Shares of the steps: from the first up to the second. */
+export type Window = readonly [from: number, to: number];
+
+export const alphaShapes = ["linear", "cosine", "power"] as const;
+export type AlphaShape = (typeof alphaShapes)[number];
+
+/** Attention layers by level (0 is the finest) or by diffusers path. */
+export interface Layers {
+  readonly levels?: readonly number[];
+  readonly paths?: readonly string[];
+}
+
+/** How an inverted photo is edited. Every field has a default. */
+export interface BaretOptions {
+  /** How much of the photo's own embedding is in the transition's, from the first step to the last; one number for all. */
+  alpha?: number | readonly [start: number, end: number];
+  /** How α goes from start to end: evenly, as a half cosine, or fast at first (power 2 of what is left). */
+  alphaShape?: AlphaShape;
+  /** Share of the steps in which self-attention uses the reconstruction's queries and keys; or a window. */
+  selfSteps?: number | Window;
+  /** Share of the steps in which cross-attention uses the transition's queries and keys; or a window. */
+  crossSteps?: number | Window;
+  /** Self-attention layers that take part. Default: those with up to 32 x 32 tokens. */
+  selfLayers?: Layers;
+  /** Cross-attention layers that take part. Default: all. */
+  crossLayers?: Layers;
+  /** Whether attention is balanced in the prediction for the sentence only, or in that for the empty sentence too. */
+  half?: "conditional" | "both";
+  /** What is taken from the other process: queries and keys, or keys and values (an ablation). */
+  replace?: "qk" | "kv";
+  /** Classifier-free guidance of the edit. Default: the inversion's. */
+  guidance?: number;
+  /** "all" computes every row at every step, and nothing from the inversion: as the method is written down. */
+  rows?: "needed" | "all";
+}
+
+/** The options in effect. */
+export interface BaretSettings {
+  readonly alpha: readonly [start: number, end: number];
+  readonly alphaShape: AlphaShape;
+  /** α_i of each step. */
+  readonly alphas: readonly number[];
+  readonly selfSteps: Window;
+  readonly crossSteps: Window;
+  /** Paths of the layers that take part. */
+  readonly selfLayers: readonly string[];
+  readonly crossLayers: readonly string[];
+  readonly half: "conditional" | "both";
+  readonly replace: "qk" | "kv";
+  readonly guidance: number;
+  readonly rows: "needed" | "all";
+}
+
+/** Prompt-to-prompt's limit for self-attention: finer maps hold more of the photo than an edit can change. */
+const mostTokens = 32 ** 2;
+
+/** What of an attention layer each kind of replacement takes from another process. */
+export const replacedParts: Record<BaretSettings["replace"], readonly Part[]> = {
+  qk: ["query", "key"],
+  kv: ["key", "value"],
+};
+
+/** How far α has come from start to end, 0..1, at share x of the steps. */
+const alphaProgress: Record<AlphaShape, (x: number) => number> = {
+  linear: (x) => x,
+  cosine: (x) => (1 - Math.cos(Math.PI * x)) / 2,
+  power: (x) => 1 - (1 - x) ** 2,
+};
+
+/** α_i = start + (end − start)·p(i/(N − 1)). METHODS §2.2. */
+export function alphaSchedule([start, end]: readonly [number, number], shape: AlphaShape, steps: number): number[] {
+  return Array.from({ length: steps }, (_, i) => {
+    const p = alphaProgress[shape](steps > 1 ? i / (steps - 1) : 0);
+    return (1 - p) * start + p * end;
+  });
+}
+
+/** Fills in what is not given, and checks it. Throws one UsageError that lists every value out of range. */
+export function baretSettings(
+  options: BaretOptions,
+  inversion: InversionSettings,
+  sites: readonly AttentionSite[],
+): BaretSettings {
+  const { alpha = [0.8, 0.1], selfSteps = 0.3, crossSteps = 0.6 } = options;
+  const both: readonly [number, number] = typeof alpha === "number" ? [alpha, alpha] : alpha;
+  const window = (value: number | Window): Window => (typeof value === "number" ? [0, value] : value);
+  const alphaShape = options.alphaShape ?? "linear";
+  const guidance = options.guidance ?? inversion.guidance;
+
+  const problems: string[] = [];
+  const share = (name: string, value: number): void => {
+    if (!(value >= 0 && value <= 1)) problems.push(`${name}: found ${value}, expected 0..1`);
+  };
+  share("alpha's start", both[0]);
+  share("alpha's end", both[1]);
+  for (const [name, [from, to]] of [
+    ["selfSteps", window(selfSteps)],
+    ["crossSteps", window(crossSteps)],
+  ] as const) {
+    share(`${name}'s start`, from);
+    share(`${name}'s end`, to);
+    if (from > to) problems.push(`${name}: found ${from}..${to}, expected the start before the end`);
+  }
+  if (!alphaShapes.includes(alphaShape))
+    problems.push(`alphaShape: found ${alphaShape}, expected ${alphaShapes.join(", ")}`);
+  if (!(guidance >= 0 && guidance <= 100)) problems.push(`guidance: found ${guidance}, expected 0..100`);
+  if (problems.length > 0) throw new UsageError(`settings of the edit\n  ${problems.join("\n  ")}`);
+
+  const coarse = sites.filter((s) => s.kind === "self" && s.height * s.width <= mostTokens).map(({ level }) => level);
+  const paths = (kind: AttentionSite["kind"], layers: Layers, option: string): string[] =>
+    chooseSites(sites, { kind, ...layers }, option).map(({ path }) => path);
+  return {
+    alpha: both,
+    alphaShape,
+    alphas: alphaSchedule(both, alphaShape, inversion.steps),
+    selfSteps: window(selfSteps),
+    crossSteps: window(crossSteps),
+    selfLayers: paths("self", options.selfLayers ?? { levels: [...new Set(coarse)] }, "selfLayers"),
+    crossLayers: paths("cross", options.crossLayers ?? {}, "crossLayers"),
+    half: options.half ?? "conditional",
+    replace: options.replace ?? "qk",
+    guidance,
+    rows: options.rows ?? "needed",
+  };
+}

@@ -1,0 +1,16 @@
+// Edits of an inverted photo: BARET, and what lock-step methods share.
+// Knows of: inversion and every layer above it.
+// Does not know of: where photos come from, where results go.
+export { type BaretResult, edit, type Role, roles } from "./baret.ts";
+export {
+  type AlphaShape,
+  alphaSchedule,
+  alphaShapes,
+  type BaretOptions,
+  type BaretSettings,
+  baretSettings,
+  type Layers,
+  type Window,
+} from "./baretOptions.ts";
+export { type LockStepWork, type Process, planRows, type StepPlan } from "./lockStep.ts";
+export { type Sweep, type SweepPoint, type SweepWork, sweep } from "./sweep.ts";

@@ -1,0 +1,17 @@
+// How a photo becomes latents and embeddings that reproduce it: DDIM inversion, target-text inversion, inversion files.
+// Knows of: diffusion and every layer above it. Hashes and files on disk are in node.ts.
+// Does not know of: what an edit does with them.
+export { Adam } from "./adam.ts";
+export { ddimInversion, type InversionPrompt, invertStep } from "./ddim.ts";
+export { decodeInversion, encodeInversion, requireInversionOf, type Use } from "./file.ts";
+export {
+  type Inversion,
+  type InvertWork,
+  invert,
+  isComplete,
+  iterationsOf,
+  type Origin,
+  type Trace,
+} from "./inversion.ts";
+export * from "./options.ts";
+export { openReconstructionLoss, ReconstructionLoss } from "./reconstructionLoss.ts";

@@ -1,0 +1,76 @@
+import { type Tensor, tensor } from "../core/index.ts";
+import type { Model, Size, StepCoefficients } from "../diffusion/index.ts";
+import * as g from "../graph/index.ts";
+import { unet } from "../models/index.ts";
+import type { Session } from "../runtime/index.ts";
+
+/** One step of sampling, and where it should lead. */
+export interface Step {
+  /** [1, C, h, w] */
+  readonly latent: Tensor;
+  readonly timestep: number;
+  /** The model's output for the latent and the sentence that is not tuned, [1, C, h, w]. */
+  readonly fixed: Tensor;
+  readonly coefficients: StepCoefficients;
+  readonly guidance: number;
+  /** The latent that the step should give, [1, C, h, w]. */
+  readonly wanted: Tensor;
+}
+
+export interface LossAndGradient {
+  readonly loss: number;
+  /** To the tuned embedding, [1, L, D]. */
+  readonly gradient: Tensor;
+}
+
+/**
+ * METHODS §2, eq. 2: L = mean((a·z + b·(f + w·(ε(z, t, c) − f)) − z*)²) and ∂L/∂c, where f is the output for the sentence
+ * that stays. With w and 1 − w exchanged the same program tunes the empty sentence (null-text inversion).
+ */
+export class ReconstructionLoss {
+  private readonly session: Session;
+
+  constructor(session: Session) {
+    this.session = session;
+  }
+
+  /** Throws NumericError, CancelledError. */
+  async at(context: Tensor, step: Step, signal?: AbortSignal): Promise<LossAndGradient> {
+    const scalar = (value: number) => tensor([], Float32Array.of(value));
+    const feeds = {
+      sample: step.latent,
+      timestep: tensor([1], Float32Array.of(step.timestep)),
+      context,
+      fixed: step.fixed,
+      wanted: step.wanted,
+      a: scalar(step.coefficients.sample),
+      b: scalar(step.coefficients.output),
+      w: scalar(step.guidance),
+    };
+    const { loss, gradient } = await this.session.run(feeds, { finite: true, signal });
+    return { loss: loss.data[0], gradient };
+  }
+}
+
+/** Opens loss and gradient for pictures of a size; batch 1. The program shares the U-Net's weights with the forward one. */
+export async function openReconstructionLoss(
+  model: Model,
+  size: Size,
+  signal?: AbortSignal,
+): Promise<ReconstructionLoss> {
+  const latent = model.latentShape(size);
+  const build = (): Record<string, g.Node> => {
+    const scalar = (name: string) => g.input(name, []);
+    const sample = g.input("sample", latent);
+    const context = g.input("context", [1, model.text.length, model.text.width]);
+    const output = unet(model.unet, { sample, timestep: g.input("timestep", [1]), context });
+    const fixed = g.input("fixed", latent);
+    const guided = g.add(fixed, g.mul(scalar("w"), g.sub(output, fixed)));
+    const next = g.add(g.mul(scalar("a"), sample), g.mul(scalar("b"), guided));
+    const loss = g.meanSquare(g.sub(next, g.input("wanted", latent)));
+    const [gradient] = g.gradients(loss, [context]);
+    return { loss, gradient };
+  };
+  const name = `U-Net's loss and gradient ${latent[2]}x${latent[3]}`;
+  return new ReconstructionLoss(await model.programs.open("unet", name, build, signal));
+}

@@ -1,0 +1,75 @@
+import { meanSquaredError, rootMeanSquare, row, type Tensor } from "../core/index.ts";
+import { applyStep, denoiseCoefficients, guide, type Predictor, type Schedule } from "../diffusion/index.ts";
+import type { Adam } from "./adam.ts";
+import { type InversionSettings, learningRateAt, thresholdAt } from "./options.ts";
+import type { ReconstructionLoss } from "./reconstructionLoss.ts";
+
+/** What target-text inversion runs. */
+export interface Programs {
+  readonly predictor: Predictor;
+  /** Absent where no step may be tuned. */
+  readonly loss: ReconstructionLoss | undefined;
+}
+
+/** One sampling step of target-text inversion. */
+export interface TunedStep {
+  /** c_i, [1, L, D] */
+  readonly embedding: Tensor;
+  /** z̄ after the step, [1, C, h, w]: where sampling with c_i leads. */
+  readonly latent: Tensor;
+  /** Loss before each of Adam's iterations, then that of the embedding they end with. */
+  readonly losses: readonly number[];
+  /** Root mean square of each iteration's gradient. Near 1e-8, Adam's ε, it stops being indifferent to scale. */
+  readonly gradientRms: readonly number[];
+}
+
+/**
+ * Target-text inversion of sampling step i (METHODS §2.1, eqs. 1 and 2): tunes c until DDIM with guidance leads from z̄_i
+ * to z*_{i+1}. The loss is tested before the gradient is asked for, so a step that needs no tuning costs none; the
+ * output for the empty sentence is computed once.
+ *
+ * z̄_{i+1} comes from the batched program that sampling uses, so that sampling with C later gives the same bits.
+ */
+export async function tuneStep(
+  { predictor, loss }: Programs,
+  schedule: Schedule,
+  i: number,
+  { latent, wanted, start, empty, adam }: { latent: Tensor; wanted: Tensor; start: Tensor; empty: Tensor; adam: Adam },
+  settings: InversionSettings,
+  signal?: AbortSignal,
+): Promise<TunedStep> {
+  const timestep = schedule.timesteps[i];
+  const coefficients = denoiseCoefficients(schedule, i);
+  const { guidance, iterations, earlyStop } = settings;
+  const limit = earlyStop ? thresholdAt(i, settings) : 0;
+  const sampled = async (c: Tensor) => {
+    const output = await predictor.predict(
+      [
+        { latent, context: empty },
+        { latent, context: c },
+      ],
+      timestep,
+      { signal },
+    );
+    const fixed = row(output, 0);
+    return { fixed, next: applyStep(coefficients, latent, guide(fixed, row(output, 1), guidance)) };
+  };
+
+  let embedding = start;
+  const first = await sampled(embedding);
+  let next = first.next;
+  const losses = [meanSquaredError(next, wanted)];
+  const gradientRms: number[] = [];
+  const step = { latent, timestep, fixed: first.fixed, coefficients, guidance, wanted };
+  while (loss && losses[losses.length - 1] >= limit && gradientRms.length < iterations) {
+    const { loss: value, gradient } = await loss.at(embedding, step, signal);
+    // The first loss is known already, from the program that samples.
+    if (gradientRms.length > 0) losses.push(value);
+    if (losses[losses.length - 1] < limit) break;
+    gradientRms.push(rootMeanSquare(gradient));
+    embedding = adam.step(embedding, gradient, learningRateAt(i, settings));
+  }
+  if (gradientRms.length > 0) ({ next } = await sampled(embedding));
+  if (losses.length === gradientRms.length) losses.push(meanSquaredError(next, wanted));
+  return { embedding, latent: next, losses, gradientRms };
+}

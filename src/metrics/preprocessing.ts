@@ -1,0 +1,94 @@
+import { z } from "zod";
+import { type Picture, type Tensor, tensor } from "../core/index.ts";
+import { crop, type Filter, resize } from "../image/index.ts";
+import { only, readConfig } from "../models/index.ts";
+
+const side = z.int().positive().max(4096);
+const perChannel = <T extends z.ZodNumber>(value: T) => z.tuple([value, value, value]);
+/** What a processor's class is called, and how it hands over its result: nothing about the numbers. */
+const bookkeeping = z.unknown().optional();
+
+const schema = z.strictObject({
+  image_processor_type: bookkeeping,
+  feature_extractor_type: bookkeeping,
+  processor_class: bookkeeping,
+  data_format: bookkeeping,
+  input_data_format: bookkeeping,
+  return_tensors: bookkeeping,
+  device: bookkeeping,
+  disable_grouping: bookkeeping,
+  do_resize: only(true),
+  do_center_crop: only(true),
+  do_rescale: only(true),
+  do_normalize: only(true),
+  do_convert_rgb: only(true),
+  default_to_square: only(false),
+  use_square_size: only(false),
+  size: z.union([side, z.strictObject({ shortest_edge: side })]).default(224),
+  crop_size: z.union([side, z.strictObject({ height: side, width: side })]).default(224),
+  resample: z.int().min(0).max(3).default(3),
+  rescale_factor: z
+    .number()
+    .positive()
+    .default(1 / 255),
+  image_mean: perChannel(z.number()),
+  image_std: perChannel(z.number().positive()),
+});
+
+/** Pillow's numbers for them. */
+const filters: readonly Filter[] = ["nearest", "lanczos", "bilinear", "bicubic"];
+
+/** How a picture becomes the numbers that CLIP's vision tower takes. */
+export interface Preprocessing {
+  /** What the shorter side is brought to. */
+  readonly shortestEdge: number;
+  /** The part in the middle that is kept. */
+  readonly width: number;
+  readonly height: number;
+  readonly filter: Filter;
+  /** (byte·factor − mean)/deviation, channel by channel. */
+  readonly factor: number;
+  readonly mean: readonly number[];
+  readonly deviation: readonly number[];
+}
+
+/** Reads a preprocessor_config.json. Throws CheckpointError that lists every field that is not understood. */
+export function readPreprocessing(config: unknown, where: string): Preprocessing {
+  const c = readConfig(schema, config, where, "baret prepares pictures as transformers' CLIPImageProcessor does.");
+  const { height, width } = typeof c.crop_size === "number" ? { height: c.crop_size, width: c.crop_size } : c.crop_size;
+  return {
+    shortestEdge: typeof c.size === "number" ? c.size : c.size.shortest_edge,
+    width,
+    height,
+    filter: filters[c.resample],
+    factor: c.rescale_factor,
+    mean: c.image_mean,
+    deviation: c.image_std,
+  };
+}
+
+/** Resized until the shorter side fits, then cropped to the middle; both as transformers rounds them. */
+function framed(picture: Picture, { shortestEdge, width, height, filter }: Preprocessing): Picture {
+  const short = Math.min(picture.width, picture.height);
+  const scaled = (size: number): number => Math.trunc((shortestEdge * size) / short);
+  const small = resize(picture, scaled(picture.width), scaled(picture.height), filter);
+  return crop(small, Math.floor((small.width - width) / 2), Math.floor((small.height - height) / 2), width, height);
+}
+
+/** Pictures of any sizes as a vision tower's input, [n, 3, height, width]. */
+export function pixelsOf(pictures: readonly Picture[], preprocessing: Preprocessing): Tensor {
+  const { width, height, factor, mean, deviation } = preprocessing;
+  const plane = width * height;
+  const pixels = tensor([pictures.length, 3, height, width]);
+  const values = mean.map((m, c) =>
+    Float32Array.from({ length: 256 }, (_, byte) => (byte * factor - m) / deviation[c]),
+  );
+  for (const [n, picture] of pictures.entries()) {
+    const { data } = framed(picture, preprocessing);
+    for (let c = 0; c < 3; c++) {
+      const start = (3 * n + c) * plane;
+      for (let i = 0; i < plane; i++) pixels.data[start + i] = values[c][data[3 * i + c]];
+    }
+  }
+  return pixels;
+}

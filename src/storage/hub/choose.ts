@@ -1,0 +1,85 @@
+import { CheckpointError } from "../../core/index.ts";
+import { chooseWeights, isObject, weightStems } from "../../weights/index.ts";
+
+const tokenizer = [
+  "vocab.json",
+  "merges.txt",
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+];
+
+/** Which files of a repository or a folder make up its pipeline. */
+export interface Choice {
+  /** Configurations, vocabulary, indices of shards. */
+  readonly small: readonly string[];
+  /** One safetensors file a component, or the index that names its shards; the index is among the small ones too. */
+  readonly weights: readonly string[];
+}
+
+/**
+ * Chooses the files that Stable Diffusion needs from all that are there: one variant of the weights, as safetensors, and
+ * nothing else (no pickles, no other formats, no safety checker). Throws one CheckpointError with everything that is
+ * missing. `where` is what errors call the place; `paths` are relative to it.
+ */
+export function choosePipeline(where: string, paths: readonly string[], variant?: string): Choice {
+  const has = (path: string): boolean => paths.includes(path);
+  const within = (folder: string): string[] =>
+    paths.filter((path) => path.startsWith(`${folder}/`)).map((path) => path.slice(folder.length + 1));
+  refuseSingleFiles(where, paths);
+
+  const problems: string[] = [];
+  const weights: string[] = [];
+  for (const [component, stem] of Object.entries(weightStems)) {
+    try {
+      weights.push(`${component}/${chooseWeights(`${component}/`, within(component), stem, variant)}`);
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      problems.push(error.message.replaceAll("\n", " "));
+    }
+  }
+  const configs = [...Object.keys(weightStems).map((c) => `${c}/config.json`), "scheduler/scheduler_config.json"];
+  for (const path of configs) if (!has(path)) problems.push(`${path}: missing`);
+  const words = tokenizer.filter((file) => has(`tokenizer/${file}`));
+  if (!words.includes("tokenizer.json") && !(words.includes("vocab.json") && words.includes("merges.txt"))) {
+    problems.push("tokenizer/: missing vocab.json and merges.txt, or tokenizer.json");
+  }
+  if (problems.length) {
+    throw new CheckpointError(`not a Stable Diffusion model that baret can use\n  ${problems.join("\n  ")}\n`, {
+      where,
+    });
+  }
+  const optional = ["model_index.json", "editing.json"].filter(has);
+  const indices = weights.filter((path) => path.endsWith(".json"));
+  return { small: [...optional, ...configs, ...words.map((file) => `tokenizer/${file}`), ...indices], weights };
+}
+
+/** A repository that holds checkpoints as single files only. */
+function refuseSingleFiles(where: string, paths: readonly string[]): void {
+  const single = paths.filter((path) => /^[^/]+\.safetensors$/.test(path));
+  if (single.length === 0 || paths.some((path) => path.startsWith("unet/"))) return;
+  throw new CheckpointError("no diffusers model, but single files", {
+    where,
+    found: single.slice(0, 10).join(", "),
+    expected: "unet/, vae/, text_encoder/, tokenizer/, scheduler/",
+    advice: "Fetch one of them by hand and install it: baret pull NAME --from FILE.safetensors",
+  });
+}
+
+/** The shards that an index names, as paths. Throws CheckpointError where one of them is not among `paths`. */
+export function shardsOf(index: Record<string, unknown>, indexPath: string, paths: readonly string[]): string[] {
+  const { weight_map: map } = index;
+  if (!isObject(map)) throw new CheckpointError('"weight_map" is not an object', { where: indexPath });
+  const folder = indexPath.slice(0, indexPath.lastIndexOf("/") + 1);
+  const shards = [...new Set(Object.values(map))].map((file) => `${folder}${file}`);
+  const missing = shards.filter((path) => !path.endsWith(".safetensors") || !paths.includes(path));
+  if (missing.length) {
+    const found = missing.slice(0, 10).map((path) => JSON.stringify(path));
+    throw new CheckpointError("the index names shards that are not there", {
+      where: indexPath,
+      found: found.join(", "),
+    });
+  }
+  return shards;
+}

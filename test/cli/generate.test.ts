@@ -1,0 +1,95 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { afterAll, expect, test } from "vitest";
+import { readPngText } from "../../src/image/index.ts";
+import { decodeImage } from "../../src/image/node.ts";
+import { fixtureModel, Workplace } from "../support/cli.ts";
+
+const here = new Workplace();
+afterAll(here.remove);
+const tiny = ["--model", fixtureModel("tiny-sd1"), "--size", "64x32"];
+const metadata = (name: string) => JSON.parse(readPngText(readFileSync(here.path(name))).baret);
+
+test("a sentence becomes a picture that tells what made it", async () => {
+  const made = await here.baret(["generate", "a dog", ...tiny, "--steps", "3", "--seed", "5", "-o", "dog.png"]);
+  expect(made.code).toBe(0);
+  expect(made.stdout).toMatch(/^ {2}size +64x32$/m);
+  expect(made.stdout).toMatch(/^ {2}guidance +7\.5$/m);
+  expect(made.stdout).toMatch(/^dog\.png {2}seed 5$/m);
+  expect(made.stderr).toMatch(/^generate 3\/3$/m);
+  expect(await decodeImage(here.path("dog.png"))).toMatchObject({ width: 64, height: 32 });
+  expect(metadata("dog.png")).toEqual({
+    command: "generate",
+    version: expect.stringMatching(/^\d/),
+    model: { name: fixtureModel("tiny-sd1"), weights: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    engine: { device: "cpu", threads: expect.any(Number), onnxruntime: expect.stringMatching(/^\d/) },
+    settings: {
+      sentence: "a dog",
+      negative: "",
+      seed: 5,
+      size: { width: 64, height: 32 },
+      steps: 3,
+      guidance: 7.5,
+    },
+  });
+});
+
+test("several sentences and counts make numbered pictures, each as it would be alone", async () => {
+  const args = [...tiny, "--steps", "2", "--quiet"];
+  const made = await here.baret(["generate", "a dog", "a cat", "--count", "2", ...args, "-o", "many.png", "--json"]);
+  const { pictures } = JSON.parse(made.stdout);
+  expect(pictures).toEqual(
+    ["a dog", "a dog", "a cat", "a cat"].map((sentence, k) => {
+      return { path: `many-${k + 1}.png`, sentence, seed: k, lostWords: [] };
+    }),
+  );
+  expect(made.stderr).toBe("");
+  const alone = await here.baret(["generate", "a cat", ...args, "--seed", "3", "-o", "cat.png"]);
+  expect(alone).toMatchObject({ code: 0, stderr: "", stdout: "cat.png  seed 3\n" });
+  expect(readFileSync(here.path("cat.png"))).toEqual(readFileSync(here.path("many-4.png")));
+});
+
+test("of a sentence of 500 words, those that were not heard are named; an empty one is a sentence", async () => {
+  const sentence = Array.from({ length: 500 }, (_, k) => `dog${k}`).join(" ");
+  const made = await here.baret(["generate", sentence, "", ...tiny, "--steps", "1", "-o", "long.png"]);
+  expect(made.code).toBe(0);
+  expect(made.stderr).toMatch(/^Warning: "dog0 dog1 .*…" is longer .* Not heard: dog\d+ dog\d+ .* and \d{3} more$/m);
+});
+
+test("an output that cannot be written is refused before any work", async () => {
+  mkdirSync(here.path("closed"), { mode: 0o555 });
+  mkdirSync(here.path("folder.png"));
+  writeFileSync(here.path("file"), "");
+  const cases = [
+    ["closed/out.png", "permission denied"],
+    ["nowhere/out.png", "its folder does not exist"],
+    ["file/out.png", "part of the path is not a folder"],
+    ["folder.png", "it is a folder"],
+  ];
+  for (const [out, reason] of cases) {
+    const made = await here.baret(["generate", "a dog", ...tiny, "-o", out], { unprivileged: true });
+    expect(made).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr: `StorageError: ${out}: cannot be written: ${reason}.\n`,
+    });
+  }
+});
+
+test("what was finished before the disk filled up is kept", async () => {
+  // The second batch's first picture is larger on disk than the limit allows; noise does not compress.
+  const args = ["generate", "a dog", "--model", fixtureModel("tiny-sd1"), "--size", "128", "--steps", "1"];
+  const made = await here.baret([...args, "-o", "big.png"], { fileLimit: 1 });
+  expect(made.code).toBe(1);
+  expect(made.stderr).toContain("StorageError: big.png: cannot be written: the file system does not allow a file");
+  expect(readdirSync(here.folder).filter((name) => name.includes("big"))).toEqual([]);
+});
+
+test("Ctrl-C ends it within a second with status 130, and finished pictures stay", async () => {
+  const args = ["generate", "a dog", ...tiny, "--count", "16", "--steps", "150", "-o", "stop.png"];
+  const made = await here.baret(args, { interruptAt: /^generate (1[6-9]\d|2\d\d)\/300$/m });
+  expect(made).toMatchObject({ code: 130, signal: null });
+  expect(made.afterInterrupt).toBeLessThan(1000);
+  expect(made.stderr).toMatch(/^Stopped\.$/m);
+  expect(made.stdout.match(/^stop-\d\.png/gm)).toHaveLength(8);
+  expect(readdirSync(here.folder).filter((name) => name.startsWith("stop"))).toHaveLength(8);
+});

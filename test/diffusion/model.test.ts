@@ -1,0 +1,77 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { rows, type Tensor, UsageError } from "../../src/core/index.ts";
+import { generate, type Model, openPredictor, sample } from "../../src/diffusion/index.ts";
+import { loadModel } from "../../src/diffusion/node.ts";
+import { fromUnit } from "../../src/image/index.ts";
+import { DiskCache } from "../../src/storage/node.ts";
+import { fixture, relativeError } from "../support/run.ts";
+
+// Made by tools/parity/loops.py; see tools/parity/README.md.
+const folder = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+const pipelines = [
+  { name: "tiny-sd1", sentence: "a white cat lying down on the snow" },
+  { name: "tiny-sd2", sentence: "a brown dog standing in the grass" },
+];
+const size = { height: 64, width: 64 };
+
+describe.each(pipelines)("$name", ({ name, sentence }) => {
+  let model: Model;
+  let cacheFolder: string;
+  let reference: Record<string, Tensor>;
+  beforeAll(async () => {
+    cacheFolder = await mkdtemp(join(tmpdir(), "baret-model-"));
+    model = await loadModel(folder(name), { cache: new DiskCache({ folder: cacheFolder }), threads: 1 });
+    reference = (await fixture(join(folder(name), "reference.safetensors"))) as Record<string, Tensor>;
+  });
+  afterAll(async () => {
+    await model.close();
+    await rm(cacheFolder, { recursive: true });
+  });
+
+  test("embeddings, ten guided steps and the picture are the reference's", async () => {
+    const [empty, said] = (await model.embed(["", sentence])).map(({ tensor }) => tensor);
+    expect(relativeError(empty, rows(reference.text, 0, 1))).toBeLessThan(1e-4);
+    expect(relativeError(said, rows(reference.text, 1, 2))).toBeLessThan(1e-4);
+    const predictor = await openPredictor(model, size);
+    const sampling = { start: reference.noise, contexts: [said], empty, guidance: 7.5 };
+    const z = await sample(predictor, model.schedule(10), sampling);
+    const last = rows(reference.latents, 10, 11);
+    expect(relativeError(z, { ...last, shape: last.shape.slice(1) })).toBeLessThan(1e-3);
+    const [picture] = await model.decode(z);
+    const expected = fromUnit(reference.image);
+    expect(Math.max(...picture.data.map((x, i) => Math.abs(x - expected.data[i])))).toBeLessThanOrEqual(1);
+  });
+
+  test("one seed gives one picture, alone or among others", async () => {
+    const options = { steps: 3, size, guidance: 3 };
+    const both = await generate(model, [sentence, sentence], { ...options, seed: 7 });
+    const again = await generate(model, [sentence], { ...options, seed: 8 });
+    expect(both.map(({ seed }) => seed)).toEqual([7, 8]);
+    expect(again[0].picture.data).toEqual(both[1].picture.data);
+    expect(both[0].picture.data).not.toEqual(both[1].picture.data);
+  });
+
+  test("a round trip is encoding, then decoding", async () => {
+    const picture = fromUnit(reference.image);
+    const latent = await model.encode(picture);
+    expect(latent.shape).toEqual([1, 4, 8, 8]);
+    expect(await model.roundTrip(picture)).toEqual((await model.decode(latent))[0]);
+  });
+
+  test("sizes, steps and seeds that cannot be are refused", async () => {
+    const wrong = [{ size: { height: 60, width: 64 } }, { steps: 0 }, { steps: 1001 }, { seed: -1 }, { seed: 0.5 }];
+    for (const options of wrong) {
+      await expect(generate(model, [sentence], { steps: 1, size, ...options })).rejects.toThrow(UsageError);
+    }
+  });
+
+  test("cancelled, it stops within a second", async () => {
+    const controller = new AbortController();
+    const work = { signal: controller.signal, onProgress: () => controller.abort() };
+    await expect(generate(model, [sentence], { steps: 500, size }, work)).rejects.toThrow("cancelled");
+  });
+});

@@ -1,0 +1,202 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { noise, row, type Tensor, tensor, UsageError } from "../../src/core/index.ts";
+import { type Model, openPredictor, sample } from "../../src/diffusion/index.ts";
+import {
+  alphaSchedule,
+  alphaShapes,
+  type BaretOptions,
+  type BaretResult,
+  edit,
+  planRows,
+  type Role,
+  roles,
+  sweep,
+} from "../../src/editing/index.ts";
+import { type Inversion, invert, iterationsOf } from "../../src/inversion/index.ts";
+import { baretReference, smoothPicture, tinyModel } from "../support/baret.ts";
+import { relativeError } from "../support/run.ts";
+
+const origin = { model: "m", picture: "p" };
+const largest = (a: Tensor, b: Tensor): number => Math.max(...a.data.map((x, i) => Math.abs(x - b.data[i])));
+
+describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
+  let model: Model;
+  let inversion: Inversion;
+  beforeAll(async () => {
+    model = await tinyModel(name);
+    const options = { target: "a dog lying down", steps: 5, iterations: 2, guidance: 3, learningRate: 1e-2 };
+    inversion = await invert(model, smoothPicture(1), options, origin);
+  });
+  afterAll(() => model.close());
+  const editAll = (options: BaretOptions): Promise<BaretResult> => edit(model, inversion, options, { images: roles });
+  const latent = (result: BaretResult, role: Role): Tensor => result.latents[role]!;
+
+  test("a fresh sampler fed C reproduces the reconstruction to the bit", async () => {
+    const result = await editAll({ rows: "all" });
+    expect(latent(result, "reconstruction").data).toEqual(row(inversion.reconstruction, 5).data);
+    expect(result.rows).toBe(8 * 5);
+  });
+
+  test("α 1 makes the transition the reconstruction", async () => {
+    const result = await editAll({ alpha: 1, rows: "all" });
+    expect(latent(result, "transition").data).toEqual(latent(result, "reconstruction").data);
+  });
+
+  test("α 0 makes the transition the initial inversion result", async () => {
+    const result = await editAll({ alpha: 0, rows: "all" });
+    expect(latent(result, "transition").data).toEqual(latent(result, "initial").data);
+  });
+
+  test("without balanced attention the edit is the initial inversion result, which is plain sampling", async () => {
+    const result = await editAll({ selfSteps: 0, crossSteps: 0, rows: "all" });
+    expect(latent(result, "edit").data).toEqual(latent(result, "initial").data);
+    const [empty, target] = (await model.embed(["", inversion.target])).map((e) => e.tensor);
+    const sampling = { start: row(inversion.inverted, 0), contexts: [target], empty, guidance: 3 };
+    const plain = await sample(await openPredictor(model, inversion.size), model.schedule(5), sampling);
+    expect(latent(result, "initial").data).toEqual(plain.data);
+  });
+
+  test("with everything from the reconstruction the edit differs from it through values only", async () => {
+    const everywhere = { selfSteps: 1, crossSteps: 1, alpha: 1, half: "both", rows: "all" } as const;
+    const result = await editAll(everywhere);
+    expect(largest(latent(result, "edit"), latent(result, "reconstruction"))).toBeGreaterThan(1e-4);
+    // With the values of the reconstruction's text too, nothing is left to differ.
+    const same = { ...inversion, embeddings: repeated(await targetOf(), 5) };
+    const none = await edit(model, same, everywhere, { images: roles });
+    expect(latent(none, "edit").data).toEqual(latent(none, "reconstruction").data);
+  });
+
+  test.each([
+    {},
+    { alpha: 1 },
+    { half: "both" },
+    { selfSteps: 0 },
+    { crossSteps: 0.2 },
+    { guidance: 5 },
+    { guidance: 1 },
+    { replace: "kv" },
+    { selfSteps: [0.2, 0.9], crossSteps: [0.4, 1] },
+  ] as BaretOptions[])("rows left out and latents reused change nothing beyond rounding: %j", async (options) => {
+    const plain = await editAll({ ...options, rows: "all" });
+    const lean = await edit(model, inversion, options, { images: roles });
+    for (const role of roles) {
+      expect(largest(latent(lean, role), latent(plain, role)), role).toBeLessThan(1e-3);
+      const [a, b] = [lean.images[role]!.data, plain.images[role]!.data];
+      expect(Math.max(...a.map((x, i) => Math.abs(x - b[i]))), role).toBeLessThanOrEqual(1);
+    }
+    const editOnly = await edit(model, inversion, options);
+    expect(editOnly.rows).toBeLessThan(plain.rows);
+    expect(editOnly.latents.edit!.data).toEqual(latent(lean, "edit").data);
+  });
+
+  test("a sweep's pictures are what single edits give, from fewer rows", async () => {
+    const points = ([0.5, [0.8, 0.1]] as const).flatMap((alpha) =>
+      [0.2, 0.8].flatMap((selfSteps) => [0, 0.6].map((crossSteps) => ({ alpha, selfSteps, crossSteps }))),
+    );
+    const { pictures, rows } = await sweep(model, inversion, { half: "both" }, points, { atOnce: 5 });
+    let alone = 0;
+    for (const [k, point] of points.entries()) {
+      const single = await edit(model, inversion, { ...point, half: "both" });
+      expect(single.images.edit!.data).toEqual(pictures[k].data);
+      alone += single.rows;
+    }
+    expect(rows).toBeLessThan(alone);
+    expect((await sweep(model, inversion, {}, [])).pictures).toEqual([]);
+  });
+
+  test("settings out of range are refused, all at once", async () => {
+    const wrong = { alpha: [1.4, -1], selfSteps: 2, crossSteps: [0.8, 0.2], guidance: -1 } as const;
+    const error = await edit(model, inversion, wrong).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(UsageError);
+    for (const part of [
+      /alpha's start: found 1.4/,
+      /alpha's end: found -1/,
+      /selfSteps/,
+      /crossSteps: found 0.8..0.2/,
+      /guidance/,
+    ]) {
+      expect((error as Error).message).toMatch(part);
+    }
+    await expect(edit(model, inversion, { selfLayers: { levels: [9] } })).rejects.toThrow(
+      /selfLayers: chooses no attention site/,
+    );
+  });
+
+  test("an inversion that is not finished is not edited", async () => {
+    const half = { ...inversion, done: { inverted: 5, tuned: 3 } };
+    await expect(edit(model, half)).rejects.toThrow(/not finished: found 5 steps inverted, 3 tuned/);
+  });
+
+  async function targetOf(): Promise<Tensor> {
+    return (await model.embed([inversion.target]))[0].tensor;
+  }
+  const repeated = (x: Tensor, times: number): Tensor =>
+    tensor([times, ...x.shape.slice(1)], Float32Array.from(Array.from({ length: times }, () => [...x.data]).flat()));
+});
+
+test("the rows that METHODS counts: 50 steps, τ .3 and .6, the reconstruction known", () => {
+  const said = (seed: number) => () => noise([1, 2, 2], seed);
+  const source = (kind: "self" | "cross", i: number) =>
+    kind === "self" ? (i < 15 ? "reconstruction" : undefined) : i < 30 ? "transition" : undefined;
+  const processes = (known?: Tensor) => [
+    { name: "reconstruction", guidance: 5, context: said(1), known },
+    { name: "transition", guidance: 5, context: said(2) },
+    { name: "edit", guidance: 5, context: said(3), source },
+  ];
+  const count = (known: Tensor | undefined, routed: readonly ("own" | "empty")[]) =>
+    planRows(processes(known), ["edit"], 50, routed).reduce((sum, { rows }) => sum + rows.length, 0);
+  const known = tensor([51, 1]);
+  // METHODS counts 190 and 175; the empty half of a process is not needed at the last step that uses its attention.
+  expect(count(undefined, ["own"])).toBe(190 - 2);
+  expect(count(known, ["own"])).toBe(175 - 1);
+  expect(count(known, ["empty", "own"])).toBe(100 + 2 * 15 + 2 * 30);
+});
+
+test.each(alphaShapes)("α goes from start to end: %s", (shape) => {
+  const alphas = alphaSchedule([0.8, 0.1], shape, 50);
+  expect(alphas[0]).toBe(0.8);
+  expect(alphas[49]).toBeCloseTo(0.1, 15);
+  expect(alphas.every((a, i) => i === 0 || a <= alphas[i - 1])).toBe(true);
+  expect(alphaSchedule([1, 1], shape, 7).every((a) => a === 1)).toBe(true);
+  expect(alphaSchedule([0.5, 0.1], shape, 1)).toEqual([0.5]);
+});
+
+describe.each(["tiny-sd1", "tiny-sd2"])("the reference's own inversion of %s", (name) => {
+  test("leads to its latents of all four processes", async () => {
+    const { settings, values } = await baretReference(name);
+    const model = await tinyModel(name);
+    const { steps, guidance, iterations } = settings;
+    const made = await invert(
+      model,
+      smoothPicture(2),
+      { target: settings.target, steps, guidance, iterations: 0 },
+      origin,
+    );
+    const inversion: Inversion = {
+      ...made,
+      inverted: values.inverted,
+      embeddings: values.tuned,
+      reconstruction: values.trajectory,
+    };
+    for (const rows of ["all", "needed"] as const) {
+      const options: BaretOptions = {
+        alpha: [settings.alpha_start, settings.alpha_end],
+        selfSteps: settings.self_steps,
+        crossSteps: settings.cross_steps,
+        half: settings.both_halves ? "both" : "conditional",
+        rows,
+      };
+      const { latents, images } = await edit(model, inversion, options, { images: roles });
+      const last = row(values.latents, steps);
+      const count = last.data.length / roles.length;
+      for (const [k, role] of roles.entries()) {
+        const expected = { shape: latents[role]!.shape, data: last.data.subarray(k * count, (k + 1) * count) };
+        expect(relativeError(latents[role]!, expected), `${role}, ${rows} rows`).toBeLessThan(1e-3);
+      }
+      expect(images.edit).toBeDefined();
+    }
+    expect(iterations).toBeGreaterThan(0);
+    expect(iterationsOf(made)).toEqual(Array(steps).fill(0));
+    await model.close();
+  });
+});

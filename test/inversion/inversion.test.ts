@@ -1,0 +1,172 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CancelledError, row, StorageError, UsageError } from "../../src/core/index.ts";
+import type { Model } from "../../src/diffusion/index.ts";
+import {
+  decodeInversion,
+  encodeInversion,
+  type Inversion,
+  inversionSettings,
+  isComplete,
+  iterationsOf,
+  requireInversionOf,
+  thresholdAt,
+} from "../../src/inversion/index.ts";
+import { pictureHash, prepare, readInversion } from "../../src/inversion/node.ts";
+import { memorySource } from "../../src/weights/index.ts";
+import { smoothPicture, tinyModel } from "../support/baret.ts";
+
+const target = "a dog lying down";
+const options = { target, steps: 4, iterations: 2, guidance: 3, learningRate: 1e-2 };
+const picture = smoothPicture(1);
+
+let model: Model;
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "baret-inversion-"));
+  model = await tinyModel("tiny-sd1");
+});
+afterAll(async () => {
+  await model.close();
+  await rm(folder, { recursive: true });
+});
+
+describe("an inversion", () => {
+  let whole: Inversion;
+  let bytes: Uint8Array;
+  beforeAll(async () => {
+    whole = await prepare(model, picture, { ...options, file: join(folder, "whole") });
+    bytes = await readFile(join(folder, "whole"));
+  });
+
+  test("starts its reconstruction where DDIM inversion ended, and keeps the photo's own latent last", async () => {
+    expect(isComplete(whole)).toBe(true);
+    expect(row(whole.reconstruction, 0)).toEqual(row(whole.inverted, 0));
+    expect(row(whole.inverted, 4).data).toEqual((await model.encode(picture)).data);
+  });
+
+  test("is on disk what it is in memory", async () => {
+    expect(await readInversion(join(folder, "whole"))).toEqual(whole);
+    expect(encodeInversion(whole)).toEqual(new Uint8Array(bytes));
+  });
+
+  test("stopped after any step, goes on to the same bytes", async () => {
+    for (const stopAfter of [1, 3, 4, 5, 7]) {
+      const file = join(folder, `stopped-${stopAfter}`);
+      const controller = new AbortController();
+      let steps = 0;
+      const onProgress = () => {
+        if (++steps === stopAfter) controller.abort();
+      };
+      const work = { signal: controller.signal, onProgress };
+      await expect(prepare(model, picture, { ...options, file }, work)).rejects.toThrow(CancelledError);
+      const { done } = await readInversion(file);
+      expect(done.inverted + done.tuned).toBe(stopAfter);
+      await prepare(model, picture, { ...options, file });
+      expect(await readFile(file), `stopped after ${stopAfter}`).toEqual(bytes);
+    }
+  });
+
+  test("goes on with Adam's moments where they are kept from step to step", async () => {
+    const own = { ...options, resetAdam: false };
+    const at = (name: string) => join(folder, `moments-${name}`);
+    await prepare(model, picture, { ...own, file: at("whole") });
+    const controller = new AbortController();
+    const onProgress = ({ phase, done }: { phase: string; done: number }) => {
+      if (phase === "tune" && done === 2) controller.abort();
+    };
+    const file = at("stopped");
+    await prepare(model, picture, { ...own, file }, { signal: controller.signal, onProgress }).catch(() => undefined);
+    await prepare(model, picture, { ...own, file });
+    expect(await readFile(file)).toEqual(await readFile(at("whole")));
+    expect(await readFile(file)).not.toEqual(bytes);
+  });
+
+  test("that is finished is taken as it is", async () => {
+    const phases: string[] = [];
+    const again = await prepare(
+      model,
+      picture,
+      { ...options, file: join(folder, "whole") },
+      { onProgress: ({ phase }) => phases.push(phase) },
+    );
+    expect(again).toEqual(whole);
+    expect(phases.filter((p) => p === "invert" || p === "tune")).toEqual([]);
+  });
+
+  test("is not gone on with under other settings, photo or sentence, and the file stays", async () => {
+    const file = join(folder, "whole");
+    const others = [
+      { picture: smoothPicture(2), options, says: /the photo/ },
+      { picture, options: { ...options, target: "a cat" }, says: /sentence a dog lying down/ },
+      { picture, options: { ...options, learningRate: 2e-2 }, says: /learningRate 0.01.*expected learningRate 0.02/ },
+      { picture, options: { ...options, threshold: { first: 1e-3 } }, says: /threshold/ },
+    ];
+    for (const other of others) {
+      const made = prepare(model, other.picture, { ...other.options, file });
+      await expect(made).rejects.toThrow(StorageError);
+      await expect(made).rejects.toThrow(other.says);
+    }
+    expect(await readFile(file)).toEqual(bytes);
+  });
+
+  test("has a loss for each iteration and one at the end, and a gradient for each iteration", () => {
+    for (const [i, n] of iterationsOf(whole).entries()) {
+      const losses = [...row(whole.trace.loss, i).data].filter((x) => !Number.isNaN(x));
+      expect(losses.length).toBe(n + 1);
+      if (n < whole.settings.iterations) expect(losses.at(-1)).toBeLessThan(thresholdAt(i, whole.settings));
+      else expect(losses.slice(0, -1).every((x) => x >= thresholdAt(i, whole.settings))).toBe(true);
+    }
+  });
+
+  test("that needs no tuning asks for no gradient", async () => {
+    const easy = await prepare(model, picture, { ...options, threshold: { first: 1000 } });
+    expect(iterationsOf(easy)).toEqual([0, 0, 0, 0]);
+    expect(easy.trace.gradientRms.data.every(Number.isNaN)).toBe(true);
+  });
+
+  test("tunes better with more iterations", async () => {
+    const end = ({ trace, settings }: Inversion) =>
+      [...row(trace.loss, settings.steps - 1).data].filter((x) => !Number.isNaN(x)).at(-1)!;
+    const untuned = await prepare(model, picture, { ...options, iterations: 0, earlyStop: false });
+    const tuned = await prepare(model, picture, { ...options, iterations: 8, earlyStop: false });
+    expect(end(tuned)).toBeLessThan(end(untuned));
+  });
+
+  test("belongs to one model, photo and sentence", () => {
+    const own = { model: whole.origin.model, picture: pictureHash(picture), target };
+    expect(() => requireInversionOf(whole, own)).not.toThrow();
+    expect(() => requireInversionOf(whole, { ...own, model: "x" })).toThrow(/another model/);
+    expect(() => requireInversionOf(whole, { ...own, picture: "x" }, "f")).toThrow(/^f: .*another photo/);
+    expect(() => requireInversionOf(whole, { ...own, target: "a cat" })).toThrow(
+      /found "a dog lying down", expected "a cat"/,
+    );
+  });
+
+  test("file that is truncated, or of something else, is refused at every length", async () => {
+    const decoded = (part: Uint8Array) => decodeInversion(memorySource("f", part));
+    for (const length of [0, 7, 8, 100, 1000, bytes.length - 1]) {
+      await expect(decoded(bytes.subarray(0, length)), `${length} bytes`).rejects.toThrow(StorageError);
+    }
+    const text = new TextDecoder("latin1").decode(bytes);
+    const changed = (from: string, to: string) => {
+      expect(text).toContain(from);
+      return decoded(Uint8Array.from(text.replace(from, to), (c) => c.charCodeAt(0)));
+    };
+    await expect(changed("baret inversion", "other inversion")).rejects.toThrow(/but not an inversion/);
+    await expect(changed('"version":"1"', '"version":"2"')).rejects.toThrow(/another version/);
+    await expect(changed("timesteps", "timestepz")).rejects.toThrow(/header is damaged/);
+    await expect(changed('"moments"', '"momentz"')).rejects.toThrow(/expected a tensor "moments"/);
+    await writeFile(join(folder, "text"), "hello");
+    await expect(readInversion(join(folder, "text"))).rejects.toThrow(StorageError);
+  });
+});
+
+test("settings out of range are listed at once", () => {
+  const wrong = { steps: 0, iterations: -1, guidance: Number.NaN, learningRate: 0, threshold: { first: -1 } };
+  const made = () => inversionSettings(target, wrong, model.editing);
+  expect(made).toThrow(UsageError);
+  for (const name of Object.keys(wrong)) expect(made).toThrow(new RegExp(`${name}.*: found`));
+});

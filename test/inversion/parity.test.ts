@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { row, type Tensor } from "../../src/core/index.ts";
+import {
+  denoiseCoefficients,
+  type Model,
+  openPredictor,
+  type Predictor,
+  type Schedule,
+} from "../../src/diffusion/index.ts";
+import { invertStep, openReconstructionLoss, type ReconstructionLoss } from "../../src/inversion/index.ts";
+import { baretReference, type ReferenceSettings, tinyModel } from "../support/baret.ts";
+import { relativeError } from "../support/run.ts";
+
+const size = { height: 64, width: 64 };
+
+describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
+  let model: Model;
+  let predictor: Predictor;
+  let loss: ReconstructionLoss;
+  let schedule: Schedule;
+  let settings: ReferenceSettings;
+  let values: Record<string, Tensor>;
+  beforeAll(async () => {
+    ({ settings, values } = await baretReference(name));
+    model = await tinyModel(name);
+    schedule = model.schedule(settings.steps);
+    predictor = await openPredictor(model, size);
+    loss = await openReconstructionLoss(model, size);
+  });
+  afterAll(() => model.close());
+  const steps = () => Array.from({ length: settings.steps }, (_, i) => i);
+
+  test("timesteps and embeddings are the reference's", async () => {
+    const [empty, target] = await model.embed(["", settings.target]);
+    expect(schedule.timesteps).toEqual([...values.timesteps.data]);
+    expect(relativeError(empty.tensor, values.null)).toBeLessThan(1e-4);
+    expect(relativeError(target.tensor, values.target)).toBeLessThan(1e-4);
+  });
+
+  test("each step of DDIM inversion, from the reference's own latent", async () => {
+    const prompt = { context: values.target, empty: values.null, guidance: 1 };
+    for (const i of steps()) {
+      const z = await invertStep(predictor, schedule, i, row(values.inverted, i + 1), prompt);
+      expect(relativeError(z, row(values.inverted, i)), `step ${i}`).toBeLessThan(1e-3);
+    }
+  });
+
+  test("each iteration's loss and gradient, from the reference's own latent and embedding", async () => {
+    for (const i of steps()) {
+      const step = {
+        latent: row(values.trajectory, i),
+        timestep: schedule.timesteps[i],
+        fixed: row(values.unconditional, i),
+        coefficients: denoiseCoefficients(schedule, i),
+        guidance: settings.guidance,
+        wanted: row(values.inverted, i + 1),
+      };
+      for (let k = 0; k < settings.iterations; k++) {
+        const found = await loss.at(row(values[`step${i}/embedding`], k), step);
+        const expected = row(values.loss, i).data[k];
+        expect(Math.abs(found.loss - expected) / expected, `step ${i}, iteration ${k}`).toBeLessThan(1e-3);
+        const gradient = row(values[`step${i}/gradient`], k);
+        expect(relativeError(found.gradient, gradient), `step ${i}, iteration ${k}`).toBeLessThan(1e-3);
+      }
+    }
+  });
+});

@@ -1,0 +1,47 @@
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { DiskCache } from "../../src/storage/node.ts";
+
+export const fixtures = fileURLToPath(new URL("../fixtures/", import.meta.url));
+
+type Json = Record<string, unknown>;
+
+/** Copies of model folders to spoil, and a cache, all gone when it is closed. */
+export class Workplace {
+  readonly root = mkdtempSync(join(tmpdir(), "baret-metrics-"));
+  readonly cache = new DiskCache({ folder: join(this.root, "cache") });
+
+  /** A copy of a fixture's folder. `changes`: files to write anew, or to leave out. */
+  copy(name: string, changes: Record<string, Json | string | Uint8Array | undefined> = {}): string {
+    const folder = mkdtempSync(join(this.root, `${name}-`));
+    cpSync(join(fixtures, name), folder, { recursive: true });
+    for (const [file, content] of Object.entries(changes)) {
+      const path = join(folder, file);
+      if (content === undefined) rmSync(path);
+      else if (typeof content === "string" || content instanceof Uint8Array) writeFileSync(path, content);
+      else writeFileSync(path, JSON.stringify(content));
+    }
+    return folder;
+  }
+
+  /** Marks that the cache's entries are in use. */
+  leases(): string[] {
+    const folder = join(this.cache.folder, "leases");
+    return existsSync(folder) ? readdirSync(folder) : [];
+  }
+
+  close(): void {
+    rmSync(this.root, { recursive: true });
+  }
+}
+
+export const readJson = (name: string): Json => JSON.parse(readFileSync(join(fixtures, name), "utf8"));
+
+/** preprocessor_config.json of pictures with values in −1..1. */
+export const preprocessor = (size: number): Json => ({
+  ...readJson("judge-tiny/preprocessor_config.json"),
+  size: { shortest_edge: size },
+  crop_size: { height: size, width: size },
+});

@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CheckpointError, type IntTensor, type Picture, type Tensor } from "../../src/core/index.ts";
+import { Clip, Judge } from "../../src/metrics/node.ts";
+import type { Engine } from "../../src/runtime/index.ts";
+import { startEngine } from "../../src/runtime/node.ts";
+import { fixture } from "../support/run.ts";
+import { fixtures, preprocessor, readJson, Workplace } from "./folders.ts";
+
+let engine: Engine;
+const place = new Workplace();
+beforeAll(async () => {
+  engine = await startEngine({ threads: 1 });
+});
+afterAll(async () => {
+  await engine.close();
+  place.close();
+});
+
+// Made by tools/parity/metrics.py with training/judge.py itself.
+describe("the tiny judge", async () => {
+  const reference = await fixture(`${fixtures}judge-tiny/reference.safetensors`);
+  const { named } = readJson("judge-tiny/reference.json") as { named: Record<string, string>[] };
+  const table = readJson("judge-tiny/attributes.json") as Record<string, Record<string, string>>;
+  const pictures = named.map((_, i): Picture => {
+    const { shape, data } = reference[`picture${i}`] as IntTensor;
+    return { width: shape[1], height: shape[0], data: Uint8Array.from(data) };
+  });
+  let judge: Judge;
+  beforeAll(async () => {
+    judge = await Judge.load(engine, `${fixtures}judge-tiny`, { cache: place.cache });
+  });
+  afterAll(() => judge.release());
+
+  test("names what training/judge.py names, together or one by one", async () => {
+    const verdicts = await judge.name(pictures);
+    expect(verdicts.map((verdict) => verdict.named)).toEqual(named);
+    for (const [i, picture] of pictures.entries()) {
+      expect((await judge.name([picture]))[0].named).toEqual(named[i]);
+    }
+    expect(new Set(named.map((names) => names.animal)).size).toBeGreaterThan(2);
+  });
+
+  test("is as sure of every value as training/judge.py", async () => {
+    const verdicts = await judge.name(pictures);
+    for (const [attribute, prompts] of Object.entries(table)) {
+      const values = Object.keys(prompts);
+      const expected = reference[`probabilities/${attribute}`] as Tensor;
+      for (const [i, { named, probabilities }] of verdicts.entries()) {
+        expect(Object.keys(probabilities[attribute])).toEqual(values);
+        for (const [k, value] of values.entries()) {
+          expect(probabilities[attribute][value]).toBeCloseTo(expected.data[i * values.length + k], 4);
+        }
+        expect(probabilities[attribute][named[attribute]]).toBe(Math.max(...Object.values(probabilities[attribute])));
+      }
+    }
+  });
+
+  test("tells what it can tell apart", () => {
+    expect(judge.attributes).toEqual(table);
+  });
+});
+
+const attributes = (table: unknown) => ({ "attributes.json": JSON.stringify(table) });
+const colour = { red: "a red dog", blue: "a blue dog" };
+const config = readJson("judge-tiny/config.json");
+const tokenizer = readJson("judge-tiny/tokenizer_config.json");
+
+test.each<[string, Parameters<Workplace["copy"]>[1], RegExp]>([
+  [
+    "without attributes.json",
+    { "attributes.json": undefined },
+    /there is no attributes\.json.*Another CLIP model can/s,
+  ],
+  ["whose attributes.json is no JSON", { "attributes.json": "{" }, /attributes\.json: not JSON/],
+  ["without attributes", attributes({}), /attributes\.json: no attributes/],
+  [
+    "whose attributes are no prompts",
+    attributes({ a: { x: 1, y: " " }, b: "c" }),
+    /a\.x.*a\.y.*sentence is expected.*"b"/s,
+  ],
+  ["whose attribute has one value", attributes({ colour, pose: { sitting: "sitting" } }), /"pose": .*at least two/s],
+  [
+    "whose prompts the tokenizer cannot tell apart",
+    attributes({ colour: { ...colour, Red: "A RED  dog" }, pose: { a: "sitting", b: "sitting " } }),
+    /colour: red and Red have the same sentence\npose: a and b/,
+  ],
+  [
+    "whose prompt is too long",
+    attributes({ colour: { ...colour, far: "extraordinary" } }),
+    /colour, far: no room for "extraordinary"/,
+  ],
+  [
+    "without preprocessor_config.json",
+    { "preprocessor_config.json": undefined },
+    /preprocessor_config\.json: there is no such file/,
+  ],
+  [
+    "whose pictures have another size",
+    { "preprocessor_config.json": preprocessor(16) },
+    /makes pictures of 16x16, the vision tower takes 32x32/,
+  ],
+  [
+    "whose pictures are smaller than what is cut out",
+    { "preprocessor_config.json": { ...preprocessor(32), size: { shortest_edge: 20 } } },
+    /cuts 32x32 out of pictures with a side of 20/,
+  ],
+  [
+    "whose pictures are prepared in an unknown way",
+    { "preprocessor_config.json": { ...preprocessor(32), do_pad: true, do_normalize: false } },
+    /"do_normalize": found false.*"do_pad": not understood/s,
+  ],
+  [
+    "whose tokenizer belongs to another model",
+    {
+      "tokenizer_config.json": { ...tokenizer, model_max_length: 77 },
+      "config.json": { ...config, text_config: { ...(config.text_config as object), vocab_size: 500 } },
+    },
+    /rows of 77 tokens, the text tower takes 12\n[^\n]*knows 556 tokens, the text tower knows 500/,
+  ],
+  [
+    "without a tokenizer",
+    { "vocab.json": undefined, "merges.txt": undefined },
+    /knows 49408 tokens, the text tower knows 556/,
+  ],
+  [
+    "whose weights are another model's",
+    { "config.json": { ...config, projection_dim: 16 } },
+    /2 of another shape.*"visual_projection\.weight": shape \[12, 24\], expected \[16, 24\]/s,
+  ],
+])("a judge %s is an error, and nothing stays loaded", async (_, changes, message) => {
+  const loading = Judge.load(engine, place.copy("judge-tiny", changes), { cache: place.cache });
+  await expect(loading).rejects.toSatisfy((error) => error instanceof CheckpointError && message.test(error.message));
+  expect(place.leases()).toHaveLength(0);
+});
+
+test.each([
+  ["a U-Net", `${fixtures}unet-menagerie`, /config\.json: this model's configuration is not supported/],
+  ["a file", `${fixtures}judge-tiny/config.json`, /a CLIP model is a folder: found a file/],
+  ["no place", `${fixtures}nowhere`, /nowhere: there is no such file/],
+])("%s is no CLIP model", async (_, path, message) => {
+  const loading = Clip.load(engine, path, { cache: place.cache });
+  await expect(loading).rejects.toSatisfy((error) => error instanceof CheckpointError && message.test(error.message));
+});

@@ -1,0 +1,103 @@
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach } from "vitest";
+import { type InstalledModel, type Persistence, type PullOptions, pullModel } from "../../src/storage/node.ts";
+import { encodeSafetensors } from "../../src/weights/index.ts";
+import { type Files, LocalHub, readFiles } from "../support/hub.ts";
+
+export const tinyFolder = fileURLToPath(new URL("../fixtures/tiny-sd1", import.meta.url));
+
+/** The tiny model as a repository holds it: with files beside it that baret does not need. */
+export const tiny: Files = {
+  ...readFiles(tinyFolder),
+  "README.md": Buffer.from("# A tiny model\n"),
+  ".gitattributes": Buffer.from("*.safetensors filter=lfs\n"),
+  "v1-5-pruned.ckpt": Buffer.alloc(10),
+  "v1-5-pruned.safetensors": Buffer.alloc(10),
+  "safety_checker/config.json": Buffer.from("{}"),
+  "safety_checker/model.safetensors": Buffer.alloc(10),
+  "unet/diffusion_pytorch_model.bin": Buffer.alloc(10),
+  "unet/flax_model.msgpack": Buffer.alloc(10),
+  "vae/model.onnx": Buffer.alloc(10),
+  "editing.json": Buffer.from(JSON.stringify({ size: 64 })),
+};
+
+/** What of it is needed. */
+export const needed = [
+  "editing.json",
+  "model_index.json",
+  "scheduler/scheduler_config.json",
+  "text_encoder/config.json",
+  "text_encoder/model.safetensors",
+  "tokenizer/merges.txt",
+  "tokenizer/special_tokens_map.json",
+  "tokenizer/tokenizer_config.json",
+  "tokenizer/vocab.json",
+  "unet/config.json",
+  "unet/diffusion_pytorch_model.safetensors",
+  "vae/config.json",
+  "vae/diffusion_pytorch_model.safetensors",
+];
+
+export const unet = "unet/diffusion_pytorch_model.safetensors";
+/** U-Net weights of 4 MB, to break transfers of. */
+export const largeUnet = encodeWeights(1 << 20);
+
+export function encodeWeights(numbers: number, seed = 1): Buffer {
+  const data = Float32Array.from({ length: numbers }, (_, i) => Math.sin(seed * i));
+  return Buffer.from(encodeSafetensors({ "conv_in.weight": { dtype: "F32", shape: [numbers], data } }));
+}
+
+/** Gives up after four failures, and waits for milliseconds where baret waits for seconds. */
+export const impatient: Persistence = { attempts: 4, firstDelayMs: 1, longestDelayMs: 2000, stallMs: 300 };
+
+export let root: string;
+export let hub: LocalHub;
+
+/** Before each test: a hub with the tiny model as "tiny/sd", and an empty folder. */
+export function useHub(files: Files = tiny): void {
+  beforeEach(async () => {
+    root = mkdtempSync(join(tmpdir(), "baret-pull-"));
+    hub = await new LocalHub({ "tiny/sd": { revisions: { main: files } } }).start();
+  });
+  afterEach(async () => {
+    await hub.stop();
+    rmSync(root, { recursive: true, force: true });
+  });
+}
+
+export const cache = (): string => join(root, "cache");
+export const placed = (name = "tiny--sd"): string => join(cache(), "models", name);
+export const staged = (name = "tiny--sd"): string => join(cache(), "models", `.${name}.partial`);
+
+export const pull = (options: PullOptions & { name?: string; token?: string } = {}): Promise<InstalledModel> =>
+  pullModel(options.name ?? "tiny/sd", {
+    cache: cache(),
+    persistence: impatient,
+    place: { endpoint: hub.endpoint, ...(options.token && { token: options.token }) },
+    ...options,
+  });
+
+/** The files below a folder, by their paths. */
+export function pathsIn(folder: string): string[] {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => !entry.isDirectory())
+    .map(({ parentPath, name }) => relative(folder, join(parentPath, name)).replaceAll("\\", "/"))
+    .sort();
+}
+
+/** Whether a placed model has exactly these files of `from`, byte for byte. */
+export function differences(paths: readonly string[], from: Files, folder = placed()): string[] {
+  const found = pathsIn(folder).filter((path) => path !== "baret.json");
+  const wrong = found.filter((path) => !paths.includes(path) || !from[path].equals(readFileSync(join(folder, path))));
+  return [...wrong, ...paths.filter((path) => !found.includes(path))];
+}
+
+/** A copy of the tiny model's folder, to change. */
+export function copyOfTiny(name = "copy"): string {
+  cpSync(tinyFolder, join(root, name), { recursive: true });
+  return join(root, name);
+}

@@ -1,0 +1,63 @@
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Picture, Random, type Tensor } from "../../src/core/index.ts";
+import type { Model } from "../../src/diffusion/index.ts";
+import { loadModel } from "../../src/diffusion/node.ts";
+import { DiskCache } from "../../src/storage/node.ts";
+import { memorySource, readSafetensors } from "../../src/weights/index.ts";
+import { fixture } from "./run.ts";
+
+/** A file or folder of test/fixtures. */
+export const fixturePath = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+
+/** A model of test/fixtures on one thread, with a cache of its own that goes when it is closed. */
+export async function tinyModel(name: string): Promise<Model> {
+  const folder = await mkdtemp(join(tmpdir(), "baret-test-"));
+  const model = await loadModel(fixturePath(name), { cache: new DiskCache({ folder }), threads: 1 });
+  const close = model.close.bind(model);
+  model.close = async () => {
+    await close();
+    await rm(folder, { recursive: true });
+  };
+  return model;
+}
+
+/** A picture of smooth random colours, 64 x 64. */
+export function smoothPicture(seed: number): Picture {
+  const random = new Random(seed);
+  const corner = Array.from({ length: 12 }, () => random.between(20, 235));
+  const data = Uint8Array.from({ length: 3 * 64 * 64 }, (_, k) => {
+    const [x, y, c] = [(Math.floor(k / 3) % 64) / 63, Math.floor(k / 192) / 63, k % 3];
+    const mix = (a: number, b: number, t: number) => a + (b - a) * t;
+    return mix(mix(corner[c], corner[3 + c], x), mix(corner[6 + c], corner[9 + c], x), y);
+  });
+  return { width: 64, height: 64, data };
+}
+/** Settings of tools/parity/baret.py. */
+export interface ReferenceSettings {
+  target: string;
+  steps: number;
+  guidance: number;
+  iterations: number;
+  learning_rate: number;
+  alpha_start: number;
+  alpha_end: number;
+  self_steps: number;
+  cross_steps: number;
+  both_halves: boolean;
+}
+
+/** Whole runs of tools/parity/baret.py on a tiny pipeline; see tools/parity/README.md for what is in them. */
+export async function baretReference(
+  name: string,
+): Promise<{ settings: ReferenceSettings; values: Record<string, Tensor> }> {
+  const path = fixturePath(`baret-${name}.safetensors`);
+  const { metadata } = await readSafetensors(memorySource(path, new Uint8Array(readFileSync(path))));
+  return {
+    settings: JSON.parse(metadata.settings) as ReferenceSettings,
+    values: (await fixture(path)) as Record<string, Tensor>,
+  };
+}

@@ -1,0 +1,80 @@
+import { spawn } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const program = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+export const fixtureModel = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Milliseconds from the interrupt, where there was one, to the end. */
+  readonly afterInterrupt: number;
+}
+
+export interface RunOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  /** Ctrl-C as soon as standard error matches. */
+  readonly interruptAt?: RegExp;
+  /** Largest file that the process may write, in KiB. */
+  readonly fileLimit?: number;
+  /** As a user whom permissions bind; tests may run as root, whom they do not. */
+  readonly unprivileged?: boolean;
+  /** Where standard output goes: a shell's redirection such as "> /dev/full" or "| head -c 0". */
+  readonly redirect?: string;
+}
+
+/** A folder of its own to run the command line in, with a cache of its own. */
+export class Workplace {
+  readonly folder = mkdtempSync(join(tmpdir(), "baret-cli-"));
+  private readonly cache = join(this.folder, "cache");
+
+  constructor() {
+    mkdirSync(this.cache);
+    for (const folder of [this.folder, this.cache]) chmodSync(folder, 0o777);
+  }
+
+  path = (...parts: string[]): string => join(this.folder, ...parts);
+
+  remove = (): void => rmSync(this.folder, { recursive: true, force: true });
+
+  /** Runs the built command line here, as a process of its own. */
+  baret(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+    const { env, interruptAt, fileLimit, unprivileged, redirect = "" } = options;
+    const limit = fileLimit === undefined ? "" : `ulimit -f ${fileLimit * 2}; `;
+    const exec = redirect.includes("|") ? "" : "exec ";
+    const nobody = unprivileged && process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+    const child = spawn(
+      "/bin/sh",
+      ["-c", `${limit}${exec}"$@" ${redirect}`, "sh", process.execPath, program, ...args],
+      {
+        cwd: this.folder,
+        env: { ...process.env, BARET_CACHE: this.cache, HF_HOME: this.path("hf"), ...env },
+        stdio: ["ignore", "pipe", "pipe"],
+        ...nobody,
+      },
+    );
+    let [stdout, stderr, interrupted] = ["", "", 0];
+    child.stdout.on("data", (text: Buffer) => {
+      stdout += text;
+    });
+    child.stderr.on("data", (text: Buffer) => {
+      stderr += text;
+      if (interruptAt?.test(stderr) && interrupted === 0) {
+        interrupted = performance.now();
+        child.kill("SIGINT");
+      }
+    });
+    return new Promise((resolve, reject) => {
+      child.on("error", reject);
+      child.on("close", (code, signal) =>
+        resolve({ code, signal, stdout, stderr, afterInterrupt: performance.now() - interrupted }),
+      );
+    });
+  }
+}
