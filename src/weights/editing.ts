@@ -8,6 +8,7 @@ const schema = z.strictObject({
   guidance: z.number().min(0).max(100).optional(),
   steps: count.optional(),
   inversion: z.strictObject({ learningRate: z.number().positive().max(1).optional() }).optional(),
+  familiar: z.strictObject({ roundTripPsnr: z.number().positive().max(100) }).optional(),
 });
 
 /** What a model is best edited with; every one can be chosen otherwise in a call. */
@@ -20,6 +21,11 @@ export interface EditingDefaults {
   readonly inversion: {
     /** Adam's, for the tuned embeddings. The paper's 1e-3 belongs to SD1.5's embedding of 77 x 768 numbers. */
     readonly learningRate: number;
+  };
+  /** What tells pictures like those of its training from others. Absent: it was trained on pictures of every kind. */
+  readonly familiar?: {
+    /** Nearly all pictures like those of its training come back from the VAE with at least this PSNR, in decibels. */
+    readonly roundTripPsnr: number;
   };
 }
 
@@ -36,5 +42,6 @@ export function parseEditing(json: unknown, where: string, size = 512): EditingD
     guidance: data.guidance ?? 7.5,
     steps: data.steps ?? 50,
     inversion: { learningRate: data.inversion?.learningRate ?? 1e-3 },
+    ...(data.familiar && { familiar: data.familiar }),
   };
 }
