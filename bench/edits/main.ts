@@ -6,6 +6,7 @@ import { Judge } from "../../src/metrics/node.ts";
 import { findModel } from "../../src/storage/node.ts";
 import { measure, type sets } from "./quality.ts";
 import { qualityReport } from "./report.ts";
+import { speedReport } from "./speed.ts";
 
 export async function main(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -17,10 +18,28 @@ export async function main(args: readonly string[]): Promise<void> {
       limit: { type: "string", default: "200" },
       out: { type: "string", default: "out/edits" },
       preset: { type: "string" },
+      only: { type: "string" },
+      python: { type: "string" },
+      runs: { type: "string", default: "3" },
       inversion: { type: "string", default: "{}" },
       baret: { type: "string", default: "{}" },
     },
   });
+  const { model, python, out } = values;
+  if (values.only !== "quality") console.log(await speedReport({ model, python, runs: Number(values.runs), out }));
+  if (values.only !== "speed") await quality(values);
+}
+
+async function quality(values: {
+  model: string;
+  judge: string;
+  set: string;
+  limit: string;
+  out: string;
+  preset?: string;
+  inversion: string;
+  baret: string;
+}): Promise<void> {
   const model = await loadModel(values.model);
   try {
     const judge = await Judge.load(model.engine, (await findModel(values.judge)).path);
