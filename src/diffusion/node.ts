@@ -2,7 +2,7 @@ import type { Work } from "../core/index.ts";
 import type { Engine, EngineOptions, LoadOptions } from "../runtime/index.ts";
 import { loadGraph, type MappedWeights, mapWeights, startEngine } from "../runtime/node.ts";
 import type { Cache } from "../storage/index.ts";
-import { DiskCache, hashFile, openLocal, openPackageFile, sha256 } from "../storage/node.ts";
+import { DiskCache, findModel, hashFile, openLocal, openPackageFile, sha256 } from "../storage/node.ts";
 import { CLIP_MERGES, loadTokenizer } from "../text/index.ts";
 import { type Checkpoint, type OpenOptions, openCheckpoint, type TensorRef } from "../weights/index.ts";
 import { Model, textLength } from "./model.ts";
@@ -17,13 +17,17 @@ export interface LoadModelOptions extends OpenOptions, Omit<EngineOptions, "sign
 const smallModel = 400e6;
 
 /**
- * Loads a model: a diffusers folder, a snapshot of the Hugging Face cache or a single .safetensors file. Starts the
- * engine, reads configurations and headers; weights are mapped when a program first needs them. Throws CheckpointError,
+ * Loads a model: "menagerie", the name of a pulled one or of one in the Hugging Face cache, a diffusers folder, or a
+ * single .safetensors file. Starts the engine, reads configurations and headers; weights are mapped when a program first needs them. Throws CheckpointError,
  * DeviceError, UsageError.
  */
-export async function loadModel(path: string, options: LoadModelOptions = {}): Promise<Model> {
+export async function loadModel(name: string, options: LoadModelOptions = {}): Promise<Model> {
   const { cache = new DiskCache(), signal, onProgress, device, threads } = options;
-  const checkpoint = await openCheckpoint(await openLocal(path), options);
+  const { path, ...found } = await findModel(name);
+  const checkpoint = await openCheckpoint(await openLocal(path), {
+    variant: options.variant ?? found.variant,
+    prediction: options.prediction ?? found.prediction,
+  });
   const tokenizer = await loadTokenizer(checkpoint.tokenizer, {
     shipped: () => openPackageFile(CLIP_MERGES),
     maxLength: textLength(checkpoint),

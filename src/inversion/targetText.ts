@@ -15,6 +15,8 @@ export interface Programs {
 export interface TunedStep {
   /** c_i, [1, L, D] */
   readonly embedding: Tensor;
+  /** What the next step starts from, [1, L, D]. */
+  readonly carried: Tensor;
   /** z̄ after the step, [1, C, h, w]: where sampling with c_i leads. */
   readonly latent: Tensor;
   /** Loss before each of Adam's iterations, then that of the embedding they end with. */
@@ -27,6 +29,9 @@ export interface TunedStep {
  * Target-text inversion of sampling step i (METHODS §2.1, eqs. 1 and 2): tunes c until DDIM with guidance leads from z̄_i
  * to z*_{i+1}. The loss is tested before the gradient is asked for, so a step that needs no tuning costs none; the
  * output for the empty sentence is computed once.
+ *
+ * With update "ahead", the step is taken with the embedding it starts from, and one Adam iteration prepares the next
+ * step's, whose gradient is nearly the same: a third of the work, and an error corrected a step later.
  *
  * z̄_{i+1} comes from the batched program that sampling uses, so that sampling with C later gives the same bits.
  */
@@ -55,21 +60,34 @@ export async function tuneStep(
     return { fixed, next: applyStep(coefficients, latent, guide(fixed, row(output, 1), guidance)) };
   };
 
-  let embedding = start;
-  const first = await sampled(embedding);
-  let next = first.next;
-  const losses = [meanSquaredError(next, wanted)];
+  const first = await sampled(start);
+  const losses = [meanSquaredError(first.next, wanted)];
   const gradientRms: number[] = [];
   const step = { latent, timestep, fixed: first.fixed, coefficients, guidance, wanted };
+  const rate = learningRateAt(i, settings);
+
+  if (settings.update === "ahead") {
+    let carried = start;
+    if (loss && losses[0] >= limit && iterations > 0) {
+      const { gradient } = await loss.at(start, step, signal);
+      gradientRms.push(rootMeanSquare(gradient));
+      carried = adam.step(start, gradient, rate);
+      losses.push(losses[0]);
+    }
+    return { embedding: start, carried, latent: first.next, losses, gradientRms };
+  }
+
+  let embedding = start;
+  let next = first.next;
   while (loss && losses[losses.length - 1] >= limit && gradientRms.length < iterations) {
     const { loss: value, gradient } = await loss.at(embedding, step, signal);
     // The first loss is known already, from the program that samples.
     if (gradientRms.length > 0) losses.push(value);
     if (losses[losses.length - 1] < limit) break;
     gradientRms.push(rootMeanSquare(gradient));
-    embedding = adam.step(embedding, gradient, learningRateAt(i, settings));
+    embedding = adam.step(embedding, gradient, rate);
   }
   if (gradientRms.length > 0) ({ next } = await sampled(embedding));
   if (losses.length === gradientRms.length) losses.push(meanSquaredError(next, wanted));
-  return { embedding, latent: next, losses, gradientRms };
+  return { embedding, carried: embedding, latent: next, losses, gradientRms };
 }

@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { CheckpointError } from "../core/index.ts";
-import { listed } from "./safetensors.ts";
+import { CheckpointError, listed } from "../core/index.ts";
 
 const count = z.int().positive().max(1000);
 

@@ -1,7 +1,8 @@
-import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { BaretError, CancelledError, HubError, type Progress } from "../../src/core/index.ts";
+import { BaretError, CancelledError, HubError, type Progress, StorageError } from "../../src/core/index.ts";
 import { type Disturbance, type HubRequest, LocalHub, send, sendPart } from "../support/hub.ts";
 import {
   cache,
@@ -208,6 +209,36 @@ test("a damaged or overlong part is not built upon", async () => {
     await pull();
     expect(isWhole()).toEqual([]);
     rmSync(cache(), { recursive: true });
+  }
+});
+
+test("a disk that fills up, or is read-only, is named, and what came is continued when there is room", async ({
+  skip,
+}) => {
+  mkdirSync(cache());
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=6m", "baret-test", cache()]).status === 0;
+  if (!mounted) skip("mounting needs root");
+  try {
+    const filler = join(cache(), "filler");
+    const onProgress = ({ done }: Progress): void => {
+      if (done > 1e6 && !existsSync(filler)) spawnSync("dd", ["if=/dev/zero", `of=${filler}`, "bs=64k"]);
+    };
+    const full = await failure(pull({ onProgress }));
+    expect(full).toBeInstanceOf(StorageError);
+    expect(full.message).toMatch(/unet.*: cannot be written: the disk is full.*\n.*BARET_CACHE/);
+    const { size } = part();
+    rmSync(filler);
+    hub.requests.length = 0;
+    await pull();
+    expect([size > 0, starts(), isWhole()]).toEqual([true, [size], []]);
+
+    rmSync(join(placed(), unet));
+    execFileSync("mount", ["-o", "remount,ro", cache()]);
+    expect((await failure()).message).toMatch(
+      /models: a model cannot be put here: the file system is read-only.*\n.*BARET_CACHE/,
+    );
+  } finally {
+    execFileSync("umount", [cache()]);
   }
 });
 

@@ -27,6 +27,7 @@ ${Object.entries(shortNames)
 Environment:
   HF_ENDPOINT    another hub: a mirror or a proxy
   HF_TOKEN       access token, for models that are not open to all
+  HTTPS_PROXY    a proxy, on Node 22.21, 24 and later, with NODE_USE_ENV_PROXY=1
   BARET_CACHE    where models are kept (in its folder models/)
 
 What was fetched stays when the command is stopped, and is continued the next time.

@@ -36,7 +36,7 @@ export function choosePipeline(where: string, paths: readonly string[], variant?
       weights.push(`${component}/${chooseWeights(`${component}/`, within(component), stem, variant)}`);
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
-      problems.push(error.message.replaceAll("\n", " "));
+      problems.push(error.message.replaceAll("\n", " ").replace(/\.$/, ""));
     }
   }
   const configs = [...Object.keys(weightStems).map((c) => `${c}/config.json`), "scheduler/scheduler_config.json"];
@@ -46,7 +46,7 @@ export function choosePipeline(where: string, paths: readonly string[], variant?
     problems.push("tokenizer/: missing vocab.json and merges.txt, or tokenizer.json");
   }
   if (problems.length) {
-    throw new CheckpointError(`not a Stable Diffusion model that baret can use\n  ${problems.join("\n  ")}\n`, {
+    throw new CheckpointError(`not a Stable Diffusion model that baret can use\n  ${problems.join("\n  ")}`, {
       where,
     });
   }

@@ -1,0 +1,161 @@
+/** How long an edit takes: end to end beside the same method in PyTorch, by phase, and as steps, size and sentences grow. */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Progress } from "../../src/core/index.ts";
+import { loadModel } from "../../src/diffusion/node.ts";
+import { edit } from "../../src/editing/index.ts";
+import { encodePng } from "../../src/image/node.ts";
+import {
+  type InversionOptions,
+  type InversionPreset,
+  inversionPresets,
+  iterationsOf,
+} from "../../src/inversion/index.ts";
+import { prepare } from "../../src/inversion/node.ts";
+import { psnr } from "../../src/metrics/index.ts";
+import { findModel } from "../../src/storage/node.ts";
+import { render, tuningPairs } from "../../src/world/index.ts";
+
+export interface SpeedOptions {
+  readonly model: string;
+  /** A Python with torch, diffusers and transformers; without one PyTorch's side is left out. */
+  readonly python: string | undefined;
+  readonly runs: number;
+  readonly out: string;
+}
+
+const pair = tuningPairs()[0];
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+
+function timed<T>(work: () => T): { seconds: number; result: T } {
+  const begun = performance.now();
+  const result = work();
+  return { seconds: (performance.now() - begun) / 1000, result };
+}
+
+/** PyTorch's side: tools/parity/baret.py, eager, all rows at every step, float32, the faster memory layout. */
+interface PyTorchRun {
+  seconds: Record<string, number>;
+  iterations: number;
+  reconstruction_psnr: number;
+  layout: string;
+}
+
+/** Whole runs in turn: the command line from its start to its end, and Python likewise. */
+async function endToEnd({ model, python, runs, out }: SpeedOptions): Promise<string[]> {
+  const photo = join(out, "photo.png");
+  writeFileSync(photo, await encodePng(render(pair.before, 128)));
+  const presets = Object.keys(inversionPresets) as InversionPreset[];
+  const baret = (preset: string) => () => {
+    const args = ["dist/cli/main.js", "edit", photo, pair.target, "--model", model, "--preset", preset, "--no-shelf"];
+    execFileSync(process.execPath, [...args, "--quiet", "-o", join(out, `${preset}.png`)], { stdio: "inherit" });
+  };
+  const { path } = await findModel(model);
+  const torch = () => {
+    const args = ["tools/parity/baret.py", "time", "--model", path, "--image", photo, "--target", pair.target];
+    const text = execFileSync(python!, args, { encoding: "utf8", env: { ...process.env, OMP_WAIT_POLICY: "ACTIVE" } });
+    return JSON.parse(text.trim().split("\n").at(-1)!) as PyTorchRun;
+  };
+  const seconds = new Map<string, number[]>();
+  const note = (name: string, value: number): void => void seconds.set(name, [...(seconds.get(name) ?? []), value]);
+  let last: PyTorchRun | undefined;
+  for (let run = 0; run < runs; run++) {
+    for (const preset of presets) note(preset, timed(baret(preset)).seconds);
+    if (python === undefined) continue;
+    const made = timed(torch);
+    note("PyTorch", made.seconds);
+    last = made.result;
+    note(
+      "PyTorch, its start-up and loading left out",
+      Object.entries(last.seconds).reduce((sum, [k, s]) => sum + (k === "load" ? 0 : s), 0),
+    );
+  }
+  const peer = python === undefined ? undefined : median(seconds.get("PyTorch")!);
+  return [
+    `## One edit, 50 steps, start to end (median of ${runs}, in turn)`,
+    "",
+    "| program | seconds | PyTorch / it |",
+    "|---|---|---|",
+    ...[...seconds].map(([name, values]) => {
+      const own = median(values);
+      return `| ${presets.includes(name as InversionPreset) ? `baret edit --preset ${name}` : name} | ${own.toFixed(1)} | ${peer ? (peer / own).toFixed(2) : "–"} |`;
+    }),
+    ...(last
+      ? [
+          "",
+          `PyTorch: ${JSON.stringify(last.seconds)}, ${last.iterations} iterations, reconstruction ${last.reconstruction_psnr} dB, ${last.layout}.`,
+        ]
+      : []),
+  ];
+}
+
+interface Measured {
+  readonly seconds: Readonly<Record<string, number>>;
+  readonly iterations: number;
+  readonly rows: number;
+  readonly reconstruction: number;
+}
+
+/** One inversion and one edit in this process, by phase. */
+async function phases(name: string, size: number, options: InversionOptions, sentences = 1): Promise<Measured> {
+  const seconds: Record<string, number> = {};
+  let at = performance.now();
+  const lap = (phase: string): void => {
+    const now = performance.now();
+    seconds[phase] = (seconds[phase] ?? 0) + (now - at) / 1000;
+    at = now;
+  };
+  const onProgress = ({ phase }: Progress): void => lap(phase);
+  const model = await loadModel(name);
+  lap("start");
+  try {
+    const picture = render(pair.before, size);
+    let iterations = 0;
+    let rows = 0;
+    let reconstruction = 0;
+    for (let k = 0; k < sentences; k++) {
+      const target = k === 0 ? pair.target : `${pair.target} ${"now ".repeat(k)}`.trim();
+      const inversion = await prepare(model, picture, { ...options, target }, { onProgress });
+      lap("other");
+      const result = await edit(model, inversion, {}, { images: ["edit"], onProgress });
+      lap("decode");
+      rows += result.rows;
+      iterations += iterationsOf(inversion).reduce((sum, n) => sum + n, 0);
+      const { images } = await edit(model, inversion, { rows: "needed" }, { images: ["reconstruction"] });
+      reconstruction = psnr(images.reconstruction!, await model.roundTrip(picture));
+      at = performance.now();
+    }
+    return { seconds, iterations, rows, reconstruction };
+  } finally {
+    await model.close();
+  }
+}
+
+/** Time by phase: for each preset, then for the first of them with other steps, sizes and numbers of sentences. */
+export async function speedReport(options: SpeedOptions): Promise<string> {
+  mkdirSync(options.out, { recursive: true });
+  const lines = await endToEnd(options);
+  lines.push(
+    "",
+    "## By phase, in one process",
+    "",
+    "| what | total s | by phase | iterations | rows of the edit | reconstruction dB |",
+    "|---|---|---|---|---|---|",
+  );
+  const row = async (what: string, size: number, inversion: InversionOptions, sentences?: number): Promise<void> => {
+    const { seconds, iterations, rows, reconstruction } = await phases(options.model, size, inversion, sentences);
+    const total = Object.values(seconds).reduce((sum, s) => sum + s, 0);
+    const shares = Object.entries(seconds).map(
+      ([phase, s]) => `${phase} ${s.toFixed(2)} (${((100 * s) / total).toFixed(0)} %)`,
+    );
+    lines.push(
+      `| ${what} | ${total.toFixed(1)} | ${shares.join(", ")} | ${iterations} | ${rows} | ${reconstruction.toFixed(1)} |`,
+    );
+  };
+  for (const [name, preset] of Object.entries(inversionPresets)) await row(`preset ${name}`, 128, preset);
+  for (const steps of [25, 100]) await row(`${steps} steps`, 128, { steps });
+  for (const size of [192, 256]) await row(`${size} x ${size} pixels`, size, {});
+  for (const sentences of [2, 3]) await row(`${sentences} sentences`, 128, {}, sentences);
+  return lines.join("\n");
+}

@@ -1,0 +1,74 @@
+/**
+ * `npm run bench -- menagerie`: pictures of held-out sentences from fresh noise, and what the judge sees in them. Python's
+ * figures for the same question: `python -m training evaluate`, in the model card.
+ */
+import { mkdirSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { parseArgs } from "node:util";
+import { Random } from "../../src/core/index.ts";
+import { generate } from "../../src/diffusion/index.ts";
+import { loadModel } from "../../src/diffusion/node.ts";
+import { contactSheet } from "../../src/image/index.ts";
+import { encodePng } from "../../src/image/node.ts";
+import { agreement, confusionTable } from "../../src/metrics/index.ts";
+import { Judge } from "../../src/metrics/node.ts";
+import { findModel } from "../../src/storage/node.ts";
+import { attributes, caption, type Scene, sampleScene } from "../../src/world/index.ts";
+
+const named = ["animal", "pose", "colour", "place"] as const;
+
+/** Scenes whose canonical sentence names animal, pose, colour and place, as training/evaluate.py chooses them. */
+function scenes(count: number, seed: number, combinations: "seen" | "held out"): Scene[] {
+  const random = new Random(seed);
+  const found: Scene[] = [];
+  while (found.length < count) {
+    const scene = sampleScene(random, { split: "validation", combinations });
+    if (named.every((a) => attributes(scene)[a] !== null)) found.push(scene);
+  }
+  return found;
+}
+
+export async function main(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      model: { type: "string", default: "menagerie" },
+      judge: { type: "string", default: "menagerie-judge" },
+      pictures: { type: "string", default: "500" },
+      "left-out": { type: "string", default: "200" },
+      steps: { type: "string", default: "25" },
+      sheet: { type: "string", default: "out/menagerie.png" },
+    },
+  });
+  const model = await loadModel(values.model);
+  try {
+    const judge = await Judge.load(model.engine, (await findModel(values.judge)).path);
+    for (const [combinations, count] of [
+      ["seen", Number(values.pictures)],
+      ["held out", Number(values["left-out"])],
+    ] as const) {
+      const asked = scenes(count, 11, combinations);
+      const sentences = asked.map((scene) => caption(scene));
+      const pictures = (await generate(model, sentences, { steps: Number(values.steps), seed: 1 })).map(
+        (g) => g.picture,
+      );
+      const seen = (await judge.name(pictures)).map((verdict) => verdict.named);
+      const { right, allRight, confusion } = agreement(named, asked.map(attributes), seen);
+      console.log(
+        `\n${count} pictures of combinations ${combinations === "seen" ? "that training has" : "left out of training"}`,
+      );
+      for (const a of named)
+        console.log(`${a}: ${(100 * right[a]!).toFixed(1)} % right\n${confusionTable(confusion[a])}\n`);
+      console.log(`all four: ${(100 * allRight!).toFixed(1)} %`);
+      if (combinations === "seen") {
+        mkdirSync(dirname(values.sheet), { recursive: true });
+        const cells = pictures.slice(0, 48).map((picture, k) => ({ picture, label: sentences[k] }));
+        await writeFile(values.sheet, await encodePng(contactSheet(cells)));
+      }
+    }
+    await judge.release();
+  } finally {
+    await model.close();
+  }
+}
