@@ -1,5 +1,5 @@
 import type { Work } from "../core/index.ts";
-import { progressBar } from "./progress.ts";
+import { endBar, progressBar } from "./progress.ts";
 
 /** How long work that was told to stop may take to put itself in order. */
 const graceMs = 700;
@@ -16,10 +16,9 @@ export function heedInterrupts(): void {
 
 /** Runs long work with a progress bar; Ctrl-C aborts its signal. */
 export async function working<T>(quiet: boolean, work: (work: Required<Work>) => Promise<T>): Promise<T> {
-  const { onProgress, stop } = progressBar(quiet);
   try {
-    return await work({ onProgress, signal: controller.signal });
+    return await work({ onProgress: progressBar(quiet), signal: controller.signal });
   } finally {
-    stop();
+    endBar();
   }
 }

@@ -57,8 +57,8 @@ test("help and version are no errors", async () => {
 test("with --json an error is one object on standard output, its words on standard error", async () => {
   const { code, stdout, stderr } = await here.baret(["generate", "a dog", "--model", "nowhere", "--json"]);
   expect(code).toBe(3);
-  expect(JSON.parse(stdout)).toMatchObject({ error: { code: "checkpoint", where: "nowhere" } });
-  expect(stderr).toMatch(/^CheckpointError: nowhere: /);
+  expect(JSON.parse(stdout)).toMatchObject({ error: { code: "checkpoint", where: '"nowhere"' } });
+  expect(stderr).toMatch(/^CheckpointError: "nowhere": no such model/);
   const usage = await here.baret(["generate", "a dog", "--steps", "0", "--json"]);
   expect(JSON.parse(usage.stdout)).toMatchObject({
     error: { code: "usage", where: "--steps", found: '"0"', expected: "a whole number from 1 to 1000" },

@@ -1,11 +1,12 @@
 // `baret pull`: a Stable Diffusion model from the hub, or from a folder, into the cache.
 // Knows of: storage.
 // Does not know of: models, engines, other commands.
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { formatBytes, UsageError } from "../../core/index.ts";
 import { copyModel, hubPlace, type InstalledModel, pullModel, shortNames } from "../../storage/node.ts";
 import { type Prediction, predictions } from "../../weights/index.ts";
 import { working } from "../interrupt.ts";
+import { choiceOption, jsonOption, quietOption } from "../options.ts";
 import { print } from "../print.ts";
 
 interface PullFlags {
@@ -67,9 +68,9 @@ export function pullCommand(): Command {
     .option("--revision <name>", "branch, tag or commit; default: main")
     .option("--variant <name>", "which weights, such as fp16; default: the plain ones, or the only ones")
     .option("--from <path>", "install from a folder or a .safetensors file on this disk instead of the hub")
-    .addOption(new Option("--prediction <kind>", "of a single SD2.x file: what it predicts").choices(predictions))
-    .option("--json", "print the result as JSON")
-    .option("--quiet", "no progress")
+    .addOption(choiceOption("--prediction <kind>", "of a single SD2.x file: what it predicts", predictions))
+    .addOption(jsonOption())
+    .addOption(quietOption())
     .addHelpText("after", help)
     .action(async (name: string, flags: PullFlags) => {
       const model = await pull(name, flags);
