@@ -45,7 +45,7 @@ test("a broken transfer is continued where it broke, any number of times while i
     sendPart(request, response, content, 1_100_000);
     return true;
   });
-  const { moved, bytes } = await pull();
+  const { moved, bytes } = await pull({ persistence: { ...impatient, attempts: 2 } });
   expect(isWhole()).toEqual([]);
   expect(starts().length).toBeGreaterThanOrEqual(4);
   expect(starts().every((from, i) => from > (starts()[i - 1] ?? -1))).toBe(true);
