@@ -7,6 +7,7 @@ import { type Disturbance, type HubRequest, send, sendPart } from "../support/hu
 import {
   cache,
   differences,
+  encodeWeights,
   failure,
   hub,
   impatient,
@@ -233,6 +234,22 @@ test("a disk that fills up, or is read-only, is named, and what came is continue
   } finally {
     execFileSync("umount", [cache()]);
   }
+});
+
+test("what an unfinished pull of another variant left does not get into the model", async () => {
+  const half = (path: string): string => path.replace(".safetensors", ".fp16.safetensors");
+  const weights = needed.filter((path) => path.endsWith(".safetensors"));
+  const halves = Object.fromEntries(weights.map((path, i) => [half(path), encodeWeights(100_000 + i)]));
+  hub.repositories["tiny/sd"].revisions.main = { ...model, ...halves };
+  hub.disturb = (request, response, content) => {
+    if (request.path !== half("vae/diffusion_pytorch_model.safetensors") || request.kind !== "blob") return false;
+    sendPart(request, response, content, 1000);
+    return true;
+  };
+  await failure(pull({ variant: "fp16" }));
+  expect(pathsIn(staged()).filter((path) => path.includes("fp16"))).toHaveLength(2);
+  await pull();
+  expect(isWhole()).toEqual([]);
 });
 
 test("a part of an older version is not continued with a newer one", async () => {
