@@ -20,7 +20,7 @@ test("a sentence becomes a picture that tells what made it", async () => {
   expect(metadata("dog.png")).toEqual({
     command: "generate",
     version: expect.stringMatching(/^\d/),
-    model: { name: fixtureModel("tiny-sd1"), weights: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    model: { name: fixtureModel("tiny-sd1"), sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
     engine: { device: "cpu", threads: expect.any(Number), onnxruntime: expect.stringMatching(/^\d/) },
     settings: {
       sentence: "a dog",
