@@ -1,5 +1,4 @@
 import { spawnSync } from "node:child_process";
-import { EventEmitter, once } from "node:events";
 import {
   existsSync,
   mkdirSync,
@@ -84,21 +83,21 @@ test("a maker that fails leaves nothing, and who waited for it makes it itself",
 
 test("who is cancelled stops waiting at once, for its own maker or another's, and keeps nothing in use", async () => {
   const cache = new DiskCache({ folder: root });
-  const events = new EventEmitter();
-  const [started, finished] = ["start", "finish"].map((name) => once(events, name));
+  let finish: (() => void) | undefined;
   const slowly = async (folder: string): Promise<void> => {
-    events.emit("start");
-    await finished;
+    await new Promise<void>((resolve) => {
+      finish = resolve;
+    });
     await writes(5)(folder);
   };
   const aborts = [new AbortController(), new AbortController()];
   const waiting = aborts.map(({ signal }) => cache.acquire(key(1), slowly, signal));
-  await started;
+  await expect.poll(() => finish).toBeDefined();
   for (const [i, abort] of aborts.entries()) {
     abort.abort();
     await expect(waiting[i]).rejects.toThrow(CancelledError);
   }
-  events.emit("finish");
+  finish?.();
   const { release } = await cache.acquire(key(1), never);
   await release();
   await expect.poll(() => readdirSync(join(root, "leases"))).toEqual([]);
