@@ -1,4 +1,4 @@
-import type { Work } from "../core/index.ts";
+import { sharedWork, type Work } from "../core/index.ts";
 import type { Engine, EngineOptions, LoadOptions } from "../runtime/index.ts";
 import { loadGraph, type MappedWeights, mapWeights, startEngine } from "../runtime/node.ts";
 import type { Cache } from "../storage/index.ts";
@@ -52,7 +52,7 @@ const bytesOf = (weights: ReadonlyMap<string, TensorRef>): number =>
 /** Maps the weights of each part once, when the first program asks for them. */
 function programLoader(
   engine: Engine,
-  { unet, vae, textEncoder }: Checkpoint,
+  { name: model, unet, vae, textEncoder }: Checkpoint,
   { cache, onProgress }: { cache: Cache } & Pick<Work, "onProgress">,
 ): ProgramLoader {
   const weights: Record<Part, ReadonlyMap<string, TensorRef>> = {
@@ -61,20 +61,26 @@ function programLoader(
     text: textEncoder.weights,
   };
   const mapped = new Map<Part, Promise<MappedWeights>>();
-  const map = (part: Part, signal: AbortSignal | undefined): Promise<MappedWeights> => {
-    const known = mapped.get(part);
-    if (known) return known;
-    const made = mapWeights(weights[part], { cache, onProgress, signal });
-    mapped.set(part, made);
-    made.catch(() => mapped.delete(part));
-    return made;
-  };
+  const map = (part: Part, signal: AbortSignal | undefined): Promise<MappedWeights> =>
+    sharedWork(() => {
+      const known = mapped.get(part);
+      if (known) return known;
+      const made = mapWeights(weights[part], { cache, onProgress, signal });
+      mapped.set(part, made);
+      made.catch(() => mapped.delete(part));
+      return made;
+    }, signal);
   const isLarge = (part: Part): boolean => bytesOf(weights[part]) > smallModel;
   return {
     isLarge,
     load: async (part, name, outputs, signal) => {
       const load: LoadOptions = isLarge(part) ? { level: "extended" } : { level: "all", prepack: true };
-      return loadGraph(engine, outputs, { name, weights: await map(part, signal), load, signal });
+      return loadGraph(engine, outputs, {
+        name: `${model}, ${name}`,
+        weights: await map(part, signal),
+        load,
+        signal,
+      });
     },
     close: async () => {
       for (const weights of mapped.values()) await weights.then((w) => w.release());
