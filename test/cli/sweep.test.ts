@@ -59,8 +59,3 @@ test("with nothing given, it is the paper's figure 9: one of the three moves, th
   expect(points.slice(5, 10).map(({ selfSteps }) => selfSteps[1])).toEqual([0.1, 0.2, 0.3, 0.4, 0.5]);
   expect(points.slice(10).map(({ crossSteps }) => crossSteps[1])).toEqual([0.8, 0.6, 0.4, 0.2, 0]);
 });
-
-test("more than one photo or sentence is wrong usage", async () => {
-  const made = await here.baret(["sweep", "photo.png", "a dog", "a cat", ...quick]);
-  expect(made).toMatchObject({ code: 2, stderr: expect.stringContaining("found 1 photos, 2 sentences") });
-});
