@@ -2,7 +2,7 @@ import type { Work } from "../core/index.ts";
 import { endBar, progressBar } from "./progress.ts";
 
 /** How long work that was told to stop may take to put itself in order. */
-const graceMs = 700;
+const graceMs = 500;
 const controller = new AbortController();
 
 /** The first Ctrl-C tells all work to stop, and a second one, or a moment's wait, ends the process. */
