@@ -3,6 +3,7 @@ import type { Model, Size } from "../../diffusion/index.ts";
 import { openPhoto } from "../../editing/node.ts";
 import { decodeImage } from "../../image/node.ts";
 import { pictureHash } from "../../inversion/node.ts";
+import { holdingThread } from "../interrupt.ts";
 
 export const fits = ["crop", "pad", "stretch"] as const;
 export type Fit = (typeof fits)[number];
@@ -35,7 +36,7 @@ function remarkOf(full: Picture, fitted: Picture, fit: Fit): string {
 /** Reads a photo and brings it to a size. Throws ImageError. */
 async function readPhoto(path: string, size: Size, fit: Fit, model: Model): Promise<Photo> {
   const full = await decodeImage(path);
-  const picture = await openPhoto(model, full, { size, fit });
+  const picture = await holdingThread(() => openPhoto(model, full, { size, fit }));
   const [byWidth, byHeight] = [size.width / full.width, size.height / full.height];
   const scale = fit === "pad" ? Math.min(byWidth, byHeight) : Math.max(byWidth, byHeight);
   return {
