@@ -33,6 +33,8 @@ export interface Program {
   outputs: readonly Port[];
   /** The graph after all rewriting, for estimates of work and memory. */
   graph: readonly Node[];
+  /** The parameters that it maps. */
+  weights: readonly MappedWeight[];
 }
 
 export interface CompileOptions {
@@ -108,6 +110,7 @@ export function compile(
     inputs,
     outputs: names.map((key, i) => ({ name: key, shape: values[i].shape, dtype: values[i].dtype })),
     graph: values,
+    weights: [...bindings.values()].filter((binding) => binding !== "fed"),
   };
 }
 

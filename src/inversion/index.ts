@@ -16,3 +16,4 @@ export {
 } from "./inversion.ts";
 export * from "./options.ts";
 export { openReconstructionLoss, ReconstructionLoss } from "./reconstructionLoss.ts";
+export { type TunedStep, tuneStep } from "./targetText.ts";

@@ -50,7 +50,7 @@ async function survive(count: number, attempt: (random: Random) => Promise<void>
     } else {
       outcomes[outcome.name] = (outcomes[outcome.name] ?? 0) + 1;
       if (outcome.name !== "CheckpointError") failures.push(`seed ${seed}: ${outcome.stack}`);
-      if (outcome.message.length > 20_000)
+      if (outcome.message.length > 100_000)
         failures.push(`seed ${seed}: ${outcome.message.length} letters: ${outcome.message.slice(0, 500)}`);
     }
   }
@@ -231,7 +231,7 @@ test.each(["SD1.x", "SD2.x"] as const)("the header of an %s single file", async 
     };
     const model = await openCheckpoint(source);
     for (const part of [model.unet, model.vae, model.textEncoder]) {
-      for (const name of part.weights.keys()) expect(name).not.toMatch(/undefined|function|NaN|blocks\.-/);
+      for (const name of part.weights.keys()) expect(name).not.toMatch(/undefined|function|NaN|^(down|up)_blocks\.-/);
     }
   });
   expect(outcomes.success).toBeGreaterThan(50);

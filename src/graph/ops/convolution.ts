@@ -1,4 +1,4 @@
-import { GraphError } from "../../core/index.ts";
+import { GraphError, sizeOf } from "../../core/index.ts";
 import { defineOp, isParameter, type Node } from "../node.ts";
 import { fixed, product, type Shape, show } from "../shape.ts";
 import { reshape, sum } from "./arithmetic.ts";
@@ -31,6 +31,14 @@ const convOp = defineOp<ConvolutionOptions>("conv2d", {
   implement: {
     lower: (out, inputs, { attrs: { stride, pads }, shapes: [, w] }) =>
       out.node("Conv", inputs, { kernel_shape: w.slice(2) as number[], strides: [stride, stride], pads }),
+  },
+  // Where there are more kernels than places, MLAS spreads the picture out whole, else a little at a time.
+  memory: {
+    workspace: ([, w], y, { stride }) => {
+      const [places, reads] = [y[2] * y[3], sizeOf(w.slice(1))];
+      const isPointwise = w[2] * w[3] * stride === 1;
+      return isPointwise || w[0] <= places ? [] : [places * reads];
+    },
   },
   flops: multiplies,
 });
@@ -65,8 +73,23 @@ const transposedOp = defineOp<Transposed>("convTranspose2d", {
       });
     },
   },
+  memory: { workspace: ([x, w]) => [sizeOf(w.slice(1)) * x[2] * x[3]] },
   flops: ([x, w], y) => multiplies([y, w], x),
 });
+
+const flipOp = defineOp<Record<string, never>>("flipKernel", {
+  shape: ([[out, channels, kh, kw]]) => [channels, out, kh, kw],
+  gradient: (dw) => [() => flipKernel(dw)],
+  implement: {
+    lower: (out, [w]) => {
+      const turned = out.node("Transpose", [w], { perm: [1, 0, 2, 3] });
+      const end = out.ints([Number.MIN_SAFE_INTEGER, Number.MIN_SAFE_INTEGER]);
+      return out.node("Slice", [turned, out.ints([-1, -1]), end, out.ints([2, 3]), out.ints([-1, -1])]);
+    },
+  },
+});
+/** The kernel of the convolution that is the transpose of one with `weight`: [out, C, kh, kw] → [C, out, kh, kw]. */
+const flipKernel = (weight: Node): Node => flipOp([weight], {});
 
 /** dL/dx of a convolution: x's shape is [B, C, H, W]. */
 function inputGradient(dy: Node, weight: Node, shape: Shape, options: ConvolutionOptions): Node {
@@ -80,6 +103,20 @@ function inputGradient(dy: Node, weight: Node, shape: Shape, options: Convolutio
   const pixels = product([height, width]);
   const flat = matmul(reshape(weight, [out, channels]), reshape(dy, [dy.shape[0], out, pixels]), { transA: true });
   return reshape(flat, shape);
+}
+
+/** EXPERIMENT */
+export function asConvolution(node: Node, inputs: readonly Node[]): Node | undefined {
+  if (node.op.name !== "convTranspose2d") return undefined;
+  const { stride, pads } = node.attrs as Transposed;
+  const [dy, w] = inputs;
+  if (stride !== 1 || !isParameter(w)) return undefined;
+  const [kh, kw] = [fixed(w.shape, 2), fixed(w.shape, 3)];
+  const [top, left, bottom, right] = pads;
+  return conv2d(dy, flipKernel(w), undefined, {
+    stride: 1,
+    pads: [kh - 1 - top, kw - 1 - left, kh - 1 - bottom, kw - 1 - right],
+  });
 }
 
 /** dL/dW of a convolution: for each place in the kernel, the product of dy with the input shifted there. */
