@@ -37,6 +37,11 @@ export class Programs {
     return sharedWork(findOrLoad, signal, `loading ${name}`);
   }
 
+  /** Whether a part is so large that little else fits beside it, and that batches of it are no faster. */
+  isLarge(part: Part): boolean {
+    return this.loader.isLarge(part);
+  }
+
   /**
    * The phase that needed these parts is over: frees their memory where it is worth it. What is asked for again is
    * loaded again.

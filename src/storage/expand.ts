@@ -75,7 +75,7 @@ export async function expandWeights(
           await writeAll(file, new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
           at += data.byteLength;
         }
-        onProgress?.({ phase: "expand weights", done: i + 1, total: refs.length });
+        onProgress?.({ phase: "expand weights", done: offsets[i + 1] ?? total, total, unit: "bytes" });
       }
     } finally {
       await file.close();

@@ -83,12 +83,8 @@ test("with --like, what is given besides wins; a picture of another kind is refu
   expect(settings).toEqual({ ...metadata("out.png").settings, alpha: [1, 1] });
   const plain = await here.baret(["edit", "--like", "photo.png"]);
   expect(plain).toMatchObject({ code: 1, stderr: expect.stringContaining("photo.png: does not tell what made it") });
-  await here.baret(["generate", "a dog", ...tiny, "--steps", "1", "-o", "generated.png", "--quiet"]);
-  const other = await here.baret(["edit", "--like", "generated.png"]);
-  expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("found a picture of baret generate") });
-  const repeated = await here.baret(["generate", "--like", "generated.png", "-o", "repeated.png", "--quiet"]);
-  expect(repeated.code).toBe(0);
-  expect(file("repeated.png")).toEqual(file("generated.png"));
+  const other = await here.baret(["generate", "--like", "out.png"]);
+  expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("found a picture of baret edit") });
 });
 
 test("metadata that the options would not take is refused, all of it at once", async () => {
@@ -164,7 +160,7 @@ function claimedSize(width: number, height: number, png: Buffer): Buffer {
   return claimed;
 }
 
-test("photos that cannot be used are named all at once, small ones are enlarged with a warning", async () => {
+test("photos that cannot be used are named all at once; one dot and 500 words or none are edited, with warnings", async () => {
   writeFileSync(here.path("huge.png"), claimedSize(20_000, 20_000, file("photo.png")));
   writeFileSync(here.path("notes.jpg"), "not a picture at all");
   writeFileSync(here.path("cut.png"), file("photo.png").subarray(0, 300));
@@ -176,18 +172,14 @@ test("photos that cannot be used are named all at once, small ones are enlarged 
   expect(bad.stderr).toContain("huge.png: too many pixels: found 20000x20000 = 400000000, expected at most 100000000");
   expect(bad.stderr).toContain("none.webp: cannot be opened: found no such file");
   for (const name of ["notes.jpg", "cut.png"]) expect(bad.stderr).toContain(`  ${name}: `);
-  const dot = await here.baret(["edit", "dot.png", "", ...quick, "-o", "enlarged.png", "--quiet"]);
+  const words = Array.from({ length: 500 }, (_, k) => `dog${k}`).join(" ");
+  const dot = await here.baret(["edit", "dot.png", "", words, ...quick, "-o", "dot-edit.png"]);
   expect(dot.code).toBe(0);
   expect(dot.stderr).toMatch(/^Warning: dot\.png is smaller than what the model works at, .* 1x1 to 64x64$/m);
-  expect(metadata("enlarged.png").settings.sentence).toBe("");
-});
-
-test("words that find no room are named before the work begins", async () => {
-  const words = Array.from({ length: 500 }, (_, k) => `dog${k}`).join(" ");
-  const made = await here.baret(["edit", "photo.png", words, ...quick, "-o", "long.png"]);
-  expect(made.code).toBe(0);
-  expect(made.stderr.indexOf("Not heard: ")).toBeGreaterThan(0);
-  expect(made.stderr.indexOf("Not heard: ")).toBeLessThan(made.stderr.indexOf("invert 1/4"));
+  expect(metadata("dot-edit-1.png").settings.sentence).toBe("");
+  // Words that find no room are named before the work begins.
+  expect(dot.stderr.indexOf("Not heard: ")).toBeGreaterThan(0);
+  expect(dot.stderr.indexOf("Not heard: ")).toBeLessThan(dot.stderr.indexOf("invert 1/4"));
 });
 
 test("settings that do not fit the model are refused before any work", async () => {
@@ -218,14 +210,14 @@ test("outputs that cannot be written are refused before any work", async () => {
 });
 
 test("an edit stopped by Ctrl-C goes on where it was, and shows itself as it forms", async () => {
-  const long = ["edit", "other.png", sentence, ...tiny, "--steps", "40", "--iterations", "3", "-o", "long.png"];
-  const stopped = await here.baret(long, { interruptAt: /^tune (2[4-9]|3\d)\/40/m });
+  const long = ["edit", "other.png", sentence, ...tiny, "--steps", "20", "--iterations", "3", "-o", "long.png"];
+  const stopped = await here.baret(long, { interruptAt: /^tune 1\d\/20/m });
   expect(stopped).toMatchObject({ code: 130, signal: null });
   expect(stopped.afterInterrupt).toBeLessThan(1000);
   expect(stopped.stderr).toMatch(/^Stopped\.$/m);
   const resumed = await here.baret([...long, "--preview", "forming.png"]);
   expect(resumed.code).toBe(0);
-  expect(resumed.stderr).not.toMatch(/^invert 1\/40/m);
+  expect(resumed.stderr).not.toMatch(/^invert \d/m);
   expect(await decodeImage(here.path("forming.png"))).toMatchObject({ width: 64, height: 64 });
   expect(readdirSync(here.path("cache", "inversions")).every((name) => name.endsWith(".safetensors"))).toBe(true);
 });

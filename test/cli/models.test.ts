@@ -23,6 +23,7 @@ test("what lies at a path: kind, size, weights, parameters, bytes", async () => 
   ]);
   const [sd1, sd2] = models;
   expect(sd1.bytes).toBe(4 * sd1.parameters);
+  expect(sd1.memory).toBeGreaterThan(sd1.bytes);
   expect(sd2.bytes).toBe(2 * sd2.parameters);
 });
 

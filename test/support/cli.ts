@@ -3,6 +3,10 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { vi } from "vitest";
+
+// Every run is a process of its own, or two, on a machine that may be busy.
+vi.setConfig({ testTimeout: 240_000 });
 
 const program = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
