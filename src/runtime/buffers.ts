@@ -1,5 +1,5 @@
 import { sizeOf } from "../core/index.ts";
-import { inOrder, isConstant, isInput, isParameter, type Node, withBatch } from "../graph/index.ts";
+import { inOrder, isInput, type Node, withBatch } from "../graph/index.ts";
 import { Arena } from "./arena.ts";
 
 /**
@@ -27,7 +27,12 @@ function executionOrder(outputs: readonly Node[]): Node[] {
   return order;
 }
 
-const isGiven = (node: Node): boolean => isInput(node) || isParameter(node) || isConstant(node);
+/** Values that no input changes: weights, constants, and what is computed from them alone, once, when it is loaded. */
+export function fixedValues(order: readonly Node[]): Set<Node> {
+  const fixed = new Set<Node>();
+  for (const node of order) if (!isInput(node) && node.inputs.every((x) => fixed.has(x))) fixed.add(node);
+  return fixed;
+}
 
 /** A piece of memory that values hold one after another. */
 interface Buffer {
@@ -44,10 +49,11 @@ function planBuffers(order: readonly Node[], outputs: readonly Node[], batch: nu
   const reads = new Map<Node, number>(outputs.map((node) => [node, 1]));
   for (const { inputs } of order) for (const input of inputs) reads.set(input, (reads.get(input) ?? 0) + 1);
   const place = new Map<Node, Buffer>();
+  const fixed = fixedValues(order);
   // Freed buffers, most recent first. A value of the very same shape takes one over, which keeps it from the arena.
   const free: Buffer[] = [];
   order.forEach((node, step) => {
-    if (isGiven(node)) return;
+    if (isInput(node) || fixed.has(node)) return;
     const shape = withBatch(node.shape, batch);
     const key = `${shape}`;
     const { view, inPlace } = node.op.memory ?? {};
@@ -85,8 +91,8 @@ export function arenaPeak(outputs: readonly Node[], batch: number): number {
     const buffer = place.get(node);
     if (buffer && !chunks.has(buffer)) chunks.set(buffer, arena.allocate(buffer.bytes));
     const shapes = node.inputs.map((input) => withBatch(input.shape, batch));
-    const pieces = node.op.memory?.workspace?.(shapes, withBatch(node.shape, batch), node.attrs) ?? [];
-    for (const piece of pieces.map((length) => arena.allocate(4 * length))) arena.release(piece);
+    const pieces = buffer && node.op.memory?.workspace?.(shapes, withBatch(node.shape, batch), node.attrs);
+    for (const piece of (pieces ?? []).map((length) => arena.allocate(4 * length))) arena.release(piece);
     for (const ended of ends.get(step) ?? []) arena.release(chunks.get(ended)!);
   });
   return arena.peak;

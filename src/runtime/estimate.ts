@@ -1,6 +1,6 @@
 import { sizeOf } from "../core/index.ts";
-import { inOrder, isConstant, isParameter, type Node, type Program, type Shape, withBatch } from "../graph/index.ts";
-import { arenaPeak } from "./buffers.ts";
+import { inOrder, isParameter, type Node, type Program, type Shape, withBatch } from "../graph/index.ts";
+import { arenaPeak, fixedValues } from "./buffers.ts";
 import type { LoadOptions } from "./engine.ts";
 
 /** Memory that a program takes while it is loaded and has run at least once, in bytes. */
@@ -40,14 +40,12 @@ function mappedBytes(places: Program["weights"]): number {
   return total;
 }
 
-/** Bytes of repacked weights: a copy for each operation that reads one, in the layout that suits it. */
-function copiedBytes(nodes: readonly Node[]): number {
-  const reads = (x: Node): boolean => isParameter(x) || (x.op.name === "reshape" && isParameter(x.inputs[0]));
-  return nodes
-    .filter((node) => !reads(node))
-    .flatMap(({ inputs }) => inputs.filter(reads))
-    .reduce((sum, { shape }) => sum + 4 * sizeOf(shape as number[]), 0);
-}
+/** A weight, or its bytes under another shape. */
+const isWeight = (x: Node): boolean => isParameter(x) || (x.op.name === "reshape" && isParameter(x.inputs[0]));
+
+/** Every read of a value by an operation, of values that `which` says yes to. */
+const readsOf = (nodes: readonly Node[], which: (x: Node) => boolean): Node[] =>
+  nodes.filter((node) => !isWeight(node)).flatMap(({ inputs }) => inputs.filter(which));
 
 /**
  * What a compiled program needs on a CPU, before anything of it is loaded: the graph is walked in the order in which
@@ -62,10 +60,18 @@ export function estimateMemory(
   const bytes = (values: readonly { shape: Shape }[]): number =>
     values.reduce((sum, { shape }) => sum + 4 * sizeOf(withBatch(shape, batch)), 0);
   const isRepacked = weights.length > 0 && (prepack || level === "all");
+  const fixed = fixedValues(nodes);
+  const made = new Set(
+    readsOf(
+      nodes.filter((node) => !fixed.has(node)),
+      (x) => fixed.has(x) && !isWeight(x),
+    ),
+  );
   const parts = {
     process: processBytes + operationBytes * nodes.length,
     mapped: isRepacked ? 0 : mappedBytes(weights),
-    copied: bytes(nodes.filter(isConstant)) + (isRepacked ? copiedBytes(nodes) : 0),
+    // Repacked, each operation has a copy of its own, in the layout that suits it.
+    copied: bytes([...made]) + (isRepacked ? bytes(readsOf(nodes, isWeight)) : 0),
     activations: arenaPeak(graph, batch),
     transfer: bytes(inputs) + bytes(outputs),
   };

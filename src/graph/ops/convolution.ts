@@ -1,5 +1,6 @@
 import { GraphError, sizeOf } from "../../core/index.ts";
 import { defineOp, isParameter, type Node } from "../node.ts";
+import { rebuilt, rewrite } from "../order.ts";
 import { fixed, product, type Shape, show } from "../shape.ts";
 import { reshape, sum } from "./arithmetic.ts";
 import { concat, pad, slice } from "./layout.ts";
@@ -105,20 +106,6 @@ function inputGradient(dy: Node, weight: Node, shape: Shape, options: Convolutio
   return reshape(flat, shape);
 }
 
-/** EXPERIMENT */
-export function asConvolution(node: Node, inputs: readonly Node[]): Node | undefined {
-  if (node.op.name !== "convTranspose2d") return undefined;
-  const { stride, pads } = node.attrs as Transposed;
-  const [dy, w] = inputs;
-  if (stride !== 1 || !isParameter(w)) return undefined;
-  const [kh, kw] = [fixed(w.shape, 2), fixed(w.shape, 3)];
-  const [top, left, bottom, right] = pads;
-  return conv2d(dy, flipKernel(w), undefined, {
-    stride: 1,
-    pads: [kh - 1 - top, kw - 1 - left, kh - 1 - bottom, kw - 1 - right],
-  });
-}
-
 /** dL/dW of a convolution: for each place in the kernel, the product of dy with the input shifted there. */
 function weightGradient(x: Node, dy: Node, shape: Shape, { stride, pads }: ConvolutionOptions): Node {
   const [top, left, bottom, right] = pads;
@@ -138,3 +125,18 @@ function weightGradient(x: Node, dy: Node, shape: Shape, { stride, pads }: Convo
   }
   return reshape(concat(places, 2), [out, channels, kh, kw]);
 }
+
+/**
+ * The same values, with every convolution's gradient to its input as a convolution with the flipped kernel: faster than a
+ * transposed convolution, for a second copy of those weights. Flipped when the program is loaded, so for one that is
+ * saved in that form. Strides keep the transposed convolution.
+ */
+export const withFlippedKernels = (outputs: readonly Node[]): Node[] =>
+  rewrite(outputs, (node, inputs) => {
+    const [dy, weight] = inputs;
+    const { stride, pads } = node.attrs as Transposed;
+    if (node.op.name !== "convTranspose2d" || stride !== 1 || !isParameter(weight)) return rebuilt(node, inputs);
+    const reach = [2, 3, 2, 3].map((axis) => fixed(weight.shape, axis) - 1);
+    const [top, left, bottom, right] = pads.map((padding, i) => reach[i] - padding);
+    return conv2d(dy, flipKernel(weight), undefined, { stride, pads: [top, left, bottom, right] });
+  });
