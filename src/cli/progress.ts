@@ -3,7 +3,7 @@ import { formatBytes, type Progress } from "../core/index.ts";
 
 const words = ({ done, total, unit, loss, note }: Progress): string =>
   [
-    unit === "bytes" ? `${formatBytes(done)}/${formatBytes(total)}` : `${done}/${total}`,
+    unit === "bytes" ? `${formatBytes(done)} of ${formatBytes(total)}` : `${done}/${total}`,
     ...(loss === undefined ? [] : [`loss ${loss.toExponential(2)}`]),
     ...(note ? [note] : []),
   ].join(" · ");
