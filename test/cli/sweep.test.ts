@@ -51,7 +51,7 @@ test("stopped, what is finished is on the sheet", async () => {
 });
 
 test("with nothing given, it is the paper's figure 9: one of the three moves, the others keep their defaults", () => {
-  const { points, columns } = pointsOf({});
+  const { points, columns } = pointsOf({}, { alpha: [0.8, 0.1], selfSteps: 0.3, crossSteps: 0.6 });
   expect(columns).toBe(5);
   expect(points).toHaveLength(15);
   expect(points.map(({ alpha }) => alpha.join("-")).slice(0, 5)).toEqual(["0.9-0.1", "0.8-0.1", "0.6-0.1", "0.5-0.1", "0-0"]); // biome-ignore format: one list
