@@ -132,6 +132,8 @@ export async function main(args: readonly string[]): Promise<void> {
     const engine = await startEngine();
     const { threads, versions } = engine;
     await engine.close();
+    // Before PyTorch's process is there to be counted too.
+    const held = await memory(size, feeds, bind);
     const torch = values.python
       ? await PyTorch.start(values.python, {
           config: size.config,
@@ -141,7 +143,6 @@ export async function main(args: readonly string[]): Promise<void> {
         })
       : undefined;
     const peaks = await matrixPeaks(values.quick ? 512 : 4096, torch);
-    const held = await memory(size, feeds, bind);
     const outcomes: Outcome[] = [];
     for (const task of tasksOf(size, bind).filter(({ name }) => name.includes(values.tasks))) {
       outcomes.push(await measure(task, feeds, torch, Number(values.runs)));

@@ -1,9 +1,8 @@
 import { GraphError, sizeOf } from "../core/index.ts";
 import { type DType, isConstant, isInput, isParameter, type Node, nameOf, type Target } from "./node.ts";
 import { type ExternalData, OnnxModel } from "./onnx.ts";
-import { withFlippedKernels } from "./ops/index.ts";
 import { inOrder } from "./order.ts";
-import { expand, implementation, shareEqual, verify } from "./passes.ts";
+import { expand, flipKernels, implementation, shareEqual, verify } from "./passes.ts";
 import { type Shape, show } from "./shape.ts";
 
 /** An input or output of a program. */
@@ -43,8 +42,11 @@ export interface CompileOptions {
   target?: Target;
   /** Where each parameter comes from. */
   bind: (parameter: string, shape: readonly number[]) => Binding;
-  /** Convolutions' gradients with flipped kernels: see withFlippedKernels. Default false. */
-  flipKernels?: boolean;
+  /**
+   * Bytes of convolution kernels that may be copied to make gradients faster: see flipKernels. Default 300 MB, which
+   * serves the large pictures inside a Stable Diffusion U-Net, and all of a small model.
+   */
+  kernelCopies?: number;
 }
 
 /**
@@ -53,19 +55,26 @@ export interface CompileOptions {
  */
 export function compile(
   outputs: Readonly<Record<string, Node>>,
-  { name, target = "ort", bind, flipKernels = false }: CompileOptions,
+  { name, target = "ort", bind, kernelCopies = 300e6 }: CompileOptions,
 ): Program {
   verify(outputs);
   const names = Object.keys(outputs);
-  const wanted = flipKernels ? withFlippedKernels(Object.values(outputs)) : Object.values(outputs);
-  const values = shareEqual(expand(shareEqual(wanted), target));
+  const bindings = new Map<string, Binding>();
+  const bindingOf = (node: Node): Binding => {
+    const known = bindings.get(nameOf(node)) ?? bind(nameOf(node), node.shape as number[]);
+    bindings.set(nameOf(node), known);
+    return known;
+  };
+  const isMapped = (node: Node): boolean => isParameter(node) && bindingOf(node) !== "fed";
+  const wanted = shareEqual(Object.values(outputs));
+  const fast = target === "ort" ? flipKernels(wanted, kernelCopies, isMapped) : wanted;
+  const values = shareEqual(expand(fast, target));
   verify(Object.fromEntries(names.map((key, i) => [key, values[i]])));
 
   const model = new OnnxModel();
   const written = new Map<Node, string>();
   const inputs: Port[] = [];
   const files = new FileNames();
-  const bindings = new Map<Node, Binding>();
 
   const feed = (node: Node): string => {
     inputs.push({ name: nameOf(node), shape: node.shape, dtype: node.dtype });
@@ -85,14 +94,14 @@ export function compile(
     if (isInput(node)) return feed(node);
     if (isConstant(node)) return model.floats(node.attrs.values as Float32Array, node.shape as number[]);
     if (isParameter(node)) {
-      const binding = bind(nameOf(node), node.shape as number[]);
-      bindings.set(node, binding);
+      const binding = bindingOf(node);
       return binding === "fed" ? feed(node) : map(nameOf(node), node.shape, binding);
     }
     // A mapped weight under another shape is the same bytes once more; as an operation it would become a private copy.
-    const binding = node.op.name === "reshape" ? bindings.get(node.inputs[0]) : undefined;
-    if (binding && binding !== "fed")
-      return map(`${nameOf(node.inputs[0])} as ${show(node.shape)}`, node.shape, binding);
+    if (node.op.name === "reshape" && isMapped(node.inputs[0])) {
+      const weight = node.inputs[0];
+      return map(`${nameOf(weight)} as ${show(node.shape)}`, node.shape, bindingOf(weight) as MappedWeight);
+    }
     const how = implementation(node, target);
     if (!("lower" in how)) throw new GraphError("an operation was left unexpanded", { where: node.op.name });
     model.from(node.op.name);

@@ -9,8 +9,9 @@ import {
   nameOf,
   type Target,
 } from "./node.ts";
+import { flipped, isFlippable } from "./ops/index.ts";
 import { inOrder, rebuilt, rewrite } from "./order.ts";
-import { sameShape, show } from "./shape.ts";
+import { count, fixed, sameShape, show } from "./shape.ts";
 
 /** How `node` becomes ONNX on `target`. */
 export function implementation(node: Node, target: Target): Implementation<Attributes> {
@@ -32,6 +33,30 @@ export function expand(outputs: readonly Node[], target: Target): Node[] {
     });
   }
   return current;
+}
+
+/**
+ * The same values, with gradients of convolutions to their inputs taken by flipped kernels, as long as the copies of those
+ * take no more than `bytes`: most pixels first, where a kernel does most work for its size. `mayFlip`: says which weights
+ * are there when the program is loaded, for then they are flipped.
+ */
+export function flipKernels(outputs: readonly Node[], bytes: number, mayFlip: (weight: Node) => boolean): Node[] {
+  const pixels = (node: Node): number => fixed(node.shape, 2) * fixed(node.shape, 3);
+  const candidates = inOrder(outputs)
+    .filter((node) => isFlippable(node) && mayFlip(node.inputs[1]))
+    .sort((a, b) => pixels(b) - pixels(a));
+  const chosen = new Set<Node>();
+  let left = bytes;
+  for (const { inputs } of candidates) {
+    const size = 4 * count(inputs[1].shape);
+    if (chosen.has(inputs[1]) || size > left) continue;
+    chosen.add(inputs[1]);
+    left -= size;
+  }
+  return rewrite(outputs, (node, inputs) => {
+    const now = rebuilt(node, inputs);
+    return isFlippable(now) && chosen.has(now.inputs[1]) ? flipped(now) : now;
+  });
 }
 
 /** Larger constants are compared by identity: reading them costs more than a duplicate does. */

@@ -170,7 +170,10 @@ export const cases: Record<string, Case[]> = {
   scatterAdd: [{ shapes: [[5, 3], [5], [4, 3]], rows: { 1: 4 }, shapeOnly: [2], reference: r.scatterAdd }],
   upsample2x: [{ shapes: [[2, 2, 3, 2]], reference: r.upsample2x }],
   sumPool2x: [{ shapes: [[2, 2, 4, 6]], reference: r.sumPool2x }],
-  after: [{ shapes: [[2, 3], [4]], shapeOnly: [1], reference: r.unary((v) => v) }],
+  after: [
+    { shapes: [[2, 3], [4]], shapeOnly: [1], reference: r.unary((v) => v) },
+    { shapes: [[2, 3], [4, 1], [3], [1, 1, 2]], shapeOnly: [1, 2, 3], reference: r.unary((v) => v) },
+  ],
   matmul: [
     ...[false, true].flatMap((ta) => [false, true].map((tb) => products([2, 3, 4], [2, 4, 5], ta, tb, 0.5))),
     ...[false, true].flatMap((ta) => [false, true].map((tb) => products([2, 3, 4], [4, 5], ta, tb))),

@@ -59,11 +59,36 @@ describe("a convolution's gradient with the kernel flipped is that without", () 
     const w = g.parameter("w", [4, 3, ...kernel]);
     const y = g.conv2d(x, w, undefined, { stride, pads });
     const [transposed] = g.gradients(g.meanSquare(y), [x]);
-    const [flipped] = g.withFlippedKernels([transposed]);
+    const [flipped] = g.flipKernels([transposed], 1e6, g.isParameter);
     expect(operations({ flipped }).includes("convTranspose2d")).toBe(stride > 1);
     const result = await evaluate({ transposed, flipped });
     expect(relativeError(result.flipped, result.transposed)).toBeLessThan(1e-6);
   });
+});
+
+test("kernels are flipped where the pictures are largest, until their copies take what is allowed", () => {
+  let h = g.input("x", [1, 8, 16, 16]);
+  for (let level = 0; level < 3; level++) {
+    for (const i of [0, 1]) {
+      const kernel = g.parameter(`${level}.${i}`, [8, 8, 3, 3]);
+      h = g.conv2d(h, kernel, undefined, { stride: 1, pads: [1, 1, 1, 1] });
+    }
+    h = g.conv2d(h, g.parameter(`${level}.down`, [8, 8, 3, 3]), undefined, { stride: 2, pads: [1, 1, 1, 1] });
+  }
+  const [input] = g.inOrder([h]).filter(g.isInput);
+  const gradient = g.gradients(g.meanSquare(h), [input]);
+  const kernel = 4 * 8 * 8 * 9;
+  const flippedWith = (bytes: number, mayFlip: (weight: g.Node) => boolean = () => true) =>
+    g
+      .inOrder(g.flipKernels(gradient, bytes, mayFlip))
+      .filter(({ op }) => op.name === "flipKernel")
+      .map(({ inputs }) => g.nameOf(inputs[0]))
+      .sort();
+  expect(flippedWith(0)).toEqual([]);
+  expect(flippedWith(3.5 * kernel).filter((name) => name.startsWith("0"))).toEqual(["0.0", "0.1"]);
+  expect(flippedWith(3.5 * kernel)).toHaveLength(3);
+  expect(flippedWith(1e6)).toHaveLength(6);
+  expect(flippedWith(1e6, (weight) => g.nameOf(weight) === "2.0")).toEqual(["2.0"]);
 });
 
 test("the gradients of a value's two slices are joined, not padded and added", async () => {

@@ -54,7 +54,7 @@ export const attentionMaps = (q: Node, k: Node, heads: number): Node =>
 export const attend = (maps: Node, v: Node): Node => join(matmul(maps, split(v, fixed(maps.shape, 1))));
 
 /** The gradient recomputes maps in pieces of at most this size, which stay in a CPU's cache from use to use. Bytes. */
-const PIECE = 4 * 2 ** 20;
+const PIECE = 8 * 2 ** 20;
 /** Fewer queries at once than this cost more in matrix products than the cache gives back. */
 const FEWEST_QUERIES = 128;
 
@@ -157,16 +157,17 @@ function backward(dy: Node, q: Node, k: Node, v: Node, output: Node, { heads, ca
     for (const [first, end] of ranges(length, queriesAtOnce)) {
       const cut = (x: Node) => slice(ofHeads(x), 2, first, end);
       const gi = cut(grad);
-      // One piece after another, so that no two maps exist at once.
+      // One piece after another, so that no two pieces' maps exist at once.
       const qi = after(cut(query), ...before);
       const p = probabilities(qi, ki, mask && slice(mask, 0, first, end));
-      const ds = mul(p, matmul(after(cut(gradRest), p), vi, { transB: true }));
       // Transposed, with the narrow matrix on the left: faster than Pᵀ·dO and dSᵀ·Q, which copy the maps' columns.
-      const [dvT, dkT] = [matmul(gi, p, { transA: true }), matmul(qi, ds, { transA: true, alpha })];
-      dq.push(matmul(ds, ki, { alpha }));
-      dk = dk ? add(dk, dkT) : dkT;
+      const dvT = matmul(gi, p, { transA: true });
       dv = dv ? add(dv, dvT) : dvT;
-      before = [dq.at(-1)!, dk, dv];
+      const ds = mul(p, matmul(after(cut(gradRest), dv), vi, { transB: true }));
+      const dkT = matmul(qi, ds, { transA: true, alpha });
+      dk = dk ? add(dk, dkT) : dkT;
+      dq.push(matmul(ds, ki, { alpha }));
+      before = [dk, dq.at(-1)!];
     }
     gradients.push({ dq: concat(dq, 2), dk: dk!, dv: dv! });
   }

@@ -1,6 +1,5 @@
 import { GraphError, sizeOf } from "../../core/index.ts";
 import { defineOp, isParameter, type Node } from "../node.ts";
-import { rebuilt, rewrite } from "../order.ts";
 import { fixed, product, type Shape, show } from "../shape.ts";
 import { reshape, sum } from "./arithmetic.ts";
 import { concat, pad, slice } from "./layout.ts";
@@ -78,14 +77,30 @@ const transposedOp = defineOp<Transposed>("convTranspose2d", {
   flops: ([x, w], y) => multiplies([y, w], x),
 });
 
+/** Whether a convolution's gradient to its input can be a convolution with the flipped kernel. */
+export const isFlippable = ({ op, attrs, inputs: [, weight] }: Node): boolean =>
+  op.name === "convTranspose2d" && attrs.stride === 1 && isParameter(weight);
+
+/** What `isFlippable` says can be: faster than a transposed convolution, for a second copy of the kernel. */
+export function flipped({ inputs: [dy, weight], attrs }: Node): Node {
+  const { stride, pads } = attrs as Transposed;
+  const reach = [2, 3, 2, 3].map((axis) => fixed(weight.shape, axis) - 1);
+  const [top, left, bottom, right] = pads.map((padding, i) => reach[i] - padding);
+  return conv2d(dy, flipKernel(weight), undefined, { stride, pads: [top, left, bottom, right] });
+}
+
 const flipOp = defineOp<Record<string, never>>("flipKernel", {
   shape: ([[out, channels, kh, kw]]) => [channels, out, kh, kw],
   gradient: (dw) => [() => flipKernel(dw)],
   implement: {
-    lower: (out, [w]) => {
-      const turned = out.node("Transpose", [w], { perm: [1, 0, 2, 3] });
-      const end = out.ints([Number.MIN_SAFE_INTEGER, Number.MIN_SAFE_INTEGER]);
-      return out.node("Slice", [turned, out.ints([-1, -1]), end, out.ints([2, 3]), out.ints([-1, -1])]);
+    lower: (out, [w], { shapes: [[rows, columns, kh, kw]] }) => {
+      // As one axis of places, turned round by taking them in reverse: quick, unlike a slice with negative steps.
+      const places = (kh as number) * (kw as number);
+      const flat = out.node("Reshape", [w, out.ints([rows as number, columns as number, places])]);
+      const turned = out.node("Transpose", [flat], { perm: [1, 0, 2] });
+      const reverse = out.ints(Array.from({ length: places }, (_, i) => places - 1 - i));
+      const back = out.ints([columns, rows, kh, kw] as number[]);
+      return out.node("Reshape", [out.node("Gather", [turned, reverse], { axis: 2 }), back]);
     },
   },
 });
@@ -125,18 +140,3 @@ function weightGradient(x: Node, dy: Node, shape: Shape, { stride, pads }: Convo
   }
   return reshape(concat(places, 2), [out, channels, kh, kw]);
 }
-
-/**
- * The same values, with every convolution's gradient to its input as a convolution with the flipped kernel: faster than a
- * transposed convolution, for a second copy of those weights. Flipped when the program is loaded, so for one that is
- * saved in that form. Strides keep the transposed convolution.
- */
-export const withFlippedKernels = (outputs: readonly Node[]): Node[] =>
-  rewrite(outputs, (node, inputs) => {
-    const [dy, weight] = inputs;
-    const { stride, pads } = node.attrs as Transposed;
-    if (node.op.name !== "convTranspose2d" || stride !== 1 || !isParameter(weight)) return rebuilt(node, inputs);
-    const reach = [2, 3, 2, 3].map((axis) => fixed(weight.shape, axis) - 1);
-    const [top, left, bottom, right] = pads.map((padding, i) => reach[i] - padding);
-    return conv2d(dy, flipKernel(weight), undefined, { stride, pads: [top, left, bottom, right] });
-  });
