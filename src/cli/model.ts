@@ -3,7 +3,6 @@ import type { Work } from "../core/index.ts";
 import type { Model, Size } from "../diffusion/index.ts";
 import { loadModel, modelHash } from "../diffusion/node.ts";
 import { type Device, devices } from "../runtime/index.ts";
-import { findModel } from "../storage/node.ts";
 import { type Prediction, predictions } from "../weights/index.ts";
 import {
   anyText,
@@ -60,11 +59,8 @@ export function modelOptions(command: Command): Command {
 
 /** Loads the model that the flags name, runs `use` with it, and lets go of it. */
 export async function withModel<T>(flags: ModelFlags, work: Work, use: (model: Model) => Promise<T>): Promise<T> {
-  const { device, threads } = flags;
-  const found = await findModel(flags.model);
-  const prediction = flags.prediction ?? found.prediction;
-  const variant = flags.variant ?? found.variant;
-  const model = await loadModel(found.path, { prediction, variant, device, threads, ...work });
+  const { prediction, variant, device, threads } = flags;
+  const model = await loadModel(flags.model, { prediction, variant, device, threads, ...work });
   try {
     return await use(model);
   } finally {
@@ -76,8 +72,7 @@ export async function withModel<T>(flags: ModelFlags, work: Work, use: (model: M
  * Pictures to compute together, and so to lose together when the work is stopped: `most`, but one of a large model, for
  * which a batch takes more memory and is no faster.
  */
-export const batchOf = ({ checkpoint }: Model, most: number): number =>
-  [...checkpoint.unet.weights.values()].reduce((bytes, { length }) => bytes + length, 0) > 400e6 ? 1 : most;
+export const batchOf = ({ programs }: Model, most: number): number => (programs.isLarge("unet") ? 1 : most);
 
 /** Size, steps and guidance: the model decides what the flags do not. Throws UsageError for sizes that it cannot make. */
 export function samplingOf({ size, steps, guidance }: ModelFlags, model: Model) {

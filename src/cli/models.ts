@@ -1,5 +1,9 @@
 import { Command } from "commander";
 import { CheckpointError, formatBytes, sizeOf } from "../core/index.ts";
+import type { Model } from "../diffusion/index.ts";
+import { peakMemory } from "../diffusion/node.ts";
+import { edit } from "../editing/index.ts";
+import { invert } from "../inversion/index.ts";
 import { type FoundModel, findModel, listModels, openLocal } from "../storage/node.ts";
 import {
   type Checkpoint,
@@ -20,6 +24,8 @@ interface Facts {
   readonly dtypes: readonly string[];
   readonly parameters: number;
   readonly bytes: number;
+  /** What an edit at that size takes on a CPU, in bytes, as estimated from the graphs. */
+  readonly memory?: number;
 }
 
 function weightFacts(tensors: readonly TensorRef[]) {
@@ -33,9 +39,20 @@ function weightFacts(tensors: readonly TensorRef[]) {
   };
 }
 
-function checkpointFacts({ unet, vae, textEncoder, editing, scheduler }: Checkpoint): Facts {
+async function checkpointFacts(checkpoint: Checkpoint): Promise<Facts> {
+  const { unet, vae, textEncoder, editing, scheduler } = checkpoint;
   const weights = [unet, vae, textEncoder].flatMap((part) => [...part.weights.values()]);
-  return { size: editing.size, prediction: scheduler.prediction, ...weightFacts(weights) };
+  const memory = await peakMemory(checkpoint, wholeEdit);
+  return { size: editing.size, prediction: scheduler.prediction, ...weightFacts(weights), memory };
+}
+
+/** One step of everything that an edit does, with as many rows as it ever has. */
+async function wholeEdit(model: Model): Promise<void> {
+  const { size } = model.editing;
+  const black = { width: size, height: size, data: new Uint8Array(3 * size * size) };
+  const options = { target: "", steps: 1, iterations: 1, earlyStop: false };
+  const inversion = await invert(model, black, options, { model: "", picture: "" });
+  await edit(model, inversion, { selfSteps: 1, crossSteps: 1 });
 }
 
 /** Throws CheckpointError where the model is broken. */
@@ -49,7 +66,7 @@ async function factsOf({ path, kind, variant, prediction }: FoundModel): Promise
 
 type Described = FoundModel & Partial<Facts> & { readonly problem?: CheckpointError };
 
-const row = ({ name, kind, place, size, dtypes, parameters, bytes, path, problem }: Described): string[] => [
+const row = ({ name, kind, place, size, dtypes, parameters, bytes, memory, path, problem }: Described): string[] => [
   name,
   kind,
   place,
@@ -57,10 +74,11 @@ const row = ({ name, kind, place, size, dtypes, parameters, bytes, path, problem
   dtypes?.join("+") ?? "",
   parameters === undefined ? "" : `${(parameters / 1e6).toFixed(parameters < 1e7 ? 2 : 0)} M`,
   bytes === undefined ? "" : formatBytes(bytes),
+  memory === undefined ? "" : formatBytes(memory),
   problem === undefined ? path : "cannot be used, see above",
 ];
 
-const heads = ["name", "kind", "found in", "pictures", "weights", "parameters", "on disk", "where"];
+const heads = ["name", "kind", "found in", "pictures", "weights", "parameters", "on disk", "memory", "where"];
 
 async function describe(model: FoundModel): Promise<Described> {
   try {

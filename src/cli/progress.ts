@@ -33,14 +33,20 @@ function drawBar(progress: Progress): void {
   }
 }
 
-/** A line for each twentieth of a phase. */
+/** Bytes move fast: more lines than this tell nobody anything. */
+const betweenByteLinesMs = 2000;
+
+/** A line for each twentieth of a phase; of bytes the first, the last, and one now and then. */
 function sparseLines(): (progress: Progress) => void {
-  let last = { phase: "", twentieth: -1 };
+  let last = { phase: "", twentieth: -1, time: 0 };
   return (progress) => {
-    const { phase, done, total } = progress;
+    const { phase, done, total, unit } = progress;
     const twentieth = Math.floor((done * 20) / total);
-    if (phase === last.phase && twentieth === last.twentieth) return;
-    last = { phase, twentieth };
+    if (phase === last.phase && done < total) {
+      const early = unit === "bytes" && Date.now() < last.time + betweenByteLinesMs;
+      if (early || twentieth === last.twentieth) return;
+    }
+    last = { phase, twentieth, time: Date.now() };
     process.stderr.write(`${phase} ${words(progress)}\n`);
   };
 }

@@ -1,6 +1,7 @@
 import { GraphError, sizeOf } from "../core/index.ts";
 import { type DType, isConstant, isInput, isParameter, type Node, nameOf, type Target } from "./node.ts";
 import { type ExternalData, OnnxModel } from "./onnx.ts";
+import { withFlippedKernels } from "./ops/index.ts";
 import { inOrder } from "./order.ts";
 import { expand, implementation, shareEqual, verify } from "./passes.ts";
 import { type Shape, show } from "./shape.ts";
@@ -33,6 +34,8 @@ export interface Program {
   outputs: readonly Port[];
   /** The graph after all rewriting, for estimates of work and memory. */
   graph: readonly Node[];
+  /** The parameters that it maps. */
+  weights: readonly MappedWeight[];
 }
 
 export interface CompileOptions {
@@ -40,6 +43,8 @@ export interface CompileOptions {
   target?: Target;
   /** Where each parameter comes from. */
   bind: (parameter: string, shape: readonly number[]) => Binding;
+  /** Convolutions' gradients with flipped kernels: see withFlippedKernels. Default false. */
+  flipKernels?: boolean;
 }
 
 /**
@@ -48,11 +53,12 @@ export interface CompileOptions {
  */
 export function compile(
   outputs: Readonly<Record<string, Node>>,
-  { name, target = "ort", bind }: CompileOptions,
+  { name, target = "ort", bind, flipKernels = false }: CompileOptions,
 ): Program {
   verify(outputs);
   const names = Object.keys(outputs);
-  const values = shareEqual(expand(shareEqual(Object.values(outputs)), target));
+  const wanted = flipKernels ? withFlippedKernels(Object.values(outputs)) : Object.values(outputs);
+  const values = shareEqual(expand(shareEqual(wanted), target));
   verify(Object.fromEntries(names.map((key, i) => [key, values[i]])));
 
   const model = new OnnxModel();
@@ -108,6 +114,7 @@ export function compile(
     inputs,
     outputs: names.map((key, i) => ({ name: key, shape: values[i].shape, dtype: values[i].dtype })),
     graph: values,
+    weights: [...bindings.values()].filter((binding) => binding !== "fed"),
   };
 }
 

@@ -1,6 +1,6 @@
 import { GraphError } from "../core/index.ts";
 import { constant, type Node } from "./node.ts";
-import { add } from "./ops/index.ts";
+import { add, concat } from "./ops/index.ts";
 import { inOrder } from "./order.ts";
 import { count, sameShape, show } from "./shape.ts";
 
@@ -25,7 +25,7 @@ export function gradients(value: Node, wrt: readonly Node[], seed?: Node): Node[
   const collected = new Map<Node, Node[]>([[value, [seed ?? ones(value)]]]);
   const total = (node: Node): Node | undefined => {
     const parts = collected.get(node);
-    return parts?.reduce((sum, part) => add(sum, part));
+    return parts?.reduce(sumOfParts);
   };
   for (const node of order.toReversed()) {
     if (wrt.includes(node) || !depends.has(node)) continue;
@@ -52,6 +52,19 @@ export function gradients(value: Node, wrt: readonly Node[], seed?: Node): Node[
     if (!dx) throw new GraphError("the value does not depend on it", { where: `gradient ${i}`, found: show(x.shape) });
     return dx;
   });
+}
+
+/** a + b; where they are a value's two ends with zeros in place of the other, as its two slices leave them, joined. */
+function sumOfParts(a: Node, b: Node): Node {
+  const [x, y] = a.op.name === "pad" && a.attrs.before === 0 ? [a, b] : [b, a];
+  const meet =
+    x.op.name === "pad" &&
+    y.op.name === "pad" &&
+    x.attrs.axis === y.attrs.axis &&
+    x.attrs.before === 0 &&
+    y.attrs.after === 0 &&
+    y.attrs.before === x.inputs[0].shape[x.attrs.axis as number];
+  return meet ? concat([x.inputs[0], y.inputs[0]], x.attrs.axis as number) : add(a, b);
 }
 
 const ones = (x: Node): Node => constant(Float32Array.of(1), x.shape as number[]);

@@ -8,6 +8,7 @@ export {
   constant,
   type DType,
   input,
+  isConstant,
   isInput,
   isParameter,
   type Node,
@@ -20,4 +21,4 @@ export {
 export * from "./ops/index.ts";
 export { inOrder } from "./order.ts";
 export { countFlops, parametersOf, verify } from "./passes.ts";
-export { count, type Dim, type Shape, show } from "./shape.ts";
+export { count, type Dim, type Shape, show, withBatch } from "./shape.ts";

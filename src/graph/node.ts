@@ -59,6 +59,16 @@ export interface GradientContext<A> {
 /** For each input, how its gradient is built from dy; null where the input has none (integers, shapes). */
 export type Gradient<A> = (dy: Node, context: GradientContext<A>) => readonly ((() => Node) | null)[];
 
+/** What a kernel does with memory beside filling its output. */
+export interface MemoryUse<A> {
+  /** The output is the first input's bytes. */
+  view?: boolean;
+  /** The output takes over the first input's buffer where nothing reads that any more. */
+  inPlace?: boolean;
+  /** Lengths of the float32 arrays that it needs while it runs. */
+  workspace?: (shapes: readonly (readonly number[])[], output: readonly number[], attrs: A) => readonly number[];
+}
+
 export interface OpRules<A> {
   shape: (shapes: readonly Shape[], attrs: A) => Shape;
   /** Defaults to float32. */
@@ -66,6 +76,8 @@ export interface OpRules<A> {
   gradient: Gradient<A>;
   /** One implementation for all targets, or one for each. */
   implement: Implementation<A> | Record<Target, Implementation<A>>;
+  /** How onnxruntime's CPU kernel treats memory, where it does not simply fill a buffer of its own. */
+  memory?: MemoryUse<A>;
   /** Floating-point operations, where they count: 2 for each multiply and add. */
   flops?: (shapes: readonly Shape[], output: Shape, attrs: A) => { kind: string; count: number };
 }

@@ -1,4 +1,4 @@
-import type { Node } from "./node.ts";
+import { make, type Node } from "./node.ts";
 
 /** Every node that `outputs` need, inputs before what reads them. Iterative, since graphs are deep. */
 export function inOrder(outputs: readonly Node[]): Node[] {
@@ -20,6 +20,10 @@ export function inOrder(outputs: readonly Node[]): Node[] {
   }
   return order;
 }
+
+/** `node` over other inputs, or itself where they are its own. */
+export const rebuilt = (node: Node, inputs: readonly Node[]): Node =>
+  inputs.every((x, i) => x === node.inputs[i]) ? node : make(node.op, inputs, node.attrs);
 
 /** The same graph with every node replaced by what `rule` makes of it and its already replaced inputs. */
 export function rewrite(outputs: readonly Node[], rule: (node: Node, inputs: readonly Node[]) => Node): Node[] {

@@ -9,7 +9,7 @@ import {
   nameOf,
   type Target,
 } from "./node.ts";
-import { inOrder, rewrite } from "./order.ts";
+import { inOrder, rebuilt, rewrite } from "./order.ts";
 import { sameShape, show } from "./shape.ts";
 
 /** How `node` becomes ONNX on `target`. */
@@ -17,9 +17,6 @@ export function implementation(node: Node, target: Target): Implementation<Attri
   const { implement } = node.op;
   return "ort" in implement ? implement[target] : implement;
 }
-
-const replace = (node: Node, inputs: readonly Node[]): Node =>
-  inputs.every((x, i) => x === node.inputs[i]) ? node : make(node.op, inputs, node.attrs);
 
 /** Rewrites operations that a target knows only in terms of others, until none is left. */
 export function expand(outputs: readonly Node[], target: Target): Node[] {
@@ -29,7 +26,7 @@ export function expand(outputs: readonly Node[], target: Target): Node[] {
     changed = false;
     current = rewrite(current, (node, inputs) => {
       const how = implementation(node, target);
-      if (!("expand" in how)) return replace(node, inputs);
+      if (!("expand" in how)) return rebuilt(node, inputs);
       changed = true;
       return how.expand(inputs, node.attrs);
     });
@@ -56,7 +53,7 @@ export function shareEqual(outputs: readonly Node[]): Node[] {
       value instanceof Float32Array ? (value.length > COMPARED ? { at: number(value) } : { is: bitsOf(value) }) : value,
     );
     const key = `${node.op.name}|${inputs.map(number).join(",")}|${attrs}`;
-    const same = known.get(key) ?? replace(node, inputs);
+    const same = known.get(key) ?? rebuilt(node, inputs);
     known.set(key, same);
     return same;
   });

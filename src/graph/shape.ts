@@ -28,6 +28,10 @@ export function count(shape: Shape): number {
   return n;
 }
 
+/** `shape` with the batch put in. */
+export const withBatch = (shape: Shape, batch: number): number[] =>
+  shape.map((d) => (isSymbolic(d) ? batch : 1) * factor(d));
+
 /** a/b for dimensions, where it is whole. */
 export function divide(a: Dim, b: number): Dim {
   const n = factor(a) / b;

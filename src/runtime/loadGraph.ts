@@ -4,6 +4,8 @@ import type { Cache } from "../storage/index.ts";
 import { expandWeights } from "../storage/node.ts";
 import { isFloatDtype, type TensorRef } from "../weights/index.ts";
 import { type Engine, type LoadOptions, type Session, targetOf } from "./engine.ts";
+import { estimateMemory } from "./estimate.ts";
+import { checkMemory } from "./memory.ts";
 
 /** Weights of one model as float32 in files that programs map. Any number of programs share them. */
 export interface MappedWeights {
@@ -62,20 +64,24 @@ export interface LoadGraphOptions {
   /** Where its parameters lie. Absent: each is an input of its own name, fed at every run. */
   weights?: MappedWeights;
   load?: Omit<LoadOptions, "signal">;
+  /** Rows of the largest batch that it will run, for the memory check. Default 1. */
+  batch?: number;
   signal?: AbortSignal;
 }
 
 /**
  * Compiles the graph of `outputs` for the engine's device, its parameters bound to `weights`, and loads it. The session
- * holds the weights until it is released. Throws what compile, `binding` and Engine.load throw.
+ * holds the weights until it is released. Throws MemoryError where a CPU has too little memory for it, and what compile,
+ * `binding` and Engine.load throw.
  */
 export async function loadGraph(
   engine: Engine,
   outputs: Readonly<Record<string, Node>>,
-  { name, weights, load, signal }: LoadGraphOptions,
+  { name, weights, load, batch, signal }: LoadGraphOptions,
 ): Promise<Session> {
   const bind = weights ? weights.binding : () => "fed" as const;
   const program = compile(outputs, { name, target: targetOf(engine.device), bind });
+  if (engine.device === "cpu") checkMemory(estimateMemory(program, { ...load, batch }).total, name);
   const letGo = weights?.hold();
   try {
     const session = await engine.load(program, { ...load, signal });

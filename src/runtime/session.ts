@@ -124,7 +124,7 @@ export class NodeSession implements Session {
       this.saved ??= await saveIn.acquire(await this.savedKey(), (folder) => this.save(child, placed, folder));
       // Cancelled meanwhile: nobody would release it later.
       if (this.released) await this.saved.release();
-      const options = this.sessionOptions({ level: "disabled", prepack: false, folder: this.saved.folder });
+      const options = this.sessionOptions({ level: "disabled", prepack, folder: this.saved.folder });
       await this.create(child, join(this.saved.folder, savedModel), options);
     }
     this.loadedIn = child;

@@ -134,6 +134,7 @@ export const cases: Record<string, Case[]> = {
     transposed([2, 3], [3, 3], 2, [0, 0, 1, 1], [5, 6]),
     transposed([3, 2], [3, 3], 2, [1, 1, 1, 1], [6, 4]),
   ],
+  flipKernel: [{ shapes: [[2, 3, 3, 2]], reference: r.flipKernel }],
   transpose: [
     [2, 0, 1],
     [0, 2, 1],

@@ -182,6 +182,12 @@ export const convTranspose2d =
     return y;
   };
 
+/** The kernel with which plain convolution is the transpose of convolution with `weight`. */
+export const flipKernel = ([weight]: Nd[]): Nd => {
+  const [out, channels, height, width] = weight.shape;
+  return build([channels, out, height, width], ([c, o, i, j]) => at(weight, [o, c, height - 1 - i, width - 1 - j]));
+};
+
 export const reshape =
   (shape: readonly number[]) =>
   ([{ data }]: Nd[]): Nd => ({ shape, data: [...data] });

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { CheckpointError, EngineError, sizeOf, tensor } from "../../src/core/index.ts";
+import { CheckpointError, EngineError, MemoryError, sizeOf, tensor } from "../../src/core/index.ts";
 import { add, input, matmul, type Node, parameter } from "../../src/graph/index.ts";
 import type { Engine } from "../../src/runtime/index.ts";
 import { loadGraph, mapWeights, startEngine } from "../../src/runtime/node.ts";
@@ -136,4 +136,13 @@ test("weights in memory are refused", async () => {
   const { tensors } = await readSafetensors(memorySource("memory", bytes));
   const weights = await mapWeights(tensors, { cache });
   expect(() => weights.binding("p", [2])).toThrow(/memory, "p": weights in memory cannot be mapped/);
+});
+
+test("a program that needs more memory than there is, is refused before anything of it is loaded", async () => {
+  const x = input("x", ["B", 2 ** 20]);
+  const huge = { y: matmul(add(x, x), input("w", [2 ** 20, 4])) };
+  const failing = loadGraph(engine, huge, { name: "huge", batch: 2 ** 20 });
+  await expect(failing).rejects.toThrow(MemoryError);
+  await expect(failing).rejects.toThrow(/^huge needs more memory than is free: .*expected \d+\.\d GB/);
+  await (await loadGraph(engine, huge, { name: "huge" })).release();
 });

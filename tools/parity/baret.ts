@@ -78,7 +78,6 @@ const optionsOf = (given: Settings): InversionOptions & { target: string } => ({
   inversionPrompt: given.target,
   inversionGuidance: 1,
   threshold: { first: 1e-5, growth: 2e-5 },
-  update: "until reached",
   carry: "reconstruction",
 });
 

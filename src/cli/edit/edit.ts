@@ -80,7 +80,7 @@ function announce(command: Command, flags: Flags, { model, tasks, origin, voice 
     const { source, sentence, photo, inversion } = task;
     const settings = inversion?.settings ?? inversionSettings(sentence, inversionOptionsOf(flags), model.editing);
     const sites = model.attentionSites(inversion?.size ?? samplingOf(flags, model).size);
-    const edit = baretSettings(baretOptionsOf(flags), settings, sites);
+    const edit = baretSettings(baretOptionsOf(flags), settings, sites, model.editing.edit);
     const { sentence: _, seed: _seed, ...planned } = plannedSettings(task, settings, edit, flags, model);
     const { device, threads } = origin.engine;
     const shown = settingLines(command, { model: origin.model.name, ...planned, device, threads });

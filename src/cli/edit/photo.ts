@@ -1,8 +1,9 @@
 import { BaretError, ImageError, type Picture } from "../../core/index.ts";
 import type { Model, Size } from "../../diffusion/index.ts";
-import { fitImage } from "../../image/index.ts";
+import { openPhoto } from "../../editing/node.ts";
 import { decodeImage } from "../../image/node.ts";
 import { pictureHash } from "../../inversion/node.ts";
+import { holdingThread } from "../interrupt.ts";
 
 export const fits = ["crop", "pad", "stretch"] as const;
 export type Fit = (typeof fits)[number];
@@ -33,9 +34,9 @@ function remarkOf(full: Picture, fitted: Picture, fit: Fit): string {
 }
 
 /** Reads a photo and brings it to a size. Throws ImageError. */
-async function readPhoto(path: string, size: Size, fit: Fit, { factor }: Model): Promise<Photo> {
+async function readPhoto(path: string, size: Size, fit: Fit, model: Model): Promise<Photo> {
   const full = await decodeImage(path);
-  const picture = fitImage(full, { ...size, multiple: factor, mode: fit });
+  const picture = await holdingThread(() => openPhoto(model, full, { size, fit }));
   const [byWidth, byHeight] = [size.width / full.width, size.height / full.height];
   const scale = fit === "pad" ? Math.min(byWidth, byHeight) : Math.max(byWidth, byHeight);
   return {

@@ -1,5 +1,5 @@
-import type { Model } from "../../diffusion/index.ts";
 import type { Fidelity, InversionSettings } from "../../inversion/index.ts";
+import type { EditingDefaults } from "../../weights/index.ts";
 import type { Voice } from "../print.ts";
 import type { Photo } from "./photo.ts";
 
@@ -31,7 +31,7 @@ export function reportFidelity(
   { inversion, vae, photo }: Fidelity,
   subject: string,
   settings: InversionSettings,
-  { editing: { familiar } }: Model,
+  { familiar }: EditingDefaults,
   voice: Voice,
 ): void {
   const ofPhoto =
@@ -47,7 +47,7 @@ export function reportFidelity(
   }
   if (vae !== undefined && vae < (familiar?.psnr ?? known)) {
     const others = familiar
-      ? `, which ${100 * familiar.share} % of the pictures it knows pass at ${dB(familiar.psnr)}`
+      ? `, and ${100 * familiar.share} % of the pictures that it knows at ${dB(familiar.psnr)} or more`
       : "";
     voice.warn(
       `this model does not know pictures like ${subject}: its VAE gives it back at ${dB(vae)}${others}. Expect a poor ` +

@@ -4,6 +4,7 @@ import { baretSettings, type SweepPoint, sweep } from "../../editing/index.ts";
 import { type Cell, contactSheet } from "../../image/index.ts";
 import { inversionSettings } from "../../inversion/index.ts";
 import { checkWritable } from "../../storage/node.ts";
+import type { EditingDefaults } from "../../weights/index.ts";
 import { batchOf, modelOptions, samplingOf } from "../model.ts";
 import { type Kind, listOf, option } from "../options.ts";
 import { numbered, outOption, writePicture } from "../output.ts";
@@ -28,8 +29,12 @@ interface Flags extends PhotoFlags, Omit<EditFlags, keyof Axes>, Partial<Axes> {
 
 type Point = Required<Pick<SweepPoint, keyof Axes>> & { readonly [axis in keyof Axes]: Axes[axis][number] };
 
-/** METHODS' defaults, from which the paper's figure 9 moves one at a time. */
-const usual: Point = { alpha: [0.8, 0.1], selfSteps: [0, 0.3], crossSteps: [0, 0.6] };
+/** The point from which the paper's figure 9 moves one setting at a time, and that fills in what a grid does not name. */
+const usualOf = ({ alpha, selfSteps, crossSteps }: EditingDefaults["edit"]): Point => ({
+  alpha,
+  selfSteps: [0, selfSteps],
+  crossSteps: [0, crossSteps],
+});
 
 /** The values of the paper's figure 9; for the last axis it names only some. */
 const figure9: Axes = {
@@ -39,7 +44,11 @@ const figure9: Axes = {
 };
 
 /** The points of a sweep and how many lie beside each other: all combinations of what is given, or figure 9. */
-export function pointsOf({ alpha, selfSteps, crossSteps }: Partial<Axes>): { points: Point[]; columns: number } {
+export function pointsOf(
+  { alpha, selfSteps, crossSteps }: Partial<Axes>,
+  defaults: EditingDefaults["edit"],
+): { points: Point[]; columns: number } {
+  const usual = usualOf(defaults);
   if (!alpha && !selfSteps && !crossSteps) {
     const axes = Object.entries(figure9) as [keyof Axes, Axes[keyof Axes]][];
     const points = axes.flatMap(([axis, values]) => values.map((value): Point => ({ ...usual, [axis]: value })));
@@ -83,12 +92,12 @@ const labelOf = ({ alpha, selfSteps, crossSteps }: Point): string =>
 async function makeSheet(command: Command, flags: Flags, workshop: Workshop): Promise<void> {
   const { model, origin, tasks, work, voice } = workshop;
   const [task] = tasks;
-  const { points, columns } = pointsOf(flags);
+  const { points, columns } = pointsOf(flags, model.editing.edit);
   const common = baretOptionsOf({ ...flags, alpha: undefined, selfSteps: undefined, crossSteps: undefined });
   const planned =
     task.inversion?.settings ?? inversionSettings(task.sentence, inversionOptionsOf(flags), model.editing);
   const sites = model.attentionSites(task.inversion?.size ?? samplingOf(flags, model).size);
-  const settings = points.map((point) => baretSettings({ ...common, ...point }, planned, sites));
+  const settings = points.map((point) => baretSettings({ ...common, ...point }, planned, sites, model.editing.edit));
   voice.detail(`${task.source} (${task.photo?.remark ?? "inverted before"}): ${task.sentence}`);
   const first = plannedSettings(task, planned, settings[0], flags, model);
   voice.detail(settingLines(command, { model: origin.model.name, ...first, ...axesOf(points) }));

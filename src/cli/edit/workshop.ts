@@ -129,6 +129,6 @@ export async function invertedTask(
     }));
   await model.programs.finished("unet");
   const fidelity = await fidelityOf(model, inversion, photo?.picture, work.signal);
-  reportFidelity(fidelity, source, inversion.settings, model, voice);
+  reportFidelity(fidelity, source, inversion.settings, model.editing, voice);
   return { inversion, fidelity };
 }

@@ -61,6 +61,7 @@ const reshapeOp = defineOp<{ shape: Shape }>("reshape", {
         out.ints(attrs.shape.map((d, i) => (isSymbolic(d) ? (shapes[0][i] === d ? 0 : -1) : d))),
       ]),
   },
+  memory: { view: true },
 });
 /** The same numbers in row-major order under another shape. */
 export const reshape = (x: Node, shape: Shape): Node => (sameShape(x.shape, shape) ? x : reshapeOp([x], { shape }));

@@ -1,4 +1,4 @@
-import { GraphError } from "../../core/index.ts";
+import { GraphError, sizeOf } from "../../core/index.ts";
 import { constant, defineOp, type Node, scalar } from "../node.ts";
 import { fixed, isSymbolic, type Shape, sameShape, show } from "../shape.ts";
 import { add, broadcastLike, mul, neg, reshape, sub, sum } from "./arithmetic.ts";
@@ -9,6 +9,7 @@ const softmaxOp = defineOp<Record<string, never>>("softmax", {
   shape: ([x]) => x,
   gradient: (dy, { output: p }) => [() => mul(p, sub(dy, sum(mul(dy, p), [-1], true)))],
   implement: { lower: (out, [x]) => out.node("Softmax", [x], { axis: -1 }) },
+  memory: { inPlace: true },
 });
 /** Softmax along the last axis. */
 export const softmax = (x: Node): Node => softmaxOp([x], {});
@@ -92,6 +93,13 @@ const attentionOp = defineOp<Heads>("attention", {
     const parts = lazily(() => backward(dy, q, k, v, output, attrs));
     return [() => parts().dq, () => parts().dk, () => parts().dv];
   },
+  // Copies of query, key and value with the heads first; with a mask also that, the whole maps and a copy of the output.
+  memory: {
+    workspace: ([q, k, v], y, { heads, causal }) => {
+      const mask = q[0] * q[1] * k[1];
+      return [q, k, v].map(sizeOf).concat(causal ? [mask, mask * heads, sizeOf(y)] : []);
+    },
+  },
   flops: ([q, k, v]) => ({
     kind: "attention",
     count: 2 * rows(q) * fixed(q, 1) * fixed(k, 1) * (fixed(q, 2) + fixed(v, 2)),
@@ -152,7 +160,7 @@ function backward(dy: Node, q: Node, k: Node, v: Node, output: Node, { heads, ca
       // One piece after another, so that no two maps exist at once.
       const qi = after(cut(query), ...before);
       const p = probabilities(qi, ki, mask && slice(mask, 0, first, end));
-      const ds = mul(p, matmul(cut(gradRest), vi, { transB: true }));
+      const ds = mul(p, matmul(after(cut(gradRest), p), vi, { transB: true }));
       // Transposed, with the narrow matrix on the left: faster than Pᵀ·dO and dSᵀ·Q, which copy the maps' columns.
       const [dvT, dkT] = [matmul(gi, p, { transA: true }), matmul(qi, ds, { transA: true, alpha })];
       dq.push(matmul(ds, ki, { alpha }));

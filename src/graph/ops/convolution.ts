@@ -1,5 +1,6 @@
-import { GraphError } from "../../core/index.ts";
+import { GraphError, sizeOf } from "../../core/index.ts";
 import { defineOp, isParameter, type Node } from "../node.ts";
+import { rebuilt, rewrite } from "../order.ts";
 import { fixed, product, type Shape, show } from "../shape.ts";
 import { reshape, sum } from "./arithmetic.ts";
 import { concat, pad, slice } from "./layout.ts";
@@ -31,6 +32,14 @@ const convOp = defineOp<ConvolutionOptions>("conv2d", {
   implement: {
     lower: (out, inputs, { attrs: { stride, pads }, shapes: [, w] }) =>
       out.node("Conv", inputs, { kernel_shape: w.slice(2) as number[], strides: [stride, stride], pads }),
+  },
+  // Where there are more kernels than places, MLAS spreads the picture out whole, else a little at a time.
+  memory: {
+    workspace: ([, w], y, { stride }) => {
+      const [places, reads] = [y[2] * y[3], sizeOf(w.slice(1))];
+      const isPointwise = w[2] * w[3] * stride === 1;
+      return isPointwise || w[0] <= places ? [] : [places * reads];
+    },
   },
   flops: multiplies,
 });
@@ -65,8 +74,23 @@ const transposedOp = defineOp<Transposed>("convTranspose2d", {
       });
     },
   },
+  memory: { workspace: ([x, w]) => [sizeOf(w.slice(1)) * x[2] * x[3]] },
   flops: ([x, w], y) => multiplies([y, w], x),
 });
+
+const flipOp = defineOp<Record<string, never>>("flipKernel", {
+  shape: ([[out, channels, kh, kw]]) => [channels, out, kh, kw],
+  gradient: (dw) => [() => flipKernel(dw)],
+  implement: {
+    lower: (out, [w]) => {
+      const turned = out.node("Transpose", [w], { perm: [1, 0, 2, 3] });
+      const end = out.ints([Number.MIN_SAFE_INTEGER, Number.MIN_SAFE_INTEGER]);
+      return out.node("Slice", [turned, out.ints([-1, -1]), end, out.ints([2, 3]), out.ints([-1, -1])]);
+    },
+  },
+});
+/** The kernel of the convolution that is the transpose of one with `weight`: [out, C, kh, kw] → [C, out, kh, kw]. */
+const flipKernel = (weight: Node): Node => flipOp([weight], {});
 
 /** dL/dx of a convolution: x's shape is [B, C, H, W]. */
 function inputGradient(dy: Node, weight: Node, shape: Shape, options: ConvolutionOptions): Node {
@@ -101,3 +125,18 @@ function weightGradient(x: Node, dy: Node, shape: Shape, { stride, pads }: Convo
   }
   return reshape(concat(places, 2), [out, channels, kh, kw]);
 }
+
+/**
+ * The same values, with every convolution's gradient to its input as a convolution with the flipped kernel: faster than a
+ * transposed convolution, for a second copy of those weights. Flipped when the program is loaded, so for one that is
+ * saved in that form. Strides keep the transposed convolution.
+ */
+export const withFlippedKernels = (outputs: readonly Node[]): Node[] =>
+  rewrite(outputs, (node, inputs) => {
+    const [dy, weight] = inputs;
+    const { stride, pads } = node.attrs as Transposed;
+    if (node.op.name !== "convTranspose2d" || stride !== 1 || !isParameter(weight)) return rebuilt(node, inputs);
+    const reach = [2, 3, 2, 3].map((axis) => fixed(weight.shape, axis) - 1);
+    const [top, left, bottom, right] = pads.map((padding, i) => reach[i] - padding);
+    return conv2d(dy, flipKernel(weight), undefined, { stride, pads: [top, left, bottom, right] });
+  });

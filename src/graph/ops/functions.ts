@@ -1,4 +1,4 @@
-import { defineOp, type Emitter, type Implementation, type Node } from "../node.ts";
+import { defineOp, type Emitter, type Implementation, type MemoryUse, type Node } from "../node.ts";
 import { add, div, mul, neg, sub, sum } from "./arithmetic.ts";
 
 // Functions of one value, elementwise.
@@ -9,11 +9,17 @@ type Implementations = Implementation<None> | { ort: Implementation<None>; onnx:
 const onnx = (op: string): Implementation<None> => ({ lower: (out, inputs) => out.node(op, inputs) });
 
 /** y = f(x) elementwise. `gradient` gives dL/dx. */
-function unary(name: string, implement: Implementations, gradient: (dy: Node, x: Node, y: Node) => Node) {
+function unary(
+  name: string,
+  implement: Implementations,
+  gradient: (dy: Node, x: Node, y: Node) => Node,
+  memory?: MemoryUse<None>,
+) {
   const make = defineOp<None>(name, {
     shape: ([x]) => x,
     gradient: (dy, { inputs: [x], output }) => [() => gradient(dy, x, output)],
     implement,
+    memory,
   });
   return (x: Node): Node => make([x], {});
 }
@@ -30,13 +36,17 @@ export const step: (x: Node) => Node = unary(
   (dy) => mul(dy, 0),
 );
 /** max(x, 0) */
-export const relu: (x: Node) => Node = unary("relu", onnx("Relu"), (dy, x) => mul(dy, step(x)));
-export const tanh: (x: Node) => Node = unary("tanh", onnx("Tanh"), (dy, _, y) => mul(dy, sub(1, mul(y, y))));
+export const relu: (x: Node) => Node = unary("relu", onnx("Relu"), (dy, x) => mul(dy, step(x)), { inPlace: true });
+export const tanh: (x: Node) => Node = unary("tanh", onnx("Tanh"), (dy, _, y) => mul(dy, sub(1, mul(y, y))), {
+  inPlace: true,
+});
 export const erf: (x: Node) => Node = unary("erf", onnx("Erf"), (dy, x) =>
   mul(dy, mul(2 / Math.sqrt(Math.PI), exp(neg(mul(x, x))))),
 );
 /** σ(x) = 1/(1 + e⁻ˣ) */
-export const sigmoid: (x: Node) => Node = unary("sigmoid", onnx("Sigmoid"), (dy, _, y) => mul(dy, mul(y, sub(1, y))));
+export const sigmoid: (x: Node) => Node = unary("sigmoid", onnx("Sigmoid"), (dy, _, y) => mul(dy, mul(y, sub(1, y))), {
+  inPlace: true,
+});
 
 /** dy·d(x·σ(a·x))/dx, given y = x·σ(a·x): σ + a·(y − y·σ). */
 const swishGradient = (a: number) => (dy: Node, x: Node, y: Node) => {

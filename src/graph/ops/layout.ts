@@ -173,10 +173,9 @@ const afterOp = defineOp<Record<string, never>>("after", {
     // Joining an empty piece of each of `first` copies nothing of it, and still makes onnxruntime wait for it.
     lower: (out, [x, ...first], { shapes: [shape] }) => {
       const fitted = out.ints(shape.map((_, i) => (i === 0 ? 0 : fixed(shape, i))));
-      const empty = first.map((y) => {
-        const none = out.node("Slice", [out.node("Reshape", [y, out.ints([-1])]), out.ints([0]), out.ints([0])]);
-        return out.node("Reshape", [none, fitted], { allowzero: 1 });
-      });
+      const empty = first.map((y) =>
+        out.node("Reshape", [out.node("Slice", [y, out.ints([0]), out.ints([0])]), fitted], { allowzero: 1 }),
+      );
       return out.node("Concat", [x, ...empty], { axis: 0 });
     },
   },

@@ -1,5 +1,5 @@
 import { CheckpointError } from "../../core/index.ts";
-import { chooseWeights, isObject, weightStems } from "../../weights/index.ts";
+import { type ByteSource, chooseWeights, isObject, readJsonObject, weightStems } from "../../weights/index.ts";
 
 const tokenizer = [
   "vocab.json",
@@ -67,8 +67,20 @@ function refuseSingleFiles(where: string, paths: readonly string[]): void {
   });
 }
 
+/** The paths of a choice's safetensors files, those included that its indices name. `open` opens an index. */
+export async function weightFiles(
+  { weights }: Choice,
+  paths: readonly string[],
+  open: (path: string) => Promise<ByteSource>,
+): Promise<string[]> {
+  const files = weights.map(async (path) =>
+    path.endsWith(".safetensors") ? [path] : shardsOf(await readJsonObject(await open(path)), path, paths),
+  );
+  return (await Promise.all(files)).flat();
+}
+
 /** The shards that an index names, as paths. Throws CheckpointError where one of them is not among `paths`. */
-export function shardsOf(index: Record<string, unknown>, indexPath: string, paths: readonly string[]): string[] {
+function shardsOf(index: Record<string, unknown>, indexPath: string, paths: readonly string[]): string[] {
   const { weight_map: map } = index;
   if (!isObject(map)) throw new CheckpointError('"weight_map" is not an object', { where: indexPath });
   const folder = indexPath.slice(0, indexPath.lastIndexOf("/") + 1);

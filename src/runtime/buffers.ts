@@ -1,0 +1,99 @@
+import { sizeOf } from "../core/index.ts";
+import { inOrder, isInput, type Node, withBatch } from "../graph/index.ts";
+import { Arena } from "./arena.ts";
+
+/**
+ * Order in which onnxruntime runs a graph: depth first from its last end back, of several inputs the last written one
+ * first. Outputs that are read inside too end in a node of their own, after everything else.
+ */
+function executionOrder(outputs: readonly Node[]): Node[] {
+  const written = inOrder(outputs);
+  const number = new Map(written.map((node, i) => [node, i]));
+  const read = new Set(written.flatMap(({ inputs }) => inputs));
+  const end = (node: Node): number => (read.has(node) ? written.length : number.get(node)!);
+  const order: Node[] = [];
+  const visited = new Set<Node>();
+  const stack = outputs.toSorted((a, b) => end(a) - end(b)).map((node) => ({ node, done: false }));
+  while (stack.length > 0) {
+    const { node, done } = stack.pop()!;
+    if (done) order.push(node);
+    else if (!visited.has(node)) {
+      visited.add(node);
+      stack.push({ node, done: true });
+      const inputs = [...new Set(node.inputs)].sort((a, b) => number.get(a)! - number.get(b)!);
+      for (const input of inputs) stack.push({ node: input, done: false });
+    }
+  }
+  return order;
+}
+
+/** Values that no input changes: weights, constants, and what is computed from them alone, once, when it is loaded. */
+export function fixedValues(order: readonly Node[]): Set<Node> {
+  const fixed = new Set<Node>();
+  for (const node of order) if (!isInput(node) && node.inputs.every((x) => fixed.has(x))) fixed.add(node);
+  return fixed;
+}
+
+/** A piece of memory that values hold one after another. */
+interface Buffer {
+  shape: string;
+  bytes: number;
+  /** Reads still to come, of all values planned into it so far. */
+  uses: number;
+  /** The last step that reads or writes it. */
+  last: number;
+}
+
+/** Which buffer every value of `order` lies in, as onnxruntime's planner decides it before the first run. */
+function planBuffers(order: readonly Node[], outputs: readonly Node[], batch: number): Map<Node, Buffer> {
+  const reads = new Map<Node, number>(outputs.map((node) => [node, 1]));
+  for (const { inputs } of order) for (const input of inputs) reads.set(input, (reads.get(input) ?? 0) + 1);
+  const place = new Map<Node, Buffer>();
+  const fixed = fixedValues(order);
+  // Freed buffers, most recent first. A value of the very same shape takes one over, which keeps it from the arena.
+  const free: Buffer[] = [];
+  order.forEach((node, step) => {
+    if (isInput(node) || fixed.has(node)) return;
+    const shape = withBatch(node.shape, batch);
+    const key = `${shape}`;
+    const { view, inPlace } = node.op.memory ?? {};
+    const first = place.get(node.inputs[0]);
+    const overwritten = inPlace && first?.uses === 1 && first.shape === key ? first : undefined;
+    const again = free.findIndex((buffer) => buffer.shape === key);
+    const bytes = (node.dtype === "int64" ? 8 : 4) * sizeOf(shape);
+    const buffer = view
+      ? first
+      : (overwritten ?? (again >= 0 ? free.splice(again, 1)[0] : { shape: key, bytes, uses: 0, last: step }));
+    if (buffer) {
+      buffer.uses += reads.get(node) ?? 0;
+      buffer.last = step;
+      place.set(node, buffer);
+    }
+    for (const input of node.inputs) {
+      const read = place.get(input);
+      if (!read) continue;
+      read.last = step;
+      if (--read.uses === 0) free.unshift(read);
+    }
+  });
+  return place;
+}
+
+/** Bytes of the arena once the graph has run: values as they live and die, and what kernels need while they run. */
+export function arenaPeak(outputs: readonly Node[], batch: number): number {
+  const order = executionOrder(outputs);
+  const place = planBuffers(order, outputs, batch);
+  const ends = new Map<number, Buffer[]>();
+  for (const buffer of new Set(place.values())) ends.set(buffer.last, [...(ends.get(buffer.last) ?? []), buffer]);
+  const arena = new Arena();
+  const chunks = new Map<Buffer, ReturnType<Arena["allocate"]>>();
+  order.forEach((node, step) => {
+    const buffer = place.get(node);
+    if (buffer && !chunks.has(buffer)) chunks.set(buffer, arena.allocate(buffer.bytes));
+    const shapes = node.inputs.map((input) => withBatch(input.shape, batch));
+    const pieces = buffer && node.op.memory?.workspace?.(shapes, withBatch(node.shape, batch), node.attrs);
+    for (const piece of (pieces ?? []).map((length) => arena.allocate(4 * length))) arena.release(piece);
+    for (const ended of ends.get(step) ?? []) arena.release(chunks.get(ended)!);
+  });
+  return arena.peak;
+}

@@ -1,0 +1,91 @@
+import { describe, expect, test } from "vitest";
+import { noise, type Tensor } from "../../src/core/index.ts";
+import * as g from "../../src/graph/index.ts";
+import { type Feeds, relativeError, run } from "../support/run.ts";
+
+/** The outputs' names → their values, every input and parameter fed with noise. */
+async function evaluate(outputs: Record<string, g.Node>, batch = 1): Promise<Record<string, Tensor>> {
+  const leaves = g.inOrder(Object.values(outputs)).filter((x) => g.isInput(x) || g.isParameter(x));
+  const feeds: Feeds = Object.fromEntries(
+    leaves.map((x) => [g.nameOf(x), noise(g.withBatch(x.shape, batch), g.nameOf(x).charCodeAt(0))]),
+  );
+  return run(outputs, feeds);
+}
+
+const operations = (outputs: Record<string, g.Node>): string[] =>
+  g.inOrder(Object.values(outputs)).map(({ op }) => op.name);
+
+describe("attention's gradient, taken in pieces, is that of the whole maps", () => {
+  const width = 16;
+  test.each([
+    { name: "some heads at a time", batch: 1, length: 600, keys: 600, heads: 8, causal: false },
+    { name: "some queries of one head at a time", batch: 1, length: 1500, keys: 1100, heads: 2, causal: false },
+    { name: "of a batch", batch: 2, length: 900, keys: 77, heads: 8, causal: false },
+    { name: "of a batch of any size", batch: "B" as const, length: 1200, keys: 1000, heads: 4, causal: false },
+    { name: "with a causal mask", batch: 1, length: 1300, keys: 1300, heads: 2, causal: true },
+  ])("$name", async ({ batch, length, keys, heads, causal }) => {
+    const q = g.input("q", [batch, length, width]);
+    const [k, v] = ["k", "v"].map((name) => g.input(name, [batch, keys, width]));
+    const seed = g.input("seed", [batch, length, width]);
+    const split = (x: g.Node) => {
+      const [b, n] = x.shape;
+      return g.transpose(g.reshape(x, [b, n, heads, width / heads]), [0, 2, 1, 3]);
+    };
+    const scores = g.matmul(split(q), split(k), { transB: true, alpha: Math.sqrt(heads / width) });
+    const hidden = (i: number) => (i % keys > Math.floor(i / keys) ? -1e9 : 0);
+    const mask = g.constant(
+      Float32Array.from({ length: causal ? length * keys : 1 }, (_, i) => hidden(i)),
+      [...(causal ? [length, keys] : [1, 1])],
+    );
+    const whole = g.attend(g.softmax(causal ? g.add(scores, mask) : scores), v);
+    const pieces = g.attention(q, k, v, { heads, causal });
+    const gradientsOf = (y: g.Node, prefix: string): [string, g.Node][] =>
+      g.gradients(y, [q, k, v], seed).map((dx, i) => [`${prefix}${i}`, dx]);
+    const outputs = Object.fromEntries([...gradientsOf(pieces, "pieces"), ...gradientsOf(whole, "whole")]);
+    expect(operations(outputs).filter((name) => name === "after").length).toBeGreaterThan(0);
+    const result = await evaluate(outputs, 3);
+    for (const i of [0, 1, 2]) expect(relativeError(result[`pieces${i}`], result[`whole${i}`])).toBeLessThan(1e-5);
+  });
+});
+
+describe("a convolution's gradient with the kernel flipped is that without", () => {
+  test.each<[string, readonly [number, number], number, readonly [number, number, number, number]]>([
+    ["padded alike all round", [3, 3], 1, [1, 1, 1, 1]],
+    ["padded unevenly", [3, 3], 1, [0, 2, 1, 0]],
+    ["a kernel that is not square", [5, 2], 1, [2, 0, 2, 1]],
+    ["with a stride", [3, 3], 2, [1, 1, 1, 1]],
+  ])("%s", async (_, kernel, stride, pads) => {
+    const x = g.input("x", [2, 3, 9, 8]);
+    const w = g.parameter("w", [4, 3, ...kernel]);
+    const y = g.conv2d(x, w, undefined, { stride, pads });
+    const [transposed] = g.gradients(g.meanSquare(y), [x]);
+    const [flipped] = g.withFlippedKernels([transposed]);
+    expect(operations({ flipped }).includes("convTranspose2d")).toBe(stride > 1);
+    const result = await evaluate({ transposed, flipped });
+    expect(relativeError(result.flipped, result.transposed)).toBeLessThan(1e-6);
+  });
+});
+
+test("the gradients of a value's two slices are joined, not padded and added", async () => {
+  const x = g.input("x", [2, 5, 12]);
+  const gated = g.mul(g.slice(x, -1, 0, 6), g.gelu(g.slice(x, -1, 6, 12)));
+  const [gradient] = g.gradients(g.meanSquare(gated), [x]);
+  expect(operations({ gradient })).not.toContain("pad");
+  const overlapping = g.mul(g.slice(x, -1, 0, 7), g.slice(x, -1, 5, 12));
+  const both = { gradient, overlap: g.gradients(g.meanSquare(overlapping), [x])[0] };
+  expect(operations(both)).toContain("pad");
+  const step = 1e-2;
+  const seed = noise([2, 5, 12], "x".charCodeAt(0));
+  const result = await evaluate(both);
+  for (const [name, loss] of Object.entries({ gradient: g.meanSquare(gated), overlap: g.meanSquare(overlapping) })) {
+    for (const at of [0, 5, 6, 11, 67]) {
+      const moved = async (by: number) => {
+        const data = seed.data.slice();
+        data[at] += by;
+        return (await run({ loss }, { x: { shape: seed.shape, data } })).loss.data[0];
+      };
+      const slope = ((await moved(step)) - (await moved(-step))) / (2 * step);
+      expect(Math.abs(result[name].data[at] - slope), `${name} at ${at}`).toBeLessThan(1e-3);
+    }
+  }
+});

@@ -1,0 +1,109 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { sizeOf, type Tensor, tensor } from "../../src/core/index.ts";
+import * as g from "../../src/graph/index.ts";
+import { Scope } from "../../src/models/index.ts";
+import { conv2d, groupNorm, linear, resnet } from "../../src/models/layers.ts";
+import type { Feeds, LoadOptions } from "../../src/runtime/index.ts";
+import { estimateMemory, processTreeMemory, startEngine } from "../../src/runtime/node.ts";
+
+const weights = new Scope("w");
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "baret-estimate-"));
+});
+afterEach(() => {
+  rmSync(root, { recursive: true });
+});
+
+/** Small numbers, no two long rows alike: equal weights would be kept once when they are repacked. */
+function varied(shape: readonly number[]): Tensor {
+  const data = new Float32Array(sizeOf(shape));
+  for (let i = 0; i < data.length; i++) data[i] = (i % 100_003) / 1e7;
+  return tensor(shape, data);
+}
+
+/** Every parameter of a graph, one after another in one file. */
+function mapped(outputs: Record<string, g.Node>): (name: string) => g.MappedWeight {
+  const file = join(root, "weights");
+  const places = new Map<string, g.MappedWeight>();
+  let offset = 0;
+  for (const [name, { shape }] of g.parametersOf(Object.values(outputs))) {
+    const length = 4 * g.count(shape);
+    places.set(name, { file, offset, length });
+    offset += length;
+  }
+  writeFileSync(file, new Uint8Array(varied([offset / 4]).data.buffer));
+  return (name) => places.get(name)!;
+}
+
+/** Residual blocks over a picture, as a U-Net has them. */
+function pictures(batch: "B" | number): { x: g.Node; y: g.Node } {
+  const x = g.input("x", [batch, 32, 128, 128]);
+  let h = conv2d(weights.at("in"), x, 64);
+  for (let i = 0; i < 4; i++) h = resnet(weights.at(i), h, undefined, { out: 64 + 16 * i, groups: 8, eps: 1e-5 });
+  return { x, y: conv2d(weights.at("out"), g.silu(groupNorm(weights.at("norm"), h, 8, 1e-5)), 32) };
+}
+
+/** Self-attention with its projections, wide feed-forward layers around it. */
+function sequences(length: number): { x: g.Node; y: g.Node } {
+  const x = g.input("x", [1, length, 256]);
+  const project = (name: string, from: g.Node, out = 256) => linear(weights.at(name), from, out);
+  const attended = g.attention(project("q", x), project("k", x), project("v", x), { heads: 4 });
+  const wide = g.gelu(project("wide", g.add(x, attended), 2048));
+  return { x, y: project("narrow", wide) };
+}
+
+const lossAndGradient = ({ x, y }: { x: g.Node; y: g.Node }): Record<string, g.Node> => {
+  const loss = g.meanSquare(y);
+  return { loss, gradient: g.gradients(loss, [x])[0] };
+};
+
+interface Case {
+  name: string;
+  outputs: Record<string, g.Node>;
+  batch?: number;
+  load?: Pick<LoadOptions, "level" | "prepack">;
+}
+
+const cases: Case[] = [
+  { name: "a picture forward, a batch of any size", outputs: { y: pictures("B").y }, batch: 5 },
+  { name: "a picture forward and backward", outputs: lossAndGradient(pictures(2)) },
+  { name: "attention forward", outputs: { y: sequences(6000).y } },
+  { name: "attention forward and backward", outputs: lossAndGradient(sequences(3000)) },
+  {
+    name: "weights that outweigh the rest, repacked",
+    outputs: { y: linear(weights.at("b"), linear(weights.at("a"), g.input("x", [64, 6144]), 6144), 6144) },
+    load: { level: "all", prepack: true },
+  },
+];
+
+describe.runIf(process.platform === "linux")("the estimate is what the engine's process then takes", () => {
+  test.each(cases)("$name", async ({ name, outputs, batch = 1, load }) => {
+    const program = g.compile(outputs, { name, bind: mapped(outputs) });
+    const estimate = estimateMemory(program, { batch, ...load });
+    const engine = await startEngine();
+    try {
+      const session = await engine.load(program, load);
+      const feeds: Feeds = Object.fromEntries(
+        program.inputs.map((input) => [input.name, varied(g.withBatch(input.shape, batch))]),
+      );
+      await session.run(feeds);
+      // The arena keeps what it once had, so what is held after a run is what was held at the worst moment.
+      const { pss } = processTreeMemory(engine.pid)!;
+      expect(estimate.total / pss).toBeGreaterThan(0.85);
+      expect(estimate.total / pss).toBeLessThan(1.15);
+    } finally {
+      await engine.close();
+    }
+  });
+
+  test("a larger batch needs more, in proportion to it where activations are all there is", () => {
+    const program = g.compile({ y: pictures("B").y }, { name: "rows", bind: () => "fed" });
+    const [one, two, eight] = [1, 2, 8].map((batch) => estimateMemory(program, { batch }).activations);
+    expect(two).toBeGreaterThan(1.5 * one);
+    expect(eight / two).toBeCloseTo(4, 0);
+  });
+});
