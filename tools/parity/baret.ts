@@ -104,12 +104,12 @@ async function openCase(model: Model, file: string): Promise<Case> {
 /** Sentences, photo and timesteps. */
 async function compareStart({ title, given, values, ints, model, picture, schedule }: Case): Promise<void> {
   const other = schedule.timesteps.filter((t, i) => t !== ints.timesteps.data[i]).length;
-  tell({ what: `${title}: other timesteps`, value: other, most: 0 });
+  tell({ case: title, what: "other timesteps", value: other, most: 0 });
   const [empty, target] = (await model.embed(["", given.target])).map((e) => e.tensor);
   const sentences = worst([relativeError(empty, values.null), relativeError(target, values.target)]);
-  tell({ what: `${title}: embeddings of the sentences`, value: sentences, most: oneForward });
+  tell({ case: title, what: "embeddings of the sentences", value: sentences, most: oneForward });
   const latent = relativeError(await model.encode(picture), values.z);
-  tell({ what: `${title}: the photo's latent`, value: latent, most: oneForward });
+  tell({ case: title, what: "the photo's latent", value: latent, most: oneForward });
 }
 
 /** Each step from the reference's own latent and embedding. */
@@ -153,10 +153,10 @@ async function compareSteps(c: Case): Promise<void> {
     found.next.push(relativeError(next, row(values.trajectory, i + 1)));
   }
   const { steps: N, iterations: K } = given;
-  tell({ what: `${title}: DDIM inversion, ${N} steps`, value: worst(found.inverted), most: oneStep });
-  tell({ what: `${title}: loss, ${N * K} iterations`, value: worst(found.loss), most: oneStep });
-  tell({ what: `${title}: gradient, ${N * K} iterations`, value: worst(found.gradient), most: oneStep });
-  tell({ what: `${title}: next z̄ with the reference's c, ${N} steps`, value: worst(found.next), most: oneStep });
+  tell({ case: title, what: `DDIM inversion, ${N} steps`, value: worst(found.inverted), most: oneStep });
+  tell({ case: title, what: `loss, ${N * K} iterations`, value: worst(found.loss), most: oneStep });
+  tell({ case: title, what: `gradient, ${N * K} iterations`, value: worst(found.gradient), most: oneStep });
+  tell({ case: title, what: `next z̄ with the reference's c, ${N} steps`, value: worst(found.next), most: oneStep });
 }
 
 /** Each step tuned from where the reference starts it: where it leads, and how many iterations it takes. */
@@ -187,10 +187,15 @@ async function compareTuning(c: Case): Promise<void> {
     if (isClose) close++;
     else otherCounts++;
   }
-  tell({ what: `${title}: next z̄ with a c tuned here, ${given.steps} steps`, value: worst(next), most: oneStep });
+  tell({
+    case: title,
+    what: `${given.early_stop ? "early stop: " : ""}next z̄ with a c tuned here, ${given.steps} steps`,
+    value: worst(next),
+    most: oneStep,
+  });
   if (!given.early_stop) return;
-  tell({ what: `${title}: steps with other iteration counts`, value: otherCounts, most: 0 });
-  tell({ what: `${title}: the same, with a loss within 1e-3 of the threshold`, value: close });
+  tell({ case: title, what: "early stop: steps with other iteration counts", value: otherCounts, most: 0 });
+  tell({ case: title, what: "early stop: the same, with a loss within 1e-3 of the threshold", value: close });
 }
 
 /** The edit alone, from the reference's inversion; then all of it from the photo. */
@@ -206,7 +211,7 @@ async function compareEdits(c: Case): Promise<void> {
   const last = row(values.latents, given.steps);
   const wanted = roles.map((_, k): Tensor => {
     const size = last.data.length / roles.length;
-    return { shape: last.shape.slice(2), data: last.data.subarray(k * size, (k + 1) * size) };
+    return { shape: [1, ...last.shape.slice(2)], data: last.data.subarray(k * size, (k + 1) * size) };
   });
   for (const rows of ["all", "needed"] as const) {
     const options = {
@@ -218,16 +223,16 @@ async function compareEdits(c: Case): Promise<void> {
     } as const;
     const parted = await edit(model, theirs, options, { images: roles });
     const errors = roles.map((role, k) => relativeError(parted.latents[role]!, wanted[k]));
-    tell({ what: `${title}: edit with the reference's C, ${rows} rows`, value: worst(errors), most: oneStep });
+    tell({ case: title, what: `edit with the reference's C, ${rows} rows`, value: worst(errors), most: oneStep });
     const whole = await edit(model, own, options, { images: roles });
     for (const role of roles) {
       const value = psnr(whole.images[role]!, fromUnit(values[`image/${role}`]));
-      tell({ what: `${title}: whole edit, ${role}, ${rows} rows`, value, unit: "dB", least: 40 });
+      tell({ case: title, what: `whole edit, ${rows} rows: ${role}`, value, unit: "dB", least: 40 });
     }
   }
-  tell({ what: `${title}: whole edit, difference in C`, value: differenceInC(own.embeddings, c) });
+  tell({ case: title, what: "whole edit: difference in C", value: differenceInC(own.embeddings, c) });
   const end = relativeError(row(own.reconstruction, given.steps), row(values.trajectory, given.steps));
-  tell({ what: `${title}: whole edit, difference in the last z̄`, value: end });
+  tell({ case: title, what: "whole edit: difference in the last z̄", value: end });
 }
 
 /** ‖C − C'‖ beside how far the tuning moved the sentence's embedding, ‖C' − c*‖. */
@@ -247,9 +252,9 @@ async function compareCounts({ title, given, model, picture, ints }: Case): Prom
   const theirs = [...ints.iterations.data];
   const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0);
   const other = found.filter((n, i) => n !== theirs[i]).length;
-  tell({ what: `${title}: whole inversion, iterations here`, value: sum(found) });
-  tell({ what: `${title}: whole inversion, iterations of the reference`, value: sum(theirs) });
-  tell({ what: `${title}: whole inversion, steps with other iteration counts`, value: other });
+  tell({ case: title, what: "early stop, whole inversion: iterations here", value: sum(found) });
+  tell({ case: title, what: "early stop, whole inversion: iterations of the reference", value: sum(theirs) });
+  tell({ case: title, what: "early stop, whole inversion: steps with other iteration counts", value: other });
 }
 
 export async function main([modelPlace, folder, ...files]: string[]): Promise<void> {
@@ -258,9 +263,8 @@ export async function main([modelPlace, folder, ...files]: string[]): Promise<vo
     for (const file of files) {
       const c = await openCase(model, file);
       if (c.given.early_stop) {
-        const stopping = { ...c, title: `${c.title}, early stop` };
-        await compareTuning(stopping);
-        await compareCounts(stopping);
+        await compareTuning(c);
+        await compareCounts(c);
       } else {
         await compareStart(c);
         await compareSteps(c);

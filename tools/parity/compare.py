@@ -7,6 +7,7 @@ import json
 import math
 import re
 import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,11 +23,17 @@ def built() -> list[str]:
 
 
 def findings(script: str, *arguments: object) -> list[dict]:
-    """What a script of this folder found: {what, value, unit, most, least}; the last two may be absent."""
+    """What a script of this folder found: {case, what, value, unit, most, least}; only what and value are always there."""
     command = ["node", "tools/run.mjs", f"tools/parity/{script}", *map(str, arguments)]
-    run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    rows = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
-    return [row | {"value": float(row["value"])} for row in rows]
+    rows: list[dict] = []
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
+        for line in run.stdout:
+            row = json.loads(line)
+            rows.append(row | {"value": float(row["value"])})
+            print(line, end="", file=sys.stderr, flush=True)
+    if run.returncode != 0:
+        raise SystemExit(f"{script} ended with status {run.returncode}")
+    return rows
 
 
 def is_good(row: dict) -> bool:
@@ -38,13 +45,18 @@ def number(value: float) -> str:
     return f"{value:.1e}" if 0 < abs(value) < 0.1 else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
+def required(row: dict) -> str:
+    return " ".join(f"{sign} {number(row[key])} {row.get('unit', '')}".strip() for key, sign in (("most", "≤"), ("least", "≥")) if key in row)
+
+
 def table(rows: list[dict]) -> str:
-    """Markdown, one line a finding."""
-    lines = ["| what | found | required | |", "|---|---|---|---|"]
-    for row in rows:
-        required = " ".join(f"{sign} {number(row[key])}" for key, sign in (("most", "≤"), ("least", "≥")) if key in row)
-        verdict = ("ok" if is_good(row) else "**beyond**") if required else "for information"
-        lines.append(f"| {row['what']} | {(number(row['value']) + ' ' + row.get('unit', '')).strip()} | {required} | {verdict} |")
+    """Markdown: a line for each thing compared, a column for each case. What is beyond its limit is bold."""
+    cases = list(dict.fromkeys(row.get("case", "found") for row in rows))
+    lines = [f"| what | {' | '.join(cases)} | required |", "|---" * (len(cases) + 2) + "|"]
+    for what in dict.fromkeys(row["what"] for row in rows):
+        own = {row.get("case", "found"): row for row in rows if row["what"] == what}
+        cells = [(number(own[case]["value"]) if is_good(own[case]) else f"**{number(own[case]['value'])}**") if case in own else "" for case in cases]
+        lines.append(f"| {what} | {' | '.join(cells)} | {required(next(iter(own.values())))} |")
     return "\n".join(lines)
 
 
@@ -67,6 +79,6 @@ def conclude(section: str, rows: list[dict], said: str, record: Path | None) -> 
         if not marked.search(old):
             raise SystemExit(f"{record}: no place marked {begin} … {end}")
         record.write_text(marked.sub(lambda _: f"{begin}\n{text}\n{end}", old))
-    beyond = [row["what"] for row in rows if not is_good(row)]
+    beyond = [" ".join(filter(None, (row.get("case"), row["what"]))) for row in rows if not is_good(row)]
     print(f"\n{len(rows) - len(beyond)} of {len(rows)} within their limits" + "".join(f"\nbeyond: {what}" for what in beyond))
     return 1 if beyond or not rows else 0

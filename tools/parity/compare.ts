@@ -5,6 +5,8 @@ import { isFloatDtype, readInts, readSafetensors, readTensor } from "../../src/w
 
 /** One thing compared. Without `most` and `least` it is told for information only. */
 export interface Finding {
+  /** Which of several inputs; each is a column of the table. */
+  case?: string;
   what: string;
   value: number;
   unit?: string;

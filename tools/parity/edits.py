@@ -40,7 +40,8 @@ def photos() -> list[tuple[dict, Path]]:
 
 def identity(model: Path, photo: Path) -> str:
     """Of everything that a reference is computed from, besides its settings."""
-    files = [*sorted(file for file in model.rglob("*") if file.is_file()), photo, *sorted(Path(__file__).parent.glob("*.py"))]
+    code = [Path(__file__).with_name(name) for name in ("baret.py", "attention.py", "ddim.py", "pipeline.py")]
+    files = [*sorted(file for file in model.rglob("*") if file.is_file()), photo, *code]
     return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()
 
 
@@ -48,7 +49,7 @@ def reference(model: Path, pair: dict, photo: Path, early_stop: bool, steps: int
     """Written to a file, in float64; with early stop, of the inversion alone."""
     given = argparse.Namespace(model=model, image=photo, size=None, target=pair["target"], early_stop=early_stop, steps=steps)
     pipe, settings, picture = baret.prepare(given, torch.float64)
-    note = {"title": f"{pair['kind']}, \"{pair['target']}\"", "settings": json.dumps(asdict(settings)), "identity": identity(model, photo)}
+    note = {"title": pair["kind"], "settings": json.dumps(asdict(settings)), "identity": identity(model, photo)}
     path = WORKPLACE / f"{pair['name']}-{'early-stop' if early_stop else 'full'}.safetensors"
     if path.exists():
         with safe_open(path, "pt") as known:
@@ -67,10 +68,12 @@ def main() -> int:
     parser.add_argument("--steps", type=int)
     parser.add_argument("--record", action="store_true")
     options = parser.parse_args()
-    files = [reference(options.model, *photo, early_stop, options.steps) for photo in photos() for early_stop in (False, True)]
+    chosen = photos()
+    files = [reference(options.model, *photo, early_stop, options.steps) for photo in chosen for early_stop in (False, True)]
     rows = findings("baret.ts", options.model, WORKPLACE / "expanded", *files)
     weights = [options.model / part / "diffusion_pytorch_model.safetensors" for part in ("unet", "vae")]
-    return conclude("edits.py", rows, provenance(*weights), DOCUMENT if options.record else None)
+    said = "\n".join(f"- {pair['kind']}: a photo of *{pair['source']}*, edited towards *{pair['target']}*" for pair, _ in chosen)
+    return conclude("edits.py", rows, f"{provenance(*weights)}\n\n{said}", DOCUMENT if options.record else None)
 
 
 if __name__ == "__main__":
