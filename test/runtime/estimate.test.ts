@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { sizeOf, type Tensor, tensor } from "../../src/core/index.ts";
+import { type Tensor, tensor } from "../../src/core/index.ts";
 import * as g from "../../src/graph/index.ts";
 import { Scope } from "../../src/models/index.ts";
 import { conv2d, groupNorm, linear, resnet } from "../../src/models/layers.ts";
