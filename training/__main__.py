@@ -30,7 +30,8 @@ def parse() -> argparse.Namespace:
     words = stage("vocabulary", "Write the tokenizer: the world's words", data=False)
     words.add_argument("--words", type=Path, help="JSON list of words; by default `node dist/cli/main.js world words` is asked")
     trained("vae", "Train the autoencoder", held_out=True)
-    stage("latents", "Encode every picture once, both mirrorings")
+    latents = stage("latents", "Encode every picture once, both mirrorings")
+    latents.add_argument("--share", default="0/1", help="K/N: only every Nth shard, from the Kth, so that N processes share the work")
     trained("generator", "Train U-Net and text encoder", held_out=False)
     trained("judge", "Train the judge", held_out=True)
     export = stage("export", "Write the fp16 checkpoint folders", data=False)
@@ -65,7 +66,7 @@ def main() -> None:
     elif args.stage == "latents":
         from .vae import write_latents
 
-        write_latents(args.data, args.run)
+        write_latents(args.data, args.run, tuple(int(part) for part in args.share.split("/")))
     elif args.stage == "export":
         from .export import export
 

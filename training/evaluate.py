@@ -111,7 +111,9 @@ def evaluate(args) -> None:
     held_out = data.pictures(range(min(500, len(data)))).to(pick_device())
     again = reconstruct(models.vae, held_out)
     save_sheet(out / "vae.png", [to_bytes(part[:8]) for part in (held_out, again)])
-    note("vae_psnr", {"pictures": len(held_out), "mean": psnr(held_out, again).mean().item()})
+    quality = psnr(held_out, again)
+    # export.py's EDITING["familiar"] comes from the last of these.
+    note("vae_psnr", {"pictures": len(held_out), "mean": quality.mean().item(), "passed_by_99_percent": quality.quantile(0.01).item()})
     count = min(2000, len(data))
     note("judge", {"pictures": count, **judge.held_out_accuracy(models.judge, models.judge_tokenizer, models.table, data, count)})
     note("inversion", inverted(models, data, args.inversions))

@@ -25,7 +25,22 @@ def build(tokenizer, size: int = 128) -> CLIPModel:
                 max_position_embeddings=tokenizer.model_max_length, bos_token_id=tokenizer.bos_token_id,
                 eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     vision = dict(image_size=size, patch_size=16, hidden_size=192, intermediate_size=768, num_hidden_layers=6, num_attention_heads=6)
-    return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=192))
+    model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=192))
+    with torch.no_grad():
+        add_places(model)
+    return model
+
+
+def add_places(model: CLIPModel, amplitude: float = 0.3) -> None:
+    """Adds a sinusoidal grid to the patches' position embeddings. From CLIP's own start, whose positions are faint beside
+    the patches, 110,000 pictures taught everything but which way an animal faces."""
+    weight = model.vision_model.embeddings.position_embedding.weight
+    side, width = int((len(weight) - 1) ** 0.5), weight.shape[1]
+    rates = 2.0 ** torch.linspace(0, np.log2(side / 2), width // 4) * torch.pi
+    angles = torch.arange(side)[:, None] / side * rates
+    waves = torch.cat([angles.sin(), angles.cos()], 1)
+    rows, columns = waves[:, None].expand(side, side, -1), waves[None, :].expand(side, side, -1)
+    weight[1:] += amplitude * torch.cat([rows, columns], -1).reshape(side * side, width)
 
 
 def prompt_lists(lines: list[dict]) -> dict[str, dict[str, str]]:

@@ -97,26 +97,38 @@ def train(data: str, run: str, validation: str | None, minutes: float | None, un
 
 
 @torch.no_grad()
-def write_latents(data: str, run: str) -> None:
+def write_latents(data: str, run: str, share: tuple[int, int] = (0, 1)) -> None:
     """Encodes each shard once, with its mirror image: run/latents/NNNNN.safetensors, F16 [n, 2, C, h, w], times the
-    scaling factor; the factor (1 / standard deviation, from the first shard) goes into the VAE's config."""
+    scaling factor; the factor (1 / standard deviation, from the first shard) goes into the VAE's config. Shards that are
+    there are kept. share (k, n): only every nth shard, from the kth."""
     device = pick_device()
     folder = Path(run) / "vae"
     model = AutoencoderKL.from_pretrained(folder).to(device, memory_format=torch.channels_last).eval()
     out = Path(run) / "latents"
     out.mkdir(parents=True, exist_ok=True)
-    scale = None
-    for shard in complete_shards(Path(data)):
+    shards = complete_shards(Path(data))
+
+    def encoded(shard: Path) -> torch.Tensor:
         with safe_open(shard, "np") as file:
             x = to_float(file.get_tensor("images"))
         parts = []
         for part in x.split(32):
             part = part.to(device).contiguous(memory_format=torch.channels_last)
-            parts.append(torch.stack([model.encode(p).latent_dist.mean.float().cpu() for p in (part, part.flip(-1))], 1))
-        latents = torch.cat(parts)
-        if scale is None:
-            scale = 1 / latents.std().item()
-            model.register_to_config(scaling_factor=scale)
-            model.save_pretrained(folder)
-        save_file({"latents": (latents * scale).half().contiguous()}, out / shard.name)
+            with autocast(device):
+                parts.append(torch.stack([model.encode(p).latent_dist.mean.float().cpu() for p in (part, part.flip(-1))], 1))
+        return torch.cat(parts)
+
+    known = out / "scale.txt"
+    if not known.exists():
+        known.write_text(str(1 / encoded(shards[0]).std().item()))
+    scale = float(known.read_text())
+    model.register_to_config(scaling_factor=scale)
+    model.save_pretrained(folder)
+    for shard in shards[share[0] :: share[1]]:
+        if (out / shard.name).exists():
+            continue
+        latents = encoded(shard)
+        partial = out / f"{shard.name}.partial"
+        save_file({"latents": (latents * scale).half().contiguous()}, partial)
+        partial.rename(out / shard.name)
         print(f"latents: {shard.name}, {len(latents)} pictures, scale {scale:.4f}", flush=True)

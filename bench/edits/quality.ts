@@ -8,7 +8,7 @@ import type { Model } from "../../src/diffusion/index.ts";
 import { modelHash } from "../../src/diffusion/node.ts";
 import { type BaretOptions, edit } from "../../src/editing/index.ts";
 import { contactSheet } from "../../src/image/index.ts";
-import { encodePng } from "../../src/image/node.ts";
+import { decodeImage, encodePng } from "../../src/image/node.ts";
 import { type InversionOptions, iterationsOf } from "../../src/inversion/index.ts";
 import { prepare } from "../../src/inversion/node.ts";
 import { askedChanges, psnr } from "../../src/metrics/index.ts";
@@ -69,7 +69,7 @@ export interface QualityOptions {
 /** Measures every pair that is not measured yet with this model and these settings; results and pictures stay in `out`. */
 export async function measure(model: Model, judge: Judge, options: QualityOptions): Promise<Outcome[]> {
   const { set, limit, inversion, baret } = options;
-  const key = JSON.stringify([await modelHash(model), set, inversion, baret]);
+  const key = JSON.stringify([await modelHash(model), model.editing, set, inversion, baret]);
   const folder = join(options.out, `${set}-${createHash("sha256").update(key).digest("hex").slice(0, 12)}`);
   mkdirSync(folder, { recursive: true });
   const log = join(folder, "outcomes.jsonl");
@@ -88,7 +88,24 @@ export async function measure(model: Model, judge: Judge, options: QualityOption
     const marks = `${b.done ? "+" : "-"}${p.done ? "+" : "-"}`;
     console.error(`${k + 1}/${chosen.length} ${pair.name} ${pair.kind} ${marks} ${outcome.seconds.toFixed(1)} s`);
   }
+  await writeOverview(folder, chosen.slice(0, 10));
   return chosen.map(({ name }) => outcomes.get(name)!);
+}
+
+/** The sheets of some pairs under each other. */
+async function writeOverview(folder: string, pairs: readonly Pair[]): Promise<void> {
+  const sheets = await Promise.all(pairs.map(({ name }) => decodeImage(join(folder, `${name}.png`))));
+  const width = Math.max(...sheets.map((sheet) => sheet.width));
+  const height = sheets.reduce((sum, sheet) => sum + sheet.height, 0);
+  const data = new Uint8Array(3 * width * height).fill(255);
+  let top = 0;
+  for (const sheet of sheets) {
+    for (let y = 0; y < sheet.height; y++) {
+      data.set(sheet.data.subarray(3 * y * sheet.width, 3 * (y + 1) * sheet.width), 3 * (top + y) * width);
+    }
+    top += sheet.height;
+  }
+  await writeFile(join(folder, "overview.png"), await encodePng({ width, height, data }));
 }
 
 async function measurePair(
@@ -122,7 +139,10 @@ async function measurePair(
     BARET: results.edit,
     truth: after,
   });
-  const sheet = contactSheet(cells.map(([label, picture]) => ({ picture, label })));
+  const sheet = contactSheet(
+    cells.map(([label, picture]) => ({ picture, label: label === "BARET" ? pair.target : label })),
+    { columns: cells.length },
+  );
   await writeFile(join(folder, `${pair.name}.png`), await encodePng(sheet, { target: pair.target }));
   return {
     name: pair.name,

@@ -1,17 +1,19 @@
 import { Command } from "commander";
-import type { Work } from "../core/index.ts";
+import { UsageError, type Work } from "../core/index.ts";
 import { type Generated, generate, type Model } from "../diffusion/index.ts";
 import { checkWritable } from "../storage/node.ts";
 import { working } from "./interrupt.ts";
-import { type ModelFlags, modelOptions, originOf, samplingOf, withModel } from "./model.ts";
-import { integer, option } from "./options.ts";
-import { numbered, outOption, writePicture } from "./output.ts";
-import { lostWordsWarning, note, print, printJson, settingLines } from "./print.ts";
+import { likeOption, repeat, warnOfOtherModel } from "./like.ts";
+import { batchOf, type ModelFlags, modelOptions, type Origin, originOf, samplingOf, withModel } from "./model.ts";
+import { anyText, integer, option } from "./options.ts";
+import { type Metadata, numbered, outOption, writePicture } from "./output.ts";
+import { lostWordsWarning, settingLines, Voice } from "./print.ts";
 
 interface GenerateFlags extends ModelFlags {
   readonly out: string;
   readonly count: number;
   readonly negative: string;
+  readonly like?: string;
 }
 
 interface Written extends Pick<Generated, "seed" | "lostWords"> {
@@ -19,72 +21,77 @@ interface Written extends Pick<Generated, "seed" | "lostWords"> {
   readonly sentence: string;
 }
 
-/**
- * Pictures that are computed together, and so are lost together when the work is stopped. A batch of a large model is
- * no faster than its pictures one by one.
- */
-const together = ({ checkpoint }: Model): number =>
-  [...checkpoint.unet.weights.values()].reduce((bytes, { length }) => bytes + length, 0) > 400e6 ? 1 : 8;
+/** Settings of one picture. */
+const settingsOf = (flags: GenerateFlags, model: Model) => ({
+  ...samplingOf(flags, model),
+  negative: flags.negative,
+  seed: flags.seed,
+});
 
-/** Makes and writes the pictures; `written` grows as they are finished. */
+/** Makes the pictures of a list of sentences and writes each as soon as it is finished. */
 async function makePictures(
-  sentences: readonly string[],
-  flags: GenerateFlags,
-  model: Model,
-  written: Written[],
+  wanted: readonly string[],
+  { out }: GenerateFlags,
+  settings: ReturnType<typeof settingsOf>,
+  { model, origin, voice }: { model: Model; origin: Origin; voice: Voice },
   { onProgress, signal }: Required<Work>,
-): Promise<object> {
-  const { negative, seed, count, out } = flags;
-  const settings = { negative, seed, ...samplingOf(flags, model) };
-  const { steps } = settings;
-  model.latentShape(settings.size);
-  if (!flags.quiet && !flags.json) print(settingLines({ model: flags.model, ...settings, ...engineOf(model) }));
-  const origin = await originOf("generate", flags, model, { onProgress, signal });
-  const wanted = sentences.flatMap((sentence) => Array<string>(count).fill(sentence));
-  const size = together(model);
+): Promise<Written[]> {
+  const written: Written[] = [];
+  const size = batchOf(model, 8);
   for (let from = 0; from < wanted.length; from += size) {
     const batch = wanted.slice(from, from + size);
     const tell: Work["onProgress"] = (progress) => {
+      const total = Math.ceil(wanted.length / size) * settings.steps;
       const own = progress.phase === "generate";
-      const total = Math.ceil(wanted.length / size) * steps;
-      onProgress(own ? { ...progress, done: (from / size) * steps + progress.done, total } : progress);
+      onProgress(own ? { ...progress, done: (from / size) * settings.steps + progress.done, total } : progress);
     };
-    const made = await generate(model, batch, { ...settings, seed: seed + from }, { onProgress: tell, signal });
-    for (const [k, picture] of made.entries()) {
+    const seed = settings.seed + from;
+    const made = await generate(model, batch, { ...settings, seed }, { onProgress: tell, signal });
+    for (const [k, { picture, seed, lostWords }] of made.entries()) {
+      const sentence = batch[k];
       const path = numbered(out, from + k, wanted.length);
-      const own = { ...settings, seed: picture.seed, sentence: batch[k] };
-      await writePicture(path, picture.picture, { ...origin, settings: own });
-      written.push({ path, sentence: batch[k], seed: picture.seed, lostWords: picture.lostWords });
+      await writePicture(path, picture, { ...origin, settings: { sentence, ...settings, seed } });
+      if (lostWords.length > 0 && !written.some((w) => w.sentence === sentence)) {
+        voice.warn(lostWordsWarning(sentence, lostWords));
+      }
+      voice.result(`${path}  seed ${seed}`);
+      written.push({ path, sentence, seed, lostWords });
     }
   }
-  return { ...origin, settings: { ...settings, sentences, count } };
+  return written;
 }
 
-const engineOf = ({ engine: { device, threads } }: Model) => ({ device, threads });
+async function run(command: Command, given: string[], voice: Voice): Promise<void> {
+  const { like } = command.opts<GenerateFlags>();
+  const made: Metadata | undefined = like === undefined ? undefined : await repeat(command, like, voice);
+  const flags = command.opts<GenerateFlags>();
+  const repeated = typeof made?.settings.sentence === "string" ? [made.settings.sentence] : [];
+  const sentences = given.length > 0 ? given : repeated;
+  if (sentences.length === 0) throw new UsageError("a sentence is missing");
+  const wanted = sentences.flatMap((sentence) => Array<string>(flags.count).fill(sentence));
+  await checkWritable(numbered(flags.out, 0, wanted.length));
+  await working(flags.quiet ?? false, (work) =>
+    withModel(flags, work, async (model) => {
+      const settings = settingsOf(flags, model);
+      const { device, threads } = model.engine;
+      voice.detail(settingLines(command, { model: flags.model, ...settings, device, threads }));
+      const origin = await originOf("generate", flags, model, work);
+      warnOfOtherModel(made, origin.model.sha256, `${like}`, voice);
+      const pictures = await makePictures(wanted, flags, settings, { model, origin, voice }, work);
+      voice.object({ ...origin, settings, pictures });
+    }),
+  );
+}
 
 export function generateCommand(): Command {
   const command = new Command("generate")
     .description("make pictures of sentences, from noise")
-    .argument("<sentence...>", "what the pictures show")
+    .argument("[sentence...]", "what the pictures show")
     .addOption(option("--count <n>", "pictures of each sentence", integer(1, 10_000)).default(1))
-    .option("--negative <sentence>", "what the pictures should not show", "")
+    .addOption(option("--negative <sentence>", "what the pictures should not show", anyText).default(""))
+    .addOption(likeOption())
     .addOption(outOption("out.png"));
-  return modelOptions(command).action(async (sentences: string[], flags: GenerateFlags) => {
-    await checkWritable(numbered(flags.out, 0, sentences.length * flags.count));
-    const written: Written[] = [];
-    let finished = false;
-    try {
-      const record = await working(flags.quiet ?? false, (work) =>
-        withModel(flags, work, (model) => makePictures(sentences, flags, model, written, work)),
-      );
-      finished = true;
-      if (flags.json) printJson({ ...record, pictures: written });
-    } finally {
-      for (const { sentence, lostWords } of new Map(written.map((w) => [w.sentence, w])).values()) {
-        if (lostWords.length > 0) note(`Warning: ${lostWordsWarning(sentence, lostWords)}`);
-      }
-      const say = flags.json ? note : print;
-      if (!(flags.json && finished)) for (const { path, seed } of written) say(`${path}  seed ${seed}`);
-    }
-  });
+  return modelOptions(command).action((sentences: string[], flags: GenerateFlags) =>
+    run(command, sentences, new Voice(flags)),
+  );
 }

@@ -1,17 +1,5 @@
 #!/usr/bin/env node
-import { Command } from "commander";
-import { generateCommand } from "./generate.ts";
-import { modelsCommand } from "./models.ts";
-import { pullCommand } from "./pull/index.ts";
+import { baretProgram } from "./program.ts";
 import { runProgram } from "./run.ts";
-import { version } from "./version.ts";
-import { worldCommand } from "./world/index.ts";
 
-const program = new Command("baret")
-  .description("edit a photograph from a target sentence alone, by diffusion")
-  .version(version)
-  .addCommand(generateCommand())
-  .addCommand(modelsCommand())
-  .addCommand(pullCommand())
-  .addCommand(worldCommand());
-await runProgram(program);
+await runProgram(baretProgram());

@@ -1,31 +1,31 @@
-import { readdir } from "node:fs/promises";
-import { homedir } from "node:os";
-import { basename, join } from "node:path";
 import { Command } from "commander";
 import { CheckpointError, formatBytes, sizeOf } from "../core/index.ts";
-import { openLocal } from "../storage/node.ts";
-import { type Checkpoint, isFloatDtype, openCheckpoint, openModelFolder, type TensorRef } from "../weights/index.ts";
-import { packageCheckpoints } from "./model.ts";
+import type { Model } from "../diffusion/index.ts";
+import { peakMemory } from "../diffusion/node.ts";
+import { edit } from "../editing/index.ts";
+import { invert } from "../inversion/index.ts";
+import { type FoundModel, findModel, listModels, openLocal } from "../storage/node.ts";
+import {
+  type Checkpoint,
+  isFloatDtype,
+  openCheckpoint,
+  openModelFolder,
+  type Prediction,
+  type TensorRef,
+} from "../weights/index.ts";
 import { jsonOption } from "./options.ts";
 import { columns, note, print, printJson } from "./print.ts";
 
-interface Place {
-  readonly name: string;
-  readonly path: string;
-  /** Whether whatever lies there is meant for baret, so that what is wrong with it is worth a word. */
-  readonly ours: boolean;
-}
-
-interface FoundModel {
-  readonly name: string;
-  readonly path: string;
-  readonly kind: string;
+/** What a model's files say of it. */
+interface Facts {
   /** Side of the pictures that it was trained on. */
   readonly size?: number;
-  readonly prediction?: string;
+  readonly prediction?: Prediction;
   readonly dtypes: readonly string[];
   readonly parameters: number;
   readonly bytes: number;
+  /** What an edit at that size takes on a CPU, in bytes, as estimated from the graphs. */
+  readonly memory?: number;
 }
 
 function weightFacts(tensors: readonly TensorRef[]) {
@@ -39,71 +39,70 @@ function weightFacts(tensors: readonly TensorRef[]) {
   };
 }
 
-function checkpointFacts({ kind, unet, vae, textEncoder, editing, scheduler }: Checkpoint) {
+async function checkpointFacts(checkpoint: Checkpoint): Promise<Facts> {
+  const { unet, vae, textEncoder, editing, scheduler } = checkpoint;
   const weights = [unet, vae, textEncoder].flatMap((part) => [...part.weights.values()]);
-  return { kind, size: editing.size, prediction: scheduler.prediction, ...weightFacts(weights) };
+  const memory = await peakMemory(checkpoint, wholeEdit);
+  return { size: editing.size, prediction: scheduler.prediction, ...weightFacts(weights), memory };
 }
 
-/** What lies at a path. Throws CheckpointError where it is no model. */
-async function describe({ name, path }: Pick<Place, "name" | "path">): Promise<FoundModel> {
+/** One step of everything that an edit does, with as many rows as it ever has. */
+async function wholeEdit(model: Model): Promise<void> {
+  const { size } = model.editing;
+  const black = { width: size, height: size, data: new Uint8Array(3 * size * size) };
+  const options = { target: "", steps: 1, iterations: 1, earlyStop: false };
+  const inversion = await invert(model, black, options, { model: "", picture: "" });
+  await edit(model, inversion, { selfSteps: 1, crossSteps: 1 });
+}
+
+/** Throws CheckpointError where the model is broken. */
+async function factsOf({ path, kind, variant, prediction }: FoundModel): Promise<Facts> {
   const place = await openLocal(path);
-  if ("list" in place && (await place.list()).some((entry) => entry.name === "config.json")) {
-    const { weights } = await openModelFolder(place);
-    return { name, path, kind: "judge", ...weightFacts([...weights.values()]) };
+  if (kind === "CLIP" && "list" in place) {
+    return weightFacts([...(await openModelFolder(place, { variant })).weights.values()]);
   }
-  return { name, path, ...checkpointFacts(await openCheckpoint(place)) };
+  return checkpointFacts(await openCheckpoint(place, { variant, prediction }));
 }
 
-const foldersIn = async (path: string): Promise<string[]> =>
-  (await readdir(path, { withFileTypes: true }).catch(() => []))
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
-    .sort();
+type Described = FoundModel & Partial<Facts> & { readonly problem?: CheckpointError };
 
-async function places(): Promise<Place[]> {
-  const shipped = packageCheckpoints();
-  const own = (await foldersIn(shipped)).map((name) => ({ name, path: join(shipped, name), ours: true }));
-  const { HF_HUB_CACHE, HF_HOME } = process.env;
-  const hub = HF_HUB_CACHE ?? join(HF_HOME ?? join(homedir(), ".cache", "huggingface"), "hub");
-  const cached = (await foldersIn(hub)).flatMap((folder) => {
-    const [, name] = /^models--(.+)$/.exec(folder) ?? [];
-    return name ? [{ name: name.replaceAll("--", "/"), path: join(hub, folder), ours: false }] : [];
-  });
-  return [...own, ...cached];
-}
-
-const row = ({ name, kind, size, dtypes, parameters, bytes, path }: FoundModel): string[] => [
+const row = ({ name, kind, place, size, dtypes, parameters, bytes, memory, path, problem }: Described): string[] => [
   name,
   kind,
-  size ? `${size}x${size}` : "",
-  dtypes.join("+"),
-  `${(parameters / 1e6).toFixed(parameters < 1e7 ? 2 : 0)} M`,
-  formatBytes(bytes),
-  path,
+  place,
+  size === undefined ? "" : `${size}x${size}`,
+  dtypes?.join("+") ?? "",
+  parameters === undefined ? "" : `${(parameters / 1e6).toFixed(parameters < 1e7 ? 2 : 0)} M`,
+  bytes === undefined ? "" : formatBytes(bytes),
+  memory === undefined ? "" : formatBytes(memory),
+  problem === undefined ? path : "cannot be used, see above",
 ];
+
+const heads = ["name", "kind", "found in", "pictures", "weights", "parameters", "on disk", "memory", "where"];
+
+async function describe(model: FoundModel): Promise<Described> {
+  try {
+    return { ...model, ...(await factsOf(model)) };
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    return { ...model, problem: error };
+  }
+}
 
 export function modelsCommand(): Command {
   return new Command("models")
-    .description("list the models that are found, or say what lies at the paths given")
-    .argument("[path...]", "folders and .safetensors files")
+    .description("list the models that are found, or say what the given ones are")
+    .argument("[model...]", "names, folders and .safetensors files")
     .addOption(jsonOption())
-    .action(async (paths: string[], { json }: { json?: boolean }) => {
-      const asked = paths.map((path) => ({ name: basename(path), path, ours: true }));
-      const models: FoundModel[] = [];
-      const problems: CheckpointError[] = [];
-      for (const place of paths.length > 0 ? asked : await places()) {
-        try {
-          models.push(await describe(place));
-        } catch (error) {
-          if (!(error instanceof CheckpointError)) throw error;
-          if (place.ours) problems.push(error);
-        }
-      }
+    .action(async (names: string[], { json }: { json?: boolean }) => {
+      const found = names.length > 0 ? await Promise.all(names.map((name) => findModel(name))) : await listModels();
+      const models: Described[] = [];
+      for (const model of found) models.push(await describe(model));
+      const problems = models.flatMap(({ problem }) => problem ?? []);
       for (const { message } of problems) note(`Warning: ${message}`);
-      if (json) printJson({ models, problems: problems.map(({ message }) => message) });
-      else if (models.length > 0) {
-        print(columns([["name", "kind", "pictures", "weights", "parameters", "on disk", "where"], ...models.map(row)]));
-      } else note("No model was found.");
-      if (paths.length > 0 && problems.length > 0) process.exitCode = problems[0].exitCode;
+      if (json) printJson({ models: models.map((model) => ({ ...model, problem: model.problem?.message })) });
+      else if (models.length > 0) print(columns([heads, ...models.map(row)]));
+      else note("No model was found.");
+      if (names.length > 0 && problems.length > 0) process.exitCode = problems[0].exitCode;
     });
 }

@@ -6,6 +6,8 @@ import type { Size } from "../diffusion/index.ts";
 export interface Kind<T> {
   readonly expected: string;
   readonly read: (text: string) => T | undefined;
+  /** A value as `read` takes it. Default: as JavaScript prints it. */
+  readonly write?: (value: T) => string;
 }
 
 /** Stands where an option's value was wrong, until all of them are reported at once. */
@@ -21,10 +23,13 @@ class Wrong {
   }
 }
 
+const writers = new WeakMap<Option, (value: unknown) => string>();
+
 /** An option whose text is checked. `flags` as commander takes them: "-o, --out <file>". */
-export function option<T>(flags: string, about: string, { expected, read }: Kind<T>): Option {
+export function option<T>(flags: string, about: string, { expected, read, write = String }: Kind<T>): Option {
   const made = new Option(flags, about);
   const name = made.long ?? flags;
+  writers.set(made, (value) => write(value as T));
   return made.argParser((text) => read(text) ?? new Wrong(name, JSON.stringify(text), expected));
 }
 
@@ -35,6 +40,41 @@ export function refuseWrongOptions(command: Command): void {
   if (wrong.length === 1) throw new UsageError("", wrong[0]);
   const lines = wrong.map(({ where, found, expected }) => `\n  ${where}: found ${found}, expected ${expected}`);
   throw new UsageError(`${wrong.length} options are wrong${lines.join("")}`);
+}
+
+/** A setting as it is written on the command line, `name` as commander calls it: "selfSteps". */
+export function writtenSetting(command: Command, name: string, value: unknown): { name: string; text: string } {
+  const found = command.options.find((one) => one.attributeName() === name);
+  const text = (found && writers.get(found)?.(value)) ?? String(value);
+  return { name: found?.long?.replace(/^--(no-)?/, "") ?? name, text: text || '""' };
+}
+
+/**
+ * Gives every option that the command line leaves open the value that `settings` have for it, by the name that commander
+ * calls it. Throws UsageError for values that the option would not take; `where` is where they are from.
+ */
+export function applySettings(command: Command, settings: Readonly<Record<string, unknown>>, where: string): void {
+  const problems: string[] = [];
+  for (const one of command.options) {
+    const name = one.attributeName();
+    const value = settings[name];
+    if (value === undefined || command.getOptionValueSource(name) === "cli") continue;
+    const read = one.isBoolean() || one.negate ? asBoolean(value) : readAgain(one, value);
+    if (read === undefined || read instanceof Wrong) problems.push(`\n  ${name}: ${JSON.stringify(value)}`);
+    else command.setOptionValueWithSource(name, read, "config");
+  }
+  if (problems.length > 0) throw new UsageError(`settings that the options do not take${problems.join("")}`, { where });
+}
+
+const asBoolean = (value: unknown): boolean | undefined => (typeof value === "boolean" ? value : undefined);
+
+function readAgain(one: Option, value: unknown): unknown {
+  try {
+    return one.parseArg?.(writers.get(one)?.(value) ?? String(value), undefined);
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
 }
 
 export const integer = (least: number, most: number): Kind<number> => ({
@@ -77,7 +117,30 @@ export const pictureSize: Kind<Size> = {
     const [width, height] = [Number(first), Number(second)];
     return [width, height].every((side) => side >= 8 && side <= MAX_SIDE) ? { width, height } : undefined;
   },
+  write: ({ width, height }) => `${width}x${height}`,
 };
+
+export const anyText: Kind<string> = { expected: "some text", read: (text) => text };
+
+/** Several values, with commas between them. */
+export const listOf = <T>({ expected, read, write = String }: Kind<T>): Kind<T[]> => ({
+  expected: `${expected}; or several, with commas`,
+  read: (text) => {
+    const values = text.split(",").map((part) => read(part.trim()));
+    return values.every((value) => value !== undefined) ? values : undefined;
+  },
+  write: (values) => values.map(write).join(","),
+});
+
+/** Two numbers, "a:b". */
+export const pair = (of: Kind<number>, expected: string): Kind<[number, number]> => ({
+  expected,
+  read: (text) => {
+    const parts = text.split(":").map((part) => of.read(part));
+    return parts.length === 2 && parts.every((part) => part !== undefined) ? [parts[0]!, parts[1]!] : undefined;
+  },
+  write: (values) => values.join(":"),
+});
 
 /** An option with a fixed set of words. */
 export const choiceOption = <T extends string>(flags: string, about: string, values: readonly T[]): Option =>

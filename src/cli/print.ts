@@ -1,10 +1,59 @@
+import type { Command } from "commander";
+import { writtenSetting } from "./options.ts";
+import { endBar } from "./progress.ts";
+
 /** A line of the result, on standard output. */
-export const print = (text: string): void => void process.stdout.write(`${text}\n`);
+export function print(text: string): void {
+  endBar();
+  process.stdout.write(`${text}\n`);
+}
 
 /** A line for the person, on standard error. */
-export const note = (text: string): void => void process.stderr.write(`${text}\n`);
+export function note(text: string): void {
+  endBar();
+  process.stderr.write(`${text}\n`);
+}
 
 export const printJson = (value: unknown): void => print(JSON.stringify(value));
+
+/** How a command speaks: with --json standard output is for its one object, and with --quiet details are left out. */
+export class Voice {
+  /** What was warned of. */
+  readonly warnings: string[] = [];
+  private readonly json: boolean;
+  private readonly quiet: boolean;
+
+  constructor({ json = false, quiet = false }: { json?: boolean; quiet?: boolean }) {
+    this.json = json;
+    this.quiet = quiet;
+  }
+
+  /** Settings and the like. */
+  detail(text: string): void {
+    if (!this.quiet) this.say(text);
+  }
+
+  /** What was made. */
+  result(text: string): void {
+    if (!(this.json && this.quiet)) this.say(text);
+  }
+
+  warn(text: string): void {
+    if (this.warnings.includes(text)) return;
+    this.warnings.push(text);
+    note(`Warning: ${text}`);
+  }
+
+  /** What `--json` prints; the rest is for people, and was said already. */
+  object(value: object): void {
+    if (this.json) printJson({ ...value, warnings: this.warnings });
+  }
+
+  private say(text: string): void {
+    if (this.json) note(text);
+    else print(text);
+  }
+}
 
 /** Rows under each other, columns aligned. */
 export function columns(rows: readonly (readonly string[])[]): string {
@@ -19,19 +68,11 @@ export function columns(rows: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
-/** A value as a person writes it on the command line. */
-function shown(value: unknown): string {
-  if (Array.isArray(value)) return value.map(shown).join(":");
-  if (typeof value === "object" && value !== null && "width" in value && "height" in value) {
-    return `${value.width}x${value.height}`;
-  }
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
-}
-
-/** Settings by their names, one a line; those that are not set are left out. */
-export function settingLines(settings: object): string {
+/** Settings as the command's options are called and written, one a line; those that are not set are left out. */
+export function settingLines(command: Command, settings: object): string {
   const entries = Object.entries(settings).filter(([, value]) => value !== undefined);
-  return columns(entries.map(([name, value]) => [`  ${name}`, shown(value)]));
+  const written = entries.map(([key, value]) => writtenSetting(command, key, value));
+  return columns(written.map(({ name, text }) => [`  ${name}`, text]));
 }
 
 /** At most this many words are named, so that the warning stays one. */

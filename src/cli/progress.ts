@@ -1,12 +1,6 @@
 import { SingleBar } from "cli-progress";
 import { formatBytes, type Progress } from "../core/index.ts";
 
-export interface ProgressBar {
-  readonly onProgress: (progress: Progress) => void;
-  /** Leaves the terminal as it was found. */
-  readonly stop: () => void;
-}
-
 const words = ({ done, total, unit, loss, note }: Progress): string =>
   [
     unit === "bytes" ? `${formatBytes(done)} of ${formatBytes(total)}` : `${done}/${total}`,
@@ -14,47 +8,51 @@ const words = ({ done, total, unit, loss, note }: Progress): string =>
     ...(note ? [note] : []),
   ].join(" · ");
 
-/** A bar for each phase. */
-function terminalBar(): ProgressBar {
-  let bar: SingleBar | undefined;
-  let current: string | undefined;
-  return {
-    onProgress: (progress) => {
-      const { phase, done, total } = progress;
-      const shown = { phase, words: words(progress) };
-      if (phase !== current) {
-        bar?.stop();
-        bar = new SingleBar({ format: "{phase} {bar} {words} · {eta_formatted} left", barsize: 24, etaBuffer: 20 });
-        bar.start(total, done, shown);
-        current = phase;
-      } else {
-        bar?.setTotal(total);
-        bar?.update(done, shown);
-      }
-    },
-    stop: () => bar?.stop(),
-  };
+/** The bar that the terminal shows now. */
+let shown: { bar: SingleBar; phase: string; done: number } | undefined;
+
+/** Leaves the terminal's line to others. What goes on gets a new bar. */
+export function endBar(): void {
+  shown?.bar.stop();
+  shown = undefined;
 }
 
-/** A line for each twentieth of a phase. */
-function sparseLines(): ProgressBar {
-  let current: string | undefined;
-  let said = -1;
-  return {
-    onProgress: (progress) => {
-      const { phase, done, total } = progress;
-      if (phase !== current) said = -1;
-      current = phase;
-      const twentieth = Math.floor((done * 20) / total);
-      if (twentieth > said) process.stderr.write(`${phase} ${words(progress)}\n`);
-      said = Math.max(said, twentieth);
-    },
-    stop: () => undefined,
+/** A bar for each phase, and for each time that it begins anew. */
+function drawBar(progress: Progress): void {
+  const { phase, done, total } = progress;
+  const payload = { phase, words: words(progress) };
+  if (shown?.phase !== phase || done < shown.done) {
+    endBar();
+    const bar = new SingleBar({ format: "{phase} {bar} {words} · {eta_formatted} left", barsize: 24, etaBuffer: 20 });
+    bar.start(total, done, payload);
+    shown = { bar, phase, done };
+  } else {
+    shown.bar.setTotal(total);
+    shown.bar.update(done, payload);
+    shown.done = done;
+  }
+}
+
+/** Bytes move fast: more lines than this tell nobody anything. */
+const betweenByteLinesMs = 2000;
+
+/** A line for each twentieth of a phase; of bytes the first, the last, and one now and then. */
+function sparseLines(): (progress: Progress) => void {
+  let last = { phase: "", twentieth: -1, time: 0 };
+  return (progress) => {
+    const { phase, done, total, unit } = progress;
+    const twentieth = Math.floor((done * 20) / total);
+    if (phase === last.phase && done < total) {
+      const early = unit === "bytes" && Date.now() < last.time + betweenByteLinesMs;
+      if (early || twentieth === last.twentieth) return;
+    }
+    last = { phase, twentieth, time: Date.now() };
+    process.stderr.write(`${phase} ${words(progress)}\n`);
   };
 }
 
 /** A bar on standard error where that is a terminal; elsewhere a line now and then; nothing at all where `quiet`. */
-export function progressBar(quiet: boolean): ProgressBar {
-  if (quiet) return { onProgress: () => undefined, stop: () => undefined };
-  return process.stderr.isTTY ? terminalBar() : sparseLines();
+export function progressBar(quiet: boolean): (progress: Progress) => void {
+  if (quiet) return () => undefined;
+  return process.stderr.isTTY ? drawBar : sparseLines();
 }

@@ -25,7 +25,7 @@ function wordsOf(error: unknown): string {
 }
 
 /** An error as `--json` prints it. */
-export function errorJson(error: unknown): object {
+function errorJson(error: unknown): object {
   const message = error instanceof Error ? error.message : String(error);
   if (!(error instanceof BaretError)) return { error: { code: "unexpected", message } };
   const { where, found, expected, advice } = error.details;
@@ -51,21 +51,30 @@ function heedOutput(): void {
 }
 
 /** Commander's own messages become ours, and its wish to end the process an exception. */
-function prepare(command: Command): void {
+function guard(command: Command): void {
   command.exitOverride().configureOutput({ outputError: () => undefined });
-  for (const child of command.commands) prepare(child);
+  for (const child of command.commands) guard(child);
+}
+
+/** Runs the command that `args` name. Throws UsageError where they are wrong, all options at once, or what it throws. */
+export async function runCommand(program: Command, args: readonly string[]): Promise<void> {
+  guard(program);
+  program.hook("preAction", (_, command) => refuseWrongOptions(command));
+  try {
+    await program.parseAsync(args, { from: "user" });
+  } catch (error) {
+    const wrong = error instanceof CommanderError ? usageError(error) : error;
+    if (wrong !== undefined) throw wrong;
+  }
 }
 
 /** Runs the command that the process's arguments name, and sets the process's exit status. */
 export async function runProgram(program: Command): Promise<void> {
   heedInterrupts();
   heedOutput();
-  prepare(program);
-  program.hook("preAction", (_, command) => refuseWrongOptions(command));
   try {
-    await program.parseAsync();
+    await runCommand(program, process.argv.slice(2));
   } catch (error) {
-    const wrong = error instanceof CommanderError ? usageError(error) : error;
-    if (wrong !== undefined) process.exitCode = report(wrong);
+    process.exitCode = report(error);
   }
 }

@@ -23,3 +23,21 @@ export async function orCancelled<T>(work: Promise<T>, signal: AbortSignal | und
     signal.removeEventListener("abort", cancel);
   }
 }
+
+/**
+ * What work that several callers share comes to, for one of them: its own `signal` ends its waiting at once, and where
+ * another's ended the work, `work` is asked again. `work` starts it, or finds it under way.
+ */
+export async function sharedWork<T>(
+  work: () => Promise<T>,
+  signal: AbortSignal | undefined,
+  what?: string,
+): Promise<T> {
+  for (;;) {
+    try {
+      return await orCancelled(work(), signal, what);
+    } catch (error) {
+      if (!(error instanceof CancelledError) || signal?.aborted) throw error;
+    }
+  }
+}

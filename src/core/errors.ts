@@ -106,3 +106,9 @@ export class CancelledError extends BaretError {
     super(`${what} was cancelled`);
   }
 }
+
+/** Problems, one a line: at most `limit`, and how many more there are. */
+export function listed(problems: readonly string[], limit = 20): string {
+  const more = problems.length - limit;
+  return [...problems.slice(0, limit), ...(more > 0 ? [`... and ${more} more`] : [])].map((p) => `  ${p}`).join("\n");
+}

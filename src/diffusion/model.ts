@@ -168,10 +168,18 @@ export class Model {
 
   private check(): void {
     const { unet: u, vae: v, textEncoder: t } = this.checkpoint;
-    if (this.vae.latentChannels !== this.unet.inChannels) {
-      throw new CheckpointError("VAE and U-Net do not belong together", {
+    const misfits = [
+      this.vae.latentChannels !== this.unet.inChannels &&
+        `${this.vae.latentChannels} latent channels in the VAE, ${this.unet.inChannels} in the U-Net`,
+      this.tokenizer.maxLength !== this.text.length &&
+        `rows of ${this.tokenizer.maxLength} tokens from the tokenizer, ${this.text.length} in the text encoder`,
+      this.tokenizer.vocabularySize > this.text.vocabulary &&
+        `${this.tokenizer.vocabularySize} tokens in the tokenizer, ${this.text.vocabulary} in the text encoder`,
+    ].filter((misfit) => misfit !== false);
+    if (misfits.length > 0) {
+      throw new CheckpointError("parts of the model do not belong together", {
         where: this.name,
-        found: `${this.vae.latentChannels} latent channels in the VAE, ${this.unet.inChannels} in the U-Net`,
+        found: misfits.join("; "),
       });
     }
     // Any size will do to find the weights' shapes; this one can be halved as often as any known model does.

@@ -1,20 +1,20 @@
-import type { Work } from "../core/index.ts";
-import type { Engine, EngineOptions, LoadOptions } from "../runtime/index.ts";
+import { sharedWork, type Work } from "../core/index.ts";
+import type { Engine, EngineOptions } from "../runtime/index.ts";
 import { loadGraph, type MappedWeights, mapWeights, startEngine } from "../runtime/node.ts";
 import type { Cache } from "../storage/index.ts";
 import { DiskCache, findModel, hashFile, openLocal, openPackageFile, sha256 } from "../storage/node.ts";
 import { CLIP_MERGES, loadTokenizer } from "../text/index.ts";
-import { type Checkpoint, type OpenOptions, openCheckpoint, type TensorRef } from "../weights/index.ts";
+import { type Checkpoint, type OpenOptions, openCheckpoint } from "../weights/index.ts";
 import { Model, textLength } from "./model.ts";
 import type { Part, ProgramLoader } from "./programs.ts";
+import { isLarge, loadOptionsOf, weightsOf } from "./weightsOf.ts";
+
+export { peakMemory } from "./dryRun.ts";
 
 export interface LoadModelOptions extends OpenOptions, Omit<EngineOptions, "signal">, Work {
   /** Where expanded weights are kept. Default: the user's cache folder. */
   cache?: Cache;
 }
-
-/** Below this many bytes a private, repacked copy of the weights costs nothing that matters, and runs fastest. */
-const smallModel = 400e6;
 
 /**
  * Loads a model: "menagerie", the name of a pulled one or of one in the Hugging Face cache, a diffusers folder, or a
@@ -46,36 +46,32 @@ export async function loadModel(name: string, options: LoadModelOptions = {}): P
   }
 }
 
-const bytesOf = (weights: ReadonlyMap<string, TensorRef>): number =>
-  [...weights.values()].reduce((sum, { length }) => sum + length, 0);
-
 /** Maps the weights of each part once, when the first program asks for them. */
 function programLoader(
   engine: Engine,
-  { unet, vae, textEncoder }: Checkpoint,
+  checkpoint: Checkpoint,
   { cache, onProgress }: { cache: Cache } & Pick<Work, "onProgress">,
 ): ProgramLoader {
-  const weights: Record<Part, ReadonlyMap<string, TensorRef>> = {
-    unet: unet.weights,
-    vae: vae.weights,
-    text: textEncoder.weights,
-  };
+  const weights = weightsOf(checkpoint);
   const mapped = new Map<Part, Promise<MappedWeights>>();
-  const map = (part: Part, signal: AbortSignal | undefined): Promise<MappedWeights> => {
-    const known = mapped.get(part);
-    if (known) return known;
-    const made = mapWeights(weights[part], { cache, onProgress, signal });
-    mapped.set(part, made);
-    made.catch(() => mapped.delete(part));
-    return made;
-  };
-  const isLarge = (part: Part): boolean => bytesOf(weights[part]) > smallModel;
+  const map = (part: Part, signal: AbortSignal | undefined): Promise<MappedWeights> =>
+    sharedWork(() => {
+      const known = mapped.get(part);
+      if (known) return known;
+      const made = mapWeights(weights[part], { cache, onProgress, signal });
+      mapped.set(part, made);
+      made.catch(() => mapped.delete(part));
+      return made;
+    }, signal);
   return {
-    isLarge,
-    load: async (part, name, outputs, signal) => {
-      const load: LoadOptions = isLarge(part) ? {} : { level: "all", prepack: true };
-      return loadGraph(engine, outputs, { name, weights: await map(part, signal), load, signal });
-    },
+    isLarge: (part) => isLarge(checkpoint, part),
+    load: async (part, name, outputs, signal) =>
+      loadGraph(engine, outputs, {
+        name: `${checkpoint.name}, ${name}`,
+        weights: await map(part, signal),
+        load: loadOptionsOf(checkpoint, part),
+        signal,
+      }),
     close: async () => {
       for (const weights of mapped.values()) await weights.then((w) => w.release());
     },

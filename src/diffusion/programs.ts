@@ -1,3 +1,4 @@
+import { sharedWork } from "../core/index.ts";
 import type { Node } from "../graph/index.ts";
 import type { Session } from "../runtime/index.ts";
 
@@ -25,12 +26,20 @@ export class Programs {
 
   /** The program `name`; `build` makes its graph where it is not loaded yet. */
   open(part: Part, name: string, build: () => Record<string, Node>, signal?: AbortSignal): Promise<Session> {
-    const known = this.loaded.get(name);
-    if (known) return known.session;
-    const session = this.loader.load(part, name, build(), signal);
-    this.loaded.set(name, { part, session });
-    session.catch(() => this.loaded.delete(name));
-    return session;
+    const findOrLoad = (): Promise<Session> => {
+      const known = this.loaded.get(name);
+      if (known) return known.session;
+      const session = this.loader.load(part, name, build(), signal);
+      this.loaded.set(name, { part, session });
+      session.catch(() => this.loaded.delete(name));
+      return session;
+    };
+    return sharedWork(findOrLoad, signal, `loading ${name}`);
+  }
+
+  /** Whether a part is so large that little else fits beside it, and that batches of it are no faster. */
+  isLarge(part: Part): boolean {
+    return this.loader.isLarge(part);
   }
 
   /**

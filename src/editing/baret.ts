@@ -121,7 +121,7 @@ export async function edit(
 ): Promise<BaretResult> {
   requireInversionOf(inversion, {});
   const { signal } = work;
-  const settings = baretSettings(options, inversion.settings, model.attentionSites(inversion.size));
+  const settings = baretSettings(options, inversion.settings, model.attentionSites(inversion.size), model.editing.edit);
   const sentences = await embedSentences(model, inversion, signal);
   const processes = baretProcesses(inversion, sentences.target, settings);
   const wanted = images.map((role) => processes[role].name);

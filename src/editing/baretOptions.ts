@@ -1,6 +1,7 @@
 import { UsageError } from "../core/index.ts";
 import type { InversionSettings } from "../inversion/index.ts";
 import { type AttentionSite, chooseSites, type Part } from "../models/index.ts";
+import type { EditingDefaults } from "../weights/index.ts";
 
 /** Shares of the steps: from the first up to the second. */
 export type Window = readonly [from: number, to: number];
@@ -14,7 +15,7 @@ export interface Layers {
   readonly paths?: readonly string[];
 }
 
-/** How an inverted photo is edited. Every field has a default. */
+/** How an inverted photo is edited. Every field has a default: the model's, where it has one. */
 export interface BaretOptions {
   /** How much of the photo's own embedding is in the transition's, from the first step to the last; one number for all. */
   alpha?: number | readonly [start: number, end: number];
@@ -84,8 +85,9 @@ export function baretSettings(
   options: BaretOptions,
   inversion: InversionSettings,
   sites: readonly AttentionSite[],
+  defaults: EditingDefaults["edit"],
 ): BaretSettings {
-  const { alpha = [0.8, 0.1], selfSteps = 0.3, crossSteps = 0.6 } = options;
+  const { alpha = defaults.alpha, selfSteps = defaults.selfSteps, crossSteps = defaults.crossSteps } = options;
   const both: readonly [number, number] = typeof alpha === "number" ? [alpha, alpha] : alpha;
   const window = (value: number | Window): Window => (typeof value === "number" ? [0, value] : value);
   const alphaShape = options.alphaShape ?? "linear";

@@ -12,6 +12,5 @@ export {
   type Layers,
   type Window,
 } from "./baretOptions.ts";
-export { type Familiarity, familiarity } from "./familiarity.ts";
 export { type LockStepWork, type Process, planRows, type StepPlan } from "./lockStep.ts";
 export { type Sweep, type SweepPoint, type SweepWork, sweep } from "./sweep.ts";

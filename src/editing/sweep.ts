@@ -37,7 +37,9 @@ export async function sweep(
 ): Promise<Sweep> {
   requireInversionOf(inversion, {});
   const sites = model.attentionSites(inversion.size);
-  const settings = points.map((point) => baretSettings({ ...common, ...point }, inversion.settings, sites));
+  const settings = points.map((point) =>
+    baretSettings({ ...common, ...point }, inversion.settings, sites, model.editing.edit),
+  );
   const { empty, target } = await embedSentences(model, inversion, work.signal);
   const heard = () => target;
   const pictures: Picture[] = [];

@@ -32,7 +32,8 @@ const reason = (error: unknown): string =>
 
 async function readPicture(path: string): Promise<Buffer> {
   const file = await open(path).catch((cause) => {
-    throw new ImageError("cannot be opened", { where: path, found: reason(cause), expected, cause });
+    const found = cause.code === "ENOENT" ? "no such file" : reason(cause);
+    throw new ImageError("cannot be opened", { where: path, found, expected, cause });
   });
   try {
     const stat = await file.stat();

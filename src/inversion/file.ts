@@ -22,7 +22,6 @@ const header = z.strictObject({
     threshold: z.strictObject({ first: z.number(), growth: z.number() }),
     warmStart: z.boolean(),
     resetAdam: z.boolean(),
-    update: z.enum(["until reached", "ahead"]),
     carry: z.enum(["reconstruction", "inversion"]),
   }),
   origin: z.strictObject({

@@ -3,6 +3,7 @@
 // Does not know of: what an edit does with them.
 export { Adam } from "./adam.ts";
 export { ddimInversion, type InversionPrompt, invertStep } from "./ddim.ts";
+export { type Fidelity, fidelityOf } from "./fidelity.ts";
 export { decodeInversion, encodeInversion, requireInversionOf, type Use } from "./file.ts";
 export {
   type Inversion,
@@ -15,3 +16,4 @@ export {
 } from "./inversion.ts";
 export * from "./options.ts";
 export { openReconstructionLoss, ReconstructionLoss } from "./reconstructionLoss.ts";
+export { type TunedStep, tuneStep } from "./targetText.ts";

@@ -38,7 +38,7 @@ export interface Inversion {
   readonly timesteps: readonly number[];
   /** z*, DDIM inversion's latents, [N + 1, C, h, w]; the last is the photo's own. */
   readonly inverted: Tensor;
-  /** C, the tuned embeddings, [N, L, D]. While unfinished, the first that is not tuned is where its step starts. */
+  /** C, the tuned embeddings, [N, L, D]. */
   readonly embeddings: Tensor;
   /** z̄, where sampling with C leads, [N + 1, C, h, w]. */
   readonly reconstruction: Tensor;
@@ -111,10 +111,7 @@ export async function invert(
   );
 
   const loss = settings.iterations > 0 ? await openReconstructionLoss(model, picture, signal) : undefined;
-  if (done.tuned === 0) {
-    row(reconstruction, 0).data.set(row(inverted, 0).data);
-    row(embeddings, 0).data.set(said.data);
-  }
+  if (done.tuned === 0) row(reconstruction, 0).data.set(row(inverted, 0).data);
   const adam = new Adam(
     moments,
     iterationsOf(inversion).reduce((sum, n) => sum + n, 0),
@@ -129,7 +126,7 @@ export async function invert(
       {
         latent: row(settings.carry === "reconstruction" ? reconstruction : inverted, i),
         wanted: row(inverted, i + 1),
-        start: settings.warmStart ? row(embeddings, i) : said,
+        start: settings.warmStart && i > 0 ? row(embeddings, i - 1) : said,
         empty,
         adam,
       },
@@ -137,7 +134,6 @@ export async function invert(
       signal,
     );
     row(embeddings, i).data.set(step.embedding.data);
-    if (i + 1 < settings.steps) row(embeddings, i + 1).data.set(step.carried.data);
     row(reconstruction, i + 1).data.set(step.latent.data);
     row(trace.loss, i).data.set(step.losses);
     row(trace.gradientRms, i).data.set(step.gradientRms);

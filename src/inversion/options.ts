@@ -25,11 +25,6 @@ export interface InversionOptions {
   warmStart?: boolean;
   /** Whether Adam forgets its moments at every step. */
   resetAdam?: boolean;
-  /**
-   * "until reached": a step's embedding is tuned before the step is taken. "ahead": a step is taken as it is, and its
-   * gradient, asked for once, prepares the next one.
-   */
-  update?: "until reached" | "ahead";
   /** What the next step starts from: the reconstruction z̄, or the photo's own z*. */
   carry?: "reconstruction" | "inversion";
 }
@@ -53,7 +48,6 @@ const defaults = {
   earlyStop: true,
   warmStart: true,
   resetAdam: true,
-  update: "until reached",
   carry: "reconstruction",
 } as const;
 const defaultThreshold = { first: 1e-5, growth: 2e-5 };

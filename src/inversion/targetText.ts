@@ -15,8 +15,6 @@ export interface Programs {
 export interface TunedStep {
   /** c_i, [1, L, D] */
   readonly embedding: Tensor;
-  /** What the next step starts from, [1, L, D]. */
-  readonly carried: Tensor;
   /** z̄ after the step, [1, C, h, w]: where sampling with c_i leads. */
   readonly latent: Tensor;
   /** Loss before each of Adam's iterations, then that of the embedding they end with. */
@@ -29,9 +27,6 @@ export interface TunedStep {
  * Target-text inversion of sampling step i (METHODS §2.1, eqs. 1 and 2): tunes c until DDIM with guidance leads from z̄_i
  * to z*_{i+1}. The loss is tested before the gradient is asked for, so a step that needs no tuning costs none; the
  * output for the empty sentence is computed once.
- *
- * With update "ahead", the step is taken with the embedding it starts from, and one Adam iteration prepares the next
- * step's, whose gradient is nearly the same: a third of the work, and an error corrected a step later.
  *
  * z̄_{i+1} comes from the batched program that sampling uses, so that sampling with C later gives the same bits.
  */
@@ -61,33 +56,31 @@ export async function tuneStep(
   };
 
   const first = await sampled(start);
+  const step = { latent, timestep, fixed: first.fixed, coefficients, guidance, wanted };
   const losses = [meanSquaredError(first.next, wanted)];
   const gradientRms: number[] = [];
-  const step = { latent, timestep, fixed: first.fixed, coefficients, guidance, wanted };
-  const rate = learningRateAt(i, settings);
-
-  if (settings.update === "ahead") {
-    let carried = start;
-    if (loss && losses[0] >= limit && iterations > 0) {
-      const { gradient } = await loss.at(start, step, signal);
-      gradientRms.push(rootMeanSquare(gradient));
-      carried = adam.step(start, gradient, rate);
-      losses.push(losses[0]);
-    }
-    return { embedding: start, carried, latent: first.next, losses, gradientRms };
-  }
-
   let embedding = start;
-  let next = first.next;
+  let next: Tensor | undefined = first.next;
   while (loss && losses[losses.length - 1] >= limit && gradientRms.length < iterations) {
     const { loss: value, gradient } = await loss.at(embedding, step, signal);
-    // The first loss is known already, from the program that samples.
-    if (gradientRms.length > 0) losses.push(value);
-    if (losses[losses.length - 1] < limit) break;
+    if (next === undefined) {
+      losses.push(value);
+      if (value < limit) break;
+    }
     gradientRms.push(rootMeanSquare(gradient));
-    embedding = adam.step(embedding, gradient, rate);
+    embedding = adam.step(embedding, gradient, learningRateAt(i, settings));
+    next = undefined;
+    // Sampling costs a third of a gradient, and is needed once more in any case where this iteration was the last.
+    if (expectedLoss(losses) < limit || gradientRms.length === iterations) {
+      ({ next } = await sampled(embedding));
+      losses.push(meanSquaredError(next, wanted));
+    }
   }
-  if (gradientRms.length > 0) ({ next } = await sampled(embedding));
-  if (losses.length === gradientRms.length) losses.push(meanSquaredError(next, wanted));
-  return { embedding, carried: embedding, latent: next, losses, gradientRms };
+  return { embedding, latent: next ?? (await sampled(embedding)).next, losses, gradientRms };
+}
+
+/** What an iteration makes of the last loss, if it does as well as the one before it; the first divides by ten. */
+function expectedLoss(losses: readonly number[]): number {
+  const [before, last] = [losses[losses.length - 2], losses[losses.length - 1]];
+  return before === undefined ? last / 10 : last ** 2 / before;
 }

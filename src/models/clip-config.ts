@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { only, positive, readConfig } from "./config.ts";
+import { only, positive, readConfig, refuseMisfits, repeats } from "./config.ts";
 
 /**
  * Fields of transformers' PretrainedConfig that say how a model was saved, trained or generates, and nothing about what a
@@ -24,7 +24,7 @@ const tower = {
   ...ignored,
   hidden_size: positive(),
   intermediate_size: positive(),
-  num_hidden_layers: positive(),
+  num_hidden_layers: repeats(64),
   num_attention_heads: positive(),
   hidden_act: z.enum(["quick_gelu", "gelu"]).default("quick_gelu"),
   layer_norm_eps: z.number().positive().default(1e-5),
@@ -37,7 +37,7 @@ const textSchema = z.strictObject({
   vocab_size: positive().default(49408),
   hidden_size: positive().default(512),
   intermediate_size: positive().default(2048),
-  num_hidden_layers: positive().default(12),
+  num_hidden_layers: repeats(64).default(12),
   num_attention_heads: positive().default(8),
   max_position_embeddings: positive().default(77),
   bos_token_id: z.int().nullish(),
@@ -50,7 +50,7 @@ const visionSchema = z.strictObject({
   model_type: only("clip_vision_model"),
   hidden_size: positive().default(768),
   intermediate_size: positive().default(3072),
-  num_hidden_layers: positive().default(12),
+  num_hidden_layers: repeats(64).default(12),
   num_attention_heads: positive().default(12),
   image_size: positive().default(224),
   patch_size: positive().default(32),
@@ -118,6 +118,10 @@ export function readClipTextConfig(config: unknown, component = "text_encoder/co
 export function readClipConfig(config: unknown, component = "config.json"): ClipConfig {
   const c = readConfig(clipSchema, config, component);
   const vision = readConfig(visionSchema, c.vision_config ?? {}, `${component}, vision_config`);
+  refuseMisfits(`${component}, vision_config`, [
+    vision.image_size % vision.patch_size !== 0 &&
+      `image_size ${vision.image_size} does not divide into patches of ${vision.patch_size}`,
+  ]);
   return {
     text: readClipTextConfig(c.text_config ?? {}, `${component}, text_config`),
     vision: { ...towerOf(vision), size: vision.image_size, patch: vision.patch_size },

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { CheckpointError } from "../core/index.ts";
+import { CheckpointError, listed } from "../core/index.ts";
 
 /** Bookkeeping that every diffusers config may hold and that does not change what a model computes. */
 export const diffusersFields = {
@@ -14,7 +14,23 @@ export const only = <T extends string | number | boolean>(value: T) => z.literal
 /** A field that must be null or absent. */
 export const absent = () => z.null().optional();
 
-export const positive = () => z.int().positive();
+/** A size: channels, tokens, pixels. */
+export const positive = () =>
+  z
+    .int()
+    .positive()
+    .max(1 << 20);
+
+/** How often something is repeated. Bounded, since a graph of a billion layers would never be done. */
+export const repeats = (most = 16) => z.int().positive().max(most);
+
+/** Levels of resolution, of a U-Net or a VAE. */
+export const MAX_LEVELS = 8;
+
+const short = (value: unknown): string => {
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+};
 
 /**
  * Reads a model's config.json. A field that is not understood is an error, not ignored: it may change what the model
@@ -39,10 +55,28 @@ export function readConfig<T>(
       (x, key) => (x as Record<PropertyKey, unknown> | undefined)?.[key],
       config,
     );
-    return `${JSON.stringify(where)}: found ${JSON.stringify(value)}; ${issue.message}`;
+    return `${short(where)}: found ${short(value)}; ${issue.message}`;
   });
-  throw new CheckpointError(`this model's configuration is not supported:\n${problems.join("\n")}`, {
+  throw new CheckpointError(`this model's configuration is not supported\n${listed(problems)}`, {
     where: component,
     advice,
   });
 }
+
+/** Throws one CheckpointError with all `problems` between the fields of a config; false entries are none. */
+export function refuseMisfits(component: string, problems: readonly (string | false)[]): void {
+  const found = problems.filter((problem) => problem !== false);
+  if (found.length > 0) {
+    throw new CheckpointError(`the fields do not fit each other: ${found.join("; ")}`, { where: component });
+  }
+}
+
+/** The problem where a list does not have one entry for each level. */
+export const misfit = (field: string, value: unknown, levels: number): string | false =>
+  Array.isArray(value) &&
+  value.length !== levels &&
+  `${field} has ${value.length} entries, block_out_channels ${levels}`;
+
+/** The problem where channels do not divide into their normalisation's groups. */
+export const groupMisfit = (channels: readonly number[], groups: number): string | false =>
+  channels.some((n) => n % groups !== 0) && `block_out_channels ${channels} do not divide into ${groups} groups`;

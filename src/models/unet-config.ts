@@ -1,8 +1,19 @@
 import { z } from "zod";
-import { CheckpointError } from "../core/index.ts";
-import { absent, diffusersFields, only, positive, readConfig } from "./config.ts";
+import {
+  absent,
+  diffusersFields,
+  groupMisfit,
+  MAX_LEVELS,
+  misfit,
+  only,
+  positive,
+  readConfig,
+  refuseMisfits,
+  repeats,
+} from "./config.ts";
 
-const perBlock = () => z.union([positive(), z.array(positive()).min(1)]);
+const perBlock = (value: () => z.ZodType<number> = positive) =>
+  z.union([value(), z.array(value()).min(1).max(MAX_LEVELS)]);
 
 const schema = z.strictObject({
   ...diffusersFields,
@@ -20,8 +31,8 @@ const schema = z.strictObject({
     .array(z.enum(["CrossAttnUpBlock2D", "UpBlock2D"]))
     .default(["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"]),
   only_cross_attention: z.union([z.literal(false), z.array(z.literal(false))]).default(false),
-  block_out_channels: z.array(positive()).min(1).default([320, 640, 1280, 1280]),
-  layers_per_block: perBlock().default(2),
+  block_out_channels: z.array(positive()).min(1).max(MAX_LEVELS).default([320, 640, 1280, 1280]),
+  layers_per_block: perBlock(repeats).default(2),
   downsample_padding: only(1),
   mid_block_scale_factor: only(1),
   dropout: z.number().optional(), // acts in training only
@@ -29,7 +40,7 @@ const schema = z.strictObject({
   norm_num_groups: positive().default(32),
   norm_eps: z.number().positive().default(1e-5),
   cross_attention_dim: perBlock().default(1280),
-  transformer_layers_per_block: perBlock().default(1),
+  transformer_layers_per_block: perBlock(repeats).default(1),
   reverse_transformer_layers_per_block: absent(),
   encoder_hid_dim: absent(),
   encoder_hid_dim_type: absent(),
@@ -94,21 +105,20 @@ export interface UNetBlock {
 export function readUNetConfig(config: unknown, component = "unet/config.json"): UNetConfig {
   const c = readConfig(schema, config, component);
   const levels = c.block_out_channels.length;
-  const problems = [
-    c.down_block_types.length !== levels && `down_block_types has ${c.down_block_types.length} entries`,
-    c.up_block_types.length !== levels && `up_block_types has ${c.up_block_types.length} entries`,
-    ...(["layers_per_block", "attention_head_dim", "cross_attention_dim", "transformer_layers_per_block"] as const).map(
-      (key) => Array.isArray(c[key]) && c[key].length !== levels && `${key} has ${c[key].length} entries`,
-    ),
-    c.block_out_channels.some((n) => n % c.norm_num_groups !== 0) &&
-      `block_out_channels ${c.block_out_channels} do not divide into ${c.norm_num_groups} groups`,
-  ].filter(Boolean);
-  if (problems.length > 0) {
-    throw new CheckpointError(`the fields do not fit each other: ${problems.join("; ")}`, {
-      where: component,
-      expected: `${levels} entries, as block_out_channels has`,
-    });
-  }
+  const perLevel = [
+    "down_block_types",
+    "up_block_types",
+    "layers_per_block",
+    "attention_head_dim",
+    "num_attention_heads",
+    "cross_attention_dim",
+    "transformer_layers_per_block",
+  ] as const;
+  refuseMisfits(component, [
+    ...perLevel.map((field) => misfit(field, c[field], levels)),
+    groupMisfit(c.block_out_channels, c.norm_num_groups),
+    c.block_out_channels[0] % 2 !== 0 && `block_out_channels ${c.block_out_channels} begin with an odd number`,
+  ]);
   const at = (value: number | number[], level: number): number => (Array.isArray(value) ? value[level] : value);
   // diffusers' attention_head_dim has always meant the number of heads; num_attention_heads, where given, wins.
   const heads = (level: number) => at(c.num_attention_heads ?? c.attention_head_dim, level);

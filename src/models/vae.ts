@@ -1,7 +1,18 @@
 import { z } from "zod";
 import type { Node } from "../graph/index.ts";
 import * as g from "../graph/index.ts";
-import { absent, diffusersFields, only, positive, readConfig } from "./config.ts";
+import {
+  absent,
+  diffusersFields,
+  groupMisfit,
+  MAX_LEVELS,
+  misfit,
+  only,
+  positive,
+  readConfig,
+  refuseMisfits,
+  repeats,
+} from "./config.ts";
 import { channelsOf, conv2d, groupNorm, linear, resnet, toPicture, toSequence } from "./layers.ts";
 import { Scope } from "./scope.ts";
 
@@ -11,8 +22,8 @@ const schema = z.strictObject({
   out_channels: only(3),
   down_block_types: z.array(z.literal("DownEncoderBlock2D")).default(["DownEncoderBlock2D"]),
   up_block_types: z.array(z.literal("UpDecoderBlock2D")).default(["UpDecoderBlock2D"]),
-  block_out_channels: z.array(positive()).min(1).default([64]),
-  layers_per_block: positive().default(1),
+  block_out_channels: z.array(positive()).min(1).max(MAX_LEVELS).default([64]),
+  layers_per_block: repeats().default(1),
   act_fn: z.enum(["silu", "swish"]).default("silu"),
   latent_channels: positive().default(4),
   norm_num_groups: positive().default(32),
@@ -48,6 +59,12 @@ const EPS = 1e-6;
 /** Reads the config.json of an AutoencoderKL. Throws CheckpointError that lists every field that is not understood. */
 export function readVaeConfig(config: unknown, component = "vae/config.json"): VaeConfig {
   const c = readConfig(schema, config, component);
+  const levels = c.block_out_channels.length;
+  refuseMisfits(component, [
+    misfit("down_block_types", c.down_block_types, levels),
+    misfit("up_block_types", c.up_block_types, levels),
+    groupMisfit(c.block_out_channels, c.norm_num_groups),
+  ]);
   return {
     latentChannels: c.latent_channels,
     channels: c.block_out_channels,
@@ -57,7 +74,7 @@ export function readVaeConfig(config: unknown, component = "vae/config.json"): V
     quantConv: c.use_quant_conv,
     postQuantConv: c.use_post_quant_conv,
     scalingFactor: c.scaling_factor,
-    factor: 2 ** (c.block_out_channels.length - 1),
+    factor: 2 ** (levels - 1),
   };
 }
 

@@ -5,8 +5,10 @@ import type { LoadOptions } from "./engine.ts";
 
 /** Memory that a program takes while it is loaded and has run at least once, in bytes. */
 export interface MemoryEstimate {
-  /** The engine's process, onnxruntime in it, and what it keeps of every operation. */
+  /** The engine's process with onnxruntime in it, which all its programs share. */
   process: number;
+  /** What onnxruntime keeps of the program's operations. */
+  operations: number;
   /** Pages of weight files, which other programs over the same files share. */
   mapped: number;
   /** Weights that it copies: constants of the graph, and all where it is loaded repacked or in other layouts. */
@@ -68,7 +70,8 @@ export function estimateMemory(
     ),
   );
   const parts = {
-    process: processBytes + operationBytes * nodes.length,
+    process: processBytes,
+    operations: operationBytes * nodes.length,
     mapped: isRepacked ? 0 : mappedBytes(weights),
     // Repacked, each operation has a copy of its own, in the layout that suits it.
     copied: bytes([...made]) + (isRepacked ? bytes(readsOf(nodes, isWeight)) : 0),

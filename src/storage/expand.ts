@@ -1,10 +1,11 @@
-import { type FileHandle, open, statfs } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
-import { CheckpointError, StorageError, sizeOf, throwIfCancelled, type Work } from "../core/index.ts";
+import { CheckpointError, sizeOf, throwIfCancelled, type Work } from "../core/index.ts";
 import { readTensor, type TensorRef } from "../weights/index.ts";
 import type { Cache } from "./cache.ts";
 import { openLocalFile } from "./files.ts";
 import { type FileIdentity, fileIdentity } from "./hash.ts";
+import { requireSpace } from "./space.ts";
 
 export interface ExpandedWeights {
   /** The same tensors, in the same order, as F32 in one file of the cache. */
@@ -62,15 +63,7 @@ export async function expandWeights(
   const layout = refs.map(({ source, offset, length, dtype, shape }) => [source.path, offset, length, dtype, shape]);
   const key = { kind: "weights", of: { files: [...files.values()], layout } };
   const make = async (folder: string): Promise<void> => {
-    const { bavail, bsize } = await statfs(folder);
-    if (bavail * bsize < total) {
-      throw new StorageError("too little room for expanded weights", {
-        where: folder,
-        found: `${bavail * bsize} bytes free`,
-        expected: `${total}`,
-        advice: "Free some, or set BARET_CACHE to a folder on another disk.",
-      });
-    }
+    await requireSpace(folder, total, "expanded weights");
     const file = await open(join(folder, fileName), "wx");
     try {
       await file.truncate(total);
@@ -82,7 +75,7 @@ export async function expandWeights(
           await writeAll(file, new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
           at += data.byteLength;
         }
-        onProgress?.({ phase: "expand weights", done: i + 1, total: refs.length });
+        onProgress?.({ phase: "expand weights", done: offsets[i + 1] ?? total, total, unit: "bytes" });
       }
     } finally {
       await file.close();

@@ -1,6 +1,5 @@
-import { CheckpointError } from "../core/index.ts";
+import { CheckpointError, listed } from "../core/index.ts";
 import { floatDtypes, isFloatDtype } from "./dtype.ts";
-import { listed } from "./safetensors.ts";
 import type { TensorRef } from "./tensor-ref.ts";
 
 export interface CheckOptions {

@@ -1,6 +1,6 @@
-import { CheckpointError } from "../core/index.ts";
+import { CheckpointError, listed } from "../core/index.ts";
 import { isObject, readJsonObject } from "./json.ts";
-import { listed, readSafetensors } from "./safetensors.ts";
+import { readSafetensors } from "./safetensors.ts";
 import { type Folder, filesOf } from "./source.ts";
 import type { TensorRef } from "./tensor-ref.ts";
 

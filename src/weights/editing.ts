@@ -1,15 +1,23 @@
 import { z } from "zod";
-import { CheckpointError } from "../core/index.ts";
-import { listed } from "./safetensors.ts";
+import { CheckpointError, listed } from "../core/index.ts";
 
 const count = z.int().positive().max(1000);
+
+const share = z.number().min(0).max(1);
 
 const schema = z.strictObject({
   size: z.int().positive().max(8192).optional(),
   guidance: z.number().min(0).max(100).optional(),
   steps: count.optional(),
   inversion: z.strictObject({ learningRate: z.number().positive().max(1).optional() }).optional(),
-  familiar: z.strictObject({ roundTripPsnr: z.number().positive().max(100) }).optional(),
+  edit: z
+    .strictObject({
+      alpha: z.tuple([share, share]).optional(),
+      selfSteps: share.optional(),
+      crossSteps: share.optional(),
+    })
+    .optional(),
+  familiar: z.strictObject({ psnr: z.number().positive().max(100), share: z.number().positive().max(1) }).optional(),
 });
 
 /** What a model is best edited with; every one can be chosen otherwise in a call. */
@@ -23,11 +31,13 @@ export interface EditingDefaults {
     /** Adam's, for the tuned embeddings. The paper's 1e-3 belongs to SD1.5's embedding of 77 x 768 numbers. */
     readonly learningRate: number;
   };
-  /** What tells pictures like those of its training from others. Absent: it was trained on pictures of every kind. */
-  readonly familiar?: {
-    /** Nearly all pictures like those of its training come back from the VAE with at least this PSNR, in decibels. */
-    readonly roundTripPsnr: number;
-  };
+  /** BARET's: α from start to end, and the shares of the steps in which self- and cross-attention are balanced. */
+  readonly edit: { readonly alpha: readonly [number, number]; readonly selfSteps: number; readonly crossSteps: number };
+  /**
+   * What tells the pictures that the model knows from others: its VAE gives back `share` of them with at least this PSNR
+   * in dB, so 1 − share is the rate of false alarms. Absent where nobody measured it.
+   */
+  readonly familiar?: { readonly psnr: number; readonly share: number };
 }
 
 /** Reads editing.json, all of whose fields are optional, over SD1.5's values. Throws CheckpointError on any other field. */
@@ -43,6 +53,11 @@ export function parseEditing(json: unknown, where: string, size = 512): EditingD
     guidance: data.guidance ?? 7.5,
     steps: data.steps ?? 50,
     inversion: { learningRate: data.inversion?.learningRate ?? 1e-3 },
+    edit: {
+      alpha: data.edit?.alpha ?? [0.8, 0.1],
+      selfSteps: data.edit?.selfSteps ?? 0.3,
+      crossSteps: data.edit?.crossSteps ?? 0.6,
+    },
     ...(data.familiar && { familiar: data.familiar }),
   };
 }

@@ -1,4 +1,4 @@
-import { CheckpointError } from "../core/index.ts";
+import { CheckpointError, listed } from "../core/index.ts";
 import { dtypeBytes, isDtype } from "./dtype.ts";
 import { isObject, parseJson } from "./json.ts";
 import type { ByteSource } from "./source.ts";
@@ -13,7 +13,6 @@ export interface Safetensors {
 /** Far above any model's header (Stable Diffusion's has 0.2 MB), far below what would fill the memory. */
 export const MAX_HEADER_BYTES = 16 << 20;
 const MAX_RANK = 8;
-const MAX_LISTED = 20;
 
 /**
  * The layout of a safetensors file: 8 bytes of header length, a JSON header, then the data. Only the header is read.
@@ -97,9 +96,3 @@ const isStringRecord = (value: unknown): value is Record<string, string> =>
   isObject(value) && Object.values(value).every((x) => typeof x === "string");
 
 const shortJson = (value: unknown): string => (JSON.stringify(value) ?? "nothing").slice(0, 60);
-
-/** Problems, one a line: at most `limit`, and how many more there are. */
-export function listed(problems: readonly string[], limit = MAX_LISTED): string {
-  const more = problems.length - limit;
-  return [...problems.slice(0, limit), ...(more > 0 ? [`... and ${more} more`] : [])].map((p) => `  ${p}`).join("\n");
-}

@@ -1,6 +1,5 @@
-import { CheckpointError } from "../core/index.ts";
+import { CheckpointError, listed } from "../core/index.ts";
 import type { Config } from "./component.ts";
-import { listed } from "./safetensors.ts";
 
 /** The ways in which a U-Net's output can be read. */
 export const predictions = ["epsilon", "v_prediction"] as const;

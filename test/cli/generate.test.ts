@@ -20,7 +20,7 @@ test("a sentence becomes a picture that tells what made it", async () => {
   expect(metadata("dog.png")).toEqual({
     command: "generate",
     version: expect.stringMatching(/^\d/),
-    model: { name: fixtureModel("tiny-sd1"), weights: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    model: { name: fixtureModel("tiny-sd1"), sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
     engine: { device: "cpu", threads: expect.any(Number), onnxruntime: expect.stringMatching(/^\d/) },
     settings: {
       sentence: "a dog",
@@ -43,6 +43,9 @@ test("several sentences and counts make numbered pictures, each as it would be a
     }),
   );
   expect(made.stderr).toBe("");
+  const again = await here.baret(["generate", "--like", "many-2.png", "-o", "again.png", "--quiet"]);
+  expect(again).toMatchObject({ code: 0, stdout: "again.png  seed 1\n" });
+  expect(readFileSync(here.path("again.png"))).toEqual(readFileSync(here.path("many-2.png")));
   const alone = await here.baret(["generate", "a cat", ...args, "--seed", "3", "-o", "cat.png"]);
   expect(alone).toMatchObject({ code: 0, stderr: "", stdout: "cat.png  seed 3\n" });
   expect(readFileSync(here.path("cat.png"))).toEqual(readFileSync(here.path("many-4.png")));
@@ -75,13 +78,16 @@ test("an output that cannot be written is refused before any work", async () => 
   }
 });
 
-test("what was finished before the disk filled up is kept", async () => {
-  // The second batch's first picture is larger on disk than the limit allows; noise does not compress.
+test("a picture that cannot be written leaves nothing half written, and does not cost those before it", async () => {
   const args = ["generate", "a dog", "--model", fixtureModel("tiny-sd1"), "--size", "128", "--steps", "1"];
-  const made = await here.baret([...args, "-o", "big.png"], { fileLimit: 1 });
-  expect(made.code).toBe(1);
-  expect(made.stderr).toContain("StorageError: big.png: cannot be written: the file system does not allow a file");
-  expect(readdirSync(here.folder).filter((name) => name.includes("big"))).toEqual([]);
+  const full = await here.baret([...args, "-o", "big.png"], { fileLimit: 1 });
+  expect(full.code).toBe(1);
+  expect(full.stderr).toContain("StorageError: big.png: cannot be written: the file system does not allow a file");
+  mkdirSync(here.path("big-2.png"));
+  const second = await here.baret([...args, "--count", "3", "-o", "big.png", "--json", "--quiet"]);
+  expect(second.code).toBe(1);
+  expect(JSON.parse(second.stdout)).toMatchObject({ error: { code: "storage", where: "big-2.png" } });
+  expect(readdirSync(here.folder).filter((name) => name.includes("big"))).toEqual(["big-1.png", "big-2.png"]);
 });
 
 test("Ctrl-C ends it within a second with status 130, and finished pictures stay", async () => {

@@ -10,12 +10,20 @@ test("what lies at a path: kind, size, weights, parameters, bytes", async () => 
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   const { models } = JSON.parse(stdout);
   expect(models).toMatchObject([
-    { name: "tiny-sd1", kind: "diffusers folder", size: 128, prediction: "epsilon", dtypes: ["F32"] },
-    { name: "tiny-sd2", kind: "diffusers folder", prediction: "v_prediction", dtypes: ["F16"] },
-    { name: "clip-new", kind: "judge" },
+    {
+      name: fixtureModel("tiny-sd1"),
+      place: "path",
+      kind: "diffusers folder",
+      size: 128,
+      prediction: "epsilon",
+      dtypes: ["F32"],
+    },
+    { name: fixtureModel("tiny-sd2"), kind: "diffusers folder", prediction: "v_prediction", dtypes: ["F16"] },
+    { name: fixtureModel("clip-new"), kind: "CLIP" },
   ]);
   const [sd1, sd2] = models;
   expect(sd1.bytes).toBe(4 * sd1.parameters);
+  expect(sd1.memory).toBeGreaterThan(sd1.bytes);
   expect(sd2.bytes).toBe(2 * sd2.parameters);
 });
 
@@ -29,7 +37,7 @@ test("the Hugging Face cache is listed, and what in it is no text-to-image model
   symlinkSync(fixtureModel("tiny-sd2"), here.path("linked"));
   const { code, stdout } = await here.baret(["models"]);
   expect(code).toBe(0);
-  expect(stdout).toMatch(/^someone\/tiny +diffusers folder +128x128 +F32 /m);
+  expect(stdout).toMatch(/^someone\/tiny +diffusers folder +Hugging Face cache +128x128 +F32 /m);
   expect(stdout).not.toContain("someone/words");
 });
 

@@ -182,6 +182,12 @@ export const convTranspose2d =
     return y;
   };
 
+/** The kernel with which plain convolution is the transpose of convolution with `weight`. */
+export const flipKernel = ([weight]: Nd[]): Nd => {
+  const [out, channels, height, width] = weight.shape;
+  return build([channels, out, height, width], ([c, o, i, j]) => at(weight, [o, c, height - 1 - i, width - 1 - j]));
+};
+
 export const reshape =
   (shape: readonly number[]) =>
   ([{ data }]: Nd[]): Nd => ({ shape, data: [...data] });
@@ -235,11 +241,6 @@ export const scatterAdd = ([dy, index, like]: Nd[]): Nd =>
   build(like.shape, ([row, ...rest]) =>
     total(index.data.length, (n) => (index.data[n] === row ? at(dy, [n, ...rest]) : 0)),
   );
-export const flipKernel = ([w]: Nd[]): Nd =>
-  build([w.shape[1], w.shape[0], ...w.shape.slice(2)], ([c, o, i, j]) =>
-    at(w, [o, c, w.shape[2] - 1 - i, w.shape[3] - 1 - j]),
-  );
-
 export const upsample2x = ([x]: Nd[]): Nd =>
   build([...x.shape.slice(0, 2), 2 * x.shape[2], 2 * x.shape[3]], ([b, c, i, j]) => at(x, [b, c, i >> 1, j >> 1]));
 export const sumPool2x = ([x]: Nd[]): Nd =>

@@ -161,6 +161,23 @@ describe("what is no picture ends in an ImageError that says so", () => {
     await expect(decodeImage(path)).rejects.toThrow(`${path}: `);
   });
 
+  test("what inflates to 256 MB beside or behind a small picture is left alone", async () => {
+    const bomb = deflateSync(Buffer.alloc(1 << 28));
+    const rows = chunk("IDAT", deflateSync(Buffer.alloc(4 * 13)));
+    const inside = (type: string, head: string) => chunk(type, Buffer.concat([Buffer.from(head, "latin1"), bomb]));
+    const before = process.resourceUsage().maxRSS;
+    for (const parts of [
+      [inside("zTXt", "Comment\0\0"), rows],
+      [inside("iTXt", "Comment\0\x01\0\0\0"), rows],
+      [inside("iCCP", "profile\0\0"), rows],
+      [chunk("IDAT", bomb)],
+    ]) {
+      const picture = await decodeImage(Buffer.concat([header(4, 4), ...parts, end]));
+      expect(picture).toEqual({ width: 4, height: 4, data: new Uint8Array(48) });
+    }
+    expect(process.resourceUsage().maxRSS - before).toBeLessThan(200_000);
+  });
+
   test("a JPEG whose last rows are missing", async () => {
     const noise = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * i * 31) % 251);
     const bytes = await sharp(noise, { raw: { width: 64, height: 64, channels: 3 } })

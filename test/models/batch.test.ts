@@ -96,7 +96,7 @@ const rowsOf = ({ shape, data }: Tensor, from: number, to: number): Tensor => {
 const cut = (inputs: Feeds, from: number, to: number): Feeds =>
   Object.fromEntries(Object.entries(inputs).map(([name, x]) => [name, rowsOf(x as Tensor, from, to)]));
 
-const unets = ["tiny-sd1/unet", "tiny-sd2/unet", "unet-bk-small", "unet-menagerie"];
+const unets = ["tiny-sd1/unet", "tiny-sd2/unet", "unet-bk-small", "unet-bk-tiny", "unet-menagerie"];
 describe.each([...unets.map(uNet), vae(), text(), vision()])("$name", (model) => {
   test("rows of a batch are what they are alone to 1e-5, and what they are in any other batch to the bit", async () => {
     const weights = await weightsOf(model);

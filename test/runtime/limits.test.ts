@@ -123,7 +123,7 @@ test.runIf(process.platform === "linux")("a process's memory counts what it hold
   const before = processTreeMemory()!;
   const held = new Uint8Array(200_000_000).fill(1);
   const after = processTreeMemory()!;
-  expect(after.pss - before.pss).toBeGreaterThan(0.9 * held.length);
-  expect(after.anonymous - before.anonymous).toBeGreaterThan(0.9 * held.length);
+  expect(after.pss - before.pss).toBeGreaterThan(0.8 * held.length);
+  expect(after.anonymous - before.anonymous).toBeGreaterThan(0.8 * held.length);
   expect(after.peak).toBeGreaterThanOrEqual(after.pss * 0.9);
 });

@@ -83,7 +83,7 @@ test("a maker that fails leaves nothing, and who waited for it makes it itself",
 
 test("who is cancelled stops waiting at once, for its own maker or another's, and keeps nothing in use", async () => {
   const cache = new DiskCache({ folder: root });
-  let finish = (): void => undefined;
+  let finish: (() => void) | undefined;
   const slowly = async (folder: string): Promise<void> => {
     await new Promise<void>((resolve) => {
       finish = resolve;
@@ -92,12 +92,12 @@ test("who is cancelled stops waiting at once, for its own maker or another's, an
   };
   const aborts = [new AbortController(), new AbortController()];
   const waiting = aborts.map(({ signal }) => cache.acquire(key(1), slowly, signal));
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  await expect.poll(() => finish).toBeDefined();
   for (const [i, abort] of aborts.entries()) {
     abort.abort();
     await expect(waiting[i]).rejects.toThrow(CancelledError);
   }
-  finish();
+  finish?.();
   const { release } = await cache.acquire(key(1), never);
   await release();
   await expect.poll(() => readdirSync(join(root, "leases"))).toEqual([]);

@@ -2,7 +2,8 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach } from "vitest";
+import { afterEach, beforeEach, expect } from "vitest";
+import { BaretError } from "../../src/core/index.ts";
 import { type InstalledModel, type Persistence, type PullOptions, pullModel } from "../../src/storage/node.ts";
 import { encodeSafetensors } from "../../src/weights/index.ts";
 import { type Files, LocalHub, readFiles } from "../support/hub.ts";
@@ -51,7 +52,7 @@ export function encodeWeights(numbers: number, seed = 1): Buffer {
 }
 
 /** Gives up after four failures, and waits for milliseconds where baret waits for seconds. */
-export const impatient: Persistence = { attempts: 4, firstDelayMs: 1, longestDelayMs: 2000, stallMs: 300 };
+export const impatient: Persistence = { attempts: 4, firstDelayMs: 1, longestDelayMs: 2000, stallMs: 30_000 };
 
 export let root: string;
 export let hub: LocalHub;
@@ -101,3 +102,22 @@ export function copyOfTiny(name = "copy"): string {
   cpSync(tinyFolder, join(root, name), { recursive: true });
   return join(root, name);
 }
+
+/** The typed error that work ends in; fails where it ends otherwise. */
+export async function failure(work: Promise<unknown> = pull()): Promise<BaretError> {
+  const error = await work.then(
+    () => "no error",
+    (error) => error,
+  );
+  expect(error).toBeInstanceOf(BaretError);
+  return error;
+}
+
+/** Replaces what the hub has under a name. */
+export function repository(files: Files, name = "tiny/sd"): void {
+  hub.repositories[name] = { revisions: { main: files } };
+}
+
+/** The tiny model without what begins with one of these. */
+export const without = (...paths: string[]): Files =>
+  Object.fromEntries(Object.entries(tiny).filter(([path]) => !paths.some((start) => path.startsWith(start))));

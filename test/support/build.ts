@@ -14,6 +14,7 @@ export default function build(): void {
   const sources = readdirSync(`${root}src`, { recursive: true, encoding: "utf8" });
   const newest = Math.max(...sources.map((name) => changed(`${root}src/${name}`)));
   if (changed(`${root}dist/cli/main.js`) > newest) return;
+  // Not tools/build.mjs, which empties dist/ first: another run of the tests may be using it.
   const tsc = [`${root}node_modules/typescript/bin/tsc`, "-p", `${root}tsconfig.build.json`];
   execFileSync(process.execPath, tsc, { stdio: "inherit" });
 }

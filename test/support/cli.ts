@@ -3,6 +3,10 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { vi } from "vitest";
+
+// Every run is a process of its own, or two, on a machine that may be busy.
+vi.setConfig({ testTimeout: 240_000 });
 
 const program = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
@@ -19,8 +23,9 @@ export interface Ended {
 
 export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
-  /** Ctrl-C as soon as standard error matches. */
+  /** Ctrl-C, or another signal, as soon as standard error matches. */
   readonly interruptAt?: RegExp;
+  readonly interruptWith?: NodeJS.Signals;
   /** Largest file that the process may write, in KiB. */
   readonly fileLimit?: number;
   /** As a user whom permissions bind; tests may run as root, whom they do not. */
@@ -45,7 +50,7 @@ export class Workplace {
 
   /** Runs the built command line here, as a process of its own. */
   baret(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-    const { env, interruptAt, fileLimit, unprivileged, redirect = "" } = options;
+    const { env, interruptAt, interruptWith = "SIGINT", fileLimit, unprivileged, redirect = "" } = options;
     const limit = fileLimit === undefined ? "" : `ulimit -f ${fileLimit * 2}; `;
     const exec = redirect.includes("|") ? "" : "exec ";
     const nobody = unprivileged && process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
@@ -67,7 +72,7 @@ export class Workplace {
       stderr += text;
       if (interruptAt?.test(stderr) && interrupted === 0) {
         interrupted = performance.now();
-        child.kill("SIGINT");
+        child.kill(interruptWith);
       }
     });
     return new Promise((resolve, reject) => {

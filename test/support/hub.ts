@@ -82,6 +82,8 @@ export class LocalHub {
   /** Host of the links to further pages, where a mirror passes on another hub's. */
   linkHost?: string;
   readonly tokens = new Set(["hf_known"]);
+  /** Its address, once it was started. */
+  endpoint = "";
   private readonly hub: Server;
   private readonly storage: Server;
 
@@ -95,6 +97,7 @@ export class LocalHub {
     for (const server of [this.hub, this.storage]) {
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     }
+    this.endpoint = origin(this.hub);
     return this;
   }
 
@@ -103,10 +106,6 @@ export class LocalHub {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     }
-  }
-
-  get endpoint(): string {
-    return origin(this.hub);
   }
 
   /** How often a kind of request came for paths that match. */
@@ -237,5 +236,6 @@ export function sendPart(request: HubRequest, response: ServerResponse, content:
     "Content-Range": `bytes ${request.from}-${content.length - 1}/${content.length}`,
   };
   response.writeHead(request.from > 0 ? 206 : 200, { "Content-Length": rest.length, ...range });
-  response.write(rest.subarray(0, bytes), () => setTimeout(() => response.destroy(), 20));
+  // Later, so that the other side has most of it by then.
+  response.write(rest.subarray(0, bytes), () => setTimeout(() => response.destroy(), 50));
 }

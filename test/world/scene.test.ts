@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { SceneError } from "../../src/core/index.ts";
-import { ANIMALS, parseScene, posesOf, render, type Scene } from "../../src/world/index.ts";
+import { ANIMALS, attributes, parseScene, posesOf, render, type Scene } from "../../src/world/index.ts";
 import { scene } from "./scenes.ts";
 
 function problems(value: unknown): string[] {
@@ -47,6 +47,27 @@ test.each<{ name: string; value: unknown; says: RegExp }>([
   expect(found).toHaveLength(1);
   expect(found[0]).toMatch(says);
   expect(() => parseScene(value, "scene.json")).toThrow(/^scene\.json: not a scene/);
+});
+
+test("a scene's attributes are what its picture can show", () => {
+  expect(attributes(scene({ animal: "cow", wearing: "red hat", style: "watercolour", facing: "left" }))).toEqual({
+    animal: "cow",
+    pose: "standing",
+    colour: "brown",
+    place: "grass",
+    style: "watercolour",
+    framing: "whole body",
+    expression: null,
+    wearing: "red hat",
+    beside: "nothing",
+    facing: "left",
+  });
+  expect(attributes(scene({ framing: "portrait", expression: "smiling" }))).toMatchObject({
+    pose: null,
+    expression: "smiling",
+    wearing: "nothing",
+    beside: null,
+  });
 });
 
 test("all problems of a scene are listed at once", () => {

@@ -159,27 +159,28 @@ def edit(pipe: Pipeline, schedule: Schedule, start: Tensor, embeddings: Tensor, 
 # --- commands ----------------------------------------------------------------------------------------------------
 
 
-def run(pipe: Pipeline, picture: Tensor, s: Settings) -> tuple[dict[str, Tensor], Tuned]:
-    """Every intermediate value, by name."""
+def run(pipe: Pipeline, picture: Tensor, s: Settings, edits: bool = True) -> tuple[dict[str, Tensor], Tuned]:
+    """Every intermediate value, by name; without `edits`, the inversion's."""
     install(pipe.unet)
     schedule = pipe.schedule(s.steps)
     target, null = pipe.embed(s.target), pipe.embed("")
     z = pipe.encode(picture)
     inverted = ddim_inversion(pipe, schedule, z, target if s.inversion_prompt is None else pipe.embed(s.inversion_prompt))
     tuned = target_text_inversion(pipe, schedule, inverted, target, null, s)
-    latents = edit(pipe, schedule, inverted[:1], tuned.embeddings, target, null, s)
     pad = lambda rows, width: torch.tensor([row + [math.nan] * (width - len(row)) for row in rows], dtype=torch.float64)
     out = {
         "picture": picture, "z": z, "timesteps": torch.tensor(schedule.timesteps), "target": target, "null": null, "target_ids": pipe.ids([s.target]),
         "inverted": inverted, "tuned": tuned.embeddings, "trajectory": tuned.trajectory, "unconditional": tuned.unconditional,
         "iterations": torch.tensor(tuned.iterations), "loss": pad(tuned.losses, s.iterations),
         "gradient_rms": pad([[g.square().mean().sqrt().item() for g in step] for step in tuned.gradients], s.iterations),
-        "latents": latents, "vae_round_trip": pipe.decode(z),
     }
     for i, (before, gradients) in enumerate(zip(tuned.before, tuned.gradients)):
         if before:
             out |= {f"step{i}/embedding": torch.cat(before), f"step{i}/gradient": torch.cat(gradients)}
-    out |= {f"image/{role}": pipe.decode(latents[-1, index : index + 1]) for index, role in enumerate(ROLES)}
+    if edits:
+        latents = edit(pipe, schedule, inverted[:1], tuned.embeddings, target, null, s)
+        out |= {"latents": latents, "vae_round_trip": pipe.decode(z)}
+        out |= {f"image/{role}": pipe.decode(latents[-1, index : index + 1]) for index, role in enumerate(ROLES)}
     return out, tuned
 
 

@@ -86,7 +86,12 @@ export async function main(args: string[]): Promise<void> {
       return {
         component: checkpoint.unet,
         outputs: { eps, loss, gradient: g.gradients(loss, [inputs.context])[0] },
-        feeds: await feed("sample", "timestep", "context", ...[...tensors.keys()].filter((key) => /^given\./.test(key))),
+        feeds: await feed(
+          "sample",
+          "timestep",
+          "context",
+          ...[...tensors.keys()].filter((key) => /^given\./.test(key)),
+        ),
         kinds: { eps: "value", loss: "value", gradient: "gradient" },
       };
     },

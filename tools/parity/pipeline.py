@@ -17,6 +17,8 @@ from ddim import Schedule
 Tensor = torch.Tensor
 diffusers.logging.set_verbosity_error()
 transformers.logging.set_verbosity_error()
+diffusers.logging.disable_progress_bar()
+transformers.logging.disable_progress_bar()
 
 
 class Pipeline:

@@ -112,4 +112,5 @@ def main() -> None:
     print(OUT, OUT.stat().st_size, sum(len(r["sentences"]) for r in result.values()))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,12 +1,13 @@
 // `baret pull`: a Stable Diffusion model from the hub, or from a folder, into the cache.
 // Knows of: storage.
 // Does not know of: models, engines, other commands.
-import { Command, Option } from "commander";
+import { Command, type Option } from "commander";
 import { formatBytes, UsageError } from "../../core/index.ts";
 import { copyModel, hubPlace, type InstalledModel, pullModel, shortNames } from "../../storage/node.ts";
 import { type Prediction, predictions } from "../../weights/index.ts";
 import { working } from "../interrupt.ts";
-import { print } from "../print.ts";
+import { choiceOption, jsonOption, option, quietOption } from "../options.ts";
+import { print, printJson } from "../print.ts";
 
 interface PullFlags {
   revision?: string;
@@ -26,6 +27,7 @@ ${Object.entries(shortNames)
 Environment:
   HF_ENDPOINT    another hub: a mirror or a proxy
   HF_TOKEN       access token, for models that are not open to all
+  HTTPS_PROXY    a proxy, on Node 22.21, 24 and later, with NODE_USE_ENV_PROXY=1
   BARET_CACHE    where models are kept (in its folder models/)
 
 What was fetched stays when the command is stopped, and is continued the next time.
@@ -59,19 +61,24 @@ ${path}
 Use it with --model ${short}`;
 }
 
+/** An option that says something, if it is given. */
+const named = (flags: string, about: string): Option =>
+  option(flags, about, { expected: "a name", read: (text) => text || undefined });
+
 export function pullCommand(): Command {
   return new Command("pull")
     .description("fetch a Stable Diffusion model into the cache")
     .argument("<name>", "OWNER/NAME on the hub, or a short name")
-    .option("--revision <name>", "branch, tag or commit; default: main")
-    .option("--variant <name>", "which weights, such as fp16; default: the plain ones, or the only ones")
-    .option("--from <path>", "install from a folder or a .safetensors file on this disk instead of the hub")
-    .addOption(new Option("--prediction <kind>", "of a single SD2.x file: what it predicts").choices(predictions))
-    .option("--json", "print the result as JSON")
-    .option("--quiet", "no progress")
+    .addOption(named("--revision <name>", "branch, tag or commit; default: main"))
+    .addOption(named("--variant <name>", "which weights, such as fp16; default: the plain ones, or the only ones"))
+    .addOption(named("--from <path>", "install from a folder or a .safetensors file on this disk instead of the hub"))
+    .addOption(choiceOption("--prediction <kind>", "of a single SD2.x file: what it predicts", predictions))
+    .addOption(jsonOption())
+    .addOption(quietOption())
     .addHelpText("after", help)
     .action(async (name: string, flags: PullFlags) => {
       const model = await pull(name, flags);
-      print(flags.json ? JSON.stringify(model) : report(model, flags.from ?? hubPlace().endpoint, name));
+      if (flags.json) printJson(model);
+      else print(report(model, flags.from ?? hubPlace().endpoint, name));
     });
 }

@@ -14,8 +14,8 @@ const instead =
 
 /** Failures of the network that no second try mends, and the words for them. */
 const lasting: Record<string, string> = {
-  ENOTFOUND: "its name is not known here; is this machine online?",
-  EAI_AGAIN: "its name cannot be looked up; is this machine online?",
+  ENOTFOUND: "its name is not known here: this machine may not be online",
+  EAI_AGAIN: "its name cannot be looked up: this machine may not be online",
   ECONNREFUSED: "the connection is refused",
   ENETUNREACH: "there is no network",
   EHOSTUNREACH: "there is no way to it",

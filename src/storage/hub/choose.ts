@@ -1,5 +1,5 @@
 import { CheckpointError } from "../../core/index.ts";
-import { chooseWeights, isObject, weightStems } from "../../weights/index.ts";
+import { type ByteSource, chooseWeights, isObject, readJsonObject, weightStems } from "../../weights/index.ts";
 
 const tokenizer = [
   "vocab.json",
@@ -36,7 +36,7 @@ export function choosePipeline(where: string, paths: readonly string[], variant?
       weights.push(`${component}/${chooseWeights(`${component}/`, within(component), stem, variant)}`);
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
-      problems.push(error.message.replaceAll("\n", " "));
+      problems.push(error.message.replaceAll("\n", " ").replace(/\.$/, ""));
     }
   }
   const configs = [...Object.keys(weightStems).map((c) => `${c}/config.json`), "scheduler/scheduler_config.json"];
@@ -46,7 +46,7 @@ export function choosePipeline(where: string, paths: readonly string[], variant?
     problems.push("tokenizer/: missing vocab.json and merges.txt, or tokenizer.json");
   }
   if (problems.length) {
-    throw new CheckpointError(`not a Stable Diffusion model that baret can use\n  ${problems.join("\n  ")}\n`, {
+    throw new CheckpointError(`not a Stable Diffusion model that baret can use\n  ${problems.join("\n  ")}`, {
       where,
     });
   }
@@ -67,8 +67,20 @@ function refuseSingleFiles(where: string, paths: readonly string[]): void {
   });
 }
 
+/** The paths of a choice's safetensors files, those included that its indices name. `open` opens an index. */
+export async function weightFiles(
+  { weights }: Choice,
+  paths: readonly string[],
+  open: (path: string) => Promise<ByteSource>,
+): Promise<string[]> {
+  const files = weights.map(async (path) =>
+    path.endsWith(".safetensors") ? [path] : shardsOf(await readJsonObject(await open(path)), path, paths),
+  );
+  return (await Promise.all(files)).flat();
+}
+
 /** The shards that an index names, as paths. Throws CheckpointError where one of them is not among `paths`. */
-export function shardsOf(index: Record<string, unknown>, indexPath: string, paths: readonly string[]): string[] {
+function shardsOf(index: Record<string, unknown>, indexPath: string, paths: readonly string[]): string[] {
   const { weight_map: map } = index;
   if (!isObject(map)) throw new CheckpointError('"weight_map" is not an object', { where: indexPath });
   const folder = indexPath.slice(0, indexPath.lastIndexOf("/") + 1);

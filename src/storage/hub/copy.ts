@@ -6,7 +6,6 @@ import {
   filesOf,
   type OpenOptions,
   openCheckpoint,
-  readJsonObject,
   snapshotOf,
   subfolder,
 } from "../../weights/index.ts";
@@ -14,7 +13,8 @@ import { writeFileAtomic } from "../atomic.ts";
 import { openLocal } from "../files.ts";
 import { cacheFolder } from "../places.ts";
 import { requireSpace } from "../space.ts";
-import { choosePipeline, shardsOf } from "./choose.ts";
+import { choosePipeline, weightFiles } from "./choose.ts";
+import { totalSize } from "./files.ts";
 import { atSite, type InstalledModel, type InstallOptions, install } from "./install.ts";
 import { parseModelName } from "./names.ts";
 
@@ -36,7 +36,7 @@ export async function copyModel(
   const place = await openLocal(from);
   await openCheckpoint(place, { variant, prediction });
   const sources = "list" in place ? await pipelineFiles(place, variant) : singleFile(place);
-  const total = [...sources.values()].reduce((bytes, { size }) => bytes + size, 0);
+  const total = totalSize(sources.values());
 
   return atSite(full, cache, async (site) => {
     await rm(site.staging, { recursive: true, force: true });
@@ -74,13 +74,9 @@ async function pipelineFiles(place: Folder, variant?: string): Promise<Map<strin
   for (const { name, kind } of await folder.list()) {
     if (kind === "folder") paths.push(...(await filesOf(subfolder(folder, name))).map((file) => `${name}/${file}`));
   }
-  const { small, weights } = choosePipeline(folder.name, paths, variant);
-  const chosen = new Set(small);
-  for (const path of weights) {
-    if (path.endsWith(".safetensors")) chosen.add(path);
-    else for (const shard of shardsOf(await readJsonObject(await folder.open(path)), path, paths)) chosen.add(shard);
-  }
+  const choice = choosePipeline(folder.name, paths, variant);
+  const weights = await weightFiles(choice, paths, (path) => folder.open(path));
   const sources = new Map<string, ByteSource>();
-  for (const path of chosen) sources.set(path, await folder.open(path));
+  for (const path of [...choice.small, ...weights]) sources.set(path, await folder.open(path));
   return sources;
 }

@@ -16,6 +16,9 @@ export interface HubFile {
   readonly algorithm: "sha256" | "git";
 }
 
+export const totalSize = (files: Iterable<{ readonly size: number }>): number =>
+  [...files].reduce((bytes, { size }) => bytes + size, 0);
+
 const size = z.int().nonnegative();
 const schema = z.object({
   path: z.string(),

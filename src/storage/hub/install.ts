@@ -68,7 +68,11 @@ export async function atSite<T>(name: string, cache: string, build: (site: Site)
   const folder = folderName(name);
   const site = { staging: join(models, `.${folder}.partial`), final: join(models, folder) };
   try {
-    await mkdir(site.staging, { recursive: true });
+    await mkdir(models, { recursive: true });
+    // Not recursive: Node then reports a read-only disk as a missing folder.
+    await mkdir(site.staging).catch((error) => {
+      if (error.code !== "EEXIST") throw error;
+    });
     const release = await new Leases(join(models, ".leases")).takeAlone(folder);
     if (!release) {
       throw new StorageError("another process is pulling this model", {

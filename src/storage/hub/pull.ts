@@ -1,16 +1,14 @@
-import { copyFile, link, mkdir, readdir, rm } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
-import type { HubError, Progress } from "../../core/index.ts";
-import { checkPipeline, type Folder, readJsonObject } from "../../weights/index.ts";
+import { readdir, rm } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { checkPipeline, type Folder } from "../../weights/index.ts";
 import { openLocal, openLocalFile } from "../files.ts";
 import { cacheFolder } from "../places.ts";
-import { requireSpace } from "../space.ts";
 import type { Subject } from "./answers.ts";
-import { choosePipeline, shardsOf } from "./choose.ts";
+import { choosePipeline, weightFiles } from "./choose.ts";
 import { Hub } from "./client.ts";
-import { bytesThere, fetchFile } from "./fetchFile.ts";
-import { type HubFile, isIntact } from "./files.ts";
-import { atSite, type InstalledModel, type InstallOptions, install, readRecord, type Site } from "./install.ts";
+import { Delivery, Gauge } from "./delivery.ts";
+import { totalSize } from "./files.ts";
+import { atSite, type InstalledModel, type InstallOptions, install, readRecord } from "./install.ts";
 import { parseModelName } from "./names.ts";
 import { defaultPersistence, type Persistence } from "./persistence.ts";
 import { type HubPlace, hubPlace } from "./place.ts";
@@ -47,8 +45,12 @@ export async function pullModel(name: string, options: PullOptions = {}): Promis
   const commit = await hub.commitOf(subject);
   const files = new Map((await hub.list(subject, commit)).map((file) => [file.path, file]));
   return atSite(subject.name, cache, async (site) => {
-    const delivery = new Delivery(site, join(cache, "hashes"), gauge, options, (file, from) =>
-      hub.open(subject, commit, file.path, from),
+    const delivery = new Delivery(
+      site,
+      join(cache, "hashes"),
+      gauge,
+      { persistence, signal, onProgress: options.onProgress },
+      (file, from) => hub.open(subject, commit, file.path, from),
     );
     // What kind of model it is comes first: it may be one of another kind.
     const index = files.get("model_index.json");
@@ -59,13 +61,9 @@ export async function pullModel(name: string, options: PullOptions = {}): Promis
     const small = choice.small.map((path) => files.get(path)!);
     await delivery.bring(small, SMALL_AT_ONCE);
 
-    const weights: string[] = [];
-    for (const path of choice.weights) {
-      if (path.endsWith(".safetensors")) weights.push(path);
-      else weights.push(...shardsOf(await readJsonObject(await openLocalFile(join(site.staging, path))), path, paths));
-    }
+    const weights = await weightFiles(choice, paths, (path) => openLocalFile(join(site.staging, path)));
     const large = weights.map((path) => files.get(path)!);
-    gauge.phase("download", sum(large));
+    gauge.phase("download", totalSize(large));
     await delivery.bring(large);
 
     const all = [...small, ...large];
@@ -77,107 +75,8 @@ export async function pullModel(name: string, options: PullOptions = {}): Promis
       await removeOthers(site.staging, new Set(all.map(({ path }) => path)));
       await install(site, record);
     }
-    return { ...record, path: site.final, files: all.length, bytes: sum(all), moved: delivery.fetched };
+    return { ...record, path: site.final, files: all.length, bytes: totalSize(all), moved: delivery.fetched };
   });
-}
-
-const sum = (files: readonly HubFile[]): number => files.reduce((bytes, { size }) => bytes + size, 0);
-
-/** How far the work is. Bytes may be taken back where they have to be fetched again. */
-class Gauge {
-  private state: Progress = { phase: "look up", done: 0, total: 1 };
-  private readonly tell: (progress: Progress) => void;
-
-  constructor(tell: ((progress: Progress) => void) | undefined) {
-    this.tell = tell ?? (() => undefined);
-  }
-
-  phase(phase: string, total: number): void {
-    this.state = { phase, done: 0, total, ...(phase === "download" && { unit: "bytes" }) };
-    this.tell(this.state);
-  }
-
-  bytes(count: number): void {
-    // Small files are part of looking up.
-    if (this.state.unit !== "bytes") return;
-    this.state = { ...this.state, done: this.state.done + count };
-    this.tell(this.state);
-  }
-
-  waits({ message }: HubError, ms: number): void {
-    const note = `${message.split("\n")[0].replace(/\.$/, "")}; trying again in ${Math.ceil(ms / 1000)} s`;
-    this.tell({ ...this.state, phase: "wait for the hub", note });
-  }
-}
-
-/** Brings files of the hub into the staging folder, the cheapest way there is. */
-class Delivery {
-  /** Bytes of the files that came from the hub, whole or the rest of them. */
-  fetched = 0;
-  /** Whether the model in place has every file that was brought so far. */
-  onlyFromFinal = true;
-  private readonly site: Site;
-  private readonly hashes: string;
-  private readonly gauge: Gauge;
-  private readonly options: PullOptions;
-  private readonly open: (file: HubFile, from: number) => ReturnType<Hub["open"]>;
-
-  constructor(site: Site, hashes: string, gauge: Gauge, options: PullOptions, open: Delivery["open"]) {
-    this.site = site;
-    this.hashes = hashes;
-    this.gauge = gauge;
-    this.options = options;
-    this.open = open;
-  }
-
-  /** Fetches what is not here of `files`, `atOnce` at a time. */
-  async bring(files: readonly HubFile[], atOnce = 1): Promise<void> {
-    const { staging } = this.site;
-    const lacking: HubFile[] = [];
-    let there = 0;
-    for (const file of files) {
-      if (await this.isHere(file)) there += file.size;
-      else lacking.push(file);
-    }
-    for (const file of lacking) there += await bytesThere(join(staging, file.path), file);
-    this.gauge.bytes(there);
-    await requireSpace(staging, sum(files) - there, "the model");
-    for (let i = 0; i < lacking.length; i += atOnce) {
-      const outcomes = await Promise.allSettled(lacking.slice(i, i + atOnce).map((file) => this.fetch(file)));
-      for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
-    }
-  }
-
-  private async fetch(file: HubFile): Promise<void> {
-    const { signal, persistence = defaultPersistence } = this.options;
-    await fetchFile(file, join(this.site.staging, file.path), (from) => this.open(file, from), {
-      persistence,
-      signal,
-      onWait: (reason, ms) => this.gauge.waits(reason, ms),
-      onBytes: (bytes) => {
-        this.fetched += Math.max(0, bytes);
-        this.gauge.bytes(bytes);
-      },
-    });
-  }
-
-  /** Whether a file need not be fetched: it is in staging, or in the model that is in place, from where it is linked. */
-  private async isHere(file: HubFile): Promise<boolean> {
-    const { signal, onProgress } = this.options;
-    const staged = join(this.site.staging, file.path);
-    const placed = join(this.site.final, file.path);
-    const isStaged = await isIntact(staged, file, this.hashes, { signal, onProgress });
-    if (!(await isIntact(placed, file, this.hashes, { signal, onProgress }))) {
-      this.onlyFromFinal = false;
-      return isStaged;
-    }
-    if (!isStaged) {
-      await mkdir(dirname(staged), { recursive: true });
-      await rm(staged, { force: true });
-      await link(placed, staged).catch(() => copyFile(placed, staged));
-    }
-    return true;
-  }
 }
 
 /** Removes what an earlier work on another revision or variant left. */

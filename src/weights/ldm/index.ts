@@ -1,9 +1,9 @@
-import { CheckpointError } from "../../core/index.ts";
+import { CheckpointError, listed } from "../../core/index.ts";
 import { type Checkpoint, trainedSize } from "../checkpoint.ts";
 import type { OpenOptions } from "../diffusers.ts";
 import { parseEditing } from "../editing.ts";
 import { textEncoderNames } from "../names.ts";
-import { listed, readSafetensors, type Safetensors } from "../safetensors.ts";
+import { readSafetensors, type Safetensors } from "../safetensors.ts";
 import { type Prediction, parseScheduler } from "../scheduler.ts";
 import type { ByteSource } from "../source.ts";
 import type { TensorRef } from "../tensor-ref.ts";

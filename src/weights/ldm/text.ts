@@ -1,20 +1,24 @@
 import { reshaped, rows, type TensorRef } from "../tensor-ref.ts";
 
 /** The parts of an OpenCLIP layer that CLIPTextModel only calls otherwise. */
-const layerParts: Record<string, string> = {
-  ln_1: "layer_norm1",
-  ln_2: "layer_norm2",
-  "mlp.c_fc": "mlp.fc1",
-  "mlp.c_proj": "mlp.fc2",
-  "attn.out_proj": "self_attn.out_proj",
-};
+const layerParts = new Map(
+  Object.entries({
+    ln_1: "layer_norm1",
+    ln_2: "layer_norm2",
+    "mlp.c_fc": "mlp.fc1",
+    "mlp.c_proj": "mlp.fc2",
+    "attn.out_proj": "self_attn.out_proj",
+  }),
+);
 
-const outerKeys: Record<string, string> = {
-  "token_embedding.weight": "embeddings.token_embedding.weight",
-  positional_embedding: "embeddings.position_embedding.weight",
-  "ln_final.weight": "final_layer_norm.weight",
-  "ln_final.bias": "final_layer_norm.bias",
-};
+const outerKeys = new Map(
+  Object.entries({
+    "token_embedding.weight": "embeddings.token_embedding.weight",
+    positional_embedding: "embeddings.position_embedding.weight",
+    "ln_final.weight": "final_layer_norm.weight",
+    "ln_final.bias": "final_layer_norm.bias",
+  }),
+);
 
 /** Used by OpenCLIP to compare texts with pictures, not by Stable Diffusion. */
 const unused = ["text_projection", "logit_scale", "attn_mask"];
@@ -29,19 +33,21 @@ const LAYERS = 23;
  */
 export function openClipWeights(key: string, ref: TensorRef): [string, TensorRef][] | undefined {
   if (unused.includes(key)) return [];
-  if (outerKeys[key]) return [[`text_model.${outerKeys[key]}`, ref]];
+  const outer = outerKeys.get(key);
+  if (outer) return [[`text_model.${outer}`, ref]];
   const [, layer, rest] = /^transformer\.resblocks\.(\d+)\.(.+)$/.exec(key) ?? [];
   if (!rest || Number(layer) > LAYERS) return undefined;
   const fused = /^attn\.in_proj_(weight|bias)$/.exec(rest);
   const [, part, kind] = /^(.+)\.(weight|bias)$/.exec(rest) ?? [];
-  if (!fused && !layerParts[part]) return undefined;
+  const name = layerParts.get(part);
+  if (!fused && !name) return undefined;
   if (Number(layer) === LAYERS) return [];
   const path = `text_model.encoder.layers.${layer}`;
-  if (!fused) return [[`${path}.${layerParts[part]}.${kind}`, ref]];
+  if (!fused) return [[`${path}.${name}.${kind}`, ref]];
   const third = ref.shape[0] / 3;
   if (!Number.isInteger(third)) return undefined;
-  return ["q", "k", "v"].map((name, i) => [
-    `${path}.self_attn.${name}_proj.${fused[1]}`,
+  return ["q", "k", "v"].map((letter, i) => [
+    `${path}.self_attn.${letter}_proj.${fused[1]}`,
     rows(ref, i * third, (i + 1) * third),
   ]);
 }

@@ -1,20 +1,24 @@
 /** The parts of a residual block, in the original code and in diffusers. */
-const resnetParts: Record<string, string> = {
-  "in_layers.0": "norm1",
-  "in_layers.2": "conv1",
-  "emb_layers.1": "time_emb_proj",
-  "out_layers.0": "norm2",
-  "out_layers.3": "conv2",
-  skip_connection: "conv_shortcut",
-};
+const resnetParts = new Map(
+  Object.entries({
+    "in_layers.0": "norm1",
+    "in_layers.2": "conv1",
+    "emb_layers.1": "time_emb_proj",
+    "out_layers.0": "norm2",
+    "out_layers.3": "conv2",
+    skip_connection: "conv_shortcut",
+  }),
+);
 
-const outerParts: Record<string, string> = {
-  "time_embed.0": "time_embedding.linear_1",
-  "time_embed.2": "time_embedding.linear_2",
-  "input_blocks.0.0": "conv_in",
-  "out.0": "conv_norm_out",
-  "out.2": "conv_out",
-};
+const outerParts = new Map(
+  Object.entries({
+    "time_embed.0": "time_embedding.linear_1",
+    "time_embed.2": "time_embedding.linear_2",
+    "input_blocks.0.0": "conv_in",
+    "out.0": "conv_norm_out",
+    "out.2": "conv_out",
+  }),
+);
 
 const middleParts = ["resnets.0", "attentions.0", "resnets.1"];
 
@@ -28,14 +32,17 @@ const PER_BLOCK = 3;
 export function unetName(key: string): string | undefined {
   const [, path, kind] = /^(.+)\.(weight|bias)$/.exec(key) ?? [];
   if (!path) return undefined;
-  const outer = outerParts[path];
+  const outer = outerParts.get(path);
   if (outer) return `${outer}.${kind}`;
 
   const [, side, first, second, rest] = /^(input|middle|output)_blocks?\.(\d+)(?:\.(\d+))?\.(.+)$/.exec(key) ?? [];
   if (!side) return undefined;
-  if (side === "middle")
-    return layerName(`mid_block.${middleParts[Number(first)]}`, `${second ? `${second}.` : ""}${rest}`);
+  if (side === "middle") {
+    const part = middleParts.at(Number(first));
+    return part && layerName(`mid_block.${part}`, `${second ? `${second}.` : ""}${rest}`);
+  }
   const n = Number(first) - (side === "input" ? 1 : 0);
+  if (n < 0) return undefined;
   const block = `${side === "input" ? "down" : "up"}_blocks.${Math.floor(n / PER_BLOCK)}`;
   const place = n % PER_BLOCK;
   if (second === "0" && /^op\./.test(rest)) return `${block}.downsamplers.0.conv.${rest.slice(3)}`;
@@ -48,5 +55,6 @@ export function unetName(key: string): string | undefined {
 function layerName(layer: string, rest: string): string | undefined {
   if (layer.includes("attentions.")) return `${layer}.${rest}`;
   const [, part, kind] = /^(.+)\.(weight|bias)$/.exec(rest) ?? [];
-  return part && resnetParts[part] ? `${layer}.${resnetParts[part]}.${kind}` : undefined;
+  const name = part && resnetParts.get(part);
+  return name && `${layer}.${name}.${kind}`;
 }

@@ -1,0 +1,101 @@
+/**
+ * `npm run bench -- large --model FOLDER`: the mechanics of a whole edit at full size, where the weights may be random
+ * (tools/parity/full.py writes such a folder): memory at its peak, kill -9 and going on, Ctrl-C.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { encodePng } from "../../src/image/node.ts";
+import { readInversion } from "../../src/inversion/node.ts";
+import { processTreeMemory } from "../../src/runtime/node.ts";
+import { render, tuningPairs } from "../../src/world/index.ts";
+
+const [pair] = tuningPairs();
+
+interface Ended {
+  readonly code: number | null;
+  readonly seconds: number;
+  /** From the signal to the end. */
+  readonly afterSignal: number;
+  /** Largest Pss of all processes, in bytes. */
+  readonly peak: number;
+}
+
+/** Runs the command line; sends `signal` a moment after its progress shows `at`. */
+function baret(args: readonly string[], at?: RegExp, signal: NodeJS.Signals = "SIGINT"): Promise<Ended> {
+  const begun = performance.now();
+  const child: ChildProcess = spawn(process.execPath, ["dist/cli/main.js", ...args], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let peak = 0;
+  const watch = setInterval(() => {
+    peak = Math.max(peak, child.pid ? (processTreeMemory(child.pid)?.pss ?? 0) : 0);
+  }, 500);
+  let said = "";
+  let signalled = 0;
+  child.stderr!.on("data", (text: Buffer) => {
+    said += text;
+    if (!at?.test(said) || signalled > 0) return;
+    signalled = performance.now();
+    child.kill(signal);
+  });
+  return new Promise((resolve) => {
+    child.on("close", (code) => {
+      clearInterval(watch);
+      const now = performance.now();
+      if (code !== 0 && !at) console.error(said);
+      resolve({ code, seconds: (now - begun) / 1000, afterSignal: (now - signalled) / 1000, peak });
+    });
+  });
+}
+
+export async function main(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      model: { type: "string" },
+      size: { type: "string", default: "512" },
+      steps: { type: "string", default: "4" },
+      iterations: { type: "string", default: "1" },
+      out: { type: "string", default: "out/large" },
+    },
+  });
+  if (values.model === undefined) throw new Error("--model FOLDER: a full-size model, see tools/parity/full.py");
+  const { model, size, steps, iterations, out } = values;
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(out, { recursive: true });
+  const photo = join(out, "photo.png");
+  writeFileSync(photo, await encodePng(render(pair.before, 512)));
+  const settings = ["--model", model, "--size", size, "--steps", steps, "--iterations", iterations, "--no-early-stop"];
+  const file = (name: string) => join(out, `${name}.safetensors`);
+  const invert = (name: string) => ["invert", photo, pair.target, ...settings, "-o", file(name)];
+  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;
+
+  const whole = await baret(invert("whole"));
+  console.log(`invert: status ${whole.code}, ${whole.seconds.toFixed(0)} s, peak ${gigabytes(whole.peak)}`);
+  const killed = await baret(invert("killed"), /tune 2\//, "SIGKILL");
+  const { done } = await readInversion(file("killed"));
+  console.log(
+    `killed with SIGKILL after ${done.inverted} inverted and ${done.tuned} tuned steps (status ${killed.code})`,
+  );
+  const resumed = await baret(invert("killed"));
+  const same = readFileSync(file("killed")).equals(readFileSync(file("whole")));
+  console.log(
+    `gone on: status ${resumed.code}, ${resumed.seconds.toFixed(0)} s, ${same ? "the same bytes" : "OTHER BYTES"}`,
+  );
+  const stopped = await baret(invert("stopped"), /invert 2\//);
+  console.log(`Ctrl-C: status ${stopped.code} after ${stopped.afterSignal.toFixed(2)} s`);
+  const edited = await baret(["edit", file("whole"), "--model", model, "-o", join(out, "edit.png")]);
+  console.log(`edit: status ${edited.code}, ${edited.seconds.toFixed(0)} s, peak ${gigabytes(edited.peak)}`);
+  const good =
+    whole.code === 0 &&
+    resumed.code === 0 &&
+    edited.code === 0 &&
+    same &&
+    stopped.code === 130 &&
+    stopped.afterSignal < 1 &&
+    Math.max(whole.peak, edited.peak) < 7.5e9;
+  console.log(good ? "All as it should be." : "NOT as it should be.");
+  if (!good) process.exitCode = 1;
+}

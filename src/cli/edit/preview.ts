@@ -1,0 +1,25 @@
+import type { Tensor } from "../../core/index.ts";
+import type { Model } from "../../diffusion/index.ts";
+import { encodePng } from "../../image/node.ts";
+import { writeFileAtomic } from "../../storage/node.ts";
+
+/** Previews take no more than this share of the time. */
+const share = 0.2;
+
+/** Writes the edit to `path` as it looks from each step on, no more often than it is cheap. */
+export function previewing(
+  model: Model,
+  path: string,
+  signal: AbortSignal,
+): (done: number, clean: ReadonlyMap<string, Tensor>) => Promise<void> {
+  let notBefore = 0;
+  return async (_, clean) => {
+    const latent = clean.get("edit");
+    const began = performance.now();
+    if (latent === undefined || began < notBefore) return;
+    const [picture] = await model.decode(latent, signal);
+    await writeFileAtomic(path, await encodePng(picture));
+    const took = performance.now() - began;
+    notBefore = performance.now() + took * (1 / share - 1);
+  };
+}

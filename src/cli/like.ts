@@ -1,0 +1,35 @@
+import type { Command } from "commander";
+import { UsageError } from "../core/index.ts";
+import { applySettings, option } from "./options.ts";
+import { type Metadata, readMetadata } from "./output.ts";
+import type { Voice } from "./print.ts";
+import { version } from "./version.ts";
+
+export const likeOption = () =>
+  option("--like <file.png>", "repeat what made that picture; options given here win", {
+    expected: "a PNG that baret wrote",
+    read: (text) => text || undefined,
+  });
+
+/** Gives the options that are left open the values that made a picture. */
+export async function repeat(command: Command, path: string, voice: Voice): Promise<Metadata> {
+  const made = await readMetadata(path);
+  if (made.command !== command.name()) {
+    throw new UsageError("--like", {
+      found: `a picture of baret ${made.command}`,
+      expected: `one of ${command.name()}`,
+    });
+  }
+  const { name: model, prediction, variant } = made.model;
+  const { device, threads } = made.engine;
+  applySettings(command, { ...made.settings, model, prediction, variant, device, threads }, path);
+  if (made.version !== version) {
+    voice.warn(`${path} was made by baret ${made.version}; what this ${version} makes may differ from it`);
+  }
+  return made;
+}
+
+/** Warns where the model is not the one that made the picture. */
+export function warnOfOtherModel(made: Metadata | undefined, sha256: string, path: string, voice: Voice): void {
+  if (made && made.model.sha256 !== sha256) voice.warn(`another model made ${path}: the picture will differ from it`);
+}

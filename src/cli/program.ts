@@ -1,0 +1,20 @@
+import { Command } from "commander";
+import { editCommand, invertCommand, sweepCommand } from "./edit/index.ts";
+import { generateCommand } from "./generate.ts";
+import { modelsCommand } from "./models.ts";
+import { pullCommand } from "./pull/index.ts";
+import { version } from "./version.ts";
+import { worldCommand } from "./world/index.ts";
+
+/** All of baret's commands. */
+export const baretProgram = (): Command =>
+  new Command("baret")
+    .description("edit a photograph from a target sentence alone, by diffusion")
+    .version(version)
+    .addCommand(editCommand())
+    .addCommand(invertCommand())
+    .addCommand(sweepCommand())
+    .addCommand(generateCommand())
+    .addCommand(modelsCommand())
+    .addCommand(pullCommand())
+    .addCommand(worldCommand());

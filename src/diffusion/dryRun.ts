@@ -1,0 +1,112 @@
+import { EngineError, type Tensor, tensor } from "../core/index.ts";
+import { compile, type MappedWeight, type Program, withBatch } from "../graph/index.ts";
+import type { Engine, Feeds, Session } from "../runtime/index.ts";
+import { estimateMemory, type MemoryEstimate } from "../runtime/node.ts";
+import { openPackageFile } from "../storage/node.ts";
+import { CLIP_MERGES, loadTokenizer } from "../text/index.ts";
+import type { Checkpoint } from "../weights/index.ts";
+import { Model, textLength } from "./model.ts";
+import type { Part, ProgramLoader } from "./programs.ts";
+import { isLarge, loadOptionsOf } from "./weightsOf.ts";
+
+/** Loads nothing: keeps account of what loaded programs would take, and answers every run with zeros. */
+class Account implements ProgramLoader {
+  /** Bytes at the worst moment so far. */
+  peak = 0;
+  private readonly held = new Map<Session, { part: Part; estimate: MemoryEstimate }>();
+  private readonly checkpoint: Checkpoint;
+
+  constructor(checkpoint: Checkpoint) {
+    this.checkpoint = checkpoint;
+  }
+
+  isLarge(part: Part): boolean {
+    return isLarge(this.checkpoint, part);
+  }
+
+  async load(part: Part, name: string, outputs: Parameters<typeof compile>[0]): Promise<Session> {
+    const program = compile(outputs, { name, bind: placeInOneFile(part) });
+    const session: Session = {
+      name,
+      inputs: program.inputs,
+      outputs: program.outputs,
+      run: async (feeds) => {
+        const batch = batchOf(program, feeds);
+        this.hold(session, part, program, batch);
+        return Object.fromEntries(program.outputs.map((port) => [port.name, zeros(port.shape, batch)]));
+      },
+      release: async () => {
+        this.held.delete(session);
+      },
+    };
+    this.hold(session, part, program, 1);
+    return session;
+  }
+
+  async close(): Promise<void> {
+    this.held.clear();
+  }
+
+  private hold(session: Session, part: Part, program: Program, batch: number): void {
+    const estimate = estimateMemory(program, { ...loadOptionsOf(this.checkpoint, part), batch });
+    const before = this.held.get(session)?.estimate;
+    if (!before || before.total < estimate.total) this.held.set(session, { part, estimate });
+    this.peak = Math.max(this.peak, this.total());
+  }
+
+  /** Programs have their own activations and copies; the process they share, and the mapped weights of one part. */
+  private total(): number {
+    const all = [...this.held.values()];
+    const parts = [...new Set(all.map(({ part }) => part))];
+    const most = (values: readonly number[]): number => Math.max(0, ...values);
+    const mapped = parts.map((part) => most(all.filter((one) => one.part === part).map((one) => one.estimate.mapped)));
+    const own = all.map(
+      ({ estimate: { operations, copied, activations, transfer } }) => operations + copied + activations + transfer,
+    );
+    return [...mapped, ...own].reduce((sum, n) => sum + n, most(all.map(({ estimate }) => estimate.process)));
+  }
+}
+
+/** Weights one after another as float32, as they lie once they are expanded. */
+function placeInOneFile(part: Part): (name: string, shape: readonly number[]) => MappedWeight {
+  let end = 0;
+  const places = new Map<string, MappedWeight>();
+  return (name, shape) => {
+    const length = 4 * shape.reduce((n, d) => n * d, 1);
+    const place = places.get(name) ?? { file: part, offset: end, length };
+    if (!places.has(name)) end += length;
+    places.set(name, place);
+    return place;
+  };
+}
+
+function batchOf({ inputs }: Program, feeds: Feeds): number {
+  const batched = inputs.find(({ shape }) => shape[0] === "B");
+  return batched ? feeds[batched.name].shape[0] : 1;
+}
+
+const zeros = (shape: Program["outputs"][number]["shape"], batch: number): Tensor => tensor(withBatch(shape, batch));
+
+/** There is nothing to run anything on. */
+const noEngine: Engine = {
+  device: "cpu",
+  threads: 1,
+  versions: { onnxruntime: "none" },
+  pid: undefined,
+  load: () => Promise.reject(new EngineError("a dry run has no engine")),
+  close: async () => undefined,
+};
+
+/**
+ * Bytes that the engine would take on a CPU, at the worst moment of what `use` does with the model. Every network is
+ * compiled and none is run: what they give is zero. Throws CheckpointError where the checkpoint does not fit itself.
+ */
+export async function peakMemory(checkpoint: Checkpoint, use: (model: Model) => Promise<unknown>): Promise<number> {
+  const tokenizer = await loadTokenizer(checkpoint.tokenizer, {
+    shipped: () => openPackageFile(CLIP_MERGES),
+    maxLength: textLength(checkpoint),
+  });
+  const account = new Account(checkpoint);
+  await use(new Model({ checkpoint, tokenizer, engine: noEngine, loader: account }));
+  return account.peak;
+}

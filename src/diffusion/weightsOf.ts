@@ -1,0 +1,20 @@
+import type { LoadOptions } from "../runtime/index.ts";
+import type { Checkpoint, TensorRef } from "../weights/index.ts";
+import type { Part } from "./programs.ts";
+
+/** Below this many bytes a private, repacked copy of the weights costs nothing that matters, and runs fastest. */
+const smallModel = 400e6;
+
+export const weightsOf = ({ unet, vae, textEncoder }: Checkpoint): Record<Part, ReadonlyMap<string, TensorRef>> => ({
+  unet: unet.weights,
+  vae: vae.weights,
+  text: textEncoder.weights,
+});
+
+/** Whether a part's weights must stay shared with their file. */
+export const isLarge = (checkpoint: Checkpoint, part: Part): boolean =>
+  [...weightsOf(checkpoint)[part].values()].reduce((sum, { length }) => sum + length, 0) > smallModel;
+
+/** How a part's programs are loaded. */
+export const loadOptionsOf = (checkpoint: Checkpoint, part: Part): LoadOptions =>
+  isLarge(checkpoint, part) ? {} : { level: "all", prepack: true };

@@ -1,0 +1,223 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { crc32 } from "node:zlib";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { readPngText } from "../../src/image/index.ts";
+import { decodeImage, encodePng } from "../../src/image/node.ts";
+import { smoothPicture } from "../support/baret.ts";
+import { fixtureModel, Workplace } from "../support/cli.ts";
+
+const here = new Workplace();
+afterAll(here.remove);
+const tiny = ["--model", fixtureModel("tiny-sd1"), "--size", "64"];
+const quick = [...tiny, "--steps", "4", "--iterations", "1"];
+const sentence = "a dog lying down";
+const file = (name: string): Buffer => readFileSync(here.path(name));
+const metadata = (name: string) => JSON.parse(readPngText(file(name)).baret);
+
+beforeAll(async () => {
+  for (const [name, seed] of [
+    ["photo.png", 1],
+    ["other.png", 2],
+  ] as const) {
+    // biome-ignore format: a list
+    writeFileSync(here.path(name), await encodePng(smoothPicture(seed)));
+  }
+});
+
+test("a photo and a sentence become a picture that tells every setting, and --like repeats it to the byte", async () => {
+  const options = ["--alpha", "0.7:0.2", "--self-steps", "0.25:0.5", "--self-levels", "1,2", "--threads", "1"];
+  const made = await here.baret(["edit", "photo.png", sentence, ...quick, ...options, "-o", "out.png"]);
+  expect(made.code).toBe(0);
+  expect(made.stdout).toMatch(/^photo\.png \(64x64\): a dog lying down$/m);
+  expect(made.stdout).toMatch(/^ {2}alpha +0\.7:0\.2$/m);
+  expect(made.stdout).toMatch(/^Reconstruction of photo\.png: [\d.]+ dB to what the model sees of the photo; /m);
+  expect(made.stdout).toMatch(/^out\.png {2}a dog lying down$/m);
+  expect(made.stderr).toMatch(/^invert 4\/4$/m);
+  expect(made.stderr).toMatch(/^tune 4\/4 · loss \d\.\d\de[+-]\d+$/m);
+  expect(made.stderr).toMatch(/^edit 4\/4$/m);
+  expect(await decodeImage(here.path("out.png"))).toMatchObject({ width: 64, height: 64 });
+  expect(metadata("out.png")).toEqual({
+    command: "edit",
+    version: expect.stringMatching(/^\d/),
+    model: { name: fixtureModel("tiny-sd1"), sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    engine: { device: "cpu", threads: 1, onnxruntime: expect.stringMatching(/^\d/) },
+    photo: { path: "photo.png", sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    settings: {
+      sentence,
+      size: { width: 64, height: 64 },
+      fit: "crop",
+      steps: 4,
+      guidance: 7.5,
+      inversionGuidance: 1,
+      learningRate: 1e-3,
+      learningRateEnd: 1,
+      iterations: 1,
+      earlyStop: true,
+      threshold: [1e-5, 2e-5],
+      warmStart: true,
+      resetAdam: true,
+      carry: "reconstruction",
+      alpha: [0.7, 0.2],
+      alphaShape: "linear",
+      selfSteps: [0.25, 0.5],
+      crossSteps: [0, 0.6],
+      selfLevels: [1, 2],
+      crossLevels: [0, 1, 2, 3],
+      half: "conditional",
+      replace: "qk",
+      editGuidance: 7.5,
+      seed: 0,
+    },
+    image: "edit",
+  });
+  const again = await here.baret(["edit", "--like", "out.png", "-o", "again.png", "--quiet"]);
+  expect(again).toMatchObject({ code: 0, stdout: `again.png  ${sentence}\n` });
+  expect(file("again.png")).toEqual(file("out.png"));
+});
+
+test("with --like, what is given besides wins; a picture of another kind is refused", async () => {
+  const made = await here.baret(["edit", "other.png", "--like", "out.png", "--alpha", "1", "-o", "rigid.png"]);
+  expect(made.code).toBe(0);
+  const { settings, photo } = metadata("rigid.png");
+  expect(photo.path).toBe("other.png");
+  expect(settings).toEqual({ ...metadata("out.png").settings, alpha: [1, 1] });
+  const plain = await here.baret(["edit", "--like", "photo.png"]);
+  expect(plain).toMatchObject({ code: 1, stderr: expect.stringContaining("photo.png: does not tell what made it") });
+  const other = await here.baret(["generate", "--like", "out.png"]);
+  expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("found a picture of baret edit") });
+});
+
+test("metadata that the options would not take is refused, all of it at once", async () => {
+  const text = { ...metadata("out.png"), settings: { alpha: { start: 1 }, steps: -3, earlyStop: "no", half: "both" } };
+  writeFileSync(here.path("forged.png"), await encodePng(smoothPicture(1), { baret: JSON.stringify(text) }));
+  const { code, stderr } = await here.baret(["edit", "photo.png", sentence, "--like", "forged.png"]);
+  expect(code).toBe(2);
+  for (const name of ["alpha", "steps", "earlyStop"]) expect(stderr).toContain(`  ${name}: `);
+  expect(stderr).not.toContain("half");
+});
+
+test("photos with sentences, all pictures of an edit, and the same as JSON", async () => {
+  const args = ["edit", "photo.png", "other.png", sentence, "a cat", ...quick, "--save-all", "--json", "--quiet"];
+  const made = await here.baret([...args, "-o", "many.png", "--save-inversion", "many.safetensors"]);
+  expect(made.code).toBe(0);
+  const result = JSON.parse(made.stdout);
+  const kinds = ["reconstruction", "initial", "transition", "sheet"];
+  const expected = [
+    ["photo.png", sentence],
+    ["photo.png", "a cat"],
+    ["other.png", sentence],
+    ["other.png", "a cat"],
+  ].map(([path, said], k) => ({
+    photo: { path },
+    sentence: said,
+    files: {
+      edit: `many-${k + 1}.png`,
+      ...Object.fromEntries(kinds.map((kind) => [kind, `many-${k + 1}-${kind}.png`])),
+    },
+    fidelity: { inversion: expect.any(Number), vae: expect.any(Number), photo: expect.any(Number) },
+  }));
+  expect(result.edits).toMatchObject(expected);
+  for (const { files } of result.edits)
+    for (const name of Object.values(files)) expect(existsSync(here.path(`${name}`)));
+  expect(metadata("many-2-transition.png")).toMatchObject({ image: "transition", settings: { sentence: "a cat" } });
+  const sheet = await decodeImage(here.path("many-1-sheet.png"));
+  expect(sheet.width).toBeGreaterThan(5 * 64);
+  expect(result.warnings).toContainEqual(expect.stringMatching(/the inversion reproduces photo.png poorly \(/));
+  expect(result.warnings).toContainEqual(expect.stringMatching(/does not know pictures like photo.png: .*baret pull/));
+
+  const reused = ["edit", "many-3.safetensors", ...tiny.slice(0, 2), "--quiet"];
+  expect((await here.baret([...reused, "-o", "reused.png"])).code).toBe(0);
+  const [a, b] = [metadata("reused.png"), metadata("many-3.png")];
+  expect(a.settings).toEqual(b.settings);
+  expect(await decodeImage(here.path("reused.png"))).toEqual(await decodeImage(here.path("many-3.png")));
+});
+
+test("an inversion file of another model or sentence, a damaged one, and options it cannot follow are refused", async () => {
+  writeFileSync(here.path("short.safetensors"), file("many-1.safetensors").subarray(0, 5000));
+  writeFileSync(here.path("weights.safetensors"), readFileSync(`${fixtureModel("tiny-sd1")}/unet/diffusion_pytorch_model.safetensors`)); // biome-ignore format: one call
+  const model = tiny.slice(0, 2);
+  const cases: [string[], number, string][] = [
+    [["many-1.safetensors", "--model", fixtureModel("tiny-sd2")], 1, "belongs to another model"],
+    [["many-1.safetensors", "a bird", ...model], 1, `belongs to another sentence: found "${sentence}"`],
+    [["many-1.safetensors", "--steps", "7", "--no-early-stop", ...model], 2, "--no-early-stop, --steps: belongs to"],
+    [["short.safetensors", ...model], 1, "not an inversion file, or a damaged one"],
+    [["weights.safetensors", ...model], 1, "a safetensors file, but not an inversion"],
+    [["nothing.safetensors", ...model], 1, "there is no such inversion file"],
+  ];
+  for (const [args, code, message] of cases) {
+    const made = await here.baret(["edit", ...args, "-o", "refused.png"]);
+    expect({ code: made.code, stderr: made.stderr }).toEqual({ code, stderr: expect.stringContaining(message) });
+  }
+  expect(existsSync(here.path("refused.png"))).toBe(false);
+});
+
+/** A PNG that claims to be of that size. */
+function claimedSize(width: number, height: number, png: Buffer): Buffer {
+  const claimed = Buffer.from(png);
+  claimed.writeUInt32BE(width, 16);
+  claimed.writeUInt32BE(height, 20);
+  claimed.writeUInt32BE(crc32(claimed.subarray(12, 29)), 29);
+  return claimed;
+}
+
+test("photos that cannot be used are named all at once; one dot and 500 words or none are edited, with warnings", async () => {
+  writeFileSync(here.path("huge.png"), claimedSize(20_000, 20_000, file("photo.png")));
+  writeFileSync(here.path("notes.jpg"), "not a picture at all");
+  writeFileSync(here.path("cut.png"), file("photo.png").subarray(0, 300));
+  writeFileSync(here.path("dot.png"), await encodePng({ width: 1, height: 1, data: Uint8Array.of(200, 100, 50) }));
+  const photos = ["huge.png", "notes.jpg", "cut.png", "none.webp", "dot.png"];
+  const bad = await here.baret(["edit", ...photos, sentence, ...quick]);
+  expect(bad.code).toBe(1);
+  expect(bad.stderr).toContain("ImageError: 4 photos cannot be read");
+  expect(bad.stderr).toContain("huge.png: too many pixels: found 20000x20000 = 400000000, expected at most 100000000");
+  expect(bad.stderr).toContain("none.webp: cannot be opened: found no such file");
+  for (const name of ["notes.jpg", "cut.png"]) expect(bad.stderr).toContain(`  ${name}: `);
+  const words = Array.from({ length: 500 }, (_, k) => `dog${k}`).join(" ");
+  const dot = await here.baret(["edit", "dot.png", "", words, ...quick, "-o", "dot-edit.png"]);
+  expect(dot.code).toBe(0);
+  expect(dot.stderr).toMatch(/^Warning: dot\.png is smaller than what the model works at, .* 1x1 to 64x64$/m);
+  expect(metadata("dot-edit-1.png").settings.sentence).toBe("");
+  // Words that find no room are named before the work begins.
+  expect(dot.stderr.indexOf("Not heard: ")).toBeGreaterThan(0);
+  expect(dot.stderr.indexOf("Not heard: ")).toBeLessThan(dot.stderr.indexOf("invert 1/4"));
+});
+
+test("settings that do not fit the model are refused before any work", async () => {
+  const cases: [string[], string][] = [
+    [["--self-levels", "7"], "selfLayers: chooses no attention site"],
+    [["--learning-rate", "0"], "learningRate: found 0"],
+    [["--size", "60x64"], "--size: a picture's side must be a positive multiple of the VAE's factor: found 60x64"],
+  ];
+  for (const [args, message] of cases) {
+    const made = await here.baret(["edit", "photo.png", "a dog", ...quick, ...args, "-o", "wrong.png"]);
+    expect({ code: made.code, stderr: made.stderr }).toEqual({ code: 2, stderr: expect.stringContaining(message) });
+    expect(made.stderr).not.toContain("invert");
+  }
+});
+
+test("outputs that cannot be written are refused before any work", async () => {
+  mkdirSync(here.path("closed"), { mode: 0o555 });
+  const outputs = [
+    ["-o", "closed/out.png"],
+    ["--save-inversion", "closed/i.safetensors"],
+    ["--preview", "closed/p.png"],
+  ];
+  for (const [flag, path] of outputs) {
+    const made = await here.baret(["edit", "photo.png", sentence, ...quick, flag, path], { unprivileged: true });
+    const stderr = `StorageError: ${path}: cannot be written: permission denied.\n`;
+    expect(made).toMatchObject({ code: 1, stdout: "", stderr });
+  }
+});
+
+test("an edit stopped by Ctrl-C goes on where it was, and shows itself as it forms", async () => {
+  const long = ["edit", "other.png", sentence, ...tiny, "--steps", "20", "--iterations", "3", "-o", "long.png"];
+  const stopped = await here.baret(long, { interruptAt: /^tune 1\d\/20/m });
+  expect(stopped).toMatchObject({ code: 130, signal: null });
+  expect(stopped.afterInterrupt).toBeLessThan(1000);
+  expect(stopped.stderr).toMatch(/^Stopped\.$/m);
+  const resumed = await here.baret([...long, "--preview", "forming.png"]);
+  expect(resumed.code).toBe(0);
+  expect(resumed.stderr).not.toMatch(/^invert \d/m);
+  expect(await decodeImage(here.path("forming.png"))).toMatchObject({ width: 64, height: 64 });
+  expect(readdirSync(here.path("cache", "inversions")).every((name) => name.endsWith(".safetensors"))).toBe(true);
+});

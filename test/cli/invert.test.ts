@@ -1,0 +1,75 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { encodePng } from "../../src/image/node.ts";
+import { isComplete } from "../../src/inversion/index.ts";
+import { readInversion } from "../../src/inversion/node.ts";
+import { smoothPicture } from "../support/baret.ts";
+import { fixtureModel, Workplace } from "../support/cli.ts";
+
+const here = new Workplace();
+afterAll(here.remove);
+const tiny = ["--model", fixtureModel("tiny-sd1"), "--size", "64", "--threads", "1"];
+const invert = ["invert", "photo.png", "a dog lying down", ...tiny];
+
+beforeAll(async () => {
+  writeFileSync(here.path("photo.png"), await encodePng(smoothPicture(1)));
+});
+
+test("stopped by Ctrl-C or killed, an inversion goes on where it was and ends with the same bytes", async () => {
+  const long = [...invert, "--steps", "12", "--iterations", "2"];
+  const whole = await here.baret([...long, "-o", "whole.safetensors"]);
+  expect(whole).toMatchObject({ code: 0, stdout: expect.stringMatching(/^whole\.safetensors {2}\d+ iterations$/m) });
+
+  const stopped = await here.baret([...long, "-o", "parts.safetensors"], { interruptAt: /^invert 7\/12/m });
+  expect(stopped).toMatchObject({ code: 130, stdout: expect.stringContaining("The same command goes on from there.") });
+  expect(stopped.afterInterrupt).toBeLessThan(1000);
+  expect((await readInversion(here.path("parts.safetensors"))).done.inverted).toBeGreaterThanOrEqual(6);
+
+  const killed = await here.baret([...long, "-o", "parts.safetensors"], {
+    interruptAt: /^tune 5\/12/m,
+    interruptWith: "SIGKILL",
+  });
+  expect(killed).toMatchObject({ code: null, signal: "SIGKILL" });
+  const half = await readInversion(here.path("parts.safetensors"));
+  expect(half.done).toMatchObject({ inverted: 12, tuned: expect.any(Number) });
+  expect(isComplete(half)).toBe(false);
+  const refused = await here.baret(["edit", "parts.safetensors", ...tiny.slice(0, 2)]);
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("this inversion is not finished") });
+
+  const rest = await here.baret([...long, "-o", "parts.safetensors"]);
+  expect(rest.code).toBe(0);
+  expect(rest.stderr).not.toMatch(/^invert \d/m);
+  expect(readFileSync(here.path("parts.safetensors"))).toEqual(readFileSync(here.path("whole.safetensors")));
+  // A finished one is not computed again.
+  const again = await here.baret([...long, "-o", "whole.safetensors"]);
+  expect(again).toMatchObject({ code: 0, stderr: expect.not.stringMatching(/^(invert|tune) /m) });
+});
+
+test("the default name is the photo's; as JSON it tells file, settings and fidelity", async () => {
+  const made = await here.baret([...invert, "--steps", "2", "--iterations", "0", "--json", "--quiet"]);
+  expect(made.code).toBe(0);
+  expect(JSON.parse(made.stdout)).toMatchObject({
+    command: "invert",
+    file: "photo.inversion.safetensors",
+    sentence: "a dog lying down",
+    iterations: 0,
+    settings: { steps: 2, iterations: 0, size: { width: 64, height: 64 } },
+    fidelity: { inversion: expect.any(Number), vae: expect.any(Number), photo: expect.any(Number) },
+  });
+});
+
+test("a file that holds another inversion is left alone, with every difference named", async () => {
+  const before = readFileSync(here.path("photo.inversion.safetensors"));
+  const made = await here.baret([...invert, "--steps", "2", "--iterations", "1", "--guidance", "3"]);
+  expect(made.code).toBe(1);
+  expect(made.stderr).toMatch(/found iterations 0; guidance 7\.5, expected iterations 1; guidance 3/);
+  expect(readFileSync(here.path("photo.inversion.safetensors"))).toEqual(before);
+});
+
+test("a disk that fills up is an error, and leaves nothing half written", async () => {
+  const made = await here.baret([...invert, "--steps", "3", "-o", "full.safetensors"], { fileLimit: 8 });
+  expect(made.code).toBe(1);
+  expect(made.stderr).toContain("full.safetensors: cannot be written: the file system does not allow a file");
+  expect(existsSync(here.path("full.safetensors"))).toBe(false);
+  expect(readdirSync(here.folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+});

@@ -1,0 +1,61 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { pointsOf } from "../../src/cli/edit/sweep.ts";
+import { readPngText } from "../../src/image/index.ts";
+import { decodeImage, encodePng } from "../../src/image/node.ts";
+import { smoothPicture } from "../support/baret.ts";
+import { fixtureModel, Workplace } from "../support/cli.ts";
+
+const here = new Workplace();
+afterAll(here.remove);
+const quick = ["--model", fixtureModel("tiny-sd1"), "--size", "64", "--steps", "4", "--iterations", "1"];
+
+beforeAll(async () => {
+  writeFileSync(here.path("photo.png"), await encodePng(smoothPicture(1)));
+});
+
+test("a grid is a sheet of all combinations; each picture is what an edit with its settings makes", async () => {
+  const grid = ["--alpha", "0.8:0.1,1", "--cross-steps", "0.2:0.9,0.5,0"];
+  const made = await here.baret([
+    "sweep",
+    "photo.png",
+    "a dog",
+    ...quick,
+    ...grid,
+    "--save-all",
+    "--json",
+    "-o",
+    "g.png",
+  ]);
+  expect(made.code).toBe(0);
+  const { files, points, rows } = JSON.parse(made.stdout);
+  expect(files).toEqual([1, 2, 3, 4, 5, 6].map((k) => `g-${k}.png`));
+  expect(points[2]).toEqual({ alpha: [0.8, 0.1], selfSteps: [0, 0.3], crossSteps: [0, 0] });
+  expect(rows).toBeLessThan(6 * 3 * 4);
+  const sheet = await decodeImage(here.path("g.png"));
+  expect(sheet.width).toBeGreaterThan(3 * 64);
+  expect(sheet.width).toBeLessThan(4 * 64);
+  expect(JSON.parse(readPngText(readFileSync(here.path("g.png"))).baret)).toMatchObject({ command: "sweep" });
+  const alone = await here.baret(["edit", "--like", "g-5.png", "-o", "alone.png", "--quiet"]);
+  expect(alone.code).toBe(0);
+  expect(readFileSync(here.path("alone.png"))).toEqual(readFileSync(here.path("g-5.png")));
+});
+
+test("stopped, what is finished is on the sheet", async () => {
+  const args = ["sweep", "photo.png", "a dog", ...quick.slice(0, 4), "--steps", "30", "--iterations", "0"];
+  const stopped = await here.baret([...args, "-o", "part.png"], { interruptAt: /^edit (4\d|5\d)\/90/m });
+  expect(stopped).toMatchObject({ code: 130 });
+  expect(stopped.afterInterrupt).toBeLessThan(1000);
+  const sheet = await decodeImage(here.path("part.png"));
+  expect(sheet.width).toBeGreaterThan(5 * 64);
+});
+
+test("with nothing given, it is the paper's figure 9: one of the three moves, the others keep their defaults", () => {
+  const { points, columns } = pointsOf({}, { alpha: [0.8, 0.1], selfSteps: 0.3, crossSteps: 0.6 });
+  expect(columns).toBe(5);
+  expect(points).toHaveLength(15);
+  expect(points.map(({ alpha }) => alpha.join("-")).slice(0, 5)).toEqual(["0.9-0.1", "0.8-0.1", "0.6-0.1", "0.5-0.1", "0-0"]); // biome-ignore format: one list
+  for (const { selfSteps, crossSteps } of points.slice(0, 5)) expect([selfSteps[1], crossSteps[1]]).toEqual([0.3, 0.6]);
+  expect(points.slice(5, 10).map(({ selfSteps }) => selfSteps[1])).toEqual([0.1, 0.2, 0.3, 0.4, 0.5]);
+  expect(points.slice(10).map(({ crossSteps }) => crossSteps[1])).toEqual([0.8, 0.6, 0.4, 0.2, 0]);
+});

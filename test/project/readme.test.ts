@@ -1,0 +1,80 @@
+import { spawn } from "node:child_process";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { LocalHub, readFiles } from "../support/hub.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const readme = readFileSync(join(root, "README.md"), "utf8");
+const blocks = (language: string): string[] =>
+  [...readme.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"))].map((match) => match[1]);
+
+/** The commands of the README, one a line; the install and the test command are what leads to this test. */
+const commands = blocks("sh")
+  .flatMap((block) => block.trim().split("\n"))
+  .map((line) => line.replace(/^npm ci && /, ""))
+  .filter((line) => line !== "npm test");
+
+/** A copy of the checkout, with its node_modules, and a hub on this machine that has a tiny model for sd1.5. */
+const copy = mkdtempSync(join(tmpdir(), "baret-readme-"));
+let hub: LocalHub;
+beforeAll(async () => {
+  // The first `npx baret` in a checkout links it into npm's cache, for which npm runs its prepare script: it is built there.
+  const built = ["package.json", "src", "tools", "tsconfig.json", "tsconfig.build.json"];
+  for (const name of [...built, "assets", "checkpoints", "examples"]) {
+    cpSync(join(root, name), join(copy, name), { recursive: true });
+  }
+  symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+  copyFileSync(join(copy, "examples/dog.png"), join(copy, "photo.jpg"));
+  hub = await new LocalHub({
+    "stable-diffusion-v1-5/stable-diffusion-v1-5": {
+      revisions: { main: readFiles(join(root, "test/fixtures/tiny-sd1")) },
+    },
+  }).start();
+});
+afterAll(async () => {
+  await hub.stop();
+  rmSync(copy, { recursive: true, force: true });
+});
+
+async function run(command: string, args: readonly string[]): Promise<{ code: number | null; err: string }> {
+  const env = {
+    ...process.env,
+    HF_ENDPOINT: hub.endpoint,
+    BARET_CACHE: join(copy, "cache"),
+    HF_HOME: join(copy, "hf"),
+  };
+  const child = spawn(command, args, { cwd: copy, env, stdio: ["ignore", "ignore", "pipe"] });
+  const exit = new Promise<number | null>((resolve) => child.on("exit", resolve));
+  const [err, code] = await Promise.all([text(child.stderr), exit]);
+  return { code, err };
+}
+
+test("the README's commands work, in their order", { timeout: 400_000 }, async () => {
+  expect(commands.length).toBeGreaterThan(8);
+  for (const command of commands) {
+    const { code, err } = await run("/bin/sh", ["-c", command]);
+    expect(code, `${command}\n${err}`).toBe(0);
+    const out = /-o (\S+)/.exec(command)?.[1];
+    if (out) expect(existsSync(join(copy, out)), command).toBe(true);
+  }
+});
+
+test("the README's program works", { timeout: 120_000 }, async () => {
+  const [program] = blocks("ts");
+  writeFileSync(join(copy, "program.mjs"), program);
+  const { code, err } = await run(process.execPath, ["program.mjs"]);
+  expect(code, err).toBe(0);
+});
