@@ -107,3 +107,16 @@ test.each<[string, () => unknown, RegExp]>([
   expect(make).toThrow(GraphError);
   expect(make).toThrow(message);
 });
+
+test("kernels are flipped where they are mapped from a file, never where they are fed anew at every run", () => {
+  const x = g.input("x", [1, 3, 8, 8]);
+  const y = g.conv2d(x, g.parameter("w", [4, 3, 3, 3]), undefined, { stride: 1, pads: [1, 1, 1, 1] });
+  const outputs = { gradient: g.gradients(g.meanSquare(y), [x])[0] };
+  const operations = (options: Omit<g.CompileOptions, "name">): string[] =>
+    g.inOrder(g.compile(outputs, { name: "kernels", ...options }).graph).map(({ op }) => op.name);
+  const mapped = () => ({ file: "/weights", offset: 0, length: 4 * 4 * 3 * 9 });
+  expect(operations({ bind: mapped })).toContain("flipKernel");
+  expect(operations({ bind: mapped, kernelCopies: 0 })).not.toContain("flipKernel");
+  expect(operations({ bind: mapped, target: "onnx" })).not.toContain("flipKernel");
+  expect(operations({ bind: () => "fed" })).not.toContain("flipKernel");
+});

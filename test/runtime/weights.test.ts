@@ -133,6 +133,7 @@ describe("a program optimised once and saved", () => {
 
   test("gives the same numbers, and is not made again", async () => {
     expectProduct(await run(products(size, [place]), { saveIn }), [a]);
+    expectProduct(await run(products(size, [place]), { saveIn, prepack: true }), [a]);
     const [entry] = saved();
     const { ino } = statSync(join(root, "cache", entry));
     expectProduct(await run(products(size, [place]), { saveIn }), [a]);
