@@ -252,7 +252,10 @@ def prepare(arguments: argparse.Namespace, dtype: torch.dtype) -> tuple[Pipeline
     """Options win over the model's editing.json, which wins over the paper's settings."""
     pipe = Pipeline(arguments.model, dtype)
     given = {key: value for key, value in vars(arguments).items() if key in Settings.__dataclass_fields__ and value is not None}
-    own = {"steps": pipe.editing.get("steps"), "guidance": pipe.editing.get("guidance"), "learning_rate": pipe.editing.get("inversion", {}).get("learningRate")}
+    inversion, edits = pipe.editing.get("inversion", {}), pipe.editing.get("edit", {})
+    alpha_start, alpha_end = edits.get("alpha", (None, None))
+    own = {"steps": pipe.editing.get("steps"), "guidance": pipe.editing.get("guidance"), "learning_rate": inversion.get("learningRate")}
+    own |= {"alpha_start": alpha_start, "alpha_end": alpha_end, "self_steps": edits.get("selfSteps"), "cross_steps": edits.get("crossSteps")}
     s = Settings(**({key: value for key, value in own.items() if value is not None} | given))
     factor = 2 ** (len(pipe.vae.config.block_out_channels) - 1)
     size = arguments.size or pipe.editing.get("size") or pipe.unet.config.sample_size * factor

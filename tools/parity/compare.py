@@ -60,9 +60,9 @@ def table(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def provenance(*weights: Path) -> str:
+def provenance(**weights: Path) -> str:
     """Which weights and which releases a table speaks of."""
-    hashes = [f"{path.parents[1].name}/{path.parent.name} `{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}`" for path in weights]
+    hashes = [f"{name} `{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}`" for name, path in weights.items()]
     packages = [f"{name} {version(name)}" for name in ("torch", "diffusers", "transformers")]
     runtime = json.loads((ROOT / "node_modules" / "onnxruntime-node" / "package.json").read_text())["version"]
     return f"Weights (SHA-256): {', '.join(hashes)}. {', '.join(packages)}; onnxruntime-node {runtime}."

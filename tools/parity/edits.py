@@ -24,7 +24,7 @@ from safetensors import safe_open
 import baret
 from common import ROOT, write_tensors
 from compare import WORKPLACE, built, conclude, findings, provenance
-from menagerie import DOCUMENT
+from menagerie import DOCUMENT, weights_of
 
 KINDS = ["pose", "add", "several"]
 
@@ -71,9 +71,8 @@ def main() -> int:
     chosen = photos()
     files = [reference(options.model, *photo, early_stop, options.steps) for photo in chosen for early_stop in (False, True)]
     rows = findings("baret.ts", options.model, WORKPLACE / "expanded", *files)
-    weights = [options.model / part / "diffusion_pytorch_model.safetensors" for part in ("unet", "vae")]
     said = "\n".join(f"- {pair['kind']}: a photo of *{pair['source']}*, edited towards *{pair['target']}*" for pair, _ in chosen)
-    return conclude("edits.py", rows, f"{provenance(*weights)}\n\n{said}", DOCUMENT if options.record else None)
+    return conclude("edits.py", rows, f"{provenance(**weights_of(options.model))}\n\n{said}", DOCUMENT if options.record else None)
 
 
 if __name__ == "__main__":

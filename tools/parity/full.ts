@@ -29,6 +29,7 @@ import {
   readSafetensors,
   readTensor,
 } from "../../src/weights/index.ts";
+import { relativeError } from "./compare.ts";
 
 /** One forward, and a gradient. */
 const tolerances = { value: 1e-4, gradient: 1e-3 };
@@ -39,17 +40,6 @@ interface Part {
   outputs: Record<string, g.Node>;
   feeds: Feeds;
   kinds: Record<string, Kind>;
-}
-
-/** ‖a − b‖/‖b‖ */
-function relativeError(a: Tensor, b: Tensor): number {
-  let difference = 0;
-  let norm = 0;
-  a.data.forEach((x, i) => {
-    difference += (x - b.data[i]) ** 2;
-    norm += b.data[i] ** 2;
-  });
-  return Math.sqrt(difference / norm);
 }
 
 /** mean((a·z + b·(eps_u + w·(eps − eps_u)) − target)²), what inversion by optimisation minimises. */

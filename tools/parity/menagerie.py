@@ -43,6 +43,10 @@ PAINTED = 3
 CROP = [40, 72]
 
 
+def weights_of(model: Path) -> dict[str, Path]:
+    return {part: model / part / "diffusion_pytorch_model.safetensors" for part in ("unet", "vae")}
+
+
 def world() -> Shards:
     """Scenes whose numbers training never used, with their sentences."""
     folder = WORKPLACE / "world"
@@ -166,8 +170,8 @@ def main() -> int:
     references = WORKPLACE / "menagerie.safetensors"
     write_tensors(references, values, {key: json.dumps(value) for key, value in said.items()})
     rows = findings("menagerie.ts", options.model, options.judge, references, WORKPLACE / "expanded")
-    weights = [options.model / part / "diffusion_pytorch_model.safetensors" for part in ("unet", "vae")]
-    return conclude("menagerie.py", rows, provenance(*weights, options.judge / "model.safetensors"), DOCUMENT if options.record else None)
+    said = provenance(**weights_of(options.model), judge=options.judge / "model.safetensors")
+    return conclude("menagerie.py", rows, said, DOCUMENT if options.record else None)
 
 
 if __name__ == "__main__":
