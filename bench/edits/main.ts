@@ -12,8 +12,8 @@ export async function main(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      model: { type: "string", default: "menagerie" },
-      judge: { type: "string", default: "menagerie-judge" },
+      model: { type: "string", default: "checkpoints/menagerie" },
+      judge: { type: "string", default: "checkpoints/menagerie-judge" },
       set: { type: "string", default: "benchmark" },
       limit: { type: "string", default: "200" },
       out: { type: "string", default: "out/edits" },

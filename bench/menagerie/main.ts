@@ -33,8 +33,8 @@ export async function main(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      model: { type: "string", default: "menagerie" },
-      judge: { type: "string", default: "menagerie-judge" },
+      model: { type: "string", default: "checkpoints/menagerie" },
+      judge: { type: "string", default: "checkpoints/menagerie-judge" },
       pictures: { type: "string", default: "500" },
       "left-out": { type: "string", default: "200" },
       steps: { type: "string", default: "25" },
