@@ -79,6 +79,9 @@ function planBuffers(order: readonly Node[], outputs: readonly Node[], batch: nu
   return place;
 }
 
+/** A second run meets the arena as the first has cut it up, and may need more; a third no more. */
+const RUNS = 2;
+
 /** Bytes of the arena once the graph has run: values as they live and die, and what kernels need while they run. */
 export function arenaPeak(outputs: readonly Node[], batch: number): number {
   const order = executionOrder(outputs);
@@ -86,14 +89,16 @@ export function arenaPeak(outputs: readonly Node[], batch: number): number {
   const ends = new Map<number, Buffer[]>();
   for (const buffer of new Set(place.values())) ends.set(buffer.last, [...(ends.get(buffer.last) ?? []), buffer]);
   const arena = new Arena();
-  const chunks = new Map<Buffer, ReturnType<Arena["allocate"]>>();
-  order.forEach((node, step) => {
-    const buffer = place.get(node);
-    if (buffer && !chunks.has(buffer)) chunks.set(buffer, arena.allocate(buffer.bytes));
-    const shapes = node.inputs.map((input) => withBatch(input.shape, batch));
-    const pieces = buffer && node.op.memory?.workspace?.(shapes, withBatch(node.shape, batch), node.attrs);
-    for (const piece of (pieces ?? []).map((length) => arena.allocate(4 * length))) arena.release(piece);
-    for (const ended of ends.get(step) ?? []) arena.release(chunks.get(ended)!);
-  });
+  for (let run = 0; run < RUNS; run++) {
+    const chunks = new Map<Buffer, ReturnType<Arena["allocate"]>>();
+    order.forEach((node, step) => {
+      const buffer = place.get(node);
+      if (buffer && !chunks.has(buffer)) chunks.set(buffer, arena.allocate(buffer.bytes));
+      const shapes = node.inputs.map((input) => withBatch(input.shape, batch));
+      const pieces = buffer && node.op.memory?.workspace?.(shapes, withBatch(node.shape, batch), node.attrs);
+      for (const piece of (pieces ?? []).map((length) => arena.allocate(4 * length))) arena.release(piece);
+      for (const ended of ends.get(step) ?? []) arena.release(chunks.get(ended)!);
+    });
+  }
   return arena.peak;
 }

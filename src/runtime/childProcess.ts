@@ -55,6 +55,8 @@ export class EngineProcess {
   private constructor() {
     // Nothing on standard output: the command line's is for results. Warnings of native libraries are kept for errors.
     this.process = spawn(process.execPath, [childProgram()], {
+      // glibc otherwise learns to keep freed pieces of up to 32 MB, and what loading a program leaves is never given back.
+      env: { MALLOC_MMAP_THRESHOLD_: `${1 << 20}`, ...process.env },
       stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
       windowsHide: true,
     });

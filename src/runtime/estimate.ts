@@ -47,7 +47,7 @@ const isWeight = (x: Node): boolean => isParameter(x) || (x.op.name === "reshape
 
 /** Every read of a value by an operation, of values that `which` says yes to. */
 const readsOf = (nodes: readonly Node[], which: (x: Node) => boolean): Node[] =>
-  nodes.filter((node) => !isWeight(node)).flatMap(({ inputs }) => inputs.filter(which));
+  nodes.flatMap(({ inputs }) => inputs.filter(which));
 
 /**
  * What a compiled program needs on a CPU, before anything of it is loaded: the graph is walked in the order in which
@@ -63,18 +63,14 @@ export function estimateMemory(
     values.reduce((sum, { shape }) => sum + 4 * sizeOf(withBatch(shape, batch)), 0);
   const isRepacked = weights.length > 0 && (prepack || level === "all");
   const fixed = fixedValues(nodes);
-  const made = new Set(
-    readsOf(
-      nodes.filter((node) => !fixed.has(node)),
-      (x) => fixed.has(x) && !isWeight(x),
-    ),
-  );
+  const running = nodes.filter((node) => !fixed.has(node));
+  const made = new Set(readsOf(running, (x) => fixed.has(x) && !isWeight(x)));
   const parts = {
     process: processBytes,
     operations: operationBytes * nodes.length,
     mapped: isRepacked ? 0 : mappedBytes(weights),
     // Repacked, each operation has a copy of its own, in the layout that suits it.
-    copied: bytes([...made]) + (isRepacked ? bytes(readsOf(nodes, isWeight)) : 0),
+    copied: bytes([...made]) + (isRepacked ? bytes(readsOf(running, isWeight)) : 0),
     activations: arenaPeak(graph, batch),
     transfer: bytes(inputs) + bytes(outputs),
   };
