@@ -47,7 +47,11 @@ export async function prepare(
     const name = sha256(inversionKey(model, picture, options, origin));
     const resume = await shelf.take(name);
     const onStep = (inversion: Inversion): Promise<void> => shelf.keep(name, inversion);
-    return invert(model, picture, options, origin, { ...work, resume, onStep });
+    try {
+      return await invert(model, picture, options, origin, { ...work, resume, onStep });
+    } finally {
+      await shelf.flush();
+    }
   }
   const exists =
     file !== undefined &&

@@ -9,7 +9,7 @@ export interface ShelfOptions {
   folder?: string;
   /** Beyond this the inversions that were not used for longest go. */
   maxBytes?: number;
-  /** An unfinished inversion is saved no more often than this. */
+  /** An unfinished inversion is written no more often than this, until `flush`. */
   everyMs?: number;
 }
 
@@ -23,7 +23,9 @@ export class Shelf {
   private readonly folder: string;
   private readonly maxBytes: number;
   private readonly everyMs: number;
-  private saved = 0;
+  private written = 0;
+  /** What was kept too soon after the last to be written yet. */
+  private waiting?: { name: string; bytes: Uint8Array };
 
   constructor({ folder = join(cacheFolder(), "inversions"), maxBytes = 1e9, everyMs = 2000 }: ShelfOptions = {}) {
     this.folder = folder;
@@ -43,17 +45,24 @@ export class Shelf {
     }
   }
 
-  /** Saves an inversion, now or at one of its next steps. */
+  /** Takes an inversion as it is now, and writes it at once or, where the last was written a moment ago, by `flush`. */
   async keep(name: string, inversion: Inversion): Promise<void> {
-    if (!isComplete(inversion) && Date.now() < this.saved + this.everyMs) return;
-    try {
+    this.waiting = { name, bytes: encodeInversion(inversion) };
+    if (!isComplete(inversion) && Date.now() < this.written + this.everyMs) return;
+    await this.flush();
+    if (isComplete(inversion)) await passOver(() => this.tidy());
+  }
+
+  /** Writes what still waits: for when work stops before its end. */
+  async flush(): Promise<void> {
+    if (!this.waiting) return;
+    const { name, bytes } = this.waiting;
+    this.waiting = undefined;
+    await passOver(async () => {
       await mkdir(this.folder, { recursive: true });
-      await writeFileAtomic(this.pathOf(name), encodeInversion(inversion));
-      if (isComplete(inversion)) await this.tidy();
-    } catch (error) {
-      if (!(error instanceof StorageError || (error as NodeJS.ErrnoException).code)) throw error;
-    }
-    this.saved = Date.now();
+      await writeFileAtomic(this.pathOf(name), bytes);
+    });
+    this.written = Date.now();
   }
 
   private pathOf(name: string): string {
@@ -69,5 +78,13 @@ export class Shelf {
       await rm(join(this.folder, name), { force: true });
       total -= size;
     }
+  }
+}
+
+async function passOver(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof StorageError || (error as NodeJS.ErrnoException).code)) throw error;
   }
 }
