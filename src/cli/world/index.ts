@@ -4,7 +4,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
-import { Random, throwIfCancelled, type Work } from "../../core/index.ts";
+import { Random, throwIfCancelled, UsageError, type Work } from "../../core/index.ts";
 import { contactSheet } from "../../image/index.ts";
 import { encodePng } from "../../image/node.ts";
 import { storageError, writeFileAtomic } from "../../storage/node.ts";
@@ -154,6 +154,7 @@ function shardsCommand(): Command {
     .addOption(countOption(14_000))
     .addOption(seedOption(1))
     .addOption(choiceOption("--split <split>", "whose scenes", ["train", "validation"]).default("train"))
+    .option("--held-out", "only combinations that training leaves out")
     .addOption(sizeOption())
     .addOption(workersOption())
     .addOption(quietOption())
@@ -163,14 +164,22 @@ function shardsCommand(): Command {
         count: number;
         seed: number;
         split: Split;
+        heldOut?: boolean;
         size: number;
         workers: number;
         quiet?: boolean;
         out: string;
       }) => {
         const { count, seed, split, size } = o;
+        if (o.heldOut && split === "train") {
+          throw new UsageError("held-out combinations are not for training", {
+            where: "--held-out",
+            advice: "Add --split validation.",
+          });
+        }
+        const combinations = o.heldOut ? "held out" : undefined;
         const made = await working(o.quiet ?? false, (work) =>
-          writeShards({ split, count, seed, size }, o.out, o.workers, work),
+          writeShards({ split, combinations, count, seed, size }, o.out, o.workers, work),
         );
         print(`${o.out}: ${made} shards made`);
       },

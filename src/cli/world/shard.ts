@@ -3,15 +3,14 @@ import { join } from "node:path";
 import { Random } from "../../core/index.ts";
 import { writeFileAtomic } from "../../storage/node.ts";
 import { encodeSafetensors } from "../../weights/index.ts";
-import { attributes, captions, render, type Split, sampleScene } from "../../world/index.ts";
+import { attributes, captions, render, type SampleOptions, sampleScene } from "../../world/index.ts";
 
 /** Pictures in a shard; the last one of a set may have fewer. */
 export const SHARD_SIZE = 500;
 const CAPTIONS = 8;
 
 /** A data set of random scenes. Everything in it follows from these numbers. */
-export interface ShardSet {
-  readonly split: Split;
+export interface ShardSet extends SampleOptions {
   readonly count: number;
   readonly seed: number;
   /** Width and height of a picture. */
@@ -30,13 +29,13 @@ export const shardFiles = (out: string, index: number): { pictures: string; line
  * "images": U8 [n, size, size, 3]. Each shard has its own stream of the seed, so shards can be made in any order.
  */
 export async function writeShard(set: ShardSet, index: number, out: string, onPicture?: () => void): Promise<void> {
-  const { split, count, seed, size } = set;
+  const { split, combinations, count, seed, size } = set;
   const n = Math.min(SHARD_SIZE, count - index * SHARD_SIZE);
   const random = new Random(seed, 1 + index);
   const images = new Uint8Array(n * size * size * 3);
   const lines: string[] = [];
   for (let i = 0; i < n; i++) {
-    const scene = sampleScene(random, { split });
+    const scene = sampleScene(random, { split, combinations });
     images.set(render(scene, size).data, i * size * size * 3);
     lines.push(JSON.stringify({ scene, attributes: attributes(scene), captions: captions(scene, CAPTIONS, random) }));
     onPicture?.();

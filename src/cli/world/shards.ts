@@ -18,24 +18,24 @@ const exists = (path: string): Promise<boolean> =>
 /** Notes what the folder holds; refuses to mix two sets in one folder. A larger `count` of the same set is welcome. */
 async function claim(out: string, set: ShardSet): Promise<void> {
   const path = join(out, "set.json");
-  const { split, seed, size, count } = set;
+  const { split, combinations, seed, size, count } = set;
   await mkdir(out, { recursive: true }).catch((cause: unknown) => {
     throw storageError("cannot make the folder", out, cause);
   });
   const text = await readFile(path, "utf8").catch(() => undefined);
   if (text !== undefined) {
     const old = JSON.parse(text) as ShardSet;
-    const same = old.split === split && old.seed === seed && old.size === size;
+    const same = old.split === split && old.combinations === combinations && old.seed === seed && old.size === size;
     if (!same || (old.count !== count && old.count % SHARD_SIZE !== 0)) {
       throw new StorageError("the folder holds another set", {
         where: out,
         found: text.trim(),
-        expected: JSON.stringify({ split, count, seed, size }),
+        expected: JSON.stringify(set),
         advice: "Choose another folder, or remove this one.",
       });
     }
   }
-  await writeFileAtomic(path, `${JSON.stringify({ split, count, seed, size })}\n`);
+  await writeFileAtomic(path, `${JSON.stringify(set)}\n`);
 }
 
 /**

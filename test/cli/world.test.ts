@@ -1,0 +1,58 @@
+import { readFileSync, rmSync } from "node:fs";
+import { afterAll, expect, test } from "vitest";
+import { decodeImage } from "../../src/image/node.ts";
+import { openLocalFile } from "../../src/storage/node.ts";
+import { readSafetensors } from "../../src/weights/index.ts";
+import { isHeldOutScene, type Scene } from "../../src/world/index.ts";
+import { Workplace } from "../support/cli.ts";
+
+const here = new Workplace();
+afterAll(here.remove);
+
+const scenes = (folder: string): Scene[] =>
+  readFileSync(here.path(folder, "00000.jsonl"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line).scene);
+
+test("one scene, and a sheet of them, as pictures", async () => {
+  const scene = ["--animal", "horse", "--pose", "jumping", "--colour", "brown", "--place", "beach", "--size", "32"];
+  const one = await here.baret(["world", "render", ...scene, "-o", "horse.png"]);
+  expect(one).toMatchObject({ code: 0, stdout: expect.stringContaining("brown horse jumping") });
+  expect(await decodeImage(here.path("horse.png"))).toMatchObject({ width: 32, height: 32 });
+  const sheet = await here.baret(["world", "sheet", "--count", "4", "--size", "16", "-o", "sheet.png", "--quiet"]);
+  expect(sheet).toMatchObject({ code: 0, stdout: "sheet.png\n" });
+});
+
+test("shards hold the scenes asked for; what is finished is kept, and another set has no place in the folder", async () => {
+  const set = ["world", "shards", "--split", "validation", "--held-out", "--size", "8", "--workers", "1", "--quiet"];
+  const made = await here.baret([...set, "--count", "6", "-o", "left-out"]);
+  expect(made).toMatchObject({ code: 0, stdout: "left-out: 1 shards made\n" });
+  expect(scenes("left-out")).toHaveLength(6);
+  expect(scenes("left-out").every(isHeldOutScene)).toBe(true);
+  const file = await readSafetensors(await openLocalFile(here.path("left-out", "00000.safetensors")));
+  expect(file.tensors.get("images")).toMatchObject({ dtype: "U8", shape: [6, 8, 8, 3] });
+  const again = await here.baret([...set, "--count", "6", "-o", "left-out"]);
+  expect(again.stdout).toBe("left-out: 0 shards made\n");
+  const other = [
+    "world",
+    "shards",
+    "--split",
+    "validation",
+    "--size",
+    "8",
+    "--count",
+    "6",
+    "-o",
+    "left-out",
+    "--quiet",
+  ];
+  const refused = await here.baret(other);
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("the folder holds another set") });
+  rmSync(here.path("left-out"), { recursive: true });
+});
+
+test("training is never shown what is left out of it", async () => {
+  const made = await here.baret(["world", "shards", "--held-out", "--count", "4", "-o", "train", "--quiet"]);
+  expect(made).toMatchObject({ code: 2, stderr: expect.stringContaining("--held-out: held-out combinations") });
+});
