@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from . import tokenizer as tokens
-from .data import mirror_words, read_lines, save_sheet, to_bytes
+from .data import Draw, mirror_words, read_lines, save_sheet, to_bytes
 from .loop import Loop, autocast, pick_device
 from .optimiser import MuonAdamW
 
@@ -18,6 +18,7 @@ TEXT_WIDTH = 128
 EMPTY_SHARE = 0.1
 CANONICAL_SHARE = 0.4
 SNR_LIMIT = 5.0
+RARE_WEIGHT = 2.0
 
 
 def build_unet(latent_channels: int, channels=CHANNELS) -> UNet2DConditionModel:
@@ -62,6 +63,7 @@ class Latents:
             self.latents.append(load_file(shard)["latents"])
             lines += read_lines(Path(data) / shard.name)
         self.latents = torch.cat(self.latents)
+        self.draw = Draw(lines, RARE_WEIGHT)
         captions = [line["captions"] for line in lines]
         unique = sorted({text for own in captions for c in own for text in (c, mirror_words(c))} | {""})
         row = {text: number for number, text in enumerate(unique)}
@@ -71,7 +73,7 @@ class Latents:
 
     def batch(self, rng: np.random.Generator, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         """(latents [count, C, h, w], token ids [count, L]): the first caption often, the others else, "" now and then."""
-        picks, sides = rng.integers(len(self.rows), size=count), rng.integers(2, size=count)
+        picks, sides = self.draw(rng, count), rng.integers(2, size=count)
         chosen = []
         for pick, side in zip(picks, sides):
             own, chance = self.rows[pick][side], rng.random()

@@ -10,7 +10,7 @@ from diffusers import AutoencoderKL
 from transformers import CLIPConfig, CLIPModel
 
 from . import tokenizer as tokens
-from .data import SWAPPED, Shards, mirror_words, read_lines, to_bytes, to_float
+from .data import SWAPPED, Draw, Shards, mirror_words, read_lines, to_bytes, to_float
 from .generator import decode
 from .loop import Loop, autocast, pick_device
 from .optimiser import MuonAdamW
@@ -18,6 +18,7 @@ from .optimiser import MuonAdamW
 PROMPTS = {"animal": "a {}", "pose": "{}", "colour": "a {} animal", "place": "the {}", "style": "a {}", "framing": "{}",
            "expression": "{}", "wearing": "wearing {}", "beside": "beside {}", "facing": "facing {}"}
 ROUND_TRIPS = 768
+RARE_WEIGHT = 3.0
 
 
 def build(tokenizer, size: int = 128) -> CLIPModel:
@@ -67,6 +68,7 @@ class Examples:
 
     def __init__(self, data: str, run: str, tokenizer):
         self.shards = Shards(data)
+        self.draw = Draw(self.shards.lines, RARE_WEIGHT)
         self.table = prompt_lists(self.shards.lines)
         captions = sorted({t for line in self.shards.lines for c in line["captions"] for t in (c, mirror_words(c))})
         self.row = {text: number for number, text in enumerate(captions)}
@@ -88,7 +90,7 @@ class Examples:
 
     def batch(self, rng: np.random.Generator, count: int):
         """(pictures [n, 3, H, W], labels [n, attributes], caption ids [n, L], caption numbers [n])."""
-        picks, sides = rng.integers(len(self.shards), size=count), rng.integers(2, size=count)
+        picks, sides = self.draw(rng, count), rng.integers(2, size=count)
         through = rng.random(count) < 0.2
         picks[through] %= len(self.round_trips)
         images = [self.round_trips[p] if t else self.shards.picture(p) for p, t in zip(picks, through)]

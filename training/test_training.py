@@ -12,6 +12,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from training import tokenizer as tokens
+from training.data import Draw
 
 COLOURS = {"brown": (120, 70, 30), "white": (235, 235, 230)}
 PLACES = {"grass": (60, 150, 60), "snow": (225, 235, 250)}
@@ -58,6 +59,15 @@ class TokenizerLaws(unittest.TestCase):
         row = tokens.ids(self.tokenizer, ["a dog"])[0].tolist()
         size = len(self.tokenizer)
         self.assertEqual((row[0], row[3:]), (size - 2, [size - 1] * (tokens.LENGTH - 3)))
+
+
+class DrawLaws(unittest.TestCase):
+    def test_what_is_rare_is_picked_as_often_as_its_weight_says(self):
+        usual = dict(framing="whole body", style="photo", wearing="nothing", beside="nothing")
+        lines = [dict(attributes=usual)] * 3 + [dict(attributes={**usual, "wearing": "red hat"})]
+        picks = Draw(lines, 3.0)(np.random.default_rng(1), 6000)
+        self.assertAlmostEqual(float((picks == 3).mean()), 0.5, delta=0.03)
+        self.assertEqual(set(picks.tolist()), {0, 1, 2, 3})
 
 
 class TrainingLaws(unittest.TestCase):

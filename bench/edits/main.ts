@@ -4,6 +4,7 @@ import { loadModel } from "../../src/diffusion/node.ts";
 import { type InversionPreset, inversionPresets } from "../../src/inversion/index.ts";
 import { Judge } from "../../src/metrics/node.ts";
 import { findModel } from "../../src/storage/node.ts";
+import { PAIR_KINDS, type PairKind } from "../../src/world/index.ts";
 import { measure, type sets } from "./quality.ts";
 import { qualityReport } from "./report.ts";
 import { speedReport } from "./speed.ts";
@@ -19,6 +20,7 @@ export async function main(args: readonly string[]): Promise<void> {
       out: { type: "string", default: "out/edits" },
       preset: { type: "string" },
       only: { type: "string" },
+      kinds: { type: "string", default: PAIR_KINDS.join(",") },
       python: { type: "string" },
       runs: { type: "string", default: "3" },
       inversion: { type: "string", default: "{}" },
@@ -35,6 +37,7 @@ async function quality(values: {
   judge: string;
   set: string;
   limit: string;
+  kinds: string;
   out: string;
   preset?: string;
   inversion: string;
@@ -47,6 +50,7 @@ async function quality(values: {
     const outcomes = await measure(model, judge, {
       set: values.set as keyof typeof sets,
       limit: Number(values.limit),
+      kinds: values.kinds.split(",") as PairKind[],
       out: values.out,
       inversion: { ...preset, ...JSON.parse(values.inversion) },
       baret: JSON.parse(values.baret),

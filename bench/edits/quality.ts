@@ -24,33 +24,36 @@ import {
 
 export const sets = { benchmark: benchmarkPairs, tuning: tuningPairs };
 
-/** What is measured of one result. */
-export interface Score {
-  /** Every attribute that the edit asks to change is what it should be. */
-  readonly done: boolean;
+/** How near one result is to what it should be. */
+export interface Nearness {
   /** PSNR to the photo where nothing may change; absent where everything may. */
   readonly kept?: number;
   /** PSNR to the true result. */
   readonly truth: number;
 }
 
-export interface Outcome {
+/** An edit as it was made: everything but the judge's word, so that a better judge needs no new edits. */
+export interface Edited {
   readonly name: string;
   readonly kind: PairKind;
   readonly heldOut: boolean;
   readonly target: string;
-  /** Attributes that the edit asks to change. */
-  readonly asked: readonly string[];
-  /** Those of them that the judge finds in the true result. */
-  readonly judged: readonly string[];
-  readonly baret: Score;
-  readonly plain: Score;
+  readonly baret: Nearness;
+  readonly plain: Nearness;
   /** The VAE's round trip of the photo: the most that can be kept. */
   readonly ceiling?: number;
   /** PSNR of the reconstruction to the VAE's round trip. */
   readonly reconstruction: number;
   readonly iterations: number;
   readonly seconds: number;
+}
+
+/** An edit and what the judge sees in it. */
+export interface Outcome extends Edited {
+  /** Attributes that the edit asks to change. */
+  readonly asked: readonly string[];
+  /** Those of them that the judge finds in the true result, and in each of the others. */
+  readonly found: Readonly<Record<"truth" | "baret" | "plain", readonly string[]>>;
 }
 
 /** Edits after which the animal stands as before: METHODS §2.2 sets α to 1 for them. */
@@ -61,35 +64,58 @@ export const optionsFor = (kind: PairKind, own: BaretOptions = {}): BaretOptions
 export interface QualityOptions {
   readonly set: keyof typeof sets;
   readonly limit: number;
+  readonly kinds: readonly PairKind[];
   readonly out: string;
   readonly inversion: InversionOptions;
   readonly baret: BaretOptions;
 }
 
-/** Measures every pair that is not measured yet with this model and these settings; results and pictures stay in `out`. */
+/**
+ * Edits every pair that is not edited yet with this model and these settings, then asks the judge about all of them.
+ * Figures and pictures stay in `out`.
+ */
 export async function measure(model: Model, judge: Judge, options: QualityOptions): Promise<Outcome[]> {
-  const { set, limit, inversion, baret } = options;
+  const { set, limit, kinds, inversion, baret } = options;
   const key = JSON.stringify([await modelHash(model), model.editing, set, inversion, baret]);
   const folder = join(options.out, `${set}-${createHash("sha256").update(key).digest("hex").slice(0, 12)}`);
   mkdirSync(folder, { recursive: true });
-  const log = join(folder, "outcomes.jsonl");
+  const log = join(folder, "edits.jsonl");
   const known = existsSync(log) ? readFileSync(log, "utf8").split("\n").filter(Boolean) : [];
-  const outcomes = new Map(known.map((line) => JSON.parse(line) as Outcome).map((o) => [o.name, o]));
-  const pairs = sets[set]();
+  const made = new Map(known.map((line) => JSON.parse(line) as Edited).map((o) => [o.name, o]));
+  const pairs = sets[set]().filter(({ kind }) => kinds.includes(kind));
   // Every kind has its share of a part of the set.
   const stride = Math.max(1, pairs.length / limit);
   const chosen = Array.from({ length: Math.min(limit, pairs.length) }, (_, k) => pairs[Math.floor(k * stride)]);
   for (const [k, pair] of chosen.entries()) {
-    if (outcomes.has(pair.name)) continue;
-    const outcome = await measurePair(model, judge, pair, options, folder);
-    await appendFile(log, `${JSON.stringify(outcome)}\n`);
-    outcomes.set(pair.name, outcome);
-    const { baret: b, plain: p } = outcome;
-    const marks = `${b.done ? "+" : "-"}${p.done ? "+" : "-"}`;
-    console.error(`${k + 1}/${chosen.length} ${pair.name} ${pair.kind} ${marks} ${outcome.seconds.toFixed(1)} s`);
+    if (made.has(pair.name)) continue;
+    const edited = await editPair(model, pair, options, folder);
+    await appendFile(log, `${JSON.stringify(edited)}\n`);
+    made.set(pair.name, edited);
+    console.error(`${k + 1}/${chosen.length} ${pair.name} ${pair.kind} ${edited.seconds.toFixed(1)} s`);
   }
   await writeOverview(folder, chosen.slice(0, 10));
-  return chosen.map(({ name }) => outcomes.get(name)!);
+  const outcomes: Outcome[] = [];
+  for (const pair of chosen) {
+    outcomes.push({ ...made.get(pair.name)!, ...(await judged(judge, pair, model.editing.size, folder)) });
+  }
+  return outcomes;
+}
+
+const resultFile = (folder: string, pair: Pair, result: "baret" | "plain"): string =>
+  join(folder, `${pair.name}-${result}.png`);
+
+async function judged(
+  judge: Judge,
+  pair: Pair,
+  size: number,
+  folder: string,
+): Promise<Pick<Outcome, "asked" | "found">> {
+  const results = await Promise.all((["baret", "plain"] as const).map((r) => decodeImage(resultFile(folder, pair, r))));
+  const [truth, baret, plain] = (await judge.name([renderPair(pair, size).after, ...results])).map((v) => v.named);
+  const [was, is] = [attributes(pair.before), attributes(pair.after)];
+  const asked = askedChanges(Object.keys(judge.attributes) as (keyof typeof is)[], was, is);
+  const right = (named: Readonly<Record<string, string>>): string[] => asked.filter((a) => named[a] === is[a]);
+  return { asked, found: { truth: right(truth), baret: right(baret), plain: right(plain) } };
 }
 
 /** The sheets of some pairs under each other. */
@@ -108,26 +134,23 @@ async function writeOverview(folder: string, pairs: readonly Pair[]): Promise<vo
   await writeFile(join(folder, "overview.png"), await encodePng({ width, height, data }));
 }
 
-async function measurePair(
+async function editPair(
   model: Model,
-  judge: Judge,
   pair: Pair,
   { inversion: settings, baret }: QualityOptions,
   folder: string,
-): Promise<Outcome> {
+): Promise<Edited> {
   const { before, after, mask } = renderPair(pair, model.editing.size);
   const begun = performance.now();
   const inversion = await prepare(model, before, { ...settings, target: pair.target });
   const options = optionsFor(pair.kind, baret);
   const { images } = await edit(model, inversion, options, { images: ["edit", "initial", "reconstruction"] });
   const seconds = (performance.now() - begun) / 1000;
-  const results = { edit: images.edit!, initial: images.initial!, after };
-  const [edited, initial, truth] = (await judge.name(Object.values(results))).map(({ named }) => named);
-
-  const [was, is] = [attributes(pair.before), attributes(pair.after)];
-  const asked = askedChanges(Object.keys(judge.attributes) as (keyof typeof is)[], was, is);
-  const score = (picture: Picture, named: Readonly<Record<string, string>>): Score => ({
-    done: asked.every((a) => named[a] === is[a]),
+  const results = { baret: images.edit!, plain: images.initial! };
+  for (const [name, picture] of Object.entries(results)) {
+    await writeFile(resultFile(folder, pair, name as keyof typeof results), await encodePng(picture));
+  }
+  const nearness = (picture: Picture): Nearness => ({
     kept: psnr(picture, before, mask),
     truth: psnr(picture, after),
   });
@@ -135,8 +158,8 @@ async function measurePair(
   const cells = Object.entries({
     before,
     reconstruction: images.reconstruction!,
-    plain: results.initial,
-    BARET: results.edit,
+    plain: results.plain,
+    BARET: results.baret,
     truth: after,
   });
   const sheet = contactSheet(
@@ -149,10 +172,8 @@ async function measurePair(
     kind: pair.kind,
     heldOut: pair.heldOut,
     target: pair.target,
-    asked,
-    judged: asked.filter((a) => truth[a] === is[a]),
-    baret: score(results.edit, edited),
-    plain: score(results.initial, initial),
+    baret: nearness(results.baret),
+    plain: nearness(results.plain),
     ceiling: psnr(roundTrip, before, mask),
     reconstruction: psnr(images.reconstruction!, roundTrip),
     iterations: iterationsOf(inversion).reduce((sum, n) => sum + n, 0),

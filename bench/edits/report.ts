@@ -1,6 +1,10 @@
 /** Tables of what was measured on pairs. */
 import { bootstrapInterval, pairedDifferences } from "../../src/metrics/index.ts";
-import type { Outcome, Score } from "./quality.ts";
+import type { PairKind } from "../../src/world/index.ts";
+import type { Outcome } from "./quality.ts";
+
+/** Kinds of edit that the model's card says it carries. */
+const carried: readonly PairKind[] = ["pose", "background", "colour", "several"];
 
 const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
 const defined = (values: readonly (number | undefined)[]): number[] => values.filter((x) => x !== undefined);
@@ -12,20 +16,17 @@ const percent = (values: readonly boolean[]): string =>
   values.length === 0 ? "–" : `${((100 * values.filter(Boolean).length) / values.length).toFixed(0)} %`;
 
 function line(name: string, outcomes: readonly Outcome[]): string {
-  const of = <T>(pick: (score: Score) => T) => [outcomes.map((o) => pick(o.baret)), outcomes.map((o) => pick(o.plain))];
-  const [done, plainDone] = of((s) => s.done);
-  const [kept, plainKept] = of((s) => s.kept);
-  const [truth, plainTruth] = of((s) => s.truth);
+  const done = (who: "baret" | "plain") => outcomes.map(({ asked, found }) => found[who].length === asked.length);
   const cells = [
     name,
     outcomes.length,
-    percent(done),
-    percent(plainDone),
-    decibels(kept),
-    decibels(plainKept),
+    percent(done("baret")),
+    percent(done("plain")),
+    decibels(outcomes.map((o) => o.baret.kept)),
+    decibels(outcomes.map((o) => o.plain.kept)),
     decibels(outcomes.map((o) => o.ceiling)),
-    decibels(truth),
-    decibels(plainTruth),
+    decibels(outcomes.map((o) => o.baret.truth)),
+    decibels(outcomes.map((o) => o.plain.truth)),
   ];
   return `| ${cells.join(" | ")} |`;
 }
@@ -46,20 +47,23 @@ function difference(
 export function qualityReport(outcomes: readonly Outcome[]): string {
   const kinds = [...new Set(outcomes.map(({ kind }) => kind))];
   const asked = outcomes.reduce((sum, o) => sum + o.asked.length, 0);
-  const judged = outcomes.reduce((sum, o) => sum + o.judged.length, 0);
+  const seen = outcomes.reduce((sum, o) => sum + o.found.truth.length, 0);
+  const groups = { all: outcomes, carried: outcomes.filter((o) => carried.includes(o.kind)) };
   return [
-    `The judge finds ${judged} of ${asked} asked-for changes in the true results (${((100 * judged) / asked).toFixed(1)} %).`,
+    `The judge finds ${seen} of ${asked} asked-for changes in the true results (${((100 * seen) / asked).toFixed(1)} %).`,
+    `Kinds that the model carries: ${carried.join(", ")}.`,
     "",
     "| pairs | n | done: BARET | plain | kept dB: BARET | plain | VAE alone | truth dB: BARET | plain |",
     "|---|---|---|---|---|---|---|---|---|",
     line("all", outcomes),
+    line("carried", groups.carried),
     line(
-      "combinations that training has",
-      outcomes.filter((o) => !o.heldOut),
+      "carried, combinations that training has",
+      groups.carried.filter((o) => !o.heldOut),
     ),
     line(
-      "combinations left out",
-      outcomes.filter((o) => o.heldOut),
+      "carried, combinations left out",
+      groups.carried.filter((o) => o.heldOut),
     ),
     ...kinds.flatMap((kind) =>
       [false, true]
@@ -68,16 +72,18 @@ export function qualityReport(outcomes: readonly Outcome[]): string {
         .map(({ heldOut, own }) => line(`${kind}${heldOut ? ", left out" : ""}`, own)),
     ),
     "",
-    difference(
-      "kept content, BARET − plain",
-      outcomes.map((o) => o.baret.kept),
-      outcomes.map((o) => o.plain.kept),
-    ),
-    difference(
-      "nearness to the truth, BARET − plain",
-      outcomes.map((o) => o.baret.truth),
-      outcomes.map((o) => o.plain.truth),
-    ),
+    ...Object.entries(groups).flatMap(([name, own]) => [
+      difference(
+        `kept content, BARET − plain, ${name}`,
+        own.map((o) => o.baret.kept),
+        own.map((o) => o.plain.kept),
+      ),
+      difference(
+        `nearness to the truth, BARET − plain, ${name}`,
+        own.map((o) => o.baret.truth),
+        own.map((o) => o.plain.truth),
+      ),
+    ]),
     "",
     `Reconstruction against the VAE's round trip: ${mean(outcomes.map((o) => o.reconstruction)).toFixed(1)} dB on average, ` +
       `${Math.min(...outcomes.map((o) => o.reconstruction)).toFixed(1)} dB at worst; ` +
