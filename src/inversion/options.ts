@@ -34,9 +34,13 @@ export interface InversionSettings extends Required<Omit<InversionOptions, "thre
   threshold: { first: number; growth: number };
 }
 
-/** Named settings. "paper": BARET's, in METHODS' reading of it. */
+/**
+ * Named settings. "paper": BARET's, in METHODS' reading of it. "fast": done with a step at a loss that no picture shows,
+ * since the VAE's own loss is larger: about a third of the iterations (docs/benchmarks.md).
+ */
 export const inversionPresets = {
   paper: {},
+  fast: { threshold: { first: 1e-4, growth: 1e-4 } },
 } as const satisfies Record<string, InversionOptions>;
 export type InversionPreset = keyof typeof inversionPresets;
 

@@ -46,14 +46,25 @@ test("stopped by Ctrl-C or killed, an inversion goes on where it was and ends wi
 });
 
 test("the default name is the photo's; as JSON it tells file, settings and fidelity", async () => {
-  const made = await here.baret([...invert, "--steps", "2", "--iterations", "0", "--json", "--quiet"]);
+  const made = await here.baret([
+    ...invert,
+    "--steps",
+    "2",
+    "--preset",
+    "fast",
+    "--iterations",
+    "0",
+    "--json",
+    "--quiet",
+  ]);
   expect(made.code).toBe(0);
   expect(JSON.parse(made.stdout)).toMatchObject({
     command: "invert",
     file: "photo.inversion.safetensors",
     sentence: "a dog lying down",
     iterations: 0,
-    settings: { steps: 2, iterations: 0, size: { width: 64, height: 64 } },
+    // The preset's threshold; the option given besides it wins.
+    settings: { steps: 2, iterations: 0, threshold: [1e-4, 1e-4], size: { width: 64, height: 64 } },
     fidelity: { inversion: expect.any(Number), vae: expect.any(Number), photo: expect.any(Number) },
   });
 });
