@@ -1,4 +1,4 @@
-"""python -m training STAGE: vocabulary, vae, latents, generator, judge, export, evaluate."""
+"""python -m training STAGE: vocabulary, vae, latents, generator, judge, export, restore, evaluate."""
 
 import argparse
 import json
@@ -36,6 +36,8 @@ def parse() -> argparse.Namespace:
     trained("judge", "Train the judge", held_out=True)
     export = stage("export", "Write the fp16 checkpoint folders", data=False)
     export.add_argument("--out", type=Path, default=Path("checkpoints"))
+    restore = stage("restore", "Begin a run from committed checkpoints: autoencoder and tokenizer", data=False)
+    restore.add_argument("--checkpoints", type=Path, default=Path("checkpoints"))
     evaluate = stages.add_parser("evaluate", help="Measure committed weights")
     evaluate.add_argument("--checkpoints", type=Path, default=Path("checkpoints"))
     evaluate.add_argument("--validation", type=Path, required=True, help="folder of held-out shards")
@@ -71,6 +73,10 @@ def main() -> None:
         from .export import export
 
         export(args.run, args.out)
+    elif args.stage == "restore":
+        from .export import restore
+
+        restore(args.checkpoints, args.run)
     elif args.stage == "evaluate":
         from .evaluate import evaluate
 

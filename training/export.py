@@ -1,4 +1,4 @@
-"""Writes a run's averaged weights as fp16 folders that diffusers and transformers load as they are."""
+"""A run's averaged weights as fp16 folders that diffusers and transformers load as they are, and the way back."""
 
 import json
 import shutil
@@ -37,10 +37,10 @@ def write_json(path: Path, value: dict) -> None:
     path.write_text(json.dumps(value, indent=2) + "\n")
 
 
-def copy_tokenizer(run: Path, folder: Path) -> None:
+def copy_tokenizer(source: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"):
-        shutil.copyfile(run / "tokenizer" / name, folder / name)
+        shutil.copyfile(source / name, folder / name)
 
 
 def export(run: Path, out: Path) -> None:
@@ -50,13 +50,13 @@ def export(run: Path, out: Path) -> None:
         kind.from_pretrained(run / "generator" / part, torch_dtype=torch.float16).save_pretrained(model / part)
     AutoencoderKL.from_pretrained(run / "vae", torch_dtype=torch.float16).save_pretrained(model / "vae")
     scheduler().save_pretrained(model / "scheduler")
-    copy_tokenizer(run, model / "tokenizer")
+    copy_tokenizer(run / "tokenizer", model / "tokenizer")
     write_json(model / "model_index.json", MODEL_INDEX)
     write_json(model / "editing.json", EDITING)
     if (run / "judge").exists():
         judge = out / "menagerie-judge"
         CLIPModel.from_pretrained(run / "judge", torch_dtype=torch.float16).save_pretrained(judge)
-        copy_tokenizer(run, judge)
+        copy_tokenizer(run / "tokenizer", judge)
         write_json(judge / "preprocessor_config.json", PREPROCESSOR)
         shutil.copyfile(run / "judge" / "attributes.json", judge / "attributes.json")
     size = sum(f.stat().st_size for folder in ("menagerie", "menagerie-judge") for f in (out / folder).rglob("*") if f.is_file())
@@ -64,3 +64,15 @@ def export(run: Path, out: Path) -> None:
     print(f"export: {out}, {size / 1e6:.1f} MB", flush=True)
     if size > LIMIT:
         raise SystemExit(f"export: {size / 1e6:.1f} MB, allowed are {LIMIT / 1e6:.0f}")
+
+
+def restore(checkpoints: Path, run: Path) -> None:
+    """The way back, for a machine that has the checkpoints but not the run: its autoencoder, scaling factor and tokenizer.
+    Then `latents` encodes as before, and `--start` finds for generator and judge the latents that they were trained on."""
+    model = checkpoints / "menagerie"
+    vae = AutoencoderKL.from_pretrained(model, subfolder="vae", torch_dtype=torch.float32)
+    vae.save_pretrained(run / "vae")
+    (run / "latents").mkdir(parents=True, exist_ok=True)
+    (run / "latents" / "scale.txt").write_text(str(vae.config.scaling_factor))
+    copy_tokenizer(model / "tokenizer", run / "tokenizer")
+    print(f"restore: {run}", flush=True)

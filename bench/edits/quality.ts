@@ -16,6 +16,7 @@ import type { Judge } from "../../src/metrics/node.ts";
 import {
   attributes,
   benchmarkPairs,
+  PAIR_KINDS,
   type Pair,
   type PairKind,
   renderPair,
@@ -76,7 +77,8 @@ export interface QualityOptions {
  */
 export async function measure(model: Model, judge: Judge, options: QualityOptions): Promise<Outcome[]> {
   const { set, limit, kinds, inversion, baret } = options;
-  const key = JSON.stringify([await modelHash(model), model.editing, set, inversion, baret]);
+  const settings = PAIR_KINDS.map((kind) => optionsFor(kind, baret));
+  const key = JSON.stringify([await modelHash(model), model.editing, set, inversion, settings]);
   const folder = join(options.out, `${set}-${createHash("sha256").update(key).digest("hex").slice(0, 12)}`);
   mkdirSync(folder, { recursive: true });
   const log = join(folder, "edits.jsonl");
