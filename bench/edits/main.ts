@@ -21,6 +21,7 @@ export async function main(args: readonly string[]): Promise<void> {
       preset: { type: "string" },
       only: { type: "string" },
       kinds: { type: "string", default: PAIR_KINDS.join(",") },
+      "seen-only": { type: "boolean", default: false },
       python: { type: "string" },
       runs: { type: "string", default: "3" },
       inversion: { type: "string", default: "{}" },
@@ -38,6 +39,7 @@ async function quality(values: {
   set: string;
   limit: string;
   kinds: string;
+  "seen-only": boolean;
   out: string;
   preset?: string;
   inversion: string;
@@ -51,6 +53,7 @@ async function quality(values: {
       set: values.set as keyof typeof sets,
       limit: Number(values.limit),
       kinds: values.kinds.split(",") as PairKind[],
+      seenOnly: values["seen-only"],
       out: values.out,
       inversion: { ...preset, ...JSON.parse(values.inversion) },
       baret: JSON.parse(values.baret),

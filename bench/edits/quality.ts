@@ -66,6 +66,8 @@ export interface QualityOptions {
   readonly set: keyof typeof sets;
   readonly limit: number;
   readonly kinds: readonly PairKind[];
+  /** Only pairs whose combinations training has. */
+  readonly seenOnly: boolean;
   readonly out: string;
   readonly inversion: InversionOptions;
   readonly baret: BaretOptions;
@@ -76,7 +78,7 @@ export interface QualityOptions {
  * Figures and pictures stay in `out`.
  */
 export async function measure(model: Model, judge: Judge, options: QualityOptions): Promise<Outcome[]> {
-  const { set, limit, kinds, inversion, baret } = options;
+  const { set, limit, kinds, seenOnly, inversion, baret } = options;
   const settings = PAIR_KINDS.map((kind) => optionsFor(kind, baret));
   const key = JSON.stringify([await modelHash(model), model.editing, set, inversion, settings]);
   const folder = join(options.out, `${set}-${createHash("sha256").update(key).digest("hex").slice(0, 12)}`);
@@ -84,7 +86,7 @@ export async function measure(model: Model, judge: Judge, options: QualityOption
   const log = join(folder, "edits.jsonl");
   const known = existsSync(log) ? readFileSync(log, "utf8").split("\n").filter(Boolean) : [];
   const made = new Map(known.map((line) => JSON.parse(line) as Edited).map((o) => [o.name, o]));
-  const pairs = sets[set]().filter(({ kind }) => kinds.includes(kind));
+  const pairs = sets[set]().filter(({ kind, heldOut }) => kinds.includes(kind) && !(seenOnly && heldOut));
   // Every kind has its share of a part of the set.
   const stride = Math.max(1, pairs.length / limit);
   const chosen = Array.from({ length: Math.min(limit, pairs.length) }, (_, k) => pairs[Math.floor(k * stride)]);
