@@ -142,6 +142,7 @@ export async function runLockStep(
 ): Promise<LockStepResult> {
   const N = schedule.timesteps.length;
   const plans = planRows(processes, wanted, N, routedHalves);
+  predictor.checkBatch(Math.max(2, ...plans.map(({ rows }) => rows.length)));
   const latents = new Map<Process, Tensor>(processes.map((p) => [p, start]));
   const latentAt = (p: Process, i: number): Tensor => (p.known ? row(p.known, i) : latents.get(p)!);
   let rowCount = 0;

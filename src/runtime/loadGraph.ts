@@ -3,8 +3,9 @@ import { compile, type MappedWeight, type Node, show } from "../graph/index.ts";
 import type { Cache } from "../storage/index.ts";
 import { expandWeights } from "../storage/node.ts";
 import { isFloatDtype, type TensorRef } from "../weights/index.ts";
-import { type Engine, type LoadOptions, type Session, targetOf } from "./engine.ts";
+import { type Engine, type LoadOptions, type MeasuredSession, targetOf } from "./engine.ts";
 import { estimateMemory } from "./estimate.ts";
+import { batchOfFeeds } from "./feeds.ts";
 import { checkMemory } from "./memory.ts";
 
 /** Weights of one model as float32 in files that programs map. Any number of programs share them. */
@@ -64,32 +65,56 @@ export interface LoadGraphOptions {
   /** Where its parameters lie. Absent: each is an input of its own name, fed at every run. */
   weights?: MappedWeights;
   load?: Omit<LoadOptions, "signal">;
-  /** Rows of the largest batch that it will run, for the memory check. Default 1. */
+  /** Rows of the largest batch that it will surely run, for the memory check before it is loaded. Default 1. */
   batch?: number;
   signal?: AbortSignal;
 }
 
 /**
  * Compiles the graph of `outputs` for the engine's device, its parameters bound to `weights`, and loads it. The session
- * holds the weights until it is released. Throws MemoryError where a CPU has too little memory for it, and what compile,
- * `binding` and Engine.load throw.
+ * holds the weights until it is released. Throws MemoryError where a CPU has too little memory for it, now or before a
+ * larger batch is first run, and what compile, `binding` and Engine.load throw.
  */
 export async function loadGraph(
   engine: Engine,
   outputs: Readonly<Record<string, Node>>,
-  { name, weights, load, batch, signal }: LoadGraphOptions,
-): Promise<Session> {
+  { name, weights, load, batch = 1, signal }: LoadGraphOptions,
+): Promise<MeasuredSession> {
   const bind = weights ? weights.binding : () => "fed" as const;
   const program = compile(outputs, { name, target: targetOf(engine.device), bind });
-  if (engine.device === "cpu") checkMemory(estimateMemory(program, { ...load, batch }).total, name);
+  const estimate = (rows: number) => estimateMemory(program, { ...load, batch: rows });
+  const limited = engine.device === "cpu";
+  const first = estimate(batch);
+  if (limited) checkMemory(first.total, name);
   const letGo = weights?.hold();
   try {
     const session = await engine.load(program, { ...load, signal });
+    let checked = { batch, estimate: first };
+    /** What the largest batch that has run has of the engine's memory, and keeps. */
+    let kept = 0;
+    const checkBatch = (rows: number): void => {
+      if (rows <= checked.batch) return;
+      const larger = estimate(rows);
+      // Weights that it maps can have left memory for others; what it has copied is there.
+      const { mapped, activations, transfer } = larger;
+      if (limited) checkMemory(mapped + transfer + Math.max(0, activations - kept), `${name}, ${rows} rows at once,`);
+      checked = { batch: rows, estimate: larger };
+    };
     return {
       name: session.name,
       inputs: session.inputs,
       outputs: session.outputs,
-      run: (feeds, options) => session.run(feeds, options),
+      get memory() {
+        return checked.estimate.total - checked.estimate.process;
+      },
+      checkBatch,
+      run: async (feeds, options) => {
+        const rows = batchOfFeeds(program.inputs, feeds);
+        checkBatch(rows);
+        const results = await session.run(feeds, options);
+        if (rows === checked.batch) kept = checked.estimate.activations;
+        return results;
+      },
       release: async () => {
         try {
           await session.release();

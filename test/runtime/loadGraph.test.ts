@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { CheckpointError, EngineError, MemoryError, sizeOf, tensor } from "../../src/core/index.ts";
-import { add, input, matmul, type Node, parameter } from "../../src/graph/index.ts";
+import { CheckpointError, EngineError, MemoryError, sizeOf, type Tensor, tensor } from "../../src/core/index.ts";
+import { add, input, matmul, mul, type Node, parameter } from "../../src/graph/index.ts";
 import type { Engine } from "../../src/runtime/index.ts";
 import { loadGraph, mapWeights, startEngine } from "../../src/runtime/node.ts";
 import { DiskCache, openLocalFile } from "../../src/storage/node.ts";
@@ -145,4 +145,22 @@ test("a program that needs more memory than there is, is refused before anything
   await expect(failing).rejects.toThrow(MemoryError);
   await expect(failing).rejects.toThrow(/^huge needs more memory than is free: .*expected \d+\.\d GB/);
   await (await loadGraph(engine, huge, { name: "huge" })).release();
+});
+
+test("a batch that needs more memory than there is, is refused before it runs, and smaller ones still run", async () => {
+  const width = 2 ** 18;
+  const wide = matmul(mul(input("x", ["B", 1]), input("w", [1, width])), input("v", [width, 1]));
+  const session = await loadGraph(engine, { y: wide }, { name: "wide" });
+  const ones = (shape: readonly number[]): Tensor => tensor(shape, new Float32Array(sizeOf(shape)).fill(1));
+  const run = (rows: number) => session.run({ x: ones([rows, 1]), w: ones([1, width]), v: ones([width, 1]) });
+  const before = session.memory;
+  const { y } = await run(3);
+  expect([...y.data]).toEqual([width, width, width]);
+  expect(session.memory - before).toBeGreaterThan(2 * 4 * width);
+  const process = engine.pid;
+  await expect(run(2 ** 22)).rejects.toThrow(/^wide, 4194304 rows at once, needs more memory than is free/);
+  expect(() => session.checkBatch(2 ** 22)).toThrow(MemoryError);
+  expect((await run(3)).y.data).toEqual(y.data);
+  expect(engine.pid).toBe(process);
+  await session.release();
 });
