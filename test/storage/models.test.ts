@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CheckpointError } from "../../src/core/index.ts";
 import { copyModel, findModel, listModels, openLocal, type SearchPlaces, shortNames } from "../../src/storage/node.ts";
@@ -54,6 +54,18 @@ test("every model in the known places is listed with its name, kind and place", 
     const place = await openLocal(path);
     if (kind === "CLIP") await openModelFolder(place as Folder);
     else await openCheckpoint(place);
+  }
+});
+
+test("what ships with the package is found from wherever its code was compiled to", async () => {
+  mkdirSync(new URL("../../.cache", import.meta.url), { recursive: true });
+  const deep = mkdtempSync(fileURLToPath(new URL("../../.cache/deep-", import.meta.url)));
+  cpSync(fileURLToPath(new URL("../../dist", import.meta.url)), join(deep, "typescript/src"), { recursive: true });
+  try {
+    const compiled = await import(pathToFileURL(join(deep, "typescript/src/storage/node.js")).href);
+    expect(await compiled.findModel("menagerie")).toMatchObject({ place: "package", kind: "diffusers folder" });
+  } finally {
+    rmSync(deep, { recursive: true });
   }
 });
 
