@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -62,8 +63,10 @@ test("what ships with the package is found from wherever its code was compiled t
   const deep = mkdtempSync(fileURLToPath(new URL("../../.cache/deep-", import.meta.url)));
   cpSync(fileURLToPath(new URL("../../dist", import.meta.url)), join(deep, "typescript/src"), { recursive: true });
   try {
-    const compiled = await import(pathToFileURL(join(deep, "typescript/src/storage/node.js")).href);
-    expect(await compiled.findModel("menagerie")).toMatchObject({ place: "package", kind: "diffusers folder" });
+    const ask = `import { findModel } from ${JSON.stringify(pathToFileURL(join(deep, "typescript/src/storage/node.js")).href)};
+      console.log((await findModel("menagerie")).place);`;
+    const said = execFileSync(process.execPath, ["--input-type=module", "--eval", ask], { encoding: "utf8" });
+    expect(said).toBe("package\n");
   } finally {
     rmSync(deep, { recursive: true });
   }
