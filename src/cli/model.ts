@@ -38,13 +38,15 @@ const modelOption = () =>
     read: (text) => text || undefined,
   }).default("menagerie");
 
+/** What of a checkpoint's files to take, and how to read them. */
+export const checkpointOptions = (command: Command): Command =>
+  command
+    .addOption(choiceOption("--prediction <kind>", "what the U-Net predicts, where its files do not say", predictions))
+    .addOption(option("--variant <name>", "which weights of a folder that has several, such as fp16", anyText));
+
 /** Adds the options of ModelFlags. */
 export function modelOptions(command: Command): Command {
-  return command
-    .optionsGroup("Model:")
-    .addOption(modelOption())
-    .addOption(choiceOption("--prediction <kind>", "what the U-Net predicts, where its files do not say", predictions))
-    .addOption(option("--variant <name>", "which weights of a folder that has several, such as fp16", anyText))
+  return checkpointOptions(command.optionsGroup("Model:").addOption(modelOption()))
     .addOption(choiceOption("--device <device>", "what computes, default cpu", devices))
     .addOption(option("--threads <n>", "CPU threads, default one for each core", integer(1, 1024)))
     .optionsGroup("Sampling:")

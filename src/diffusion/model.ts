@@ -175,6 +175,8 @@ export class Model {
         `rows of ${this.tokenizer.maxLength} tokens from the tokenizer, ${this.text.length} in the text encoder`,
       this.tokenizer.vocabularySize > this.text.vocabulary &&
         `${this.tokenizer.vocabularySize} tokens in the tokenizer, ${this.text.vocabulary} in the text encoder`,
+      this.editing.size % this.factor !== 0 &&
+        `pictures of ${this.editing.size} pixels in the editing defaults, multiples of ${this.factor} in the VAE`,
     ].filter((misfit) => misfit !== false);
     if (misfits.length > 0) {
       throw new CheckpointError("parts of the model do not belong together", {
