@@ -70,12 +70,6 @@ export async function withModel<T>(flags: ModelFlags, work: Work, use: (model: M
   }
 }
 
-/**
- * Pictures to compute together, and so to lose together when the work is stopped: `most`, but one of a large model, for
- * which a batch takes more memory and is no faster.
- */
-export const batchOf = ({ programs }: Model, most: number): number => (programs.isLarge("unet") ? 1 : most);
-
 /** Size, steps and guidance: the model decides what the flags do not. Throws UsageError for sizes that it cannot make. */
 export function samplingOf({ size, steps, guidance }: ModelFlags, model: Model) {
   const { editing } = model;

@@ -2,6 +2,7 @@ import { row, type Tensor, throwIfCancelled, type Work } from "../core/index.ts"
 import {
   type AttentionKind,
   applyStep,
+  atLeastTwo,
   attentionKinds,
   denoiseCoefficients,
   guide,
@@ -150,8 +151,7 @@ export async function runLockStep(
   for (const [i, { rows, moves, leaders }] of plans.entries()) {
     throwIfCancelled(signal, "the edit");
     if (rows.length === 0) break;
-    // Batches of one run through other kernels than all others, whose rows do not depend on the batch's size.
-    const batch = rows.length > 1 ? rows : [rows[0], rows[0]];
+    const batch = atLeastTwo(rows);
     const at = (process: Process, half: Half): number =>
       rows.findIndex((r) => r.process === process && r.half === half);
     const sourcesOf = (kind: AttentionKind): number[] =>
