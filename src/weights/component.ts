@@ -11,6 +11,8 @@ export type Config = Readonly<Record<string, unknown>>;
 export interface Component {
   readonly config: Config;
   readonly weights: ReadonlyMap<string, TensorRef>;
+  /** What the user's file calls a weight, also one that is not there. Absent: as its key. */
+  readonly nameInFile?: (key: string) => string;
 }
 
 /** What diffusers and transformers call the weight file in each component's folder. */

@@ -80,6 +80,7 @@ export async function openDiffusersFolder(folder: Folder, options: OpenOptions):
     unet,
     vae: withTodaysNames(vae),
     textEncoder: withTodaysNames(text),
+    unknown: [],
     scheduler: { ...scheduler, prediction: options.prediction ?? scheduler.prediction },
     tokenizer: await readTokenizerFiles(subfolder(folder, "tokenizer")),
     editing: parseEditing(
