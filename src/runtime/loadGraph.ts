@@ -1,5 +1,5 @@
-import { CheckpointError, EngineError, type Work } from "../core/index.ts";
-import { compile, type MappedWeight, type Node, show } from "../graph/index.ts";
+import { CheckpointError, EngineError, giveTurn, type Work } from "../core/index.ts";
+import { compileInStages, type MappedWeight, type Node, show } from "../graph/index.ts";
 import type { Cache } from "../storage/index.ts";
 import { expandWeights } from "../storage/node.ts";
 import { isFloatDtype, type TensorRef } from "../weights/index.ts";
@@ -81,11 +81,20 @@ export async function loadGraph(
   { name, weights, load, batch = 1, signal }: LoadGraphOptions,
 ): Promise<MeasuredSession> {
   const bind = weights ? weights.binding : () => "fed" as const;
-  const program = compile(outputs, { name, target: targetOf(engine.device), bind });
+  const what = `loading ${name}`;
+  const stages = compileInStages(outputs, { name, target: targetOf(engine.device), bind });
+  let stage = stages.next();
+  while (!stage.done) {
+    await giveTurn(signal, what);
+    stage = stages.next();
+  }
+  const program = stage.value;
+  await giveTurn(signal, what);
   const estimate = (rows: number) => estimateMemory(program, { ...load, batch: rows });
   const limited = engine.device === "cpu";
   const first = estimate(batch);
   if (limited) checkMemory(first.total, name);
+  await giveTurn(signal, what);
   const letGo = weights?.hold();
   try {
     const session = await engine.load(program, { ...load, signal });

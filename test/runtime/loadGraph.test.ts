@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { CheckpointError, EngineError, MemoryError, sizeOf, type Tensor, tensor } from "../../src/core/index.ts";
 import { add, input, matmul, mul, type Node, parameter } from "../../src/graph/index.ts";
 import type { Engine } from "../../src/runtime/index.ts";
@@ -163,4 +163,24 @@ test("a batch that needs more memory than there is, is refused before it runs, a
   expect((await run(3)).y.data).toEqual(y.data);
   expect(engine.pid).toBe(process);
   await session.release();
+});
+
+test("while a program is compiled others have their turn, and who cancels meanwhile gets none loaded", async () => {
+  const load = vi.fn(() => Promise.reject(new EngineError("loaded")));
+  const counted = { ...engine, device: "cpu", load } as unknown as Engine;
+  let turns = 0;
+  const turn = (): void => {
+    turns++;
+    timer = setTimeout(turn);
+  };
+  let timer = setTimeout(turn);
+  await expect(loadGraph(counted, { y: add(input("x", [1]), 1) }, { name: "one" })).rejects.toThrow("loaded");
+  expect(turns).toBeGreaterThan(5);
+  clearTimeout(timer);
+
+  const abort = new AbortController();
+  setTimeout(() => abort.abort());
+  const cancelled = loadGraph(counted, { y: add(input("x", [1]), 1) }, { name: "two", signal: abort.signal });
+  await expect(cancelled).rejects.toThrow("loading two was cancelled");
+  expect(load).toHaveBeenCalledTimes(1);
 });
