@@ -1,5 +1,5 @@
-import { CheckpointError, EngineError, giveTurn, type Work } from "../core/index.ts";
-import { compileInStages, type MappedWeight, type Node, show } from "../graph/index.ts";
+import { CheckpointError, EngineError, giveTurn, StorageError, type Work } from "../core/index.ts";
+import { compileInStages, inOrder, type MappedWeight, type Node, show } from "../graph/index.ts";
 import type { Cache } from "../storage/index.ts";
 import { expandWeights } from "../storage/node.ts";
 import { isFloatDtype, type TensorRef } from "../weights/index.ts";
@@ -64,11 +64,22 @@ export interface LoadGraphOptions {
   name: string;
   /** Where its parameters lie. Absent: each is an input of its own name, fed at every run. */
   weights?: MappedWeights;
-  load?: Omit<LoadOptions, "signal">;
+  load?: Omit<LoadOptions, "signal" | "saveIn">;
+  /**
+   * Where a program of many operations that is loaded at level "all" is kept as onnxruntime has optimised it, for the next
+   * start. Where the disk does not let it, it is optimised every time.
+   */
+  cache?: Cache;
   /** Rows of the largest batch that it will surely run, for the memory check before it is loaded. Default 1. */
   batch?: number;
   signal?: AbortSignal;
 }
+
+/**
+ * Programs of more operations are saved. Measured with the Menagerie's on 2 cores: the gradient of 4072 is ready in 0.5 s
+ * instead of 2.2 s, for 93 MB; the U-Net of 1435 in 0.2 s instead of 0.4 s, for 59 MB. The numbers that they give are the same.
+ */
+const worthSaving = 2000;
 
 /**
  * Compiles the graph of `outputs` for the engine's device, its parameters bound to `weights`, and loads it. The session
@@ -78,7 +89,7 @@ export interface LoadGraphOptions {
 export async function loadGraph(
   engine: Engine,
   outputs: Readonly<Record<string, Node>>,
-  { name, weights, load, batch = 1, signal }: LoadGraphOptions,
+  { name, weights, load, cache, batch = 1, signal }: LoadGraphOptions,
 ): Promise<MeasuredSession> {
   const bind = weights ? weights.binding : () => "fed" as const;
   const what = `loading ${name}`;
@@ -97,7 +108,13 @@ export async function loadGraph(
   await giveTurn(signal, what);
   const letGo = weights?.hold();
   try {
-    const session = await engine.load(program, { ...load, signal });
+    const saved = load?.level === "all" && inOrder(program.graph).length > worthSaving;
+    const session = await engine
+      .load(program, { ...load, signal, saveIn: saved ? cache : undefined })
+      .catch((error) => {
+        if (!(error instanceof StorageError)) throw error;
+        return engine.load(program, { ...load, signal });
+      });
     let checked = { batch, estimate: first };
     /** What the largest batch that has run has of the engine's memory, and keeps. */
     let kept = 0;

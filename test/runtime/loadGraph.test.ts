@@ -184,3 +184,41 @@ test("while a program is compiled others have their turn, and who cancels meanwh
   await expect(cancelled).rejects.toThrow("loading two was cancelled");
   expect(load).toHaveBeenCalledTimes(1);
 });
+
+describe("a program of many operations that is optimised in full", () => {
+  const load = { level: "all", prepack: true } as const;
+  const long = (times: number): Record<"y", Node> => {
+    const { z } = graph();
+    let y: Node = z;
+    for (let i = 0; i < times; i++) y = add(mul(y, 0.5), z);
+    return { y };
+  };
+  const programs = (): string[] => readdirSync(cache.folder).filter((name) => name.startsWith("program-"));
+
+  test("is kept for the next start, and gives the same bits", async () => {
+    const weights = await mapWeights(await checkpoint(["F16", "F16"]), { cache });
+    const ys: Tensor[] = [];
+    for (const options of [{}, { cache }, { cache }]) {
+      const session = await loadGraph(engine, long(1100), { name: "long", weights, load, ...options });
+      ys.push((await session.run({ x })).y);
+      await session.release();
+      expect(programs()).toHaveLength(ys.length === 1 ? 0 : 1);
+    }
+    expect(ys[1]).toEqual(ys[0]);
+    expect(ys[2]).toEqual(ys[0]);
+    await (await loadGraph(engine, long(3), { name: "short", weights, load, cache })).release();
+    expect(programs()).toHaveLength(1);
+    await weights.release();
+  });
+
+  test("is loaded all the same where the cache cannot be written", async () => {
+    const file = join(root, "file");
+    writeFileSync(file, "");
+    const weights = await mapWeights(await checkpoint(["F32", "F32"]), { cache });
+    const closed = new DiskCache({ folder: join(file, "cache") });
+    const session = await loadGraph(engine, long(1100), { name: "long", weights, load, cache: closed });
+    expect((await session.run({ x })).y.data.every(Number.isFinite)).toBe(true);
+    await session.release();
+    await weights.release();
+  });
+});
