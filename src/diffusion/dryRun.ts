@@ -1,7 +1,7 @@
 import { EngineError, type Tensor, tensor } from "../core/index.ts";
-import { compile, type MappedWeight, type Program, withBatch } from "../graph/index.ts";
+import { type MappedWeight, type Node, type Program, withBatch } from "../graph/index.ts";
 import { batchOfFeeds, type Engine, type MeasuredSession } from "../runtime/index.ts";
-import { estimateMemory, type MemoryEstimate } from "../runtime/node.ts";
+import { compileInTurns, estimateMemory, type MemoryEstimate } from "../runtime/node.ts";
 import { openPackageFile } from "../storage/node.ts";
 import { CLIP_MERGES, loadTokenizer } from "../text/index.ts";
 import type { Checkpoint } from "../weights/index.ts";
@@ -24,8 +24,8 @@ class Account implements ProgramLoader {
     return isLarge(this.checkpoint, part);
   }
 
-  async load(part: Part, name: string, outputs: Parameters<typeof compile>[0]): Promise<MeasuredSession> {
-    const program = compile(outputs, { name, bind: placeInOneFile(part) });
+  async load(part: Part, name: string, outputs: Readonly<Record<string, Node>>): Promise<MeasuredSession> {
+    const program = await compileInTurns(outputs, { name, bind: placeInOneFile(part) });
     const held = this.held;
     const session: MeasuredSession = {
       name,

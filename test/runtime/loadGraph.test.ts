@@ -181,7 +181,7 @@ test("while a program is compiled others have their turn, and who cancels meanwh
   const abort = new AbortController();
   setTimeout(() => abort.abort());
   const cancelled = loadGraph(counted, { y: add(input("x", [1]), 1) }, { name: "two", signal: abort.signal });
-  await expect(cancelled).rejects.toThrow("loading two was cancelled");
+  await expect(cancelled).rejects.toThrow("compiling two was cancelled");
   expect(load).toHaveBeenCalledTimes(1);
 });
 
