@@ -3,6 +3,7 @@ export * from "./core/index.ts";
 export {
   type Generated,
   type GenerateOptions,
+  type GenerateWork,
   generate,
   type Model,
   type Size,

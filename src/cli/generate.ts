@@ -4,7 +4,7 @@ import { type Generated, generate, type Model } from "../diffusion/index.ts";
 import { checkWritable } from "../storage/node.ts";
 import { working } from "./interrupt.ts";
 import { likeOption, repeat, warnOfOtherModel } from "./like.ts";
-import { batchOf, type ModelFlags, modelOptions, type Origin, originOf, samplingOf, withModel } from "./model.ts";
+import { type ModelFlags, modelOptions, type Origin, originOf, samplingOf, withModel } from "./model.ts";
 import { anyText, integer, option } from "./options.ts";
 import { type Metadata, numbered, outOption, writePicture } from "./output.ts";
 import { lostWordsWarning, settingLines, Voice } from "./print.ts";
@@ -34,30 +34,19 @@ async function makePictures(
   { out }: GenerateFlags,
   settings: ReturnType<typeof settingsOf>,
   { model, origin, voice }: { model: Model; origin: Origin; voice: Voice },
-  { onProgress, signal }: Required<Work>,
+  work: Work,
 ): Promise<Written[]> {
   const written: Written[] = [];
-  const size = batchOf(model, 8);
-  for (let from = 0; from < wanted.length; from += size) {
-    const batch = wanted.slice(from, from + size);
-    const tell: Work["onProgress"] = (progress) => {
-      const total = Math.ceil(wanted.length / size) * settings.steps;
-      const own = progress.phase === "generate";
-      onProgress(own ? { ...progress, done: (from / size) * settings.steps + progress.done, total } : progress);
-    };
-    const seed = settings.seed + from;
-    const made = await generate(model, batch, { ...settings, seed }, { onProgress: tell, signal });
-    for (const [k, { picture, seed, lostWords }] of made.entries()) {
-      const sentence = batch[k];
-      const path = numbered(out, from + k, wanted.length);
-      await writePicture(path, picture, { ...origin, settings: { sentence, ...settings, seed } });
-      if (lostWords.length > 0 && !written.some((w) => w.sentence === sentence)) {
-        voice.warn(lostWordsWarning(sentence, lostWords));
-      }
-      voice.result(`${path}  seed ${seed}`);
-      written.push({ path, sentence, seed, lostWords });
-    }
-  }
+  const write = async ({ picture, seed, lostWords, lostNegative }: Generated, k: number): Promise<void> => {
+    const sentence = wanted[k];
+    const path = numbered(out, k, wanted.length);
+    await writePicture(path, picture, { ...origin, settings: { sentence, ...settings, seed } });
+    if (lostWords.length > 0) voice.warn(lostWordsWarning(sentence, lostWords));
+    if (lostNegative.length > 0) voice.warn(lostWordsWarning(settings.negative, lostNegative));
+    voice.result(`${path}  seed ${seed}`);
+    written.push({ path, sentence, seed, lostWords });
+  };
+  await generate(model, wanted, settings, { ...work, onPicture: write });
   return written;
 }
 

@@ -38,13 +38,15 @@ const modelOption = () =>
     read: (text) => text || undefined,
   }).default("menagerie");
 
+/** What of a checkpoint's files to take, and how to read them. */
+export const checkpointOptions = (command: Command): Command =>
+  command
+    .addOption(choiceOption("--prediction <kind>", "what the U-Net predicts, where its files do not say", predictions))
+    .addOption(option("--variant <name>", "which weights of a folder that has several, such as fp16", anyText));
+
 /** Adds the options of ModelFlags. */
 export function modelOptions(command: Command): Command {
-  return command
-    .optionsGroup("Model:")
-    .addOption(modelOption())
-    .addOption(choiceOption("--prediction <kind>", "what the U-Net predicts, where its files do not say", predictions))
-    .addOption(option("--variant <name>", "which weights of a folder that has several, such as fp16", anyText))
+  return checkpointOptions(command.optionsGroup("Model:").addOption(modelOption()))
     .addOption(choiceOption("--device <device>", "what computes, default cpu", devices))
     .addOption(option("--threads <n>", "CPU threads, default one for each core", integer(1, 1024)))
     .optionsGroup("Sampling:")
@@ -67,12 +69,6 @@ export async function withModel<T>(flags: ModelFlags, work: Work, use: (model: M
     await model.close();
   }
 }
-
-/**
- * Pictures to compute together, and so to lose together when the work is stopped: `most`, but one of a large model, for
- * which a batch takes more memory and is no faster.
- */
-export const batchOf = ({ programs }: Model, most: number): number => (programs.isLarge("unet") ? 1 : most);
 
 /** Size, steps and guidance: the model decides what the flags do not. Throws UsageError for sizes that it cannot make. */
 export function samplingOf({ size, steps, guidance }: ModelFlags, model: Model) {

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { CheckpointError, formatBytes, sizeOf } from "../core/index.ts";
+import { BaretError, formatBytes, sizeOf } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
 import { peakMemory } from "../diffusion/node.ts";
 import { edit } from "../editing/index.ts";
@@ -8,11 +8,13 @@ import { type FoundModel, findModel, listModels, openLocal } from "../storage/no
 import {
   type Checkpoint,
   isFloatDtype,
+  type OpenOptions,
   openCheckpoint,
   openModelFolder,
   type Prediction,
   type TensorRef,
 } from "../weights/index.ts";
+import { checkpointOptions } from "./model.ts";
 import { jsonOption } from "./options.ts";
 import { columns, note, print, printJson } from "./print.ts";
 
@@ -56,15 +58,17 @@ async function wholeEdit(model: Model): Promise<void> {
 }
 
 /** Throws CheckpointError where the model is broken. */
-async function factsOf({ path, kind, variant, prediction }: FoundModel): Promise<Facts> {
-  const place = await openLocal(path);
-  if (kind === "CLIP" && "list" in place) {
+async function factsOf(model: FoundModel, options: OpenOptions): Promise<Facts> {
+  const place = await openLocal(model.path);
+  const variant = options.variant ?? model.variant;
+  if (model.kind === "CLIP" && "list" in place) {
     return weightFacts([...(await openModelFolder(place, { variant })).weights.values()]);
   }
+  const prediction = options.prediction ?? model.prediction;
   return checkpointFacts(await openCheckpoint(place, { variant, prediction }));
 }
 
-type Described = FoundModel & Partial<Facts> & { readonly problem?: CheckpointError };
+type Described = FoundModel & Partial<Facts> & { readonly problem?: BaretError };
 
 const row = ({ name, kind, place, size, dtypes, parameters, bytes, memory, path, problem }: Described): string[] => [
   name,
@@ -80,24 +84,25 @@ const row = ({ name, kind, place, size, dtypes, parameters, bytes, memory, path,
 
 const heads = ["name", "kind", "found in", "pictures", "weights", "parameters", "on disk", "memory", "where"];
 
-async function describe(model: FoundModel): Promise<Described> {
+async function describe(model: FoundModel, options: OpenOptions): Promise<Described> {
   try {
-    return { ...model, ...(await factsOf(model)) };
+    return { ...model, ...(await factsOf(model, options)) };
   } catch (error) {
-    if (!(error instanceof CheckpointError)) throw error;
+    if (!(error instanceof BaretError)) throw error;
     return { ...model, problem: error };
   }
 }
 
 export function modelsCommand(): Command {
-  return new Command("models")
+  const command = new Command("models")
     .description("list the models that are found, or say what the given ones are")
-    .argument("[model...]", "names, folders and .safetensors files")
+    .argument("[model...]", "names, folders and .safetensors files");
+  return checkpointOptions(command)
     .addOption(jsonOption())
-    .action(async (names: string[], { json }: { json?: boolean }) => {
+    .action(async (names: string[], { json, ...options }: OpenOptions & { json?: boolean }) => {
       const found = names.length > 0 ? await Promise.all(names.map((name) => findModel(name))) : await listModels();
       const models: Described[] = [];
-      for (const model of found) models.push(await describe(model));
+      for (const model of found) models.push(await describe(model, options));
       const problems = models.flatMap(({ problem }) => problem ?? []);
       for (const { message } of problems) note(`Warning: ${message}`);
       if (json) printJson({ models: models.map((model) => ({ ...model, problem: model.problem?.message })) });

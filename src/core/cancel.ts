@@ -5,6 +5,13 @@ export function throwIfCancelled(signal: AbortSignal | undefined, what?: string)
   if (signal?.aborted) throw new CancelledError(what);
 }
 
+/** Lets what else waits for this thread have its turn. Call it between stages of long work; throws as `throwIfCancelled`. */
+export async function giveTurn(signal: AbortSignal | undefined, what?: string): Promise<void> {
+  throwIfCancelled(signal, what);
+  await new Promise((resolve) => setTimeout(resolve));
+  throwIfCancelled(signal, what);
+}
+
 /**
  * What `work` comes to, or CancelledError at once when `signal` is aborted. For work that cannot be told to stop: it goes
  * on, and what it comes to is dropped.

@@ -1,7 +1,7 @@
 import { EngineError, type Tensor, tensor } from "../core/index.ts";
-import { compile, type MappedWeight, type Program, withBatch } from "../graph/index.ts";
-import type { Engine, Feeds, Session } from "../runtime/index.ts";
-import { estimateMemory, type MemoryEstimate } from "../runtime/node.ts";
+import { type MappedWeight, type Node, type Program, withBatch } from "../graph/index.ts";
+import { batchOfFeeds, type Engine, type MeasuredSession } from "../runtime/index.ts";
+import { compileInTurns, estimateMemory, type MemoryEstimate } from "../runtime/node.ts";
 import { openPackageFile } from "../storage/node.ts";
 import { CLIP_MERGES, loadTokenizer } from "../text/index.ts";
 import type { Checkpoint } from "../weights/index.ts";
@@ -13,7 +13,7 @@ import { isLarge, loadOptionsOf } from "./weightsOf.ts";
 class Account implements ProgramLoader {
   /** Bytes at the worst moment so far. */
   peak = 0;
-  private readonly held = new Map<Session, { part: Part; estimate: MemoryEstimate }>();
+  private readonly held = new Map<MeasuredSession, { part: Part; estimate: MemoryEstimate }>();
   private readonly checkpoint: Checkpoint;
 
   constructor(checkpoint: Checkpoint) {
@@ -24,14 +24,20 @@ class Account implements ProgramLoader {
     return isLarge(this.checkpoint, part);
   }
 
-  async load(part: Part, name: string, outputs: Parameters<typeof compile>[0]): Promise<Session> {
-    const program = compile(outputs, { name, bind: placeInOneFile(part) });
-    const session: Session = {
+  async load(part: Part, name: string, outputs: Readonly<Record<string, Node>>): Promise<MeasuredSession> {
+    const program = await compileInTurns(outputs, { name, bind: placeInOneFile(part) });
+    const held = this.held;
+    const session: MeasuredSession = {
       name,
       inputs: program.inputs,
       outputs: program.outputs,
+      get memory() {
+        const estimate = held.get(session)?.estimate;
+        return estimate ? estimate.total - estimate.process : 0;
+      },
+      checkBatch: () => undefined,
       run: async (feeds) => {
-        const batch = batchOf(program, feeds);
+        const batch = batchOfFeeds(program.inputs, feeds);
         this.hold(session, part, program, batch);
         return Object.fromEntries(program.outputs.map((port) => [port.name, zeros(port.shape, batch)]));
       },
@@ -47,7 +53,7 @@ class Account implements ProgramLoader {
     this.held.clear();
   }
 
-  private hold(session: Session, part: Part, program: Program, batch: number): void {
+  private hold(session: MeasuredSession, part: Part, program: Program, batch: number): void {
     const estimate = estimateMemory(program, { ...loadOptionsOf(this.checkpoint, part), batch });
     const before = this.held.get(session)?.estimate;
     if (!before || before.total < estimate.total) this.held.set(session, { part, estimate });
@@ -78,11 +84,6 @@ function placeInOneFile(part: Part): (name: string, shape: readonly number[]) =>
     places.set(name, place);
     return place;
   };
-}
-
-function batchOf({ inputs }: Program, feeds: Feeds): number {
-  const batched = inputs.find(({ shape }) => shape[0] === "B");
-  return batched ? feeds[batched.name].shape[0] : 1;
 }
 
 const zeros = (shape: Program["outputs"][number]["shape"], batch: number): Tensor => tensor(withBatch(shape, batch));

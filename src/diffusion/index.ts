@@ -4,6 +4,7 @@
 export { type Embedding, Model, type Size } from "./model.ts";
 export {
   type AttentionKind,
+  atLeastTwo,
   attentionKinds,
   openPredictor,
   Predictor,
@@ -11,5 +12,13 @@ export {
   type Row,
   type Sources,
 } from "./predictor.ts";
-export { type Generated, type GenerateOptions, generate, type Sampling, sample } from "./sample.ts";
+export {
+  batchOf,
+  type Generated,
+  type GenerateOptions,
+  type GenerateWork,
+  generate,
+  type Sampling,
+  sample,
+} from "./sample.ts";
 export * from "./schedule.ts";

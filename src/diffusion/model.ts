@@ -17,7 +17,13 @@ import {
 } from "../models/index.ts";
 import type { Engine } from "../runtime/index.ts";
 import type { ClipTokenizer } from "../text/index.ts";
-import { type Checkpoint, checkWeights, type EditingDefaults } from "../weights/index.ts";
+import {
+  type Checkpoint,
+  type Component,
+  checkAllWeights,
+  type EditingDefaults,
+  type WeightsToCheck,
+} from "../weights/index.ts";
 import { type ProgramLoader, Programs } from "./programs.ts";
 import { makeSchedule, type Schedule } from "./schedule.ts";
 
@@ -64,7 +70,7 @@ export class Model {
   readonly programs: Programs;
   private readonly tokenizer: ClipTokenizer;
 
-  /** Throws CheckpointError that lists every missing, unexpected and mis-shaped weight of a component. */
+  /** Throws CheckpointError that lists every missing, unexpected and mis-shaped weight of all components. */
   constructor({ checkpoint, tokenizer, engine, loader }: ModelParts) {
     this.name = checkpoint.name;
     this.checkpoint = checkpoint;
@@ -167,7 +173,6 @@ export class Model {
   }
 
   private check(): void {
-    const { unet: u, vae: v, textEncoder: t } = this.checkpoint;
     const misfits = [
       this.vae.latentChannels !== this.unet.inChannels &&
         `${this.vae.latentChannels} latent channels in the VAE, ${this.unet.inChannels} in the U-Net`,
@@ -175,6 +180,8 @@ export class Model {
         `rows of ${this.tokenizer.maxLength} tokens from the tokenizer, ${this.text.length} in the text encoder`,
       this.tokenizer.vocabularySize > this.text.vocabulary &&
         `${this.tokenizer.vocabularySize} tokens in the tokenizer, ${this.text.vocabulary} in the text encoder`,
+      this.editing.size % this.factor !== 0 &&
+        `pictures of ${this.editing.size} pixels in the editing defaults, multiples of ${this.factor} in the VAE`,
     ].filter((misfit) => misfit !== false);
     if (misfits.length > 0) {
       throw new CheckpointError("parts of the model do not belong together", {
@@ -192,13 +199,19 @@ export class Model {
       ...Object.values(this.encoderGraph({ height: pixels, width: pixels })),
       ...Object.values(this.decoderGraph(side, side)),
     ];
-    const expected = (outputs: readonly g.Node[]) =>
-      new Map([...g.parametersOf(outputs)].map(([key, node]) => [key, node.shape as readonly number[]]));
-    checkWeights(expected([predicted]), u.weights, { where: `${this.name}, unet`, ignorable });
-    checkWeights(expected(vae), v.weights, { where: `${this.name}, vae`, ignorable });
-    checkWeights(expected(Object.values(this.textGraph())), t.weights, {
-      where: `${this.name}, text_encoder`,
-      ignorable,
+    const { kind, unknown, ...parts } = this.checkpoint;
+    const toCheck = (part: string, outputs: readonly g.Node[], { weights, nameInFile }: Component): WeightsToCheck => ({
+      // A single file's own names say which part they are of.
+      part: kind === "single file" ? undefined : part,
+      expected: new Map([...g.parametersOf(outputs)].map(([key, node]) => [key, node.shape as readonly number[]])),
+      actual: weights,
+      nameInFile,
     });
+    const networks = [
+      toCheck("unet", [predicted], parts.unet),
+      toCheck("vae", vae, parts.vae),
+      toCheck("text_encoder", Object.values(this.textGraph()), parts.textEncoder),
+    ];
+    checkAllWeights(networks, { where: this.name, ignorable }, unknown);
   }
 }

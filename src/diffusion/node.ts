@@ -12,7 +12,7 @@ import { isLarge, loadOptionsOf, weightsOf } from "./weightsOf.ts";
 export { peakMemory } from "./dryRun.ts";
 
 export interface LoadModelOptions extends OpenOptions, Omit<EngineOptions, "signal">, Work {
-  /** Where expanded weights are kept. Default: the user's cache folder. */
+  /** Where expanded weights and optimised programs are kept. Default: the user's cache folder. */
   cache?: Cache;
 }
 
@@ -70,6 +70,7 @@ function programLoader(
         name: `${checkpoint.name}, ${name}`,
         weights: await map(part, signal),
         load: loadOptionsOf(checkpoint, part),
+        cache,
         signal,
       }),
     close: async () => {

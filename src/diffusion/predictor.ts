@@ -1,7 +1,7 @@
 import { type IntTensor, stack, type Tensor } from "../core/index.ts";
 import * as g from "../graph/index.ts";
 import { type AttentionSite, type Part, plainAttention, routed, routeInput, unet } from "../models/index.ts";
-import type { Session } from "../runtime/index.ts";
+import type { MeasuredSession } from "../runtime/index.ts";
 import type { Model, Size } from "./model.ts";
 
 export const attentionKinds = ["self", "cross"] as const;
@@ -29,12 +29,17 @@ export type Sources = Readonly<Record<AttentionKind, readonly number[]>>;
  * noise, or v, as the model was trained to.
  */
 export class Predictor {
-  private readonly session: Session;
+  private readonly session: MeasuredSession;
   private readonly routing: Routing;
 
-  constructor(session: Session, routing: Routing) {
+  constructor(session: MeasuredSession, routing: Routing) {
     this.session = session;
     this.routing = routing;
+  }
+
+  /** Throws MemoryError where so many rows at once would need more memory than is free. */
+  checkBatch(rows: number): void {
+    this.session.checkBatch(rows);
   }
 
   /**
@@ -60,6 +65,12 @@ export class Predictor {
     return (await this.session.run(feeds, { finite: true, signal })).output;
   }
 }
+
+/**
+ * The rows, a single one twice: a batch of one runs through other kernels than all others, whose rows do not depend on
+ * the batch's size.
+ */
+export const atLeastTwo = <T>(rows: readonly T[]): readonly T[] => (rows.length === 1 ? [rows[0], rows[0]] : rows);
 
 /** No row uses another's. */
 export const unrouted: Routing = { sites: { self: [], cross: [] }, parts: [] };

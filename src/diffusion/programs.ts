@@ -1,6 +1,6 @@
 import { sharedWork } from "../core/index.ts";
 import type { Node } from "../graph/index.ts";
-import type { Session } from "../runtime/index.ts";
+import type { MeasuredSession } from "../runtime/index.ts";
 
 /** The parts of a checkpoint that programs are made of. */
 export type Part = "unet" | "vae" | "text";
@@ -8,25 +8,33 @@ export type Part = "unet" | "vae" | "text";
 /** Makes programs over the weights of a checkpoint. */
 export interface ProgramLoader {
   /** Compiles a graph over the weights of one part and loads it. */
-  load(part: Part, name: string, outputs: Readonly<Record<string, Node>>, signal?: AbortSignal): Promise<Session>;
-  /** Whether a part is so large that its programs should not outlive the phase that needs them. */
+  load(
+    part: Part,
+    name: string,
+    outputs: Readonly<Record<string, Node>>,
+    signal?: AbortSignal,
+  ): Promise<MeasuredSession>;
+  /** Whether a part is so large that little else fits beside it, and that batches of it are no faster. */
   isLarge(part: Part): boolean;
   /** Lets go of the weights. */
   close(): Promise<void>;
 }
 
+/** Programs of a finished phase that take fewer bytes than this stay loaded: to load them again costs more. */
+const smallProgram = 400e6;
+
 /** The loaded programs of a model, each built once and kept until it is released. */
 export class Programs {
   private readonly loader: ProgramLoader;
-  private readonly loaded = new Map<string, { part: Part; session: Promise<Session> }>();
+  private readonly loaded = new Map<string, { part: Part; session: Promise<MeasuredSession> }>();
 
   constructor(loader: ProgramLoader) {
     this.loader = loader;
   }
 
   /** The program `name`; `build` makes its graph where it is not loaded yet. */
-  open(part: Part, name: string, build: () => Record<string, Node>, signal?: AbortSignal): Promise<Session> {
-    const findOrLoad = (): Promise<Session> => {
+  open(part: Part, name: string, build: () => Record<string, Node>, signal?: AbortSignal): Promise<MeasuredSession> {
+    const findOrLoad = (): Promise<MeasuredSession> => {
       const known = this.loaded.get(name);
       if (known) return known.session;
       const session = this.loader.load(part, name, build(), signal);
@@ -47,7 +55,7 @@ export class Programs {
    * loaded again.
    */
   async finished(...parts: readonly Part[]): Promise<void> {
-    await this.release((part) => parts.includes(part) && this.loader.isLarge(part));
+    await this.release((part, { memory }) => parts.includes(part) && memory > smallProgram);
   }
 
   async close(): Promise<void> {
@@ -55,9 +63,13 @@ export class Programs {
     await this.loader.close();
   }
 
-  private async release(chooses: (part: Part) => boolean): Promise<void> {
-    const chosen = [...this.loaded].filter(([, { part }]) => chooses(part));
-    for (const [name] of chosen) this.loaded.delete(name);
-    await Promise.all(chosen.map(async ([, { session }]) => (await session.catch(() => undefined))?.release()));
+  private async release(chooses: (part: Part, session: MeasuredSession) => boolean): Promise<void> {
+    const all = [...this.loaded].map(async ([name, one]) => {
+      const session = await one.session.catch(() => undefined);
+      if (!session || !chooses(one.part, session)) return;
+      if (this.loaded.get(name) === one) this.loaded.delete(name);
+      await session.release();
+    });
+    await Promise.all(all);
   }
 }

@@ -10,7 +10,7 @@ import {
   type Work,
 } from "../core/index.ts";
 import type { Model, Size } from "./model.ts";
-import { openPredictor, type Predictor } from "./predictor.ts";
+import { atLeastTwo, openPredictor, type Predictor } from "./predictor.ts";
 import { applyStep, denoiseCoefficients, guide, type Schedule } from "./schedule.ts";
 
 export interface GenerateOptions {
@@ -31,52 +31,72 @@ export interface Generated {
   readonly seed: number;
   /** Words of the sentence that found no room. */
   readonly lostWords: readonly string[];
+  /** Words that found no room of what the picture should not show. */
+  readonly lostNegative: readonly string[];
 }
 
-/** Pictures computed at once: more take more memory and are no faster. */
-const batch = 8;
+export interface GenerateWork extends Work {
+  /** Called with each picture as soon as it is finished; it is waited for. */
+  onPicture?: (made: Generated, index: number) => Promise<void>;
+}
+
+/**
+ * Pictures to compute together, and so to lose together when the work is stopped: `most`, but one of a large model, for
+ * which a batch takes more memory and is no faster.
+ */
+export const batchOf = ({ programs }: Model, most: number): number => (programs.isLarge("unet") ? 1 : most);
+
+/** Throws UsageError where one of `count` pictures would have a seed that is none. */
+function checkSeeds(seed: number, count: number): void {
+  if (!(Number.isSafeInteger(seed) && seed >= 0)) {
+    throw new UsageError("--seed", { found: `${seed}`, expected: "a whole number from 0 on" });
+  }
+  const last = Number.MAX_SAFE_INTEGER - Math.max(0, count - 1);
+  if (seed > last)
+    throw new UsageError("--seed", { found: `${seed}`, expected: `at most ${last} for ${count} pictures` });
+}
 
 /**
  * Pictures of sentences, from noise by DDIM with guidance (Song et al. 2021; Ho & Salimans 2022). One seed, sentence and
- * model give one picture. Throws UsageError, NumericError, CancelledError.
+ * model give one picture. Throws UsageError, NumericError, MemoryError, CancelledError.
  */
 export async function generate(
   model: Model,
   sentences: readonly string[],
   options: GenerateOptions = {},
-  { onProgress, signal }: Work = {},
+  { onProgress, onPicture, signal }: GenerateWork = {},
 ): Promise<Generated[]> {
   const { guidance = model.editing.guidance, steps = model.editing.steps, seed = 0, negative = "" } = options;
   const size = options.size ?? { height: model.editing.size, width: model.editing.size };
-  if (!(Number.isSafeInteger(seed) && seed >= 0)) {
-    throw new UsageError("--seed", { found: `${seed}`, expected: "a whole number from 0 on" });
-  }
+  checkSeeds(seed, sentences.length);
   const shape = model.latentShape(size);
   const schedule = model.schedule(steps);
+  if (sentences.length === 0) return [];
   const [empty, ...said] = await model.embed([negative, ...sentences], signal);
   await model.programs.finished("text");
-  const predictor = await openPredictor(model, size, undefined, signal);
 
-  const latents: Tensor[] = [];
-  const total = Math.ceil(sentences.length / batch) * steps;
-  for (let from = 0; from < sentences.length; from += batch) {
-    const contexts = said.slice(from, from + batch).map(({ tensor }) => tensor);
+  const made: Generated[] = [];
+  const atOnce = batchOf(model, 8);
+  const total = Math.ceil(sentences.length / atOnce) * steps;
+  for (let from = 0; from < sentences.length; from += atOnce) {
+    const contexts = said.slice(from, from + atOnce).map(({ tensor }) => tensor);
     const start = stack(contexts.map((_, k) => noise(shape, seed + from + k)));
     const report: Work["onProgress"] = ({ done }) =>
-      onProgress?.({ phase: "generate", done: (from / batch) * steps + done, total });
-    latents.push(
-      await sample(
-        predictor,
-        schedule,
-        { start, contexts, empty: empty.tensor, guidance },
-        { signal, onProgress: report },
-      ),
-    );
+      onProgress?.({ phase: "generate", done: (from / atOnce) * steps + done, total });
+    const sampling = { start, contexts, empty: empty.tensor, guidance };
+    const predictor = await openPredictor(model, size, undefined, signal);
+    const latents = await sample(predictor, schedule, sampling, { signal, onProgress: report });
+    await model.programs.finished("unet");
+    for (const latent of unstack(latents)) {
+      const [picture] = await model.decode(latent, signal);
+      const k = made.length;
+      const one = { picture, seed: seed + k, lostWords: said[k].lostWords, lostNegative: empty.lostWords };
+      made.push(one);
+      await onPicture?.(one, k);
+    }
+    await model.programs.finished("vae");
   }
-  await model.programs.finished("unet");
-  const pictures = await model.decode(stack(latents), signal);
-  await model.programs.finished("vae");
-  return pictures.map((picture, k) => ({ picture, seed: seed + k, lostWords: said[k].lostWords }));
+  return made;
 }
 
 export interface Sampling {
@@ -89,7 +109,7 @@ export interface Sampling {
   readonly guidance: number;
 }
 
-/** DDIM from the noisiest level to the clean latents, [B, C, h, w]. */
+/** DDIM from the noisiest level to the clean latents, [B, C, h, w]. At guidance 1 the empty sentence is not asked for. */
 export async function sample(
   predictor: Predictor,
   schedule: Schedule,
@@ -102,10 +122,12 @@ export async function sample(
   for (const [i, t] of schedule.timesteps.entries()) {
     throwIfCancelled(signal, "sampling");
     const each = unstack(z);
-    const unconditional = each.map((latent) => ({ latent, context: empty }));
     const conditional = each.map((latent, k) => ({ latent, context: contexts[k] }));
-    const output = await predictor.predict([...unconditional, ...conditional], t, { signal });
-    z = applyStep(denoiseCoefficients(schedule, i), z, guide(rows(output, 0, n), rows(output, n, 2 * n), guidance));
+    const unconditional = guidance === 1 ? [] : each.map((latent) => ({ latent, context: empty }));
+    const output = await predictor.predict(atLeastTwo([...conditional, ...unconditional]), t, { signal });
+    const own = rows(output, 0, n);
+    const guided = guidance === 1 ? own : guide(rows(output, n, 2 * n), own, guidance);
+    z = applyStep(denoiseCoefficients(schedule, i), z, guided);
     onProgress?.({ phase: "sample", done: i + 1, total });
   }
   return z;

@@ -2,6 +2,7 @@ import { row, type Tensor, throwIfCancelled, type Work } from "../core/index.ts"
 import {
   type AttentionKind,
   applyStep,
+  atLeastTwo,
   attentionKinds,
   denoiseCoefficients,
   guide,
@@ -142,6 +143,7 @@ export async function runLockStep(
 ): Promise<LockStepResult> {
   const N = schedule.timesteps.length;
   const plans = planRows(processes, wanted, N, routedHalves);
+  predictor.checkBatch(Math.max(2, ...plans.map(({ rows }) => rows.length)));
   const latents = new Map<Process, Tensor>(processes.map((p) => [p, start]));
   const latentAt = (p: Process, i: number): Tensor => (p.known ? row(p.known, i) : latents.get(p)!);
   let rowCount = 0;
@@ -149,8 +151,7 @@ export async function runLockStep(
   for (const [i, { rows, moves, leaders }] of plans.entries()) {
     throwIfCancelled(signal, "the edit");
     if (rows.length === 0) break;
-    // Batches of one run through other kernels than all others, whose rows do not depend on the batch's size.
-    const batch = rows.length > 1 ? rows : [rows[0], rows[0]];
+    const batch = atLeastTwo(rows);
     const at = (process: Process, half: Half): number =>
       rows.findIndex((r) => r.process === process && r.half === half);
     const sourcesOf = (kind: AttentionKind): number[] =>

@@ -53,11 +53,20 @@ export interface CompileOptions {
  * Writes the graph that `outputs` need as one ONNX program: verified, rewritten for the target, verified again, equal
  * values shared. Throws GraphError where the graph is not sound or a weight's bytes do not fill its shape.
  */
-export function compile(
+export function compile(outputs: Readonly<Record<string, Node>>, options: CompileOptions): Program {
+  const stages = compileInStages(outputs, options);
+  let stage = stages.next();
+  while (!stage.done) stage = stages.next();
+  return stage.value;
+}
+
+/** `compile`, which comes back between its stages: a large gradient takes a second, in which its thread may have to do other things. */
+export function* compileInStages(
   outputs: Readonly<Record<string, Node>>,
   { name, target = "ort", bind, kernelCopies = 300e6 }: CompileOptions,
-): Program {
+): Generator<void, Program, void> {
   verify(outputs);
+  yield;
   const names = Object.keys(outputs);
   const bindings = new Map<string, Binding>();
   const bindingOf = (node: Node): Binding => {
@@ -67,9 +76,15 @@ export function compile(
   };
   const isMapped = (node: Node): boolean => isParameter(node) && bindingOf(node) !== "fed";
   const wanted = shareEqual(Object.values(outputs));
+  yield;
   const fast = target === "ort" ? flipKernels(wanted, kernelCopies, isMapped) : wanted;
-  const values = shareEqual(expand(fast, target));
+  yield;
+  const expanded = expand(fast, target);
+  yield;
+  const values = shareEqual(expanded);
+  yield;
   verify(Object.fromEntries(names.map((key, i) => [key, values[i]])));
+  yield;
 
   const model = new OnnxModel();
   const written = new Map<Node, string>();
@@ -115,6 +130,7 @@ export function compile(
   names.forEach((key, i) => {
     model.output(key, written.get(values[i])!, values[i].shape, values[i].dtype);
   });
+  yield;
 
   return {
     name,

@@ -1,7 +1,15 @@
 // Differentiable graphs: operations with shape, gradient and ONNX rules, reverse mode, the ONNX writer. Pure TypeScript.
 // Knows of: core.
 // Does not know of: models, weight formats, how a program is run.
-export { type Binding, type CompileOptions, compile, type MappedWeight, type Port, type Program } from "./compile.ts";
+export {
+  type Binding,
+  type CompileOptions,
+  compile,
+  compileInStages,
+  type MappedWeight,
+  type Port,
+  type Program,
+} from "./compile.ts";
 export { gradients } from "./gradient.ts";
 export {
   type Attributes,

@@ -1,8 +1,12 @@
 import { open } from "node:fs/promises";
 import sharp from "sharp";
 import { ImageError, type Picture, sizeOf } from "../core/index.ts";
-import type { DecodeOptions, ImageCodec } from "./codec.ts";
 import { insertPngText, isPng, pngChunks } from "./pngText.ts";
+
+export interface DecodeOptions {
+  /** Pictures with more pixels are refused before they are decoded. Default 100 million. */
+  maxPixels?: number;
+}
 
 const expected = "a PNG, JPEG or WebP picture";
 /** More than any picture within the default pixel limit needs, and what one Buffer can hold. */
@@ -92,6 +96,11 @@ async function decode(bytes: Buffer, maxPixels: number, where: string | undefine
   return { width: info.width, height: info.height, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
 }
 
+/**
+ * Reads a PNG, JPEG or WebP as 8-bit sRGB: oriented by its EXIF, colour profile applied, alpha laid over white, 16-bit
+ * and grey converted. Throws ImageError where the source is anything else: another format, animated, truncated, corrupt,
+ * empty or too large. `source` is a path or the file's bytes.
+ */
 export async function decodeImage(source: Uint8Array | string, options: DecodeOptions = {}): Promise<Picture> {
   const where = typeof source === "string" ? source : undefined;
   const bytes =
@@ -104,6 +113,7 @@ export async function decodeImage(source: Uint8Array | string, options: DecodeOp
   });
 }
 
+/** Writes a PNG. `text` becomes iTXt chunks in its order: keyword (1 to 79 Latin-1 characters) to UTF-8 text. */
 export async function encodePng(picture: Picture, text: Readonly<Record<string, string>> = {}): Promise<Uint8Array> {
   const { width, height, data } = picture;
   if (data.length !== sizeOf([height, width, 3])) {
@@ -117,5 +127,3 @@ export async function encodePng(picture: Picture, text: Readonly<Record<string, 
     .toBuffer();
   return insertPngText(png, text);
 }
-
-export const codec: ImageCodec = { decodeImage, encodePng };

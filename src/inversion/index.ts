@@ -15,5 +15,5 @@ export {
   type Trace,
 } from "./inversion.ts";
 export * from "./options.ts";
-export { openReconstructionLoss, ReconstructionLoss } from "./reconstructionLoss.ts";
+export { type LossAndGradient, openReconstructionLoss, ReconstructionLoss, type Step } from "./reconstructionLoss.ts";
 export { type TunedStep, tuneStep } from "./targetText.ts";

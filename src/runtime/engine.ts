@@ -1,4 +1,4 @@
-import type { IntTensor, Tensor, Work } from "../core/index.ts";
+import type { IntTensor, Tensor } from "../core/index.ts";
 import type { Program, Target } from "../graph/index.ts";
 import type { Cache } from "../storage/index.ts";
 
@@ -62,6 +62,14 @@ export interface Session {
   release(): Promise<void>;
 }
 
+/** A program whose need of memory is known. */
+export interface MeasuredSession extends Session {
+  /** Bytes that it takes, the engine's process not counted, as estimated for the largest batch that it has run. */
+  readonly memory: number;
+  /** Throws MemoryError where a batch of so many rows would need more memory than is free. */
+  checkBatch(batch: number): void;
+}
+
 /**
  * Runs programs, one call at a time, apart from this process: whatever happens to native code ends in an error here.
  * A cancelled or failed call does not end the engine; what was loaded is loaded again when it is next used.
@@ -78,5 +86,3 @@ export interface Engine {
 
 /** What of a compiled graph it takes to run it. */
 export type LoadableProgram = Pick<Program, "name" | "model" | "files" | "inputs" | "outputs">;
-
-export type StartEngine = (options?: EngineOptions & Work) => Promise<Engine>;

@@ -36,6 +36,13 @@ function batchProblems(inputs: Program["inputs"], feeds: Feeds): string[] {
   return [`the batch B is ${claims.map(({ name, batch }) => `${batch} in "${name}"`).join(", ")}`];
 }
 
+/** Rows that a run with these feeds has; 1 where the program has no batch. */
+export function batchOfFeeds(inputs: Program["inputs"], feeds: Feeds): number {
+  const batched = inputs.find(({ shape }) => shape.some((d) => typeof d === "string"));
+  const axis = batched?.shape.findIndex((d) => typeof d === "string") ?? 0;
+  return batched ? (batchOf(batched.shape[axis], feeds[batched.name]?.shape[axis]) ?? 1) : 1;
+}
+
 /** Throws one GraphError that lists everything in which `feeds` differ from what the program takes. */
 export function checkFeeds({ name, inputs }: Pick<Program, "name" | "inputs">, feeds: Feeds): void {
   const known = new Set(inputs.map((input) => input.name));

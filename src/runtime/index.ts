@@ -2,4 +2,4 @@
 // Knows of: core, graph (what a program is), weights (where they lie), storage (expanding them, caching programs).
 // Does not know of: models, what a program computes.
 export * from "./engine.ts";
-export { checkFeeds } from "./feeds.ts";
+export { batchOfFeeds, checkFeeds } from "./feeds.ts";

@@ -28,7 +28,7 @@ export function openPackageFile(path: string): Promise<ByteSource> {
 }
 
 /** The folder of package.json, the first one above this file wherever that was compiled to. */
-function packageRoot(): URL {
+export function packageRoot(): URL {
   let folder = new URL("./", import.meta.url);
   while (!existsSync(new URL("package.json", folder)) && folder.pathname !== "/") folder = new URL("../", folder);
   return folder;
@@ -73,8 +73,8 @@ async function readAt(name: string, path: string, offset: number, length: number
   }
 }
 
-/** Kinds of file that a model consists of, and that a link may therefore fetch from another place. */
-const MODEL_FILES = [".safetensors", ".json", ".txt"];
+/** Weights are large, so a link may fetch them from another place; everything else lies in the model's own tree. */
+const WEIGHTS = ".safetensors";
 
 class LocalFolder implements Folder {
   readonly name: string;
@@ -111,11 +111,12 @@ class LocalFolder implements Folder {
     const name = join(this.name, path);
     const real = await resolved(this.inside(path), name);
     const outside = !contains(this.tree, real);
-    if (outside && !(MODEL_FILES.includes(extname(path)) && extname(real) === extname(path))) {
-      throw new CheckpointError("a link leaves the model's folder for a file that is no part of a model", {
+    if (outside && !(extname(path) === WEIGHTS && extname(real) === WEIGHTS)) {
+      throw new CheckpointError("a link leaves the model's folder for a file that holds no weights", {
         where: name,
         found: real,
-        expected: `a file under ${this.tree}, or one that ends in ${extname(path)}`,
+        expected: `a file under ${this.tree}, or weights that end in ${WEIGHTS}`,
+        advice: "Copy the file into the model's folder, if it belongs there.",
       });
     }
     return localFile(name, real);

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { getHFHubCachePath } from "@huggingface/hub";
 import { CheckpointError } from "../core/index.ts";
 import { type ByteSource, type Folder, type Prediction, readJsonObject, snapshotOf } from "../weights/index.ts";
-import { openLocal } from "./files.ts";
+import { openLocal, packageRoot } from "./files.ts";
 import { modelsFolder, readRecord } from "./hub/install.ts";
 import { bundledNames, fullName, isModelName, nameOfFolder, shortNames } from "./hub/names.ts";
 
@@ -70,7 +70,7 @@ export async function listModels(places: SearchPlaces = {}): Promise<FoundModel[
   return found.filter((model) => model !== undefined);
 }
 
-const packageFolder = fileURLToPath(new URL("../../checkpoints", import.meta.url));
+const packageFolder = fileURLToPath(new URL("checkpoints", packageRoot()));
 
 /** Names in a folder that are no hidden ones, sorted. */
 async function namesIn(folder: string): Promise<string[]> {

@@ -22,6 +22,8 @@ export interface Checkpoint {
   readonly vae: Component;
   /** CLIPTextModel. */
   readonly textEncoder: Component;
+  /** Weights of a single file that belong to none of these. */
+  readonly unknown: readonly string[];
   readonly scheduler: SchedulerConfig;
   readonly tokenizer: TokenizerFiles;
   readonly editing: EditingDefaults;

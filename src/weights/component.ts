@@ -11,6 +11,8 @@ export type Config = Readonly<Record<string, unknown>>;
 export interface Component {
   readonly config: Config;
   readonly weights: ReadonlyMap<string, TensorRef>;
+  /** What the user's file calls a weight, also one that is not there. Absent: as its key. */
+  readonly nameInFile?: (key: string) => string;
 }
 
 /** What diffusers and transformers call the weight file in each component's folder. */
@@ -19,6 +21,10 @@ export const weightStems = {
   vae: "diffusion_pytorch_model",
   text_encoder: "model",
 } as const;
+
+/** The components of a model that have weights. */
+export type ComponentName = keyof typeof weightStems;
+export const componentNames = Object.keys(weightStems) as ComponentName[];
 
 /** Refused by their names alone: reading one would run the program inside. */
 export const PICKLE_FILE = /\.(bin|ckpt|pt|pth)$/;
@@ -45,15 +51,34 @@ async function readWeights(folder: Folder, stem: string, variant?: string): Prom
  * the choice is not clear. `where` is what errors call the folder.
  */
 export function chooseWeights(where: string, files: readonly string[], stem: string, variant?: string): string {
-  const found = new Map<string, string>();
-  for (const file of files) {
-    const name = variantOf(file, stem);
-    if (name !== undefined) found.set(name, file);
-  }
+  const found = variantsAmong(files, stem);
   const only = variant === undefined && found.size === 1 ? [...found.values()][0] : undefined;
   const chosen = found.get(variant ?? "") ?? only;
   if (chosen === undefined) throw noWeights(where, stem, files, [...found.values()], variant);
   return chosen;
+}
+
+/**
+ * Which variant to take of each component, given the names of its files: of one that does not come in the variant that
+ * is asked for, the plain file, as diffusers does. Where no component comes in it, it stays, for chooseWeights to refuse.
+ */
+export function variantOfEach(
+  files: Readonly<Record<ComponentName, readonly string[]>>,
+  variant: string | undefined,
+): Record<ComponentName, string | undefined> {
+  const found = componentNames.map((name) => [name, variantsAmong(files[name], weightStems[name])] as const);
+  const known = variant !== undefined && found.some(([, variants]) => variants.has(variant));
+  const each = found.map(([name, variants]) => {
+    const fallsBack = known && !variants.has(variant) && variants.has("");
+    return [name, fallsBack ? undefined : variant];
+  });
+  return Object.fromEntries(each);
+}
+
+/** The weight files of a component by their variants, "" for the plain one. */
+function variantsAmong(files: readonly string[], stem: string): Map<string, string> {
+  const named = files.map((file) => [variantOf(file, stem), file] as const);
+  return new Map(named.filter((entry): entry is readonly [string, string] => entry[0] !== undefined));
 }
 
 /** "" for the plain file, "fp16" for `stem.fp16.safetensors`; the same for the index of shards. Else undefined. */
@@ -76,12 +101,11 @@ function noWeights(
 ): CheckpointError {
   const wanted = `${stem}${variant ? `.${variant}` : ""}.safetensors`;
   if (found.length) {
-    return new CheckpointError("which weights to take is not clear", {
-      where,
-      found: found.join(", "),
-      expected: wanted,
-      advice: "Choose one with the variant option (--variant).",
-    });
+    const problem = variant ? `no weights of the variant "${variant}"` : "which weights to take is not clear";
+    const advice = variant
+      ? "Give a variant that is there, or none (--variant)."
+      : "Choose one with the variant option (--variant).";
+    return new CheckpointError(problem, { where, found: found.join(", "), expected: wanted, advice });
   }
   const pickles = files.filter((f) => PICKLE_FILE.test(f));
   if (pickles.length) return pickleError(where, pickles.join(", "));

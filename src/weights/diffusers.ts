@@ -1,6 +1,13 @@
 import { CheckpointError } from "../core/index.ts";
 import { type Checkpoint, type TokenizerFiles, trainedSize } from "./checkpoint.ts";
-import { type Component, type Config, readComponent, weightStems } from "./component.ts";
+import {
+  type Component,
+  type ComponentName,
+  type Config,
+  readComponent,
+  variantOfEach,
+  weightStems,
+} from "./component.ts";
 import { parseEditing } from "./editing.ts";
 import { readJsonObject } from "./json.ts";
 import { withTodaysNames } from "./names.ts";
@@ -10,7 +17,10 @@ import { type Folder, filesOf, subfolder } from "./source.ts";
 export interface OpenOptions {
   /** What the U-Net predicts, where the files do not say, or say it wrongly. */
   prediction?: Prediction;
-  /** Which weights of a folder that has several: "fp16" for diffusion_pytorch_model.fp16.safetensors. */
+  /**
+   * Which weights of a folder that has several: "fp16" for diffusion_pytorch_model.fp16.safetensors. A component that has
+   * no such file gives its plain one, as long as another has one.
+   */
   variant?: string;
 }
 
@@ -43,11 +53,19 @@ export async function openDiffusersFolder(folder: Folder, options: OpenOptions):
     });
   }
 
-  const [unet, vae, text] = await Promise.all([
-    readComponent(subfolder(folder, "unet"), weightStems.unet, options.variant),
-    readComponent(subfolder(folder, "vae"), weightStems.vae, options.variant),
-    readComponent(subfolder(folder, "text_encoder"), weightStems.text_encoder, options.variant),
-  ]);
+  const parts = {
+    unet: subfolder(folder, "unet"),
+    vae: subfolder(folder, "vae"),
+    text_encoder: subfolder(folder, "text_encoder"),
+  };
+  const files = {
+    unet: await filesOf(parts.unet),
+    vae: await filesOf(parts.vae),
+    text_encoder: await filesOf(parts.text_encoder),
+  };
+  const variants = variantOfEach(files, options.variant);
+  const read = (name: ComponentName) => readComponent(parts[name], weightStems[name], variants[name]);
+  const [unet, vae, text] = await Promise.all([read("unet"), read("vae"), read("text_encoder")]);
   checkClass(unet.config, `${folder.name}/unet/config.json`, "UNet2DConditionModel");
   checkClass(vae.config, `${folder.name}/vae/config.json`, "AutoencoderKL");
   checkTextEncoder(text.config, `${folder.name}/text_encoder/config.json`);
@@ -62,6 +80,7 @@ export async function openDiffusersFolder(folder: Folder, options: OpenOptions):
     unet,
     vae: withTodaysNames(vae),
     textEncoder: withTodaysNames(text),
+    unknown: [],
     scheduler: { ...scheduler, prediction: options.prediction ?? scheduler.prediction },
     tokenizer: await readTokenizerFiles(subfolder(folder, "tokenizer")),
     editing: parseEditing(

@@ -1,9 +1,17 @@
 // What lies in model files: safetensors, diffusers folders, single-file checkpoints, and what their tensors are called.
 // Knows of: core, and bytes behind ByteSource and Folder.
 // Does not know of: disks and networks, graphs, what the weights compute.
-export { type CheckOptions, checkWeights } from "./check.ts";
+export { type CheckOptions, checkAllWeights, checkWeights, type WeightsToCheck } from "./check.ts";
 export type { Checkpoint, TokenizerFiles } from "./checkpoint.ts";
-export { type Component, type Config, chooseWeights, weightStems } from "./component.ts";
+export {
+  type Component,
+  type ComponentName,
+  type Config,
+  chooseWeights,
+  componentNames,
+  variantOfEach,
+  weightStems,
+} from "./component.ts";
 export { checkPipeline, type OpenOptions } from "./diffusers.ts";
 export { type Dtype, dtypeBytes, type FloatDtype, floatDtypes, isFloatDtype, toFloat32 } from "./dtype.ts";
 export { type EditingDefaults, parseEditing } from "./editing.ts";

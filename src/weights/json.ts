@@ -37,6 +37,12 @@ function scan(text: string): Scan {
   return { depth, duplicates };
 }
 
+/** Where the JSON parser stopped, as far as it says so; not its whole message, which repeats what the file holds. */
+function placeOf(error: unknown): string {
+  const [place] = /at position \d+|end of JSON input/.exec(String(error)) ?? [];
+  return place ? `, ${place}` : "";
+}
+
 function unquoted(quoted: string): string {
   try {
     return String(JSON.parse(quoted));
@@ -68,7 +74,7 @@ export function parseJson(bytes: Uint8Array, where: string, maxDepth = 32): unkn
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new CheckpointError(`not JSON: ${cause instanceof Error ? cause.message : cause}`, { where, cause });
+    throw new CheckpointError(`not JSON${placeOf(cause)}`, { where });
   }
   if (duplicates.length) {
     const keys = [...new Set(duplicates)].slice(0, 10).map((k) => JSON.stringify(k));

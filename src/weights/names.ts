@@ -1,5 +1,12 @@
-import type { Component } from "./component.ts";
+import type { Component, Config } from "./component.ts";
 import type { TensorRef } from "./tensor-ref.ts";
+
+/** A component whose keys may be others than its file's. `original`: what the file would call one that is not there. */
+export const renamedComponent = (
+  config: Config,
+  weights: ReadonlyMap<string, TensorRef>,
+  original: (key: string) => string = (key) => key,
+): Component => ({ config, weights, nameInFile: (key) => weights.get(key)?.name ?? original(key) });
 
 /** `weights` with every key renamed by `rename`. */
 function renamed(weights: ReadonlyMap<string, TensorRef>, rename: (key: string) => string): Map<string, TensorRef> {
@@ -29,9 +36,9 @@ function vaeNames(weights: ReadonlyMap<string, TensorRef>): Map<string, TensorRe
 
 /** A component under the names that its class has today, whichever release of diffusers or transformers wrote it. */
 export function withTodaysNames({ config, weights }: Component): Component {
-  if (config._class_name === "AutoencoderKL") return { config, weights: vaeNames(weights) };
+  if (config._class_name === "AutoencoderKL") return renamedComponent(config, vaeNames(weights));
   const isText = Array.isArray(config.architectures)
     ? config.architectures.includes("CLIPTextModel")
     : config.model_type === "clip_text_model";
-  return { config, weights: isText ? textEncoderNames(weights) : weights };
+  return renamedComponent(config, isText ? textEncoderNames(weights) : weights);
 }

@@ -58,6 +58,12 @@ test("of a sentence of 500 words, those that were not heard are named; an empty 
   expect(made.stderr).toMatch(/^Warning: "dog0 dog1 .*…" is longer .* Not heard: dog\d+ dog\d+ .* and \d{3} more$/m);
 });
 
+test("of what a picture should not show, the words that were not heard are named too", async () => {
+  const negative = Array.from({ length: 90 }, (_, k) => `cat${k}`).join(" ");
+  const made = await here.baret(["generate", "a dog", ...tiny, "--steps", "1", "--negative", negative, "--count", "2"]);
+  expect(made.stderr.match(/^Warning: "cat0 cat1 .*…" is longer .* Not heard: cat/gm)).toHaveLength(1);
+});
+
 test("an output that cannot be written is refused before any work", async () => {
   mkdirSync(here.path("closed"), { mode: 0o555 });
   mkdirSync(here.path("folder.png"));

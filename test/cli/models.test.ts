@@ -1,9 +1,15 @@
-import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { fixtureModel, Workplace } from "../support/cli.ts";
+import { hollow, keys } from "../weights/helpers.ts";
 
 const here = new Workplace();
 afterAll(here.remove);
+
+/** Bytes of F16 tensors of these shapes. */
+const dataBytes = (shapes: Record<string, readonly number[]>): number =>
+  Object.values(shapes).reduce((sum, shape) => sum + shape.reduce((n, d) => n * d, 2), 0);
 
 test("what lies at a path: kind, size, weights, parameters, bytes", async () => {
   const { code, stdout, stderr } = await here.baret(["models", fixtureModel("tiny-sd1"), fixtureModel("tiny-sd2"), fixtureModel("clip-new"), "--json"]); // biome-ignore format: one call
@@ -25,6 +31,39 @@ test("what lies at a path: kind, size, weights, parameters, bytes", async () => 
   expect(sd1.bytes).toBe(4 * sd1.parameters);
   expect(sd1.memory).toBeGreaterThan(sd1.bytes);
   expect(sd2.bytes).toBe(2 * sd2.parameters);
+});
+
+test("what a file cannot say of itself, options say: a single SD2.x file's prediction, a folder's variant", async () => {
+  const file = here.path("v2.safetensors");
+  const source = hollow(file, keys["SD2.x"].original);
+  writeFileSync(file, await source.read(0, source.size - dataBytes(keys["SD2.x"].original)));
+  truncateSync(file, source.size);
+  expect((await here.baret(["models", file])).stderr).toMatch(
+    /does not say what its U-Net predicts.*\nGive --prediction/,
+  );
+  const said = await here.baret(["models", file, "--prediction", "v_prediction", "--json"]);
+  expect(said).toMatchObject({ code: 0, stderr: "" });
+  expect(JSON.parse(said.stdout).models).toMatchObject([
+    { kind: "single file", size: 768, prediction: "v_prediction" },
+  ]);
+
+  const folder = here.path("variants");
+  cpSync(fixtureModel("tiny-sd2"), folder, { recursive: true });
+  const weights = join(folder, "unet/diffusion_pytorch_model");
+  for (const variant of ["ema", "fp16"]) cpSync(`${weights}.safetensors`, `${weights}.${variant}.safetensors`);
+  rmSync(`${weights}.safetensors`);
+  expect((await here.baret(["models", folder])).stderr).toMatch(/which weights to take.*\n.*--variant/);
+  expect(await here.baret(["models", folder, "--variant", "ema"])).toMatchObject({ code: 0, stderr: "" });
+});
+
+test("a model that is broken in any way does not hide the others", async () => {
+  const folder = here.path("odd");
+  cpSync(fixtureModel("tiny-sd1"), folder, { recursive: true });
+  writeFileSync(join(folder, "editing.json"), JSON.stringify({ size: 100 }));
+  const { code, stdout, stderr } = await here.baret(["models", folder, fixtureModel("tiny-sd1")]);
+  expect(code).toBe(3);
+  expect(stderr).toContain("pictures of 100 pixels in the editing defaults, multiples of 8 in the VAE");
+  expect(stdout).toMatch(/tiny-sd1 +diffusers folder +path +128x128 /);
 });
 
 test("the Hugging Face cache is listed, and what in it is no text-to-image model is passed over", async () => {

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CancelledError, CheckpointError, NumericError } from "../../src/core/index.ts";
 import { generate } from "../../src/diffusion/index.ts";
-import { loadModel } from "../../src/diffusion/node.ts";
+import { loadModel, peakMemory } from "../../src/diffusion/node.ts";
 import { DiskCache, openLocal } from "../../src/storage/node.ts";
 import {
   encodeSafetensors,
@@ -14,6 +14,7 @@ import {
   readTensor,
   type TensorData,
 } from "../../src/weights/index.ts";
+import { hollow, keys } from "../weights/helpers.ts";
 
 let root: string;
 let path: string;
@@ -92,28 +93,68 @@ test("parts that do not belong together are all named at once", async () => {
   }
 });
 
-test("missing, unexpected and mistyped weights of a model's file are all listed at once", async () => {
-  copy("tiny-sd1");
-  const { unet } = await openCheckpoint(await openLocal(path));
-  const file = unet.weights.get("conv_in.weight")!.source;
+/** Writes a part's weights anew: without some, with others of another kind or name. */
+async function rewrite(
+  part: "unet" | "vae" | "textEncoder",
+  { without, added }: { without: string; added: Record<string, TensorData> },
+): Promise<void> {
+  const checkpoint = await openCheckpoint(await openLocal(path));
+  const file = [...checkpoint[part].weights.values()][0].source;
   const { tensors } = await readSafetensors(file);
-  const changed: Record<string, TensorData> = {
-    extra: { dtype: "F32", shape: [1], data: new Float32Array(1) },
-    "conv_in.bias": { dtype: "I64", shape: tensors.get("conv_in.bias")!.shape, data: new BigInt64Array(8) },
-  };
+  const changed: Record<string, TensorData> = { ...added };
   for (const [name, ref] of tensors) {
-    if (name === "conv_out.bias" || name in changed) continue;
+    if (name === without || name in changed || ref.dtype === "I64") continue;
     changed[name] = { dtype: "F32", ...(await readTensor(ref)) };
   }
   writeFileSync(file.path!, encodeSafetensors(changed));
+}
+
+test("missing, unexpected and mistyped weights of all of a model's files are listed at once", async () => {
+  copy("tiny-sd1");
+  const extra: TensorData = { dtype: "F32", shape: [1], data: new Float32Array(1) };
+  const whole: TensorData = { dtype: "I64", shape: [8], data: new BigInt64Array(8) };
+  await rewrite("unet", { without: "conv_out.bias", added: { extra, "conv_in.bias": whole } });
+  await rewrite("vae", { without: "decoder.conv_in.bias", added: {} });
+  await rewrite("textEncoder", { without: "text_model.final_layer_norm.bias", added: { more: extra } });
   const error = await failure(load());
   expect(error).toBeInstanceOf(CheckpointError);
   expect(error.message).toContain(
-    "model, unet: the weights do not fit the configuration (1 missing, 1 unexpected, 1 of",
+    `${path}: the weights do not fit the configuration (3 missing, 2 unexpected, 1 of another shape or dtype)`,
   );
-  for (const line of ['"conv_out.bias": missing', '"extra": unexpected', '"conv_in.bias": dtype I64']) {
+  for (const line of [
+    'unet, "conv_out.bias": missing',
+    'unet, "extra": unexpected',
+    'unet, "conv_in.bias": dtype I64',
+    'vae, "decoder.conv_in.bias": missing',
+    'text_encoder, "text_model.final_layer_norm.bias": missing',
+    'text_encoder, "more": unexpected',
+  ]) {
     expect(error.message).toContain(line);
   }
+});
+
+test("what is wrong with a single file is listed at once, in the file's own names", async () => {
+  const { "cond_stage_model.model.ln_final.bias": _, ...shapes } = keys["SD2.x"].original;
+  const changed = {
+    ...shapes,
+    "model.diffusion_model.out.2.bias": [5],
+    "cond_stage_model.model.transformer.resblocks.3.attn.in_proj_bias": [33],
+    "motion.module.weight": [1],
+    "first_stage_model.encoder.extra.weight": [2],
+  };
+  const checkpoint = await openCheckpoint(hollow("sd.safetensors", changed), { prediction: "epsilon" });
+  const { message } = await failure(peakMemory(checkpoint, async () => undefined));
+  const lines = message.replace(/\.$/, "").split("\n");
+  expect(lines[0]).toBe(
+    "sd.safetensors: the weights do not fit the configuration (1 missing, 2 unexpected, 2 of another shape or dtype)",
+  );
+  expect(lines.slice(1).sort()).toEqual([
+    '  "cond_stage_model.model.ln_final.bias": missing, expected [1024]',
+    '  "cond_stage_model.model.transformer.resblocks.3.attn.in_proj_bias": shape [11], expected [1024]',
+    '  "first_stage_model.encoder.extra.weight": unexpected',
+    '  "model.diffusion_model.out.2.bias": shape [5], expected [4]',
+    '  "motion.module.weight": unexpected',
+  ]);
 });
 
 test("who is cancelled while others wait for the same program leaves it to them", async () => {

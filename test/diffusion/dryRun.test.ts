@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { generate } from "../../src/diffusion/index.ts";
 import { peakMemory } from "../../src/diffusion/node.ts";
-import { openLocal } from "../../src/storage/node.ts";
+import { findModel, openLocal } from "../../src/storage/node.ts";
 import { type Checkpoint, type Component, openCheckpoint } from "../../src/weights/index.ts";
 import { fixturePath } from "../support/baret.ts";
+import { hollow, keys } from "../weights/helpers.ts";
 
 /** The checkpoint with weights that cannot be read. */
 function unreadable(checkpoint: Checkpoint): Checkpoint {
@@ -35,4 +36,36 @@ test.each(["tiny-sd1", "tiny-sd2"])("%s: without reading a weight, work is known
 test("work that does nothing takes nothing", async () => {
   const checkpoint = await openCheckpoint(await openLocal(fixturePath("tiny-sd1")));
   expect(await peakMemory(checkpoint, async () => undefined)).toBe(0);
+});
+
+/** Which of two programs the model lets go of when their phase is over. */
+async function released(checkpoint: Checkpoint): Promise<string[]> {
+  const gone: string[] = [];
+  await peakMemory(checkpoint, async (model) => {
+    const side = model.editing.size;
+    await model.embed(["a dog"]);
+    await model.encode({ width: side, height: side, data: new Uint8Array(3 * side * side) });
+    await model.programs.finished("text", "vae");
+    const latent = side / model.factor;
+    for (const [part, name] of [
+      ["text", "text encoder"],
+      ["vae", `encoder ${latent}x${latent}`],
+    ] as const) {
+      const build = (): never => {
+        throw new Error("it is not there any more");
+      };
+      await model.programs.open(part, name, build).catch(() => gone.push(part));
+    }
+  });
+  return gone;
+}
+
+test.each(["F16", "F32"] as const)("SD1.5's text encoder and VAE of %s leave the memory when their phase is over", async (dtype) => {
+  const file = hollow("sd.safetensors", keys["SD1.x"].original, undefined, dtype);
+  expect(await released(await openCheckpoint(file))).toEqual(["text", "vae"]);
+}); // biome-ignore format: one law
+
+test("the Menagerie's stay, for they are needed again in a moment", async () => {
+  const { path } = await findModel("menagerie");
+  expect(await released(await openCheckpoint(await openLocal(path)))).toEqual([]);
 });

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { rows, type Tensor, UsageError } from "../../src/core/index.ts";
-import { generate, type Model, openPredictor, sample } from "../../src/diffusion/index.ts";
+import { type Generated, generate, type Model, openPredictor, Predictor, sample } from "../../src/diffusion/index.ts";
 import { loadModel } from "../../src/diffusion/node.ts";
 import { fromUnit } from "../../src/image/index.ts";
 import { DiskCache } from "../../src/storage/node.ts";
@@ -47,12 +47,38 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
   });
 
   test("one seed gives one picture, alone or among others", async () => {
-    const options = { steps: 3, size, guidance: 3 };
-    const both = await generate(model, [sentence, sentence], { ...options, seed: 7 });
-    const again = await generate(model, [sentence], { ...options, seed: 8 });
-    expect(both.map(({ seed }) => seed)).toEqual([7, 8]);
-    expect(again[0].picture.data).toEqual(both[1].picture.data);
-    expect(both[0].picture.data).not.toEqual(both[1].picture.data);
+    for (const guidance of [3, 1]) {
+      const options = { steps: 3, size, guidance };
+      const both = await generate(model, [sentence, sentence], { ...options, seed: 7 });
+      const again = await generate(model, [sentence], { ...options, seed: 8 });
+      expect(both.map(({ seed }) => seed)).toEqual([7, 8]);
+      expect(again[0].picture.data).toEqual(both[1].picture.data);
+      expect(both[0].picture.data).not.toEqual(both[1].picture.data);
+    }
+  });
+
+  test("at guidance 1 the model is asked for the sentence alone", async () => {
+    const predict = vi.spyOn(Predictor.prototype, "predict");
+    await generate(model, Array(3).fill(sentence), { steps: 2, size, guidance: 1 });
+    await generate(model, Array(3).fill(sentence), { steps: 1, size, guidance: 2 });
+    expect(predict.mock.calls.map(([rows]) => rows.length)).toEqual([3, 3, 6]);
+    predict.mockRestore();
+  });
+
+  test("pictures are handed over as they are finished, and those of no sentence are none", async () => {
+    const seen: number[] = [];
+    const onPicture = async ({ seed }: Generated, index: number) => void seen.push(seed, index);
+    const made = await generate(model, Array(9).fill(""), { steps: 1, size, seed: 5 }, { onPicture });
+    expect(made).toHaveLength(9);
+    expect(seen).toEqual(made.flatMap((_, k) => [5 + k, k]));
+    expect(await generate(model, [])).toEqual([]);
+  });
+
+  test("words that found no room are told of the sentence and of the negative one", async () => {
+    const long = Array.from({ length: 90 }, (_, k) => `dog${k}`).join(" ");
+    const [made] = await generate(model, [sentence], { steps: 1, size, negative: long });
+    expect(made.lostWords).toEqual([]);
+    expect(made.lostNegative.at(-1)).toBe("dog89");
   });
 
   test("a round trip is encoding, then decoding", async () => {
@@ -67,6 +93,11 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
     for (const options of wrong) {
       await expect(generate(model, [sentence], { steps: 1, size, ...options })).rejects.toThrow(UsageError);
     }
+    const onPicture = () => Promise.reject(new Error("a picture was made"));
+    const last = generate(model, Array(9).fill(""), { steps: 1, size, seed: Number.MAX_SAFE_INTEGER }, { onPicture });
+    await expect(last).rejects.toThrow(
+      "--seed: found 9007199254740991, expected at most 9007199254740983 for 9 pictures",
+    );
   });
 
   test("cancelled, it stops within a second", async () => {

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { noise, row, type Tensor, tensor, UsageError } from "../../src/core/index.ts";
-import { type Model, openPredictor, sample } from "../../src/diffusion/index.ts";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { MemoryError, noise, row, type Tensor, tensor, UsageError } from "../../src/core/index.ts";
+import { type Model, openPredictor, Predictor, sample } from "../../src/diffusion/index.ts";
 import {
   alphaSchedule,
   alphaShapes,
@@ -120,6 +120,17 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
     await expect(edit(model, inversion, { selfLayers: { levels: [9] } })).rejects.toThrow(
       /selfLayers: chooses no attention site/,
     );
+  });
+
+  test("an edit whose largest batch does not fit into memory is refused before its first step", async () => {
+    const check = vi.spyOn(Predictor.prototype, "checkBatch").mockImplementation((rows) => {
+      throw new MemoryError(`${rows} rows`);
+    });
+    const predict = vi.spyOn(Predictor.prototype, "predict");
+    await expect(editAll({ rows: "all" })).rejects.toThrow(new MemoryError("8 rows"));
+    expect(predict).not.toHaveBeenCalled();
+    check.mockRestore();
+    predict.mockRestore();
   });
 
   test("an inversion that is not finished is not edited", async () => {

@@ -1,9 +1,9 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { CheckpointError, EngineError, MemoryError, sizeOf, tensor } from "../../src/core/index.ts";
-import { add, input, matmul, type Node, parameter } from "../../src/graph/index.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { CheckpointError, EngineError, MemoryError, sizeOf, type Tensor, tensor } from "../../src/core/index.ts";
+import { add, input, matmul, mul, type Node, parameter } from "../../src/graph/index.ts";
 import type { Engine } from "../../src/runtime/index.ts";
 import { loadGraph, mapWeights, startEngine } from "../../src/runtime/node.ts";
 import { DiskCache, openLocalFile } from "../../src/storage/node.ts";
@@ -145,4 +145,80 @@ test("a program that needs more memory than there is, is refused before anything
   await expect(failing).rejects.toThrow(MemoryError);
   await expect(failing).rejects.toThrow(/^huge needs more memory than is free: .*expected \d+\.\d GB/);
   await (await loadGraph(engine, huge, { name: "huge" })).release();
+});
+
+test("a batch that needs more memory than there is, is refused before it runs, and smaller ones still run", async () => {
+  const width = 2 ** 18;
+  const wide = matmul(mul(input("x", ["B", 1]), input("w", [1, width])), input("v", [width, 1]));
+  const session = await loadGraph(engine, { y: wide }, { name: "wide" });
+  const ones = (shape: readonly number[]): Tensor => tensor(shape, new Float32Array(sizeOf(shape)).fill(1));
+  const run = (rows: number) => session.run({ x: ones([rows, 1]), w: ones([1, width]), v: ones([width, 1]) });
+  const before = session.memory;
+  const { y } = await run(3);
+  expect([...y.data]).toEqual([width, width, width]);
+  expect(session.memory - before).toBeGreaterThan(2 * 4 * width);
+  const process = engine.pid;
+  await expect(run(2 ** 22)).rejects.toThrow(/^wide, 4194304 rows at once, needs more memory than is free/);
+  expect(() => session.checkBatch(2 ** 22)).toThrow(MemoryError);
+  expect((await run(3)).y.data).toEqual(y.data);
+  expect(engine.pid).toBe(process);
+  await session.release();
+});
+
+test("while a program is compiled others have their turn, and who cancels meanwhile gets none loaded", async () => {
+  const load = vi.fn(() => Promise.reject(new EngineError("loaded")));
+  const counted = { ...engine, device: "cpu", load } as unknown as Engine;
+  let turns = 0;
+  const turn = (): void => {
+    turns++;
+    timer = setTimeout(turn);
+  };
+  let timer = setTimeout(turn);
+  await expect(loadGraph(counted, { y: add(input("x", [1]), 1) }, { name: "one" })).rejects.toThrow("loaded");
+  expect(turns).toBeGreaterThan(5);
+  clearTimeout(timer);
+
+  const abort = new AbortController();
+  setTimeout(() => abort.abort());
+  const cancelled = loadGraph(counted, { y: add(input("x", [1]), 1) }, { name: "two", signal: abort.signal });
+  await expect(cancelled).rejects.toThrow("compiling two was cancelled");
+  expect(load).toHaveBeenCalledTimes(1);
+});
+
+describe("a program of many operations that is optimised in full", () => {
+  const load = { level: "all", prepack: true } as const;
+  const long = (times: number): Record<"y", Node> => {
+    const { z } = graph();
+    let y: Node = z;
+    for (let i = 0; i < times; i++) y = add(mul(y, 0.5), z);
+    return { y };
+  };
+  const programs = (): string[] => readdirSync(cache.folder).filter((name) => name.startsWith("program-"));
+
+  test("is kept for the next start, and gives the same bits", async () => {
+    const weights = await mapWeights(await checkpoint(["F16", "F16"]), { cache });
+    const ys: Tensor[] = [];
+    for (const options of [{}, { cache }, { cache }]) {
+      const session = await loadGraph(engine, long(1100), { name: "long", weights, load, ...options });
+      ys.push((await session.run({ x })).y);
+      await session.release();
+      expect(programs()).toHaveLength(ys.length === 1 ? 0 : 1);
+    }
+    expect(ys[1]).toEqual(ys[0]);
+    expect(ys[2]).toEqual(ys[0]);
+    await (await loadGraph(engine, long(3), { name: "short", weights, load, cache })).release();
+    expect(programs()).toHaveLength(1);
+    await weights.release();
+  });
+
+  test("is loaded all the same where the cache cannot be written", async () => {
+    const file = join(root, "file");
+    writeFileSync(file, "");
+    const weights = await mapWeights(await checkpoint(["F32", "F32"]), { cache });
+    const closed = new DiskCache({ folder: join(file, "cache") });
+    const session = await loadGraph(engine, long(1100), { name: "long", weights, load, cache: closed });
+    expect((await session.run({ x })).y.data.every(Number.isFinite)).toBe(true);
+    await session.release();
+    await weights.release();
+  });
 });

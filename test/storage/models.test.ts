@@ -1,7 +1,8 @@
+import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CheckpointError } from "../../src/core/index.ts";
 import { copyModel, findModel, listModels, openLocal, type SearchPlaces, shortNames } from "../../src/storage/node.ts";
@@ -54,6 +55,20 @@ test("every model in the known places is listed with its name, kind and place", 
     const place = await openLocal(path);
     if (kind === "CLIP") await openModelFolder(place as Folder);
     else await openCheckpoint(place);
+  }
+});
+
+test("what ships with the package is found from wherever its code was compiled to", async () => {
+  mkdirSync(new URL("../../.cache", import.meta.url), { recursive: true });
+  const deep = mkdtempSync(fileURLToPath(new URL("../../.cache/deep-", import.meta.url)));
+  cpSync(fileURLToPath(new URL("../../dist", import.meta.url)), join(deep, "typescript/src"), { recursive: true });
+  try {
+    const ask = `import { findModel } from ${JSON.stringify(pathToFileURL(join(deep, "typescript/src/storage/node.js")).href)};
+      console.log((await findModel("menagerie")).place);`;
+    const said = execFileSync(process.execPath, ["--input-type=module", "--eval", ask], { encoding: "utf8" });
+    expect(said).toBe("package\n");
+  } finally {
+    rmSync(deep, { recursive: true });
   }
 });
 

@@ -115,14 +115,20 @@ test("a link may fetch weights from another disk, and nothing that is no part of
   const { unet } = await open(path);
   expect(unet.weights.get("conv_in.weight")?.source.path).toBe(join(home, "elsewhere.safetensors"));
 
-  put(join(home, "secret"), "{}");
-  for (const file of ["unet/diffusion_pytorch_model.safetensors", "unet/config.json", "tokenizer/merges.txt"]) {
+  for (const [file, foreign] of [
+    ["unet/diffusion_pytorch_model.safetensors", "secret"],
+    ["unet/config.json", "secret"],
+    ["unet/config.json", "secret.json"],
+    ["tokenizer/merges.txt", "secret"],
+    ["tokenizer/merges.txt", "secret.txt"],
+  ]) {
+    put(join(home, foreign), "{}");
     const broken = copy("tiny-sd2");
     rmSync(join(broken, file));
-    symlinkSync(join(home, "secret"), join(broken, file));
+    symlinkSync(join(home, foreign), join(broken, file));
     const { message } = await refusal(open(broken));
-    expect(message).toContain(`${broken}/${file}: a link leaves the model's folder for a file that is no part`);
-    expect(message).toContain(`found ${home}/secret`);
+    expect(message).toContain(`${broken}/${file}: a link leaves the model's folder for a file that holds no weights`);
+    expect(message).toContain(`found ${home}/${foreign}`);
     rmSync(broken, { recursive: true });
   }
 });
@@ -167,12 +173,29 @@ test("the variant chooses among files; without one, the plain file or the only o
   expect(await taken()).toBe(file(""));
   expect(await taken("fp16")).toBe(file(".fp16"));
   expect((await refusal(taken("bf16"))).message).toMatch(
-    /which weights to take is not clear: .*expected .*bf16.safetens/,
+    /no weights of the variant "bf16": .*expected .*bf16.safetens.*\nGive a variant that is there, or none/,
   );
   rmSync(file(""));
   expect((await refusal(taken())).message).toMatch(/found .*fp16.safetensors, .*non_ema.safetensors.*\n.*--variant/s);
   rmSync(file(".non_ema"));
   expect(await taken()).toBe(file(".fp16"));
+});
+
+test("a component that does not come in the variant asked for gives its plain file, as long as another does", async () => {
+  const path = copy("tiny-sd1");
+  const file = (name: string) => join(path, name);
+  cpSync(file("unet/diffusion_pytorch_model.safetensors"), file("unet/diffusion_pytorch_model.fp16.safetensors"));
+  const { unet, vae, textEncoder } = await open(path, "fp16");
+  const paths = [unet, vae, textEncoder].map(({ weights }) => [...weights.values()][0].source.path);
+  expect(paths).toEqual([
+    file("unet/diffusion_pytorch_model.fp16.safetensors"),
+    file("vae/diffusion_pytorch_model.safetensors"),
+    file("text_encoder/model.safetensors"),
+  ]);
+  expect((await refusal(open(path, "bf16"))).message).toMatch(/no weights of the variant "bf16"/);
+  renameSync(file("vae/diffusion_pytorch_model.safetensors"), file("vae/diffusion_pytorch_model.ema.safetensors"));
+  const { message } = await refusal(open(path, "fp16"));
+  expect(message).toMatch(/vae: no weights of the variant "fp16": found diffusion_pytorch_model.ema.safetensors/);
 });
 
 /** Cuts the text encoder of a folder into two shards. */

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { expect } from "vitest";
 import { CheckpointError } from "../../src/core/index.ts";
-import { type ByteSource, encodeSafetensors, type Folder, memorySource } from "../../src/weights/index.ts";
+import { type ByteSource, dtypeBytes, encodeSafetensors, type Folder, memorySource } from "../../src/weights/index.ts";
 
 /** Real names and shapes of both layouts; tools/parity/keys.py wrote them. */
 export interface Keys {
@@ -48,20 +48,20 @@ export function rawSafetensors(header: string | object, dataBytes = 0, claimed?:
 }
 
 /**
- * A file of gigabytes of zeros with these tensors (F16) and no more memory than its header: only the header's bytes
- * exist.
+ * A file of gigabytes of zeros with these tensors and no more memory than its header: only the header's bytes exist.
  */
 export function hollow(
   name: string,
   shapes: Record<string, readonly number[]>,
   metadata?: Record<string, string>,
+  dtype: "F16" | "F32" = "F16",
 ): ByteSource {
   let end = 0;
   const header: Record<string, unknown> = metadata ? { __metadata__: metadata } : {};
   for (const [key, shape] of Object.entries(shapes)) {
     const start = end;
-    end += shape.reduce((n, d) => n * d, 2);
-    header[key] = { dtype: "F16", shape, data_offsets: [start, end] };
+    end += shape.reduce((n, d) => n * d, dtypeBytes[dtype]);
+    header[key] = { dtype, shape, data_offsets: [start, end] };
   }
   const bytes = rawSafetensors(header);
   return {

@@ -1,11 +1,12 @@
 import { Command } from "commander";
 import { type Picture, UsageError } from "../../core/index.ts";
+import { batchOf } from "../../diffusion/index.ts";
 import { baretSettings, type SweepPoint, sweep } from "../../editing/index.ts";
 import { type Cell, contactSheet } from "../../image/index.ts";
 import { inversionSettings } from "../../inversion/index.ts";
 import { checkWritable } from "../../storage/node.ts";
 import type { EditingDefaults } from "../../weights/index.ts";
-import { batchOf, modelOptions, samplingOf } from "../model.ts";
+import { modelOptions, samplingOf } from "../model.ts";
 import { type Kind, listOf, option } from "../options.ts";
 import { numbered, outOption, writePicture } from "../output.ts";
 import { settingLines, Voice } from "../print.ts";

@@ -1,5 +1,13 @@
 import { CheckpointError } from "../../core/index.ts";
-import { type ByteSource, chooseWeights, isObject, readJsonObject, weightStems } from "../../weights/index.ts";
+import {
+  type ByteSource,
+  chooseWeights,
+  componentNames,
+  isObject,
+  readJsonObject,
+  variantOfEach,
+  weightStems,
+} from "../../weights/index.ts";
 
 const tokenizer = [
   "vocab.json",
@@ -31,15 +39,17 @@ export function choosePipeline(where: string, paths: readonly string[], variant?
 
   const problems: string[] = [];
   const weights: string[] = [];
-  for (const [component, stem] of Object.entries(weightStems)) {
+  const files = { unet: within("unet"), vae: within("vae"), text_encoder: within("text_encoder") };
+  const variants = variantOfEach(files, variant);
+  for (const name of componentNames) {
     try {
-      weights.push(`${component}/${chooseWeights(`${component}/`, within(component), stem, variant)}`);
+      weights.push(`${name}/${chooseWeights(`${name}/`, files[name], weightStems[name], variants[name])}`);
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
       problems.push(error.message.replaceAll("\n", " ").replace(/\.$/, ""));
     }
   }
-  const configs = [...Object.keys(weightStems).map((c) => `${c}/config.json`), "scheduler/scheduler_config.json"];
+  const configs = [...componentNames.map((c) => `${c}/config.json`), "scheduler/scheduler_config.json"];
   for (const path of configs) if (!has(path)) problems.push(`${path}: missing`);
   const words = tokenizer.filter((file) => has(`tokenizer/${file}`));
   if (!words.includes("tokenizer.json") && !(words.includes("vocab.json") && words.includes("merges.txt"))) {

@@ -1,23 +1,25 @@
-import { CheckpointError, listed } from "../../core/index.ts";
+import { CheckpointError } from "../../core/index.ts";
 import { type Checkpoint, trainedSize } from "../checkpoint.ts";
 import type { OpenOptions } from "../diffusers.ts";
 import { parseEditing } from "../editing.ts";
-import { textEncoderNames } from "../names.ts";
+import { renamedComponent, textEncoderNames } from "../names.ts";
 import { readSafetensors, type Safetensors } from "../safetensors.ts";
 import { type Prediction, parseScheduler } from "../scheduler.ts";
 import type { ByteSource } from "../source.ts";
 import type { TensorRef } from "../tensor-ref.ts";
 import { type Family, schedulerConfig, textConfig, tokenizerConfig, unetConfig, vaeConfig } from "./configs.ts";
 import { familyOf, refuseOtherFormats } from "./detect.ts";
-import { asMatrix, openClipWeights } from "./text.ts";
-import { unetName } from "./unet.ts";
-import { isVaeProjection, vaeName } from "./vae.ts";
+import { asMatrix, openClipWeights, originalOpenClipName } from "./text.ts";
+import { originalUnetName, unetName } from "./unet.ts";
+import { isVaeProjection, originalVaeName, vaeName } from "./vae.ts";
 
 /** The weights of a single file, under the names that diffusers gives them. */
 interface Parts {
   readonly unet: Map<string, TensorRef>;
   readonly vae: Map<string, TensorRef>;
   readonly text: Map<string, TensorRef>;
+  /** Keys that belong to none of them. */
+  readonly unknown: readonly string[];
 }
 
 /**
@@ -39,24 +41,37 @@ export async function openSingleFile(source: ByteSource, { prediction }: OpenOpt
   const parts = partsOf(file, source.name);
   const predicts = prediction ?? predictionOf(file, family, source.name);
   const latents = family === "SD2.x" && predicts === "v_prediction" ? 96 : 64;
-  const unet = { config: unetConfig(family, latents), weights: parts.unet };
-  const vae = { config: vaeConfig(latents * 8), weights: parts.vae };
+  const inFile = originalNames[family];
+  const unet = renamedComponent(unetConfig(family, latents), parts.unet, inFile.unet);
+  const vae = renamedComponent(vaeConfig(latents * 8), parts.vae, inFile.vae);
   return {
     kind: "single file",
     name: source.name,
     unet,
     vae,
-    textEncoder: { config: textConfig(family), weights: parts.text },
+    textEncoder: renamedComponent(textConfig(family), parts.text, inFile.text),
+    unknown: parts.unknown,
     scheduler: parseScheduler(schedulerConfig(predicts), source.name),
     tokenizer: { config: tokenizerConfig(family) },
     editing: parseEditing({}, source.name, trainedSize(unet.config, vae.config)),
   };
 }
 
+const unetAndVae = {
+  unet: (name: string) => `model.diffusion_model.${originalUnetName(name)}`,
+  vae: (name: string) => `first_stage_model.${originalVaeName(name)}`,
+};
+
+/** What a single file calls a weight that diffusers calls `name`. */
+export const originalNames: Record<Family, Record<"unet" | "vae" | "text", (name: string) => string>> = {
+  "SD1.x": { ...unetAndVae, text: (name) => `cond_stage_model.transformer.${name}` },
+  "SD2.x": { ...unetAndVae, text: (name) => `cond_stage_model.model.${originalOpenClipName(name)}` },
+};
+
 function partsOf({ tensors }: Safetensors, where: string): Parts {
-  const parts: Parts = { unet: new Map(), vae: new Map(), text: new Map() };
+  const parts = { unet: new Map(), vae: new Map(), text: new Map() };
   const unknown: string[] = [];
-  for (const [key, ref] of tensors) if (!place(parts, key, ref)) unknown.push(JSON.stringify(key));
+  for (const [key, ref] of tensors) if (!place(parts, key, ref)) unknown.push(key);
   const missing = (["unet", "vae", "text"] as const).filter((part) => parts[part].size === 0);
   if (missing.length) {
     throw new CheckpointError(`no weights of the ${missing.join(", ")}`, {
@@ -65,14 +80,11 @@ function partsOf({ tensors }: Safetensors, where: string): Parts {
       advice: "Use the full checkpoint: this file was saved without some of its parts.",
     });
   }
-  if (unknown.length) {
-    throw new CheckpointError(`weights that Stable Diffusion does not have\n${listed(unknown)}`, { where });
-  }
-  return { ...parts, text: textEncoderNames(parts.text) };
+  return { ...parts, text: textEncoderNames(parts.text), unknown };
 }
 
 /** Puts one tensor where it belongs. False where it belongs nowhere. */
-function place(parts: Parts, key: string, ref: TensorRef): boolean {
+function place(parts: Omit<Parts, "unknown">, key: string, ref: TensorRef): boolean {
   if (ignored.test(key)) return true;
   const [, prefix, rest] =
     /^(model\.diffusion_model|first_stage_model|cond_stage_model\.transformer|cond_stage_model\.model)\.(.+)$/.exec(

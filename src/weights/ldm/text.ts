@@ -1,4 +1,5 @@
 import { reshaped, rows, type TensorRef } from "../tensor-ref.ts";
+import { originalOf } from "./invert.ts";
 
 /** The parts of an OpenCLIP layer that CLIPTextModel only calls otherwise. */
 const layerParts = new Map(
@@ -50,6 +51,16 @@ export function openClipWeights(key: string, ref: TensorRef): [string, TensorRef
     `${path}.self_attn.${letter}_proj.${fused[1]}`,
     rows(ref, i * third, (i + 1) * third),
   ]);
+}
+
+/** What OpenCLIP's text tower, prefix removed, calls a weight that CLIPTextModel calls `name`. */
+export function originalOpenClipName(name: string): string {
+  const inside = name.replace(/^text_model\./, "");
+  const [, layer, path, kind] = /^encoder\.layers\.(\d+)\.(.+)\.(weight|bias)$/.exec(inside) ?? [];
+  if (!layer) return originalOf(outerKeys, inside) ?? name;
+  const block = `transformer.resblocks.${layer}`;
+  if (/^self_attn\.[qkv]_proj$/.test(path)) return `${block}.attn.in_proj_${kind}`;
+  return `${block}.${originalOf(layerParts, path) ?? path}.${kind}`;
 }
 
 /** A square 1x1 convolution [C, C, 1, 1] as the matrix [C, C]; any other weight as it is. */

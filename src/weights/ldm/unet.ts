@@ -1,3 +1,5 @@
+import { originalOf } from "./invert.ts";
+
 /** The parts of a residual block, in the original code and in diffusers. */
 const resnetParts = new Map(
   Object.entries({
@@ -49,6 +51,29 @@ export function unetName(key: string): string | undefined {
   if (second !== "0" && /^conv\./.test(rest)) return `${block}.upsamplers.0.conv.${rest.slice(5)}`;
   if (second === "0") return layerName(`${block}.resnets.${place}`, rest);
   return second === "1" ? layerName(`${block}.attentions.${place}`, rest) : undefined;
+}
+
+/** What the original U-Net, prefix removed, calls a weight that diffusers calls `name`. */
+export function originalUnetName(name: string): string {
+  const [, path, kind] = /^(.+)\.(weight|bias)$/.exec(name) ?? [];
+  const outer = originalOf(outerParts, path);
+  if (outer) return `${outer}.${kind}`;
+  const [, side, block, layer, index, rest] =
+    /^(down|mid|up)_blocks?(?:\.(\d+))?\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.+)$/.exec(name) ?? [];
+  if (!side) return name;
+  const inside = layer === "resnets" ? originalInResnet(rest) : rest;
+  if (side === "mid") return `middle_block.${middleParts.indexOf(`${layer}.${index}`)}.${inside}`;
+  const first = PER_BLOCK * Number(block) + (side === "down" ? 1 : 0);
+  if (layer === "downsamplers") return `input_blocks.${first + 2}.0.${rest.replace(/^conv\./, "op.")}`;
+  // The lowest resolution has no attention, which elsewhere comes before the upsampler.
+  if (layer === "upsamplers") return `output_blocks.${first + 2}.${block === "0" ? 1 : 2}.${rest}`;
+  const place = `${side === "down" ? "input" : "output"}_blocks.${first + Number(index)}`;
+  return `${place}.${layer === "resnets" ? 0 : 1}.${inside}`;
+}
+
+function originalInResnet(rest: string): string {
+  const [, part, kind] = /^(.+)\.(weight|bias)$/.exec(rest) ?? [];
+  return `${originalOf(resnetParts, part) ?? part}.${kind}`;
 }
 
 /** A weight inside a residual block or an attention layer. */

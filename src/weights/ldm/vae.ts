@@ -1,10 +1,8 @@
-const attentionParts: Record<string, string> = {
-  norm: "group_norm",
-  q: "to_q",
-  k: "to_k",
-  v: "to_v",
-  proj_out: "to_out.0",
-};
+import { originalOf } from "./invert.ts";
+
+const attentionParts = new Map(
+  Object.entries({ norm: "group_norm", q: "to_q", k: "to_k", v: "to_v", proj_out: "to_out.0" }),
+);
 
 /** Resolutions of SD's VAE. The original counts those of the decoder from the finest, diffusers from the coarsest. */
 const LEVELS = 4;
@@ -28,9 +26,29 @@ export function vaeName(key: string): string | undefined {
   const middle = /^mid\.block_([12])\.(.+)$/.exec(rest);
   if (middle) return `${coder}.mid_block.resnets.${Number(middle[1]) - 1}.${resnetPart(middle[2])}`;
   const attention = /^mid\.attn_1\.(norm|q|k|v|proj_out)\.(weight|bias)$/.exec(rest);
-  if (attention) return `${coder}.mid_block.attentions.0.${attentionParts[attention[1]]}.${attention[2]}`;
+  if (attention) return `${coder}.mid_block.attentions.0.${attentionParts.get(attention[1])}.${attention[2]}`;
   const end = /^(conv_in|norm_out|conv_out)\.(weight|bias)$/.exec(rest);
   return end ? `${coder}.${end[1] === "norm_out" ? "conv_norm_out" : end[1]}.${end[2]}` : undefined;
+}
+
+/** What the original VAE, prefix removed, calls a weight that diffusers calls `name`. */
+export function originalVaeName(name: string): string {
+  const [, coder, rest] = /^(encoder|decoder)\.(.+)$/.exec(name) ?? [];
+  if (!coder) return name;
+  const [, side, block, part] = /^(down|up)_blocks\.(\d+)\.(.+)$/.exec(rest) ?? [];
+  if (side) {
+    const level = side === "down" ? Number(block) : LEVELS - 1 - Number(block);
+    const inside = part
+      .replace(/^resnets\.(\d+)\./, "block.$1.")
+      .replace(/^(down|up)samplers\.0\./, "$1sample.")
+      .replace(".conv_shortcut.", ".nin_shortcut.");
+    return `${coder}.${side}.${level}.${inside}`;
+  }
+  const middle = /^mid_block\.resnets\.(\d+)\.(.+)$/.exec(rest);
+  if (middle) return `${coder}.mid.block_${Number(middle[1]) + 1}.${middle[2]}`;
+  const attention = /^mid_block\.attentions\.0\.(.+)\.(weight|bias)$/.exec(rest);
+  if (attention) return `${coder}.mid.attn_1.${originalOf(attentionParts, attention[1])}.${attention[2]}`;
+  return `${coder}.${rest.replace(/^conv_norm_out\./, "norm_out.")}`;
 }
 
 /** Whether a diffusers name belongs to the attention, whose 1x1 convolutions [C, C, 1, 1] diffusers sees as [C, C]. */

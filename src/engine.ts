@@ -1,0 +1,46 @@
+// The engine's public face, "baret/engine": for those who compute with a model themselves. A model comes from "baret".
+export * from "./core/index.ts";
+export {
+  type AttentionKind,
+  alphasCumprod,
+  applyStep,
+  denoiseCoefficients,
+  type Embedding,
+  guide,
+  invertCoefficients,
+  Model,
+  openPredictor,
+  Predictor,
+  type Routing,
+  type Row,
+  type Sampling,
+  type Schedule,
+  type Size,
+  type Sources,
+  type StepCoefficients,
+  sample,
+} from "./diffusion/index.ts";
+export { type LoadModelOptions, loadModel, peakMemory } from "./diffusion/node.ts";
+/** Building graphs: operations, reverse mode, the ONNX compiler. */
+export * as graph from "./graph/index.ts";
+export {
+  type LossAndGradient,
+  openReconstructionLoss,
+  ReconstructionLoss,
+  type Step,
+} from "./inversion/index.ts";
+/** The networks as functions from their config to a graph. */
+export * as models from "./models/index.ts";
+export type { Device, Engine, EngineOptions, Feeds, LoadOptions, RunOptions, Session } from "./runtime/index.ts";
+export {
+  availableMemory,
+  estimateMemory,
+  type LoadGraphOptions,
+  loadGraph,
+  type MappedWeights,
+  type MemoryEstimate,
+  mapWeights,
+  startEngine,
+} from "./runtime/node.ts";
+export { DiskCache, type FoundModel, findModel, listModels, openLocal } from "./storage/node.ts";
+export { type Checkpoint, openCheckpoint, readSafetensors, readTensor, type TensorRef } from "./weights/index.ts";

@@ -1,0 +1,72 @@
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { graph, loadGraph, models, openPredictor, openReconstructionLoss } from "../../src/engine.ts";
+import { combine, loadModel, type Model, meanSquaredError, noise, type Tensor, tensor } from "../../src/index.ts";
+
+const size = { height: 64, width: 64 };
+const at = tensor([1], Float32Array.of(500));
+let model: Model;
+let context: Tensor;
+let latent: Tensor;
+let wanted: Tensor;
+beforeAll(async () => {
+  model = await loadModel(fileURLToPath(new URL("../fixtures/tiny-sd1", import.meta.url)), { threads: 1 });
+  [{ tensor: context }] = await model.embed(["a dog lying down"]);
+  latent = noise(model.latentShape(size), 1);
+  wanted = noise(model.latentShape(size), 2);
+});
+afterAll(() => model.close());
+
+test("the entries of the package are files that the sources make", () => {
+  const { exports } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  expect(Object.keys(exports)).toEqual([".", "./engine"]);
+  for (const { default: file, types } of Object.values<{ default: string; types: string }>(exports)) {
+    expect(types).toBe(file.replace(/\.js$/, ".d.ts"));
+    const source = file.replace("./dist/", "../../src/").replace(/\.js$/, ".ts");
+    expect(existsSync(new URL(source, import.meta.url))).toBe(true);
+  }
+});
+
+test("a loss of one's own has the gradient to the text embedding that its values have", async () => {
+  const program = await model.programs.open("unet", "my loss", () => {
+    const c = graph.input("context", context.shape);
+    const inputs = { sample: graph.input("sample", latent.shape), timestep: graph.input("timestep", [1]), context: c };
+    const eps = models.unet(model.unet, inputs);
+    const loss = graph.meanSquare(graph.sub(eps, graph.input("wanted", latent.shape)));
+    return { loss, gradient: graph.gradients(loss, [c])[0] };
+  });
+  const { loss, gradient } = await program.run({ sample: latent, timestep: at, context, wanted });
+
+  const predictor = await openPredictor(model, size);
+  const lossAt = async (c: Tensor) => meanSquaredError(await predictor.predict([{ latent, context: c }], 500), wanted);
+  expect(await lossAt(context)).toBeCloseTo(loss.data[0], 4);
+  const length = Math.hypot(...gradient.data);
+  const reach = 0.1 / length;
+  const [ahead, behind] = await Promise.all([1, -1].map((s) => lossAt(combine(1, context, s * reach, gradient))));
+  expect((ahead - behind) / (2 * reach) / length ** 2).toBeCloseTo(1, 1);
+
+  // BARET's loss is this one where a step is what the model says, unguided.
+  const baret = await (await openReconstructionLoss(model, size)).at(context, {
+    latent,
+    timestep: 500,
+    fixed: tensor(latent.shape),
+    coefficients: { sample: 0, output: 1 },
+    guidance: 1,
+    wanted,
+  });
+  expect(baret.loss).toBeCloseTo(loss.data[0], 5);
+  expect(Math.hypot(...combine(1, baret.gradient, -1, gradient).data) / length).toBeLessThan(1e-4);
+});
+
+test("a graph without a checkpoint runs on the model's engine", async () => {
+  const x = graph.input("x", [3]);
+  const session = await loadGraph(
+    model.engine,
+    { slope: graph.gradients(graph.meanSquare(x), [x])[0] },
+    { name: "x²" },
+  );
+  const { slope } = await session.run({ x: tensor([3], Float32Array.of(3, -6, 9)) });
+  expect([...slope.data]).toEqual([2, -4, 6]);
+  await session.release();
+});
