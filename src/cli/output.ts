@@ -1,9 +1,10 @@
-import { readFile } from "node:fs/promises";
+import { readFile, realpath } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
-import { ImageError, type Picture } from "../core/index.ts";
+import { ImageError, listed, type Picture, UsageError } from "../core/index.ts";
 import { readPngText } from "../image/index.ts";
 import { encodePng } from "../image/node.ts";
-import { storageError, writeFileAtomic } from "../storage/node.ts";
+import { checkWritable, storageError, writeFileAtomic } from "../storage/node.ts";
 import { fileNamed, option } from "./options.ts";
 
 /** Under this keyword a PNG holds, as JSON, what made it. */
@@ -20,6 +21,39 @@ export const numbered = (out: string, index: number, count: number): string =>
 
 /** "out.png" with something before its ending: "out-transition.png". */
 export const suffixed = (out: string, suffix: string): string => out.replace(/(\.[^./\\]+)+$/, `-${suffix}$&`);
+
+/** A file that a command is going to write, and the option that names it. */
+export interface Output {
+  readonly option: string;
+  readonly path: string;
+}
+
+/** Where a file is, or would be, once all links are followed. */
+const placeOf = (path: string): Promise<string> =>
+  realpath(path).catch(async () => {
+    const folder = dirname(resolve(path));
+    return join(await realpath(folder).catch(() => folder), basename(path));
+  });
+
+/**
+ * Refuses, before any work, outputs that would replace an input or each other, all of them at once, and outputs that
+ * cannot be written. Throws UsageError, StorageError.
+ */
+export async function checkOutputs(outputs: readonly Output[], inputs: readonly string[]): Promise<void> {
+  const taken = new Map<string, string>();
+  for (const path of inputs) taken.set(await placeOf(path), `${path}, which is read`);
+  const problems: string[] = [];
+  for (const { option, path } of outputs) {
+    const place = await placeOf(path);
+    const other = taken.get(place);
+    if (other) problems.push(`${option}: ${path} would replace ${other}`);
+    taken.set(place, other ?? `what ${option} writes`);
+  }
+  if (problems.length > 0) {
+    throw new UsageError(`an output needs a file of its own\n${listed(problems)}`, { advice: "Give it another name." });
+  }
+  for (const { path } of outputs) await checkWritable(path);
+}
 
 /** Writes a picture with everything that made it. */
 export async function writePicture(path: string, picture: Picture, metadata: object): Promise<void> {

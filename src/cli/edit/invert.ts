@@ -2,9 +2,9 @@ import { basename, extname } from "node:path";
 import { Command } from "commander";
 import { UsageError } from "../../core/index.ts";
 import { inversionSettings, iterationsOf } from "../../inversion/index.ts";
-import { checkWritable } from "../../storage/node.ts";
 import { modelOptions, samplingOf } from "../model.ts";
 import { fileNamed, option } from "../options.ts";
+import { checkOutputs } from "../output.ts";
 import { settingLines, Voice } from "../print.ts";
 import { inversionOptions, inversionOptionsOf, writtenInversion } from "./inversionOptions.ts";
 import { fidelityJson } from "./report.ts";
@@ -18,7 +18,7 @@ interface Flags extends PhotoFlags {
 async function run(command: Command, path: string, sentence: string, flags: Flags, voice: Voice): Promise<void> {
   if (isInversionFile(path)) throw new UsageError("a photo is expected", { found: `${path}, an inversion file` });
   const out = flags.out ?? `${basename(path, extname(path))}.inversion.safetensors`;
-  await checkWritable(out);
+  await checkOutputs([{ option: "--out", path: out }], [path]);
   await inWorkshop(command, flags, { sources: [path], sentences: [sentence] }, voice, async (workshop) => {
     const { model, origin, tasks } = workshop;
     const [task] = tasks;

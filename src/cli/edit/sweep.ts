@@ -3,11 +3,10 @@ import { type Picture, UsageError } from "../../core/index.ts";
 import { baretSettings, type SweepPoint, sweep } from "../../editing/index.ts";
 import { type Cell, contactSheet } from "../../image/index.ts";
 import { inversionSettings } from "../../inversion/index.ts";
-import { checkWritable } from "../../storage/node.ts";
 import type { EditingDefaults } from "../../weights/index.ts";
 import { batchOf, modelOptions, samplingOf } from "../model.ts";
 import { type Kind, listOf, option } from "../options.ts";
-import { numbered, outOption, writePicture } from "../output.ts";
+import { checkOutputs, numbered, outOption, writePicture } from "../output.ts";
 import { settingLines, Voice } from "../print.ts";
 import { type Alpha, alphaKind, baretOptionsOf, commonEditOptions, type EditFlags, windowKind } from "./editOptions.ts";
 import { inversionOptions, inversionOptionsOf } from "./inversionOptions.ts";
@@ -93,6 +92,12 @@ async function makeSheet(command: Command, flags: Flags, workshop: Workshop): Pr
   const { model, origin, tasks, work, voice } = workshop;
   const [task] = tasks;
   const { points, columns } = pointsOf(flags, model.editing.edit);
+  const single = points.map((_, index) => numbered(flags.out, index, Math.max(2, points.length)));
+  const written = [flags.out, ...(flags.saveAll ? single : [])];
+  await checkOutputs(
+    written.map((path) => ({ option: "--out", path })),
+    [task.source],
+  );
   const common = baretOptionsOf({ ...flags, alpha: undefined, selfSteps: undefined, crossSteps: undefined });
   const planned =
     task.inversion?.settings ?? inversionSettings(task.sentence, inversionOptionsOf(flags), model.editing);
@@ -111,7 +116,7 @@ async function makeSheet(command: Command, flags: Flags, workshop: Workshop): Pr
     const label = labelOf(points[index]);
     cells.push({ picture, label });
     if (flags.saveAll) {
-      const path = numbered(flags.out, index, Math.max(2, points.length));
+      const path = single[index];
       await writePicture(path, picture, {
         ...metadata,
         command: "edit",
@@ -146,7 +151,6 @@ async function run(command: Command, given: readonly string[], flags: Flags, voi
       found: `${named.sources.length} photos, ${named.sentences.length} sentences`,
     });
   }
-  await checkWritable(flags.out);
   await inWorkshop(command, flags, named, voice, (workshop) => makeSheet(command, flags, workshop));
 }
 

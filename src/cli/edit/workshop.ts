@@ -4,6 +4,7 @@ import type { Model } from "../../diffusion/index.ts";
 import type { BaretSettings } from "../../editing/index.ts";
 import { type Fidelity, fidelityOf, type Inversion, type InversionSettings } from "../../inversion/index.ts";
 import { prepare, Shelf } from "../../inversion/node.ts";
+import { exists } from "../../storage/node.ts";
 import { working } from "../interrupt.ts";
 import { type ModelFlags, type Origin, originOf, samplingOf, withModel } from "../model.ts";
 import { lostWordsWarning, type Voice } from "../print.ts";
@@ -121,8 +122,8 @@ export async function invertedTask(
   const options = { ...inversionOptionsOf(flags), target: sentence, file, shelf: new Shelf() };
   const inversion =
     known ??
-    (await prepare(model, photo!.picture, options, work).catch((error: BaretError) => {
-      if (error instanceof CancelledError && file !== undefined) {
+    (await prepare(model, photo!.picture, options, work).catch(async (error: BaretError) => {
+      if (error instanceof CancelledError && file !== undefined && (await exists(file))) {
         voice.detail(`${file} holds what is finished. The same command goes on from there.`);
       }
       throw error;
