@@ -1,10 +1,10 @@
 import { readFile, realpath } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { ImageError, listed, type Picture, UsageError } from "../core/index.ts";
 import { readPngText } from "../image/index.ts";
 import { encodePng } from "../image/node.ts";
-import { checkWritable, storageError, writeFileAtomic } from "../storage/node.ts";
+import { checkWritable, exists, findModel, storageError, writeFileAtomic } from "../storage/node.ts";
 import { fileNamed, option } from "./options.ts";
 
 /** Under this keyword a PNG holds, as JSON, what made it. */
@@ -55,9 +55,36 @@ export async function checkOutputs(outputs: readonly Output[], inputs: readonly 
   for (const { path } of outputs) await checkWritable(path);
 }
 
-/** Writes a picture with everything that made it. */
-export async function writePicture(path: string, picture: Picture, metadata: object): Promise<void> {
-  await writeFileAtomic(path, await encodePng(picture, { [METADATA]: JSON.stringify(metadata) }));
+/** A relative path with the dot in front that no model's name has. */
+const dotted = (path: string): string => (isAbsolute(path) || path.startsWith("..") ? path : `./${path}`);
+
+/** A path, given from here, as it is written from `folder`; absolute ones stay. */
+const seenFrom = (folder: string, path: string): string =>
+  isAbsolute(path) ? path : relative(folder, path).replaceAll("\\", "/");
+
+/** A path that was written from `folder`, given from here. Where there is nothing, it may have been given from here. */
+async function foundFrom(folder: string, path: string): Promise<string> {
+  const beside = isAbsolute(path) ? path : join(folder, path);
+  return (await exists(beside)) ? beside : path;
+}
+
+type Places = Partial<Pick<Metadata, "model" | "photo">>;
+
+/** Writes a picture with everything that made it, whose paths are noted as they are found from the picture's folder. */
+export async function writePicture(
+  path: string,
+  picture: Picture,
+  metadata: Places & Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const folder = dirname(path);
+  const { model, photo } = metadata;
+  const modelPath = model && (await findModel(model.name).catch(() => undefined))?.place === "path";
+  const placed = {
+    ...metadata,
+    ...(modelPath && { model: { ...model, name: dotted(seenFrom(folder, model.name)) } }),
+    ...(photo && { photo: { ...photo, path: seenFrom(folder, photo.path) } }),
+  };
+  await writeFileAtomic(path, await encodePng(picture, { [METADATA]: JSON.stringify(placed) }));
 }
 
 const schema = z.looseObject({
@@ -77,15 +104,24 @@ const schema = z.looseObject({
 /** What made a picture of baret's. */
 export type Metadata = z.infer<typeof schema>;
 
-/** What made the picture in a PNG file. Throws ImageError where the file does not tell. */
+/** What made the picture in a PNG file, its paths as they are found from here. Throws ImageError where the file does not tell. */
 export async function readMetadata(path: string): Promise<Metadata> {
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw storageError("cannot be read", path, cause);
   });
   const advice = "It must be a PNG that baret wrote, and that no other program has changed since.";
+  let made: Metadata;
   try {
-    return schema.parse(JSON.parse(readPngText(bytes)[METADATA] ?? "null"));
+    made = schema.parse(JSON.parse(readPngText(bytes)[METADATA] ?? "null"));
   } catch (cause) {
     throw new ImageError("does not tell what made it", { where: path, advice, cause });
   }
+  const folder = dirname(path);
+  const { model, photo } = made;
+  const name = /^\.\.?\//.test(model.name) ? dotted(await foundFrom(folder, model.name)) : model.name;
+  return {
+    ...made,
+    model: { ...model, name },
+    ...(photo && { photo: { ...photo, path: await foundFrom(folder, photo.path) } }),
+  };
 }

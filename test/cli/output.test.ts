@@ -1,9 +1,11 @@
-import { mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { checkOutputs } from "../../src/cli/output.ts";
+import { checkOutputs, readMetadata, writePicture } from "../../src/cli/output.ts";
 import { StorageError, UsageError } from "../../src/core/index.ts";
+import { smoothPicture } from "../support/baret.ts";
+import { fixtureModel } from "../support/cli.ts";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "baret-output-")));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -34,6 +36,31 @@ test("outputs that would replace an input or each other are refused, whatever th
   }
   await expect(refused).rejects.not.toThrow("other.png");
   await expect(checkOutputs([out(at("photo.png"))], [at("here/link.png")])).rejects.toThrow(/would replace/);
+});
+
+test("a picture tells where its photo and its model are from its own folder, wherever it is read from", async () => {
+  const home = process.cwd();
+  mkdirSync(at("pictures/deep"), { recursive: true });
+  const model = { name: relative(folder, fixtureModel("tiny-sd1")), sha256: "m" };
+  const made = { command: "edit", version: "1", engine: { device: "cpu", threads: 1 }, settings: {} };
+  try {
+    process.chdir(folder);
+    const written = { ...made, model, photo: { path: "photo.png", sha256: "p" } };
+    await writePicture("pictures/out.png", smoothPicture(1), written);
+    await writePicture("named.png", smoothPicture(1), { ...made, model: { name: "menagerie", sha256: "m" } });
+    await writePicture("pictures/moved.png", smoothPicture(1), { ...written, photo: { path: "pictures/gone.png", sha256: "p" } }); // biome-ignore format: one call
+    process.chdir(at("pictures/deep"));
+    expect(await readMetadata("../out.png")).toEqual({
+      ...made,
+      model: { name: relative(process.cwd(), fixtureModel("tiny-sd1")), sha256: "m" },
+      photo: { path: "../../photo.png", sha256: "p" },
+    });
+    expect((await readMetadata("../../named.png")).model.name).toBe("menagerie");
+    writeFileSync("gone.png", "");
+    expect((await readMetadata("../moved.png")).photo?.path).toBe("gone.png");
+  } finally {
+    process.chdir(home);
+  }
 });
 
 test("outputs beside the inputs, and over files that nobody reads, are welcome; those without a folder are not", async () => {
