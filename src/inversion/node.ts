@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { CheckpointError, type Picture, StorageError, type Work } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
 import { modelHash } from "../diffusion/node.ts";
-import { exists, openLocalFile, sha256, writeFileAtomic } from "../storage/node.ts";
+import { exists, openLocalFile, sha256, version, writeFileAtomic } from "../storage/node.ts";
 import { decodeInversion, encodeInversion } from "./file.ts";
 import { type Inversion, inversionKey, invert } from "./inversion.ts";
 import type { InversionOptions } from "./options.ts";
@@ -41,7 +41,11 @@ export async function prepare(
   { file, shelf, ...options }: PrepareOptions,
   work: Work = {},
 ): Promise<Inversion> {
-  const origin = { model: await modelHash(model, work), picture: pictureHash(picture) };
+  const origin = {
+    model: await modelHash(model, work),
+    picture: pictureHash(picture),
+    versions: { baret: version },
+  };
   if (file === undefined && shelf) {
     const name = sha256(inversionKey(model, picture, options, origin));
     const resume = await shelf.take(name);

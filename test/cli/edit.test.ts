@@ -123,7 +123,7 @@ test("photos with sentences, all pictures of an edit, and the same as JSON", asy
   const sheet = await decodeImage(here.path("many-1-sheet.png"));
   expect(sheet.width).toBeGreaterThan(5 * 64);
   expect(result.warnings).toContainEqual(expect.stringMatching(/the inversion reproduces photo.png poorly \(/));
-  expect(result.warnings).toContainEqual(expect.stringMatching(/does not know pictures like photo.png: .*baret pull/));
+  expect(result.warnings).toContainEqual(expect.stringMatching(/does not know pictures like photo.png: /));
 
   const reused = ["edit", "many-3.safetensors", ...tiny.slice(0, 2), "--quiet"];
   expect((await here.baret([...reused, "-o", "reused.png"])).code).toBe(0);

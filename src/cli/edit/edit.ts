@@ -4,7 +4,7 @@ import { type BaretResult, baretSettings, edit, type Role, roles } from "../../e
 import { contactSheet } from "../../image/index.ts";
 import { type Fidelity, inversionSettings, iterationsOf } from "../../inversion/index.ts";
 import { likeOption, repeat, warnOfOtherModel } from "../like.ts";
-import { modelOptions, samplingOf } from "../model.ts";
+import { samplingOf } from "../model.ts";
 import { fileNamed, option } from "../options.ts";
 import {
   checkOutputs,
@@ -18,11 +18,11 @@ import {
 } from "../output.ts";
 import { settingLines, Voice } from "../print.ts";
 import { baretOptionsOf, type EditFlags, editOptions } from "./editOptions.ts";
-import { inversionOptions, inversionOptionsOf } from "./inversionOptions.ts";
+import { inversionOptionsOf } from "./inversionOptions.ts";
 import { previewing } from "./preview.ts";
 import { fidelityJson } from "./report.ts";
 import { type Arguments, isInversionFile, splitArguments, type Task, taskCount } from "./sources.ts";
-import { invertedTask, inWorkshop, type PhotoFlags, plannedSettings, type Workshop } from "./workshop.ts";
+import { invertedTask, inWorkshop, type PhotoFlags, photoOptions, plannedSettings, type Workshop } from "./workshop.ts";
 
 interface Flags extends PhotoFlags, EditFlags {
   readonly out: string;
@@ -79,7 +79,7 @@ async function editTask(task: Task, flags: Flags, index: number, workshop: Works
   const files = filesOf(flags, index, tasks.length);
   const { inversion, fidelity } = await invertedTask(task, flags, workshop, files.inversion);
   const images = flags.saveAll ? roles : (["edit"] as const);
-  const onStep = flags.preview === undefined ? undefined : previewing(model, flags.preview, work.signal);
+  const onStep = flags.preview === undefined ? undefined : previewing(model, flags.preview, work.signal, voice);
   const result = await edit(model, inversion, baretOptionsOf(flags), { images, onStep, ...work });
 
   const photo = { path: task.source, sha256: inversion.origin.picture };
@@ -160,7 +160,7 @@ export function editCommand(): Command {
     .option("--save-all", "also reconstruction, initial inversion result and transition, and a sheet of all")
     .addOption(option("--save-inversion <file>", "keep the inversion, to use it again", inversionFile))
     .addOption(option("--preview <file.png>", "a picture that shows the edit as it forms", pngFile));
-  return modelOptions(inversionOptions(editOptions(command))).action((given: string[], flags: Flags) =>
+  return photoOptions(editOptions(command)).action((given: string[], flags: Flags) =>
     run(command, given, new Voice(flags)),
   );
 }

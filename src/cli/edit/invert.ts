@@ -2,14 +2,14 @@ import { basename, extname } from "node:path";
 import { Command } from "commander";
 import { UsageError } from "../../core/index.ts";
 import { inversionSettings, iterationsOf } from "../../inversion/index.ts";
-import { modelOptions, samplingOf } from "../model.ts";
+import { samplingOf } from "../model.ts";
 import { fileNamed, option } from "../options.ts";
 import { checkOutputs } from "../output.ts";
 import { settingLines, Voice } from "../print.ts";
-import { inversionOptions, inversionOptionsOf, writtenInversion } from "./inversionOptions.ts";
+import { inversionOptionsOf, writtenInversion } from "./inversionOptions.ts";
 import { fidelityJson } from "./report.ts";
 import { isInversionFile } from "./sources.ts";
-import { invertedTask, inWorkshop, type PhotoFlags } from "./workshop.ts";
+import { invertedTask, inWorkshop, type PhotoFlags, photoOptions } from "./workshop.ts";
 
 interface Flags extends PhotoFlags {
   readonly out?: string;
@@ -51,7 +51,7 @@ export function invertCommand(): Command {
     .addOption(
       option("-o, --out <file>", "the inversion file, default PHOTO.inversion.safetensors", fileNamed(".safetensors")),
     );
-  return modelOptions(inversionOptions(command)).action((photo: string, sentence: string, flags: Flags) =>
+  return photoOptions(command).action((photo: string, sentence: string, flags: Flags) =>
     run(command, photo, sentence, flags, new Voice(flags)),
   );
 }

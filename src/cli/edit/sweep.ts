@@ -4,15 +4,15 @@ import { baretSettings, type SweepPoint, sweep } from "../../editing/index.ts";
 import { type Cell, contactSheet } from "../../image/index.ts";
 import { inversionSettings } from "../../inversion/index.ts";
 import type { EditingDefaults } from "../../weights/index.ts";
-import { batchOf, modelOptions, samplingOf } from "../model.ts";
+import { batchOf, samplingOf } from "../model.ts";
 import { type Kind, listOf, option } from "../options.ts";
 import { checkOutputs, numbered, outOption, writePicture } from "../output.ts";
 import { settingLines, Voice } from "../print.ts";
 import { type Alpha, alphaKind, baretOptionsOf, commonEditOptions, type EditFlags, windowKind } from "./editOptions.ts";
-import { inversionOptions, inversionOptionsOf } from "./inversionOptions.ts";
+import { inversionOptionsOf } from "./inversionOptions.ts";
 import { fidelityJson } from "./report.ts";
 import { splitArguments } from "./sources.ts";
-import { invertedTask, inWorkshop, type PhotoFlags, plannedSettings, type Workshop } from "./workshop.ts";
+import { invertedTask, inWorkshop, type PhotoFlags, photoOptions, plannedSettings, type Workshop } from "./workshop.ts";
 
 /** What a sweep goes through. */
 interface Axes {
@@ -164,7 +164,7 @@ export function sweepCommand(): Command {
     .addOption(option("--alpha <list>", "values of alpha, such as 0.8:0.1,0.6:0.1,0", listOf(alphaKind)))
     .addOption(option("--self-steps <list>", "shares of steps with the photo's self-attention", listOf(windowKind)))
     .addOption(option("--cross-steps <list>", "shares with the transition's cross-attention", listOf(windowKind)));
-  return modelOptions(inversionOptions(commonEditOptions(command))).action((given: string[], flags: Flags) =>
+  return photoOptions(commonEditOptions(command)).action((given: string[], flags: Flags) =>
     run(command, given, flags, new Voice(flags)),
   );
 }

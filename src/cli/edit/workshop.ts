@@ -6,14 +6,19 @@ import { type Fidelity, fidelityOf, type Inversion, type InversionSettings } fro
 import { prepare, Shelf } from "../../inversion/node.ts";
 import { exists } from "../../storage/node.ts";
 import { working } from "../interrupt.ts";
-import { type ModelFlags, type Origin, originOf, samplingOf, withModel } from "../model.ts";
+import { type ModelFlags, modelOptions, type Origin, originOf, samplingOf, withModel } from "../model.ts";
+import { seedOption } from "../options.ts";
 import { lostWordsWarning, type Voice } from "../print.ts";
 import { writtenEdit } from "./editOptions.ts";
-import { type InversionFlags, inversionOptionsOf, writtenInversion } from "./inversionOptions.ts";
+import { type InversionFlags, inversionOptions, inversionOptionsOf, writtenInversion } from "./inversionOptions.ts";
 import { reportFidelity, warnOfPhoto } from "./report.ts";
 import { type Arguments, isInversionFile, readTasks, type Task } from "./sources.ts";
 
 export type PhotoFlags = ModelFlags & InversionFlags;
+
+/** Adds the options of PhotoFlags. */
+export const photoOptions = (command: Command): Command =>
+  modelOptions(inversionOptions(command), seedOption(0, "changes nothing here: no step of BARET draws at random"));
 
 /** What the commands of this folder work with. */
 export interface Workshop {
@@ -128,7 +133,6 @@ export async function invertedTask(
       }
       throw error;
     }));
-  await model.programs.finished("unet");
   const fidelity = await fidelityOf(model, inversion, photo?.picture, work.signal);
   reportFidelity(fidelity, source, inversion.settings, model.editing, voice);
   return { inversion, fidelity };
