@@ -41,7 +41,11 @@ const everyKind: BaretOptions[] = [
 describe.each([
   { name: "tiny-sd1", steps: 5, kinds: everyKind },
   { name: "tiny-sd2", steps: 5, kinds: everyKind },
-  { name: "menagerie", steps: 4, kinds: [{}, { alpha: 1, half: "both" }] as BaretOptions[] },
+  {
+    name: "menagerie",
+    steps: 4,
+    kinds: [{ crossSteps: 0.6 }, { alpha: 1, half: "both", crossSteps: 0.6 }] as BaretOptions[],
+  },
 ])("$name", ({ name, steps, kinds }) => {
   let model: Model;
   let photo: Picture;
