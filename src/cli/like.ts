@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { UsageError } from "../core/index.ts";
+import { version } from "../storage/node.ts";
 import { applySettings, option } from "./options.ts";
 import { type Metadata, readMetadata } from "./output.ts";
 import type { Voice } from "./print.ts";
-import { version } from "./version.ts";
 
 export const likeOption = () =>
   option("--like <file.png>", "repeat what made that picture; options given here win", {

@@ -2,7 +2,9 @@ import type { Command } from "commander";
 import type { Work } from "../core/index.ts";
 import type { Model, Size } from "../diffusion/index.ts";
 import { loadModel, modelHash } from "../diffusion/node.ts";
+import { workingSize } from "../editing/index.ts";
 import { type Device, devices } from "../runtime/index.ts";
+import { version } from "../storage/node.ts";
 import { type Prediction, predictions } from "../weights/index.ts";
 import {
   anyText,
@@ -15,7 +17,6 @@ import {
   quietOption,
   seedOption,
 } from "./options.ts";
-import { version } from "./version.ts";
 
 /** What every command that runs a model takes. */
 export interface ModelFlags {
@@ -44,8 +45,8 @@ export const checkpointOptions = (command: Command): Command =>
     .addOption(choiceOption("--prediction <kind>", "what the U-Net predicts, where its files do not say", predictions))
     .addOption(option("--variant <name>", "which weights of a folder that has several, such as fp16", anyText));
 
-/** Adds the options of ModelFlags. */
-export function modelOptions(command: Command): Command {
+/** Adds the options of ModelFlags. seed: what its help says. */
+export function modelOptions(command: Command, seed = seedOption(0)): Command {
   return checkpointOptions(command.optionsGroup("Model:").addOption(modelOption()))
     .addOption(choiceOption("--device <device>", "what computes, default cpu", devices))
     .addOption(option("--threads <n>", "CPU threads, default one for each core", integer(1, 1024)))
@@ -53,7 +54,7 @@ export function modelOptions(command: Command): Command {
     .addOption(option("--size <WxH>", "size of the picture in pixels, default the model's", pictureSize))
     .addOption(option("--steps <n>", "sampling steps, default the model's", integer(1, 1000)))
     .addOption(option("--guidance <scale>", "classifier-free guidance, default the model's", number(0, 100)))
-    .addOption(seedOption(0))
+    .addOption(seed)
     .optionsGroup("Output:")
     .addOption(jsonOption())
     .addOption(quietOption());
@@ -73,13 +74,11 @@ export async function withModel<T>(flags: ModelFlags, work: Work, use: (model: M
 /** Size, steps and guidance: the model decides what the flags do not. Throws UsageError for sizes that it cannot make. */
 export function samplingOf({ size, steps, guidance }: ModelFlags, model: Model) {
   const { editing } = model;
-  const settings = {
-    size: size ?? { width: editing.size, height: editing.size },
+  return {
+    size: workingSize(model, size),
     steps: steps ?? editing.steps,
     guidance: guidance ?? editing.guidance,
   };
-  model.latentShape(settings.size);
-  return settings;
 }
 
 /** What made a picture, as its PNG and `--json` tell it: with this program and model, the settings repeat it. */

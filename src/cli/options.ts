@@ -146,8 +146,8 @@ export const pair = (of: Kind<number>, expected: string): Kind<[number, number]>
 export const choiceOption = <T extends string>(flags: string, about: string, values: readonly T[]): Option =>
   option(flags, `${about} (${values.join(", ")})`, oneOf(values));
 
-export const seedOption = (value: number): Option =>
-  option("--seed <n>", "seed of the random choices", integer(0, Number.MAX_SAFE_INTEGER)).default(value);
+export const seedOption = (value: number, about = "seed of the random choices"): Option =>
+  option("--seed <n>", about, integer(0, Number.MAX_SAFE_INTEGER)).default(value);
 
 export const jsonOption = (): Option => new Option("--json", "print the result, or the error, as one JSON object");
 export const quietOption = (): Option => new Option("--quiet", "no progress, no settings: only results and warnings");

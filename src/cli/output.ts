@@ -1,9 +1,10 @@
-import { readFile } from "node:fs/promises";
+import { readFile, realpath } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { z } from "zod";
-import { ImageError, type Picture } from "../core/index.ts";
+import { ImageError, listed, type Picture, UsageError } from "../core/index.ts";
 import { readPngText } from "../image/index.ts";
 import { encodePng } from "../image/node.ts";
-import { storageError, writeFileAtomic } from "../storage/node.ts";
+import { checkWritable, exists, findModel, storageError, writeFileAtomic } from "../storage/node.ts";
 import { fileNamed, option } from "./options.ts";
 
 /** Under this keyword a PNG holds, as JSON, what made it. */
@@ -21,9 +22,69 @@ export const numbered = (out: string, index: number, count: number): string =>
 /** "out.png" with something before its ending: "out-transition.png". */
 export const suffixed = (out: string, suffix: string): string => out.replace(/(\.[^./\\]+)+$/, `-${suffix}$&`);
 
-/** Writes a picture with everything that made it. */
-export async function writePicture(path: string, picture: Picture, metadata: object): Promise<void> {
-  await writeFileAtomic(path, await encodePng(picture, { [METADATA]: JSON.stringify(metadata) }));
+/** A file that a command is going to write, and the option that names it. */
+export interface Output {
+  readonly option: string;
+  readonly path: string;
+}
+
+/** Where a file is, or would be, once all links are followed. */
+const placeOf = (path: string): Promise<string> =>
+  realpath(path).catch(async () => {
+    const folder = dirname(resolve(path));
+    return join(await realpath(folder).catch(() => folder), basename(path));
+  });
+
+/**
+ * Refuses, before any work, outputs that would replace an input or each other, all of them at once, and outputs that
+ * cannot be written. Throws UsageError, StorageError.
+ */
+export async function checkOutputs(outputs: readonly Output[], inputs: readonly string[]): Promise<void> {
+  const taken = new Map<string, string>();
+  for (const path of inputs) taken.set(await placeOf(path), `${path}, which is read`);
+  const problems: string[] = [];
+  for (const { option, path } of outputs) {
+    const place = await placeOf(path);
+    const other = taken.get(place);
+    if (other) problems.push(`${option}: ${path} would replace ${other}`);
+    taken.set(place, other ?? `what ${option} writes`);
+  }
+  if (problems.length > 0) {
+    throw new UsageError(`an output needs a file of its own\n${listed(problems)}`, { advice: "Give it another name." });
+  }
+  for (const { path } of outputs) await checkWritable(path);
+}
+
+/** A relative path with the dot in front that no model's name has. */
+const dotted = (path: string): string => (isAbsolute(path) || path.startsWith("..") ? path : `./${path}`);
+
+/** A path, given from here, as it is written from `folder`; absolute ones stay. */
+const seenFrom = (folder: string, path: string): string =>
+  isAbsolute(path) ? path : relative(folder, path).replaceAll("\\", "/");
+
+/** A path that was written from `folder`, given from here. Where there is nothing, it may have been given from here. */
+async function foundFrom(folder: string, path: string): Promise<string> {
+  const beside = isAbsolute(path) ? path : join(folder, path);
+  return (await exists(beside)) ? beside : path;
+}
+
+type Places = Partial<Pick<Metadata, "model" | "photo">>;
+
+/** Writes a picture with everything that made it, whose paths are noted as they are found from the picture's folder. */
+export async function writePicture(
+  path: string,
+  picture: Picture,
+  metadata: Places & Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const folder = dirname(path);
+  const { model, photo } = metadata;
+  const modelPath = model && (await findModel(model.name).catch(() => undefined))?.place === "path";
+  const placed = {
+    ...metadata,
+    ...(modelPath && { model: { ...model, name: dotted(seenFrom(folder, model.name)) } }),
+    ...(photo && { photo: { ...photo, path: seenFrom(folder, photo.path) } }),
+  };
+  await writeFileAtomic(path, await encodePng(picture, { [METADATA]: JSON.stringify(placed) }));
 }
 
 const schema = z.looseObject({
@@ -43,15 +104,24 @@ const schema = z.looseObject({
 /** What made a picture of baret's. */
 export type Metadata = z.infer<typeof schema>;
 
-/** What made the picture in a PNG file. Throws ImageError where the file does not tell. */
+/** What made the picture in a PNG file, its paths as they are found from here. Throws ImageError where the file does not tell. */
 export async function readMetadata(path: string): Promise<Metadata> {
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw storageError("cannot be read", path, cause);
   });
   const advice = "It must be a PNG that baret wrote, and that no other program has changed since.";
+  let made: Metadata;
   try {
-    return schema.parse(JSON.parse(readPngText(bytes)[METADATA] ?? "null"));
+    made = schema.parse(JSON.parse(readPngText(bytes)[METADATA] ?? "null"));
   } catch (cause) {
     throw new ImageError("does not tell what made it", { where: path, advice, cause });
   }
+  const folder = dirname(path);
+  const { model, photo } = made;
+  const name = /^\.\.?\//.test(model.name) ? dotted(await foundFrom(folder, model.name)) : model.name;
+  return {
+    ...made,
+    model: { ...model, name },
+    ...(photo && { photo: { ...photo, path: await foundFrom(folder, photo.path) } }),
+  };
 }

@@ -1,9 +1,9 @@
 import { Command } from "commander";
+import { version } from "../storage/node.ts";
 import { editCommand, invertCommand, sweepCommand } from "./edit/index.ts";
 import { generateCommand } from "./generate.ts";
 import { modelsCommand } from "./models.ts";
 import { pullCommand } from "./pull/index.ts";
-import { version } from "./version.ts";
 import { worldCommand } from "./world/index.ts";
 
 /** All of baret's commands. */

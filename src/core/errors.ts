@@ -107,6 +107,14 @@ export class CancelledError extends BaretError {
   }
 }
 
+/** The problem of each of these options whose value is none of its words, for `listed`. */
+export const wrongWords = (
+  options: Readonly<Record<string, readonly [found: unknown, words: readonly string[]]>>,
+): string[] =>
+  Object.entries(options)
+    .filter(([, [found, words]]) => !(words as readonly unknown[]).includes(found))
+    .map(([name, [found, words]]) => `${name}: found ${JSON.stringify(found)}, expected ${words.join(", ")}`);
+
 /** Problems, one a line: at most `limit`, and how many more there are. */
 export function listed(problems: readonly string[], limit = 20): string {
   const more = problems.length - limit;

@@ -4,7 +4,7 @@ import { loadGraph, type MappedWeights, mapWeights, startEngine } from "../runti
 import type { Cache } from "../storage/index.ts";
 import { DiskCache, findModel, hashFile, openLocal, openPackageFile, sha256 } from "../storage/node.ts";
 import { CLIP_MERGES, loadTokenizer } from "../text/index.ts";
-import { type Checkpoint, type OpenOptions, openCheckpoint } from "../weights/index.ts";
+import { type ByteSource, type Checkpoint, type OpenOptions, openCheckpoint } from "../weights/index.ts";
 import { Model, textLength } from "./model.ts";
 import type { Part, ProgramLoader } from "./programs.ts";
 import { isLarge, loadOptionsOf, weightsOf } from "./weightsOf.ts";
@@ -79,12 +79,21 @@ function programLoader(
   };
 }
 
-/** SHA-256 of everything that a model computes from: its weight files and its configurations. Hexadecimal digits. */
+/** The files that say how sentences become tokens: the checkpoint's own, or those that ship with the package. */
+async function vocabularyFiles({ tokenizer: { vocabulary } }: Checkpoint): Promise<ByteSource[]> {
+  return vocabulary ? Object.values(vocabulary) : [await openPackageFile(CLIP_MERGES)];
+}
+
+/**
+ * SHA-256 of everything that a model computes from: its weight files, its configurations and its tokenizer. Hexadecimal
+ * digits.
+ */
 export async function modelHash({ checkpoint }: Model, work: Work = {}): Promise<string> {
-  const { unet, vae, textEncoder, scheduler } = checkpoint;
+  const { unet, vae, textEncoder, scheduler, tokenizer } = checkpoint;
   const parts = [unet, vae, textEncoder];
   const paths = new Set(parts.flatMap(({ weights }) => [...weights.values()].map(({ source }) => source.path)));
   const hashes: string[] = [];
   for (const path of paths) if (path) hashes.push(await hashFile(path, work));
-  return sha256(JSON.stringify([hashes, parts.map(({ config }) => config), scheduler]));
+  for (const file of await vocabularyFiles(checkpoint)) hashes.push(sha256(await file.read(0, file.size)));
+  return sha256(JSON.stringify([hashes, parts.map(({ config }) => config), scheduler, tokenizer.config]));
 }

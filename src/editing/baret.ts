@@ -42,7 +42,7 @@ export function baretProcesses(
 ): Record<Role, Process> {
   const N = inversion.settings.steps;
   const { guidance, alphas, rows } = settings;
-  const reproduces = guidance === inversion.settings.guidance && inversion.settings.carry === "reconstruction";
+  const reproduces = guidance === inversion.settings.guidance;
   const known = reproduces && rows === "needed" ? inversion.reconstruction : undefined;
   const tuned = (i: number): Tensor => row(inversion.embeddings, i);
   const reconstruction: Process = { name: "reconstruction", guidance, context: tuned, known };

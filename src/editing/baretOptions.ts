@@ -1,4 +1,4 @@
-import { UsageError } from "../core/index.ts";
+import { UsageError, wrongWords } from "../core/index.ts";
 import type { InversionSettings } from "../inversion/index.ts";
 import { type AttentionSite, chooseSites, type Part } from "../models/index.ts";
 import type { EditingDefaults } from "../weights/index.ts";
@@ -8,6 +8,9 @@ export type Window = readonly [from: number, to: number];
 
 export const alphaShapes = ["linear", "cosine", "power"] as const;
 export type AlphaShape = (typeof alphaShapes)[number];
+export const routedHalves = ["conditional", "both"] as const;
+export const replacements = ["qk", "kv"] as const;
+const rowChoices = ["needed", "all"] as const;
 
 /** Attention layers by level (0 is the finest) or by diffusers path. */
 export interface Layers {
@@ -30,13 +33,13 @@ export interface BaretOptions {
   /** Cross-attention layers that take part. Default: all. */
   crossLayers?: Layers;
   /** Whether attention is balanced in the prediction for the sentence only, or in that for the empty sentence too. */
-  half?: "conditional" | "both";
+  half?: (typeof routedHalves)[number];
   /** What is taken from the other process: queries and keys, or keys and values (an ablation). */
-  replace?: "qk" | "kv";
+  replace?: (typeof replacements)[number];
   /** Classifier-free guidance of the edit. Default: the inversion's. */
   guidance?: number;
   /** "all" computes every row at every step, and nothing from the inversion: as the method is written down. */
-  rows?: "needed" | "all";
+  rows?: (typeof rowChoices)[number];
 }
 
 /** The options in effect. */
@@ -50,10 +53,10 @@ export interface BaretSettings {
   /** Paths of the layers that take part. */
   readonly selfLayers: readonly string[];
   readonly crossLayers: readonly string[];
-  readonly half: "conditional" | "both";
-  readonly replace: "qk" | "kv";
+  readonly half: (typeof routedHalves)[number];
+  readonly replace: (typeof replacements)[number];
   readonly guidance: number;
-  readonly rows: "needed" | "all";
+  readonly rows: (typeof rowChoices)[number];
 }
 
 /** Prompt-to-prompt's limit for self-attention: finer maps hold more of the photo than an edit can change. */
@@ -90,7 +93,7 @@ export function baretSettings(
   const { alpha = defaults.alpha, selfSteps = defaults.selfSteps, crossSteps = defaults.crossSteps } = options;
   const both: readonly [number, number] = typeof alpha === "number" ? [alpha, alpha] : alpha;
   const window = (value: number | Window): Window => (typeof value === "number" ? [0, value] : value);
-  const alphaShape = options.alphaShape ?? "linear";
+  const { alphaShape = "linear", half = "conditional", replace = "qk", rows = "needed" } = options;
   const guidance = options.guidance ?? inversion.guidance;
 
   const problems: string[] = [];
@@ -107,8 +110,14 @@ export function baretSettings(
     share(`${name}'s end`, to);
     if (from > to) problems.push(`${name}: found ${from}..${to}, expected the start before the end`);
   }
-  if (!alphaShapes.includes(alphaShape))
-    problems.push(`alphaShape: found ${alphaShape}, expected ${alphaShapes.join(", ")}`);
+  problems.push(
+    ...wrongWords({
+      alphaShape: [alphaShape, alphaShapes],
+      half: [half, routedHalves],
+      replace: [replace, replacements],
+      rows: [rows, rowChoices],
+    }),
+  );
   if (!(guidance >= 0 && guidance <= 100)) problems.push(`guidance: found ${guidance}, expected 0..100`);
   if (problems.length > 0) throw new UsageError(`settings of the edit\n  ${problems.join("\n  ")}`);
 
@@ -123,9 +132,9 @@ export function baretSettings(
     crossSteps: window(crossSteps),
     selfLayers: paths("self", options.selfLayers ?? { levels: [...new Set(coarse)] }, "selfLayers"),
     crossLayers: paths("cross", options.crossLayers ?? {}, "crossLayers"),
-    half: options.half ?? "conditional",
-    replace: options.replace ?? "qk",
+    half,
+    replace,
     guidance,
-    rows: options.rows ?? "needed",
+    rows,
   };
 }

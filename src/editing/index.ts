@@ -10,7 +10,10 @@ export {
   type BaretSettings,
   baretSettings,
   type Layers,
+  replacements,
+  routedHalves,
   type Window,
 } from "./baretOptions.ts";
 export { type LockStepWork, type Process, planRows, type StepPlan } from "./lockStep.ts";
+export { workingSize } from "./size.ts";
 export { type Sweep, type SweepPoint, type SweepWork, sweep } from "./sweep.ts";

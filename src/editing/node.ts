@@ -1,12 +1,12 @@
 // BARET as a method of the library: a photo in any form, prepared once, edited as often as one likes.
 import type { Picture, Work } from "../core/index.ts";
 import type { Model, Size } from "../diffusion/index.ts";
+import { modelHash } from "../diffusion/node.ts";
 import { fitImage } from "../image/index.ts";
 import { decodeImage } from "../image/node.ts";
-import type { Inversion } from "../inversion/index.ts";
+import { type Inversion, requireInversionOf } from "../inversion/index.ts";
 import { type PrepareOptions as InvertOptions, prepare as invertPicture } from "../inversion/node.ts";
-
-export { edit, sweep } from "./index.ts";
+import * as method from "./index.ts";
 
 /** A PNG, JPEG or WebP by its path or its bytes, or pixels. */
 export type Photo = string | Uint8Array | Picture;
@@ -20,8 +20,7 @@ export interface FitOptions {
 
 /** A photo, upright, at the size that the model works at. Throws ImageError, UsageError. */
 export async function openPhoto(model: Model, photo: Photo, { size, fit }: FitOptions = {}): Promise<Picture> {
-  const { height, width } = size ?? { height: model.editing.size, width: model.editing.size };
-  model.latentShape({ height, width });
+  const { height, width } = method.workingSize(model, size);
   const isPicture = typeof photo === "object" && "width" in photo;
   return fitImage(isPicture ? photo : await decodeImage(photo), { width, height, mode: fit });
 }
@@ -40,3 +39,26 @@ export async function prepare(
 ): Promise<Inversion> {
   return invertPicture(model, await openPhoto(model, photo, { size, fit }), options, work);
 }
+
+/** Throws StorageError where an inversion is not finished, or is one of another model. */
+const requireOwn = async (model: Model, inversion: Inversion, { signal }: Work = {}): Promise<void> =>
+  requireInversionOf(inversion, { model: await modelHash(model, { signal }) });
+
+/**
+ * BARET's edit of an inverted photo. images: which of the four named pictures are wanted. Throws UsageError, StorageError
+ * where the inversion is not finished or belongs to another model, NumericError, CancelledError.
+ */
+export const edit: typeof method.edit = async (model, inversion, options, work) => {
+  await requireOwn(model, inversion, work);
+  return method.edit(model, inversion, options, work);
+};
+
+/**
+ * BARET's edits of one inverted photo at several points, which share what they have in common. Throws UsageError for any
+ * point before the first is computed, StorageError where the inversion is not finished or belongs to another model,
+ * NumericError, CancelledError.
+ */
+export const sweep: typeof method.sweep = async (model, inversion, common, points, work) => {
+  await requireOwn(model, inversion, work);
+  return method.sweep(model, inversion, common, points, work);
+};

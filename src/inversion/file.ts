@@ -2,6 +2,7 @@ import { z } from "zod";
 import { CheckpointError, StorageError, type Tensor } from "../core/index.ts";
 import { type ByteSource, encodeSafetensors, parseJson, readSafetensors, readTensor } from "../weights/index.ts";
 import { type Inversion, isComplete, type Origin } from "./inversion.ts";
+import { carries } from "./options.ts";
 
 const format = "baret inversion";
 const version = "1";
@@ -22,7 +23,7 @@ const header = z.strictObject({
     threshold: z.strictObject({ first: z.number(), growth: z.number() }),
     warmStart: z.boolean(),
     resetAdam: z.boolean(),
-    carry: z.enum(["reconstruction", "inversion"]),
+    carry: z.enum(carries),
   }),
   origin: z.strictObject({
     model: z.string(),

@@ -11,6 +11,7 @@ export {
   invert,
   isComplete,
   iterationsOf,
+  type KnownOrigin,
   type Origin,
   type Trace,
 } from "./inversion.ts";

@@ -4,7 +4,7 @@ import { Adam } from "./adam.ts";
 import { ddimInversion } from "./ddim.ts";
 import { type InversionOptions, type InversionSettings, inversionSettings } from "./options.ts";
 import { openReconstructionLoss } from "./reconstructionLoss.ts";
-import { tuneStep } from "./targetText.ts";
+import { sampleStep, tuneStep } from "./targetText.ts";
 
 /** Where an inversion comes from, and what its bits depend on. */
 export interface Origin {
@@ -16,6 +16,9 @@ export interface Origin {
   readonly threads: number;
   readonly versions: Readonly<Record<string, string>>;
 }
+
+/** What the caller knows of it: `versions` are those of programs beside the engine's. The engine tells the rest. */
+export type KnownOrigin = Pick<Origin, "model" | "picture"> & Partial<Pick<Origin, "versions">>;
 
 /** What happened at each step, noisiest first; NaN where there was no further iteration. K: most iterations a step. */
 export interface Trace {
@@ -74,7 +77,7 @@ export async function invert(
   model: Model,
   picture: Picture,
   { target, ...options }: InversionOptions & { target: string },
-  origin: Pick<Origin, "model" | "picture">,
+  origin: KnownOrigin,
   work: InvertWork = {},
 ): Promise<Inversion> {
   const { onProgress, onStep, resume, signal } = work;
@@ -116,15 +119,17 @@ export async function invert(
     moments,
     iterationsOf(inversion).reduce((sum, n) => sum + n, 0),
   );
+  const { carry, guidance } = settings;
   for (let i = done.tuned; i < settings.steps; i++) {
     throwIfCancelled(signal, "the inversion");
     if (settings.resetAdam) adam.reset();
+    const reached = row(reconstruction, i);
     const step = await tuneStep(
       { predictor, loss },
       schedule,
       i,
       {
-        latent: row(settings.carry === "reconstruction" ? reconstruction : inverted, i),
+        latent: carry === "reconstruction" ? reached : row(inverted, i),
         wanted: row(inverted, i + 1),
         start: settings.warmStart && i > 0 ? row(embeddings, i - 1) : said,
         empty,
@@ -134,13 +139,18 @@ export async function invert(
       signal,
     );
     row(embeddings, i).data.set(step.embedding.data);
-    row(reconstruction, i + 1).data.set(step.latent.data);
+    // Tuned from the photo's own latents, C is not what led here: z̄ is what its replay gives.
+    const replay = { latent: reached, context: step.embedding, empty, guidance };
+    const latent =
+      carry === "reconstruction" ? step.latent : (await sampleStep(predictor, schedule, i, replay, signal)).next;
+    row(reconstruction, i + 1).data.set(latent.data);
     row(trace.loss, i).data.set(step.losses);
     row(trace.gradientRms, i).data.set(step.gradientRms);
     done.tuned = i + 1;
     await onStep?.(inversion);
     onProgress?.({ phase: "tune", done: i + 1, total: settings.steps, loss: step.losses[step.losses.length - 1] });
   }
+  await model.programs.finished("unet");
   return inversion;
 }
 
@@ -149,7 +159,7 @@ function emptyInversion(
   { width, height }: Picture,
   target: string,
   settings: InversionSettings,
-  origin: Pick<Origin, "model" | "picture">,
+  origin: KnownOrigin,
 ): Inversion {
   const { steps, iterations } = settings;
   const [, ...latent] = model.latentShape({ width, height });
@@ -164,7 +174,7 @@ function emptyInversion(
     target,
     size: { width, height },
     settings,
-    origin: { ...origin, device, threads, versions },
+    origin: { ...origin, device, threads, versions: { ...origin.versions, ...versions } },
     timesteps: model.schedule(steps).timesteps,
     inverted: tensor([steps + 1, ...latent]),
     embeddings: tensor([steps, ...embedding]),
@@ -196,7 +206,7 @@ export const inversionKey = (
   model: Model,
   picture: Picture,
   { target, ...options }: InversionOptions & { target: string },
-  origin: Pick<Origin, "model" | "picture">,
+  origin: KnownOrigin,
 ): string =>
   JSON.stringify(
     factsOf(emptyInversion(model, picture, target, inversionSettings(target, options, model.editing), origin)),

@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
-import { access } from "node:fs/promises";
 import { CheckpointError, type Picture, StorageError, type Work } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
 import { modelHash } from "../diffusion/node.ts";
-import { openLocalFile, sha256, writeFileAtomic } from "../storage/node.ts";
+import { exists, openLocalFile, sha256, version, writeFileAtomic } from "../storage/node.ts";
 import { decodeInversion, encodeInversion } from "./file.ts";
 import { type Inversion, inversionKey, invert } from "./inversion.ts";
 import type { InversionOptions } from "./options.ts";
@@ -42,7 +41,11 @@ export async function prepare(
   { file, shelf, ...options }: PrepareOptions,
   work: Work = {},
 ): Promise<Inversion> {
-  const origin = { model: await modelHash(model, work), picture: pictureHash(picture) };
+  const origin = {
+    model: await modelHash(model, work),
+    picture: pictureHash(picture),
+    versions: { baret: version },
+  };
   if (file === undefined && shelf) {
     const name = sha256(inversionKey(model, picture, options, origin));
     const resume = await shelf.take(name);
@@ -53,13 +56,7 @@ export async function prepare(
       await shelf.flush();
     }
   }
-  const exists =
-    file !== undefined &&
-    (await access(file).then(
-      () => true,
-      () => false,
-    ));
-  const resume = exists ? await readInversion(file) : undefined;
+  const resume = file !== undefined && (await exists(file)) ? await readInversion(file) : undefined;
   const save = async (inversion: Inversion): Promise<void> => {
     if (file !== undefined) await writeFileAtomic(file, encodeInversion(inversion), { signal: work.signal });
   };

@@ -1,5 +1,8 @@
-import { UsageError } from "../core/index.ts";
+import { UsageError, wrongWords } from "../core/index.ts";
 import type { EditingDefaults } from "../weights/index.ts";
+
+/** What a step of target-text inversion may start from. */
+export const carries = ["reconstruction", "inversion"] as const;
 
 /** How a photo is inverted towards a target sentence. Every field has a default: the model's, or the preset's. */
 export interface InversionOptions {
@@ -26,7 +29,7 @@ export interface InversionOptions {
   /** Whether Adam forgets its moments at every step. */
   resetAdam?: boolean;
   /** What the next step starts from: the reconstruction z̄, or the photo's own z*. */
-  carry?: "reconstruction" | "inversion";
+  carry?: (typeof carries)[number];
 }
 
 /** The options in effect. */
@@ -88,6 +91,7 @@ export function inversionSettings(
   between("learningRateEnd", settings.learningRateEnd, 0, 1);
   between("threshold.first", settings.threshold.first, 0, 1000);
   between("threshold.growth", settings.threshold.growth, 0, 1000);
+  problems.push(...wrongWords({ carry: [settings.carry, carries] }));
   if (problems.length > 0) throw new UsageError(`settings of the inversion\n  ${problems.join("\n  ")}`);
   return settings;
 }

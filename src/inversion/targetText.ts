@@ -4,6 +4,20 @@ import type { Adam } from "./adam.ts";
 import { type InversionSettings, learningRateAt, thresholdAt } from "./options.ts";
 import type { ReconstructionLoss } from "./reconstructionLoss.ts";
 
+/** DDIM step i with guidance: the latent it leads to, and the output for the empty sentence. */
+export async function sampleStep(
+  predictor: Predictor,
+  schedule: Schedule,
+  i: number,
+  { latent, context, empty, guidance }: { latent: Tensor; context: Tensor; empty: Tensor; guidance: number },
+  signal?: AbortSignal,
+): Promise<{ next: Tensor; fixed: Tensor }> {
+  const rows = [empty, context].map((heard) => ({ latent, context: heard }));
+  const output = await predictor.predict(rows, schedule.timesteps[i], { signal });
+  const fixed = row(output, 0);
+  return { fixed, next: applyStep(denoiseCoefficients(schedule, i), latent, guide(fixed, row(output, 1), guidance)) };
+}
+
 /** What target-text inversion runs. */
 export interface Programs {
   readonly predictor: Predictor;
@@ -15,7 +29,7 @@ export interface Programs {
 export interface TunedStep {
   /** c_i, [1, L, D] */
   readonly embedding: Tensor;
-  /** z̄ after the step, [1, C, h, w]: where sampling with c_i leads. */
+  /** Where sampling with c_i leads from the step's latent, [1, C, h, w]. */
   readonly latent: Tensor;
   /** Loss before each of Adam's iterations, then that of the embedding they end with. */
   readonly losses: readonly number[];
@@ -42,18 +56,7 @@ export async function tuneStep(
   const coefficients = denoiseCoefficients(schedule, i);
   const { guidance, iterations, earlyStop } = settings;
   const limit = earlyStop ? thresholdAt(i, settings) : 0;
-  const sampled = async (c: Tensor) => {
-    const output = await predictor.predict(
-      [
-        { latent, context: empty },
-        { latent, context: c },
-      ],
-      timestep,
-      { signal },
-    );
-    const fixed = row(output, 0);
-    return { fixed, next: applyStep(coefficients, latent, guide(fixed, row(output, 1), guidance)) };
-  };
+  const sampled = (context: Tensor) => sampleStep(predictor, schedule, i, { latent, context, empty, guidance }, signal);
 
   const first = await sampled(start);
   const step = { latent, timestep, fixed: first.fixed, coefficients, guidance, wanted };

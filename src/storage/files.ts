@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { open, readdir, realpath, stat } from "node:fs/promises";
+import { access, open, readdir, realpath, stat } from "node:fs/promises";
 import { extname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CheckpointError } from "../core/index.ts";
@@ -33,6 +33,13 @@ export function packageRoot(): URL {
   while (!existsSync(new URL("package.json", folder)) && folder.pathname !== "/") folder = new URL("../", folder);
   return folder;
 }
+
+/** Whether there is something at `path`, a dangling link not counted. */
+export const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 async function resolved(path: string, name: string): Promise<string> {
   try {

@@ -11,3 +11,4 @@ export { type HubPlace, hubPlace } from "./hub/place.ts";
 export { type PullOptions, pullModel } from "./hub/pull.ts";
 export * from "./models.ts";
 export * from "./places.ts";
+export { version } from "./version.ts";

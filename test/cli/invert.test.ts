@@ -71,7 +71,17 @@ test("the default name is the photo's; as JSON it tells file, settings and fidel
 
 test("a file that holds another inversion is left alone, with every difference named", async () => {
   const before = readFileSync(here.path("photo.inversion.safetensors"));
-  const made = await here.baret([...invert, "--steps", "2", "--iterations", "1", "--guidance", "3"]);
+  const made = await here.baret([
+    ...invert,
+    "--steps",
+    "2",
+    "--preset",
+    "fast",
+    "--iterations",
+    "1",
+    "--guidance",
+    "3",
+  ]);
   expect(made.code).toBe(1);
   expect(made.stderr).toMatch(/found iterations 0; guidance 7\.5, expected iterations 1; guidance 3/);
   expect(readFileSync(here.path("photo.inversion.safetensors"))).toEqual(before);

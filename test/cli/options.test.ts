@@ -1,7 +1,9 @@
 import { Command } from "commander";
 import { expect, test } from "vitest";
 import { alphaKind, windowKind } from "../../src/cli/edit/editOptions.ts";
-import { splitArguments } from "../../src/cli/edit/sources.ts";
+import { editCommand, invertCommand, sweepCommand } from "../../src/cli/edit/index.ts";
+import { splitArguments, taskCount } from "../../src/cli/edit/sources.ts";
+import { generateCommand } from "../../src/cli/generate.ts";
 import {
   anyText,
   applySettings,
@@ -100,4 +102,16 @@ test("photos come first, then sentences", () => {
   for (const wrong of [[], ["a.png"], ["a.png", "a dog", "b.png"], ["i.safetensors", "a.png"]]) {
     expect(() => splitArguments(wrong)).toThrow(UsageError);
   }
+});
+
+test("where nothing is drawn at random, the help of --seed says so", () => {
+  for (const command of [editCommand(), invertCommand(), sweepCommand()]) {
+    expect(command.helpInformation()).toMatch(/--seed <n>\s+changes nothing here/);
+  }
+  expect(generateCommand().helpInformation()).toMatch(/--seed <n>\s+seed of the random choices/);
+});
+
+test("every photo is edited with every sentence, an inversion file with its own", () => {
+  expect(taskCount({ sources: ["a.png", "b.safetensors", "c.jpg"], sentences: ["x", "y"] })).toBe(5);
+  expect(taskCount({ sources: ["b.safetensors"], sentences: [] })).toBe(1);
 });

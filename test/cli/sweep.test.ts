@@ -41,6 +41,15 @@ test("a grid is a sheet of all combinations; each picture is what an edit with i
   expect(readFileSync(here.path("alone.png"))).toEqual(readFileSync(here.path("g-5.png")));
 });
 
+test("the photo is not replaced by one of the pictures of a sweep", async () => {
+  const photo = readFileSync(here.path("photo.png"));
+  writeFileSync(here.path("s-2.png"), photo);
+  const args = ["sweep", "s-2.png", "a dog", ...quick, "--alpha", "0,1", "--save-all", "-o", "s.png"];
+  const made = await here.baret(args);
+  expect(made).toMatchObject({ code: 2, stderr: expect.stringContaining("s-2.png would replace s-2.png") });
+  expect(readFileSync(here.path("s-2.png"))).toEqual(photo);
+});
+
 test("stopped, what is finished is on the sheet", async () => {
   const args = ["sweep", "photo.png", "a dog", ...quick.slice(0, 4), "--steps", "30", "--iterations", "0"];
   const stopped = await here.baret([...args, "-o", "part.png"], { interruptAt: /^edit (4\d|5\d)\/90/m });

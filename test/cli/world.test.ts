@@ -1,5 +1,7 @@
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterAll, expect, test } from "vitest";
+import { writeShards } from "../../src/cli/world/shards.ts";
+import { StorageError } from "../../src/core/index.ts";
 import { decodeImage } from "../../src/image/node.ts";
 import { openLocalFile } from "../../src/storage/node.ts";
 import { readSafetensors } from "../../src/weights/index.ts";
@@ -50,6 +52,27 @@ test("shards hold the scenes asked for; what is finished is kept, and another se
   const refused = await here.baret(other);
   expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("the folder holds another set") });
   rmSync(here.path("left-out"), { recursive: true });
+});
+
+test("a set grows to what a larger one is from the start, and never shrinks or mixes with a damaged one", async () => {
+  const held = { split: "validation", seed: 0, size: 8, combinations: "seen" } as const;
+  const make = (count: number, folder: string) => writeShards({ ...held, count }, here.path(folder), 1);
+  const bytes = (folder: string) =>
+    ["00000.safetensors", "00000.jsonl", "00001.safetensors", "00001.jsonl"].map((name) =>
+      readFileSync(here.path(folder, name)),
+    );
+  expect(await make(3, "grown")).toBe(1);
+  expect(await make(502, "grown")).toBe(2);
+  expect(await make(502, "whole")).toBe(2);
+  expect(bytes("grown")).toEqual(bytes("whole"));
+  for (const count of [3, 500])
+    await expect(make(count, "grown")).rejects.toThrow(/holds more of this set: found .*502/);
+  expect(await make(502, "grown")).toBe(0);
+  expect(bytes("grown")).toEqual(bytes("whole"));
+  for (const damaged of ["", "{", '{"split":"validation"}']) {
+    writeFileSync(here.path("grown", "set.json"), damaged);
+    await expect(make(502, "grown")).rejects.toThrow(StorageError);
+  }
 });
 
 test("training is never shown what is left out of it", async () => {

@@ -1,13 +1,14 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { rows, type Tensor, UsageError } from "../../src/core/index.ts";
 import { type Generated, generate, type Model, openPredictor, Predictor, sample } from "../../src/diffusion/index.ts";
-import { loadModel } from "../../src/diffusion/node.ts";
+import { loadModel, modelHash } from "../../src/diffusion/node.ts";
 import { fromUnit } from "../../src/image/index.ts";
-import { DiskCache } from "../../src/storage/node.ts";
+import { DiskCache, openLocal } from "../../src/storage/node.ts";
+import { openCheckpoint } from "../../src/weights/index.ts";
 import { fixture, relativeError } from "../support/run.ts";
 
 // Made by tools/parity/loops.py; see tools/parity/README.md.
@@ -105,4 +106,29 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
     const work = { signal: controller.signal, onProgress: () => controller.abort() };
     await expect(generate(model, [sentence], { steps: 500, size }, work)).rejects.toThrow("cancelled");
   });
+});
+
+test("another tokenizer, schedule or configuration is another model, another name is not", async () => {
+  const root = await mkdtemp(join(tmpdir(), "baret-hash-"));
+  const hashOf = async (change: (text: string) => string, file: string): Promise<string> => {
+    const copy = await mkdtemp(join(root, "model-"));
+    await cp(folder("tiny-sd1"), copy, { recursive: true });
+    await writeFile(join(copy, file), change(await readFile(join(copy, file), "utf8")));
+    const checkpoint = await openCheckpoint(await openLocal(copy));
+    return modelHash({ checkpoint } as Model);
+  };
+  const hashes = [
+    await hashOf((text) => text.trimEnd().split("\n").slice(0, -1).join("\n"), "tokenizer/merges.txt"),
+    await hashOf((text) => text.replace("}", " }"), "tokenizer/vocab.json"),
+    await hashOf(
+      (text) => JSON.stringify({ ...JSON.parse(text), model_max_length: 76 }),
+      "tokenizer/tokenizer_config.json",
+    ),
+    await hashOf((text) => JSON.stringify({ ...JSON.parse(text), beta_end: 0.013 }), "scheduler/scheduler_config.json"),
+    await hashOf((text) => JSON.stringify({ ...JSON.parse(text), scaling_factor: 0.2 }), "vae/config.json"),
+    await hashOf((text) => text, "model_index.json"),
+  ];
+  expect(new Set(hashes).size).toBe(hashes.length);
+  expect(await hashOf((text) => text, "tokenizer/merges.txt")).toBe(hashes.at(-1));
+  await rm(root, { recursive: true });
 });

@@ -1,6 +1,16 @@
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { MemoryError, noise, row, type Tensor, tensor, UsageError } from "../../src/core/index.ts";
-import { type Model, openPredictor, Predictor, sample } from "../../src/diffusion/index.ts";
+import { samplingOf } from "../../src/cli/model.ts";
+import { MemoryError, noise, type Picture, row, type Tensor, tensor, UsageError } from "../../src/core/index.ts";
+import {
+  applyStep,
+  denoiseCoefficients,
+  type Model,
+  openPredictor,
+  Predictor,
+  sample,
+} from "../../src/diffusion/index.ts";
+import { modelHash } from "../../src/diffusion/node.ts";
 import {
   alphaSchedule,
   alphaShapes,
@@ -12,20 +22,49 @@ import {
   roles,
   sweep,
 } from "../../src/editing/index.ts";
-import { type Inversion, invert, iterationsOf } from "../../src/inversion/index.ts";
+import * as baret from "../../src/editing/node.ts";
+import { fidelityOf, type Inversion, invert, iterationsOf } from "../../src/inversion/index.ts";
 import { baretReference, smoothPicture, tinyModel } from "../support/baret.ts";
 import { relativeError } from "../support/run.ts";
 
+const { openPhoto } = baret;
+const examplePhoto = fileURLToPath(new URL("../../examples/dog.png", import.meta.url));
 const origin = { model: "m", picture: "p" };
 const largest = (a: Tensor, b: Tensor): number => Math.max(...a.data.map((x, i) => Math.abs(x - b.data[i])));
 
-describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
+const everyKind: BaretOptions[] = [
+  {},
+  { alpha: 1 },
+  { half: "both" },
+  { selfSteps: 0 },
+  { crossSteps: 0.2 },
+  { guidance: 5 },
+  { guidance: 1 },
+  { replace: "kv" },
+  { selfSteps: [0.2, 0.9], crossSteps: [0.4, 1] },
+];
+
+// METHODS' self-checks, with random weights and with trained ones.
+describe.each([
+  { name: "tiny-sd1", steps: 5, kinds: everyKind },
+  { name: "tiny-sd2", steps: 5, kinds: everyKind },
+  {
+    name: "menagerie",
+    steps: 4,
+    kinds: [{ crossSteps: 0.6 }, { alpha: 1, half: "both", crossSteps: 0.6 }] as BaretOptions[],
+  },
+])("$name", ({ name, steps, kinds }) => {
   let model: Model;
+  let photo: Picture;
   let inversion: Inversion;
+  const options = { target: "a dog lying down", steps, iterations: 2, guidance: 3, learningRate: 1e-2 };
   beforeAll(async () => {
     model = await tinyModel(name);
-    const options = { target: "a dog lying down", steps: 5, iterations: 2, guidance: 3, learningRate: 1e-2 };
-    inversion = await invert(model, smoothPicture(1), options, origin);
+    photo =
+      name === "menagerie"
+        ? await openPhoto(model, examplePhoto, { size: { width: 64, height: 64 } })
+        : smoothPicture(1);
+    inversion = await invert(model, photo, options, origin);
   });
   afterAll(() => model.close());
   const editAll = (options: BaretOptions): Promise<BaretResult> => edit(model, inversion, options, { images: roles });
@@ -33,8 +72,40 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
 
   test("a fresh sampler fed C reproduces the reconstruction to the bit", async () => {
     const result = await editAll({ rows: "all" });
-    expect(latent(result, "reconstruction").data).toEqual(row(inversion.reconstruction, 5).data);
-    expect(result.rows).toBe(8 * 5);
+    expect(latent(result, "reconstruction").data).toEqual(row(inversion.reconstruction, steps).data);
+    expect(result.rows).toBe(8 * steps);
+  });
+
+  test("tuned from the photo's own latents, C is judged by what its replay gives", async () => {
+    const carried = await invert(model, photo, { ...options, carry: "inversion" }, origin);
+    const { latents } = await edit(model, carried, { rows: "all" }, { images: ["reconstruction"] });
+    expect(latents.reconstruction!.data).toEqual(row(carried.reconstruction, steps).data);
+    const { reconstruction } = await fidelityOf(model, carried);
+    expect(reconstruction).toEqual((await model.decode(latents.reconstruction!))[0]);
+  });
+
+  /** Inversion and sampling with c* as it is. */
+  const untuned = (steps: number, guidance: number): Promise<Inversion> =>
+    invert(model, photo, { target: options.target, steps, guidance, iterations: 0 }, origin);
+
+  test("guidance 1 and c* leave the error of DDIM inversion only: no other prediction than that for c*", async () => {
+    const { inverted, reconstruction } = await untuned(steps, 1);
+    const [predictor, schedule, context] = [await openPredictor(model, photo), model.schedule(steps), await targetOf()];
+    let latent = row(inverted, 0);
+    for (const [i, t] of schedule.timesteps.entries()) {
+      latent = applyStep(denoiseCoefficients(schedule, i), latent, await predictor.predict([{ latent, context }], t));
+    }
+    expect(relativeError(row(reconstruction, steps), latent)).toBeLessThan(1e-3);
+  });
+
+  test.runIf(name === "menagerie")("that error falls with the number of steps, and guidance adds to it", async () => {
+    const errorOf = async (n: number, guidance: number): Promise<number> => {
+      const { inverted, reconstruction } = await untuned(n, guidance);
+      return relativeError(row(reconstruction, n), row(inverted, n));
+    };
+    const few = await errorOf(4, 1);
+    expect(await errorOf(16, 1)).toBeLessThan(few / 2);
+    expect(await errorOf(4, 7.5)).toBeGreaterThan(2 * few);
   });
 
   test("α 1 makes the transition the reconstruction", async () => {
@@ -52,7 +123,7 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
     expect(latent(result, "edit").data).toEqual(latent(result, "initial").data);
     const [empty, target] = (await model.embed(["", inversion.target])).map((e) => e.tensor);
     const sampling = { start: row(inversion.inverted, 0), contexts: [target], empty, guidance: 3 };
-    const plain = await sample(await openPredictor(model, inversion.size), model.schedule(5), sampling);
+    const plain = await sample(await openPredictor(model, inversion.size), model.schedule(steps), sampling);
     expect(latent(result, "initial").data).toEqual(plain.data);
   });
 
@@ -61,22 +132,12 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
     const result = await editAll(everywhere);
     expect(largest(latent(result, "edit"), latent(result, "reconstruction"))).toBeGreaterThan(1e-4);
     // With the values of the reconstruction's text too, nothing is left to differ.
-    const same = { ...inversion, embeddings: repeated(await targetOf(), 5) };
+    const same = { ...inversion, embeddings: repeated(await targetOf(), steps) };
     const none = await edit(model, same, everywhere, { images: roles });
     expect(latent(none, "edit").data).toEqual(latent(none, "reconstruction").data);
   });
 
-  test.each([
-    {},
-    { alpha: 1 },
-    { half: "both" },
-    { selfSteps: 0 },
-    { crossSteps: 0.2 },
-    { guidance: 5 },
-    { guidance: 1 },
-    { replace: "kv" },
-    { selfSteps: [0.2, 0.9], crossSteps: [0.4, 1] },
-  ] as BaretOptions[])("rows left out and latents reused change nothing beyond rounding: %j", async (options) => {
+  test.each(kinds)("rows left out and latents reused change nothing beyond rounding: %j", async (options) => {
     const plain = await editAll({ ...options, rows: "all" });
     const lean = await edit(model, inversion, options, { images: roles });
     for (const role of roles) {
@@ -89,7 +150,7 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
     expect(editOnly.latents.edit!.data).toEqual(latent(lean, "edit").data);
   });
 
-  test("a sweep's pictures are what single edits give, from fewer rows", async () => {
+  test.skipIf(name === "menagerie")("a sweep's pictures are what single edits give, from fewer rows", async () => {
     const points = ([0.5, [0.8, 0.1]] as const).flatMap((alpha) =>
       [0.2, 0.8].flatMap((selfSteps) => [0, 0.6].map((crossSteps) => ({ alpha, selfSteps, crossSteps }))),
     );
@@ -105,8 +166,9 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
   });
 
   test("settings out of range are refused, all at once", async () => {
-    const wrong = { alpha: [1.4, -1], selfSteps: 2, crossSteps: [0.8, 0.2], guidance: -1 } as const;
-    const error = await edit(model, inversion, wrong).catch((e: unknown) => e);
+    const numbers = { alpha: [1.4, -1], selfSteps: 2, crossSteps: [0.8, 0.2], guidance: -1 };
+    const wrong: unknown = { ...numbers, alphaShape: "round", half: "most", replace: "vv", rows: 7 };
+    const error = await edit(model, inversion, wrong as BaretOptions).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(UsageError);
     for (const part of [
       /alpha's start: found 1.4/,
@@ -114,6 +176,10 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
       /selfSteps/,
       /crossSteps: found 0.8..0.2/,
       /guidance/,
+      /alphaShape: found "round", expected linear, cosine, power/,
+      /half: found "most", expected conditional, both/,
+      /replace: found "vv", expected qk, kv/,
+      /rows: found 7, expected needed, all/,
     ]) {
       expect((error as Error).message).toMatch(part);
     }
@@ -134,8 +200,23 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
   });
 
   test("an inversion that is not finished is not edited", async () => {
-    const half = { ...inversion, done: { inverted: 5, tuned: 3 } };
-    await expect(edit(model, half)).rejects.toThrow(/not finished: found 5 steps inverted, 3 tuned/);
+    const half = { ...inversion, done: { inverted: steps, tuned: 3 } };
+    await expect(edit(model, half)).rejects.toThrow(/not finished: found \d steps inverted, 3 tuned/);
+  });
+
+  test("the library edits only inversions of the very model", async () => {
+    const refusal = /belongs to another model: found m,/;
+    await expect(baret.edit(model, inversion)).rejects.toThrow(refusal);
+    await expect(baret.sweep(model, inversion, {}, [{}])).rejects.toThrow(refusal);
+    const own = { ...inversion, origin: { ...inversion.origin, model: await modelHash(model) } };
+    expect((await baret.edit(model, own)).images).toEqual((await edit(model, inversion)).images);
+    expect((await baret.sweep(model, own, {}, [])).pictures).toEqual([]);
+  });
+
+  test("the model decides the size where none is asked for; one that it cannot make is refused", async () => {
+    const { size, steps } = samplingOf({ model: name, seed: 0, steps: 3 }, model);
+    expect({ size, steps }).toEqual({ size: { width: model.editing.size, height: model.editing.size }, steps: 3 });
+    await expect(openPhoto(model, photo, { size: { width: 99, height: 64 } })).rejects.toThrow(UsageError);
   });
 
   async function targetOf(): Promise<Tensor> {

@@ -1,13 +1,15 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { CancelledError, row, StorageError, UsageError } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
+import type { ProgramLoader } from "../../src/diffusion/programs.ts";
 import {
   decodeInversion,
   encodeInversion,
   type Inversion,
+  type InversionOptions,
   inversionSettings,
   isComplete,
   iterationsOf,
@@ -15,6 +17,7 @@ import {
   thresholdAt,
 } from "../../src/inversion/index.ts";
 import { pictureHash, prepare, readInversion } from "../../src/inversion/node.ts";
+import { version } from "../../src/storage/node.ts";
 import { memorySource } from "../../src/weights/index.ts";
 import { smoothPicture, tinyModel } from "../support/baret.ts";
 
@@ -67,6 +70,26 @@ describe("an inversion", () => {
       await prepare(model, picture, { ...options, file });
       expect(await readFile(file), `stopped after ${stopAfter}`).toEqual(bytes);
     }
+  });
+
+  test("knows which baret made it, and is not gone on with by another", async () => {
+    expect(whole.origin.versions).toMatchObject({ baret: version, onnxruntime: expect.any(String) });
+    const { origin, done } = whole;
+    const versions = { ...origin.versions, baret: "0.0.1" };
+    const file = join(folder, "other-version");
+    const begun = { ...whole, done: { ...done, tuned: 2 }, origin: { ...origin, versions } };
+    await writeFile(file, encodeInversion(begun));
+    await expect(prepare(model, picture, { ...options, file })).rejects.toThrow(/found version of baret 0\.0\.1/);
+    await writeFile(file, encodeInversion({ ...begun, done }));
+    expect((await prepare(model, picture, { ...options, file })).origin.versions).toEqual(versions);
+  });
+
+  test("of a large model leaves no program of the U-Net loaded", async () => {
+    const parts = () => [...(Reflect.get(model.programs, "loaded") as Map<string, { part: string }>).values()];
+    const isLarge = vi.spyOn(Reflect.get(model.programs, "loader") as ProgramLoader, "isLarge").mockReturnValue(true);
+    await prepare(model, picture, { ...options, iterations: 1 });
+    isLarge.mockRestore();
+    expect(parts().filter(({ part }) => part === "unet")).toEqual([]);
   });
 
   test("goes on with Adam's moments where they are kept from step to step", async () => {
@@ -165,8 +188,15 @@ describe("an inversion", () => {
 });
 
 test("settings out of range are listed at once", () => {
-  const wrong = { steps: 0, iterations: -1, guidance: Number.NaN, learningRate: 0, threshold: { first: -1 } };
-  const made = () => inversionSettings(target, wrong, model.editing);
+  const wrong = {
+    steps: 0,
+    iterations: -1,
+    guidance: Number.NaN,
+    learningRate: 0,
+    threshold: { first: -1 },
+    carry: "noise",
+  };
+  const made = () => inversionSettings(target, wrong as unknown as InversionOptions, model.editing);
   expect(made).toThrow(UsageError);
   for (const name of Object.keys(wrong)) expect(made).toThrow(new RegExp(`${name}.*: found`));
 });

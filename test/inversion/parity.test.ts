@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { row, type Tensor } from "../../src/core/index.ts";
+import { noise, row, type Tensor } from "../../src/core/index.ts";
 import {
   denoiseCoefficients,
   type Model,
@@ -42,6 +42,32 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
     for (const i of steps()) {
       const z = await invertStep(predictor, schedule, i, row(values.inverted, i + 1), prompt);
       expect(relativeError(z, row(values.inverted, i)), `step ${i}`).toBeLessThan(1e-3);
+    }
+  });
+
+  test("the loss's gradient is the slope that differences of the loss show", async () => {
+    const step = {
+      latent: row(values.trajectory, 1),
+      timestep: schedule.timesteps[1],
+      fixed: row(values.unconditional, 1),
+      coefficients: denoiseCoefficients(schedule, 1),
+      guidance: settings.guidance,
+      wanted: row(values.inverted, 2),
+    };
+    const { target } = values;
+    const { gradient } = await loss.at(target, step);
+    const norm = Math.hypot(...gradient.data);
+    const along = (direction: Tensor, distance: number): Tensor => {
+      const scale = distance / Math.hypot(...direction.data);
+      return { shape: target.shape, data: target.data.map((x, k) => x + scale * direction.data[k]) };
+    };
+    for (const direction of [gradient, noise(target.shape, 1), noise(target.shape, 2)]) {
+      const [ahead, behind] = [
+        await loss.at(along(direction, 0.01), step),
+        await loss.at(along(direction, -0.01), step),
+      ];
+      const dot = direction.data.reduce((sum, x, k) => sum + x * gradient.data[k], 0) / Math.hypot(...direction.data);
+      expect(Math.abs((ahead.loss - behind.loss) / 0.02 - dot)).toBeLessThan(0.01 * norm);
     }
   });
 

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { CheckpointError, HubError, StorageError, UsageError } from "../../src/core/index.ts";
@@ -48,6 +48,23 @@ test("a model of another kind is refused before its weights are fetched, and lea
   expect(pathsIn(join(cache(), "models"))).toEqual([]);
 });
 
+test("what an earlier pull brought stays where a later one asks for what the repository has not", async () => {
+  hub.disturb = ({ kind, path }, response) => {
+    if (kind !== "blob" || path !== unet) return false;
+    response.writeHead(403).end();
+    return true;
+  };
+  await failure();
+  const brought = pathsIn(staged());
+  expect(brought.length).toBeGreaterThan(1);
+  expect(await failure(pull({ variant: "fp61" }))).toBeInstanceOf(CheckpointError);
+  expect(pathsIn(staged())).toEqual(brought);
+  hub.disturb = () => false;
+  const { moved, bytes } = await pull();
+  expect(moved).toBeLessThan(bytes);
+  expect(differences(needed, tiny)).toEqual([]);
+});
+
 test("everything that a repository lacks is listed at once; pickles and single files are named", async () => {
   repository(without("vae/", "scheduler/", "tokenizer/vocab.json", unet));
   const { message } = await failure();
@@ -67,6 +84,7 @@ test("everything that a repository lacks is listed at once; pickles and single f
 test("a model that does not open is not installed, and the one before it stays", async () => {
   await pull();
   repository({ ...tiny, [unet]: Buffer.alloc(100, 1) });
+  mkdirSync(staged());
   expect((await failure()).message).toContain("diffusion_pytorch_model.safetensors");
   expect(differences(needed, tiny)).toEqual([]);
   expect(existsSync(staged())).toBe(false);

@@ -13,10 +13,13 @@ import { fixture } from "./run.ts";
 /** A file or folder of test/fixtures. */
 export const fixturePath = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 
-/** A model of test/fixtures on one thread, with a cache of its own that goes when it is closed. */
+/** A model of test/fixtures, or the one that ships with baret, on one thread, with a cache of its own that goes when it is closed. */
 export async function tinyModel(name: string): Promise<Model> {
   const folder = await mkdtemp(join(tmpdir(), "baret-test-"));
-  const model = await loadModel(fixturePath(name), { cache: new DiskCache({ folder }), threads: 1 });
+  const model = await loadModel(name === "menagerie" ? name : fixturePath(name), {
+    cache: new DiskCache({ folder }),
+    threads: 1,
+  });
   const close = model.close.bind(model);
   model.close = async () => {
     await close();

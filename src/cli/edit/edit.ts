@@ -1,20 +1,28 @@
 import { Command } from "commander";
-import type { Picture } from "../../core/index.ts";
+import { type Picture, UsageError } from "../../core/index.ts";
 import { type BaretResult, baretSettings, edit, type Role, roles } from "../../editing/index.ts";
 import { contactSheet } from "../../image/index.ts";
 import { type Fidelity, inversionSettings, iterationsOf } from "../../inversion/index.ts";
-import { checkWritable } from "../../storage/node.ts";
 import { likeOption, repeat, warnOfOtherModel } from "../like.ts";
-import { modelOptions, samplingOf } from "../model.ts";
+import { samplingOf } from "../model.ts";
 import { fileNamed, option } from "../options.ts";
-import { type Metadata, numbered, outOption, pngFile, suffixed, writePicture } from "../output.ts";
+import {
+  checkOutputs,
+  type Metadata,
+  numbered,
+  type Output,
+  outOption,
+  pngFile,
+  suffixed,
+  writePicture,
+} from "../output.ts";
 import { settingLines, Voice } from "../print.ts";
 import { baretOptionsOf, type EditFlags, editOptions } from "./editOptions.ts";
-import { inversionOptions, inversionOptionsOf } from "./inversionOptions.ts";
+import { inversionOptionsOf } from "./inversionOptions.ts";
 import { previewing } from "./preview.ts";
 import { fidelityJson } from "./report.ts";
-import { type Arguments, splitArguments, type Task } from "./sources.ts";
-import { invertedTask, inWorkshop, type PhotoFlags, plannedSettings, type Workshop } from "./workshop.ts";
+import { type Arguments, isInversionFile, splitArguments, type Task, taskCount } from "./sources.ts";
+import { invertedTask, inWorkshop, type PhotoFlags, photoOptions, plannedSettings, type Workshop } from "./workshop.ts";
 
 interface Flags extends PhotoFlags, EditFlags {
   readonly out: string;
@@ -43,14 +51,35 @@ function beforeAndAfter({ photo, source, sentence }: Task, { roundTrip }: Fideli
   return contactSheet([before, ...after], { columns: 1 + roles.length });
 }
 
+/** The files of edit `index` of `count`, by what is in them. */
+function filesOf({ out, saveAll, saveInversion }: Flags, index: number, count: number) {
+  const edit = numbered(out, index, count);
+  const others = [...roles.filter((role) => role !== "edit"), "sheet"];
+  return {
+    inversion: saveInversion && numbered(saveInversion, index, count),
+    pictures: { edit, ...Object.fromEntries(saveAll ? others.map((what) => [what, suffixed(edit, what)]) : []) },
+  };
+}
+
+/** Everything that `count` edits write. */
+function outputsOf(flags: Flags, count: number): Output[] {
+  const outputs = Array.from({ length: count }, (_, index): Output[] => {
+    const { pictures, inversion } = filesOf(flags, index, count);
+    return [
+      ...Object.values(pictures).map((path) => ({ option: "--out", path })),
+      ...(inversion ? [{ option: "--save-inversion", path: inversion }] : []),
+    ];
+  });
+  return [...outputs.flat(), ...(flags.preview === undefined ? [] : [{ option: "--preview", path: flags.preview }])];
+}
+
 /** Makes one edit and writes it. What it says of itself in JSON. */
 async function editTask(task: Task, flags: Flags, index: number, workshop: Workshop): Promise<object> {
   const { model, origin, tasks, work, voice } = workshop;
-  const name = (file: string): string => numbered(file, index, tasks.length);
-  const file = flags.saveInversion && name(flags.saveInversion);
-  const { inversion, fidelity } = await invertedTask(task, flags, workshop, file);
+  const files = filesOf(flags, index, tasks.length);
+  const { inversion, fidelity } = await invertedTask(task, flags, workshop, files.inversion);
   const images = flags.saveAll ? roles : (["edit"] as const);
-  const onStep = flags.preview === undefined ? undefined : previewing(model, flags.preview, work.signal);
+  const onStep = flags.preview === undefined ? undefined : previewing(model, flags.preview, work.signal, voice);
   const result = await edit(model, inversion, baretOptionsOf(flags), { images, onStep, ...work });
 
   const photo = { path: task.source, sha256: inversion.origin.picture };
@@ -59,10 +88,8 @@ async function editTask(task: Task, flags: Flags, index: number, workshop: Works
     photo,
     settings: plannedSettings(task, inversion.settings, result.settings, flags, model),
   };
-  const out = name(flags.out);
-  const paths: Record<string, string> = {};
+  const paths: Record<string, string> = files.pictures;
   const write = async (what: string, picture: Picture): Promise<void> => {
-    paths[what] = what === "edit" ? out : suffixed(out, what);
     await writePicture(paths[what], picture, { ...metadata, image: what });
     voice.result(`${paths[what]}  ${what === "edit" ? task.sentence : what}`);
   };
@@ -100,11 +127,15 @@ async function run(command: Command, given: readonly string[], voice: Voice): Pr
   const made = like === undefined ? undefined : await repeat(command, like, voice);
   const flags = command.opts<Flags>();
   const named = splitArguments(given, made && repeatedArguments(made));
-  const count = named.sources.length * Math.max(1, named.sentences.length);
-  for (const file of [flags.out, flags.saveInversion]) {
-    if (file !== undefined) await checkWritable(numbered(file, 0, count));
+  const inverted = named.sources.filter(isInversionFile);
+  if (flags.saveInversion !== undefined && inverted.length > 0) {
+    throw new UsageError("keeps the inversion of a photo, and this file is one already", {
+      where: "--save-inversion",
+      found: inverted.join(", "),
+      advice: "Leave it out, or copy the file.",
+    });
   }
-  if (flags.preview !== undefined) await checkWritable(flags.preview);
+  await checkOutputs(outputsOf(flags, taskCount(named)), named.sources);
   await inWorkshop(command, flags, named, voice, async (workshop) => {
     const { tasks, origin } = workshop;
     announce(command, flags, workshop);
@@ -129,7 +160,7 @@ export function editCommand(): Command {
     .option("--save-all", "also reconstruction, initial inversion result and transition, and a sheet of all")
     .addOption(option("--save-inversion <file>", "keep the inversion, to use it again", inversionFile))
     .addOption(option("--preview <file.png>", "a picture that shows the edit as it forms", pngFile));
-  return modelOptions(inversionOptions(editOptions(command))).action((given: string[], flags: Flags) =>
+  return photoOptions(editOptions(command)).action((given: string[], flags: Flags) =>
     run(command, given, new Voice(flags)),
   );
 }

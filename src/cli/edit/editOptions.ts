@@ -4,6 +4,8 @@ import {
   alphaShapes,
   type BaretOptions,
   type BaretSettings,
+  replacements,
+  routedHalves,
   type Window,
 } from "../../editing/index.ts";
 import type { AttentionSite } from "../../models/index.ts";
@@ -57,10 +59,8 @@ export function commonEditOptions(command: Command): Command {
       ),
     )
     .addOption(option("--cross-levels <levels>", "cross-attention that takes part, default all", levels))
-    .addOption(
-      choiceOption("--half <half>", "predictions whose attention is balanced", ["conditional", "both"] as const),
-    )
-    .addOption(choiceOption("--replace <what>", "queries and keys, or keys and values", ["qk", "kv"] as const))
+    .addOption(choiceOption("--half <half>", "predictions whose attention is balanced", routedHalves))
+    .addOption(choiceOption("--replace <what>", "queries and keys, or keys and values", replacements))
     .addOption(option("--edit-guidance <scale>", "guidance of the edit, default the inversion's", number(0, 100)));
 }
 

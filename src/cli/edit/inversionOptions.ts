@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import {
+  carries,
   type InversionOptions,
   type InversionPreset,
   type InversionSettings,
@@ -51,9 +52,7 @@ export function inversionOptions(command: Command): Command {
     )
     .option("--no-warm-start", "begin each step with the sentence's embedding, not the last step's")
     .option("--no-reset-adam", "keep Adam's moments from step to step")
-    .addOption(
-      choiceOption("--carry <what>", "what the next step starts from", ["reconstruction", "inversion"] as const),
-    );
+    .addOption(choiceOption("--carry <what>", "what the next step starts from", carries));
 }
 
 /** Options of the inversion: those given win over the preset. Names are the library's. */

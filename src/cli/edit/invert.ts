@@ -2,14 +2,14 @@ import { basename, extname } from "node:path";
 import { Command } from "commander";
 import { UsageError } from "../../core/index.ts";
 import { inversionSettings, iterationsOf } from "../../inversion/index.ts";
-import { checkWritable } from "../../storage/node.ts";
-import { modelOptions, samplingOf } from "../model.ts";
+import { samplingOf } from "../model.ts";
 import { fileNamed, option } from "../options.ts";
+import { checkOutputs } from "../output.ts";
 import { settingLines, Voice } from "../print.ts";
-import { inversionOptions, inversionOptionsOf, writtenInversion } from "./inversionOptions.ts";
+import { inversionOptionsOf, writtenInversion } from "./inversionOptions.ts";
 import { fidelityJson } from "./report.ts";
 import { isInversionFile } from "./sources.ts";
-import { invertedTask, inWorkshop, type PhotoFlags } from "./workshop.ts";
+import { invertedTask, inWorkshop, type PhotoFlags, photoOptions } from "./workshop.ts";
 
 interface Flags extends PhotoFlags {
   readonly out?: string;
@@ -18,7 +18,7 @@ interface Flags extends PhotoFlags {
 async function run(command: Command, path: string, sentence: string, flags: Flags, voice: Voice): Promise<void> {
   if (isInversionFile(path)) throw new UsageError("a photo is expected", { found: `${path}, an inversion file` });
   const out = flags.out ?? `${basename(path, extname(path))}.inversion.safetensors`;
-  await checkWritable(out);
+  await checkOutputs([{ option: "--out", path: out }], [path]);
   await inWorkshop(command, flags, { sources: [path], sentences: [sentence] }, voice, async (workshop) => {
     const { model, origin, tasks } = workshop;
     const [task] = tasks;
@@ -51,7 +51,7 @@ export function invertCommand(): Command {
     .addOption(
       option("-o, --out <file>", "the inversion file, default PHOTO.inversion.safetensors", fileNamed(".safetensors")),
     );
-  return modelOptions(inversionOptions(command)).action((photo: string, sentence: string, flags: Flags) =>
+  return photoOptions(command).action((photo: string, sentence: string, flags: Flags) =>
     run(command, photo, sentence, flags, new Voice(flags)),
   );
 }

@@ -46,12 +46,16 @@ export function reportFidelity(
     );
   }
   if (vae !== undefined && vae < (familiar?.psnr ?? known)) {
-    const others = familiar
-      ? `, and ${100 * familiar.share} % of the pictures that it knows at ${dB(familiar.psnr)} or more`
-      : "";
+    // Only a model of a small world, such as the Menagerie, says which pictures it knows.
+    const [others, advice] = familiar
+      ? [
+          `, and ${100 * familiar.share} % of the pictures that it knows at ${dB(familiar.psnr)} or more`,
+          "; Stable Diffusion knows photos: baret pull sd1.5, then --model sd1.5",
+        ]
+      : ["", ""];
     voice.warn(
       `this model does not know pictures like ${subject}: its VAE gives it back at ${dB(vae)}${others}. Expect a poor ` +
-        `edit; Stable Diffusion knows photos: baret pull sd1.5, then --model sd1.5`,
+        `edit${advice}`,
     );
   }
 }

@@ -37,6 +37,10 @@ export function splitArguments(given: readonly string[], repeated?: Arguments): 
   return { sources, sentences };
 }
 
+/** How many edits that makes: every photo with every sentence; an inversion file has its own. */
+export const taskCount = ({ sources, sentences }: Arguments): number =>
+  sources.reduce((count, source) => count + (isInversionFile(source) ? 1 : sentences.length), 0);
+
 /** One edit that is to be made. */
 export interface Task {
   readonly source: string;

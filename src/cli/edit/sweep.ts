@@ -4,17 +4,16 @@ import { batchOf } from "../../diffusion/index.ts";
 import { baretSettings, type SweepPoint, sweep } from "../../editing/index.ts";
 import { type Cell, contactSheet } from "../../image/index.ts";
 import { inversionSettings } from "../../inversion/index.ts";
-import { checkWritable } from "../../storage/node.ts";
 import type { EditingDefaults } from "../../weights/index.ts";
-import { modelOptions, samplingOf } from "../model.ts";
+import { samplingOf } from "../model.ts";
 import { type Kind, listOf, option } from "../options.ts";
-import { numbered, outOption, writePicture } from "../output.ts";
+import { checkOutputs, numbered, outOption, writePicture } from "../output.ts";
 import { settingLines, Voice } from "../print.ts";
 import { type Alpha, alphaKind, baretOptionsOf, commonEditOptions, type EditFlags, windowKind } from "./editOptions.ts";
-import { inversionOptions, inversionOptionsOf } from "./inversionOptions.ts";
+import { inversionOptionsOf } from "./inversionOptions.ts";
 import { fidelityJson } from "./report.ts";
 import { splitArguments } from "./sources.ts";
-import { invertedTask, inWorkshop, type PhotoFlags, plannedSettings, type Workshop } from "./workshop.ts";
+import { invertedTask, inWorkshop, type PhotoFlags, photoOptions, plannedSettings, type Workshop } from "./workshop.ts";
 
 /** What a sweep goes through. */
 interface Axes {
@@ -94,6 +93,12 @@ async function makeSheet(command: Command, flags: Flags, workshop: Workshop): Pr
   const { model, origin, tasks, work, voice } = workshop;
   const [task] = tasks;
   const { points, columns } = pointsOf(flags, model.editing.edit);
+  const single = points.map((_, index) => numbered(flags.out, index, Math.max(2, points.length)));
+  const written = [flags.out, ...(flags.saveAll ? single : [])];
+  await checkOutputs(
+    written.map((path) => ({ option: "--out", path })),
+    [task.source],
+  );
   const common = baretOptionsOf({ ...flags, alpha: undefined, selfSteps: undefined, crossSteps: undefined });
   const planned =
     task.inversion?.settings ?? inversionSettings(task.sentence, inversionOptionsOf(flags), model.editing);
@@ -112,7 +117,7 @@ async function makeSheet(command: Command, flags: Flags, workshop: Workshop): Pr
     const label = labelOf(points[index]);
     cells.push({ picture, label });
     if (flags.saveAll) {
-      const path = numbered(flags.out, index, Math.max(2, points.length));
+      const path = single[index];
       await writePicture(path, picture, {
         ...metadata,
         command: "edit",
@@ -147,7 +152,6 @@ async function run(command: Command, given: readonly string[], flags: Flags, voi
       found: `${named.sources.length} photos, ${named.sentences.length} sentences`,
     });
   }
-  await checkWritable(flags.out);
   await inWorkshop(command, flags, named, voice, (workshop) => makeSheet(command, flags, workshop));
 }
 
@@ -161,7 +165,7 @@ export function sweepCommand(): Command {
     .addOption(option("--alpha <list>", "values of alpha, such as 0.8:0.1,0.6:0.1,0", listOf(alphaKind)))
     .addOption(option("--self-steps <list>", "shares of steps with the photo's self-attention", listOf(windowKind)))
     .addOption(option("--cross-steps <list>", "shares with the transition's cross-attention", listOf(windowKind)));
-  return modelOptions(inversionOptions(commonEditOptions(command))).action((given: string[], flags: Flags) =>
+  return photoOptions(commonEditOptions(command)).action((given: string[], flags: Flags) =>
     run(command, given, flags, new Voice(flags)),
   );
 }

@@ -4,15 +4,21 @@ import type { Model } from "../../diffusion/index.ts";
 import type { BaretSettings } from "../../editing/index.ts";
 import { type Fidelity, fidelityOf, type Inversion, type InversionSettings } from "../../inversion/index.ts";
 import { prepare, Shelf } from "../../inversion/node.ts";
+import { exists } from "../../storage/node.ts";
 import { working } from "../interrupt.ts";
-import { type ModelFlags, type Origin, originOf, samplingOf, withModel } from "../model.ts";
+import { type ModelFlags, modelOptions, type Origin, originOf, samplingOf, withModel } from "../model.ts";
+import { seedOption } from "../options.ts";
 import { lostWordsWarning, type Voice } from "../print.ts";
 import { writtenEdit } from "./editOptions.ts";
-import { type InversionFlags, inversionOptionsOf, writtenInversion } from "./inversionOptions.ts";
+import { type InversionFlags, inversionOptions, inversionOptionsOf, writtenInversion } from "./inversionOptions.ts";
 import { reportFidelity, warnOfPhoto } from "./report.ts";
 import { type Arguments, isInversionFile, readTasks, type Task } from "./sources.ts";
 
 export type PhotoFlags = ModelFlags & InversionFlags;
+
+/** Adds the options of PhotoFlags. */
+export const photoOptions = (command: Command): Command =>
+  modelOptions(inversionOptions(command), seedOption(0, "changes nothing here: no step of BARET draws at random"));
 
 /** What the commands of this folder work with. */
 export interface Workshop {
@@ -121,13 +127,12 @@ export async function invertedTask(
   const options = { ...inversionOptionsOf(flags), target: sentence, file, shelf: new Shelf() };
   const inversion =
     known ??
-    (await prepare(model, photo!.picture, options, work).catch((error: BaretError) => {
-      if (error instanceof CancelledError && file !== undefined) {
+    (await prepare(model, photo!.picture, options, work).catch(async (error: BaretError) => {
+      if (error instanceof CancelledError && file !== undefined && (await exists(file))) {
         voice.detail(`${file} holds what is finished. The same command goes on from there.`);
       }
       throw error;
     }));
-  await model.programs.finished("unet");
   const fidelity = await fidelityOf(model, inversion, photo?.picture, work.signal);
   reportFidelity(fidelity, source, inversion.settings, model.editing, voice);
   return { inversion, fidelity };

@@ -1,38 +1,66 @@
-import { access, mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
+import { z } from "zod";
 import { CancelledError, EngineError, StorageError, throwIfCancelled, type Work } from "../../core/index.ts";
-import { storageError, writeFileAtomic } from "../../storage/node.ts";
+import { exists, storageError, writeFileAtomic } from "../../storage/node.ts";
+import { SPLITS } from "../../world/index.ts";
 import { SHARD_SIZE, type ShardSet, shardCount, shardFiles } from "./shard.ts";
 import type { ShardJob, ShardReport } from "./shardWorker.ts";
 
 // The compiled worker, from src/cli/world as from dist/cli/world: Node 20 does not run TypeScript in a thread.
 const WORKER = new URL("../../../dist/cli/world/shardWorker.js", import.meta.url);
 
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
+const record = z.strictObject({
+  split: z.enum(SPLITS),
+  combinations: z.enum(["seen", "held out"]).optional(),
+  count: z.int().positive(),
+  seed: z.int().nonnegative(),
+  size: z.int().positive(),
+});
 
-/** Notes what the folder holds; refuses to mix two sets in one folder. A larger `count` of the same set is welcome. */
+/** The set that a folder holds, as its set.json tells. Throws StorageError where that is damaged. */
+async function heldSet(path: string): Promise<z.infer<typeof record> | undefined> {
+  const text = await readFile(path, "utf8").catch((cause) => {
+    if (cause.code === "ENOENT") return undefined;
+    throw storageError("cannot be read", path, cause);
+  });
+  if (text === undefined) return undefined;
+  try {
+    return record.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new StorageError("does not tell which set the folder holds", {
+      where: path,
+      found: text.slice(0, 100).trim() || "nothing",
+      advice: "Choose another folder, or remove this one.",
+      cause,
+    });
+  }
+}
+
+/**
+ * Notes what the folder holds; refuses to mix two sets in one folder. A larger `count` of the same set is welcome: all
+ * shards stay but a last one that is not full. A smaller one is not, since readers take every shard that is there.
+ */
 async function claim(out: string, set: ShardSet): Promise<void> {
   const path = join(out, "set.json");
   const { split, combinations, seed, size, count } = set;
   await mkdir(out, { recursive: true }).catch((cause: unknown) => {
     throw storageError("cannot make the folder", out, cause);
   });
-  const text = await readFile(path, "utf8").catch(() => undefined);
-  if (text !== undefined) {
-    const old = JSON.parse(text) as ShardSet;
+  const old = await heldSet(path);
+  if (old) {
     const same = old.split === split && old.combinations === combinations && old.seed === seed && old.size === size;
-    if (!same || (old.count !== count && old.count % SHARD_SIZE !== 0)) {
-      throw new StorageError("the folder holds another set", {
+    if (!same || count < old.count) {
+      throw new StorageError(same ? "the folder holds more of this set" : "the folder holds another set", {
         where: out,
-        found: text.trim(),
+        found: JSON.stringify(old),
         expected: JSON.stringify(set),
         advice: "Choose another folder, or remove this one.",
       });
+    }
+    if (count > old.count && old.count % SHARD_SIZE !== 0) {
+      await rm(shardFiles(out, shardCount(old) - 1).pictures, { force: true });
     }
   }
   await writeFileAtomic(path, `${JSON.stringify(set)}\n`);

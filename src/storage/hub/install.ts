@@ -61,7 +61,8 @@ export interface InstalledModel extends InstalledRecord {
 
 /**
  * Runs `build`, which fills `staging`, for one model at a time. Throws StorageError where another process is at it.
- * When `build` fails, staging is kept, so that it can go on later; where it finds no model to build, it is removed.
+ * When `build` fails, staging is kept, so that it can go on later; where it finds no model to build, nothing is left of
+ * what it began, but what was there before stays.
  */
 export async function atSite<T>(name: string, cache: string, build: (site: Site) => Promise<T>): Promise<T> {
   const models = modelsFolder(cache);
@@ -70,9 +71,13 @@ export async function atSite<T>(name: string, cache: string, build: (site: Site)
   try {
     await mkdir(models, { recursive: true });
     // Not recursive: Node then reports a read-only disk as a missing folder.
-    await mkdir(site.staging).catch((error) => {
-      if (error.code !== "EEXIST") throw error;
-    });
+    const begunBefore = await mkdir(site.staging).then(
+      () => false,
+      (error) => {
+        if (error.code !== "EEXIST") throw error;
+        return true;
+      },
+    );
     const release = await new Leases(join(models, ".leases")).takeAlone(folder);
     if (!release) {
       throw new StorageError("another process is pulling this model", {
@@ -83,7 +88,7 @@ export async function atSite<T>(name: string, cache: string, build: (site: Site)
     try {
       return await build(site);
     } catch (error) {
-      if (error instanceof CheckpointError) await rm(site.staging, { recursive: true, force: true });
+      if (error instanceof CheckpointError && !begunBefore) await rm(site.staging, { recursive: true, force: true });
       throw error;
     } finally {
       await release();
@@ -94,11 +99,16 @@ export async function atSite<T>(name: string, cache: string, build: (site: Site)
 }
 
 /**
- * Gives a complete model its name, in place of an older one, after it was opened once. Throws CheckpointError where it
- * does not open. `opens` is what to open within the folder: itself, or its single file.
+ * Gives a complete model its name, in place of an older one, after it was opened once. One that does not open is removed:
+ * throws CheckpointError. `opens` is what to open within the folder: itself, or its single file.
  */
 export async function install({ staging, final }: Site, record: InstalledRecord, opens = ""): Promise<void> {
-  await openCheckpoint(await openLocal(join(staging, opens)), { prediction: record.prediction });
+  await openCheckpoint(await openLocal(join(staging, opens)), { prediction: record.prediction }).catch(
+    async (error) => {
+      if (error instanceof CheckpointError) await rm(staging, { recursive: true, force: true });
+      throw error;
+    },
+  );
   await writeFileAtomic(join(staging, recordName), `${JSON.stringify(record, undefined, 2)}\n`);
   await syncAll(staging);
   const old = join(staging, "..", `.${folderName(record.name)}.old`);
