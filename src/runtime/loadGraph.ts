@@ -1,4 +1,4 @@
-import { CheckpointError, EngineError, giveTurn, StorageError, type Work } from "../core/index.ts";
+import { CancelledError, CheckpointError, EngineError, giveTurn, type Work } from "../core/index.ts";
 import {
   type CompileOptions,
   compileInStages,
@@ -124,13 +124,13 @@ export async function loadGraph(
   await giveTurn(signal, `loading ${name}`);
   const letGo = weights?.hold();
   try {
-    const saved = load?.level === "all" && inOrder(program.graph).length > worthSaving;
-    const session = await engine
-      .load(program, { ...load, signal, saveIn: saved ? cache : undefined })
-      .catch((error) => {
-        if (!(error instanceof StorageError)) throw error;
-        return engine.load(program, { ...load, signal });
-      });
+    const plain = { ...load, signal };
+    const saved = cache && load?.level === "all" && inOrder(program.graph).length > worthSaving;
+    const session = await engine.load(program, saved ? { ...plain, saveIn: cache } : plain).catch((error) => {
+      if (!saved || error instanceof CancelledError) throw error;
+      // onnxruntime, too, may find the disk full; what has another cause fails again without the cache.
+      return engine.load(program, plain);
+    });
     let checked = { batch, estimate: first };
     /** What the largest batch that has run has of the engine's memory, and keeps. */
     let kept = 0;

@@ -1,4 +1,7 @@
-import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import { packageRoot } from "./files.ts";
 
 /** Of this package. */
-export const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
+export const { version } = JSON.parse(readFileSync(new URL("package.json", packageRoot()), "utf8")) as {
+  version: string;
+};
