@@ -38,11 +38,12 @@ export interface InversionSettings extends Required<Omit<InversionOptions, "thre
 }
 
 /**
- * Named settings. "paper": BARET's, in METHODS' reading of it. "fast": done with a step at a loss that no picture shows,
- * since the VAE's own loss is larger: about a third of the iterations (docs/benchmarks.md).
+ * Named settings; where none is chosen, the model's own count. "paper": BARET's threshold, in METHODS' reading of it.
+ * "fast": done with a step at a loss that no picture shows, since the VAE's own loss is larger: about a third of the
+ * iterations (docs/benchmarks.md).
  */
 export const inversionPresets = {
-  paper: {},
+  paper: { threshold: { first: 1e-5, growth: 2e-5 } },
   fast: { threshold: { first: 1e-4, growth: 1e-4 } },
 } as const satisfies Record<string, InversionOptions>;
 export type InversionPreset = keyof typeof inversionPresets;
@@ -57,7 +58,6 @@ const defaults = {
   resetAdam: true,
   carry: "reconstruction",
 } as const;
-const defaultThreshold = { first: 1e-5, growth: 2e-5 };
 
 /** Fills in what is not given, and checks it. Throws one UsageError that lists every value out of range. */
 export function inversionSettings(
@@ -72,7 +72,7 @@ export function inversionSettings(
     inversionPrompt: target,
     learningRate: inversion.learningRate,
     ...defined(options),
-    threshold: { ...defaultThreshold, ...defined(options.threshold ?? {}) },
+    threshold: { ...inversion.threshold, ...defined(options.threshold ?? {}) },
   };
   const problems: string[] = [];
   const require = (name: string, value: number, fits: boolean, expected: string): void => {

@@ -4,12 +4,18 @@ import { CheckpointError, listed } from "../core/index.ts";
 const count = z.int().positive().max(1000);
 
 const share = z.number().min(0).max(1);
+const loss = z.number().min(0).max(1000);
 
 const schema = z.strictObject({
   size: z.int().positive().max(8192).optional(),
   guidance: z.number().min(0).max(100).optional(),
   steps: count.optional(),
-  inversion: z.strictObject({ learningRate: z.number().positive().max(1).optional() }).optional(),
+  inversion: z
+    .strictObject({
+      learningRate: z.number().positive().max(1).optional(),
+      threshold: z.strictObject({ first: loss, growth: loss }).optional(),
+    })
+    .optional(),
   edit: z
     .strictObject({
       alpha: z.tuple([share, share]).optional(),
@@ -30,6 +36,8 @@ export interface EditingDefaults {
   readonly inversion: {
     /** Adam's, for the tuned embeddings. The paper's 1e-3 belongs to SD1.5's embedding of 77 x 768 numbers. */
     readonly learningRate: number;
+    /** Loss below which step i of N needs no more tuning: first + growth·i·50/N. METHODS' reading of the paper by default. */
+    readonly threshold: { readonly first: number; readonly growth: number };
   };
   /** BARET's: α from start to end, and the shares of the steps in which self- and cross-attention are balanced. */
   readonly edit: { readonly alpha: readonly [number, number]; readonly selfSteps: number; readonly crossSteps: number };
@@ -52,7 +60,10 @@ export function parseEditing(json: unknown, where: string, size = 512): EditingD
     size: data.size ?? size,
     guidance: data.guidance ?? 7.5,
     steps: data.steps ?? 50,
-    inversion: { learningRate: data.inversion?.learningRate ?? 1e-3 },
+    inversion: {
+      learningRate: data.inversion?.learningRate ?? 1e-3,
+      threshold: data.inversion?.threshold ?? { first: 1e-5, growth: 2e-5 },
+    },
     edit: {
       alpha: data.edit?.alpha ?? [0.8, 0.1],
       selfSteps: data.edit?.selfSteps ?? 0.3,

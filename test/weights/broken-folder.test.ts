@@ -168,9 +168,15 @@ test("everything that is wrong with a scheduler is listed at once", async () => 
 });
 
 test("everything that is wrong with editing defaults is listed at once", async () => {
-  put("editing.json", { size: -8, guidance: "7", steps: 1.5, inversion: { learningRate: 0 } });
+  put("editing.json", {
+    size: -8,
+    guidance: "7",
+    steps: 1.5,
+    inversion: { learningRate: 0, threshold: { first: -1 } },
+  });
   const { message } = await refusal(openLocal(path).then((place) => openCheckpoint(place)));
-  for (const field of ["size: ", "guidance: ", "steps: ", "inversion.learningRate: "]) expect(message).toContain(field);
+  for (const field of ["size: ", "guidance: ", "steps: ", "inversion.learningRate: ", "inversion.threshold.growth: "])
+    expect(message).toContain(field);
 });
 
 test("a weight of a dtype that models do not have is left to what needs it", async () => {

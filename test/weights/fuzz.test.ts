@@ -75,7 +75,12 @@ const jsons = [
 const index = JSON.stringify({ weight_map: { a: "model-1.safetensors", b: "model-2.safetensors" } });
 const models: Record<string, string>[] = ["tiny-sd1", "tiny-sd2"].map((name) => ({
   ...Object.fromEntries([...jsons, "tokenizer/merges.txt"].map((file) => [file, read(`${name}/${file}`)])),
-  "editing.json": JSON.stringify({ size: 128, guidance: 5, steps: 20, inversion: { learningRate: 0.02 } }),
+  "editing.json": JSON.stringify({
+    size: 128,
+    guidance: 5,
+    steps: 20,
+    inversion: { learningRate: 0.02, threshold: { first: 1e-4, growth: 0 } },
+  }),
   "text_encoder/model.safetensors.index.json": index,
 }));
 /** The first of them as transformers 5 writes tokenizers. */

@@ -34,7 +34,13 @@ export function inversionOptions(command: Command): Command {
   return command
     .optionsGroup("Photo and inversion:")
     .addOption(choiceOption("--fit <how>", "where photo and size differ in shape", fits).default("crop"))
-    .addOption(choiceOption("--preset <name>", "named settings of the inversion; options given besides win", presets))
+    .addOption(
+      choiceOption(
+        "--preset <name>",
+        "named settings of the inversion instead of the model's; options given besides win",
+        presets,
+      ),
+    )
     .addOption(
       option("--inversion-prompt <sentence>", "what DDIM inversion listens to, default the target sentence", anyText),
     )
@@ -46,7 +52,7 @@ export function inversionOptions(command: Command): Command {
     .addOption(
       option(
         "--threshold <first:growth>",
-        "loss that is small enough: first + growth·step·50/steps, default 1e-5:2e-5",
+        "loss that is small enough: first + growth·step·50/steps, default the model's",
         pair(number(0, 1), "two numbers from 0 to 1, such as 1e-5:2e-5"),
       ),
     )
