@@ -62,7 +62,7 @@ async function run(command: string, args: readonly string[]): Promise<{ code: nu
   return { code, err };
 }
 
-test("the README's commands work, in their order", { timeout: 400_000 }, async () => {
+test("the README's commands work, in their order", { timeout: 900_000 }, async () => {
   expect(commands.length).toBeGreaterThan(8);
   for (const command of commands) {
     const { code, err } = await run("/bin/sh", ["-c", command]);
@@ -72,7 +72,7 @@ test("the README's commands work, in their order", { timeout: 400_000 }, async (
   }
 });
 
-test("the README's program works", { timeout: 120_000 }, async () => {
+test("the README's program works", { timeout: 300_000 }, async () => {
   const [program] = blocks("ts");
   writeFileSync(join(copy, "program.mjs"), program);
   const { code, err } = await run(process.execPath, ["program.mjs"]);
