@@ -44,9 +44,11 @@ def copy_tokenizer(source: Path, folder: Path) -> None:
 
 
 def export(run: Path, out: Path) -> None:
-    """run: what the stages left. out: gets menagerie/ and, once it is trained, menagerie-judge/."""
+    """run: what the stages left. out: gets of menagerie/ and menagerie-judge/ what the run has trained."""
     model = out / "menagerie"
     for part, kind in (("unet", UNet2DConditionModel), ("text_encoder", CLIPTextModel)):
+        if not (run / "generator").exists():
+            continue
         kind.from_pretrained(run / "generator" / part, torch_dtype=torch.float16).save_pretrained(model / part)
     AutoencoderKL.from_pretrained(run / "vae", torch_dtype=torch.float16).save_pretrained(model / "vae")
     scheduler().save_pretrained(model / "scheduler")
