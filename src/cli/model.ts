@@ -2,7 +2,6 @@ import type { Command } from "commander";
 import type { Work } from "../core/index.ts";
 import type { Model, Size } from "../diffusion/index.ts";
 import { loadModel, modelHash } from "../diffusion/node.ts";
-import { workingSize } from "../editing/index.ts";
 import { type Device, devices } from "../runtime/index.ts";
 import { version } from "../storage/node.ts";
 import { type Prediction, predictions } from "../weights/index.ts";
@@ -75,7 +74,7 @@ export async function withModel<T>(flags: ModelFlags, work: Work, use: (model: M
 export function samplingOf({ size, steps, guidance }: ModelFlags, model: Model) {
   const { editing } = model;
   return {
-    size: workingSize(model, size),
+    size: model.workingSize(size),
     steps: steps ?? editing.steps,
     guidance: guidance ?? editing.guidance,
   };

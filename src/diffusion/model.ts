@@ -102,6 +102,13 @@ export class Model {
     return [1, this.unet.inChannels, height / this.factor, width / this.factor];
   }
 
+  /** The size to work at: what is asked for, or the model's own, square. Throws UsageError for one that it cannot make. */
+  workingSize(asked?: Size): Size {
+    const size = asked ?? { height: this.editing.size, width: this.editing.size };
+    this.latentShape(size);
+    return size;
+  }
+
   /** DDIM's schedule of this model. Throws UsageError. */
   schedule(steps: number): Schedule {
     return makeSchedule(this.checkpoint.scheduler, steps);

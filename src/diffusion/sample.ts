@@ -67,7 +67,7 @@ export async function generate(
   { onProgress, onPicture, signal }: GenerateWork = {},
 ): Promise<Generated[]> {
   const { guidance = model.editing.guidance, steps = model.editing.steps, seed = 0, negative = "" } = options;
-  const size = options.size ?? { height: model.editing.size, width: model.editing.size };
+  const size = model.workingSize(options.size);
   checkSeeds(seed, sentences.length);
   const shape = model.latentShape(size);
   const schedule = model.schedule(steps);

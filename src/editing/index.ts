@@ -15,5 +15,4 @@ export {
   type Window,
 } from "./baretOptions.ts";
 export { type LockStepWork, type Process, planRows, type StepPlan } from "./lockStep.ts";
-export { workingSize } from "./size.ts";
 export { type Sweep, type SweepPoint, type SweepWork, sweep } from "./sweep.ts";

@@ -20,7 +20,7 @@ export interface FitOptions {
 
 /** A photo, upright, at the size that the model works at. Throws ImageError, UsageError. */
 export async function openPhoto(model: Model, photo: Photo, { size, fit }: FitOptions = {}): Promise<Picture> {
-  const { height, width } = method.workingSize(model, size);
+  const { height, width } = model.workingSize(size);
   const isPicture = typeof photo === "object" && "width" in photo;
   return fitImage(isPicture ? photo : await decodeImage(photo), { width, height, mode: fit });
 }

@@ -1,5 +1,5 @@
 import { UsageError, wrongWords } from "../core/index.ts";
-import type { EditingDefaults } from "../weights/index.ts";
+import { type EditingDefaults, paperThreshold } from "../weights/index.ts";
 
 /** What a step of target-text inversion may start from. */
 export const carries = ["reconstruction", "inversion"] as const;
@@ -43,7 +43,7 @@ export interface InversionSettings extends Required<Omit<InversionOptions, "thre
  * iterations (docs/benchmarks.md).
  */
 export const inversionPresets = {
-  paper: { threshold: { first: 1e-5, growth: 2e-5 } },
+  paper: { threshold: paperThreshold },
   fast: { threshold: { first: 1e-4, growth: 1e-4 } },
 } as const satisfies Record<string, InversionOptions>;
 export type InversionPreset = keyof typeof inversionPresets;

@@ -26,6 +26,9 @@ const schema = z.strictObject({
   familiar: z.strictObject({ psnr: z.number().positive().max(100), share: z.number().positive().max(1) }).optional(),
 });
 
+/** METHODS' reading of the threshold that the paper's text lost. */
+export const paperThreshold = { first: 1e-5, growth: 2e-5 } as const;
+
 /** What a model is best edited with; every one can be chosen otherwise in a call. */
 export interface EditingDefaults {
   /** Side of the square picture, in pixels. */
@@ -36,7 +39,7 @@ export interface EditingDefaults {
   readonly inversion: {
     /** Adam's, for the tuned embeddings. The paper's 1e-3 belongs to SD1.5's embedding of 77 x 768 numbers. */
     readonly learningRate: number;
-    /** Loss below which step i of N needs no more tuning: first + growth·i·50/N. METHODS' reading of the paper by default. */
+    /** Loss below which step i of N needs no more tuning: first + growth·i·50/N. */
     readonly threshold: { readonly first: number; readonly growth: number };
   };
   /** BARET's: α from start to end, and the shares of the steps in which self- and cross-attention are balanced. */
@@ -62,7 +65,7 @@ export function parseEditing(json: unknown, where: string, size = 512): EditingD
     steps: data.steps ?? 50,
     inversion: {
       learningRate: data.inversion?.learningRate ?? 1e-3,
-      threshold: data.inversion?.threshold ?? { first: 1e-5, growth: 2e-5 },
+      threshold: data.inversion?.threshold ?? paperThreshold,
     },
     edit: {
       alpha: data.edit?.alpha ?? [0.8, 0.1],

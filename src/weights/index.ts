@@ -14,7 +14,7 @@ export {
 } from "./component.ts";
 export { checkPipeline, type OpenOptions } from "./diffusers.ts";
 export { type Dtype, dtypeBytes, type FloatDtype, floatDtypes, isFloatDtype, toFloat32 } from "./dtype.ts";
-export { type EditingDefaults, parseEditing } from "./editing.ts";
+export { type EditingDefaults, paperThreshold, parseEditing } from "./editing.ts";
 export { encodeSafetensors, type TensorData } from "./encode.ts";
 export { snapshotOf } from "./hub.ts";
 export { isObject, parseJson, readJsonObject } from "./json.ts";

@@ -10,6 +10,7 @@ const here = new Workplace();
 afterAll(here.remove);
 const tiny = ["--model", fixtureModel("tiny-sd1"), "--size", "64", "--threads", "1"];
 const invert = ["invert", "photo.png", "a dog lying down", ...tiny];
+const short = [...invert, "--steps", "2", "--preset", "fast"];
 
 beforeAll(async () => {
   writeFileSync(here.path("photo.png"), await encodePng(smoothPicture(1)));
@@ -46,24 +47,14 @@ test("stopped by Ctrl-C or killed, an inversion goes on where it was and ends wi
 });
 
 test("the default name is the photo's; as JSON it tells file, settings and fidelity", async () => {
-  const made = await here.baret([
-    ...invert,
-    "--steps",
-    "2",
-    "--preset",
-    "fast",
-    "--iterations",
-    "0",
-    "--json",
-    "--quiet",
-  ]);
+  const made = await here.baret([...short, "--iterations", "0", "--json", "--quiet"]);
   expect(made.code).toBe(0);
   expect(JSON.parse(made.stdout)).toMatchObject({
     command: "invert",
     file: "photo.inversion.safetensors",
     sentence: "a dog lying down",
     iterations: 0,
-    // The preset's threshold; the option given besides it wins.
+    // The threshold is the preset's.
     settings: { steps: 2, iterations: 0, threshold: [1e-4, 1e-4], size: { width: 64, height: 64 } },
     fidelity: { inversion: expect.any(Number), vae: expect.any(Number), photo: expect.any(Number) },
   });
@@ -71,17 +62,7 @@ test("the default name is the photo's; as JSON it tells file, settings and fidel
 
 test("a file that holds another inversion is left alone, with every difference named", async () => {
   const before = readFileSync(here.path("photo.inversion.safetensors"));
-  const made = await here.baret([
-    ...invert,
-    "--steps",
-    "2",
-    "--preset",
-    "fast",
-    "--iterations",
-    "1",
-    "--guidance",
-    "3",
-  ]);
+  const made = await here.baret([...short, "--iterations", "1", "--guidance", "3"]);
   expect(made.code).toBe(1);
   expect(made.stderr).toMatch(/found iterations 0; guidance 7\.5, expected iterations 1; guidance 3/);
   expect(readFileSync(here.path("photo.inversion.safetensors"))).toEqual(before);

@@ -81,6 +81,7 @@ const cases: Case[] = [
   },
 ];
 
+// Only Linux tells a process's proportional share of memory (Pss).
 describe.runIf(process.platform === "linux")("the estimate is what the engine's process then takes", () => {
   test.each(cases)("$name", async ({ name, outputs, batch = 1, load }) => {
     const program = g.compile(outputs, { name, bind: mapped(outputs) });

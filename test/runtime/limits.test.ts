@@ -119,6 +119,7 @@ describe("cores", () => {
   });
 });
 
+// Only Linux tells a process's proportional share of memory (Pss).
 test.runIf(process.platform === "linux")("a process's memory counts what it holds", () => {
   const before = processTreeMemory()!;
   const held = new Uint8Array(200_000_000).fill(1);

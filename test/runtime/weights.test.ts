@@ -98,6 +98,7 @@ describe("weights are read where they lie", () => {
   });
 });
 
+// Only Linux tells a process's proportional share of memory (Pss).
 test.runIf(process.platform === "linux")("two sessions over one file share its memory", async () => {
   const large = 4096;
   const bytes = 4 * large * large;

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect } from "vitest";
 import { BaretError } from "../../src/core/index.ts";
 import { type InstalledModel, type Persistence, type PullOptions, pullModel } from "../../src/storage/node.ts";
 import { encodeSafetensors } from "../../src/weights/index.ts";
-import { type Files, LocalHub, readFiles } from "../support/hub.ts";
+import { type Files, type HubRequest, LocalHub, readFiles } from "../support/hub.ts";
 
 export const tinyFolder = fileURLToPath(new URL("../fixtures/tiny-sd1", import.meta.url));
 
@@ -43,7 +43,6 @@ export const needed = [
 ];
 
 export const unet = "unet/diffusion_pytorch_model.safetensors";
-/** U-Net weights of 4 MB, to break transfers of. */
 export const largeUnet = encodeWeights(1 << 20);
 
 export function encodeWeights(numbers: number, seed = 1): Buffer {
@@ -121,3 +120,11 @@ export function repository(files: Files, name = "tiny/sd"): void {
 /** The tiny model without what begins with one of these. */
 export const without = (...paths: string[]): Files =>
   Object.fromEntries(Object.entries(tiny).filter(([path]) => !paths.some((start) => path.startsWith(start))));
+
+/** The tiny model with U-Net weights of 4 MB, to break transfers of. */
+export const large: Files = { ...tiny, [unet]: largeUnet };
+/** What of it is not where it belongs. */
+export const missingOfLarge = (): string[] => differences(needed, large);
+export const isUnet = ({ kind, path }: HubRequest): boolean => kind === "blob" && path === unet;
+/** From which bytes the U-Net's weights were asked for. */
+export const starts = (): number[] => hub.requests.filter(isUnet).map(({ from }) => from);

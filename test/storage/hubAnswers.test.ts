@@ -5,29 +5,23 @@ import { CancelledError, HubError, type Progress } from "../../src/core/index.ts
 import { type HubRequest, LocalHub } from "../support/hub.ts";
 import {
   cache,
-  differences,
   failure,
   hub,
   impatient,
+  large,
   largeUnet,
-  needed,
+  missingOfLarge,
   pathsIn,
   placed,
   pull,
   staged,
-  tiny,
+  starts,
   unet,
   useHub,
 } from "./hub.ts";
 
-/** The tiny model with U-Net weights of 4 MB. */
-const model = { ...tiny, [unet]: largeUnet };
-useHub(model);
+useHub(large);
 
-const isWhole = (): string[] => differences(needed, model);
-const isUnet = ({ kind, path }: HubRequest): boolean => kind === "blob" && path === unet;
-/** From which bytes the U-Net's weights were asked for. */
-const starts = (): number[] => hub.requests.filter(isUnet).map(({ from }) => from);
 /** What is kept of the U-Net's unfinished weights. */
 function part(): { path: string; size: number } {
   const [name] = pathsIn(staged()).filter((path) => path.endsWith(".part"));
@@ -57,7 +51,7 @@ test.each(["info", "tree", "file", "blob"] as const)(
     ]) {
       answerWith(kind, statuses);
       await pull();
-      expect(isWhole()).toEqual([]);
+      expect(missingOfLarge()).toEqual([]);
       for (const path of [unet, "unet/config.json"]) rmSync(join(placed(), path));
     }
     answerWith(kind, [500], { forEver: true });
@@ -88,14 +82,14 @@ test("a hub that asks for patience gets it, and one that asks for too much is to
 test("a storage host whose signed address has expired is reached by a new one", async () => {
   answerWith("blob", [403, 403]);
   await pull();
-  expect(isWhole()).toEqual([]);
+  expect(missingOfLarge()).toEqual([]);
 });
 
 test("the token is shown to the hub, and not to the storage host that it sends us to", async () => {
   hub.repositories["tiny/sd"].gated = "for everyone with a token";
   await pull({ token: "hf_known" });
   expect(hub.requests.filter(({ kind, token }) => (kind === "blob") === (token !== undefined))).toEqual([]);
-  expect(isWhole()).toEqual([]);
+  expect(missingOfLarge()).toEqual([]);
 });
 
 test.each([
@@ -173,7 +167,7 @@ test.each(["info", "tree", "file", "blob"] as const)(
     hub.disturb = () => false;
     hub.requests.length = 0;
     await pull();
-    expect(isWhole()).toEqual([]);
+    expect(missingOfLarge()).toEqual([]);
     if (kind === "blob") expect([starts(), hub.count("file", /json$/)]).toEqual([[kept], 0]);
   },
 );
@@ -206,5 +200,5 @@ test("cancelled in the middle of a fast transfer, the part is kept and continued
   hub.requests.length = 0;
   await pull();
   expect(starts()).toEqual([size]);
-  expect(isWhole()).toEqual([]);
+  expect(missingOfLarge()).toEqual([]);
 });

@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync 
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type Progress, StorageError } from "../../src/core/index.ts";
-import { type Disturbance, type HubRequest, send, sendPart } from "../support/hub.ts";
+import { type Disturbance, send, sendPart } from "../support/hub.ts";
 import {
   cache,
   differences,
@@ -11,31 +11,29 @@ import {
   failure,
   hub,
   impatient,
+  isUnet,
+  large,
   largeUnet,
+  missingOfLarge,
   needed,
   pathsIn,
   placed,
   pull,
   staged,
+  starts,
   tiny,
   unet,
   useHub,
 } from "./hub.ts";
 
-/** The tiny model with U-Net weights of 4 MB. */
-const model = { ...tiny, [unet]: largeUnet };
-useHub(model);
+useHub(large);
 
-const isWhole = (): string[] => differences(needed, model);
-const isUnet = ({ kind, path }: HubRequest): boolean => kind === "blob" && path === unet;
 /** Disturbs the first `times` transfers of the U-Net's weights. */
 function disturbUnet(times: number, disturbance: Disturbance): void {
   let left = times;
   hub.disturb = (request, response, content) =>
     isUnet(request) && left-- > 0 && disturbance(request, response, content);
 }
-/** From which bytes the U-Net's weights were asked for. */
-const starts = (): number[] => hub.requests.filter(isUnet).map(({ from }) => from);
 /** What is kept of the U-Net's unfinished weights. */
 function part(): { path: string; size: number } {
   const [name] = pathsIn(staged()).filter((path) => path.endsWith(".part"));
@@ -75,7 +73,7 @@ test("a transfer that brings next to nothing is given up after some tries, and c
   expect(moved).toBe(largeUnet.length - size + others.reduce((sum, path) => sum + tiny[path].length, 0));
   expect(moved).toBeLessThan(bytes);
   expect(hub.count("file", /json$/)).toBe(0);
-  expect(isWhole()).toEqual([]);
+  expect(missingOfLarge()).toEqual([]);
 });
 
 test("a transfer that ends early without an error is continued too", async () => {
@@ -87,7 +85,7 @@ test("a transfer that ends early without an error is continued too", async () =>
   });
   await pull();
   expect(starts()).toEqual([0, 500_000, 1_000_000]);
-  expect(isWhole()).toEqual([]);
+  expect(missingOfLarge()).toEqual([]);
 });
 
 test("a transfer from which nothing comes is broken off and continued", async () => {
@@ -99,7 +97,7 @@ test("a transfer from which nothing comes is broken off and continued", async ()
   // Many attempts, so that a busy machine's pauses do not count.
   await pull({ persistence: { ...impatient, attempts: 30, stallMs: 500 } });
   expect(starts()).toContain(100_000);
-  expect(isWhole()).toEqual([]);
+  expect(missingOfLarge()).toEqual([]);
 });
 
 test("a hub without byte ranges sends the file from its start again", async () => {
@@ -116,7 +114,7 @@ test("a hub without byte ranges sends the file from its start again", async () =
   };
   const told: Progress[] = [];
   await pull({ onProgress: (progress) => told.push(progress) });
-  expect(isWhole()).toEqual([]);
+  expect(missingOfLarge()).toEqual([]);
   expect(starts()[1]).toBeGreaterThan(0);
   expect(told.every(({ done, total }) => done >= 0 && done <= total)).toBe(true);
   expect(told.at(-1)).toMatchObject({ phase: "download", done: told.at(-1)!.total });
@@ -139,7 +137,7 @@ test("a hub that denies a range gets asked for the whole, and one that sends ano
       return true;
     };
     await pull();
-    expect([denied, isWhole()]).toEqual([1, []]);
+    expect([denied, missingOfLarge()]).toEqual([1, []]);
     rmSync(cache(), { recursive: true });
   }
 });
@@ -154,7 +152,7 @@ test("a file that is not what was announced is fetched anew once, and never gets
     });
   wrong(1);
   await pull();
-  expect([starts(), isWhole()]).toEqual([[0, 0], []]);
+  expect([starts(), missingOfLarge()]).toEqual([[0, 0], []]);
 
   rmSync(cache(), { recursive: true });
   wrong(1000);
@@ -204,7 +202,7 @@ test("a damaged or overlong part is not built upon", async () => {
     await failure();
     damage(part().path);
     await pull();
-    expect(isWhole()).toEqual([]);
+    expect(missingOfLarge()).toEqual([]);
     rmSync(cache(), { recursive: true });
   }
 });
@@ -227,7 +225,7 @@ test("a disk that fills up, or is read-only, is named, and what came is continue
     rmSync(filler);
     hub.requests.length = 0;
     await pull();
-    expect([size > 0, starts(), isWhole()]).toEqual([true, [size], []]);
+    expect([size > 0, starts(), missingOfLarge()]).toEqual([true, [size], []]);
 
     rmSync(join(placed(), unet));
     execFileSync("mount", ["-o", "remount,ro", cache()]);
@@ -243,7 +241,7 @@ test("what an unfinished pull of another variant left does not get into the mode
   const half = (path: string): string => path.replace(".safetensors", ".fp16.safetensors");
   const weights = needed.filter((path) => path.endsWith(".safetensors"));
   const halves = Object.fromEntries(weights.map((path, i) => [half(path), encodeWeights(100_000 + i)]));
-  hub.repositories["tiny/sd"].revisions.main = { ...model, ...halves };
+  hub.repositories["tiny/sd"].revisions.main = { ...large, ...halves };
   hub.disturb = (request, response, content) => {
     if (request.path !== half("vae/diffusion_pytorch_model.safetensors") || request.kind !== "blob") return false;
     sendPart(request, response, content, 1000);
@@ -252,7 +250,7 @@ test("what an unfinished pull of another variant left does not get into the mode
   await failure(pull({ variant: "fp16" }));
   expect(pathsIn(staged()).filter((path) => path.includes("fp16"))).toHaveLength(2);
   await pull();
-  expect(isWhole()).toEqual([]);
+  expect(missingOfLarge()).toEqual([]);
 });
 
 test("a part of an older version is not continued with a newer one", async () => {
@@ -261,7 +259,7 @@ test("a part of an older version is not continued with a newer one", async () =>
     return true;
   });
   await failure();
-  const next = { ...model, [unet]: tiny[unet] };
+  const next = { ...large, [unet]: tiny[unet] };
   hub.repositories["tiny/sd"].revisions.main = next;
   hub.requests.length = 0;
   await pull();

@@ -17,6 +17,7 @@ import {
   type Inversion,
   type InversionOptions,
   type InversionSettings,
+  inversionPresets,
   inversionSettings,
   invert,
   invertStep,
@@ -77,7 +78,7 @@ const optionsOf = (given: Settings): InversionOptions & { target: string } => ({
   resetAdam: true,
   inversionPrompt: given.target,
   inversionGuidance: 1,
-  threshold: { first: 1e-5, growth: 2e-5 },
+  ...inversionPresets.paper,
   carry: "reconstruction",
 });
 

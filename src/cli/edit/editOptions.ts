@@ -68,9 +68,17 @@ export function commonEditOptions(command: Command): Command {
 export function editOptions(command: Command): Command {
   command
     .optionsGroup("Edit:")
-    .addOption(option("--alpha <start:end>", "share of the photo in the transition; 1 for rigid edits", alphaKind))
-    .addOption(option("--self-steps <share>", "steps with the photo's self-attention, default 0.3", windowKind))
-    .addOption(option("--cross-steps <share>", "steps with the transition's cross-attention, default 0.6", windowKind));
+    .addOption(
+      option(
+        "--alpha <start:end>",
+        "share of the photo in the transition, default the model's; 1 for rigid edits",
+        alphaKind,
+      ),
+    )
+    .addOption(option("--self-steps <share>", "steps with the photo's self-attention, default the model's", windowKind))
+    .addOption(
+      option("--cross-steps <share>", "steps with the transition's cross-attention, default the model's", windowKind),
+    );
   return commonEditOptions(command);
 }
 

@@ -7,8 +7,7 @@ import {
   inversionPresets,
 } from "../../inversion/index.ts";
 import { anyText, choiceOption, integer, number, option, pair } from "../options.ts";
-import type { Fit } from "./photo.ts";
-import { fits } from "./photo.ts";
+import { type Fit, fits } from "./photo.ts";
 
 /** How a photo is inverted, as the command line says it. */
 export interface InversionFlags {
