@@ -71,9 +71,14 @@ test("two processes that make one entry at once both get it", async () => {
 
 test("a maker that fails leaves nothing, and who waited for it makes it itself", async () => {
   const cache = new DiskCache({ folder: root });
-  const failed = cache.acquire(key(1), async (folder) => {
-    await writes(5)(folder);
-    throw new StorageError("no more ink");
+  let failed: Promise<unknown> | undefined;
+  // Only once it makes: of two that ask at the same moment, either may be the first.
+  await new Promise<void>((begin) => {
+    failed = cache.acquire(key(1), async (folder) => {
+      begin();
+      await writes(5)(folder);
+      throw new StorageError("no more ink");
+    });
   });
   const waiting = cache.acquire(key(1), writes(5));
   await expect(failed).rejects.toThrow("no more ink");
