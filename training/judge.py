@@ -10,14 +10,14 @@ from diffusers import AutoencoderKL
 from transformers import CLIPConfig, CLIPModel
 
 from . import tokenizer as tokens
-from .data import SWAPPED, Draw, Shards, mirror_words, read_lines, to_bytes, to_float
-from .generator import decode
+from .data import SWAPPED, Draw, Shards, mirror_words, to_bytes, to_float
 from .loop import Loop, autocast, pick_device
 from .optimiser import MuonAdamW
+from .vae import reconstruct
 
 PROMPTS = {"animal": "a {}", "pose": "{}", "colour": "a {} animal", "place": "the {}", "style": "a {}", "framing": "{}",
            "expression": "{}", "wearing": "wearing {}", "beside": "beside {}", "facing": "facing {}"}
-ROUND_TRIPS = 768
+ROUND_TRIPS = 3000
 RARE_WEIGHT = 3.0
 
 
@@ -74,18 +74,15 @@ class Examples:
         self.row = {text: number for number, text in enumerate(captions)}
         self.ids = tokens.ids(tokenizer, captions)
         self.labels = np.array([[labels(self.table, a) for a in (line["attributes"], mirrored(line["attributes"]))] for line in self.shards.lines])
-        self.round_trips = self._round_trips(data, run)
+        self.round_trips = self._round_trips(run)
 
-    def _round_trips(self, data: str, run: str) -> np.ndarray:
+    def _round_trips(self, run: str) -> np.ndarray:
         """The first pictures as the VAE gives them back, U8 [n, H, W, 3]; made once."""
-        from safetensors import safe_open
-
         kept = Path(run) / "round_trips.npy"
         if not kept.exists():
             vae = AutoencoderKL.from_pretrained(Path(run) / "vae").to(pick_device()).eval()
-            with safe_open(sorted((Path(run) / "latents").glob("*.safetensors"))[0], "pt") as file:
-                latents = file.get_tensor("latents")[:ROUND_TRIPS, 0].float().to(pick_device())
-            np.save(kept, to_bytes(decode(vae, latents)))
+            first = self.shards.pictures(range(min(ROUND_TRIPS, len(self.shards)))).to(pick_device())
+            np.save(kept, to_bytes(reconstruct(vae, first)))
         return np.load(kept)
 
     def batch(self, rng: np.random.Generator, count: int):
@@ -102,15 +99,12 @@ class Examples:
 
 
 def augment(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """A group of pictures each: shifted and zoomed a little, blurred, noisy, or with other light; a part stays as it is."""
-    size = x.shape[-1]
-    out = []
+    """Three pictures in four turned, zoomed and shifted a little; then, a group of pictures each, blurred, noisy, or with
+    other light. A part stays as it is."""
+    size, out = x.shape[-1], []
+    moved = rng.random(len(x)) < 0.75
+    x = torch.where(torch.from_numpy(moved)[:, None, None, None], move(x, rng), x)
     for group in x.split(8):
-        zoom, dx, dy = rng.uniform(0.88, 1.06), *rng.uniform(-0.05, 0.05, 2)
-        matrix = torch.tensor([[zoom, 0, dx], [0, zoom, dy]], dtype=torch.float32).expand(len(group), 2, 3)
-        if rng.random() < 0.75:
-            grid = F.affine_grid(matrix, list(group.shape), align_corners=False)
-            group = F.grid_sample(group, grid, padding_mode="reflection", align_corners=False)
         if rng.random() < 0.3:
             small = F.interpolate(group, size=int(size * rng.uniform(0.4, 0.9)), mode="bilinear", antialias=True)
             group = F.interpolate(small, size=size, mode="bilinear")
@@ -120,6 +114,16 @@ def augment(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
             group = group * rng.uniform(0.9, 1.1) + rng.uniform(-0.06, 0.06)
         out.append(group.clamp(-1, 1))
     return torch.cat(out)
+
+
+def move(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Each picture turned by up to 5 degrees, zoomed by up to an eighth, and shifted by up to a twentieth of its size."""
+    count = len(x)
+    turn, zoom = np.radians(rng.uniform(-5, 5, count)), np.exp(rng.uniform(-0.12, 0.1, count))
+    wide, (dx, dy) = np.exp(rng.uniform(-0.05, 0.05, count)), rng.uniform(-0.1, 0.1, (2, count))
+    matrix = np.stack([[zoom * wide * np.cos(turn), -zoom * np.sin(turn), dx], [zoom * np.sin(turn), zoom * np.cos(turn), dy]])
+    grid = F.affine_grid(torch.from_numpy(matrix.transpose(2, 0, 1)).float(), list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
 def embed(model: CLIPModel, pictures: torch.Tensor, token_ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

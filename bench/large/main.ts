@@ -86,6 +86,8 @@ export async function main(args: readonly string[]): Promise<void> {
   );
   const stopped = await baret(invert("stopped"), /invert 2\//);
   console.log(`Ctrl-C: status ${stopped.code} after ${stopped.afterSignal.toFixed(2)} s`);
+  const halted = await baret(["edit", file("whole"), "--model", model, "-o", join(out, "halted.png")], /edit 1\//);
+  console.log(`Ctrl-C in the edit: status ${halted.code} after ${halted.afterSignal.toFixed(2)} s`);
   const edited = await baret(["edit", file("whole"), "--model", model, "-o", join(out, "edit.png")]);
   console.log(`edit: status ${edited.code}, ${edited.seconds.toFixed(0)} s, peak ${gigabytes(edited.peak)}`);
   const good =
@@ -93,8 +95,7 @@ export async function main(args: readonly string[]): Promise<void> {
     resumed.code === 0 &&
     edited.code === 0 &&
     same &&
-    stopped.code === 130 &&
-    stopped.afterSignal < 1 &&
+    [stopped, halted].every(({ code, afterSignal }) => code === 130 && afterSignal < 1) &&
     Math.max(whole.peak, edited.peak) < 7.5e9;
   console.log(good ? "All as it should be." : "NOT as it should be.");
   if (!good) process.exitCode = 1;

@@ -74,7 +74,8 @@ export function inversionSettings(
     ...defined(options),
     threshold: { ...inversion.threshold, ...defined(options.threshold ?? {}) },
   };
-  const problems: string[] = [];
+  const problems: string[] =
+    target.trim() === "" ? ["target: found an empty sentence, expected what the edit shows"] : [];
   const require = (name: string, value: number, fits: boolean, expected: string): void => {
     if (!fits) problems.push(`${name}: found ${value}, expected ${expected}`);
   };

@@ -161,7 +161,7 @@ function claimedSize(width: number, height: number, png: Buffer): Buffer {
   return claimed;
 }
 
-test("photos that cannot be used are named all at once; one dot and 500 words or none are edited, with warnings", async () => {
+test("photos that cannot be used are named all at once; one dot and 500 words are edited, with warnings", async () => {
   writeFileSync(here.path("huge.png"), claimedSize(20_000, 20_000, file("photo.png")));
   writeFileSync(here.path("notes.jpg"), "not a picture at all");
   writeFileSync(here.path("cut.png"), file("photo.png").subarray(0, 300));
@@ -174,10 +174,10 @@ test("photos that cannot be used are named all at once; one dot and 500 words or
   expect(bad.stderr).toContain("none.webp: cannot be opened: found no such file");
   for (const name of ["notes.jpg", "cut.png"]) expect(bad.stderr).toContain(`  ${name}: `);
   const words = Array.from({ length: 500 }, (_, k) => `dog${k}`).join(" ");
-  const dot = await here.baret(["edit", "dot.png", "", words, ...quick, "-o", "dot-edit.png"]);
+  const dot = await here.baret(["edit", "dot.png", words, ...quick, "-o", "dot-edit.png"]);
   expect(dot.code).toBe(0);
   expect(dot.stderr).toMatch(/^Warning: dot\.png is smaller than what the model works at, .* 1x1 to 64x64$/m);
-  expect(metadata("dot-edit-1.png").settings.sentence).toBe("");
+  expect(metadata("dot-edit.png").settings.sentence).toBe(words);
   // Words that find no room are named before the work begins.
   expect(dot.stderr.indexOf("Not heard: ")).toBeGreaterThan(0);
   expect(dot.stderr.indexOf("Not heard: ")).toBeLessThan(dot.stderr.indexOf("invert 1/4"));
@@ -187,6 +187,7 @@ test("settings that do not fit the model are refused before any work", async () 
   const cases: [string[], string][] = [
     [["--self-levels", "7"], "selfLayers: chooses no attention site"],
     [["--learning-rate", "0"], "learningRate: found 0"],
+    [[" "], "a sentence is empty: expected what the edited photo shows, in quotes"],
     [["--size", "60x64"], "--size: a picture's side must be a positive multiple of the VAE's factor: found 60x64"],
   ];
   for (const [args, message] of cases) {

@@ -201,4 +201,5 @@ test("settings out of range are listed at once", () => {
   const made = () => inversionSettings(target, wrong as unknown as InversionOptions, model.editing);
   expect(made).toThrow(UsageError);
   for (const name of Object.keys(wrong)) expect(made).toThrow(new RegExp(`${name}.*: found`));
+  expect(() => inversionSettings(" ", {}, model.editing)).toThrow("target: found an empty sentence");
 });

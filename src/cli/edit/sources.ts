@@ -31,8 +31,11 @@ export function splitArguments(given: readonly string[], repeated?: Arguments): 
   const sources = files.length > 0 ? files : (repeated?.sources ?? []);
   const sentences = said.length > 0 ? said : (repeated?.sentences ?? []);
   if (sources.length === 0) throw new UsageError("a photo is missing");
-  if (sentences.length === 0 && !sources.every(isInversionFile)) {
-    throw new UsageError("a sentence is missing", { expected: "what the edited photo shows, in quotes" });
+  const blank = sentences.some((sentence) => sentence.trim() === "");
+  if (blank || (sentences.length === 0 && !sources.every(isInversionFile))) {
+    throw new UsageError(`a sentence is ${blank ? "empty" : "missing"}`, {
+      expected: "what the edited photo shows, in quotes",
+    });
   }
   return { sources, sentences };
 }
