@@ -193,6 +193,8 @@ def train(data: str, run: str, validation: str | None, minutes: float | None, un
     held_out = Shards(validation) if validation else None
     torch.manual_seed(0)
     model = (CLIPModel.from_pretrained(start, torch_dtype=torch.float32) if start else build(tokenizer)).to(device).train()
+    # On a CPU the plain formula is faster than PyTorch's fused attention at 65 tokens, most of all backwards.
+    model.set_attn_implementation("sdpa" if device.type == "cuda" else "eager")
     ids = prompt_ids(tokenizer, examples.table).to(device)
 
     def report(loop: Loop, count: int = 400) -> None:

@@ -6,16 +6,19 @@ Newton-Schulz iteration. A kernel [out, in, h, w] counts as the matrix [out, in*
 
 import torch
 
+from .loop import has_bfloat16
+
 
 def orthogonal(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:
-    """Quintic Newton-Schulz iteration towards U V^T of matrix = U S V^T."""
+    """Quintic Newton-Schulz iteration towards U V^T of matrix = U S V^T, in bfloat16 where the processor has it."""
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
     x = x / (x.norm() + 1e-7)
+    x = x.bfloat16() if has_bfloat16(x.device) else x
     for _ in range(steps):
         gram = x @ x.T
         x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
-    return x.T if tall else x
+    return (x.T if tall else x).to(matrix.dtype)
 
 
 class MuonAdamW(torch.optim.Optimizer):
