@@ -64,12 +64,13 @@ class Shards:
 
 class Draw:
     """Picks examples at random. Portraits, drawings, and animals that wear something or have something beside them are a
-    quarter of a data set; each is picked `weight` times as often as a plain scene, since they are learnt last."""
+    quarter of a data set and learnt last; each is picked `rare` times as often as a plain scene, a portrait `portrait` times."""
 
-    def __init__(self, lines: list[dict], weight: float):
-        plain = {"framing": ("whole body",), "style": ("photo",), "wearing": ("nothing", None), "beside": ("nothing", None)}
-        rare = [any(line["attributes"][name] not in usual for name, usual in plain.items()) for line in lines]
-        shares = np.cumsum(np.where(rare, weight, 1.0))
+    def __init__(self, lines: list[dict], rare: float, portrait: float):
+        plain = {"style": ("photo",), "wearing": ("nothing", None), "beside": ("nothing", None)}
+        seen = [line["attributes"] for line in lines]
+        weights = [portrait if a["framing"] != "whole body" else rare if any(a[name] not in usual for name, usual in plain.items()) else 1.0 for a in seen]
+        shares = np.cumsum(weights)
         self.edges = shares / shares[-1]
 
     def __call__(self, rng: np.random.Generator, count: int) -> np.ndarray:

@@ -18,7 +18,7 @@ from .vae import reconstruct
 PROMPTS = {"animal": "a {}", "pose": "{}", "colour": "a {} animal", "place": "the {}", "style": "a {}", "framing": "{}",
            "expression": "{}", "wearing": "wearing {}", "beside": "beside {}", "facing": "facing {}"}
 ROUND_TRIPS = 3000
-RARE_WEIGHT = 3.0
+RARE_WEIGHT, PORTRAIT_WEIGHT = 3.0, 9.0
 
 
 def build(tokenizer, size: int = 128) -> CLIPModel:
@@ -68,7 +68,7 @@ class Examples:
 
     def __init__(self, data: str, run: str, tokenizer):
         self.shards = Shards(data)
-        self.draw = Draw(self.shards.lines, RARE_WEIGHT)
+        self.draw = Draw(self.shards.lines, RARE_WEIGHT, PORTRAIT_WEIGHT)
         self.table = prompt_lists(self.shards.lines)
         captions = sorted({t for line in self.shards.lines for c in line["captions"] for t in (c, mirror_words(c))})
         self.row = {text: number for number, text in enumerate(captions)}

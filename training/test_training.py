@@ -65,7 +65,7 @@ class DrawLaws(unittest.TestCase):
     def test_what_is_rare_is_picked_as_often_as_its_weight_says(self):
         usual = dict(framing="whole body", style="photo", wearing="nothing", beside="nothing")
         lines = [dict(attributes=usual)] * 3 + [dict(attributes={**usual, "wearing": "red hat"})]
-        picks = Draw(lines, 3.0)(np.random.default_rng(1), 6000)
+        picks = Draw(lines, 3.0, 3.0)(np.random.default_rng(1), 6000)
         self.assertAlmostEqual(float((picks == 3).mean()), 0.5, delta=0.03)
         self.assertEqual(set(picks.tolist()), {0, 1, 2, 3})
 
