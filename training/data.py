@@ -68,9 +68,13 @@ class Draw:
 
     def __init__(self, lines: list[dict], rare: float, portrait: float):
         plain = {"style": ("photo",), "wearing": ("nothing", None), "beside": ("nothing", None)}
-        seen = [line["attributes"] for line in lines]
-        weights = [portrait if a["framing"] != "whole body" else rare if any(a[name] not in usual for name, usual in plain.items()) else 1.0 for a in seen]
-        shares = np.cumsum(weights)
+
+        def weight(seen: dict) -> float:
+            if seen["framing"] != "whole body":
+                return portrait
+            return rare if any(seen[name] not in usual for name, usual in plain.items()) else 1.0
+
+        shares = np.cumsum([weight(line["attributes"]) for line in lines])
         self.edges = shares / shares[-1]
 
     def __call__(self, rng: np.random.Generator, count: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import functools
 import json
 import math
 import os
@@ -20,6 +21,7 @@ def pick_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+@functools.cache
 def has_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 is computed by the hardware, not emulated."""
     if device.type == "cuda":
@@ -79,6 +81,8 @@ class Loop:
     def goes_on(self) -> bool:
         if not self.stop and self.spent < self.budget:
             return True
+        if self.recent:
+            self._log(time.monotonic())
         self.save()
         return False
 

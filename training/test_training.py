@@ -99,7 +99,7 @@ class TrainingLaws(unittest.TestCase):
         self.lowers_stops_resumes("vae", 0.4, "--batch", "4")
         self.stage("latents")
         self.lowers_stops_resumes("generator", 0.4, "--batch", "8")
-        self.lowers_stops_resumes("judge", 0.3, "--batch", "16")
+        self.lowers_stops_resumes("judge", 0.4, "--batch", "16")
 
     def test_told_to_stop_it_writes_its_state_first(self):
         command = [sys.executable, "-m", "training", "vae", "--run", str(self.run_folder / "stopped"), "--data", str(self.run_folder / "data"), "--minutes", "5"]
