@@ -8,6 +8,7 @@ shapes as operations of onnxruntime, float32 and integer in turns.
 
 from __future__ import annotations
 
+import copy
 import statistics
 import sys
 import time
@@ -16,13 +17,18 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import UNet2DConditionModel
 from onnx import TensorProto, helper, numpy_helper
-from transformers import CLIPTextModel, CLIPTokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
-MODEL = ROOT / "checkpoints" / "menagerie"
+sys.path.insert(0, str(ROOT))
+from training.data import psnr  # noqa: E402
+from training.evaluate import Checkpoint  # noqa: E402
+from training.generator import decode, sample, scheduler  # noqa: E402
+from training.tokenizer import ids  # noqa: E402
+
 SENTENCES = ["a brown dog sitting on the grass", "a white cat lying down on a stone floor", "an orange cow jumping in the snow", "a black horse standing on the beach"]
+TIMES = (981, 501, 21)
 
 
 def rounded_weight(weight: torch.Tensor) -> torch.Tensor:
@@ -45,44 +51,29 @@ def quantise(unet: UNet2DConditionModel, kinds: tuple[type, ...]) -> None:
             module.register_forward_pre_hook(lambda _, args: (rounded_activation(args[0]), *args[1:]))
 
 
-def load_unet() -> UNet2DConditionModel:
-    return UNet2DConditionModel.from_pretrained(MODEL, subfolder="unet", torch_dtype=torch.float32).eval()
-
-
 @torch.no_grad()
 def quality() -> None:
-    vae = AutoencoderKL.from_pretrained(MODEL, subfolder="vae", torch_dtype=torch.float32).eval()
-    text = CLIPTextModel.from_pretrained(MODEL, subfolder="text_encoder", torch_dtype=torch.float32).eval()
-    tokenizer = CLIPTokenizer.from_pretrained(MODEL / "tokenizer")
-    ids = tokenizer([""] * len(SENTENCES) + SENTENCES, padding="max_length", max_length=text.config.max_position_embeddings, return_tensors="pt").input_ids
-    context = text(ids).last_hidden_state
-    shape = (len(SENTENCES), vae.config.latent_channels, 16, 16)
-    start = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    models = Checkpoint(ROOT / "checkpoints")
 
-    def sampled(unet: UNet2DConditionModel) -> tuple[list[torch.Tensor], torch.Tensor]:
-        schedule = DDIMScheduler.from_pretrained(MODEL, subfolder="scheduler")
-        schedule.set_timesteps(50)
-        x, path = start, [start]
-        for t in schedule.timesteps:
-            empty, said = unet(torch.cat([x, x]), t, context).sample.chunk(2)
-            x = schedule.step(empty + 5 * (said - empty), t, x).prev_sample
-            path.append(x)
-        return path, vae.decode(x / vae.config.scaling_factor).sample.clamp(-1, 1)
+    def sampled(generator: torch.nn.Module) -> torch.Tensor:
+        return sample(generator, models.tokenizer, SENTENCES, 50, 5.0, torch.Generator().manual_seed(0))
 
-    whole = load_unet()
-    path, wanted = sampled(whole)
-    print("| rounded to 8 bits | error of the prediction at t = 981 | 501 | 21 | PSNR of sampled pictures, dB: mean | least |")
+    whole = models.generator
+    latents = sampled(whole)
+    wanted = decode(models.vae, latents)
+    noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(1))
+    context = whole.text_encoder(ids(models.tokenizer, SENTENCES)).last_hidden_state
+    print(f"| rounded to 8 bits | error of the prediction at t = {' | '.join(str(t) for t in TIMES)} | PSNR of sampled pictures, dB: mean | least |")
     print("|---|---|---|---|---|---|")
     for name, kinds in {"linear layers": (torch.nn.Linear,), "convolutions": (torch.nn.Conv2d,), "both": (torch.nn.Linear, torch.nn.Conv2d)}.items():
-        unet = load_unet()
-        quantise(unet, kinds)
+        rounded = copy.deepcopy(whole)
+        quantise(rounded.unet, kinds)
         errors = []
-        for step, t in ((0, 981), (24, 501), (48, 21)):
-            given = (torch.cat([path[step]] * 2), t, context)
-            exact = whole(*given).sample
-            errors.append(((unet(*given).sample - exact).norm() / exact.norm()).item())
-        _, pictures = sampled(unet)
-        decibels = 10 * torch.log10(4 / (pictures - wanted).square().flatten(1).mean(1))
+        for t in TIMES:
+            noisy = scheduler().add_noise(latents, noise, torch.tensor([t]))
+            exact, found = (model.unet(noisy, t, context).sample for model in (whole, rounded))
+            errors.append(((found - exact).norm() / exact.norm()).item())
+        decibels = psnr(decode(models.vae, sampled(rounded)), wanted)
         print(f"| {name} | {' | '.join(f'{e:.3f}' for e in errors)} | {decibels.mean():.1f} | {decibels.min():.1f} |", flush=True)
 
 
@@ -144,6 +135,5 @@ def times() -> None:
 
 
 if __name__ == "__main__":
-    if "--times" not in sys.argv:
-        quality()
+    quality()
     times()
