@@ -17,7 +17,7 @@ def parse() -> argparse.Namespace:
             own.add_argument("--data", type=Path, required=True, help="folder of training shards")
         return own
 
-    def trained(name: str, text: str, held_out: bool) -> None:
+    def trained(name: str, text: str, held_out: bool) -> argparse.ArgumentParser:
         own = stage(name, text)
         own.add_argument("--minutes", type=float, help="budget of this stage, time of earlier runs included")
         own.add_argument("--until", help="stop at HH:MM, whatever is left of the budget")
@@ -26,6 +26,7 @@ def parse() -> argparse.Namespace:
         own.add_argument("--rate", type=float, help="largest learning rate")
         if held_out:
             own.add_argument("--validation", type=Path, help="folder of held-out shards, to report quality as it goes")
+        return own
 
     words = stage("vocabulary", "Write the tokenizer: the world's words", data=False)
     words.add_argument("--words", type=Path, help="JSON list of words; by default `node dist/cli/main.js world words` is asked")
@@ -33,7 +34,8 @@ def parse() -> argparse.Namespace:
     latents = stage("latents", "Encode every picture once, both mirrorings")
     latents.add_argument("--share", default="0/1", help="K/N: only every Nth shard, from the Kth, so that N processes share the work")
     trained("generator", "Train U-Net and text encoder", held_out=False)
-    trained("judge", "Train the judge", held_out=True)
+    judge = trained("judge", "Train the judge", held_out=True)
+    judge.add_argument("--more", type=Path, nargs="+", default=[], help="further folders of training shards, such as one of portraits")
     export = stage("export", "Write the fp16 checkpoint folders", data=False)
     export.add_argument("--out", type=Path, default=Path("checkpoints"))
     restore = stage("restore", "Begin a run from committed checkpoints: autoencoder and tokenizer", data=False)
@@ -42,6 +44,7 @@ def parse() -> argparse.Namespace:
     evaluate.add_argument("--checkpoints", type=Path, default=Path("checkpoints"))
     evaluate.add_argument("--validation", type=Path, required=True, help="folder of held-out shards")
     evaluate.add_argument("--left-out", type=Path, help="folder of shards with the combinations left out of training")
+    evaluate.add_argument("--portraits", type=Path, help="folder of held-out portraits, for the judge's word on expressions")
     evaluate.add_argument("--out", type=Path, required=True, help="folder for evaluation.json and sheets")
     evaluate.add_argument("--pictures", type=int, default=500)
     evaluate.add_argument("--left-out-pictures", type=int, default=200)

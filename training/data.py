@@ -25,21 +25,22 @@ def read_lines(shard: Path) -> list[dict]:
 
 
 class Shards:
-    """Every picture of a folder in memory, with its attributes and captions. refresh() adds shards written since."""
+    """Every picture of the folders in memory, with its attributes and captions. refresh() adds shards written since."""
 
-    def __init__(self, folder: str | Path):
-        self.folder = Path(folder)
+    def __init__(self, *folders: str | Path):
+        self.folders = [Path(folder) for folder in folders]
         self.blocks: list[np.ndarray] = []
         self.lines: list[dict] = []
         self.where: list[tuple[int, int]] = []
-        self.known: set[str] = set()
+        self.known: set[Path] = set()
         self.refresh()
-        if not self.lines:
-            raise SystemExit(f"{self.folder}: no shards (NNNNN.safetensors with NNNNN.jsonl); make them with `baret world shards`")
+        for folder in self.folders:
+            if not any(shard.parent == folder for shard in self.known):
+                raise SystemExit(f"{folder}: no shards (NNNNN.safetensors with NNNNN.jsonl); make them with `baret world shards`")
 
     def refresh(self) -> None:
-        for shard in complete_shards(self.folder):
-            if shard.name in self.known:
+        for shard in (s for folder in self.folders for s in complete_shards(folder)):
+            if shard in self.known:
                 continue
             images, lines = load_file(shard)["images"], read_lines(shard)
             if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3 or len(images) != len(lines):
@@ -47,7 +48,7 @@ class Shards:
             self.where += [(len(self.blocks), row) for row in range(len(images))]
             self.blocks.append(images)
             self.lines += lines
-            self.known.add(shard.name)
+            self.known.add(shard)
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -64,17 +65,17 @@ class Shards:
 
 class Draw:
     """Picks examples at random. Portraits, drawings, and animals that wear something or have something beside them are a
-    quarter of a data set and learnt last; each is picked `rare` times as often as a plain scene, a portrait `portrait` times."""
+    quarter of a data set and learnt last: a drawing or an animal with things is picked `rare` times as often as a plain
+    scene, and `portraits` is the share of all picks that are portraits, however many there are."""
 
-    def __init__(self, lines: list[dict], rare: float, portrait: float):
+    def __init__(self, lines: list[dict], rare: float, portraits: float):
         plain = {"style": ("photo",), "wearing": ("nothing", None), "beside": ("nothing", None)}
-
-        def weight(seen: dict) -> float:
-            if seen["framing"] != "whole body":
-                return portrait
-            return rare if any(seen[name] not in usual for name, usual in plain.items()) else 1.0
-
-        shares = np.cumsum([weight(line["attributes"]) for line in lines])
+        seen = [line["attributes"] for line in lines]
+        portrait = np.array([own["framing"] != "whole body" for own in seen])
+        weights = np.array([rare if any(own[name] not in usual for name, usual in plain.items()) else 1.0 for own in seen])
+        if portrait.any() and not portrait.all():
+            weights[portrait] = portraits / (1 - portraits) * weights[~portrait].sum() / portrait.sum()
+        shares = np.cumsum(weights)
         self.edges = shares / shares[-1]
 
     def __call__(self, rng: np.random.Generator, count: int) -> np.ndarray:

@@ -65,6 +65,15 @@ def generated(models: Checkpoint, data: Shards, count: int, steps: int, seed: in
             "confusion": {k: confusion(answers, truths, k) for k in NAMED}}
 
 
+def judged(models: Checkpoint, data: Shards) -> dict:
+    """The judge on renders: share right per attribute, and what was taken for what."""
+    truths = [line["attributes"] for line in data.lines]
+    answers = judge.name(models.judge, models.judge_tokenizer, models.table, data.pictures(range(len(data))))
+    wrong = {k: Counter(f"{t[k]} -> {a[k]}" for a, t in zip(answers, truths) if t[k] not in (None, a[k])) for k in models.table}
+    return {"pictures": len(data), "right": judge.accuracy(answers, truths, models.table),
+            "wrong": {k: dict(found.most_common()) for k, found in wrong.items() if found}}
+
+
 @torch.no_grad()
 def inverted(models: Checkpoint, data: Shards, count: int, steps: int = 50) -> dict:
     """DDIM inversion with the source sentence at guidance 1, then DDIM back: PSNR against the autoencoder's own reconstruction."""
@@ -114,8 +123,9 @@ def evaluate(args) -> None:
     quality = psnr(held_out, again)
     # export.py's EDITING["familiar"] comes from the last of these.
     note("vae_psnr", {"pictures": len(held_out), "mean": quality.mean().item(), "passed_by_99_percent": quality.quantile(0.01).item()})
-    count = min(2000, len(data))
-    note("judge", {"pictures": count, **judge.held_out_accuracy(models.judge, models.judge_tokenizer, models.table, data, count)})
+    note("judge", judged(models, data))
+    if args.portraits:
+        note("judge_portraits", judged(models, Shards(args.portraits)))
     note("inversion", inverted(models, data, args.inversions))
     note("generated", generated(models, data, args.pictures, args.steps, 1, out / "generated.png"))
     if args.left_out:

@@ -18,7 +18,7 @@ TEXT_WIDTH = 128
 EMPTY_SHARE = 0.1
 CANONICAL_SHARE = 0.4
 SNR_LIMIT = 5.0
-RARE_WEIGHT, PORTRAIT_WEIGHT = 2.0, 2.0
+RARE_WEIGHT, PORTRAITS = 2.0, 0.14
 
 
 def build_unet(latent_channels: int, channels=CHANNELS) -> UNet2DConditionModel:
@@ -63,7 +63,7 @@ class Latents:
             self.latents.append(load_file(shard)["latents"])
             lines += read_lines(Path(data) / shard.name)
         self.latents = torch.cat(self.latents)
-        self.draw = Draw(lines, RARE_WEIGHT, PORTRAIT_WEIGHT)
+        self.draw = Draw(lines, RARE_WEIGHT, PORTRAITS)
         captions = [line["captions"] for line in lines]
         unique = sorted({text for own in captions for c in own for text in (c, mirror_words(c))} | {""})
         row = {text: number for number, text in enumerate(unique)}

@@ -18,7 +18,7 @@ from .vae import reconstruct
 PROMPTS = {"animal": "a {}", "pose": "{}", "colour": "a {} animal", "place": "the {}", "style": "a {}", "framing": "{}",
            "expression": "{}", "wearing": "wearing {}", "beside": "beside {}", "facing": "facing {}"}
 ROUND_TRIPS = 3000
-RARE_WEIGHT, PORTRAIT_WEIGHT = 3.0, 9.0
+RARE_WEIGHT, PORTRAITS = 3.0, 0.38
 
 
 def build(tokenizer, size: int = 128) -> CLIPModel:
@@ -66,9 +66,9 @@ def mirrored(attributes: dict) -> dict:
 class Examples:
     """Augmented batches of pictures with their attributes' values and captions. Some pictures have been through the VAE."""
 
-    def __init__(self, data: str, run: str, tokenizer):
-        self.shards = Shards(data)
-        self.draw = Draw(self.shards.lines, RARE_WEIGHT, PORTRAIT_WEIGHT)
+    def __init__(self, folders: list[str], run: str, tokenizer):
+        self.shards = Shards(*folders)
+        self.draw = Draw(self.shards.lines, RARE_WEIGHT, PORTRAITS)
         self.table = prompt_lists(self.shards.lines)
         captions = sorted({t for line in self.shards.lines for c in line["captions"] for t in (c, mirror_words(c))})
         self.row = {text: number for number, text in enumerate(captions)}
@@ -186,10 +186,10 @@ def held_out_accuracy(model, tokenizer, table, data: Shards, count: int) -> dict
 
 
 def train(data: str, run: str, validation: str | None, minutes: float | None, until: str | None, batch: int = 64,
-          rate: float = 1e-3, start: str | None = None) -> None:
+          rate: float = 1e-3, start: str | None = None, more: list[str] = ()) -> None:
     device = pick_device()
     tokenizer = tokens.load(Path(run) / "tokenizer")
-    examples = Examples(data, run, tokenizer)
+    examples = Examples([data, *more], run, tokenizer)
     held_out = Shards(validation) if validation else None
     torch.manual_seed(0)
     model = (CLIPModel.from_pretrained(start, torch_dtype=torch.float32) if start else build(tokenizer)).to(device).train()

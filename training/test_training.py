@@ -65,9 +65,16 @@ class DrawLaws(unittest.TestCase):
     def test_what_is_rare_is_picked_as_often_as_its_weight_says(self):
         usual = dict(framing="whole body", style="photo", wearing="nothing", beside="nothing")
         lines = [dict(attributes=usual)] * 3 + [dict(attributes={**usual, "wearing": "red hat"})]
-        picks = Draw(lines, 3.0, 3.0)(np.random.default_rng(1), 6000)
+        picks = Draw(lines, 3.0, 0.25)(np.random.default_rng(1), 6000)
         self.assertAlmostEqual(float((picks == 3).mean()), 0.5, delta=0.03)
         self.assertEqual(set(picks.tolist()), {0, 1, 2, 3})
+
+    def test_portraits_have_their_share_of_the_picks_however_many_there_are(self):
+        usual = dict(framing="whole body", style="photo", wearing="nothing", beside="nothing")
+        for count in (1, 20):
+            lines = [dict(attributes=usual)] * 4 + [dict(attributes={**usual, "framing": "portrait"})] * count
+            picks = Draw(lines, 3.0, 0.25)(np.random.default_rng(1), 6000)
+            self.assertAlmostEqual(float((picks >= 4).mean()), 0.25, delta=0.03)
 
 
 class TrainingLaws(unittest.TestCase):

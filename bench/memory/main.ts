@@ -51,7 +51,7 @@ export async function main(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({ args: [...args], options: { only: { type: "string", default: "" } } });
   const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0);
   console.log(
-    "| program | estimated MB | measured MB | estimate/measured | process, mapped, copied, activations, transfer |",
+    "| program | estimated MB | measured MB | estimate/measured | process, operations, mapped, copied, activations, transfer |",
   );
   console.log("|---|---|---|---|---|");
   for (const { name, weights, outputs, batch = 1, load } of cases.filter((c) => c.name.includes(values.only))) {

@@ -51,18 +51,26 @@ export interface SampleOptions {
   readonly split: Split;
   /** "seen": only what training may show (the default). "held out": whole-body scenes that it may not. */
   readonly combinations?: "seen" | "held out";
+  /** Portraits alone, for those who learn expressions. */
+  readonly portraits?: boolean;
 }
 
 /** Shares of the kinds of scene: plain whole bodies take the rest. */
 const SHARE = { things: 0.12, styles: 0.09, portraits: 0.09 };
 
-/** A random scene of a split. Throws UsageError where training is asked for what it must not show. */
-export function sampleScene(random: Random, { split, combinations = "seen" }: SampleOptions): Scene {
+/**
+ * A random scene of a split. Throws UsageError where training is asked for what it must not show, and where held-out
+ * portraits are asked for: a portrait shows no pose, so none is held out.
+ */
+export function sampleScene(random: Random, { split, combinations = "seen", portraits }: SampleOptions): Scene {
   if (combinations === "held out" && split === "train") {
     throw new UsageError("held-out combinations are not for training", { where: "combinations" });
   }
+  if (combinations === "held out" && portraits) {
+    throw new UsageError("no portrait is a held-out combination", { where: "portraits" });
+  }
   const roll = random.uniform();
-  const portrait = combinations === "seen" && roll < SHARE.portraits;
+  const portrait = portraits || (combinations === "seen" && roll < SHARE.portraits);
   const styled = !portrait && roll < SHARE.portraits + SHARE.styles;
   const things = !portrait && !styled && roll < SHARE.portraits + SHARE.styles + SHARE.things;
   const wanted = combinations === "held out";

@@ -79,3 +79,13 @@ test("training is never shown what is left out of it", async () => {
   const made = await here.baret(["world", "shards", "--held-out", "--count", "4", "-o", "train", "--quiet"]);
   expect(made).toMatchObject({ code: 2, stderr: expect.stringContaining("--held-out: held-out combinations") });
 });
+
+test("a set of portraits is another set than one of everything", async () => {
+  const set = ["world", "shards", "--count", "4", "--size", "8", "--workers", "1", "-o", "portraits", "--quiet"];
+  expect(await here.baret([...set, "--portraits"])).toMatchObject({ code: 0 });
+  expect(scenes("portraits").every((scene) => scene.framing === "portrait")).toBe(true);
+  const mixed = await here.baret(set);
+  expect(mixed).toMatchObject({ code: 1, stderr: expect.stringContaining("the folder holds another set") });
+  const both = await here.baret([...set, "--portraits", "--split", "validation", "--held-out"]);
+  expect(both).toMatchObject({ code: 2, stderr: expect.stringContaining("--portraits: no portrait is a held-out") });
+});

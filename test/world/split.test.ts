@@ -4,6 +4,7 @@ import {
   ANIMALS,
   COLOURS,
   COMBINATIONS,
+  EXPRESSIONS,
   isHeldOut,
   isHeldOutScene,
   PLACES,
@@ -46,6 +47,15 @@ test("held-out scenes can be asked for, but not for training", () => {
   );
   expect(scenes.every(isHeldOutScene)).toBe(true);
   expect(() => sampleScene(random, { split: "train", combinations: "held out" })).toThrow(UsageError);
+});
+
+test("portraits alone can be asked for, with every expression, but none is held out", () => {
+  const random = new Random(3);
+  const scenes = Array.from({ length: 200 }, () => sampleScene(random, { split: "train", portraits: true }));
+  expect(scenes.every((scene) => scene.framing === "portrait" && scene.style === "photo")).toBe(true);
+  expect(new Set(scenes.map((scene) => scene.expression))).toEqual(new Set(EXPRESSIONS));
+  const both = { split: "validation", combinations: "held out", portraits: true } as const;
+  expect(() => sampleScene(random, both)).toThrow(/no portrait is a held-out combination/);
 });
 
 test("no seed belongs to two splits, and each sampled scene is a valid one of its split", () => {

@@ -155,6 +155,7 @@ function shardsCommand(): Command {
     .addOption(seedOption(1))
     .addOption(choiceOption("--split <split>", "whose scenes", ["train", "validation"]).default("train"))
     .option("--held-out", "only combinations that training leaves out")
+    .option("--portraits", "only portraits")
     .addOption(sizeOption())
     .addOption(workersOption())
     .addOption(quietOption())
@@ -165,21 +166,28 @@ function shardsCommand(): Command {
         seed: number;
         split: Split;
         heldOut?: boolean;
+        portraits?: boolean;
         size: number;
         workers: number;
         quiet?: boolean;
         out: string;
       }) => {
-        const { count, seed, split, size } = o;
+        const { count, seed, split, size, portraits } = o;
         if (o.heldOut && split === "train") {
           throw new UsageError("held-out combinations are not for training", {
             where: "--held-out",
             advice: "Add --split validation.",
           });
         }
+        if (o.heldOut && portraits) {
+          throw new UsageError("no portrait is a held-out combination", {
+            where: "--portraits",
+            advice: "Leave out --held-out or --portraits.",
+          });
+        }
         const combinations = o.heldOut ? "held out" : undefined;
         const made = await working(o.quiet ?? false, (work) =>
-          writeShards({ split, combinations, count, seed, size }, o.out, o.workers, work),
+          writeShards({ split, combinations, portraits, count, seed, size }, o.out, o.workers, work),
         );
         print(`${o.out}: ${made} shards made`);
       },

@@ -14,6 +14,7 @@ const WORKER = new URL("../../../dist/cli/world/shardWorker.js", import.meta.url
 const record = z.strictObject({
   split: z.enum(SPLITS),
   combinations: z.enum(["seen", "held out"]).optional(),
+  portraits: z.literal(true).optional(),
   count: z.int().positive(),
   seed: z.int().nonnegative(),
   size: z.int().positive(),
@@ -44,13 +45,14 @@ async function heldSet(path: string): Promise<z.infer<typeof record> | undefined
  */
 async function claim(out: string, set: ShardSet): Promise<void> {
   const path = join(out, "set.json");
-  const { split, combinations, seed, size, count } = set;
+  const { split, combinations, portraits, seed, size, count } = set;
   await mkdir(out, { recursive: true }).catch((cause: unknown) => {
     throw storageError("cannot make the folder", out, cause);
   });
   const old = await heldSet(path);
   if (old) {
-    const same = old.split === split && old.combinations === combinations && old.seed === seed && old.size === size;
+    const kind = old.split === split && old.combinations === combinations && old.portraits === portraits;
+    const same = kind && old.seed === seed && old.size === size;
     if (!same || count < old.count) {
       throw new StorageError(same ? "the folder holds more of this set" : "the folder holds another set", {
         where: out,
