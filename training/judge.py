@@ -18,7 +18,7 @@ from .vae import reconstruct
 PROMPTS = {"animal": "a {}", "pose": "{}", "colour": "a {} animal", "place": "the {}", "style": "a {}", "framing": "{}",
            "expression": "{}", "wearing": "wearing {}", "beside": "beside {}", "facing": "facing {}"}
 ROUND_TRIPS = 3000
-RARE_WEIGHT, PORTRAITS = 3.0, 0.38
+RARE_WEIGHT, PORTRAITS = 3.0, 0.6
 
 
 def build(tokenizer, size: int = 128) -> CLIPModel:
@@ -171,11 +171,12 @@ def name(model: CLIPModel, tokenizer, table: dict, pictures: torch.Tensor) -> li
 
 
 def accuracy(answers: list[dict], truths: list[dict], table: dict) -> dict[str, float]:
-    """Share right per attribute, over the pictures that can show it."""
+    """Share right per attribute, over the pictures that can show it; attributes that none can show are left out."""
     shares = {}
     for attribute in table:
         right = [answer[attribute] == truth[attribute] for answer, truth in zip(answers, truths) if truth[attribute] is not None]
-        shares[attribute] = float(np.mean(right)) if right else float("nan")
+        if right:
+            shares[attribute] = float(np.mean(right))
     return shares
 
 
