@@ -18,7 +18,7 @@ from .vae import reconstruct
 PROMPTS = {"animal": "a {}", "pose": "{}", "colour": "a {} animal", "place": "the {}", "style": "a {}", "framing": "{}",
            "expression": "{}", "wearing": "wearing {}", "beside": "beside {}", "facing": "facing {}"}
 ROUND_TRIPS = 3000
-RARE_WEIGHT, PORTRAITS = 3.0, 0.6
+RARE_WEIGHT, PORTRAITS = 3.0, 0.38
 
 
 def build(tokenizer, size: int = 128) -> CLIPModel:

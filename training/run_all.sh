@@ -1,6 +1,6 @@
 #!/bin/sh
 # All stages after another, each until its clock time. Every stage goes on where it was, so run it again after a stop.
-# usage: training/run_all.sh RUN VAE_MINUTES GENERATOR_UNTIL JUDGE_UNTIL   (data in RUN/data/train, RUN/data/validation)
+# usage: training/run_all.sh RUN VAE_MINUTES GENERATOR_UNTIL JUDGE_UNTIL   (data in RUN/data/train, RUN/data/validation; more for the judge in RUN/data/portraits)
 set -eu
 run=$1 vae_minutes=$2 generator_until=$3 judge_until=$4
 python=${PYTHON:-python}
@@ -10,5 +10,7 @@ step() { echo "== $(date +%H:%M:%S) $*"; nice -n 3 "$python" -m training "$@"; }
 step vae --run "$run" --data "$run/data/train" --validation "$run/data/validation" --minutes "$vae_minutes"
 step latents --run "$run" --data "$run/data/train"
 step generator --run "$run" --data "$run/data/train" --minutes 100000 --until "$generator_until"
-step judge --run "$run" --data "$run/data/train" --validation "$run/data/validation" --minutes 100000 --until "$judge_until"
+set -- --run "$run" --data "$run/data/train"
+[ ! -d "$run/data/portraits" ] || set -- "$@" --more "$run/data/portraits"
+step judge "$@" --validation "$run/data/validation" --minutes 100000 --until "$judge_until"
 step export --run "$run"
