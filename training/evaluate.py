@@ -40,9 +40,11 @@ def names_all(attributes: dict) -> bool:
 
 
 def confusion(answers: list[dict], truths: list[dict], attribute: str) -> dict[str, dict[str, int]]:
-    """{wanted: {seen: count}}"""
+    """{wanted: {seen: count}}, of the pictures that can show the attribute."""
     table: dict[str, Counter] = {}
     for answer, truth in zip(answers, truths):
+        if truth[attribute] is None:
+            continue
         table.setdefault(truth[attribute], Counter())[answer[attribute]] += 1
     return {wanted: dict(seen.most_common()) for wanted, seen in sorted(table.items())}
 
@@ -69,9 +71,8 @@ def judged(models: Checkpoint, data: Shards) -> dict:
     """The judge on renders: share right per attribute, and what was taken for what."""
     truths = [line["attributes"] for line in data.lines]
     answers = judge.name(models.judge, models.judge_tokenizer, models.table, data.pictures(range(len(data))))
-    wrong = {k: Counter(f"{t[k]} -> {a[k]}" for a, t in zip(answers, truths) if t[k] not in (None, a[k])) for k in models.table}
     return {"pictures": len(data), "right": judge.accuracy(answers, truths, models.table),
-            "wrong": {k: dict(found.most_common()) for k, found in wrong.items() if found}}
+            "confusion": {k: confusion(answers, truths, k) for k in models.table}}
 
 
 @torch.no_grad()

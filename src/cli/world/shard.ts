@@ -29,13 +29,13 @@ export const shardFiles = (out: string, index: number): { pictures: string; line
  * "images": U8 [n, size, size, 3]. Each shard has its own stream of the seed, so shards can be made in any order.
  */
 export async function writeShard(set: ShardSet, index: number, out: string, onPicture?: () => void): Promise<void> {
-  const { split, combinations, portraits, count, seed, size } = set;
+  const { split, count, seed, size } = set;
   const n = Math.min(SHARD_SIZE, count - index * SHARD_SIZE);
   const random = new Random(seed, 1 + index);
   const images = new Uint8Array(n * size * size * 3);
   const lines: string[] = [];
   for (let i = 0; i < n; i++) {
-    const scene = sampleScene(random, { split, combinations, portraits });
+    const scene = sampleScene(random, set);
     images.set(render(scene, size).data, i * size * size * 3);
     lines.push(JSON.stringify({ scene, attributes: attributes(scene), captions: captions(scene, CAPTIONS, random) }));
     onPicture?.();

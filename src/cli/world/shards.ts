@@ -19,6 +19,8 @@ const record = z.strictObject({
   seed: z.int().nonnegative(),
   size: z.int().positive(),
 });
+/** What makes two sets the same one, made to different lengths. */
+const identity = record.omit({ count: true }).keyof().options;
 
 /** The set that a folder holds, as its set.json tells. Throws StorageError where that is damaged. */
 async function heldSet(path: string): Promise<z.infer<typeof record> | undefined> {
@@ -45,14 +47,13 @@ async function heldSet(path: string): Promise<z.infer<typeof record> | undefined
  */
 async function claim(out: string, set: ShardSet): Promise<void> {
   const path = join(out, "set.json");
-  const { split, combinations, portraits, seed, size, count } = set;
+  const { count } = set;
   await mkdir(out, { recursive: true }).catch((cause: unknown) => {
     throw storageError("cannot make the folder", out, cause);
   });
   const old = await heldSet(path);
   if (old) {
-    const kind = old.split === split && old.combinations === combinations && old.portraits === portraits;
-    const same = kind && old.seed === seed && old.size === size;
+    const same = identity.every((key) => old[key] === set[key]);
     if (!same || count < old.count) {
       throw new StorageError(same ? "the folder holds more of this set" : "the folder holds another set", {
         where: out,
