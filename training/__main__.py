@@ -20,7 +20,7 @@ def parse() -> argparse.Namespace:
     def trained(name: str, text: str, held_out: bool) -> argparse.ArgumentParser:
         own = stage(name, text)
         own.add_argument("--minutes", type=float, help="budget of this stage, time of earlier runs included")
-        own.add_argument("--until", help="stop at HH:MM, whatever is left of the budget")
+        own.add_argument("--until", help="stop at HH:MM or HH:MM:SS, whatever is left of the budget")
         own.add_argument("--start", help="begin from this checkpoint's weights when --run holds no state of the stage")
         own.add_argument("--batch", type=int)
         own.add_argument("--rate", type=float, help="largest learning rate")

@@ -25,7 +25,7 @@ def read_lines(shard: Path) -> list[dict]:
 
 
 class Shards:
-    """Every picture of the folders in memory, with its attributes and captions. refresh() adds shards written since."""
+    """Every picture of the folders in memory, with its attributes and captions."""
 
     def __init__(self, *folders: str | Path):
         self.folders = [Path(folder) for folder in folders]
@@ -39,6 +39,7 @@ class Shards:
                 raise SystemExit(f"{folder}: no shards (NNNNN.safetensors with NNNNN.jsonl); make them with `baret world shards`")
 
     def refresh(self) -> None:
+        """Adds the shards that were written since the last time."""
         for shard in (s for folder in self.folders for s in complete_shards(folder)):
             if shard in self.known:
                 continue
@@ -83,9 +84,9 @@ class Draw:
         return np.searchsorted(self.edges, rng.random(count), side="right")
 
 
-def to_float(images: np.ndarray) -> torch.Tensor:
-    """U8 [n, H, W, 3] in 0..255 to float [n, 3, H, W] in -1..1."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+def to_float(images: np.ndarray, device: torch.device | str = "cpu") -> torch.Tensor:
+    """U8 [n, H, W, 3] in 0..255 to float [n, 3, H, W] in -1..1 on the device, channels last in memory."""
+    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 def to_bytes(pictures: torch.Tensor) -> np.ndarray:

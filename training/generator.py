@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from . import tokenizer as tokens
-from .data import Draw, mirror_words, read_lines, save_sheet, to_bytes
+from .data import Draw, read_lines, save_sheet, to_bytes
 from .loop import Loop, autocast, pick_device
 from .optimiser import MuonAdamW
 
@@ -19,6 +19,7 @@ EMPTY_SHARE = 0.1
 CANONICAL_SHARE = 0.4
 SNR_LIMIT = 5.0
 RARE_WEIGHT, PORTRAITS = 2.0, 0.14
+REFRESH_STEPS = 200
 
 
 def build_unet(latent_channels: int, channels=CHANNELS) -> UNet2DConditionModel:
@@ -55,48 +56,54 @@ class Generator(torch.nn.Module):
 
 
 class Latents:
-    """Latents of both mirrorings, F16 [n, 2, C, h, w], with token ids of every caption of both: [n, 2, k, L]."""
+    """What `latents` has written of a data set, on the device: F16 [n, 2, C, h, w] and I16 token ids [n, 2, captions, L]."""
 
-    def __init__(self, data: str, run: str, tokenizer):
-        self.latents, lines, self.tokenizer = [], [], tokenizer
-        for shard in sorted((Path(run) / "latents").glob("*.safetensors")):
-            self.latents.append(load_file(shard)["latents"])
-            lines += read_lines(Path(data) / shard.name)
-        self.latents = torch.cat(self.latents)
-        self.draw = Draw(lines, RARE_WEIGHT, PORTRAITS)
-        captions = [line["captions"] for line in lines]
-        unique = sorted({text for own in captions for c in own for text in (c, mirror_words(c))} | {""})
-        row = {text: number for number, text in enumerate(unique)}
-        self.table = tokens.ids(tokenizer, unique)
-        self.empty = row[""]
-        self.rows = [[[row[c] for c in own], [row[mirror_words(c)] for c in own]] for own in captions]
+    def __init__(self, data: str, run: str, tokenizer, device: torch.device):
+        self.data, self.folder, self.device = Path(data), Path(run) / "latents", device
+        self.known: set[Path] = set()
+        self.lines: list[dict] = []
+        self.latents = self.tokens = None
+        self.empty = tokens.ids(tokenizer, [""])[0].to(device)
+        self.refresh()
+        if self.latents is None:
+            raise SystemExit(f"{self.folder}: no latents of {data}; make them with `python -m training latents`")
+
+    def refresh(self) -> None:
+        """Adds the shards that were written since the last time."""
+        new = [shard for shard in sorted(self.folder.glob("*.safetensors")) if shard not in self.known]
+        if not new:
+            return
+        files = [load_file(shard, device=str(self.device)) for shard in new]
+        self.latents, self.tokens = (
+            torch.cat([*([] if own is None else [own]), *(file[name] for file in files)])
+            for name, own in (("latents", self.latents), ("tokens", self.tokens)))
+        for shard in new:
+            self.lines += read_lines(self.data / shard.name)
+        self.known.update(new)
+        self.draw = Draw(self.lines, RARE_WEIGHT, PORTRAITS)
 
     def batch(self, rng: np.random.Generator, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         """(latents [count, C, h, w], token ids [count, L]): the first caption often, the others else, "" now and then."""
-        picks, sides = self.draw(rng, count), rng.integers(2, size=count)
-        chosen = []
-        for pick, side in zip(picks, sides):
-            own, chance = self.rows[pick][side], rng.random()
-            if chance < EMPTY_SHARE:
-                chosen.append(self.empty)
-            else:
-                chosen.append(own[0] if rng.random() < CANONICAL_SHARE else own[rng.integers(len(own))])
-        return self.latents[picks, sides].float(), self.table[chosen]
+        others = np.where(rng.random(count) < CANONICAL_SHARE, 0, rng.integers(self.tokens.shape[2], size=count))
+        drawn = np.stack([self.draw(rng, count), rng.integers(2, size=count), others, rng.random(count) < EMPTY_SHARE])
+        pick, side, caption, silent = torch.from_numpy(drawn).to(self.device)
+        said = torch.where(silent[:, None] == 1, self.empty, self.tokens[pick, side, caption].long())
+        return self.latents[pick, side].float(), said
 
 
-def noise_loss(model: Generator, latents, token_ids, alpha_bar) -> tuple[torch.Tensor, float]:
+def noise_loss(model: Generator, latents, token_ids, alpha_bar) -> tuple[torch.Tensor, torch.Tensor]:
     """(min-SNR-weighted squared error of the noise, Hang et al. 2023; the unweighted one). Times are spread evenly over a batch."""
-    count = len(latents)
-    spread = (torch.arange(count) + torch.rand(count)) / count
-    times = (spread * len(alpha_bar)).long().clamp_max(len(alpha_bar) - 1).to(latents.device)
+    count, device = len(latents), latents.device
+    spread = (torch.arange(count, device=device) + torch.rand(count, device=device)) / count
+    times = (spread * len(alpha_bar)).long().clamp_max(len(alpha_bar) - 1)
     kept = alpha_bar[times].view(-1, 1, 1, 1)
     noise = torch.randn_like(latents)
     noisy = (kept.sqrt() * latents + (1 - kept).sqrt() * noise).contiguous(memory_format=torch.channels_last)
-    with autocast(latents.device):
+    with autocast(device):
         predicted = model(noisy, times, token_ids)
     errors = (predicted.float() - noise).square().flatten(1).mean(1)
     snr = alpha_bar[times] / (1 - alpha_bar[times])
-    return (errors * snr.clamp_max(SNR_LIMIT) / snr).mean(), errors.mean().item()
+    return (errors * snr.clamp_max(SNR_LIMIT) / snr).mean(), errors.mean()
 
 
 @torch.no_grad()
@@ -133,32 +140,37 @@ def train(data: str, run: str, minutes: float | None, until: str | None, batch: 
         text_encoder = CLIPTextModel.from_pretrained(start, subfolder="text_encoder", torch_dtype=torch.float32)
     else:
         tokenizer = tokens.load(folder / "tokenizer")
-    latents = Latents(data, run, tokenizer)
+    latents = Latents(data, run, tokenizer, device)
     vae = AutoencoderKL.from_pretrained(folder / "vae").to(device).eval()
     if not start:
         torch.manual_seed(0)
         unet, text_encoder = build_unet(latents.latents.shape[2]), build_text_encoder(tokenizer)
     model = Generator(unet.to(memory_format=torch.channels_last), text_encoder).to(device).train()
+    # On a CPU compiled code is no faster than the libraries that PyTorch calls.
+    predict = torch.compile(model) if device.type == "cuda" else model
     alpha_bar = scheduler().alphas_cumprod.to(device)
-    prompts = [line["captions"][0] for line in read_lines(sorted(Path(data).glob("*.safetensors"))[0])[:SHEET_PROMPTS]]
+    prompts = [line["captions"][0] for line in latents.lines[:SHEET_PROMPTS]]
     saves = 0
+
+    def show(loop: Loop) -> None:
+        with loop.averaged():
+            pictures = to_bytes(decode(vae, sample(model, tokenizer, prompts, 20, 5.0, torch.Generator().manual_seed(1))))
+            export(model, tokenizer, folder / "generator")
+        save_sheet(folder / "sheets" / f"generator-{loop.steps:06d}.png", list(pictures.reshape(-1, 8, *pictures.shape[1:])))
 
     def at_save(loop: Loop) -> None:
         nonlocal saves
         saves += 1
         if saves % sheet_every == 0:
-            with loop.averaged():
-                pictures = to_bytes(decode(vae, sample(model, tokenizer, prompts, 20, 5.0, torch.Generator().manual_seed(1))))
-                export(model, tokenizer, folder / "generator")
-            save_sheet(folder / "sheets" / f"generator-{loop.steps:06d}.png", list(pictures.reshape(-1, 8, *pictures.shape[1:])))
+            show(loop)
 
     loop = Loop(run, "generator", model, MuonAdamW(model, rate), minutes=minutes, until=until, fall=0.35, at_save=at_save)
     while loop.goes_on():
-        x, token_ids = latents.batch(loop.rng, batch)
-        loss, error = noise_loss(model, x.to(device), token_ids.to(device), alpha_bar)
+        if loop.steps % REFRESH_STEPS == 0:
+            latents.refresh()
+        loss, error = noise_loss(predict, *latents.batch(loop.rng, batch), alpha_bar)
         loop.step(loss, batch, error=error)
-    with loop.averaged():
-        export(model, tokenizer, folder / "generator")
+    show(loop)
 
 
 def export(model: Generator, tokenizer, folder: Path) -> None:

@@ -66,22 +66,23 @@ def mirrored(attributes: dict) -> dict:
 class Examples:
     """Augmented batches of pictures with their attributes' values and captions. Some pictures have been through the VAE."""
 
-    def __init__(self, folders: list[str], run: str, tokenizer):
+    def __init__(self, folders: list[str], run: str, tokenizer, device: torch.device):
+        self.device = device
         self.shards = Shards(*folders)
         self.draw = Draw(self.shards.lines, RARE_WEIGHT, PORTRAITS)
         self.table = prompt_lists(self.shards.lines)
         captions = sorted({t for line in self.shards.lines for c in line["captions"] for t in (c, mirror_words(c))})
         self.row = {text: number for number, text in enumerate(captions)}
-        self.ids = tokens.ids(tokenizer, captions)
-        self.labels = np.array([[labels(self.table, a) for a in (line["attributes"], mirrored(line["attributes"]))] for line in self.shards.lines])
+        self.ids = tokens.ids(tokenizer, captions).to(device)
+        self.labels = torch.tensor([[labels(self.table, a) for a in (line["attributes"], mirrored(line["attributes"]))] for line in self.shards.lines]).to(device)
         self.round_trips = self._round_trips(run)
 
     def _round_trips(self, run: str) -> np.ndarray:
         """The first pictures as the VAE gives them back, U8 [n, H, W, 3]; made once."""
         kept = Path(run) / "round_trips.npy"
         if not kept.exists():
-            vae = AutoencoderKL.from_pretrained(Path(run) / "vae").to(pick_device()).eval()
-            first = self.shards.pictures(range(min(ROUND_TRIPS, len(self.shards)))).to(pick_device())
+            vae = AutoencoderKL.from_pretrained(Path(run) / "vae").to(self.device).eval()
+            first = self.shards.pictures(range(min(ROUND_TRIPS, len(self.shards)))).to(self.device)
             np.save(kept, to_bytes(reconstruct(vae, first)))
         return np.load(kept)
 
@@ -91,11 +92,13 @@ class Examples:
         through = rng.random(count) < 0.2
         picks[through] %= len(self.round_trips)
         images = [self.round_trips[p] if t else self.shards.picture(p) for p, t in zip(picks, through)]
-        x = to_float(np.stack([i[:, ::-1] if side else i for i, side in zip(images, sides)]))
+        x = to_float(np.stack(images), self.device)
+        x = torch.where(torch.from_numpy(sides == 1).to(self.device)[:, None, None, None], x.flip(-1), x)
         own = [self.shards.lines[p]["captions"] for p in picks]
         texts = [c[rng.integers(len(c))] for c in own]
         rows = [self.row[mirror_words(t) if side else t] for t, side in zip(texts, sides)]
-        return augment(x, rng), torch.from_numpy(self.labels[picks, sides]), self.ids[rows], torch.tensor(rows)
+        rows = torch.tensor(rows).to(self.device)
+        return augment(x, rng), self.labels[picks, sides], self.ids[rows], rows
 
 
 def augment(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
@@ -103,7 +106,7 @@ def augment(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     other light. A part stays as it is."""
     size, out = x.shape[-1], []
     moved = rng.random(len(x)) < 0.75
-    x = torch.where(torch.from_numpy(moved)[:, None, None, None], move(x, rng), x)
+    x = torch.where(torch.from_numpy(moved).to(x.device)[:, None, None, None], move(x, rng), x)
     for group in x.split(8):
         if rng.random() < 0.3:
             small = F.interpolate(group, size=int(size * rng.uniform(0.4, 0.9)), mode="bilinear", antialias=True)
@@ -122,7 +125,7 @@ def move(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     turn, zoom = np.radians(rng.uniform(-5, 5, count)), np.exp(rng.uniform(-0.12, 0.1, count))
     wide, (dx, dy) = np.exp(rng.uniform(-0.05, 0.05, count)), rng.uniform(-0.1, 0.1, (2, count))
     matrix = np.stack([[zoom * wide * np.cos(turn), -zoom * np.sin(turn), dx], [zoom * np.sin(turn), zoom * np.cos(turn), dy]])
-    grid = F.affine_grid(torch.from_numpy(matrix.transpose(2, 0, 1)).float(), list(x.shape), align_corners=False)
+    grid = F.affine_grid(torch.from_numpy(matrix.transpose(2, 0, 1)).float().to(x.device), list(x.shape), align_corners=False)
     return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
@@ -138,7 +141,7 @@ def attribute_logits(scale: torch.Tensor, seen: torch.Tensor, prompts: torch.Ten
     return list((scale * seen @ prompts.T).split([len(prompts) for prompts in table.values()], dim=1))
 
 
-def judge_loss(model: CLIPModel, batch, prompt_ids: torch.Tensor, table: dict) -> tuple[torch.Tensor, float]:
+def judge_loss(model: CLIPModel, batch, prompt_ids: torch.Tensor, table: dict) -> tuple[torch.Tensor, torch.Tensor]:
     """(sum of the attributes' cross-entropies and CLIP's contrastive loss, share of attributes named right)."""
     pictures, wanted, caption_ids, rows = batch
     with autocast(pictures.device):
@@ -146,12 +149,14 @@ def judge_loss(model: CLIPModel, batch, prompt_ids: torch.Tensor, table: dict) -
     prompts, captions = said[: len(prompt_ids)], said[len(prompt_ids) :]
     scale = model.logit_scale.exp().clamp_max(100)
     logits = attribute_logits(scale, seen, prompts, table)
-    named = sum(F.cross_entropy(own, wanted[:, i], ignore_index=-1) for i, own in enumerate(logits) if (wanted[:, i] >= 0).any())
+    known = wanted >= 0
+    shown = known.sum(0).clamp_min(1)
+    named = sum(F.cross_entropy(own, wanted[:, i], ignore_index=-1, reduction="sum") / shown[i] for i, own in enumerate(logits))
     same = (rows[:, None] == rows[None, :]).float()
     pairs, target = scale * seen @ captions.T, same / same.sum(1, keepdim=True)
     contrast = (F.cross_entropy(pairs, target) + F.cross_entropy(pairs.T, target)) / 2
-    right = [(own.argmax(1) == wanted[:, i])[wanted[:, i] >= 0] for i, own in enumerate(logits)]
-    return named + 0.2 * contrast, torch.cat(right).float().mean().item()
+    right = torch.stack([own.argmax(1) for own in logits], 1) == wanted
+    return named + 0.2 * contrast, right.sum() / known.sum()
 
 
 def prompt_ids(tokenizer, table: dict) -> torch.Tensor:
@@ -190,7 +195,7 @@ def train(data: str, run: str, validation: str | None, minutes: float | None, un
           rate: float = 1e-3, start: str | None = None, more: list[str] = ()) -> None:
     device = pick_device()
     tokenizer = tokens.load(Path(run) / "tokenizer")
-    examples = Examples([data, *more], run, tokenizer)
+    examples = Examples([data, *more], run, tokenizer, device)
     held_out = Shards(validation) if validation else None
     torch.manual_seed(0)
     model = (CLIPModel.from_pretrained(start, torch_dtype=torch.float32) if start else build(tokenizer)).to(device).train()
@@ -206,8 +211,7 @@ def train(data: str, run: str, validation: str | None, minutes: float | None, un
 
     loop = Loop(run, "judge", model, MuonAdamW(model, rate), minutes=minutes, until=until, at_save=report)
     while loop.goes_on():
-        parts = tuple(part.to(device) for part in examples.batch(loop.rng, batch))
-        loss, right = judge_loss(model, parts, ids, examples.table)
+        loss, right = judge_loss(model, examples.batch(loop.rng, batch), ids, examples.table)
         loop.step(loss, batch, right=right)
     report(loop, 2000)
     with loop.averaged():

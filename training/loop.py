@@ -34,11 +34,10 @@ def autocast(device: torch.device):
 
 
 def minutes_until(clock: str) -> float:
-    """Minutes from now to the next HH:MM."""
-    now = datetime.datetime.now()
-    hours, minutes = (int(part) for part in clock.split(":"))
-    then = now.replace(hour=hours, minute=minutes, second=0, microsecond=0)
-    return ((then - now).total_seconds() % 86400) / 60
+    """Minutes from now to HH:MM or HH:MM:SS, whichever is nearest of yesterday's, today's and tomorrow's; negative when it is past."""
+    now, time_of_day = datetime.datetime.now(), datetime.time.fromisoformat(clock)
+    seconds = (datetime.datetime.combine(now, time_of_day) - now).total_seconds()
+    return ((seconds + 43200) % 86400 - 43200) / 60
 
 
 class Loop:
@@ -72,7 +71,8 @@ class Loop:
         for kind in (signal.SIGTERM, signal.SIGINT):
             signal.signal(kind, self._asked_to_stop)
         self.clock = self.saved = self.logged = time.monotonic()
-        self.recent: dict[str, list[float]] = {}
+        self.recent: dict[str, list[torch.Tensor]] = {}
+        self.told = self.seen
         print(f"{name}: {'resumed at' if self.steps else 'from'} step {self.steps}, {self.spent / 60:.1f} of {self.budget / 60:.1f} minutes", flush=True)
 
     def _asked_to_stop(self, *_):
@@ -81,8 +81,7 @@ class Loop:
     def goes_on(self) -> bool:
         if not self.stop and self.spent < self.budget:
             return True
-        if self.recent:
-            self._log(time.monotonic())
+        self._log(time.monotonic())
         self.save()
         return False
 
@@ -95,11 +94,9 @@ class Loop:
         into_fall = max(0.0, self.progress - (1 - self.fall)) / self.fall
         return min(1.0, (self.steps + 1) / self.warm) * (0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * into_fall)))
 
-    def step(self, loss: torch.Tensor, count: int, **figures: float) -> None:
-        """One optimiser step on a loss. count: pictures in the batch. figures: what to log beside the loss."""
-        value = loss.item()
-        if not math.isfinite(value):
-            raise FloatingPointError(f"{self.name}: loss {value} at step {self.steps}; resume from {self.path} with a smaller rate")
+    def step(self, loss: torch.Tensor, count: int, **figures: torch.Tensor) -> None:
+        """One optimiser step on a loss. count: pictures in the batch. figures: what to log beside the loss, scalars. None
+        of them is read before the next line of the log, so that an accelerator is never waited for."""
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
@@ -110,32 +107,37 @@ class Loop:
         self.seen += count
         keep = min(self.average, (1 + self.steps) / (10 + self.steps))
         torch._foreach_lerp_(self.shadow, [w.detach() for w in self.weights], 1 - keep)
-        for key, number in {"loss": value, **figures}.items():
-            self.recent.setdefault(key, []).append(number)
+        for key, number in {"loss": loss, **figures}.items():
+            self.recent.setdefault(key, []).append(number.detach())
         self._tick(count)
 
     def _tick(self, count: int) -> None:
         now = time.monotonic()
         self.spent += now - self.clock
         self.clock = now
-        self.recent.setdefault("count", []).append(count)
         if now - self.logged >= LOG_EVERY_SECONDS:
             self._log(now)
         if now - self.saved >= SAVE_EVERY_SECONDS:
+            self._log(now)
             self.save()
             if self.at_save:
                 self.at_save(self)
             self.saved = self.clock = time.monotonic()
 
     def _log(self, now: float) -> None:
-        figures = {key: float(np.mean(values)) for key, values in self.recent.items() if key != "count"}
+        """Writes the means since the last line. Comes before every save: weights that a loss has spoilt are never written."""
+        if not self.recent:
+            return
+        figures = {key: torch.stack(values).float().mean().item() for key, values in self.recent.items()}
+        if not math.isfinite(figures["loss"]):
+            raise FloatingPointError(f"{self.name}: loss {figures['loss']} by step {self.steps}; resume from {self.path} with a smaller rate")
         entry = {"step": self.steps, "minutes": round(self.spent / 60, 2), "pictures": self.seen,
                  "rate": self.optimiser.param_groups[0]["lr"],
-                 "pictures_a_second": sum(self.recent["count"]) / (now - self.logged), **figures}
+                 "pictures_a_second": (self.seen - self.told) / (now - self.logged), **figures}
         with open(self.folder / f"{self.name}.jsonl", "a") as log:
             log.write(json.dumps(entry) + "\n")
         print(f"{self.name} " + " ".join(f"{k} {v:.5g}" for k, v in entry.items()), flush=True)
-        self.recent, self.logged = {}, now
+        self.recent, self.logged, self.told = {}, now, self.seen
 
     @contextlib.contextmanager
     def averaged(self):

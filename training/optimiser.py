@@ -2,6 +2,7 @@
 
 Muon (Jordan et al. 2024): momentum whose update is replaced by the nearest orthogonal matrix, found by a
 Newton-Schulz iteration. A kernel [out, in, h, w] counts as the matrix [out, in*h*w].
+Matrices of one shape are iterated together, the rest goes in lists: an accelerator gets few, large tasks.
 """
 
 import torch
@@ -9,16 +10,17 @@ import torch
 from .loop import has_bfloat16
 
 
-def orthogonal(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:
-    """Quintic Newton-Schulz iteration towards U V^T of matrix = U S V^T, in bfloat16 where the processor has it."""
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
-    x = x / (x.norm() + 1e-7)
+def orthogonal(matrices: torch.Tensor, steps: int = 5) -> torch.Tensor:
+    """Quintic Newton-Schulz iteration towards U V^T of each matrix U S V^T of [n, rows, columns], in bfloat16 where the
+    processor has it."""
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = matrices.mT if tall else matrices
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     x = x.bfloat16() if has_bfloat16(x.device) else x
     for _ in range(steps):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
-    return (x.T if tall else x).to(matrix.dtype)
+    return (x.mT if tall else x).to(matrices.dtype)
 
 
 class MuonAdamW(torch.optim.Optimizer):
@@ -38,22 +40,31 @@ class MuonAdamW(torch.optim.Optimizer):
             weights = [w for w in group["params"] if w.grad is not None]
             (self._muon if group["muon"] else self._adam)(weights, group)
 
+    def _states(self, weights: list[torch.Tensor], *names: str) -> list[list[torch.Tensor]]:
+        """The optimiser's tensors of each name, zero at first."""
+        return [[self.state[w].setdefault(name, torch.zeros_like(w)) for w in weights] for name in names]
+
     def _muon(self, weights: list[torch.Tensor], group: dict) -> None:
-        rate = group["lr"] * group["muon_scale"]
-        for weight in weights:
-            state = self.state[weight]
-            momentum = state.setdefault("momentum", torch.zeros_like(weight))
-            momentum.lerp_(weight.grad, 0.05)
-            update = orthogonal(weight.grad.lerp(momentum, 0.95).flatten(1))
-            scale = max(1.0, update.shape[0] / update.shape[1]) ** 0.5
-            weight.mul_(1 - group["lr"] * group["decay"]).add_(update.view(weight.shape), alpha=-rate * scale)
+        (momenta,) = self._states(weights, "momentum")
+        gradients = [w.grad for w in weights]
+        torch._foreach_lerp_(momenta, gradients, 0.05)
+        alike: dict[torch.Size, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+        for weight, update in zip(weights, torch._foreach_lerp(gradients, momenta, 0.95)):
+            alike.setdefault(update.flatten(1).shape, []).append((weight, update.flatten(1)))
+        torch._foreach_mul_(weights, 1 - group["lr"] * group["decay"])
+        for (rows, columns), pairs in alike.items():
+            updates = orthogonal(torch.stack([update for _, update in pairs]))
+            step = -group["lr"] * group["muon_scale"] * max(1.0, rows / columns) ** 0.5
+            torch._foreach_add_([w for w, _ in pairs], [u.view(w.shape) for (w, _), u in zip(pairs, updates)], alpha=step)
 
     def _adam(self, weights: list[torch.Tensor], group: dict) -> None:
-        for weight in weights:
-            state = self.state[weight]
-            count = state["count"] = state.get("count", 0) + 1
-            first = state.setdefault("first", torch.zeros_like(weight)).lerp_(weight.grad, 0.1)
-            second = state.setdefault("second", torch.zeros_like(weight))
-            second.mul_(0.99).addcmul_(weight.grad, weight.grad, value=0.01)
-            root = (second / (1 - 0.99**count)).sqrt_().add_(1e-8)
-            weight.addcdiv_(first, root, value=-group["lr"] / (1 - 0.9**count))
+        gradients = [w.grad for w in weights]
+        first, second = self._states(weights, "first", "second")
+        count = group["count"] = group.get("count", 0) + 1
+        torch._foreach_lerp_(first, gradients, 0.1)
+        torch._foreach_mul_(second, 0.99)
+        torch._foreach_addcmul_(second, gradients, gradients, 0.01)
+        roots = torch._foreach_div(second, 1 - 0.99**count)
+        torch._foreach_sqrt_(roots)
+        torch._foreach_add_(roots, 1e-8)
+        torch._foreach_addcdiv_(weights, first, roots, -group["lr"] / (1 - 0.9**count))

@@ -1,5 +1,6 @@
 """python -m unittest training.test_training: about two minutes. Every stage lowers its loss, stops, resumes, goes on lowering it."""
 
+import datetime
 import json
 import signal
 import subprocess
@@ -9,10 +10,13 @@ import unittest
 from pathlib import Path
 
 import numpy as np
+import torch
 from safetensors.numpy import save_file
 
 from training import tokenizer as tokens
 from training.data import Draw
+from training.loop import minutes_until
+from training.optimiser import orthogonal
 
 COLOURS = {"brown": (120, 70, 30), "white": (235, 235, 230)}
 PLACES = {"grass": (60, 150, 60), "snow": (225, 235, 250)}
@@ -59,6 +63,32 @@ class TokenizerLaws(unittest.TestCase):
         row = tokens.ids(self.tokenizer, ["a dog"])[0].tolist()
         size = len(self.tokenizer)
         self.assertEqual((row[0], row[3:]), (size - 2, [size - 1] * (tokens.LENGTH - 3)))
+
+    def test_captions_are_kept_beside_their_mirror_images(self):
+        rows = tokens.of_captions(self.tokenizer, [["a dog facing left", "a dog"], ["a cat", "a white cat facing right"]])
+        self.assertEqual(list(rows.shape), [2, 2, 2, tokens.LENGTH])
+        said = [[[self.tokenizer.decode(row, skip_special_tokens=True).strip() for row in side] for side in own] for own in rows.long()]
+        self.assertEqual(said[0], [["a dog facing left", "a dog"], ["a dog facing right", "a dog"]])
+        self.assertEqual(said[1], [["a cat", "a white cat facing right"], ["a cat", "a white cat facing left"]])
+
+
+class LoopLaws(unittest.TestCase):
+    def test_a_time_of_day_is_the_nearest_one_and_may_be_past(self):
+        now = datetime.datetime.now()
+        for minutes in (-300.0, -0.5, 0.5, 300.0):
+            clock = (now + datetime.timedelta(minutes=minutes)).strftime("%H:%M:%S")
+            self.assertAlmostEqual(minutes_until(clock), minutes, delta=0.1)
+
+
+class OptimiserLaws(unittest.TestCase):
+    def test_matrices_of_one_shape_become_nearly_orthogonal_each_by_itself(self):
+        for shape in ((3, 20, 48), (3, 48, 20)):
+            matrices = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+            together = orthogonal(matrices)
+            sizes = torch.linalg.svdvals(together)
+            self.assertTrue(0.6 < sizes.min() and sizes.max() < 1.3, sizes)
+            for one, same in zip(matrices, together):
+                self.assertLess((orthogonal(one[None])[0] - same).norm() / same.norm(), 0.02)
 
 
 class DrawLaws(unittest.TestCase):

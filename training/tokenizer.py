@@ -7,6 +7,8 @@ CLIP; merges.txt builds every caption word, so each is one token and any other w
 import json
 from pathlib import Path
 
+from .data import mirror_words
+
 START, END = "<|startoftext|>", "<|endoftext|>"
 LENGTH = 32
 
@@ -69,6 +71,16 @@ def load(folder: Path):
 def ids(tokenizer, texts: list[str]):
     """Int64 [n, LENGTH]: start, words, end, and end again as padding."""
     return tokenizer(texts, padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt").input_ids
+
+
+def of_captions(tokenizer, captions: list[list[str]]):
+    """Int16 [n, 2, k, LENGTH] of k captions a picture: as they are, and as the mirrored picture's."""
+    import torch
+
+    both = [[own, [mirror_words(text) for text in own]] for own in captions]
+    unique = {text: number for number, text in enumerate(dict.fromkeys(text for sides in both for own in sides for text in own))}
+    rows = torch.tensor([[[unique[text] for text in own] for own in sides] for sides in both])
+    return ids(tokenizer, list(unique)).short()[rows]
 
 
 def caption_words(captions: list[str]) -> list[str]:

@@ -8,7 +8,8 @@ from diffusers import AutoencoderKL
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from .data import Shards, complete_shards, psnr, save_sheet, to_bytes, to_float
+from . import tokenizer as tokens
+from .data import Shards, complete_shards, psnr, read_lines, save_sheet, to_bytes, to_float
 from .loop import Loop, autocast, pick_device
 from .optimiser import MuonAdamW
 
@@ -16,6 +17,7 @@ CHANNELS = (24, 48, 96, 128)
 LATENT_CHANNELS = 8
 CROP = 64
 WHOLE_PICTURES_FROM = 0.8
+REFRESH_STEPS = 100
 
 
 def build(channels=CHANNELS, latent_channels=LATENT_CHANNELS) -> AutoencoderKL:
@@ -26,22 +28,22 @@ def build(channels=CHANNELS, latent_channels=LATENT_CHANNELS) -> AutoencoderKL:
     ).to(memory_format=torch.channels_last)
 
 
-def crops(data: Shards, rng: np.random.Generator, count: int, size: int) -> torch.Tensor:
-    """Random windows, half of them mirrored: [count, 3, size, size]."""
+def crops(data: Shards, rng: np.random.Generator, count: int, size: int) -> np.ndarray:
+    """Random windows, half of them mirrored: U8 [count, size, size, 3]."""
     out = np.empty((count, size, size, 3), np.uint8)
     for slot in out:
         picture = data.picture(rng.integers(len(data)))
         top, left = (rng.integers(0, side - size + 1) for side in picture.shape[:2])
         window = picture[top : top + size, left : left + size]
         slot[:] = window[:, ::-1] if rng.random() < 0.5 else window
-    return to_float(out).contiguous(memory_format=torch.channels_last)
+    return out
 
 
 def edges(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return x[..., 1:] - x[..., :-1], x[..., 1:, :] - x[..., :-1, :]
 
 
-def reconstruction_loss(model: AutoencoderKL, x: torch.Tensor) -> tuple[torch.Tensor, float]:
+def reconstruction_loss(model: AutoencoderKL, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """(L1 + 2 MSE + 0.5 L1 of the gradients + 1e-4 KL, the batch's PSNR)."""
     with autocast(x.device):
         posterior = model.encode(x).latent_dist
@@ -51,7 +53,7 @@ def reconstruction_loss(model: AutoencoderKL, x: torch.Tensor) -> tuple[torch.Te
     kl = posterior.kl().float().mean() / posterior.mean[0].numel()
     squared = (x - y).square().mean()
     loss = (x - y).abs().mean() + 2 * squared + 0.5 * gradients + 1e-4 * kl
-    return loss, 10 * np.log10(4 / squared.item())
+    return loss, 10 * torch.log10(4 / squared)
 
 
 @torch.no_grad()
@@ -76,7 +78,6 @@ def train(data: str, run: str, validation: str | None, minutes: float | None, un
     held_out = Shards(validation) if validation else None
 
     def at_save(loop: Loop) -> None:
-        shards.refresh()
         if held_out:
             with loop.averaged():
                 quality = held_out_psnr(model, held_out, 48, Path(run) / "sheets" / "vae.png")
@@ -84,10 +85,12 @@ def train(data: str, run: str, validation: str | None, minutes: float | None, un
 
     loop = Loop(run, "vae", model, MuonAdamW(model, rate), minutes=minutes, until=until, warm=50, at_save=at_save)
     while loop.goes_on():
+        if loop.steps % REFRESH_STEPS == 0:
+            shards.refresh()
         whole = loop.progress > WHOLE_PICTURES_FROM
         size = shards.picture(0).shape[0]
         count = max(2, batch // 4) if whole else batch
-        x = crops(shards, loop.rng, count, size if whole else min(CROP, size)).to(device)
+        x = to_float(crops(shards, loop.rng, count, size if whole else min(CROP, size)), device)
         loss, quality = reconstruction_loss(model, x)
         loop.step(loss, count, psnr=quality)
     with loop.averaged():
@@ -98,22 +101,23 @@ def train(data: str, run: str, validation: str | None, minutes: float | None, un
 
 @torch.no_grad()
 def write_latents(data: str, run: str, share: tuple[int, int] = (0, 1)) -> None:
-    """Encodes each shard once, with its mirror image: run/latents/NNNNN.safetensors, F16 [n, 2, C, h, w], times the
-    scaling factor; the factor (1 / standard deviation, from the first shard) goes into the VAE's config. Shards that are
-    there are kept. share (k, n): only every nth shard, from the kth."""
+    """Encodes each shard once, with its mirror image, and its sentences: run/latents/NNNNN.safetensors, "latents" F16
+    [n, 2, C, h, w], times the scaling factor, and "tokens" I16 [n, 2, captions, L]. The factor (1 / standard deviation, from
+    the first shard) goes into the VAE's config. Shards that are there are kept. share (k, n): only every nth shard, from the kth."""
     device = pick_device()
     folder = Path(run) / "vae"
     model = AutoencoderKL.from_pretrained(folder).to(device, memory_format=torch.channels_last).eval()
+    tokenizer = tokens.load(Path(run) / "tokenizer")
     out = Path(run) / "latents"
     out.mkdir(parents=True, exist_ok=True)
     shards = complete_shards(Path(data))
 
     def encoded(shard: Path) -> torch.Tensor:
         with safe_open(shard, "np") as file:
-            x = to_float(file.get_tensor("images"))
+            images = file.get_tensor("images")
         parts = []
-        for part in x.split(32):
-            part = part.to(device).contiguous(memory_format=torch.channels_last)
+        for at in range(0, len(images), 32):
+            part = to_float(images[at : at + 32], device)
             with autocast(device):
                 parts.append(torch.stack([model.encode(p).latent_dist.mean.float().cpu() for p in (part, part.flip(-1))], 1))
         return torch.cat(parts)
@@ -122,13 +126,15 @@ def write_latents(data: str, run: str, share: tuple[int, int] = (0, 1)) -> None:
     if not known.exists():
         known.write_text(str(1 / encoded(shards[0]).std().item()))
     scale = float(known.read_text())
-    model.register_to_config(scaling_factor=scale)
-    model.save_pretrained(folder)
+    if model.config.scaling_factor != scale:
+        model.register_to_config(scaling_factor=scale)
+        model.save_pretrained(folder)
     for shard in shards[share[0] :: share[1]]:
         if (out / shard.name).exists():
             continue
-        latents = encoded(shard)
+        latents = (encoded(shard) * scale).half().contiguous()
+        sentences = tokens.of_captions(tokenizer, [line["captions"] for line in read_lines(shard)])
         partial = out / f"{shard.name}.partial"
-        save_file({"latents": (latents * scale).half().contiguous()}, partial)
+        save_file({"latents": latents, "tokens": sentences}, partial)
         partial.rename(out / shard.name)
         print(f"latents: {shard.name}, {len(latents)} pictures, scale {scale:.4f}", flush=True)
