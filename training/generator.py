@@ -73,10 +73,9 @@ class Latents:
         new = [shard for shard in sorted(self.folder.glob("*.safetensors")) if shard not in self.known]
         if not new:
             return
-        files = [load_file(shard, device=str(self.device)) for shard in new]
-        self.latents, self.tokens = (
-            torch.cat([*([] if own is None else [own]), *(file[name] for file in files)])
-            for name, own in (("latents", self.latents), ("tokens", self.tokens)))
+        kept = [] if self.latents is None else [{"latents": self.latents, "tokens": self.tokens}]
+        files = kept + [load_file(shard, device=str(self.device)) for shard in new]
+        self.latents, self.tokens = (torch.cat([file[name] for file in files]) for name in ("latents", "tokens"))
         for shard in new:
             self.lines += read_lines(self.data / shard.name)
         self.known.update(new)

@@ -42,7 +42,10 @@ class MuonAdamW(torch.optim.Optimizer):
 
     def _states(self, weights: list[torch.Tensor], *names: str) -> list[list[torch.Tensor]]:
         """The optimiser's tensors of each name, zero at first."""
-        return [[self.state[w].setdefault(name, torch.zeros_like(w)) for w in weights] for name in names]
+        for weight in weights:
+            if not self.state[weight]:
+                self.state[weight].update((name, torch.zeros_like(weight)) for name in names)
+        return [[self.state[weight][name] for weight in weights] for name in names]
 
     def _muon(self, weights: list[torch.Tensor], group: dict) -> None:
         (momenta,) = self._states(weights, "momentum")
@@ -50,7 +53,8 @@ class MuonAdamW(torch.optim.Optimizer):
         torch._foreach_lerp_(momenta, gradients, 0.05)
         alike: dict[torch.Size, list[tuple[torch.Tensor, torch.Tensor]]] = {}
         for weight, update in zip(weights, torch._foreach_lerp(gradients, momenta, 0.95)):
-            alike.setdefault(update.flatten(1).shape, []).append((weight, update.flatten(1)))
+            matrix = update.flatten(1)
+            alike.setdefault(matrix.shape, []).append((weight, matrix))
         torch._foreach_mul_(weights, 1 - group["lr"] * group["decay"])
         for (rows, columns), pairs in alike.items():
             updates = orthogonal(torch.stack([update for _, update in pairs]))
