@@ -36,6 +36,7 @@ def parse() -> argparse.Namespace:
     trained("generator", "Train U-Net and text encoder", held_out=False)
     judge = trained("judge", "Train the judge", held_out=True)
     judge.add_argument("--more", type=Path, nargs="+", default=[], help="further folders of training shards, such as one of portraits")
+    judge.add_argument("--patch", type=int, help="side of the patches in pixels; default 16, or what --start has")
     export = stage("export", "Write the fp16 checkpoint folders", data=False)
     export.add_argument("--out", type=Path, default=Path("checkpoints"))
     restore = stage("restore", "Begin a run from committed checkpoints: autoencoder and tokenizer", data=False)

@@ -1,5 +1,6 @@
 """The judge: a small CLIP that names what a picture shows, one prompt a value, and gives the CLIPScore of this world."""
 
+import copy
 import json
 from pathlib import Path
 
@@ -21,11 +22,11 @@ ROUND_TRIPS = 3000
 RARE_WEIGHT, PORTRAITS = 3.0, 0.38
 
 
-def build(tokenizer, size: int = 128) -> CLIPModel:
+def build(tokenizer, size: int = 128, patch: int = 16) -> CLIPModel:
     text = dict(vocab_size=len(tokenizer), hidden_size=128, intermediate_size=512, num_hidden_layers=2, num_attention_heads=4,
                 max_position_embeddings=tokenizer.model_max_length, bos_token_id=tokenizer.bos_token_id,
                 eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
-    vision = dict(image_size=size, patch_size=16, hidden_size=192, intermediate_size=768, num_hidden_layers=6, num_attention_heads=6)
+    vision = dict(image_size=size, patch_size=patch, hidden_size=192, intermediate_size=768, num_hidden_layers=6, num_attention_heads=6)
     model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=192))
     with torch.no_grad():
         add_places(model)
@@ -42,6 +43,24 @@ def add_places(model: CLIPModel, amplitude: float = 0.3) -> None:
     waves = torch.cat([angles.sin(), angles.cos()], 1)
     rows, columns = waves[:, None].expand(side, side, -1), waves[None, :].expand(side, side, -1)
     weight[1:] += amplitude * torch.cat([rows, columns], -1).reshape(side * side, width)
+
+
+@torch.no_grad()
+def with_patch(model: CLIPModel, patch: int) -> CLIPModel:
+    """The judge with smaller patches, to be trained on: its new kernel sees a patch as the old one saw it enlarged, and
+    its position embeddings lie between the old ones."""
+    config = copy.deepcopy(model.config)
+    config.vision_config.patch_size = patch
+    finer, weights = CLIPModel(config), model.state_dict()
+    kernel, places = "vision_model.embeddings.patch_embedding.weight", "vision_model.embeddings.position_embedding.weight"
+    old, side = weights[kernel].shape[-1], config.vision_config.image_size // patch
+    enlarge = F.interpolate(torch.eye(patch)[None], size=old, mode="linear")[0]  # [patch, old]
+    weights[kernel] = enlarge @ weights[kernel] @ enlarge.mT
+    own, grid = weights[places].split([1, len(weights[places]) - 1])
+    grid = grid.mT.unflatten(1, (side * patch // old, -1))[None]
+    weights[places] = torch.cat([own, F.interpolate(grid, size=side, mode="bicubic")[0].flatten(1).mT])
+    finer.load_state_dict({name: value for name, value in weights.items() if not name.endswith("position_ids")}, strict=False)
+    return finer
 
 
 def prompt_lists(lines: list[dict]) -> dict[str, dict[str, str]]:
@@ -192,13 +211,16 @@ def held_out_accuracy(model, tokenizer, table, data: Shards, count: int) -> dict
 
 
 def train(data: str, run: str, validation: str | None, minutes: float | None, until: str | None, batch: int = 64,
-          rate: float = 1e-3, start: str | None = None, more: list[str] = ()) -> None:
+          rate: float = 1e-3, start: str | None = None, more: list[str] = (), patch: int | None = None) -> None:
     device = pick_device()
     tokenizer = tokens.load(Path(run) / "tokenizer")
     examples = Examples([data, *more], run, tokenizer, device)
     held_out = Shards(validation) if validation else None
     torch.manual_seed(0)
-    model = (CLIPModel.from_pretrained(start, torch_dtype=torch.float32) if start else build(tokenizer)).to(device).train()
+    model = CLIPModel.from_pretrained(start, torch_dtype=torch.float32) if start else build(tokenizer, patch=patch or 16)
+    if patch and model.config.vision_config.patch_size != patch:
+        model = with_patch(model, patch)
+    model = model.to(device).train()
     # On a CPU the plain formula is faster than PyTorch's fused attention at 65 tokens, most of all backwards.
     model.set_attn_implementation("sdpa" if device.type == "cuda" else "eager")
     ids = prompt_ids(tokenizer, examples.table).to(device)

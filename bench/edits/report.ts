@@ -3,7 +3,7 @@ import { bootstrapInterval, pairedDifferences } from "../../src/metrics/index.ts
 import type { Outcome } from "./quality.ts";
 
 /** What the model's card says it carries. An edit is carried when it changes nothing else. */
-const carried = ["pose", "colour", "place"];
+const carried = ["pose", "colour", "place", "style", "expression", "wearing", "beside"];
 const isCarried = ({ asked }: Outcome): boolean => asked.every((attribute) => carried.includes(attribute));
 
 /** Share of the asked-for changes that the judge must find in the true results for its word to count. */
