@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from safetensors.numpy import save_file
 
+from training import judge
 from training import tokenizer as tokens
 from training.data import Draw
 from training.loop import minutes_until
@@ -43,6 +45,25 @@ def write_shard(folder: Path, count: int, seed: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     save_file({"images": np.stack(images)}, folder / "00000.safetensors")
     (folder / "00000.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+class JudgeLaws(unittest.TestCase):
+    def setUp(self):
+        folder = Path(tempfile.mkdtemp())
+        tokens.write(folder, WORDS)
+        self.model = judge.build(tokens.load(folder))
+
+    def test_with_finer_patches_it_sees_each_as_it_saw_it_enlarged(self):
+        finer, x = judge.with_patch(self.model, 8), torch.randn(1, 3, 128, 128)
+        patches = F.unfold(x, 8, stride=8)[0].T.reshape(256, 3, 8, 8)
+        embedding = self.model.vision_model.embeddings.patch_embedding
+        wanted = embedding(F.interpolate(patches, size=16, mode="bilinear")).flatten(1)
+        torch.testing.assert_close(finer.vision_model.embeddings.patch_embedding(x)[0].flatten(1).T, wanted, atol=1e-4, rtol=1e-4)
+
+    def test_patches_of_the_same_size_change_nothing(self):
+        same, weights = judge.with_patch(self.model, 16).state_dict(), self.model.state_dict()
+        for name, value in weights.items():
+            torch.testing.assert_close(same[name], value, msg=name)
 
 
 class TokenizerLaws(unittest.TestCase):
