@@ -29,6 +29,7 @@ class Checkpoint:
         unet = UNet2DConditionModel.from_pretrained(model, subfolder="unet", **whole).to(memory_format=torch.channels_last)
         self.generator = Generator(unet, CLIPTextModel.from_pretrained(model, subfolder="text_encoder", **whole)).to(device).eval()
         self.tokenizer = tokens.load(model / "tokenizer")
+        self.guidance = json.loads((model / "editing.json").read_text())["guidance"]
         self.judge = CLIPModel.from_pretrained(folder / "menagerie-judge", **whole).to(device).eval()
         self.judge_tokenizer = tokens.load(folder / "menagerie-judge")
         self.table = json.loads((folder / "menagerie-judge" / "attributes.json").read_text())
@@ -55,14 +56,14 @@ def generated(models: Checkpoint, data: Shards, count: int, steps: int, seed: in
     noise, pictures = torch.Generator().manual_seed(seed), []
     for at in range(0, len(lines), 50):
         prompts = [line["captions"][0] for line in lines[at : at + 50]]
-        pictures.append(decode(models.vae, sample(models.generator, models.tokenizer, prompts, steps, 5.0, noise)))
+        pictures.append(decode(models.vae, sample(models.generator, models.tokenizer, prompts, steps, models.guidance, noise)))
     pictures = torch.cat(pictures).cpu()
     truths = [line["attributes"] for line in lines]
     answers = judge.name(models.judge, models.judge_tokenizer, models.table, pictures)
     shown = to_bytes(pictures[:64])
     save_sheet(sheet, [shown[i : i + 8] for i in range(0, len(shown), 8)])
     all_right = [all(a[k] == t[k] for k in NAMED) for a, t in zip(answers, truths)]
-    return {"pictures": len(lines), "steps": steps, "guidance": 5, "right": judge.accuracy(answers, truths, models.table),
+    return {"pictures": len(lines), "steps": steps, "guidance": models.guidance, "right": judge.accuracy(answers, truths, models.table),
             "all_four_right": sum(all_right) / max(1, len(all_right)), "sheet": [line["captions"][0] for line in lines[:64]],
             "confusion": {k: confusion(answers, truths, k) for k in NAMED}}
 
