@@ -59,7 +59,7 @@ def with_patch(model: CLIPModel, patch: int) -> CLIPModel:
     own, grid = weights[places].split([1, len(weights[places]) - 1])
     grid = grid.mT.unflatten(1, (side * patch // old, -1))[None]
     weights[places] = torch.cat([own, F.interpolate(grid, size=side, mode="bicubic")[0].flatten(1).mT])
-    finer.load_state_dict({name: value for name, value in weights.items() if not name.endswith("position_ids")}, strict=False)
+    finer.load_state_dict(weights)
     return finer
 
 
