@@ -4,37 +4,50 @@ import type { ByteSource } from "./source.ts";
 const QUOTE = 34;
 const BACKSLASH = 92;
 const COLON = 58;
+const [OPENING_BRACKET, CLOSING_BRACKET] = [91, 93];
+const [OPENING_BRACE, CLOSING_BRACE] = [123, 125];
 
-interface Scan {
-  depth: number;
-  duplicates: string[];
-}
+/** Repeated keys are only named, so that a text of nothing else stays cheap. */
+const MAX_DUPLICATES = 10;
 
-/** Nesting depth and repeated keys of a JSON text, without building its value. Terminates on any text. */
-function scan(text: string): Scan {
+/**
+ * Checks what JSON.parse does not: nesting and repeated keys. Each character is looked at once, and the memory that it
+ * takes is bounded by the text's length. Throws CheckpointError if brackets are nested deeper than `maxDepth`. Returns the
+ * first keys that one object names twice.
+ */
+function scan(text: string, where: string, maxDepth: number): string[] {
+  /** The keys of each object that is open here; undefined for an array, and for an object that has none yet. */
   const open: (Set<string> | undefined)[] = [];
-  const duplicates: string[] = [];
-  let depth = 0;
-  let lastString = "";
+  const duplicates = new Set<string>();
+  /** The last string, which a colon makes a key. */
+  let string: { from: number; to: number } | undefined;
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i);
     if (c === QUOTE) {
-      const start = i++;
+      const from = i++;
       while (i < text.length && text.charCodeAt(i) !== QUOTE) i += text.charCodeAt(i) === BACKSLASH ? 2 : 1;
-      lastString = text.slice(start, i + 1);
+      string = { from, to: i + 1 };
     } else if (c === COLON) {
-      const keys = open.at(-1);
-      const key = unquoted(lastString);
-      if (keys?.has(key)) duplicates.push(key);
-      keys?.add(key);
-    } else if (c === 123 || c === 91) {
-      open.push(c === 123 ? new Set() : undefined);
-      depth = Math.max(depth, open.length);
-    } else if (c === 125 || c === 93) {
+      if (string && open.length > 0 && duplicates.size < MAX_DUPLICATES) {
+        const key = unquoted(text.slice(string.from, string.to));
+        const keys = (open[open.length - 1] ??= new Set());
+        if (keys.has(key)) duplicates.add(key);
+        keys.add(key);
+      }
+      string = undefined;
+    } else if (c === OPENING_BRACE || c === OPENING_BRACKET) {
+      if (open.push(undefined) > maxDepth) {
+        throw new CheckpointError("JSON is nested too deeply", {
+          where,
+          found: `${open.length} levels at position ${i}`,
+          expected: `at most ${maxDepth}`,
+        });
+      }
+    } else if (c === CLOSING_BRACE || c === CLOSING_BRACKET) {
       open.pop();
     }
   }
-  return { depth, duplicates };
+  return [...duplicates];
 }
 
 /** Where the JSON parser stopped, as far as it says so; not its whole message, which repeats what the file holds. */
@@ -52,8 +65,8 @@ function unquoted(quoted: string): string {
 }
 
 /**
- * The value of UTF-8 JSON that nobody vouches for. Throws CheckpointError where it is not UTF-8 or not JSON, is nested
- * deeper than `maxDepth`, or names a key of one object twice (which JSON.parse would let pass, keeping the last).
+ * Parses UTF-8 JSON that nobody vouches for. Throws CheckpointError if it is not UTF-8, is not JSON, is nested deeper than
+ * `maxDepth`, or names a key of one object twice (JSON.parse would keep the last one without a word).
  */
 export function parseJson(bytes: Uint8Array, where: string, maxDepth = 32): unknown {
   let text: string;
@@ -62,14 +75,7 @@ export function parseJson(bytes: Uint8Array, where: string, maxDepth = 32): unkn
   } catch (cause) {
     throw new CheckpointError("the text is not UTF-8", { where, cause });
   }
-  const { depth, duplicates } = scan(text);
-  if (depth > maxDepth) {
-    throw new CheckpointError("JSON is nested too deeply", {
-      where,
-      found: `${depth} levels`,
-      expected: `${maxDepth}`,
-    });
-  }
+  const duplicates = scan(text, where, maxDepth);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -77,7 +83,7 @@ export function parseJson(bytes: Uint8Array, where: string, maxDepth = 32): unkn
     throw new CheckpointError(`not JSON${placeOf(cause)}`, { where });
   }
   if (duplicates.length) {
-    const keys = [...new Set(duplicates)].slice(0, 10).map((k) => JSON.stringify(k));
+    const keys = duplicates.map((key) => JSON.stringify(key.slice(0, 80)));
     throw new CheckpointError(`JSON names a key twice: ${keys.join(", ")}`, { where });
   }
   return value;
