@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readPngText } from "../../src/image/index.ts";
@@ -143,7 +144,7 @@ test("an inversion file of another model or sentence, a damaged one, and options
     [["many-1.safetensors", "--steps", "7", "--no-early-stop", ...model], 2, "--no-early-stop, --steps: belongs to"],
     [["short.safetensors", ...model], 1, "not an inversion file, or a damaged one"],
     [["weights.safetensors", ...model], 1, "a safetensors file, but not an inversion"],
-    [["nothing.safetensors", ...model], 1, "there is no such inversion file"],
+    [["nothing.safetensors", ...model], 1, "the inversion file cannot be read: there is no such file or folder"],
   ];
   for (const [args, code, message] of cases) {
     const made = await here.baret(["edit", ...args, "-o", "refused.png"]);
@@ -183,6 +184,23 @@ test("photos that cannot be used are named all at once; one dot and 500 words ar
   expect(dot.stderr.indexOf("Not heard: ")).toBeLessThan(dot.stderr.indexOf("invert 1/4"));
 });
 
+test("a pipe or a device as photo, as --like or as inversion is refused at once", async () => {
+  execFileSync("mkfifo", [here.path("pipe.png"), here.path("pipe.safetensors")]);
+  symlinkSync("/dev/zero", here.path("zero.png"));
+  const cases: [string[], string][] = [
+    [["pipe.png", sentence], "pipe.png: cannot be read: it is a pipe, not a regular file"],
+    [["zero.png", sentence], "zero.png: cannot be read: it is a device, not a regular file"],
+    [["--like", "pipe.png"], "pipe.png: cannot be read: it is a pipe, not a regular file"],
+    [["--like", "zero.png"], "zero.png: cannot be read: it is a device, not a regular file"],
+    [["pipe.safetensors"], "pipe.safetensors: the inversion file cannot be read: it is a pipe, not a regular file"],
+  ];
+  for (const [args, message] of cases) {
+    const made = await here.baret(["edit", ...args, ...tiny.slice(0, 2), "-o", "strange.png"]);
+    expect({ code: made.code, stderr: made.stderr }).toEqual({ code: 1, stderr: expect.stringContaining(message) });
+  }
+  expect(existsSync(here.path("strange.png"))).toBe(false);
+});
+
 test("settings that do not fit the model are refused before any work", async () => {
   const cases: [string[], string][] = [
     [["--self-levels", "7"], "selfLayers: chooses no attention site"],
@@ -217,12 +235,12 @@ test("outputs that cannot be written are refused before any work", async () => {
   mkdirSync(here.path("closed"), { mode: 0o555 });
   const outputs = [
     ["-o", "closed/out.png"],
-    ["--save-inversion", "closed/i.safetensors"],
-    ["--preview", "closed/p.png"],
+    ["-o", "new.png", "--save-inversion", "closed/i.safetensors"],
+    ["-o", "new.png", "--preview", "closed/p.png"],
   ];
-  for (const [flag, path] of outputs) {
-    const made = await here.baret(["edit", "photo.png", sentence, ...quick, flag, path], { unprivileged: true });
-    const stderr = `StorageError: ${path}: cannot be written: permission denied.\n`;
+  for (const output of outputs) {
+    const made = await here.baret(["edit", "photo.png", sentence, ...quick, ...output], { unprivileged: true });
+    const stderr = `StorageError: ${output.at(-1)}: cannot be written: permission denied.\n`;
     expect(made).toMatchObject({ code: 1, stdout: "", stderr });
   }
 });
