@@ -2,10 +2,12 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { baretProgram } from "../../src/cli/program.ts";
+import { runCommand } from "../../src/cli/run.ts";
 import { readPngText } from "../../src/image/index.ts";
 import { decodeImage, encodePng } from "../../src/image/node.ts";
 import { smoothPicture } from "../support/baret.ts";
-import { fixtureModel, Workplace } from "../support/cli.ts";
+import { asOrdinaryUser, fixtureModel, Workplace } from "../support/cli.ts";
 
 const here = new Workplace();
 afterAll(here.remove);
@@ -231,17 +233,18 @@ test("a source is never replaced by what is made of it", async () => {
   expect(file("out-2.png")).toEqual(file("photo.png"));
 });
 
-test("outputs that cannot be written are refused before any work", async () => {
+test("outputs in a folder that this user may not write are refused before photo and model are looked for", async () => {
   mkdirSync(here.path("closed"), { mode: 0o555 });
-  const outputs = [
-    ["-o", "closed/out.png"],
-    ["-o", "new.png", "--save-inversion", "closed/i.safetensors"],
-    ["-o", "new.png", "--preview", "closed/p.png"],
-  ];
-  for (const output of outputs) {
-    const made = await here.baret(["edit", "photo.png", sentence, ...quick, ...output], { unprivileged: true });
-    const stderr = `StorageError: ${output.at(-1)}: cannot be written: permission denied.\n`;
-    expect(made).toMatchObject({ code: 1, stdout: "", stderr });
+  const edit = ["edit", "none.png", sentence, "--model", "none"];
+  const [closed, open] = [here.path("closed"), here.path("open.png")];
+  for (const output of [
+    ["-o", `${closed}/out.png`],
+    ["-o", open, "--save-inversion", `${closed}/i.safetensors`],
+    ["-o", open, "--preview", `${closed}/p.png`],
+  ]) {
+    await expect(asOrdinaryUser(() => runCommand(baretProgram(), [...edit, ...output]))).rejects.toThrow(
+      `${output.at(-1)}: cannot be written: permission denied`,
+    );
   }
 });
 

@@ -87,6 +87,8 @@ test("when the engine's process dies, residents are gone with a typed error, and
   await expect(program.run({ x, y: x })).rejects.toThrow(/is gone: found the process that held it has ended/);
   await expect(x.read()).rejects.toThrow(ResidentError);
   const [again] = await own.put([floats(1, 2, 3)]);
-  expect((await program.run({ x: again, y: again }, { outputs: ["next"] })).next.data).toEqual(Float32Array.of(2, 4, 6));
+  expect((await program.run({ x: again, y: again }, { outputs: ["next"] })).next.data).toEqual(
+    Float32Array.of(2, 4, 6),
+  );
   await own.close();
 });
