@@ -11,7 +11,9 @@ export interface ErrorDetails {
 
 function sentence(problem: string, { where, found, expected, advice }: ErrorDetails): string {
   const facts = [found && `found ${found}`, expected && `expected ${expected}`].filter(Boolean).join(", ");
-  const head = `${where ? `${where}: ` : ""}${problem}${facts ? `${problem ? ": " : ""}${facts}` : ""}`;
+  // A file's name may hold a line end, and must not look like a line of its own.
+  const name = where?.replaceAll("\n", "\\n").replaceAll("\r", "\\r");
+  const head = `${name ? `${name}: ` : ""}${problem}${facts ? `${problem ? ": " : ""}${facts}` : ""}`;
   return `${head.replace(/\.$/, "")}.${advice ? `\n${advice}` : ""}`;
 }
 
