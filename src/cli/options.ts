@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { UsageError } from "../core/index.ts";
-import type { Size } from "../diffusion/index.ts";
+import { MAX_SIDE, type Size } from "../diffusion/index.ts";
 
 /** What an option's text may be: `read` gives its value, or undefined where it is not `expected`. */
 export interface Kind<T> {
@@ -120,9 +120,6 @@ export const fileNamed = (ending: string): Kind<string> => ({
   expected: `a name that ends in ${ending}`,
   read: (text) => (text.toLowerCase().endsWith(ending) && text.length > ending.length ? text : undefined),
 });
-
-/** Longest side of a picture that a model is asked for. */
-const MAX_SIDE = 8192;
 
 /** Width and height, or one number for both. */
 export const pictureSize: Kind<Size> = {

@@ -106,7 +106,7 @@ export async function startEngine({
   threads = physicalCores(),
   signal,
 }: EngineOptions = {}): Promise<Engine> {
-  if (!devices.includes(device)) throw new UsageError("--device", { found: device, expected: devices.join(", ") });
+  if (!devices.includes(device)) throw new UsageError("device", { found: device, expected: devices.join(", ") });
   if (!Number.isInteger(threads) || threads < 1 || threads > mostThreads()) {
     throw new UsageError("threads", { found: `${threads}`, expected: `a whole number from 1 to ${mostThreads()}` });
   }

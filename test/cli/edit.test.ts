@@ -249,7 +249,7 @@ test("settings that do not fit the model are refused before any work", async () 
     [["--self-levels", "7"], "selfLayers: chooses no attention site"],
     [["--learning-rate", "0"], "learningRate: found 0"],
     [[" "], "a sentence is empty: expected what the edited photo shows, in quotes"],
-    [["--size", "60x64"], "--size: a picture's side must be a positive multiple of the VAE's factor: found 60x64"],
+    [["--size", "60x64"], "size: a picture's side must be a positive multiple of the VAE's factor: found 60x64"],
   ];
   for (const [args, message] of cases) {
     const made = await here.baret(["edit", "photo.png", "a dog", ...quick, ...args, "-o", "wrong.png"]);
