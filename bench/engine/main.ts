@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { noise, type Tensor, tensor } from "../../src/core/index.ts";
 import * as g from "../../src/graph/index.ts";
+import { readUNetConfig, timestepSinusoids } from "../../src/models/index.ts";
 import { processTreeMemory, startEngine } from "../../src/runtime/node.ts";
 import { openLocalFile, writeFileAtomic } from "../../src/storage/node.ts";
 import { encodeSafetensors, readSafetensors, readTensor } from "../../src/weights/index.ts";
@@ -24,12 +25,12 @@ const say = (line: string): void => console.error(line);
 const rows = 6;
 
 function inputs({ side, tokens, config }: Size): Record<string, Tensor> {
+  const timesteps = Array.from({ length: rows }, (_, i) => 40 + 160 * i);
   return {
     sample: noise([rows, 4, side, side], 1),
-    timestep: tensor(
-      [rows],
-      Float32Array.from({ length: rows }, (_, i) => 40 + 160 * i),
-    ),
+    // For PyTorch, and as our graph takes it.
+    timestep: tensor([rows], Float32Array.from(timesteps)),
+    time: timestepSinusoids(readUNetConfig(config), timesteps),
     context: noise([rows, tokens, config.cross_attention_dim as number], 2),
     target: noise([rows, 4, side, side], 3),
   };

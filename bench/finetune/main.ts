@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { noise, type Tensor, tensor } from "../../src/core/index.ts";
 import { biasCorrections } from "../../src/graph/index.ts";
-import { readUNetConfig } from "../../src/models/index.ts";
+import { readUNetConfig, timestepSinusoids, type UNetConfig } from "../../src/models/index.ts";
 import type { Engine, MeasuredSession, Resident } from "../../src/runtime/index.ts";
 import { loadGraph, processTreeMemory, startEngine } from "../../src/runtime/node.ts";
 import { openLocal } from "../../src/storage/node.ts";
@@ -23,15 +23,16 @@ const model = join("checkpoints", "menagerie");
 
 const scalar = (value: number): Tensor => tensor([], Float32Array.of(value));
 
-function inputsOf({ batch, side, tokens, width }: StepShape, channels: number): Record<string, Tensor> {
+function inputsOf(config: UNetConfig, { batch, side, tokens, width }: StepShape): Record<string, Tensor> {
+  const timesteps = Array.from({ length: batch }, (_, i) => 100 + 200 * i);
+  const latent = [batch, config.inChannels, side, side];
   return {
-    sample: noise([batch, channels, side, side], 1),
-    timestep: tensor(
-      [batch],
-      Float32Array.from({ length: batch }, (_, i) => 100 + 200 * i),
-    ),
+    sample: noise(latent, 1),
+    // For PyTorch, and as our graph takes it.
+    timestep: tensor([batch], Float32Array.from(timesteps)),
+    time: timestepSinusoids(config, timesteps),
     context: noise([batch, tokens, width], 2),
-    noise: noise([batch, channels, side, side], 3),
+    noise: noise(latent, 3),
   };
 }
 
@@ -106,7 +107,7 @@ export async function main(args: readonly string[]): Promise<void> {
   const config = readUNetConfig(checkpoint.unet.config);
   const shape = { batch: Number(values.batch), side: 16, tokens: 32, width: config.blocks[0].contextDim };
   const { outputs, weights } = fineTuningStep(config, shape);
-  const inputs = inputsOf(shape, config.inChannels);
+  const inputs = inputsOf(config, shape);
   mkdirSync(scratch, { recursive: true });
   try {
     const given = join(scratch, "inputs.safetensors");
@@ -114,11 +115,12 @@ export async function main(args: readonly string[]): Promise<void> {
     writeFileSync(given, encodeSafetensors(Object.fromEntries(tensors)));
     const engine = await startEngine();
     const session = await loadGraph(engine, outputs, { name: "fine-tuning step", load: { level: "all" } });
-    const tuning = new Tuning(session, [...weights.keys()], inputs);
+    const { timestep: _, ...ours } = inputs;
+    const tuning = new Tuning(session, [...weights.keys()], ours);
     const read = [...weights.keys()].map(async (name) => [name, await readTensor(checkpoint.unet.weights.get(name)!)]);
     await tuning.start(engine, new Map((await Promise.all(read)) as [string, Tensor][]));
     const torch = values.python ? await startTorch(values.python, engine.threads, given) : undefined;
-    const [ours, theirs]: [number[], number[]] = [[], []];
+    const [here, there]: [number[], number[]] = [[], []];
     for (let run = 0; run <= Number(values.runs); run++) {
       const began = performance.now();
       const loss = await tuning.step();
@@ -129,14 +131,14 @@ export async function main(args: readonly string[]): Promise<void> {
       );
       // The first step of either is slower: kernels and memory are new to it.
       if (run === 0) continue;
-      ours.push(seconds);
-      if (other) theirs.push(other.seconds);
+      here.push(seconds);
+      if (other) there.push(other.seconds);
     }
     const memory = processTreeMemory(engine.pid)?.pss ?? Number.NaN;
     console.log(
-      `${weights.size} weights, batch ${shape.batch}, ${engine.threads} threads: median ${median(ours).toFixed(3)} s a step` +
+      `${weights.size} weights, batch ${shape.batch}, ${engine.threads} threads: median ${median(here).toFixed(3)} s a step` +
         (torch
-          ? `, PyTorch ${torch.torch} ${median(theirs).toFixed(3)} s: ${(median(theirs) / median(ours)).toFixed(2)} times as fast`
+          ? `, PyTorch ${torch.torch} ${median(there).toFixed(3)} s: ${(median(there) / median(here)).toFixed(2)} times as fast`
           : "") +
         `; engine ${(memory / 1e9).toFixed(2)} GB, estimated ${(session.memory / 1e9).toFixed(2)} GB`,
     );

@@ -1,5 +1,5 @@
 import * as g from "../../src/graph/index.ts";
-import { type UNetConfig, unet } from "../../src/models/index.ts";
+import { timeShape, type UNetConfig, unet } from "../../src/models/index.ts";
 
 /** Prefixes of what a step takes and gives beside the weights, which have their own names. */
 export const names = {
@@ -31,7 +31,7 @@ export function fineTuningStep(
   const latent = [batch, config.inChannels, side, side];
   const inputs = {
     sample: g.input("sample", latent),
-    timestep: g.input("timestep", [batch]),
+    time: g.input("time", timeShape(config, batch)),
     context: g.input("context", [batch, tokens, width]),
   };
   const loss = g.meanSquare(g.sub(unet(config, inputs), g.input("noise", latent)));

@@ -1,5 +1,5 @@
 import * as g from "../../src/graph/index.ts";
-import { readUNetConfig, unet } from "../../src/models/index.ts";
+import { readUNetConfig, timeShape, unet } from "../../src/models/index.ts";
 
 export interface Size {
   name: string;
@@ -65,23 +65,29 @@ export const sd15Vae: Record<string, unknown> = {
 
 const width = ({ config }: Size): number => config.cross_attention_dim as number;
 
-/** Noise prediction for any batch. Inputs: sample [B, 4, H, W], timestep [B], context [B, L, D] → eps. */
+/** Noise prediction for any batch. Inputs: sample [B, 4, H, W], time [B, C₀], context [B, L, D] → eps. */
 export function forward(size: Size, batch: "B" | number = "B"): Record<string, g.Node> {
   const { side, tokens } = size;
+  const config = readUNetConfig(size.config);
   const inputs = {
     sample: g.input("sample", [batch, 4, side, side]),
-    timestep: g.input("timestep", [batch]),
+    time: g.input("time", timeShape(config, batch)),
     context: g.input("context", [batch, tokens, width(size)]),
   };
-  return { eps: unet(readUNetConfig(size.config), inputs) };
+  return { eps: unet(config, inputs) };
 }
 
 /** mean((eps − target)²) of one row, and its gradient to the text embedding. */
 export function lossAndGradient(size: Size): Record<string, g.Node> {
   const { side, tokens } = size;
   const context = g.input("context", [1, tokens, width(size)]);
-  const inputs = { sample: g.input("sample", [1, 4, side, side]), timestep: g.input("timestep", [1]), context };
-  const eps = unet(readUNetConfig(size.config), inputs);
+  const config = readUNetConfig(size.config);
+  const inputs = {
+    sample: g.input("sample", [1, 4, side, side]),
+    time: g.input("time", timeShape(config, 1)),
+    context,
+  };
+  const eps = unet(config, inputs);
   const loss = g.meanSquare(g.sub(eps, g.input("target", eps.shape)));
   return { eps, loss, gradient: g.gradients(loss, [context])[0] };
 }

@@ -11,6 +11,7 @@ import {
   readClipTextConfig,
   readUNetConfig,
   readVaeConfig,
+  timeShape,
   type UNetConfig,
   unet,
   type VaeConfig,
@@ -207,7 +208,7 @@ export class Model {
     const side = 2 ** this.unet.blocks.length;
     const sample = g.input("sample", [1, this.unet.inChannels, side, side]);
     const context = g.input("context", [1, this.text.length, this.text.width]);
-    const predicted = unet(this.unet, { sample, timestep: g.input("timestep", [1]), context });
+    const predicted = unet(this.unet, { sample, time: g.input("time", timeShape(this.unet, 1)), context });
     const pixels = side * this.factor;
     const vae = [
       ...Object.values(this.encoderGraph({ height: pixels, width: pixels })),

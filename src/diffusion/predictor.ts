@@ -1,6 +1,16 @@
 import { type IntTensor, stack, type Tensor } from "../core/index.ts";
 import * as g from "../graph/index.ts";
-import { type AttentionSite, type Part, plainAttention, routed, routeInput, unet } from "../models/index.ts";
+import {
+  type AttentionSite,
+  type Part,
+  plainAttention,
+  routed,
+  routeInput,
+  timeShape,
+  timestepSinusoids,
+  type UNetConfig,
+  unet,
+} from "../models/index.ts";
 import type { MeasuredSession } from "../runtime/index.ts";
 import type { Model, Size } from "./model.ts";
 
@@ -30,10 +40,12 @@ export type Sources = Readonly<Record<AttentionKind, readonly number[]>>;
  */
 export class Predictor {
   private readonly session: MeasuredSession;
+  private readonly config: UNetConfig;
   private readonly routing: Routing;
 
-  constructor(session: MeasuredSession, routing: Routing) {
+  constructor(session: MeasuredSession, config: UNetConfig, routing: Routing) {
     this.session = session;
+    this.config = config;
     this.routing = routing;
   }
 
@@ -54,7 +66,7 @@ export class Predictor {
     const own = rows.map((_, r) => r);
     const feeds: Record<string, Tensor | IntTensor> = {
       sample: stack(rows.map(({ latent }) => latent)),
-      timestep: { shape: [rows.length], data: new Float32Array(rows.length).fill(timestep) },
+      time: timestepSinusoids(this.config, Array<number>(rows.length).fill(timestep)),
       context: stack(rows.map(({ context }) => context)),
     };
     for (const kind of attentionKinds) {
@@ -88,11 +100,11 @@ export async function openPredictor(
     const attend = routing.parts.length > 0 ? routed(groupOf, routing.parts) : plainAttention;
     const inputs = {
       sample: g.input("sample", ["B", channels, h, w]),
-      timestep: g.input("timestep", ["B"]),
+      time: g.input("time", timeShape(model.unet, "B")),
       context: g.input("context", ["B", model.text.length, model.text.width]),
     };
     return { output: unet(model.unet, inputs, attend) };
   };
   const name = `U-Net ${h}x${w} ${JSON.stringify(routing)}`;
-  return new Predictor(await model.programs.open("unet", name, build, signal), routing);
+  return new Predictor(await model.programs.open("unet", name, build, signal), model.unet, routing);
 }

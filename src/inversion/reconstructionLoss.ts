@@ -1,7 +1,7 @@
 import { type Tensor, tensor } from "../core/index.ts";
 import type { Model, Size, StepCoefficients } from "../diffusion/index.ts";
 import * as g from "../graph/index.ts";
-import { unet } from "../models/index.ts";
+import { timeShape, timestepSinusoids, type UNetConfig, unet } from "../models/index.ts";
 import type { Session } from "../runtime/index.ts";
 
 /** One step of sampling, and where it should lead. */
@@ -29,9 +29,11 @@ export interface LossAndGradient {
  */
 export class ReconstructionLoss {
   private readonly session: Session;
+  private readonly config: UNetConfig;
 
-  constructor(session: Session) {
+  constructor(session: Session, config: UNetConfig) {
     this.session = session;
+    this.config = config;
   }
 
   /** Throws NumericError, CancelledError. */
@@ -39,7 +41,7 @@ export class ReconstructionLoss {
     const scalar = (value: number) => tensor([], Float32Array.of(value));
     const feeds = {
       sample: step.latent,
-      timestep: tensor([1], Float32Array.of(step.timestep)),
+      time: timestepSinusoids(this.config, [step.timestep]),
       context,
       fixed: step.fixed,
       wanted: step.wanted,
@@ -63,7 +65,7 @@ export async function openReconstructionLoss(
     const scalar = (name: string) => g.input(name, []);
     const sample = g.input("sample", latent);
     const context = g.input("context", [1, model.text.length, model.text.width]);
-    const output = unet(model.unet, { sample, timestep: g.input("timestep", [1]), context });
+    const output = unet(model.unet, { sample, time: g.input("time", timeShape(model.unet, 1)), context });
     const fixed = g.input("fixed", latent);
     const guided = g.add(fixed, g.mul(scalar("w"), g.sub(output, fixed)));
     const next = g.add(g.mul(scalar("a"), sample), g.mul(scalar("b"), guided));
@@ -72,5 +74,5 @@ export async function openReconstructionLoss(
     return { loss, gradient };
   };
   const name = `U-Net's loss and gradient ${latent[2]}x${latent[3]}`;
-  return new ReconstructionLoss(await model.programs.open("unet", name, build, signal));
+  return new ReconstructionLoss(await model.programs.open("unet", name, build, signal), model.unet);
 }

@@ -12,6 +12,6 @@ export {
 } from "./clip-config.ts";
 export { only, readConfig } from "./config.ts";
 export { Scope } from "./scope.ts";
-export { attentionSites, type UNetInputs, unet } from "./unet.ts";
+export { attentionSites, timeShape, timestepSinusoids, type UNetInputs, unet } from "./unet.ts";
 export { readUNetConfig, type UNetBlock, type UNetConfig } from "./unet-config.ts";
 export { decode, encode, readVaeConfig, type VaeConfig } from "./vae.ts";

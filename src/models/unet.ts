@@ -1,5 +1,5 @@
-import { CheckpointError } from "../core/index.ts";
-import type { Node } from "../graph/index.ts";
+import { CheckpointError, type Tensor, tensor } from "../core/index.ts";
+import type { Dim, Node } from "../graph/index.ts";
 import * as g from "../graph/index.ts";
 import { type AttentionControl, type AttentionSite, headCount, plainAttention } from "./attention-sites.ts";
 import { channelsOf, conv2d, groupNorm, layerNorm, linear, resnet, toPicture, toSequence } from "./layers.ts";
@@ -9,8 +9,8 @@ import type { UNetConfig } from "./unet-config.ts";
 export interface UNetInputs {
   /** [B, in, H, W] */
   sample: Node;
-  /** [B], as a float. */
-  timestep: Node;
+  /** Sinusoids of the timestep, [B, C₀]: see timestepSinusoids. */
+  time: Node;
   /** Text embedding, [B, L, D]. */
   context: Node;
 }
@@ -21,12 +21,12 @@ export interface UNetInputs {
  */
 export function unet(
   config: UNetConfig,
-  { sample, timestep, context }: UNetInputs,
+  { sample, time: sinusoids, context }: UNetInputs,
   attend: AttentionControl = plainAttention,
   weights = new Scope(),
 ): Node {
   const { blocks, mid, groups, eps } = config;
-  const time = timeEmbedding(weights.at("time_embedding"), timestep, config);
+  const time = timeEmbedding(weights.at("time_embedding"), sinusoids, blocks[0].channels);
   const seen = { self: 0, cross: 0 };
   const transformer = (
     w: Scope,
@@ -86,20 +86,35 @@ export function unet(
   return conv2d(weights.at("conv_out"), h, config.outChannels);
 }
 
-/** Sinusoids of the timestep through two linear layers: [B] → [B, 4·C]. */
-function timeEmbedding(w: Scope, timestep: Node, { blocks, flipSinToCos, freqShift }: UNetConfig): Node {
-  const channels = blocks[0].channels;
+/** Shape of a U-Net's input `time`, [B, C₀]. */
+export const timeShape = ({ blocks }: UNetConfig, batch: Dim): Dim[] => [batch, blocks[0].channels];
+
+/**
+ * Sinusoids of timesteps as a U-Net takes them, [B, C₀]; diffusers, models/embeddings.py, get_timestep_embedding. Computed
+ * here and not in the graph, because the sine of some devices is good to 1e-4 only.
+ */
+export function timestepSinusoids(config: UNetConfig, timesteps: readonly number[]): Tensor {
+  const { flipSinToCos, freqShift } = config;
+  const [batch, channels] = timeShape(config, timesteps.length) as number[];
   const half = channels / 2;
+  const made = tensor([batch, channels]);
+  const [sines, cosines] = flipSinToCos ? [half, 0] : [0, half];
   // Each operation rounded to float32, as the model saw it in training.
   const step = Math.fround(-Math.log(10000));
-  const frequencies = Float32Array.from({ length: half }, (_, i) =>
-    Math.exp(Math.fround(Math.fround(step * i) / (half - freqShift))),
-  );
-  const angle = g.mul(g.reshape(timestep, [timestep.shape[0], 1]), g.constant(frequencies, [1, half]));
-  const waves = [g.sin(angle), g.cos(angle)];
-  const embedded = g.concat(flipSinToCos ? waves.toReversed() : waves, 1);
-  return linear(w.at("linear_2"), g.silu(linear(w.at("linear_1"), embedded, 4 * channels)), 4 * channels);
+  for (let i = 0; i < half; i++) {
+    const frequency = Math.fround(Math.exp(Math.fround(Math.fround(step * i) / (half - freqShift))));
+    for (const [row, timestep] of timesteps.entries()) {
+      const angle = Math.fround(Math.fround(timestep) * frequency);
+      made.data[row * channels + sines + i] = Math.sin(angle);
+      made.data[row * channels + cosines + i] = Math.cos(angle);
+    }
+  }
+  return made;
 }
+
+/** Sinusoids through two linear layers: [B, C] → [B, 4·C]. */
+const timeEmbedding = (w: Scope, sinusoids: Node, channels: number): Node =>
+  linear(w.at("linear_2"), g.silu(linear(w.at("linear_1"), sinusoids, 4 * channels)), 4 * channels);
 
 /** Doubles x, and drops the last row or column where the picture on the way down had an odd size. */
 function upsampleTo(x: Node, like: Node): Node {
@@ -169,7 +184,7 @@ export function attentionSites(config: UNetConfig, height: number, width: number
     config,
     {
       sample: g.input("sample", [1, config.inChannels, height, width]),
-      timestep: g.input("timestep", [1]),
+      time: g.input("time", timeShape(config, 1)),
       context: g.input("context", [1, tokens, contextDim]),
     },
     (site, projections) => {

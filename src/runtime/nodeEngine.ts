@@ -8,10 +8,11 @@ import {
   type LoadableProgram,
   type LoadOptions,
 } from "./engine.ts";
+import type { Host } from "./host.ts";
 import { mostThreads, physicalCores } from "./machine.ts";
 import { probeDevice } from "./probe.ts";
 import { NodeResident } from "./resident.ts";
-import { bytesOf, type Host, NodeSession } from "./session.ts";
+import { bytesOf, NodeSession } from "./session.ts";
 
 class NodeEngine implements Engine, Host {
   readonly device: Device;

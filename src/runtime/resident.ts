@@ -1,7 +1,7 @@
 import { ResidentError, type Tensor } from "../core/index.ts";
 import type { EngineProcess } from "./childProcess.ts";
 import type { Feeds, Resident } from "./engine.ts";
-import type { Host } from "./session.ts";
+import type { Host } from "./host.ts";
 
 let count = 0;
 

@@ -14,20 +14,12 @@ import { withBatch } from "../graph/index.ts";
 import type { CacheEntry, CacheKey } from "../storage/index.ts";
 import { fileIdentity, requireFolder, sha256 } from "../storage/node.ts";
 import type { EngineProcess } from "./childProcess.ts";
-import type { Device, Feeds, LoadableProgram, LoadOptions, RunOptions, Session } from "./engine.ts";
+import type { Feeds, LoadableProgram, LoadOptions, RunOptions, Session } from "./engine.ts";
 import { batchOfFeeds, checkFeeds } from "./feeds.ts";
+import type { Host } from "./host.ts";
 import type { ArrayHead, ResidentHead } from "./messages.ts";
 import { isResident, NodeResident } from "./resident.ts";
 import { type PlacedModel, placeWeights } from "./weightFiles.ts";
-
-/** What a session needs of its engine. */
-export interface Host {
-  readonly device: Device;
-  readonly threads: number;
-  readonly versions: Readonly<Record<"onnxruntime", string>>;
-  /** Runs `work` alone, on a process that lives; ends that process where `signal` is aborted meanwhile. */
-  exclusive<T>(what: string, signal: AbortSignal | undefined, work: (child: EngineProcess) => Promise<T>): Promise<T>;
-}
 
 /** A tensor's numbers as they are sent: float32, or int64 for whole numbers. */
 export function bytesOf({ data }: Tensor | IntTensor): Uint8Array {

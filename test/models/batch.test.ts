@@ -11,6 +11,8 @@ import {
   readClipTextConfig,
   readUNetConfig,
   readVaeConfig,
+  timeShape,
+  timestepSinusoids,
   unet,
 } from "../../src/models/index.ts";
 import { memorySource, readSafetensors, readTensor } from "../../src/weights/index.ts";
@@ -37,14 +39,14 @@ function uNet(folder: string): Model {
   const width = config.blocks[0].contextDim;
   const nodes = {
     sample: g.input("sample", ["B", 4, 16, 16]),
-    timestep: g.input("timestep", ["B"]),
+    time: g.input("time", timeShape(config, "B")),
     context: g.input("context", ["B", 7, width]),
   };
-  const timestep = { shape: [3], data: Float32Array.of(981, 441, 1) };
+  const time = timestepSinusoids(config, [981, 441, 1]);
   return {
     name: `U-Net ${folder}`,
     outputs: { eps: unet(config, nodes) },
-    inputs: { sample: noise([3, 4, 16, 16], 1), timestep, context: noise([3, 7, width], 2) },
+    inputs: { sample: noise([3, 4, 16, 16], 1), time, context: noise([3, 7, width], 2) },
     file: `${folder}/diffusion_pytorch_model.safetensors`,
   };
 }

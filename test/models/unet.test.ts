@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { IntTensor, Tensor } from "../../src/core/index.ts";
+import type { Tensor } from "../../src/core/index.ts";
 import * as g from "../../src/graph/index.ts";
 import {
   type AttentionControl,
@@ -13,6 +13,8 @@ import {
   readUNetConfig,
   routed,
   routeInput,
+  timeShape,
+  timestepSinusoids,
   unet,
 } from "../../src/models/index.ts";
 import { type Feeds, fixture, relativeError, run } from "../support/run.ts";
@@ -31,8 +33,6 @@ const models = await Promise.all(
 );
 type Model = (typeof models)[number];
 
-const floats = (x: Tensor | IntTensor): Tensor => ({ shape: x.shape, data: Float32Array.from(x.data) });
-
 /** The U-Net over given inputs; `batch` is symbolic or the inputs' own. */
 function build({ config, reference }: Model, prefix: string, control?: AttentionControl, batch?: number) {
   const sample = reference[`${prefix}sample`] as Tensor;
@@ -40,11 +40,11 @@ function build({ config, reference }: Model, prefix: string, control?: Attention
   const b = batch ?? "B";
   const inputs = {
     sample: g.input("sample", [b, ...sample.shape.slice(1)]),
-    timestep: g.input("timestep", [b]),
+    time: g.input("time", timeShape(config, b)),
     context: g.input("context", [b, ...context.shape.slice(1)]),
   };
-  const timestep = reference[`${prefix}timestep`] ?? reference.timestep;
-  const feeds: Feeds = { sample, timestep: floats(timestep), context };
+  const { data } = reference[`${prefix}timestep`] ?? reference.timestep;
+  const feeds: Feeds = { sample, time: timestepSinusoids(config, [...data]), context };
   return { inputs, feeds, eps: unet(config, inputs, control) };
 }
 

@@ -5,7 +5,6 @@ import { graph, loadGraph, models, openPredictor, openReconstructionLoss } from 
 import { combine, loadModel, type Model, meanSquaredError, noise, type Tensor, tensor } from "../../src/index.ts";
 
 const size = { height: 64, width: 64 };
-const at = tensor([1], Float32Array.of(500));
 let model: Model;
 let context: Tensor;
 let latent: Tensor;
@@ -31,12 +30,17 @@ test("the entries of the package are files that the sources make", () => {
 test("a loss of one's own has the gradient to the text embedding that its values have", async () => {
   const program = await model.programs.open("unet", "my loss", () => {
     const c = graph.input("context", context.shape);
-    const inputs = { sample: graph.input("sample", latent.shape), timestep: graph.input("timestep", [1]), context: c };
+    const inputs = {
+      sample: graph.input("sample", latent.shape),
+      time: graph.input("time", models.timeShape(model.unet, 1)),
+      context: c,
+    };
     const eps = models.unet(model.unet, inputs);
     const loss = graph.meanSquare(graph.sub(eps, graph.input("wanted", latent.shape)));
     return { loss, gradient: graph.gradients(loss, [c])[0] };
   });
-  const { loss, gradient } = await program.run({ sample: latent, timestep: at, context, wanted });
+  const time = models.timestepSinusoids(model.unet, [500]);
+  const { loss, gradient } = await program.run({ sample: latent, time, context, wanted });
 
   const predictor = await openPredictor(model, size);
   const lossAt = async (c: Tensor) => meanSquaredError(await predictor.predict([{ latent, context: c }], 500), wanted);

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { CheckpointError } from "../../src/core/index.ts";
 import { input, parametersOf } from "../../src/graph/index.ts";
-import { readUNetConfig, unet } from "../../src/models/index.ts";
+import { readUNetConfig, timeShape, unet } from "../../src/models/index.ts";
 import {
   checkWeights,
   encodeSafetensors,
@@ -16,10 +16,9 @@ const config = readUNetConfig(JSON.parse(readFileSync(new URL("config.json", fol
 const sample = input("sample", [1, 4, 8, 8]);
 const context = input("context", [1, 5, config.blocks[0].contextDim]);
 const expected = new Map(
-  [...parametersOf([unet(config, { sample, timestep: input("timestep", [1]), context })])].map(([name, node]) => [
-    name,
-    node.shape as number[],
-  ]),
+  [...parametersOf([unet(config, { sample, time: input("time", timeShape(config, 1)), context })])].map(
+    ([name, node]) => [name, node.shape as number[]],
+  ),
 );
 const bytes = new Uint8Array(readFileSync(new URL("diffusion_pytorch_model.safetensors", folder)));
 const { tensors } = await readSafetensors(memorySource("unet.safetensors", bytes));

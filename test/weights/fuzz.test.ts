@@ -14,6 +14,7 @@ import {
   readClipTextConfig,
   readUNetConfig,
   readVaeConfig,
+  timeShape,
   unet,
 } from "../../src/models/index.ts";
 import type { Engine } from "../../src/runtime/index.ts";
@@ -114,7 +115,7 @@ test("a diffusers folder with damaged files, down to the graphs, the schedule an
       const sample = input("sample", ["B", config.inChannels, 16, 16]);
       unet(config, {
         sample,
-        timestep: input("timestep", ["B"]),
+        time: input("time", timeShape(config, "B")),
         context: input("context", ["B", 7, config.blocks[0].contextDim]),
       });
     } else if (damaged.startsWith("vae")) {

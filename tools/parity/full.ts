@@ -15,6 +15,8 @@ import {
   readClipTextConfig,
   readUNetConfig,
   readVaeConfig,
+  timeShape,
+  timestepSinusoids,
   unet,
 } from "../../src/models/index.ts";
 import type { Feeds } from "../../src/runtime/index.ts";
@@ -70,18 +72,19 @@ export async function main(args: string[]): Promise<void> {
 
   const parts: Record<string, () => Promise<Part>> = {
     unet: async () => {
-      const inputs = { sample: input("sample"), timestep: input("timestep"), context: input("context") };
-      const eps = unet(readUNetConfig(checkpoint.unet.config), inputs);
+      const config = readUNetConfig(checkpoint.unet.config);
+      const { data: timesteps } = await reference("timestep");
+      const time = g.input("time", timeShape(config, timesteps.length));
+      const inputs = { sample: input("sample"), time, context: input("context") };
+      const eps = unet(config, inputs);
       const loss = guidedLoss(eps, inputs.sample);
       return {
         component: checkpoint.unet,
         outputs: { eps, loss, gradient: g.gradients(loss, [inputs.context])[0] },
-        feeds: await feed(
-          "sample",
-          "timestep",
-          "context",
-          ...[...tensors.keys()].filter((key) => /^given\./.test(key)),
-        ),
+        feeds: {
+          time: timestepSinusoids(config, [...timesteps]),
+          ...(await feed("sample", "context", ...[...tensors.keys()].filter((key) => /^given\./.test(key)))),
+        },
         kinds: { eps: "value", loss: "value", gradient: "gradient" },
       };
     },
