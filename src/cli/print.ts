@@ -79,11 +79,14 @@ export function settingLines(command: Command, settings: object): string {
 
 /** At most this many words are named, so that the warning stays one. */
 const named = 12;
+/** Of a prompt or a word, the warning shows so many characters. */
+const shown = 40;
 
-/** Why part of a sentence is not heard. */
-export function lostWordsWarning(sentence: string, lost: readonly string[]): string {
+const beginning = (text: string): string => (text.length > shown ? `${text.slice(0, shown)}…` : text);
+
+/** Why part of a prompt has no effect. */
+export function lostWordsWarning(prompt: string, lost: readonly string[]): string {
   const rest = lost.length - named;
-  const words = lost.slice(0, named).join(" ") + (rest > 0 ? ` and ${rest} more` : "");
-  const start = sentence.length > 40 ? `${sentence.slice(0, 40)}…` : sentence;
-  return `"${start}" is longer than the model's text encoder reads. Not heard: ${words}`;
+  const words = lost.slice(0, named).map(beginning).join(" ") + (rest > 0 ? ` and ${rest} more` : "");
+  return `"${beginning(prompt)}" is longer than the model's text encoder reads. Not heard: ${words}`;
 }

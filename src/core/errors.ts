@@ -9,8 +9,14 @@ export interface ErrorDetails {
   cause?: unknown;
 }
 
+/** A fact may quote a prompt or a server's answer of any length: so many characters of it are shown. */
+const longestFact = 2000;
+
+const fact = (name: string, text: string | undefined): string | undefined =>
+  text && `${name} ${text.length > longestFact ? `${text.slice(0, longestFact)}… (${text.length} characters)` : text}`;
+
 function sentence(problem: string, { where, found, expected, advice }: ErrorDetails): string {
-  const facts = [found && `found ${found}`, expected && `expected ${expected}`].filter(Boolean).join(", ");
+  const facts = [fact("found", found), fact("expected", expected)].filter(Boolean).join(", ");
   // A file's name may hold a line end, and must not look like a line of its own.
   const name = where?.replaceAll("\n", "\\n").replaceAll("\r", "\\r");
   const head = `${name ? `${name}: ` : ""}${problem}${facts ? `${problem ? ": " : ""}${facts}` : ""}`;

@@ -128,7 +128,10 @@ export class Model {
     return attentionSites(this.unet, height, width, this.text.length);
   }
 
-  /** Embeddings of sentences, one for each. */
+  /**
+   * Embeddings of prompts, one for each. What a prompt has beyond the text encoder's tokens is cut off and named in
+   * `lostWords`. Throws UsageError if a prompt has more than 100,000 characters.
+   */
   async embed(sentences: readonly string[], signal?: AbortSignal): Promise<Embedding[]> {
     const encodings = sentences.map((sentence) => this.tokenizer.encode(sentence));
     const session = await this.programs.open("text", "text encoder", () => this.textGraph(), signal);

@@ -58,7 +58,8 @@ function checkSeeds(seed: number, count: number): void {
 
 /**
  * Pictures of sentences, from noise by DDIM with guidance (Song et al. 2021; Ho & Salimans 2022). One seed, sentence and
- * model give one picture. Throws UsageError, NumericError, MemoryError, CancelledError.
+ * model give one picture. What a sentence has beyond the text encoder's tokens is cut off and named in `lostWords`; more
+ * than 100,000 characters are a UsageError. Throws UsageError, NumericError, MemoryError, CancelledError.
  */
 export async function generate(
   model: Model,

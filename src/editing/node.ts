@@ -28,8 +28,9 @@ export async function openPhoto(model: Model, photo: Photo, { size, fit }: FitOp
 export interface PrepareOptions extends InvertOptions, FitOptions {}
 
 /**
- * Inverts a photo towards a target sentence: what every edit of that photo with that sentence starts from. Throws
- * ImageError, UsageError, StorageError where `file` holds another inversion, CancelledError.
+ * Inverts a photo towards a target sentence: what every edit of that photo with that sentence starts from. What a sentence
+ * has beyond the text encoder's tokens is cut off. Throws ImageError, UsageError (also if a sentence has more than 100,000
+ * characters), StorageError if `file` holds another inversion, CancelledError.
  */
 export async function prepare(
   model: Model,

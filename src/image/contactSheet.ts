@@ -4,7 +4,10 @@ import { resize } from "./resize.ts";
 
 export interface Cell {
   picture: Picture;
-  /** Shown under the picture, on as many lines as it needs; "\n" starts a new one. */
+  /**
+   * Shown under the picture, on as many lines as it needs; "\n" starts a new one. Of a label of more than 1000
+   * characters, the first 1000 are shown, and "..." behind them.
+   */
   label?: string;
 }
 
@@ -18,6 +21,9 @@ export interface ContactSheetOptions {
   /** Size of one dot of the 5x9 label font, in pixels. Default: grows with the cell. */
   textScale?: number;
 }
+
+/** A label of more UTF-16 units is cut. */
+const longestLabel = 1000;
 
 interface Canvas extends Picture {
   readonly data: Uint8Array;
@@ -48,7 +54,8 @@ function drawLine(canvas: Canvas, text: string, left: number, top: number, scale
 
 /** Breaks at spaces; a word longer than a line is cut. */
 function wrap(label: string, columns: number): string[] {
-  return label.split("\n").flatMap((paragraph) => {
+  const shown = label.length > longestLabel ? `${label.slice(0, longestLabel)}...` : label;
+  return shown.split("\n").flatMap((paragraph) => {
     const lines: string[] = [];
     let line = "";
     for (const word of paragraph.normalize("NFC").split(/\s+/).filter(Boolean)) {

@@ -2,9 +2,10 @@ import sharp from "sharp";
 import { ImageError, type Picture, sizeOf } from "../core/index.ts";
 import { readRegular, wordsOf } from "../storage/node.ts";
 import { insertPngText, isPng, pngChunks } from "./pngText.ts";
+import { longestSide } from "./resize.ts";
 
 export interface DecodeOptions {
-  /** Pictures with more pixels are refused before they are decoded. Default 100 million. */
+  /** Pictures with more pixels are refused before they are decoded. Default 100 million. Sides are at most 65,535. */
   maxPixels?: number;
 }
 
@@ -62,6 +63,14 @@ async function decode(bytes: Buffer, maxPixels: number, where: string | undefine
     });
   }
   const header = await sharp(bytes, { limitInputPixels: false }).metadata();
+  // A decoder holds whole rows, and takes its time for each: within the pixel limit, one row would take gigabytes.
+  if (Math.max(header.width, header.height) > longestSide) {
+    throw new ImageError("a side is too long", {
+      where,
+      found: `${header.width}x${header.height}`,
+      expected: `at most ${longestSide} pixels along each side`,
+    });
+  }
   const pixels = header.width * header.height;
   if (pixels > maxPixels) {
     throw new ImageError("too many pixels", {
@@ -85,8 +94,8 @@ async function decode(bytes: Buffer, maxPixels: number, where: string | undefine
 
 /**
  * Reads a PNG, JPEG or WebP as 8-bit sRGB: oriented by its EXIF, colour profile applied, alpha laid over white, 16-bit
- * and grey converted. Throws ImageError where the source is anything else: another format, animated, truncated, corrupt,
- * empty or too large. `source` is a path or the file's bytes.
+ * and grey converted. Throws ImageError if the source is anything else: another format, animated, truncated, corrupt,
+ * empty, or too large (more than `maxPixels`, or 65,535 pixels along a side). `source` is a path or the file's bytes.
  */
 export async function decodeImage(source: Uint8Array | string, options: DecodeOptions = {}): Promise<Picture> {
   const where = typeof source === "string" ? source : undefined;

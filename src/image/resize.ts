@@ -1,5 +1,8 @@
 import { ImageError, type Picture } from "../core/index.ts";
 
+/** Pixels along one side of a picture, at most: as many as a JPEG can have. */
+export const longestSide = 65_535;
+
 export type Filter = "nearest" | "bilinear" | "bicubic" | "lanczos";
 /** The filters that weigh neighbours. */
 type Smooth = Exclude<Filter, "nearest">;
@@ -105,11 +108,16 @@ function resizeNearest({ width, height, data }: Picture, toWidth: number, toHeig
 /**
  * Resamples a picture to width × height, with antialiasing except for "nearest". Rounded as Pillow's Image.resize
  * rounds (integer weights, one rounding per axis), so that pictures agree byte for byte with the Python reference.
+ * Throws ImageError if a side of the picture, or of the size wanted, is not in 1..65535: the tables of weights grow with it.
  */
 export function resize(picture: Picture, width: number, height: number, filter: Filter = "bicubic"): Picture {
-  for (const [name, size] of Object.entries({ width, height })) {
-    if (!Number.isInteger(size) || size < 1) {
-      throw new ImageError(`${name} of a picture`, { found: `${size}`, expected: "a whole number of at least 1" });
+  for (const [name, sizes] of Object.entries({ width: [picture.width, width], height: [picture.height, height] })) {
+    for (const size of sizes) {
+      if (Number.isInteger(size) && size >= 1 && size <= longestSide) continue;
+      throw new ImageError(`${name} of a picture`, {
+        found: `${size}`,
+        expected: `a whole number in 1..${longestSide}`,
+      });
     }
   }
   if (filter === "nearest") return resizeNearest(picture, width, height);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { CheckpointError, type Picture, type Tensor, type Work } from "../core/index.ts";
+import { CheckpointError, listed, type Picture, type Tensor, type Work } from "../core/index.ts";
 import { readConfig } from "../models/index.ts";
 import type { Engine } from "../runtime/index.ts";
 import { type Folder, openModelFolder, readJsonObject } from "../weights/index.ts";
@@ -102,6 +102,9 @@ function readAttributes(json: unknown, where: string): AttributePrompts {
   return attributes;
 }
 
+/** Characters of a prompt that an error quotes, at most. */
+const longestQuote = 200;
+
 /** Prompts of one attribute that the tokenizer makes one row of, or cuts off, could not be told apart. */
 function requireDistinct(attributes: AttributePrompts, { tokenizer }: Clip, where: string): void {
   const problems: string[] = [];
@@ -112,11 +115,12 @@ function requireDistinct(attributes: AttributePrompts, { tokenizer }: Clip, wher
       const row = ids.data.join();
       const same = known.get(row);
       if (lostWords.length > 0)
-        problems.push(`${attribute}, ${value}: no room for ${JSON.stringify(lostWords.join(" "))}`);
+        problems.push(
+          `${attribute}, ${value}: no room for ${JSON.stringify(lostWords.join(" ").slice(0, longestQuote))}`,
+        );
       else if (same !== undefined) problems.push(`${attribute}: ${same} and ${value} have the same sentence`);
       known.set(row, value);
     }
   }
-  if (problems.length > 0)
-    throw new CheckpointError(`prompts that cannot be judged\n${problems.join("\n")}`, { where });
+  if (problems.length > 0) throw new CheckpointError(`prompts that cannot be judged\n${listed(problems)}`, { where });
 }

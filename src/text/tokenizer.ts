@@ -1,11 +1,14 @@
 import { Tokenizer } from "@huggingface/tokenizers";
-import { CheckpointError, type IntTensor } from "../core/index.ts";
+import { CheckpointError, type IntTensor, UsageError } from "../core/index.ts";
 import type { Config } from "../weights/index.ts";
 import { readSettings, type TokenizerSettings } from "./settings.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** CLIP's row length where nothing else says. */
 const CLIP_LENGTH = 77;
+
+/** A prompt of more UTF-16 units is refused: it is a mistake, such as a whole file in place of a prompt. */
+const longestPrompt = 100_000;
 
 /** A word of the sentence, as it stands between spaces, and the tokens that it became: [start, end) of the row. */
 export interface Word {
@@ -39,6 +42,8 @@ export class ClipTokenizer {
   readonly eos: number;
   readonly pad: number;
   private readonly engine: Tokenizer;
+  /** Length of the longest token. */
+  private readonly longestToken: number;
 
   /**
    * `config`: tokenizer_config.json, under special_tokens_map.json. `maxLength` stands in where that has no length.
@@ -58,34 +63,53 @@ export class ClipTokenizer {
     this.pad = pad;
     const ids = [...vocabulary.ids.values(), ...settings.added.map(({ id }) => id)];
     this.vocabularySize = 1 + ids.reduce((most, id) => Math.max(most, id), 0);
+    const tokens = [...vocabulary.ids.keys(), ...settings.added.map(({ content }) => content)];
+    this.longestToken = tokens.reduce((most, { length }) => Math.max(most, length), 1);
     this.engine = new Tokenizer(description(vocabulary, settings, idOf), {});
   }
 
-  /** The sentence as a row [1, L]. What does not fit between the markers is cut off, and named in `lostWords`. */
+  /**
+   * Encodes a prompt as a row [1, L]. Cuts off what does not fit between the markers, and names it in `lostWords`: a
+   * prompt of any number of words takes as long as one that fills the row. Throws UsageError if the prompt has more than
+   * 100,000 characters.
+   */
   encode(text: string): Encoding {
+    if (text.length > longestPrompt) {
+      throw new UsageError("the prompt is too long", {
+        found: `${text.length} characters, from ${JSON.stringify(text.slice(0, 40))} on`,
+        expected: `at most ${longestPrompt}`,
+        advice: `The text encoder reads ${this.maxLength - 2} tokens, about as many words.`,
+      });
+    }
     const row = new Int32Array(this.maxLength).fill(this.pad);
-    const room = this.maxLength - 1;
+    const end = this.maxLength - 1;
     const words: Word[] = [];
     const lostWords: string[] = [];
     row[0] = this.bos;
     let at = 1;
     // Nothing that CLIP's tokenizer does reaches across white space, so each word can be asked for its own tokens.
     for (const word of text.split(/\p{White_Space}+/u)) {
-      const ids = this.idsOf(word);
-      if (ids.length === 0) continue;
-      const fitting = Math.min(ids.length, room - at);
+      if (word === "") continue;
+      const ids = this.idsOf(word, end - at);
+      const fitting = Math.min(ids.length, end - at);
       row.set(ids.slice(0, fitting), at);
       if (fitting > 0) words.push({ text: word, start: at, end: at + fitting });
-      if (fitting < ids.length) lostWords.push(word);
+      // Every character is in some token, so a word without room for one is lost.
+      if (fitting < ids.length || at === end) lostWords.push(word);
       at += fitting;
     }
     row[at] = this.eos;
     return { ids: { shape: [1, this.maxLength], data: row }, length: at + 1, words, lostWords };
   }
 
-  private idsOf(word: string): number[] {
+  /** The first tokens of a word, `room` of them if it has as many. There may be more. */
+  private idsOf(word: string, room: number): number[] {
+    if (room === 0) return [];
+    // Composed (NFC) and lower-cased, a text keeps at least one byte for every two of its UTF-16 units, so these fill the
+    // room. One token more keeps what the cut changes out of the row.
+    const seen = word.slice(0, 2 * (room + 1) * this.longestToken);
     // The library takes a whole text that lower-cases to a marker for the marker; the space makes it none.
-    return this.engine.encode(` ${word}`, { add_special_tokens: false }).ids;
+    return this.engine.encode(` ${seen}`, { add_special_tokens: false }).ids;
   }
 
   /** The text of a row, without markers and padding: lower-case, one space after every word. */

@@ -5,6 +5,7 @@ import { MemoryError, noise, type Picture, row, type Tensor, tensor, UsageError 
 import {
   applyStep,
   denoiseCoefficients,
+  generate,
   type Model,
   openPredictor,
   Predictor,
@@ -200,6 +201,46 @@ describe.each([
     check.mockRestore();
     predict.mockRestore();
   });
+
+  test.each([
+    ["one word", "a"],
+    ["short words", "a "],
+    ["white space", " "],
+    ["emoji", "🐕"],
+  ])(
+    "a prompt of a million characters is refused, and one of 100,000 is read, without a pause: %s",
+    async (_, part) => {
+      const { width, height } = photo;
+      const size = { width, height };
+      const hash = await modelHash(model);
+      const prompt = (length: number): string => part.repeat(length / part.length);
+      const pauses: number[] = [];
+      let last = performance.now();
+      const timer = setInterval(() => {
+        pauses.push(performance.now() - last);
+        last = performance.now();
+      }, 5);
+      try {
+        const tooLong = /the prompt is too long: found 1000000 characters, .* expected at most 100000/;
+        const million = prompt(1e6);
+        for (const work of [
+          () => generate(model, [million], { steps: 1, size }),
+          () => generate(model, ["a dog"], { steps: 1, size, negative: million }),
+          () => baret.prepare(model, photo, { target: "a dog", inversionPrompt: million, steps: 1, size }),
+          () => baret.edit(model, { ...inversion, target: million, origin: { ...inversion.origin, model: hash } }),
+        ]) {
+          const error = await work().catch((error) => error);
+          expect(error).toBeInstanceOf(UsageError);
+          expect(error.message).toMatch(tooLong);
+        }
+        await generate(model, [prompt(1e5)], { steps: 1, size });
+        await baret.prepare(model, photo, { target: `dog ${prompt(99_996)}`, steps: 1, iterations: 1, size });
+      } finally {
+        clearInterval(timer);
+      }
+      expect(Math.max(...pauses)).toBeLessThan(1500);
+    },
+  );
 
   test("an inversion that is not finished is not edited", async () => {
     const half = { ...inversion, done: { inverted: steps, tuned: 3 } };

@@ -40,10 +40,16 @@ describe("contactSheet", () => {
     expect(drawn("犬")).not.toBe(drawn(" "));
   });
 
-  test("a label as long as it likes is wrapped, and nothing of it is lost", () => {
-    const dots = (label: string): number => darkDots(contactSheet([{ picture: grey(60, 1, 255), label }], options));
+  const dots = (label: string): number => darkDots(contactSheet([{ picture: grey(60, 1, 255), label }], options));
+
+  test("a label of up to 1000 characters is wrapped, and nothing of it is lost", () => {
     expect(dots("word ".repeat(30))).toBe(30 * dots("word"));
-    expect(dots("x".repeat(100))).toBe(100 * dots("x"));
+    expect(dots("x".repeat(1000))).toBe(1000 * dots("x"));
+  });
+
+  test.each(["x", "x ", "x\n"])("of a longer label, 1000 characters are drawn, and dots that say so: %j", (part) => {
+    const shown = 1000 / part.length;
+    expect(dots(part.repeat(1_000_000))).toBe(shown * dots("x") + dots("..."));
   });
 
   test("pictures of different sizes share one width", () => {

@@ -197,6 +197,37 @@ describe("what is no picture ends in an ImageError that says so", () => {
     await expect(decodeImage(bytes, { maxPixels: 24 })).resolves.toMatchObject({ width: 6 });
   });
 
+  /** A black PNG. */
+  const plain = (width: number, height: number): Buffer => {
+    const head = header(width, height);
+    const rows = deflateSync(Buffer.alloc(height * (1 + 3 * width)));
+    return Buffer.concat([head, chunk("IDAT", rows), end]);
+  };
+
+  test.each([
+    [65_536, 1],
+    [1, 65_536],
+    [100_000_000, 1],
+    [1, 100_000_000],
+  ])("a side of more than 65,535 pixels, however few the picture has, before it is decoded: %ix%i", async (w, h) => {
+    const before = process.resourceUsage().maxRSS;
+    // Its pixels do not inflate: whoever decoded it would say so.
+    const bytes = Buffer.concat([header(w, h), chunk("IDAT", Buffer.alloc(50)), end]);
+    const error = await decodeImage(bytes).catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(ImageError);
+    expect((error as Error).message).toBe(
+      `a side is too long: found ${w}x${h}, expected at most 65535 pixels along each side.`,
+    );
+    expect(process.resourceUsage().maxRSS - before).toBeLessThan(100_000);
+  });
+
+  test.each([
+    [65_535, 2],
+    [2, 65_535],
+  ])("a side of 65,535 pixels is read: %ix%i", async (width, height) => {
+    expect(await decodeImage(plain(width, height))).toMatchObject({ width, height });
+  });
+
   test("a thousand damaged pictures: a picture or an ImageError, nothing else", async () => {
     const noise = Uint8Array.from({ length: 16 * 16 * 3 }, (_, i) => (i * i * 31) % 251);
     const image = sharp(noise, { raw: { width: 16, height: 16, channels: 3 } });

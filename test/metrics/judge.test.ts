@@ -82,12 +82,17 @@ test.each<[string, Parameters<Workplace["copy"]>[1], RegExp]>([
   [
     "whose prompts the tokenizer cannot tell apart",
     attributes({ colour: { ...colour, Red: "A RED  dog" }, pose: { a: "sitting", b: "sitting " } }),
-    /colour: red and Red have the same sentence\npose: a and b/,
+    /colour: red and Red have the same sentence\n {2}pose: a and b/,
   ],
   [
     "whose prompt is too long",
     attributes({ colour: { ...colour, far: "extraordinary" } }),
     /colour, far: no room for "extraordinary"/,
+  ],
+  [
+    "whose prompts are far too long",
+    attributes({ colour: Object.fromEntries(Array.from({ length: 30 }, (_, i) => [i, "x".repeat(9000 + i)])) }),
+    /^.*prompts that cannot be judged(\n.*no room for "x{200}"){20}\n {2}\.\.\. and 10 more\.$/,
   ],
   [
     "without preprocessor_config.json",

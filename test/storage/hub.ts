@@ -4,6 +4,7 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect } from "vitest";
 import { BaretError } from "../../src/core/index.ts";
+import { defaultPersistence } from "../../src/storage/hub/persistence.ts";
 import { type InstalledModel, type Persistence, type PullOptions, pullModel } from "../../src/storage/node.ts";
 import { encodeSafetensors } from "../../src/weights/index.ts";
 import { type Files, type HubRequest, LocalHub, readFiles } from "../support/hub.ts";
@@ -51,7 +52,7 @@ export function encodeWeights(numbers: number, seed = 1): Buffer {
 }
 
 /** Gives up after four failures, and waits for milliseconds where baret waits for seconds. */
-export const impatient: Persistence = { attempts: 4, firstDelayMs: 1, longestDelayMs: 2000, stallMs: 30_000 };
+export const impatient: Persistence = { ...defaultPersistence, attempts: 4, firstDelayMs: 1, longestDelayMs: 2000 };
 
 export let root: string;
 export let hub: LocalHub;

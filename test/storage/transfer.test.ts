@@ -1,9 +1,10 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { appendFileSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type Progress, StorageError } from "../../src/core/index.ts";
-import { type Disturbance, send, sendPart } from "../support/hub.ts";
+import { HubError, type Progress, StorageError } from "../../src/core/index.ts";
+import { type Disturbance, type HubRequest, send, sendPart } from "../support/hub.ts";
 import {
   cache,
   differences,
@@ -97,6 +98,85 @@ test("a transfer from which nothing comes is broken off and continued", async ()
   // Many attempts, so that a busy machine's pauses do not count.
   await pull({ persistence: { ...impatient, attempts: 30, stallMs: 500 } });
   expect(starts()).toContain(100_000);
+  expect(missingOfLarge()).toEqual([]);
+});
+
+/** Sends the content one byte at a time, `everyMs` apart. */
+function trickle(response: ServerResponse, content: Buffer, everyMs: number): void {
+  response.writeHead(200, { "Content-Length": content.length });
+  let sent = 0;
+  const timer = setInterval(() => {
+    if (sent < content.length && !response.destroyed) response.write(content.subarray(sent, ++sent));
+    else {
+      clearInterval(timer);
+      response.end();
+    }
+  }, everyMs);
+}
+
+test.each<HubRequest["kind"]>(["blob", "file", "tree", "info"])(
+  "a hub that sends one byte at a time is given up after some tries, with what came in how long: %s",
+  async (kind) => {
+    hub.disturb = (request, response) => {
+      if (request.kind !== kind) return false;
+      trickle(response, Buffer.alloc(1e6), 10);
+      return true;
+    };
+    const error = await failure(pull({ persistence: { ...impatient, attempts: 2, stallMs: 1000 } }));
+    expect(error).toBeInstanceOf(HubError);
+    expect(error.message).toMatch(
+      /: the transfer stalled: only \d+ B came in 1 s: expected at least 65\.5 kB\.\n.*HF_ENDPOINT/,
+    );
+    expect(existsSync(placed())).toBe(false);
+  },
+);
+
+test("answers whose headers never come are given up after some tries", async () => {
+  hub.disturb = ({ kind }) => kind === "info";
+  const error = await failure(pull({ persistence: { ...impatient, attempts: 2, stallMs: 500 } }));
+  expect(error.message).toMatch(/: nothing came for 0\.5 s\./);
+});
+
+test("headers that come one byte at a time are no sign of life", async () => {
+  hub.disturb = ({ kind }, response) => {
+    if (kind !== "info") return false;
+    const timer = setInterval(() => response.socket?.write("x"), 20);
+    response.socket?.write("HTTP/1.1 200 OK\r\nX-Endless: ");
+    response.once("close", () => clearInterval(timer));
+    return true;
+  };
+  const error = await failure(pull({ persistence: { ...impatient, attempts: 2, stallMs: 500 } }));
+  expect(error.message).toMatch(/: nothing came for 0\.5 s\./);
+});
+
+test("a slow transfer goes on as long as it brings the least number of bytes, and its small end is no stall", async () => {
+  let whole = 0;
+  disturbUnet(1, ({ from }, response, content) => {
+    response.writeHead(200, { "Content-Length": content.length });
+    // 4.2 MB in 2.3 s, which is longer than stallMs; the last part has 14 kB.
+    const parts = Array.from({ length: 23 }, (_, i) => content.subarray(from + i * 190_000, from + (i + 1) * 190_000));
+    const timer = setInterval(() => {
+      const part = parts.shift();
+      if (part) response.write(part);
+      else {
+        clearInterval(timer);
+        response.end();
+        whole++;
+      }
+    }, 100);
+    return true;
+  });
+  await pull({ persistence: { ...impatient, attempts: 1, stallMs: 1500, stallBytes: 150_000 } });
+  expect([whole, starts(), missingOfLarge()]).toEqual([1, [0], []]);
+});
+
+test("a small answer that takes long, but ends in time, is whole", async () => {
+  hub.disturb = ({ path }, response, content) => {
+    if (path !== "model_index.json") return false;
+    trickle(response, content, 1);
+    return true;
+  };
+  await pull({ persistence: { ...impatient, attempts: 1, stallMs: 20_000 } });
   expect(missingOfLarge()).toEqual([]);
 });
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { beforeAll, expect, test } from "vitest";
-import { CheckpointError } from "../../src/core/index.ts";
+import { CheckpointError, UsageError } from "../../src/core/index.ts";
 import { openPackageFile } from "../../src/storage/node.ts";
 import { CLIP_MERGES, ClipTokenizer, loadTokenizer, readVocabulary, type Vocabulary } from "../../src/text/index.ts";
 import { type Config, memorySource } from "../../src/weights/index.ts";
@@ -83,6 +83,58 @@ test("words that find no room are named, one that is cut in two among them", () 
   expect([lostWords, length, ids.data[5]]).toEqual([["abcxyzabc", "four"], 6, 49407]);
   const exact = tokenizer.encode("one two three four");
   expect([exact.lostWords, exact.length]).toEqual([[], 6]);
+});
+
+test("words beyond a full row are lost; the white space between and behind them is not", () => {
+  const tokenizer = new ClipTokenizer(clip, { model_max_length: 4 });
+  const { lostWords, words } = tokenizer.encode("one two  three\u0085\u3000four \t ");
+  expect([words.map((w) => w.text), lostWords]).toEqual([
+    ["one", "two"],
+    ["three", "four"],
+  ]);
+});
+
+test.each([
+  "a",
+  "aab",
+  "thinkbigsundaywithmarsha",
+  "!",
+  "'s",
+  "7",
+  "狗",
+  "🐕",
+  "😂",
+  "e\u0323\u0301",
+  "ᾳ\u0313\u0300",
+  "K",
+  "\ufeff",
+])("a word of any length begins with the tokens that it has where there is room for all of them: %j", (part) => {
+  const all = new ClipTokenizer(clip, { model_max_length: 10_000 });
+  const some = new ClipTokenizer(clip);
+  for (const word of [part.repeat(8000 / part.length), `x${part.repeat(8000 / part.length)}`]) {
+    const { ids, words, lostWords } = some.encode(`a dog, ${word} here`);
+    expect([...ids.data.slice(0, 76)]).toEqual([...all.encode(`a dog, ${word} here`).ids.data.slice(0, 76)]);
+    expect([words.at(-1), lostWords]).toEqual([{ text: word, start: 4, end: 76 }, [word, "here"]]);
+  }
+});
+
+test("100,000 characters are a prompt and take no longer than a full row; more are refused", () => {
+  const tokenizer = new ClipTokenizer(clip);
+  for (const [prompt, lost] of [
+    ["a".repeat(100_000), 1],
+    ["a ".repeat(50_000), 50_000 - 75],
+    [" ".repeat(100_000), 0],
+    ["🐕".repeat(50_000), 1],
+  ] as const) {
+    const start = performance.now();
+    expect(tokenizer.encode(prompt).lostWords).toHaveLength(lost);
+    expect(performance.now() - start).toBeLessThan(1000);
+    const refused = () => tokenizer.encode(`${prompt}!`);
+    expect(refused).toThrow(UsageError);
+    expect(refused).toThrow(
+      /the prompt is too long: found 100001 characters, from ".{20,80}" on, expected at most 100000/,
+    );
+  }
 });
 
 test("a tokenizer.json and its vocab.json and merges.txt give the same ids; so does the shipped vocabulary", async () => {

@@ -1,6 +1,6 @@
 import { HUB_URL } from "@huggingface/hub";
-import { HubError } from "../../core/index.ts";
-import { Interruption } from "./persistence.ts";
+import { formatBytes, HubError } from "../../core/index.ts";
+import { Interruption, type Persistence } from "./persistence.ts";
 import type { HubPlace } from "./place.ts";
 
 /** What was asked for, as errors call it. */
@@ -50,9 +50,19 @@ export function connectionError(cause: unknown, where: string, reached: boolean)
   return isFinal ? error : new Interruption(error);
 }
 
-/** The error for a transfer from which nothing came for a while. */
-export const stallError = (where: string, stallMs: number): Interruption =>
-  new Interruption(new HubError(`nothing came for ${stallMs / 1000} s`, { where, advice: instead }));
+/** The error for a transfer that brought nothing, or next to nothing, in `stallMs`. */
+export const stallError = (where: string, bytes: number, { stallMs, stallBytes }: Persistence): Interruption => {
+  const seconds = stallMs / 1000;
+  const error =
+    bytes === 0
+      ? new HubError(`nothing came for ${seconds} s`, { where, advice: instead })
+      : new HubError(`the transfer stalled: only ${formatBytes(bytes)} came in ${seconds} s`, {
+          where,
+          expected: `at least ${formatBytes(stallBytes)}`,
+          advice: instead,
+        });
+  return new Interruption(error);
+};
 
 /** `Retry-After` in milliseconds: a number of seconds, or a date. */
 function retryAfter(value: string | null): number | undefined {

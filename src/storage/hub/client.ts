@@ -62,7 +62,7 @@ export class Hub {
   /** Sends a file from byte `from` on. Throws Interruption where trying again may help, else HubError. */
   async open(subject: Subject, commit: string, path: string, from: number): Promise<Transfer> {
     const url = `${this.place.endpoint}/${subject.name}/resolve/${commit}/${path.split("/").map(encodeURIComponent).join("/")}`;
-    const watch = new Watch(this.persistence.stallMs, this.work.signal);
+    const watch = new Watch(this.persistence, this.work.signal);
     try {
       // A packed answer has no byte ranges.
       const plain = { "accept-encoding": "identity" };
@@ -110,7 +110,7 @@ export class Hub {
       if (++pages > MAX_PAGES) throw new HubError("the list of files has no end", { where: subject.name });
       const url = this.atEndpoint(String(input));
       return persistently(async () => {
-        const watch = new Watch(this.persistence.stallMs, this.work.signal);
+        const watch = new Watch(this.persistence, this.work.signal);
         try {
           const answer = await this.request(url, { accept: "application/json" }, watch);
           if (!answer.ok) {
@@ -150,7 +150,7 @@ export class Hub {
         signal: watch.signal,
       });
       this.reached = true;
-      watch.alive();
+      watch.begin();
       return answer;
     } catch (cause) {
       throw this.broken(cause, this.place.endpoint, watch);
@@ -161,7 +161,7 @@ export class Hub {
     try {
       for await (const part of answer.body ?? []) {
         yield part;
-        watch.alive();
+        watch.came(part.length);
       }
     } catch (cause) {
       throw this.broken(cause, where, watch);
@@ -171,7 +171,10 @@ export class Hub {
   }
 
   private broken(cause: unknown, where: string, watch: Watch): HubError | Interruption {
-    return watch.stalled ? stallError(where, this.persistence.stallMs) : connectionError(cause, where, this.reached);
+    const { stalledAfter } = watch;
+    return stalledAfter === undefined
+      ? connectionError(cause, where, this.reached)
+      : stallError(where, stalledAfter, this.persistence);
   }
 }
 

@@ -9,8 +9,9 @@ export interface Persistence {
   firstDelayMs: number;
   /** No longer wait than this, also where the hub asks for one. */
   longestDelayMs: number;
-  /** A transfer from which nothing came for so long is broken. */
+  /** A transfer is broken off if it has not ended and brought fewer than `stallBytes` in so long. */
   stallMs: number;
+  stallBytes: number;
 }
 
 export const defaultPersistence: Persistence = {
@@ -19,6 +20,7 @@ export const defaultPersistence: Persistence = {
   // The hub counts requests over five minutes.
   longestDelayMs: 300_000,
   stallMs: 30_000,
+  stallBytes: 64 << 10,
 };
 
 /** A failure that may be over when the work is tried again. */
@@ -71,24 +73,38 @@ export async function persistently<T>(
   }
 }
 
-/** Tells a transfer to stop when the caller does, and when nothing has come for too long. */
+/**
+ * Aborts its signal when the caller's does, or when a transfer stalls: `stallMs` after its last start or after its last
+ * `stallBytes`. A trickle is a stall, or it would be waited for without end.
+ */
 export class Watch {
   readonly signal: AbortSignal;
+  private readonly stallBytes: number;
   private readonly stall = new AbortController();
   private readonly timer: NodeJS.Timeout;
+  private bytes = 0;
 
-  constructor(stallMs: number, signal?: AbortSignal) {
+  constructor({ stallMs, stallBytes }: Persistence, signal?: AbortSignal) {
     this.signal = signal ? AbortSignal.any([signal, this.stall.signal]) : this.stall.signal;
+    this.stallBytes = stallBytes;
     this.timer = setTimeout(() => this.stall.abort(), stallMs);
   }
 
-  get stalled(): boolean {
-    return this.stall.signal.aborted;
+  /** Bytes that came in the `stallMs` before the transfer stalled; undefined if it did not. */
+  get stalledAfter(): number | undefined {
+    return this.stall.signal.aborted ? this.bytes : undefined;
   }
 
-  /** Something came. */
-  alive(): void {
+  /** An answer begins. */
+  begin(): void {
+    this.bytes = 0;
     this.timer.refresh();
+  }
+
+  /** A part of an answer came. */
+  came(bytes: number): void {
+    this.bytes += bytes;
+    if (this.bytes >= this.stallBytes) this.begin();
   }
 
   end(): void {
