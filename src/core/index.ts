@@ -7,4 +7,5 @@ export * from "./errors.ts";
 export * from "./picture.ts";
 export * from "./progress.ts";
 export * from "./random.ts";
+export * from "./schema.ts";
 export * from "./tensor.ts";
