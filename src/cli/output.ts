@@ -1,11 +1,21 @@
-import { readFile, realpath } from "node:fs/promises";
-import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { ImageError, listed, type Picture, UsageError } from "../core/index.ts";
 import { readPngText } from "../image/index.ts";
 import { encodePng } from "../image/node.ts";
-import { checkWritable, exists, findModel, storageError, writeFileAtomic } from "../storage/node.ts";
+import {
+  checkWritable,
+  endOfLinks,
+  exists,
+  findModel,
+  readRegular,
+  storageError,
+  writeFileAtomic,
+} from "../storage/node.ts";
 import { fileNamed, option } from "./options.ts";
+
+/** No picture of baret's comes near. */
+const MAX_PNG_BYTES = 1 << 30;
 
 /** Under this keyword a PNG holds, as JSON, what made it. */
 const METADATA = "baret";
@@ -29,11 +39,7 @@ export interface Output {
 }
 
 /** Where a file is, or would be, once all links are followed. */
-const placeOf = (path: string): Promise<string> =>
-  realpath(path).catch(async () => {
-    const folder = dirname(resolve(path));
-    return join(await realpath(folder).catch(() => folder), basename(path));
-  });
+const placeOf = (path: string): Promise<string> => endOfLinks(path).catch(() => resolve(path));
 
 /**
  * Refuses, before any work, outputs that would replace an input or each other, all of them at once, and outputs that
@@ -106,7 +112,7 @@ export type Metadata = z.infer<typeof schema>;
 
 /** What made the picture in a PNG file, its paths as they are found from here. Throws ImageError where the file does not tell. */
 export async function readMetadata(path: string): Promise<Metadata> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
+  const bytes = await readRegular(path, MAX_PNG_BYTES).catch((cause: unknown) => {
     throw storageError("cannot be read", path, cause);
   });
   const advice = "It must be a PNG that baret wrote, and that no other program has changed since.";

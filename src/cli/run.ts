@@ -1,5 +1,5 @@
 import { type Command, CommanderError } from "commander";
-import { BaretError, CancelledError, UsageError } from "../core/index.ts";
+import { BaretError, CancelledError, StorageError, UsageError } from "../core/index.ts";
 import { storageError } from "../storage/node.ts";
 import { heedInterrupts } from "./interrupt.ts";
 import { refuseWrongOptions } from "./options.ts";
@@ -56,10 +56,23 @@ function guard(command: Command): void {
   for (const child of command.commands) guard(child);
 }
 
+/** Throws StorageError if the folder that this process works in was deleted: no relative path leads anywhere then. */
+function requireWorkingFolder(): void {
+  try {
+    process.cwd();
+  } catch (cause) {
+    const advice = "Change to a folder that exists.";
+    throw new StorageError("the working folder was deleted", { where: process.env.PWD, advice, cause });
+  }
+}
+
 /** Runs the command that `args` name. Throws UsageError where they are wrong, all options at once, or what it throws. */
 export async function runCommand(program: Command, args: readonly string[]): Promise<void> {
   guard(program);
-  program.hook("preAction", (_, command) => refuseWrongOptions(command));
+  program.hook("preAction", (_, command) => {
+    requireWorkingFolder();
+    refuseWrongOptions(command);
+  });
   try {
     await program.parseAsync(args, { from: "user" });
   } catch (error) {

@@ -1,6 +1,6 @@
-import { open } from "node:fs/promises";
 import sharp from "sharp";
 import { ImageError, type Picture, sizeOf } from "../core/index.ts";
+import { readRegular, wordsOf } from "../storage/node.ts";
 import { insertPngText, isPng, pngChunks } from "./pngText.ts";
 
 export interface DecodeOptions {
@@ -35,23 +35,10 @@ const reason = (error: unknown): string =>
     : String(error);
 
 async function readPicture(path: string): Promise<Buffer> {
-  const file = await open(path).catch((cause) => {
-    const found = cause.code === "ENOENT" ? "no such file" : reason(cause);
-    throw new ImageError("cannot be opened", { where: path, found, expected, cause });
-  });
   try {
-    const stat = await file.stat();
-    if (!stat.isFile()) throw new ImageError("", { where: path, found: "a folder or a device", expected });
-    if (stat.size > maxFileBytes) {
-      throw new ImageError("too large", {
-        where: path,
-        found: `${stat.size} bytes`,
-        expected: `up to ${maxFileBytes}`,
-      });
-    }
-    return await file.readFile();
-  } finally {
-    await file.close();
+    return await readRegular(path, maxFileBytes);
+  } catch (cause) {
+    throw new ImageError(`cannot be read: ${wordsOf(cause)}`, { where: path, cause });
   }
 }
 

@@ -1,10 +1,20 @@
 import { createHash } from "node:crypto";
+import { basename, dirname, join } from "node:path";
 import { CheckpointError, type Picture, StorageError, type Work } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
 import { modelHash } from "../diffusion/node.ts";
-import { exists, openLocalFile, sha256, version, writeFileAtomic } from "../storage/node.ts";
+import {
+  endOfLinks,
+  exists,
+  lock,
+  openLocalFile,
+  sha256,
+  storageError,
+  version,
+  writeFileAtomic,
+} from "../storage/node.ts";
 import { decodeInversion, encodeInversion } from "./file.ts";
-import { type Inversion, inversionKey, invert } from "./inversion.ts";
+import { type Inversion, inversionKey, invert, isComplete } from "./inversion.ts";
 import type { InversionOptions } from "./options.ts";
 import type { Shelf } from "./shelf.ts";
 
@@ -32,8 +42,27 @@ export interface PrepareOptions extends InversionOptions {
 }
 
 /**
- * Inverts a picture (at the size to work at) towards a target sentence, or takes what `file` or `shelf` has of it. Throws
- * StorageError where the file holds another inversion.
+ * Runs `work`, which writes an inversion file after every step, while no other work writes it. Throws StorageError if
+ * another one does: of two inversions in one file, one would be lost.
+ */
+async function aloneAt<T>(file: string, work: () => Promise<T>): Promise<T> {
+  const release = await endOfLinks(file)
+    .then((end) => lock(join(dirname(end), `.${basename(end)}.lock`)))
+    .catch((cause) => {
+      throw storageError("cannot be written", file, cause);
+    });
+  if (!release) {
+    throw new StorageError("another inversion is being written to this file", {
+      where: file,
+      advice: "Wait until it is finished, or choose another file.",
+    });
+  }
+  return work().finally(release);
+}
+
+/**
+ * Inverts a picture (at the size to work at) towards a target prompt, or takes what `file` or `shelf` has of it. Throws
+ * StorageError if the file holds another inversion, or if another call or process is writing it.
  */
 export async function prepare(
   model: Model,
@@ -56,9 +85,11 @@ export async function prepare(
       await shelf.flush();
     }
   }
-  const resume = file !== undefined && (await exists(file)) ? await readInversion(file) : undefined;
-  const save = async (inversion: Inversion): Promise<void> => {
-    if (file !== undefined) await writeFileAtomic(file, encodeInversion(inversion), { signal: work.signal });
-  };
-  return invert(model, picture, options, origin, { ...work, resume, onStep: save });
+  if (file === undefined) return invert(model, picture, options, origin, work);
+  const there = async (): Promise<Inversion | undefined> => ((await exists(file)) ? readInversion(file) : undefined);
+  const found = await there();
+  if (found && isComplete(found)) return invert(model, picture, options, origin, { ...work, resume: found });
+  const onStep = (inversion: Inversion): Promise<void> =>
+    writeFileAtomic(file, encodeInversion(inversion), { signal: work.signal });
+  return aloneAt(file, async () => invert(model, picture, options, origin, { ...work, resume: await there(), onStep }));
 }

@@ -1,7 +1,7 @@
-import { mkdir, readdir, rm, stat, utimes } from "node:fs/promises";
+import { readdir, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { StorageError } from "../core/index.ts";
-import { cacheFolder, openLocalFile, writeFileAtomic } from "../storage/node.ts";
+import { cacheFolder, openLocalFile, requireFolder, writeFileAtomic } from "../storage/node.ts";
 import { decodeInversion, encodeInversion } from "./file.ts";
 import { type Inversion, isComplete } from "./inversion.ts";
 
@@ -59,7 +59,7 @@ export class Shelf {
     const { name, bytes } = this.waiting;
     this.waiting = undefined;
     await passOver(async () => {
-      await mkdir(this.folder, { recursive: true });
+      await requireFolder(this.folder);
       await writeFileAtomic(this.pathOf(name), bytes);
     });
     this.written = Date.now();
@@ -70,11 +70,13 @@ export class Shelf {
   }
 
   private async tidy(): Promise<void> {
-    const names = (await readdir(this.folder)).filter((name) => name.endsWith(ending));
+    // Also what other processes are writing takes room.
+    const names = await readdir(this.folder);
     const files = await Promise.all(names.map(async (name) => ({ name, ...(await stat(join(this.folder, name))) })));
     let total = files.reduce((sum, { size }) => sum + size, 0);
     for (const { name, size } of files.sort((a, b) => a.mtimeMs - b.mtimeMs)) {
       if (total <= this.maxBytes) return;
+      if (!name.endsWith(ending)) continue;
       await rm(join(this.folder, name), { force: true });
       total -= size;
     }

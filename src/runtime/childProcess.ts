@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EngineError } from "../core/index.ts";
 import { type Frame, frameParts, frameSplitter } from "./frames.ts";
@@ -57,6 +58,8 @@ export class EngineProcess {
     this.process = spawn(process.execPath, [childProgram()], {
       // glibc otherwise learns to keep freed pieces of up to 32 MB, and what loading a program leaves is never given back.
       env: { MALLOC_MMAP_THRESHOLD_: `${1 << 20}`, ...process.env },
+      // The working folder may have been deleted. Every path that the child is given is absolute.
+      cwd: dirname(childProgram()),
       stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
       windowsHide: true,
     });

@@ -1,10 +1,9 @@
-import { mkdir } from "node:fs/promises";
 import { cpus } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { InferenceSession } from "onnxruntime-node";
 import { DeviceError, EngineError, GraphError, MemoryError, NumericError, type Tensor } from "../core/index.ts";
 import type { CacheEntry, CacheKey } from "../storage/index.ts";
-import { fileIdentity, sha256 } from "../storage/node.ts";
+import { fileIdentity, requireFolder, sha256 } from "../storage/node.ts";
 import type { EngineProcess } from "./childProcess.ts";
 import type { Device, Feeds, LoadableProgram, LoadOptions, RunOptions, Session } from "./engine.ts";
 import { checkFeeds } from "./feeds.ts";
@@ -173,7 +172,7 @@ export class NodeSession implements Session {
       logSeverityLevel: 3,
       ...(profileInto && {
         enableProfiling: true,
-        profileFilePrefix: join(profileInto, this.name.replaceAll(/\W+/g, "-")),
+        profileFilePrefix: join(resolve(profileInto), this.name.replaceAll(/\W+/g, "-")),
       }),
       extra: {
         session: {
@@ -186,7 +185,7 @@ export class NodeSession implements Session {
   }
 
   private async create(child: EngineProcess, model: Uint8Array | string, options: InferenceSession.SessionOptions) {
-    if (this.options.profileInto) await mkdir(this.options.profileInto, { recursive: true });
+    if (this.options.profileInto) await requireFolder(this.options.profileInto);
     const [path, bytes] = typeof model === "string" ? [model, []] : [undefined, [model]];
     const { reply } = await child.request({ kind: "load", session: this.id, path, options }, bytes);
     if (reply.kind !== "done") throw this.failure("cannot be loaded", reply);

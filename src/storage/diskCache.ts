@@ -1,19 +1,15 @@
 import { createHash } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { lstat, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { orCancelled, throwIfCancelled } from "../core/index.ts";
-import { storageError, syncFolder } from "./atomic.ts";
+import { syncFolder } from "./atomic.ts";
 import type { Cache, CacheEntry, CacheKey } from "./cache.ts";
-import { Leases, ownerLives, ownName } from "./leases.ts";
+import { codeOf, isMissing, isReadOnly, storageError } from "./failures.ts";
+import { makeFolder } from "./folders.ts";
+import { Leases } from "./leases.ts";
+import { isIntact, readManifest, sizeOfEntry, writeManifest } from "./manifest.ts";
+import { ownerLives, ownName } from "./owner.ts";
 import { cacheFolder } from "./places.ts";
-
-/** Lists an entry's files and their sizes, so that a damaged entry is noticed. Written last. */
-const manifestName = "entry.json";
-
-interface Manifest {
-  key: CacheKey;
-  files: Record<string, number>;
-}
 
 export interface DiskCacheOptions {
   folder?: string;
@@ -22,21 +18,27 @@ export interface DiskCacheOptions {
 }
 
 const advice = "Set BARET_CACHE to a folder on a disk with room, where this user may write.";
+/** Folders whose names begin with this are being made or removed. */
+const UNFINISHED = "tmp.";
+/** The kind and the key's hash. */
+const ENTRY = /^[\w-]+-[0-9a-f]{32}$/;
 
 /**
- * A cache on disk, shared by any number of processes: an entry is a folder that appears complete by one rename; who
- * uses it leaves a mark, and what is marked is not dropped.
+ * A cache on disk, shared by any number of processes. An entry is a folder that appears complete by one rename. Whoever
+ * uses it leaves a mark, and marked entries are not dropped. Every entry has checksums: a damaged one is made again.
+ * On a disk that cannot be written, the entries that are there are used without a mark.
  */
 export class DiskCache implements Cache {
   readonly folder: string;
   private readonly maxBytes: number;
   private readonly leases: Leases;
   private readonly making = new Map<string, Promise<void>>();
+  private tidied: Promise<void> | undefined;
 
   constructor({ folder = cacheFolder(), maxBytes = 20e9 }: DiskCacheOptions = {}) {
-    this.folder = folder;
+    this.folder = resolve(folder);
     this.maxBytes = maxBytes;
-    this.leases = new Leases(join(folder, "leases"));
+    this.leases = new Leases(join(this.folder, "leases"));
   }
 
   async acquire(key: CacheKey, make: (folder: string) => Promise<void>, signal?: AbortSignal): Promise<CacheEntry> {
@@ -61,16 +63,18 @@ export class DiskCache implements Cache {
       .update(JSON.stringify([key.kind, key.of]))
       .digest("hex");
     const name = `${key.kind}-${hash.slice(0, 32)}`;
+    const folder = join(this.folder, name);
     try {
-      const release = await this.leases.take(name);
+      await this.tidyOnce();
+      const release = await this.mark(name);
       try {
-        while (!(await this.touch(name))) {
+        while (!(await this.touch(folder, throwIfUnwanted))) {
           throwIfUnwanted();
           const another = this.making.get(name);
           if (another) await another.catch(() => undefined);
           else await this.createOnce(name, key, make);
         }
-        return { folder: join(this.folder, name), release };
+        return { folder, release };
       } catch (error) {
         await release();
         throw error;
@@ -80,13 +84,30 @@ export class DiskCache implements Cache {
     }
   }
 
-  /** Marks an entry as used now. False where there is none, or a damaged one. */
-  private async touch(name: string): Promise<boolean> {
-    if (!(await this.isIntact(name))) return false;
+  /** Makes up for processes that were killed before they could evict. Tried again later if it fails. */
+  private tidyOnce(): Promise<void> {
+    this.tidied ??= this.evict().catch((error) => {
+      this.tidied = undefined;
+      throw error;
+    });
+    return this.tidied;
+  }
+
+  /** Marks an entry as in use. Where nothing may be written, nobody who may not write either can drop it. */
+  private async mark(name: string): Promise<() => Promise<void>> {
+    return this.leases.take(name).catch((error) => {
+      if (isReadOnly(error)) return async () => undefined;
+      throw error;
+    });
+  }
+
+  /** Notes that an entry is used now. False if there is none, or a damaged one. */
+  private async touch(folder: string, throwIfUnwanted: () => void): Promise<boolean> {
+    if (!(await isIntact(folder, throwIfUnwanted))) return false;
     const now = new Date();
-    return utimes(join(this.folder, name), now, now).then(
+    return utimes(folder, now, now).then(
       () => true,
-      (error) => error.code !== "ENOENT",
+      (error) => codeOf(error) !== "ENOENT",
     );
   }
 
@@ -98,13 +119,10 @@ export class DiskCache implements Cache {
 
   private async create(name: string, key: CacheKey, make: (folder: string) => Promise<void>): Promise<void> {
     const folder = join(this.folder, ownName("tmp"));
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     try {
       await make(folder);
-      const files: Record<string, number> = {};
-      for (const file of await readdir(folder)) files[file] = await syncedSize(join(folder, file));
-      await writeFile(join(folder, manifestName), JSON.stringify({ key, files } satisfies Manifest, undefined, 1));
-      await syncedSize(join(folder, manifestName));
+      await writeManifest(folder, key);
       await this.install(folder, name);
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -112,40 +130,25 @@ export class DiskCache implements Cache {
     await this.evict();
   }
 
-  /** Gives a complete folder its name. Where another process was faster, its entry stays. */
+  /** Gives a complete folder its name. If another process was faster, its entry stays. */
   private async install(folder: string, name: string): Promise<void> {
-    if (!(await this.isIntact(name))) await this.remove(name);
-    await rename(folder, join(this.folder, name)).catch(async (error) => {
-      if (!(await this.isIntact(name))) throw error;
+    const final = join(this.folder, name);
+    if (!(await isIntact(final))) await this.remove(name);
+    await rename(folder, final).catch(async (error) => {
+      if (!(await isIntact(final))) throw error;
     });
     await syncFolder(this.folder);
-  }
-
-  private async manifest(name: string): Promise<Manifest | undefined> {
-    return readFile(join(this.folder, name, manifestName), "utf8")
-      .then((text) => JSON.parse(text) as Manifest)
-      .catch(() => undefined);
-  }
-
-  private async isIntact(name: string): Promise<boolean> {
-    const manifest = await this.manifest(name);
-    if (!manifest) return false;
-    const sizes = Object.entries(manifest.files).map(async ([file, size]) => {
-      const found = await stat(join(this.folder, name, file)).catch(() => undefined);
-      return found?.size === size;
-    });
-    return !(await Promise.all(sizes)).includes(false);
   }
 
   private async remove(name: string): Promise<void> {
     const trash = join(this.folder, ownName("tmp"));
     await rename(join(this.folder, name), trash).catch((error) => {
-      if (error.code !== "ENOENT") throw error;
+      if (codeOf(error) !== "ENOENT") throw error;
     });
     await rm(trash, { recursive: true, force: true });
   }
 
-  /** Removes an entry unless another process began to use it at this very moment. */
+  /** Removes an entry, but not one that another process began to use at this very moment. */
   private async drop(name: string): Promise<void> {
     const aside = join(this.folder, ownName("tmp"));
     await rename(join(this.folder, name), aside).catch(() => undefined);
@@ -153,37 +156,54 @@ export class DiskCache implements Cache {
     await rm(aside, { recursive: true, force: true });
   }
 
-  /** Drops what is longest unused until the rest fits, and what dead processes left half made. */
+  /**
+   * Removes what dead processes left, then drops entries, longest unused first, until the rest fits beside what living
+   * processes are making.
+   */
   private async evict(): Promise<void> {
-    const used = await this.leases.inUse();
-    const entries: { name: string; bytes: number; lastUse: number }[] = [];
-    for (const name of await readdir(this.folder)) {
-      if (name.startsWith("tmp.") && !(await ownerLives(this.folder, name))) {
-        await rm(join(this.folder, name), { recursive: true, force: true });
-        continue;
+    try {
+      const used = await this.leases.inUse();
+      const entries: { name: string; bytes: number; lastUse: number }[] = [];
+      let total = 0;
+      for (const name of await readdir(this.folder)) {
+        const path = join(this.folder, name);
+        if (name.startsWith(UNFINISHED)) {
+          if (await ownerLives(this.folder, name)) total += await bytesBelow(path);
+          else await rm(path, { recursive: true, force: true });
+          continue;
+        }
+        if (!ENTRY.test(name)) continue;
+        const manifest = await readManifest(path);
+        const found = await stat(path).catch(() => undefined);
+        if (!manifest || !found) {
+          // Damaged, or of a version of baret that noted something else.
+          if (!used.has(name)) await this.drop(name);
+          continue;
+        }
+        const bytes = sizeOfEntry(manifest);
+        total += bytes;
+        entries.push({ name, bytes, lastUse: found.mtimeMs });
       }
-      const manifest = await this.manifest(name);
-      const found = await stat(join(this.folder, name)).catch(() => undefined);
-      if (!manifest || !found) continue;
-      const bytes = Object.values(manifest.files).reduce((sum, size) => sum + size, 0);
-      entries.push({ name, bytes, lastUse: found.mtimeMs });
-    }
-    let total = entries.reduce((sum, { bytes }) => sum + bytes, 0);
-    for (const { name, bytes } of entries.sort((a, b) => a.lastUse - b.lastUse)) {
-      if (total <= this.maxBytes) return;
-      if (used.has(name)) continue;
-      await this.drop(name);
-      total -= bytes;
+      for (const { name, bytes } of entries.sort((a, b) => a.lastUse - b.lastUse)) {
+        if (total <= this.maxBytes) return;
+        if (used.has(name)) continue;
+        await this.drop(name);
+        total -= bytes;
+      }
+    } catch (error) {
+      // There is no cache yet, or it may only be read.
+      if (!isMissing(error) && !isReadOnly(error)) throw error;
     }
   }
 }
 
-async function syncedSize(path: string): Promise<number> {
-  const file = await open(path, "r+");
-  try {
-    await file.sync();
-    return (await file.stat()).size;
-  } finally {
-    await file.close();
-  }
+/** Bytes of the files that lie directly in a folder. */
+async function bytesBelow(folder: string): Promise<number> {
+  const names = await readdir(folder).catch(() => []);
+  const sizes = names.map((name) =>
+    lstat(join(folder, name))
+      .then(({ size }) => size)
+      .catch(() => 0),
+  );
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }

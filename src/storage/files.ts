@@ -1,23 +1,26 @@
 import { existsSync } from "node:fs";
-import { access, open, readdir, realpath, stat } from "node:fs/promises";
+import { access, readdir, realpath, stat } from "node:fs/promises";
 import { extname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CheckpointError } from "../core/index.ts";
 import type { ByteSource, Folder, FolderEntry } from "../weights/index.ts";
+import { isMissing, wordsOf } from "./failures.ts";
+import { openRegular, requireRegular } from "./regular.ts";
 
 /** One read call of Node moves at most 2 GiB − 1 bytes. */
 const MAX_READ = 1 << 30;
 
 /**
- * A file or a folder on disk, as `openCheckpoint` takes it. Throws CheckpointError where there is none. Links are
- * resolved: the Hugging Face cache consists of nothing else.
+ * A file or a folder on disk, as `openCheckpoint` takes it. Links are resolved: the Hugging Face cache consists of nothing
+ * else. Throws CheckpointError if there is none, or if it may not be read.
  */
 export async function openLocal(path: string): Promise<ByteSource | Folder> {
   const real = await resolved(path, path);
-  return (await stat(real)).isDirectory() ? new LocalFolder(path, real) : localFile(path, real);
+  const found = await orUnreadable(path, stat(real));
+  return found.isDirectory() ? new LocalFolder(path, real) : localFile(path, real);
 }
 
-/** A file on disk. Throws CheckpointError where there is none. */
+/** A regular file on disk. Throws CheckpointError if there is none, or if it may not be read. */
 export async function openLocalFile(path: string): Promise<ByteSource> {
   return localFile(path, await resolved(path, path));
 }
@@ -34,37 +37,43 @@ export function packageRoot(): URL {
   return folder;
 }
 
-/** Whether there is something at `path`, a dangling link not counted. */
+/** Whether there is something at `path`; a link that leads to nothing is nothing. */
 export const exists = (path: string): Promise<boolean> =>
   access(path).then(
     () => true,
     () => false,
   );
 
-async function resolved(path: string, name: string): Promise<string> {
+/** Waits for a file operation. Throws CheckpointError with the reason if it fails. `name` is what errors call the file. */
+async function orUnreadable<T>(name: string, operation: Promise<T>): Promise<T> {
   try {
-    return await realpath(path);
+    return await operation;
   } catch (cause) {
-    throw new CheckpointError("there is no such file or folder, or it may not be read", { where: name, cause });
+    throw new CheckpointError(wordsOf(cause), { where: name, cause });
   }
 }
 
-/** The file at `path`, all of whose links are resolved. `name` is what errors call it. */
+const resolved = (path: string, name: string): Promise<string> => orUnreadable(name, realpath(path));
+
+/** The file at `path`, all of whose links are resolved. */
 async function localFile(name: string, path: string): Promise<ByteSource> {
-  const found = await stat(path);
-  // A pipe or a device would block the reader for ever.
-  if (!found.isFile()) throw new CheckpointError("not a regular file", { where: name });
+  const found = await orUnreadable(
+    name,
+    stat(path).then((state) => {
+      requireRegular(state);
+      return state;
+    }),
+  );
   return { name, path, size: found.size, read: (offset, length) => readAt(name, path, offset, length) };
 }
 
 async function readAt(name: string, path: string, offset: number, length: number): Promise<Uint8Array> {
-  const file = await open(path, "r").catch((cause) => {
-    throw new CheckpointError("cannot be opened", { where: name, cause });
-  });
+  const { file } = await orUnreadable(name, openRegular(path));
   try {
     const out = new Uint8Array(length);
     for (let done = 0; done < length; ) {
-      const { bytesRead } = await file.read(out, done, Math.min(MAX_READ, length - done), offset + done);
+      const portion = file.read(out, done, Math.min(MAX_READ, length - done), offset + done);
+      const { bytesRead } = await orUnreadable(name, portion);
       if (bytesRead === 0) {
         throw new CheckpointError("the file ends too early", {
           where: name,
@@ -106,7 +115,13 @@ class LocalFolder implements Folder {
 
   async list(path = ""): Promise<readonly FolderEntry[]> {
     const folder = this.inside(path);
-    const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+    const entries = await orUnreadable(
+      join(this.name, path),
+      readdir(folder, { withFileTypes: true }).catch((error) => {
+        if (isMissing(error)) return [];
+        throw error;
+      }),
+    );
     const kinds = entries.map(async (entry): Promise<FolderEntry> => {
       const linked = entry.isSymbolicLink() && (await stat(join(folder, entry.name)).catch(() => undefined));
       return { name: entry.name, kind: (linked || entry).isDirectory() ? "folder" : "file" };

@@ -1,9 +1,13 @@
 import { createHash } from "node:crypto";
-import { mkdir, open, readFile, realpath, stat } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { z } from "zod";
 import { CancelledError, StorageError, type Work } from "../core/index.ts";
-import { storageError, writeFileAtomic } from "./atomic.ts";
+import { writeFileAtomic } from "./atomic.ts";
+import { storageError } from "./failures.ts";
+import { makeFolder } from "./folders.ts";
 import { cacheFolder } from "./places.ts";
+import { openRegular, readRegular } from "./regular.ts";
 
 /** What tells one state of a file from another without reading it. */
 export interface FileIdentity {
@@ -26,6 +30,24 @@ export async function fileIdentity(path: string): Promise<FileIdentity> {
   }
 }
 
+const schema = z.strictObject({
+  path: z.string(),
+  size: z.number(),
+  modified: z.string(),
+  inode: z.string(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+const MAX_MEMORY_BYTES = 1 << 16;
+
+/** The hash that an earlier call noted. Undefined if there is none that can be read: it can be computed again. */
+async function remembered(path: string): Promise<z.infer<typeof schema> | undefined> {
+  try {
+    return schema.parse(JSON.parse((await readRegular(path, MAX_MEMORY_BYTES)).toString()));
+  } catch {
+    return undefined;
+  }
+}
+
 export const sha256 = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("hex");
 
 export interface HashOptions extends Work {
@@ -45,14 +67,12 @@ export async function hashFile(path: string, options: HashOptions = {}): Promise
   const { folder = join(cacheFolder(), "hashes"), signal, onProgress } = options;
   const identity = await fileIdentity(path);
   const memory = join(folder, `${sha256(identity.path).slice(0, 32)}.json`);
-  const known = await readFile(memory, "utf8")
-    .then((text) => JSON.parse(text) as FileIdentity & { sha256: string })
-    .catch(() => undefined);
-  if (known && sameIdentity(known, identity) && /^[0-9a-f]{64}$/.test(known.sha256)) return known.sha256;
+  const known = await remembered(memory);
+  if (known && sameIdentity(known, identity)) return known.sha256;
 
   const hash = createHash("sha256");
   try {
-    const file = await open(identity.path);
+    const { file } = await openRegular(identity.path);
     let done = 0;
     for await (const chunk of file.createReadStream({ highWaterMark: 1 << 20 })) {
       if (signal?.aborted) throw new CancelledError(`hashing ${path}`);
@@ -68,7 +88,7 @@ export async function hashFile(path: string, options: HashOptions = {}): Promise
   }
   const digest = hash.digest("hex");
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await writeFileAtomic(memory, JSON.stringify({ ...identity, sha256: digest }));
   } catch {
     // Without a place to remember it, the hash is right all the same.

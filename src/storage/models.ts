@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { getHFHubCachePath } from "@huggingface/hub";
 import { CheckpointError } from "../core/index.ts";
 import { type ByteSource, type Folder, type Prediction, readJsonObject, snapshotOf } from "../weights/index.ts";
+import { isMissing, storageError } from "./failures.ts";
 import { openLocal, packageRoot } from "./files.ts";
 import { modelsFolder, readRecord } from "./hub/install.ts";
 import { bundledNames, fullName, isModelName, nameOfFolder, shortNames } from "./hub/names.ts";
@@ -74,7 +75,10 @@ const packageFolder = fileURLToPath(new URL("checkpoints", packageRoot()));
 
 /** Names in a folder that are no hidden ones, sorted. */
 async function namesIn(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch(() => []);
+  const names = await readdir(folder).catch((cause) => {
+    if (isMissing(cause)) return [];
+    throw storageError("cannot be listed", folder, cause);
+  });
   return names.filter((name) => !name.startsWith(".")).sort();
 }
 
@@ -101,9 +105,15 @@ async function look(name: string, path: string, place: ModelPlace): Promise<Foun
   return kind && { name, kind, place, path };
 }
 
-/** `meant`: somebody gave this very path, so that an unclear folder is for openCheckpoint to refuse, with its reasons. */
+/**
+ * meant: somebody gave this very path. Then a file that may not be read is an error, and an unclear folder is left for
+ * openCheckpoint to refuse with its reasons.
+ */
 async function kindAt(path: string, meant: boolean): Promise<ModelKind | undefined> {
-  const opened = await openLocal(path).catch(() => undefined);
+  const opened = await openLocal(path).catch((error: Error) => {
+    if (!meant || isMissing(error.cause)) return undefined;
+    throw error;
+  });
   if (!opened) return undefined;
   if (!("list" in opened)) return "single file";
   const kind = await kindOf(opened).catch(() => undefined);

@@ -1,7 +1,9 @@
 export * from "./atomic.ts";
 export * from "./diskCache.ts";
 export * from "./expand.ts";
+export { storageError, wordsOf } from "./failures.ts";
 export * from "./files.ts";
+export { requireFolder } from "./folders.ts";
 export * from "./hash.ts";
 export { copyModel } from "./hub/copy.ts";
 export type { InstalledModel, InstallOptions } from "./hub/install.ts";
@@ -9,6 +11,8 @@ export { shortNames } from "./hub/names.ts";
 export type { Persistence } from "./hub/persistence.ts";
 export { type HubPlace, hubPlace } from "./hub/place.ts";
 export { type PullOptions, pullModel } from "./hub/pull.ts";
+export { lock } from "./lock.ts";
 export * from "./models.ts";
 export * from "./places.ts";
+export { readRegular } from "./regular.ts";
 export { version } from "./version.ts";

@@ -30,9 +30,9 @@ function scan(text: string, where: string, maxDepth: number): string[] {
     } else if (c === COLON) {
       if (string && open.length > 0 && duplicates.size < MAX_DUPLICATES) {
         const key = unquoted(text.slice(string.from, string.to));
-        const keys = (open[open.length - 1] ??= new Set());
+        const keys = open[open.length - 1] ?? new Set();
         if (keys.has(key)) duplicates.add(key);
-        keys.add(key);
+        open[open.length - 1] = keys.add(key);
       }
       string = undefined;
     } else if (c === OPENING_BRACE || c === OPENING_BRACKET) {

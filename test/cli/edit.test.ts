@@ -171,7 +171,7 @@ test("photos that cannot be used are named all at once; one dot and 500 words ar
   expect(bad.code).toBe(1);
   expect(bad.stderr).toContain("ImageError: 4 photos cannot be read");
   expect(bad.stderr).toContain("huge.png: too many pixels: found 20000x20000 = 400000000, expected at most 100000000");
-  expect(bad.stderr).toContain("none.webp: cannot be opened: found no such file");
+  expect(bad.stderr).toContain("none.webp: cannot be read: there is no such file or folder");
   for (const name of ["notes.jpg", "cut.png"]) expect(bad.stderr).toContain(`  ${name}: `);
   const words = Array.from({ length: 500 }, (_, k) => `dog${k}`).join(" ");
   const dot = await here.baret(["edit", "dot.png", words, ...quick, "-o", "dot-edit.png"]);

@@ -1,6 +1,7 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -10,9 +11,9 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { tmpdir, userInfo } from "node:os";
+import { join, resolve } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { CancelledError, StorageError } from "../../src/core/index.ts";
 import { cacheFolder, checkWritable, writeFileAtomic } from "../../src/storage/node.ts";
 
@@ -79,6 +80,59 @@ test("a link stays a link, and its target is written", async () => {
   expect(readdirSync(join(folder, "real"))).toEqual(["target"]);
 });
 
+test("a link to a file that is not there yet is followed, through other links too, and stays a link", async () => {
+  mkdirSync(join(folder, "real"));
+  symlinkSync("real/target", join(folder, "second"));
+  symlinkSync("second", file());
+  await checkWritable(file());
+  await writeFileAtomic(file(), "new");
+  expect(readFileSync(join(folder, "real", "target"), "utf8")).toBe("new");
+  expect(lstatSync(file()).isSymbolicLink()).toBe(true);
+  symlinkSync("nowhere/target", join(folder, "lost"));
+  await expect(writeFileAtomic(join(folder, "lost"), "new")).rejects.toThrow(
+    "lost: cannot be written: its folder does not exist",
+  );
+  symlinkSync("circle", join(folder, "circle"));
+  await expect(writeFileAtomic(join(folder, "circle"), "new")).rejects.toThrow("its links lead in a circle");
+});
+
+test("a pipe, a device and a read-only file are not replaced, whoever asks", async () => {
+  const pipe = join(folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  symlinkSync("/dev/null", join(folder, "device"));
+  writeFileSync(file(), "old", { mode: 0o444 });
+  for (const write of [(path: string) => writeFileAtomic(path, "new"), checkWritable]) {
+    await expect(write(pipe)).rejects.toThrow("pipe: cannot be written: it is a pipe, not a regular file");
+    await expect(write(join(folder, "device"))).rejects.toThrow("it is a device, not a regular file");
+    await expect(write(file())).rejects.toThrow("out.bin: cannot be written: the file is read-only");
+  }
+  expect(statSync(pipe).isFIFO()).toBe(true);
+  expect(readFileSync(file(), "utf8")).toBe("old");
+  expect(readdirSync(folder).sort()).toEqual(["device", "out.bin", "pipe"]);
+});
+
+test("what killed writers left is removed by the next writer in the folder; what living ones write stays", async () => {
+  const writer = (path: string) => `
+    import { writeFileAtomic } from ${JSON.stringify(new URL("../../dist/storage/node.js", import.meta.url).href)};
+    async function* endless() { for (;;) { yield Buffer.alloc(1000); await new Promise((done) => setTimeout(done, 5)); } }
+    await writeFileAtomic(${JSON.stringify(path)}, endless());`;
+  const start = (name: string) =>
+    spawn(process.execPath, ["--input-type=module", "-e", writer(join(folder, name))], { stdio: "ignore" });
+  const unfinished = (name: string): string[] => readdirSync(folder).filter((entry) => entry.startsWith(`.${name}.`));
+  const [killed, living] = [start("killed"), start("living")];
+  await expect
+    .poll(() => [unfinished("killed").length, unfinished("living").length], { timeout: 30_000 })
+    .toEqual([1, 1]);
+  await new Promise((ended) => {
+    killed.on("exit", ended);
+    killed.kill("SIGKILL");
+  });
+  expect(unfinished("killed")).toHaveLength(1);
+  await writeFileAtomic(file(), "new");
+  expect([unfinished("killed").length, unfinished("living").length]).toEqual([0, 1]);
+  living.kill("SIGKILL");
+});
+
 test("many writers of one file: one of them wins, whole", async () => {
   const texts = Array.from({ length: 20 }, (_, i) => `${i}`.repeat(10_000));
   await Promise.all(texts.map((text) => writeFileAtomic(file(), text)));
@@ -127,9 +181,17 @@ test("a full disk and a read-only one are named, and the old file stays", async 
   }
 });
 
+test.each(["", "relative"])("the cache's place does not depend on the working folder if HOME is %j", (home) => {
+  vi.stubEnv("HOME", home);
+  expect(cacheFolder({}, "linux")).toBe(join(userInfo().homedir, ".cache", "baret"));
+  vi.unstubAllEnvs();
+});
+
 test("the cache's place: BARET_CACHE, then XDG_CACHE_HOME, then the platform's own", () => {
   expect(cacheFolder({ BARET_CACHE: "/a", XDG_CACHE_HOME: "/b" }, "linux")).toBe("/a");
   expect(cacheFolder({ XDG_CACHE_HOME: "/b" }, "linux")).toBe(join("/b", "baret"));
+  expect(cacheFolder({ XDG_CACHE_HOME: "b" }, "linux")).toMatch(/^\/.*\.cache.baret$/);
+  expect(cacheFolder({ BARET_CACHE: "a" }, "linux")).toBe(resolve("a"));
   expect(cacheFolder({}, "linux")).toMatch(/\.cache.baret$/);
   expect(cacheFolder({}, "darwin")).toMatch(/Library.Caches.baret$/);
   expect(cacheFolder({ LOCALAPPDATA: "C:" }, "win32")).toBe(join("C:", "baret", "Cache"));

@@ -1,14 +1,19 @@
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
+  closeSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -159,6 +164,101 @@ test.each([
   damage(folder);
   const again = await cache.acquire(key(1), writes(10));
   expect(readFileSync(join(again.folder, "data"), "utf8")).toBe("x".repeat(10));
+});
+
+test.each([
+  ["written to since", (path: string) => writeFileSync(path, "y".repeat(10))],
+  [
+    "damaged behind the system's back",
+    (path: string) => {
+      const { atime, mtime } = statSync(path);
+      const file = openSync(path, "r+");
+      writeSync(file, "y", 3);
+      closeSync(file);
+      utimesSync(path, atime, mtime);
+    },
+  ],
+])("an entry whose file has its size but was %s is made again", async (_, damage) => {
+  const cache = new DiskCache({ folder: root });
+  const { folder, release } = await cache.acquire(key(1), writes(10));
+  await release();
+  damage(join(folder, "data"));
+  const again = await cache.acquire(key(1), writes(10));
+  expect(readFileSync(join(again.folder, "data"), "utf8")).toBe("x".repeat(10));
+});
+
+test("an entry that was copied to another disk is still good, and is read whole only once", async () => {
+  const { folder, release } = await new DiskCache({ folder: root }).acquire(key(1), writes(10));
+  await release();
+  cpSync(folder, join(root, "copy"), { recursive: true });
+  rmSync(folder, { recursive: true });
+  cpSync(join(root, "copy"), folder, { recursive: true });
+  const noted = () => JSON.parse(readFileSync(join(folder, "entry.json"), "utf8")).files.data.modified;
+  const before = noted();
+  const found = await new DiskCache({ folder: root }).acquire(key(1), never);
+  expect(found.folder).toBe(folder);
+  expect(noted()).not.toBe(before);
+});
+
+test.each([
+  ["null", "null"],
+  ["no list of files", '{"key": {"kind": "test", "of": 1}}'],
+  ["sizes alone, as an older version wrote them", '{"key": {"kind": "test", "of": 1}, "files": {"data": 10}}'],
+  ["a file outside the entry", '{"key": {"kind": "test", "of": 1}, "files": {"../data": 10}}'],
+])("an entry whose manifest is %s is made again, and stops no other", async (_, manifest) => {
+  const cache = new DiskCache({ folder: root });
+  const { folder, release } = await cache.acquire(key(1), writes(10));
+  await release();
+  writeFileSync(join(folder, "entry.json"), manifest);
+  await (await new DiskCache({ folder: root }).acquire(key(2), writes(10))).release();
+  expect(existsSync(folder)).toBe(false);
+  await (await cache.acquire(key(1), writes(10))).release();
+  expect(entries()).toHaveLength(2);
+});
+
+test("what dead processes left is cleared away as soon as a cache is used, though nothing is made", async () => {
+  const host = hostname().replaceAll(/[^A-Za-z0-9-]/g, "_");
+  const { folder, release } = await new DiskCache({ folder: root }).acquire(key(1), writes(10));
+  await release();
+  writeFileSync(join(root, "leases", `${folder.split("/").at(-1)}.${host}.${deadPid()}.0`), "");
+  const halfMade = join(root, `tmp.${host}.${deadPid()}.0`);
+  mkdirSync(halfMade);
+  writeFileSync(join(halfMade, "data"), "half");
+  await (await new DiskCache({ folder: root }).acquire(key(1), never)).release();
+  expect([unfinished(), readdirSync(join(root, "leases"))]).toEqual([[], []]);
+});
+
+test("what living processes are making counts towards the limit", async () => {
+  const cache = new DiskCache({ folder: root, maxBytes: 100 });
+  await (await cache.acquire(key("first"), writes(80))).release();
+  const host = hostname().replaceAll(/[^A-Za-z0-9-]/g, "_");
+  const others = join(root, `tmp.${host}.${process.ppid}.0`);
+  mkdirSync(others);
+  writeFileSync(join(others, "data"), Buffer.alloc(60));
+  await (await new DiskCache({ folder: root, maxBytes: 100 }).acquire(key("second"), writes(5))).release();
+  expect(entries()).toHaveLength(1);
+});
+
+test("on a disk that cannot be written, what is there is used, and what is not is refused with the reason", async ({
+  skip,
+}) => {
+  const disk = join(root, "disk");
+  mkdirSync(disk);
+  if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "baret-test", disk]).status !== 0)
+    skip("mounting needs root");
+  try {
+    await (await new DiskCache({ folder: disk }).acquire(key("warm"), writes(10))).release();
+    execFileSync("mount", ["-o", "remount,ro", disk]);
+    const cache = new DiskCache({ folder: disk });
+    const { folder, release } = await cache.acquire(key("warm"), never);
+    expect(readFileSync(join(folder, "data"), "utf8")).toBe("x".repeat(10));
+    await release();
+    await expect(cache.acquire(key("cold"), writes(10))).rejects.toThrow(
+      `${disk}: the cache cannot be used: the file system is read-only`,
+    );
+  } finally {
+    execFileSync("umount", [disk]);
+  }
 });
 
 test("a place that cannot hold a cache is named, with what to do", async () => {

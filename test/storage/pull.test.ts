@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Progress } from "../../src/core/index.ts";
@@ -151,16 +151,16 @@ test("bytes are counted from the first to the last", async () => {
   expect([download[0].done, download.at(-1)!.done]).toEqual([0, total]);
 });
 
-test("two at once: one pulls, the other is told so, and a mark of a dead process stops nobody", async () => {
+test("two at once: one pulls, the other is told so, and the lock of a dead process stops nobody", async () => {
   const both = await Promise.allSettled([pull(), pull()]);
   const refused = both.filter((outcome) => outcome.status === "rejected");
   expect(refused.length).toBeGreaterThanOrEqual(1);
   for (const { reason } of refused) expect(reason.message).toContain("another process is pulling this model");
-  mkdirSync(join(cache(), "models", ".leases"), { recursive: true });
-  writeFileSync(join(cache(), "models", ".leases", "tiny--sd.elsewhere.1.0"), "");
+  const lock = join(cache(), "models", ".tiny--sd.lock");
+  writeFileSync(lock, ".elsewhere.1.0");
   expect((await failure()).message).toContain("another process");
   const old = new Date(Date.now() - 3_600_000);
-  utimesSync(join(cache(), "models", ".leases", "tiny--sd.elsewhere.1.0"), old, old);
+  utimesSync(lock, old, old);
   await pull();
   expect(differences(needed, tiny)).toEqual([]);
 });
@@ -170,7 +170,7 @@ test("a model left between two names by a killed process is put right", async ()
   renameSync(placed(), join(cache(), "models", ".tiny--sd.old"));
   await pull();
   expect(differences(needed, tiny)).toEqual([]);
-  expect(readdirSync(join(cache(), "models")).sort()).toEqual([".leases", "tiny--sd"]);
+  expect(readdirSync(join(cache(), "models")).sort()).toEqual(["tiny--sd"]);
 });
 
 test("what was pulled is described in its record", async () => {

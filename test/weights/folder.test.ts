@@ -145,10 +145,10 @@ test("a link to nowhere, a pipe and a folder in a file's place are refused at on
   expect((await refusal(open(path))).message).toMatch(/vae\/config.json: there is no such file/);
   rmSync(config);
   execFileSync("mkfifo", [config]);
-  expect((await refusal(open(path))).message).toMatch(/vae\/config.json: not a regular file/);
+  expect((await refusal(open(path))).message).toMatch(/vae\/config.json: it is a pipe, not a regular file/);
   rmSync(config);
   mkdirSync(config);
-  expect((await refusal(open(path))).message).toMatch(/vae\/config.json: not a regular file/);
+  expect((await refusal(open(path))).message).toMatch(/vae\/config.json: it is a folder, not a regular file/);
 });
 
 test("a path out of the model's folder is refused", async () => {

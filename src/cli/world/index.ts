@@ -1,13 +1,12 @@
 // `baret world`: pictures, contact sheets, pairs and training data of the Menagerie.
 // Knows of: world, image, storage, weights' safetensors writer.
 // Does not know of: models, other commands.
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
 import { Random, throwIfCancelled, UsageError, type Work } from "../../core/index.ts";
 import { contactSheet } from "../../image/index.ts";
 import { encodePng } from "../../image/node.ts";
-import { storageError, writeFileAtomic } from "../../storage/node.ts";
+import { requireFolder, writeFileAtomic } from "../../storage/node.ts";
 import {
   ANIMALS,
   BESIDE,
@@ -36,12 +35,6 @@ import { print } from "../print.ts";
 import { countOption, sizeOption, workersOption } from "./options.ts";
 import { readScene, type SceneFlags } from "./scene.ts";
 import { writeShards } from "./shards.ts";
-
-async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true }).catch((cause: unknown) => {
-    throw storageError("cannot make the folder", path, cause);
-  });
-}
 
 function renderCommand(): Command {
   const seed = integer(0, 4294967295);
@@ -117,7 +110,7 @@ async function writePairs(
   out: string,
   { onProgress, signal }: Work,
 ): Promise<void> {
-  await makeFolder(out);
+  await requireFolder(out);
   for (const [i, pair] of pairs.entries()) {
     throwIfCancelled(signal, "the pairs");
     const { before, after, mask } = renderPair(pair, size);

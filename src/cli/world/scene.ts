@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { SceneError } from "../../core/index.ts";
-import { storageError } from "../../storage/node.ts";
+import { readRegular, storageError } from "../../storage/node.ts";
 import { parseScene, type Scene } from "../../world/index.ts";
 
 const KEYS = [
@@ -19,6 +18,8 @@ const KEYS = [
   "bodySeed",
 ] as const;
 
+const MAX_SCENE_BYTES = 1 << 20;
+
 /** The command line's flags, named like the scene's fields. */
 export type SceneFlags = { readonly [key in (typeof KEYS)[number]]?: string | number };
 
@@ -30,7 +31,7 @@ export async function readScene(file: string | undefined, flags: SceneFlags): Pr
     const json =
       file === "-"
         ? await text(process.stdin)
-        : await readFile(file, "utf8").catch((cause: unknown) => {
+        : await readRegular(file, MAX_SCENE_BYTES).then(String, (cause: unknown) => {
             throw storageError("cannot read the scene", file, cause);
           });
     try {

@@ -1,7 +1,6 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Random } from "../../core/index.ts";
-import { writeFileAtomic } from "../../storage/node.ts";
+import { requireFolder, writeFileAtomic } from "../../storage/node.ts";
 import { encodeSafetensors } from "../../weights/index.ts";
 import { attributes, captions, render, type SampleOptions, sampleScene } from "../../world/index.ts";
 
@@ -41,7 +40,7 @@ export async function writeShard(set: ShardSet, index: number, out: string, onPi
     onPicture?.();
   }
   const files = shardFiles(out, index);
-  await mkdir(out, { recursive: true });
+  await requireFolder(out);
   await writeFileAtomic(files.lines, `${lines.join("\n")}\n`);
   const tensors = { images: { dtype: "U8", shape: [n, size, size, 3], data: images } } as const;
   await writeFileAtomic(files.pictures, encodeSafetensors(tensors, { split, seed: `${seed}`, shard: `${index}` }));

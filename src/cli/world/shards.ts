@@ -1,9 +1,9 @@
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { z } from "zod";
 import { CancelledError, EngineError, StorageError, throwIfCancelled, type Work } from "../../core/index.ts";
-import { exists, storageError, writeFileAtomic } from "../../storage/node.ts";
+import { exists, readRegular, requireFolder, storageError, writeFileAtomic } from "../../storage/node.ts";
 import { SPLITS } from "../../world/index.ts";
 import { SHARD_SIZE, type ShardSet, shardCount, shardFiles } from "./shard.ts";
 import type { ShardJob, ShardReport } from "./shardWorker.ts";
@@ -22,9 +22,11 @@ const record = z.strictObject({
 /** What makes two sets the same one, made to different lengths. */
 const identity = record.omit({ count: true }).keyof().options;
 
+const MAX_RECORD_BYTES = 1 << 16;
+
 /** The set that a folder holds, as its set.json tells. Throws StorageError where that is damaged. */
 async function heldSet(path: string): Promise<z.infer<typeof record> | undefined> {
-  const text = await readFile(path, "utf8").catch((cause) => {
+  const text = await readRegular(path, MAX_RECORD_BYTES).then(String, (cause) => {
     if (cause.code === "ENOENT") return undefined;
     throw storageError("cannot be read", path, cause);
   });
@@ -48,9 +50,7 @@ async function heldSet(path: string): Promise<z.infer<typeof record> | undefined
 async function claim(out: string, set: ShardSet): Promise<void> {
   const path = join(out, "set.json");
   const { count } = set;
-  await mkdir(out, { recursive: true }).catch((cause: unknown) => {
-    throw storageError("cannot make the folder", out, cause);
-  });
+  await requireFolder(out);
   const old = await heldSet(path);
   if (old) {
     const same = identity.every((key) => old[key] === set[key]);

@@ -1,4 +1,4 @@
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import {
   type ByteSource,
@@ -11,6 +11,7 @@ import {
 } from "../../weights/index.ts";
 import { writeFileAtomic } from "../atomic.ts";
 import { openLocal } from "../files.ts";
+import { makeFolder } from "../folders.ts";
 import { cacheFolder } from "../places.ts";
 import { requireSpace } from "../space.ts";
 import { choosePipeline, weightFiles } from "./choose.ts";
@@ -40,7 +41,7 @@ export async function copyModel(
 
   return atSite(full, cache, async (site) => {
     await rm(site.staging, { recursive: true, force: true });
-    await mkdir(site.staging, { recursive: true });
+    await makeFolder(site.staging);
     await requireSpace(site.staging, total, "the model");
     let done = 0;
     async function* portions({ size, read }: ByteSource): AsyncGenerator<Uint8Array> {
@@ -53,7 +54,7 @@ export async function copyModel(
     }
     for (const [path, source] of sources) {
       const target = join(site.staging, path);
-      await mkdir(dirname(target), { recursive: true });
+      await makeFolder(dirname(target));
       await writeFileAtomic(target, portions(source), { signal });
     }
     const record = { name: full, ...(variant && { variant }), ...(prediction && { prediction }) };

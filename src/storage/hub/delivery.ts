@@ -1,6 +1,7 @@
-import { copyFile, link, mkdir, rm } from "node:fs/promises";
+import { copyFile, link, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { HubError, Progress, Work } from "../../core/index.ts";
+import { makeFolder } from "../folders.ts";
 import { requireSpace } from "../space.ts";
 import type { Transfer } from "./client.ts";
 import { bytesThere, fetchFile } from "./fetchFile.ts";
@@ -101,7 +102,7 @@ export class Delivery {
       return isStaged;
     }
     if (!isStaged) {
-      await mkdir(dirname(staged), { recursive: true });
+      await makeFolder(dirname(staged));
       await rm(staged, { force: true });
       await link(placed, staged).catch(() => copyFile(placed, staged));
     }

@@ -1,8 +1,9 @@
 import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { HubError, throwIfCancelled } from "../../core/index.ts";
-import { storageError } from "../atomic.ts";
+import { storageError } from "../failures.ts";
+import { makeFolder } from "../folders.ts";
 import { otherDisk } from "../space.ts";
 import type { Transfer } from "./client.ts";
 import { contentHash, type HubFile } from "./files.ts";
@@ -49,7 +50,7 @@ export async function fetchFile(
 ): Promise<void> {
   const part = partPath(target, file);
   try {
-    await mkdir(dirname(target), { recursive: true });
+    await makeFolder(dirname(target));
     await dropOtherParts(target, file);
     for (let attempt = 1; !(await collect(file, part, send, work)); attempt++) {
       await rm(part, { force: true });

@@ -1,12 +1,15 @@
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { CheckpointError, StorageError, type Work } from "../../core/index.ts";
 import { openCheckpoint, predictions } from "../../weights/index.ts";
-import { storageError, syncFolder, writeFileAtomic } from "../atomic.ts";
-import { openLocal } from "../files.ts";
-import { Leases } from "../leases.ts";
+import { syncFolder, writeFileAtomic } from "../atomic.ts";
+import { storageError } from "../failures.ts";
+import { exists, openLocal } from "../files.ts";
+import { makeFolder } from "../folders.ts";
+import { lock } from "../lock.ts";
 import { cacheFolder } from "../places.ts";
+import { readRegular } from "../regular.ts";
 import { otherDisk } from "../space.ts";
 import { folderName } from "./names.ts";
 
@@ -24,11 +27,12 @@ const schema = z.object({
 export type InstalledRecord = z.infer<typeof schema>;
 
 const recordName = "baret.json";
+const MAX_RECORD_BYTES = 1 << 16;
 
 /** The record in a model's folder. Undefined where there is none that can be read. */
 export async function readRecord(folder: string): Promise<InstalledRecord | undefined> {
   try {
-    return schema.parse(JSON.parse(await readFile(join(folder, recordName), "utf8")));
+    return schema.parse(JSON.parse((await readRegular(join(folder, recordName), MAX_RECORD_BYTES)).toString()));
   } catch {
     return undefined;
   }
@@ -69,23 +73,16 @@ export async function atSite<T>(name: string, cache: string, build: (site: Site)
   const folder = folderName(name);
   const site = { staging: join(models, `.${folder}.partial`), final: join(models, folder) };
   try {
-    await mkdir(models, { recursive: true });
-    // Not recursive: Node then reports a read-only disk as a missing folder.
-    const begunBefore = await mkdir(site.staging).then(
-      () => false,
-      (error) => {
-        if (error.code !== "EEXIST") throw error;
-        return true;
-      },
-    );
-    const release = await new Leases(join(models, ".leases")).takeAlone(folder);
+    const release = await lock(join(models, `.${folder}.lock`));
     if (!release) {
       throw new StorageError("another process is pulling this model", {
         where: site.final,
         advice: "Wait until it is finished, or stop it.",
       });
     }
+    const begunBefore = await exists(site.staging);
     try {
+      await makeFolder(site.staging);
       return await build(site);
     } catch (error) {
       if (error instanceof CheckpointError && !begunBefore) await rm(site.staging, { recursive: true, force: true });
