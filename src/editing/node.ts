@@ -42,7 +42,7 @@ export async function prepare(
 
 /** Throws StorageError where an inversion is not finished, or is one of another model. */
 const requireOwn = async (model: Model, inversion: Inversion, { signal }: Work = {}): Promise<void> =>
-  requireInversionOf(inversion, { model: await modelHash(model, { signal }) });
+  requireInversionOf(model, inversion, { model: await modelHash(model, { signal }) });
 
 /**
  * BARET's edit of an inverted photo. images: which of the four named pictures are wanted. Throws UsageError, StorageError

@@ -14,7 +14,8 @@ import {
   writeFileAtomic,
 } from "../storage/node.ts";
 import { decodeInversion, encodeInversion } from "./file.ts";
-import { type Inversion, inversionKey, invert, isComplete } from "./inversion.ts";
+import { type Inversion, isComplete } from "./inversion.ts";
+import { inversionKey, invert } from "./invert.ts";
 import type { InversionOptions } from "./options.ts";
 import type { Shelf } from "./shelf.ts";
 
@@ -88,8 +89,11 @@ export async function prepare(
   if (file === undefined) return invert(model, picture, options, origin, work);
   const there = async (): Promise<Inversion | undefined> => ((await exists(file)) ? readInversion(file) : undefined);
   const found = await there();
-  if (found && isComplete(found)) return invert(model, picture, options, origin, { ...work, resume: found });
+  if (found && isComplete(found))
+    return invert(model, picture, options, origin, { ...work, resume: found, where: file });
   const onStep = (inversion: Inversion): Promise<void> =>
     writeFileAtomic(file, encodeInversion(inversion), { signal: work.signal });
-  return aloneAt(file, async () => invert(model, picture, options, origin, { ...work, resume: await there(), onStep }));
+  return aloneAt(file, async () => {
+    return invert(model, picture, options, origin, { ...work, resume: await there(), where: file, onStep });
+  });
 }

@@ -1,8 +1,5 @@
 import { z } from "zod";
-import { between, CheckpointError, listed, problemsOf, whole } from "../core/index.ts";
-
-/** Longest side of a picture that a model is asked for, in pixels. */
-const MAX_SIDE = 8192;
+import { between, CheckpointError, listed, MAX_SIDE, problemsOf, whole } from "../core/index.ts";
 
 /** Ranges of what editing.json, an inversion's options and its file may all say. */
 export const settingRanges = {
