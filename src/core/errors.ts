@@ -64,6 +64,11 @@ export class EngineError extends BaretError {
   readonly code = "engine";
 }
 
+/** A tensor that was kept in the engine is gone, because its process ended or the tensor was released. */
+export class ResidentError extends BaretError {
+  readonly code = "resident";
+}
+
 /** A model computed something that is not a number. */
 export class NumericError extends BaretError {
   readonly code = "numeric";

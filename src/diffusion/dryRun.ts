@@ -1,6 +1,6 @@
-import { EngineError, type Tensor, tensor } from "../core/index.ts";
+import { EngineError, sizeOf, type Tensor, tensor } from "../core/index.ts";
 import { type MappedWeight, type Node, type Program, withBatch } from "../graph/index.ts";
-import { batchOfFeeds, type Engine, type MeasuredSession } from "../runtime/index.ts";
+import { batchOfFeeds, type Engine, type MeasuredSession, type Resident } from "../runtime/index.ts";
 import { compileInTurns, estimateMemory, type MemoryEstimate } from "../runtime/node.ts";
 import { openPackageFile } from "../storage/node.ts";
 import { CLIP_MERGES, loadTokenizer } from "../text/index.ts";
@@ -14,6 +14,8 @@ class Account implements ProgramLoader {
   /** Bytes at the worst moment so far. */
   peak = 0;
   private readonly held = new Map<MeasuredSession, { part: Part; estimate: MemoryEstimate }>();
+  /** Bytes of the tensors that stay in the engine. */
+  private resident = 0;
   private readonly checkpoint: Checkpoint;
 
   constructor(checkpoint: Checkpoint) {
@@ -41,6 +43,11 @@ class Account implements ProgramLoader {
         this.hold(session, part, program, batch);
         return Object.fromEntries(program.outputs.map((port) => [port.name, zeros(port.shape, batch)]));
       },
+      runKeeping: async (feeds, keep, options) => {
+        const outputs = await session.run(feeds, options);
+        const kept = keep.map((name) => [name, this.keep(outputs[name].shape)]);
+        return { outputs, kept: Object.fromEntries(kept) };
+      },
       release: async () => {
         this.held.delete(session);
       },
@@ -51,6 +58,22 @@ class Account implements ProgramLoader {
 
   async close(): Promise<void> {
     this.held.clear();
+  }
+
+  /** A tensor of zeros that would stay in the engine. */
+  keep(shape: readonly number[]): Resident {
+    const bytes = 4 * sizeOf(shape);
+    let held = true;
+    this.resident += bytes;
+    this.peak = Math.max(this.peak, this.total());
+    return {
+      shape,
+      read: async () => tensor(shape),
+      release: () => {
+        if (held) this.resident -= bytes;
+        held = false;
+      },
+    };
   }
 
   private hold(session: MeasuredSession, part: Part, program: Program, batch: number): void {
@@ -69,7 +92,8 @@ class Account implements ProgramLoader {
     const own = all.map(
       ({ estimate: { operations, copied, activations, transfer } }) => operations + copied + activations + transfer,
     );
-    return [...mapped, ...own].reduce((sum, n) => sum + n, most(all.map(({ estimate }) => estimate.process)));
+    const engine = this.resident + most(all.map(({ estimate }) => estimate.process));
+    return [...mapped, ...own].reduce((sum, n) => sum + n, engine);
   }
 }
 
@@ -89,14 +113,15 @@ function placeInOneFile(part: Part): (name: string, shape: readonly number[]) =>
 const zeros = (shape: Program["outputs"][number]["shape"], batch: number): Tensor => tensor(withBatch(shape, batch));
 
 /** There is nothing to run anything on. */
-const noEngine: Engine = {
+const noEngine = (account: Account): Engine => ({
   device: "cpu",
   threads: 1,
   versions: { onnxruntime: "none" },
   pid: undefined,
   load: () => Promise.reject(new EngineError("a dry run has no engine")),
+  put: async (tensors) => tensors.map(({ shape }) => account.keep(shape)),
   close: async () => undefined,
-};
+});
 
 /**
  * Bytes that the engine would take on a CPU, at the worst moment of what `use` does with the model. Every network is
@@ -108,6 +133,6 @@ export async function peakMemory(checkpoint: Checkpoint, use: (model: Model) => 
     maxLength: textLength(checkpoint),
   });
   const account = new Account(checkpoint);
-  await use(new Model({ checkpoint, tokenizer, engine: noEngine, loader: account }));
+  await use(new Model({ checkpoint, tokenizer, engine: noEngine(account), loader: account }));
   return account.peak;
 }

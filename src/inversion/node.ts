@@ -25,11 +25,11 @@ export { Shelf } from "./shelf.ts";
 export const pictureHash = ({ width, height, data }: Picture): string =>
   createHash("sha256").update(`${width}x${height}\n`).update(data).digest("hex");
 
-/** Reads an inversion file. Throws StorageError. */
+/** Reads an inversion file, finished or not. Throws StorageError if there is none, or if it is damaged. */
 export async function readInversion(path: string): Promise<Inversion> {
   const source = await openLocalFile(path).catch((cause: unknown) => {
     if (!(cause instanceof CheckpointError)) throw cause;
-    throw new StorageError("there is no such inversion file, or it may not be read", { where: path, cause });
+    throw storageError("the inversion file cannot be read", path, cause.cause);
   });
   return decodeInversion(source);
 }

@@ -39,6 +39,8 @@ function send(reply: Reply, arrays: readonly Uint8Array[] = []): void {
 }
 
 const sessions = new Map<number, InferenceSession>();
+/** Tensors that stay here between runs. */
+const residents = new Map<number, Tensor>();
 
 function toOnnx({ dtype, shape }: ArrayHead, { buffer }: Uint8Array<ArrayBuffer>): Tensor {
   return dtype === "int64"
@@ -46,10 +48,8 @@ function toOnnx({ dtype, shape }: ArrayHead, { buffer }: Uint8Array<ArrayBuffer>
     : new Tensor("float32", new Float32Array(buffer), shape);
 }
 
-async function run({ session, feeds, outputs }: Request & { kind: "run" }, arrays: Uint8Array<ArrayBuffer>[]) {
-  const inputs = Object.fromEntries(feeds.map((head, i) => [head.name, toOnnx(head, arrays[i])]));
-  const results = await sessions.get(session)!.run(inputs, outputs);
-  const found = outputs.map((name) => ({ name, value: results[name] }));
+/** Sends tensors of float32. */
+function sendTensors(found: readonly { name: string; value: Tensor }[]): void {
   send(
     { kind: "done", outputs: found.map(({ name, value }) => ({ name, dtype: "float32", shape: value.dims })) },
     found.map(({ value }) => {
@@ -59,8 +59,26 @@ async function run({ session, feeds, outputs }: Request & { kind: "run" }, array
   );
 }
 
+async function run({ session, feeds, outputs, keep }: Request & { kind: "run" }, arrays: Uint8Array<ArrayBuffer>[]) {
+  const moved = arrays.values();
+  const inputs = feeds.map((head) => [
+    head.name,
+    "resident" in head ? residents.get(head.resident)! : toOnnx(head, moved.next().value!),
+  ]);
+  const wanted = [...outputs, ...keep.map(({ name }) => name)];
+  const results = await sessions.get(session)!.run(Object.fromEntries(inputs), wanted);
+  for (const { name, resident } of keep) residents.set(resident, results[name]);
+  sendTensors(outputs.map((name) => ({ name, value: results[name] })));
+}
+
 async function answer(head: Request, arrays: Uint8Array<ArrayBuffer>[]): Promise<void> {
+  for (const resident of head.drop ?? []) residents.delete(resident);
   if (head.kind === "run") return run(head, arrays);
+  if (head.kind === "read") return sendTensors([{ name: "", value: residents.get(head.resident)! }]);
+  if (head.kind === "put") {
+    for (const [i, tensor] of head.tensors.entries()) residents.set(tensor.resident, toOnnx(tensor, arrays[i]));
+    return send({ kind: "done", outputs: [] });
+  }
   if (head.kind === "load") {
     const { session, path, options } = head;
     sessions.set(

@@ -51,6 +51,7 @@ export class EngineProcess {
   private ended: EngineError | undefined;
   private readonly exited: Promise<void>;
   private killed = false;
+  private dropped: number[] = [];
   private lastWords = "";
 
   private constructor() {
@@ -97,13 +98,20 @@ export class EngineProcess {
     return { child, ready: reply };
   }
 
-  /** Throws EngineError where the process ends before it answers. */
+  /** Throws EngineError if the process ends before it answers. */
   async request(request: Request, arrays: readonly Uint8Array[] = []): Promise<Answer> {
     const answer = this.answer();
     this.channel.cork();
-    for (const part of frameParts(request, arrays)) this.channel.write(part);
+    const drop = this.dropped;
+    this.dropped = [];
+    for (const part of frameParts({ ...request, drop } satisfies Request, arrays)) this.channel.write(part);
     this.channel.uncork();
     return answer;
+  }
+
+  /** Frees a tensor that it keeps, with the next request. */
+  drop(resident: number): void {
+    this.dropped.push(resident);
   }
 
   /** Whether it can take no further request. */

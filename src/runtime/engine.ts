@@ -37,8 +37,21 @@ export interface LoadOptions {
   signal?: AbortSignal;
 }
 
-/** What is fed to a program by the names of its inputs: floats, or whole numbers where it takes int64. */
-export type Feeds = Readonly<Record<string, Tensor | IntTensor>>;
+/**
+ * A tensor of float32 that stays in the engine between runs: an output of one run that a later one takes as input, without
+ * a copy to this process and back. It is gone when the engine's process ends (a cancelled or failed call ends it); reading
+ * or feeding it then throws ResidentError, and work goes on from its last checkpoint.
+ */
+export interface Resident {
+  readonly shape: readonly number[];
+  /** Copies it out of the engine. Throws ResidentError if it is gone. */
+  read(signal?: AbortSignal): Promise<Tensor>;
+  /** Frees its memory, at the latest with the engine's next call. */
+  release(): void;
+}
+
+/** Values for a program's inputs by their names: floats, whole numbers for an int64 input, or a tensor in the engine. */
+export type Feeds = Readonly<Record<string, Tensor | IntTensor | Resident>>;
 
 export interface RunOptions {
   /** Names of the outputs wanted, which are then the only ones moved. Default: all. */
@@ -58,6 +71,15 @@ export interface Session {
    * second of the signal, EngineError where native code fails or is killed, MemoryError where it runs out.
    */
   run(feeds: Feeds, options?: RunOptions): Promise<Record<string, Tensor>>;
+  /**
+   * Computes the outputs, and leaves those named in `keep` in the engine. `options.outputs` names those to move, by default
+   * none. Throws as `run`, and ResidentError if a fed tensor is gone.
+   */
+  runKeeping(
+    feeds: Feeds,
+    keep: readonly string[],
+    options?: RunOptions,
+  ): Promise<{ outputs: Record<string, Tensor>; kept: Record<string, Resident> }>;
   /** Frees the memory that it holds. */
   release(): Promise<void>;
 }
@@ -81,6 +103,8 @@ export interface Engine {
   /** The process that does the work, to measure it. Changes when a call is cancelled or fails. */
   readonly pid: number | undefined;
   load(program: LoadableProgram, options?: LoadOptions): Promise<Session>;
+  /** Copies tensors into the engine, where they stay. Throws CancelledError, EngineError. */
+  put(tensors: readonly Tensor[], signal?: AbortSignal): Promise<Resident[]>;
   close(): Promise<void>;
 }
 

@@ -1,9 +1,10 @@
-import { GraphError, type IntTensor, sizeOf, type Tensor } from "../core/index.ts";
+import { GraphError, sizeOf } from "../core/index.ts";
 import type { Dim, Program } from "../graph/index.ts";
 import type { Feeds } from "./engine.ts";
 
 const show = (shape: readonly Dim[]): string => `[${shape.join(", ")}]`;
-const kindOf = ({ data }: Tensor | IntTensor): string => (data instanceof Float32Array ? "float32" : "int64");
+const kindOf = (value: Feeds[string]): string =>
+  "data" in value && !(value.data instanceof Float32Array) ? "int64" : "float32";
 
 /** The batch that makes `found` fit `wanted` ("B", or "77B" for 77 times the batch); undefined where none does. */
 function batchOf(wanted: Dim, found: number): number | undefined {
@@ -11,16 +12,16 @@ function batchOf(wanted: Dim, found: number): number | undefined {
   return Number.isInteger(batch) && batch > 0 ? batch : undefined;
 }
 
-function problemsOf({ name, shape, dtype }: Program["inputs"][number], value: Tensor | IntTensor): string[] {
+function problemsOf({ name, shape, dtype }: Program["inputs"][number], value: Feeds[string]): string[] {
   const fits =
     value.shape.length === shape.length &&
     shape.every((d, i) => (typeof d === "number" ? d === value.shape[i] : batchOf(d, value.shape[i]) !== undefined));
   return [
     ...(kindOf(value) === dtype ? [] : [`"${name}" holds ${kindOf(value)}, expected ${dtype}`]),
     ...(fits ? [] : [`"${name}" has shape ${show(value.shape)}, expected ${show(shape)}`]),
-    ...(value.data.length === sizeOf(value.shape)
-      ? []
-      : [`"${name}" holds ${value.data.length} numbers for ${show(value.shape)}`]),
+    ...("data" in value && value.data.length !== sizeOf(value.shape)
+      ? [`"${name}" holds ${value.data.length} numbers for ${show(value.shape)}`]
+      : []),
   ];
 }
 

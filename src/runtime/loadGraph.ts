@@ -11,7 +11,7 @@ import {
 import type { Cache } from "../storage/index.ts";
 import { expandWeights } from "../storage/node.ts";
 import { isFloatDtype, type TensorRef } from "../weights/index.ts";
-import { type Engine, type LoadOptions, type MeasuredSession, targetOf } from "./engine.ts";
+import { type Engine, type Feeds, type LoadOptions, type MeasuredSession, targetOf } from "./engine.ts";
 import { estimateMemory } from "./estimate.ts";
 import { batchOfFeeds } from "./feeds.ts";
 import { checkMemory } from "./memory.ts";
@@ -72,6 +72,8 @@ export interface LoadGraphOptions {
   name: string;
   /** Where its parameters lie. Absent: each is an input of its own name, fed at every run. */
   weights?: MappedWeights;
+  /** Parameters that are fed although there are weights, such as those that are tuned. Default: none. */
+  isFed?: (parameter: string) => boolean;
   load?: Omit<LoadOptions, "signal" | "saveIn">;
   /**
    * Where a program of many operations that is loaded at level "all" is kept as onnxruntime has optimised it, for the next
@@ -113,9 +115,10 @@ const worthSaving = 2000;
 export async function loadGraph(
   engine: Engine,
   outputs: Readonly<Record<string, Node>>,
-  { name, weights, load, cache, batch = 1, signal }: LoadGraphOptions,
+  { name, weights, isFed = () => !weights, load, cache, batch = 1, signal }: LoadGraphOptions,
 ): Promise<MeasuredSession> {
-  const bind = weights ? weights.binding : () => "fed" as const;
+  const bind: CompileOptions["bind"] = (parameter, shape) =>
+    weights && !isFed(parameter) ? weights.binding(parameter, shape) : "fed";
   const program = await compileInTurns(outputs, { name, target: targetOf(engine.device), bind }, signal);
   const estimate = (rows: number) => estimateMemory(program, { ...load, batch: rows });
   const limited = engine.device === "cpu";
@@ -142,6 +145,13 @@ export async function loadGraph(
       if (limited) checkMemory(mapped + transfer + Math.max(0, activations - kept), `${name}, ${rows} rows at once,`);
       checked = { batch: rows, estimate: larger };
     };
+    const measured = async <T>(feeds: Feeds, run: () => Promise<T>): Promise<T> => {
+      const rows = batchOfFeeds(program.inputs, feeds);
+      checkBatch(rows);
+      const results = await run();
+      if (rows === checked.batch) kept = checked.estimate.activations;
+      return results;
+    };
     return {
       name: session.name,
       inputs: session.inputs,
@@ -150,13 +160,8 @@ export async function loadGraph(
         return checked.estimate.total - checked.estimate.process;
       },
       checkBatch,
-      run: async (feeds, options) => {
-        const rows = batchOfFeeds(program.inputs, feeds);
-        checkBatch(rows);
-        const results = await session.run(feeds, options);
-        if (rows === checked.batch) kept = checked.estimate.activations;
-        return results;
-      },
+      run: (feeds, options) => measured(feeds, () => session.run(feeds, options)),
+      runKeeping: (feeds, keep, options) => measured(feeds, () => session.runKeeping(feeds, keep, options)),
       release: async () => {
         try {
           await session.release();

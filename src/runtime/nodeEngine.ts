@@ -1,4 +1,4 @@
-import { DeviceError, EngineError, orCancelled, throwIfCancelled, UsageError } from "../core/index.ts";
+import { DeviceError, EngineError, orCancelled, type Tensor, throwIfCancelled, UsageError } from "../core/index.ts";
 import { EngineProcess } from "./childProcess.ts";
 import {
   type Device,
@@ -10,7 +10,8 @@ import {
 } from "./engine.ts";
 import { physicalCores } from "./machine.ts";
 import { probeDevice } from "./probe.ts";
-import { type Host, NodeSession } from "./session.ts";
+import { NodeResident } from "./resident.ts";
+import { bytesOf, type Host, NodeSession } from "./session.ts";
 
 class NodeEngine implements Engine, Host {
   readonly device: Device;
@@ -35,6 +36,15 @@ class NodeEngine implements Engine, Host {
 
   load(program: LoadableProgram, options: LoadOptions = {}): Promise<NodeSession> {
     return NodeSession.load(this, program, options);
+  }
+
+  put(tensors: readonly Tensor[], signal?: AbortSignal): Promise<NodeResident[]> {
+    return this.exclusive("moving tensors into the engine", signal, async (child) => {
+      const made = tensors.map(({ shape }) => new NodeResident(this, child, shape));
+      const heads = made.map(({ id, shape }) => ({ name: "", dtype: "float32" as const, shape, resident: id }));
+      await child.request({ kind: "put", tensors: heads }, tensors.map(bytesOf));
+      return made;
+    });
   }
 
   async close(): Promise<void> {

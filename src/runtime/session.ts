@@ -1,13 +1,23 @@
 import { cpus } from "node:os";
 import { join, resolve } from "node:path";
 import type { InferenceSession } from "onnxruntime-node";
-import { DeviceError, EngineError, GraphError, MemoryError, NumericError, type Tensor } from "../core/index.ts";
+import {
+  DeviceError,
+  EngineError,
+  GraphError,
+  type IntTensor,
+  MemoryError,
+  NumericError,
+  type Tensor,
+} from "../core/index.ts";
+import { withBatch } from "../graph/index.ts";
 import type { CacheEntry, CacheKey } from "../storage/index.ts";
 import { fileIdentity, requireFolder, sha256 } from "../storage/node.ts";
 import type { EngineProcess } from "./childProcess.ts";
 import type { Device, Feeds, LoadableProgram, LoadOptions, RunOptions, Session } from "./engine.ts";
-import { checkFeeds } from "./feeds.ts";
-import type { ArrayHead } from "./messages.ts";
+import { batchOfFeeds, checkFeeds } from "./feeds.ts";
+import type { ArrayHead, ResidentHead } from "./messages.ts";
+import { isResident, NodeResident } from "./resident.ts";
 import { type PlacedModel, placeWeights } from "./weightFiles.ts";
 
 /** What a session needs of its engine. */
@@ -17,6 +27,12 @@ export interface Host {
   readonly versions: Readonly<Record<"onnxruntime", string>>;
   /** Runs `work` alone, on a process that lives; ends that process where `signal` is aborted meanwhile. */
   exclusive<T>(what: string, signal: AbortSignal | undefined, work: (child: EngineProcess) => Promise<T>): Promise<T>;
+}
+
+/** A tensor's numbers as they are sent: float32, or int64 for whole numbers. */
+export function bytesOf({ data }: Tensor | IntTensor): Uint8Array {
+  const { buffer, byteOffset, byteLength } = data instanceof Float32Array ? data : BigInt64Array.from(data, BigInt);
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 const outOfMemory = /bad[ _]alloc|failed to allocate|out of memory|not enough memory/i;
@@ -61,15 +77,24 @@ export class NodeSession implements Session {
     return session;
   }
 
-  async run(feeds: Feeds, { outputs, finite = false, signal }: RunOptions = {}): Promise<Record<string, Tensor>> {
+  async run(feeds: Feeds, { outputs, finite, signal }: RunOptions = {}): Promise<Record<string, Tensor>> {
+    const all = outputs ?? this.outputs.map(({ name }) => name);
+    return (await this.runKeeping(feeds, [], { outputs: all, finite, signal })).outputs;
+  }
+
+  async runKeeping(
+    feeds: Feeds,
+    keep: readonly string[],
+    { outputs = [], finite = false, signal }: RunOptions = {},
+  ): Promise<{ outputs: Record<string, Tensor>; kept: Record<string, NodeResident> }> {
     if (this.released) throw new EngineError("a released program was run", { where: this.name });
     checkFeeds(this.program, feeds);
-    const wanted = this.wanted(outputs);
+    this.requireOutputs([...outputs, ...keep]);
     const results = await this.host.exclusive(`running ${this.name}`, signal, async (child) => {
       if (this.loadedIn !== child) await this.loadInto(child);
-      return this.call(child, feeds, wanted);
+      return this.call(child, feeds, outputs, keep);
     });
-    if (finite) this.requireFinite(results);
+    if (finite) this.requireFinite(results.outputs);
     return results;
   }
 
@@ -85,10 +110,10 @@ export class NodeSession implements Session {
     await this.saved?.release();
   }
 
-  private wanted(outputs: readonly string[] | undefined): readonly string[] {
+  private requireOutputs(names: readonly string[]): void {
     const known = this.outputs.map(({ name }) => name);
-    const unknown = (outputs ?? []).filter((name) => !known.includes(name));
-    if (unknown.length === 0) return outputs ?? known;
+    const unknown = names.filter((name) => !known.includes(name));
+    if (unknown.length === 0) return;
     throw new GraphError("no such outputs", {
       where: this.name,
       found: unknown.join(", "),
@@ -96,22 +121,32 @@ export class NodeSession implements Session {
     });
   }
 
-  private async call(child: EngineProcess, feeds: Feeds, outputs: readonly string[]): Promise<Record<string, Tensor>> {
-    const heads: ArrayHead[] = [];
+  private async call(child: EngineProcess, feeds: Feeds, outputs: readonly string[], keep: readonly string[]) {
+    const heads: (ArrayHead | ResidentHead)[] = [];
     const arrays: Uint8Array[] = [];
     for (const { name, dtype } of this.inputs) {
-      const { shape, data } = feeds[name];
-      const { buffer, byteOffset, byteLength } = data instanceof Float32Array ? data : BigInt64Array.from(data, BigInt);
-      heads.push({ name, dtype, shape });
-      arrays.push(new Uint8Array(buffer, byteOffset, byteLength));
+      const fed = feeds[name];
+      if (isResident(fed)) {
+        fed.requireIn(child, `${this.name}, "${name}"`);
+        heads.push({ name, resident: fed.id });
+      } else {
+        heads.push({ name, dtype, shape: fed.shape });
+        arrays.push(bytesOf(fed as Tensor | IntTensor));
+      }
     }
-    const answer = await child.request({ kind: "run", session: this.id, feeds: heads, outputs }, arrays);
+    const rows = batchOfFeeds(this.inputs, feeds);
+    const kept = keep.map((name): [string, NodeResident] => {
+      const { shape } = this.outputs.find((output) => output.name === name)!;
+      return [name, new NodeResident(this.host, child, withBatch(shape, rows))];
+    });
+    const toKeep = kept.map(([name, { id }]) => ({ name, resident: id }));
+    const answer = await child.request({ kind: "run", session: this.id, feeds: heads, outputs, keep: toKeep }, arrays);
     if (answer.reply.kind !== "done") throw this.failure("failed", answer.reply);
     const results = answer.reply.outputs.map(({ name, shape }, i): [string, Tensor] => [
       name,
       { shape, data: new Float32Array(answer.arrays[i].buffer) },
     ]);
-    return Object.fromEntries(results);
+    return { outputs: Object.fromEntries(results), kept: Object.fromEntries(kept) };
   }
 
   private async loadInto(child: EngineProcess): Promise<void> {

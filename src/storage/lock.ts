@@ -1,5 +1,6 @@
-import { open, rename, rm, stat, utimes } from "node:fs/promises";
+import { open, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { codeOf } from "./failures.ts";
 import { makeFolder } from "./folders.ts";
 import { makerLives, ownName } from "./owner.ts";
@@ -9,31 +10,52 @@ import { readRegular } from "./regular.ts";
 const renewalMs = 5000;
 /** A lock that was not renewed for so long is nobody's: process ids are used again, so a living process proves nothing. */
 const staleMs = 4 * renewalMs;
+/** Who takes over a stale lock waits so long, until all who saw it stale have tried: the last one has it. */
+const settleMs = 200;
 const MAX_BYTES = 4096;
 
-/** The inode of a lock that its holder has left behind; undefined if somebody holds it, or if it is gone meanwhile. */
-async function staleInode(path: string): Promise<bigint | undefined> {
+/** The name in a lock file, and when it was last renewed. Undefined if there is none. */
+async function holderOf(path: string): Promise<{ name: string; renewed: number } | undefined> {
   try {
-    const { mtimeMs, ino } = await stat(path, { bigint: true });
-    const holder = (await readRegular(path, MAX_BYTES)).toString();
-    const fresh = Date.now() - Number(mtimeMs) < staleMs;
-    return fresh && (holder === "" || makerLives(holder) !== false) ? undefined : ino;
+    const { mtimeMs } = await stat(path);
+    return { name: (await readRegular(path, MAX_BYTES)).toString(), renewed: mtimeMs };
   } catch (error) {
     if (codeOf(error) === "ENOENT") return undefined;
     throw error;
   }
 }
 
-/** Takes a lock away that was stale a moment ago. Puts it back if another process has renewed it since. */
-async function removeStale(path: string, ino: bigint): Promise<void> {
-  const aside = ownName(path);
+/** Makes a lock file that is not there yet. False if it is. */
+async function create(path: string, own: string): Promise<boolean> {
   try {
-    await rename(path, aside);
-    if ((await stat(aside, { bigint: true })).ino === ino) await rm(aside, { force: true });
-    else await rename(aside, path);
+    const file = await open(path, "wx");
+    await file.writeFile(own).finally(() => file.close());
+    return true;
   } catch (error) {
-    if (codeOf(error) !== "ENOENT") throw error;
+    if (codeOf(error) === "EEXIST") return false;
+    throw error;
   }
+}
+
+/** Puts the own name in the place of one that is stale. False if another process did so too, and later. */
+async function takeOver(path: string, own: string): Promise<boolean> {
+  const successor = `${path}${own}`;
+  await writeFile(successor, own);
+  await rename(successor, path);
+  await sleep(settleMs);
+  return (await holderOf(path))?.name === own;
+}
+
+async function acquire(path: string, own: string): Promise<boolean> {
+  while (!(await create(path, own))) {
+    const holder = await holderOf(path);
+    if (!holder) continue;
+    const { name, renewed } = holder;
+    const fresh = Date.now() - renewed < staleMs;
+    // Without a name yet, it is just being made.
+    return fresh && (name === "" || makerLives(name) !== false) ? false : takeOver(path, own);
+  }
+  return true;
 }
 
 /**
@@ -43,24 +65,14 @@ async function removeStale(path: string, ino: bigint): Promise<void> {
  */
 export async function lock(path: string): Promise<(() => Promise<void>) | undefined> {
   await makeFolder(dirname(path));
-  for (;;) {
-    try {
-      const file = await open(path, "wx");
-      await file.writeFile(ownName("")).finally(() => file.close());
-      break;
-    } catch (error) {
-      if (codeOf(error) !== "EEXIST") throw error;
-      const ino = await staleInode(path);
-      if (ino === undefined && (await stat(path).catch(() => undefined))) return undefined;
-      if (ino !== undefined) await removeStale(path, ino);
-    }
-  }
+  const own = ownName("");
+  if (!(await acquire(path, own))) return undefined;
   const renewal = setInterval(() => {
     const now = new Date();
     utimes(path, now, now).catch(() => undefined);
   }, renewalMs).unref();
   return async () => {
     clearInterval(renewal);
-    await rm(path, { force: true });
+    if ((await holderOf(path))?.name === own) await rm(path, { force: true });
   };
 }

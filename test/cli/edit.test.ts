@@ -1,12 +1,15 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { baretProgram } from "../../src/cli/program.ts";
+import { runCommand } from "../../src/cli/run.ts";
 import { readPngText } from "../../src/image/index.ts";
 import { decodeImage, encodePng } from "../../src/image/node.ts";
 import { encodeInversion } from "../../src/inversion/index.ts";
 import { readInversion } from "../../src/inversion/node.ts";
 import { smoothPicture } from "../support/baret.ts";
-import { fixtureModel, Workplace } from "../support/cli.ts";
+import { asOrdinaryUser, fixtureModel, Workplace } from "../support/cli.ts";
 
 const here = new Workplace();
 afterAll(here.remove);
@@ -149,7 +152,7 @@ test("an inversion file of another model or sentence, a damaged one, and options
     [["later.safetensors", ...model], 1, `does not fit the model ${model[1]}\n  timesteps.0: found ${timesteps[0]}`],
     [["short.safetensors", ...model], 1, "not an inversion file, or a damaged one"],
     [["weights.safetensors", ...model], 1, "a safetensors file, but not an inversion"],
-    [["nothing.safetensors", ...model], 1, "there is no such inversion file"],
+    [["nothing.safetensors", ...model], 1, "the inversion file cannot be read: there is no such file or folder"],
   ];
   for (const [args, code, message] of cases) {
     const made = await here.baret(["edit", ...args, "-o", "refused.png"]);
@@ -189,6 +192,23 @@ test("photos that cannot be used are named all at once; one dot and 500 words ar
   expect(dot.stderr.indexOf("Not heard: ")).toBeLessThan(dot.stderr.indexOf("invert 1/4"));
 });
 
+test("a pipe or a device as photo, as --like or as inversion is refused at once", async () => {
+  execFileSync("mkfifo", [here.path("pipe.png"), here.path("pipe.safetensors")]);
+  symlinkSync("/dev/zero", here.path("zero.png"));
+  const cases: [string[], string][] = [
+    [["pipe.png", sentence], "pipe.png: cannot be read: it is a pipe, not a regular file"],
+    [["zero.png", sentence], "zero.png: cannot be read: it is a device, not a regular file"],
+    [["--like", "pipe.png"], "pipe.png: cannot be read: it is a pipe, not a regular file"],
+    [["--like", "zero.png"], "zero.png: cannot be read: it is a device, not a regular file"],
+    [["pipe.safetensors"], "pipe.safetensors: the inversion file cannot be read: it is a pipe, not a regular file"],
+  ];
+  for (const [args, message] of cases) {
+    const made = await here.baret(["edit", ...args, ...tiny.slice(0, 2), "-o", "strange.png"]);
+    expect({ code: made.code, stderr: made.stderr }).toEqual({ code: 1, stderr: expect.stringContaining(message) });
+  }
+  expect(existsSync(here.path("strange.png"))).toBe(false);
+});
+
 test("settings that do not fit the model are refused before any work", async () => {
   const cases: [string[], string][] = [
     [["--self-levels", "7"], "selfLayers: chooses no attention site"],
@@ -219,17 +239,18 @@ test("a source is never replaced by what is made of it", async () => {
   expect(file("out-2.png")).toEqual(file("photo.png"));
 });
 
-test("outputs that cannot be written are refused before any work", async () => {
+test("outputs in a folder that this user may not write are refused before photo and model are looked for", async () => {
   mkdirSync(here.path("closed"), { mode: 0o555 });
-  const outputs = [
-    ["-o", "closed/out.png"],
-    ["--save-inversion", "closed/i.safetensors"],
-    ["--preview", "closed/p.png"],
-  ];
-  for (const [flag, path] of outputs) {
-    const made = await here.baret(["edit", "photo.png", sentence, ...quick, flag, path], { unprivileged: true });
-    const stderr = `StorageError: ${path}: cannot be written: permission denied.\n`;
-    expect(made).toMatchObject({ code: 1, stdout: "", stderr });
+  const edit = ["edit", "none.png", sentence, "--model", "none"];
+  const [closed, open] = [here.path("closed"), here.path("open.png")];
+  for (const output of [
+    ["-o", `${closed}/out.png`],
+    ["-o", open, "--save-inversion", `${closed}/i.safetensors`],
+    ["-o", open, "--preview", `${closed}/p.png`],
+  ]) {
+    await expect(asOrdinaryUser(() => runCommand(baretProgram(), [...edit, ...output]))).rejects.toThrow(
+      `${output.at(-1)}: cannot be written: permission denied`,
+    );
   }
 });
 

@@ -1,8 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, expect, test } from "vitest";
+import { baretProgram } from "../../src/cli/program.ts";
+import { runCommand } from "../../src/cli/run.ts";
 import { readPngText } from "../../src/image/index.ts";
 import { decodeImage } from "../../src/image/node.ts";
-import { fixtureModel, Workplace } from "../support/cli.ts";
+import { asOrdinaryUser, fixtureModel, Workplace } from "../support/cli.ts";
 
 const here = new Workplace();
 afterAll(here.remove);
@@ -65,23 +67,29 @@ test("of what a picture should not show, the words that were not heard are named
 });
 
 test("an output that cannot be written is refused before any work", async () => {
-  mkdirSync(here.path("closed"), { mode: 0o555 });
   mkdirSync(here.path("folder.png"));
   writeFileSync(here.path("file"), "");
   const cases = [
-    ["closed/out.png", "permission denied"],
     ["nowhere/out.png", "its folder does not exist"],
     ["file/out.png", "part of the path is not a folder"],
-    ["folder.png", "it is a folder"],
+    ["folder.png", "it is a folder, not a regular file"],
   ];
   for (const [out, reason] of cases) {
-    const made = await here.baret(["generate", "a dog", ...tiny, "-o", out], { unprivileged: true });
+    const made = await here.baret(["generate", "a dog", ...tiny, "-o", out]);
     expect(made).toMatchObject({
       code: 1,
       stdout: "",
       stderr: `StorageError: ${out}: cannot be written: ${reason}.\n`,
     });
   }
+});
+
+test("an output in a folder that this user may not write is refused before the model is looked for", async () => {
+  mkdirSync(here.path("closed"), { mode: 0o555 });
+  const args = ["generate", "a dog", "--model", "none", "-o", here.path("closed/out.png")];
+  await expect(asOrdinaryUser(() => runCommand(baretProgram(), args))).rejects.toThrow(
+    "closed/out.png: cannot be written: permission denied",
+  );
 });
 
 test("a picture that cannot be written leaves nothing half written, and does not cost those before it", async () => {

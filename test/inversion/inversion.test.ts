@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -70,6 +70,37 @@ describe("an inversion", () => {
       await prepare(model, picture, { ...options, file });
       expect(await readFile(file), `stopped after ${stopAfter}`).toEqual(bytes);
     }
+  });
+
+  test("has its file for itself while it is written: another one is refused before it computes, and nothing is lost", async () => {
+    const file = join(folder, "contested");
+    await symlink(file, join(folder, "contested-link"));
+    let refusals: Promise<unknown>[] = [];
+    const onProgress = () => {
+      if (refusals.length > 0) return;
+      const others = [
+        { ...options, target: "a cat", file },
+        { ...options, file },
+        { ...options, target: "a cat", file: join(folder, "contested-link") },
+      ];
+      refusals = others.map((other) => {
+        const report = () => {
+          throw new Error("it computes");
+        };
+        return prepare(model, picture, other, { onProgress: report }).catch((error) => error);
+      });
+    };
+    await prepare(model, picture, { ...options, file }, { onProgress });
+    for (const error of await Promise.all(refusals)) {
+      expect(error).toBeInstanceOf(StorageError);
+      expect(error).toHaveProperty(
+        "message",
+        expect.stringMatching(/contested.*: another inversion is being written to this file\.\nWait until/),
+      );
+    }
+    expect(refusals).toHaveLength(3);
+    expect(await readFile(file)).toEqual(bytes);
+    expect((await readdir(folder)).filter((name) => name.includes("lock"))).toEqual([]);
   });
 
   test("knows which baret made it, and is not gone on with by another", async () => {

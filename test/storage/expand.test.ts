@@ -83,3 +83,18 @@ test("cancelled half way, it stops within a second and leaves no entry", async (
   while (readdirSync(cache.folder).length > 1) await pause(5);
   expect(readdirSync(cache.folder)).toEqual(["leases"]);
 });
+
+test("expanded weights that were damaged, at their full size, are expanded again", async () => {
+  const refs = (await checkpoint()).slice(0, 2);
+  const values = async (): Promise<Float32Array> => {
+    const { refs: expanded, release } = await expandWeights(refs, { cache: new DiskCache({ folder: cache.folder }) });
+    const { data } = await readTensor(expanded[0]);
+    await release();
+    return data;
+  };
+  const good = await values();
+  const [entry] = readdirSync(cache.folder).filter((name) => name.startsWith("weights-"));
+  const path = join(cache.folder, entry, "weights.f32");
+  writeFileSync(path, Buffer.alloc(statSync(path).size));
+  expect(await values()).toEqual(good);
+});

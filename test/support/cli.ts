@@ -12,6 +12,20 @@ const program = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url)
 
 export const fixtureModel = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 
+/**
+ * Runs `work` in this process as a user whom permissions bind: tests may run as root, whom they do not. No process of its
+ * own, since another user may not enter the folder that the project lies in.
+ */
+export async function asOrdinaryUser<T>(work: () => Promise<T>): Promise<T> {
+  if (process.getuid?.() !== 0) return work();
+  process.seteuid!(65534);
+  try {
+    return await work();
+  } finally {
+    process.seteuid!(0);
+  }
+}
+
 export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -28,8 +42,6 @@ export interface RunOptions {
   readonly interruptWith?: NodeJS.Signals;
   /** Largest file that the process may write, in KiB. */
   readonly fileLimit?: number;
-  /** As a user whom permissions bind; tests may run as root, whom they do not. */
-  readonly unprivileged?: boolean;
   /** Where standard output goes: a shell's redirection such as "> /dev/full" or "| head -c 0". */
   readonly redirect?: string;
 }
@@ -41,7 +53,7 @@ export class Workplace {
 
   constructor() {
     mkdirSync(this.cache);
-    for (const folder of [this.folder, this.cache]) chmodSync(folder, 0o777);
+    chmodSync(this.folder, 0o777);
   }
 
   path = (...parts: string[]): string => join(this.folder, ...parts);
@@ -50,10 +62,9 @@ export class Workplace {
 
   /** Runs the built command line here, as a process of its own. */
   baret(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-    const { env, interruptAt, interruptWith = "SIGINT", fileLimit, unprivileged, redirect = "" } = options;
+    const { env, interruptAt, interruptWith = "SIGINT", fileLimit, redirect = "" } = options;
     const limit = fileLimit === undefined ? "" : `ulimit -f ${fileLimit * 2}; `;
     const exec = redirect.includes("|") ? "" : "exec ";
-    const nobody = unprivileged && process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
     const child = spawn(
       "/bin/sh",
       ["-c", `${limit}${exec}"$@" ${redirect}`, "sh", process.execPath, program, ...args],
@@ -61,7 +72,6 @@ export class Workplace {
         cwd: this.folder,
         env: { ...process.env, BARET_CACHE: this.cache, HF_HOME: this.path("hf"), ...env },
         stdio: ["ignore", "pipe", "pipe"],
-        ...nobody,
       },
     );
     let [stdout, stderr, interrupted] = ["", "", 0];
