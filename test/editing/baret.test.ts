@@ -172,10 +172,10 @@ describe.each([
     const error = await edit(model, inversion, wrong as BaretOptions).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(UsageError);
     for (const part of [
-      /alpha's start: found 1.4/,
-      /alpha's end: found -1/,
-      /selfSteps/,
-      /crossSteps: found 0.8..0.2/,
+      /alpha\.0: found 1.4, expected 0\.\.1/,
+      /alpha\.1: found -1, expected 0\.\.1/,
+      /selfSteps: found 2, expected 0..1/,
+      /crossSteps: found \[0.8,0.2\], expected start and end in order/,
       /guidance/,
       /alphaShape: found "round", expected linear, cosine, power/,
       /half: found "most", expected conditional, both/,
