@@ -94,17 +94,16 @@ export async function writePicture(
   await writeFileAtomic(path, await encodePng(picture, { [METADATA]: JSON.stringify(placed) }));
 }
 
+const word = z.string().max(200);
+/** Linux has no longer one. */
+const path = z.string().max(4096);
+
 const schema = z.looseObject({
-  command: z.string(),
-  version: z.string(),
-  model: z.looseObject({
-    name: z.string(),
-    prediction: z.string().optional(),
-    variant: z.string().optional(),
-    sha256: z.string(),
-  }),
-  engine: z.looseObject({ device: z.string(), threads: z.number() }),
-  photo: z.looseObject({ path: z.string(), sha256: z.string() }).optional(),
+  command: word,
+  version: word,
+  model: z.looseObject({ name: path, prediction: word.optional(), variant: word.optional(), sha256: word }),
+  engine: z.looseObject({ device: word, threads: z.number() }),
+  photo: z.looseObject({ path, sha256: word }).optional(),
   settings: z.record(z.string(), z.unknown()),
 });
 

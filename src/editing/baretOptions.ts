@@ -51,7 +51,7 @@ const window = z
   })
   .optional();
 const layers = z
-  .strictObject({ levels: z.array(whole(0, 7)).optional(), paths: z.array(z.string()).optional() })
+  .strictObject({ levels: z.array(whole(0, 99)).optional(), paths: z.array(z.string()).optional() })
   .optional();
 
 /** What each option may be. */
