@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { CheckpointError, type Picture, type Tensor, type Work } from "../core/index.ts";
+import { CheckpointError, listed, type Picture, shown, type Tensor, type Work } from "../core/index.ts";
 import { readConfig } from "../models/index.ts";
 import type { Engine } from "../runtime/index.ts";
 import { type Folder, openModelFolder, readJsonObject } from "../weights/index.ts";
@@ -111,12 +111,10 @@ function requireDistinct(attributes: AttributePrompts, { tokenizer }: Clip, wher
       const { ids, lostWords } = tokenizer.encode(prompt);
       const row = ids.data.join();
       const same = known.get(row);
-      if (lostWords.length > 0)
-        problems.push(`${attribute}, ${value}: no room for ${JSON.stringify(lostWords.join(" "))}`);
+      if (lostWords.length > 0) problems.push(`${attribute}, ${value}: no room for ${shown(lostWords.join(" "))}`);
       else if (same !== undefined) problems.push(`${attribute}: ${same} and ${value} have the same sentence`);
       known.set(row, value);
     }
   }
-  if (problems.length > 0)
-    throw new CheckpointError(`prompts that cannot be judged\n${problems.join("\n")}`, { where });
+  if (problems.length > 0) throw new CheckpointError(`prompts that cannot be judged\n${listed(problems)}`, { where });
 }

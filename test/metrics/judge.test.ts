@@ -82,7 +82,7 @@ test.each<[string, Parameters<Workplace["copy"]>[1], RegExp]>([
   [
     "whose prompts the tokenizer cannot tell apart",
     attributes({ colour: { ...colour, Red: "A RED  dog" }, pose: { a: "sitting", b: "sitting " } }),
-    /colour: red and Red have the same sentence\npose: a and b/,
+    /colour: red and Red have the same sentence\n {2}pose: a and b/,
   ],
   [
     "whose prompt is too long",
