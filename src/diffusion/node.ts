@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { checkArguments, isA, oneOf, sharedWork, someText, type Work, whole, workFields } from "../core/index.ts";
 import { devices, type Engine, type EngineOptions } from "../runtime/index.ts";
-import { loadGraph, type MappedWeights, mapWeights, startEngine } from "../runtime/node.ts";
+import { loadGraph, type MappedWeights, mapWeights, mostThreads, startEngine } from "../runtime/node.ts";
 import type { Cache } from "../storage/index.ts";
 import { DiskCache, findModel, hashFile, openLocal, openPackageFile, sha256 } from "../storage/node.ts";
 import { CLIP_MERGES, loadTokenizer } from "../text/index.ts";
@@ -24,7 +24,7 @@ const loadArguments = z.object({
     prediction: oneOf(predictions).optional(),
     variant: someText.optional(),
     device: oneOf(devices).optional(),
-    threads: whole(1, 1024).optional(),
+    threads: whole(1, mostThreads()).optional(),
     cache: isA<Cache>("a cache", (value) => typeof value === "object" && value !== null).optional(),
   }),
 });
