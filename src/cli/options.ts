@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
-import { UsageError } from "../core/index.ts";
-import { MAX_SIDE, type Size } from "../diffusion/index.ts";
+import { listed, MAX_SIDE, shown, UsageError } from "../core/index.ts";
+import type { Size } from "../diffusion/index.ts";
 
 /** What an option's text may be: `read` gives its value, or undefined where it is not `expected`. */
 export interface Kind<T> {
@@ -75,10 +75,11 @@ export function applySettings(command: Command, settings: Readonly<Record<string
     const value = settings[name];
     if (!repeated.has(one) || value === undefined || command.getOptionValueSource(name) === "cli") continue;
     const read = one.isBoolean() || one.negate ? asBoolean(value) : readAgain(one, value);
-    if (read === undefined || read instanceof Wrong) problems.push(`\n  ${name}: ${JSON.stringify(value)}`);
+    if (read === undefined || read instanceof Wrong) problems.push(`${name}: found ${shown(value)}`);
     else command.setOptionValueWithSource(name, read, "config");
   }
-  if (problems.length > 0) throw new UsageError(`settings that the options do not take${problems.join("")}`, { where });
+  if (problems.length > 0)
+    throw new UsageError(`settings that the options do not take\n${listed(problems)}`, { where });
 }
 
 const asBoolean = (value: unknown): boolean | undefined => (typeof value === "boolean" ? value : undefined);

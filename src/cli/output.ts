@@ -1,6 +1,6 @@
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { z } from "zod";
-import { ImageError, listed, type Picture, UsageError } from "../core/index.ts";
+import { ImageError, listed, type Picture, problemsOf, UsageError } from "../core/index.ts";
 import { readPngText } from "../image/index.ts";
 import { encodePng } from "../image/node.ts";
 import {
@@ -12,6 +12,7 @@ import {
   storageError,
   writeFileAtomic,
 } from "../storage/node.ts";
+import { parseJson } from "../weights/index.ts";
 import { fileNamed, option } from "./options.ts";
 
 /** No picture of baret's comes near. */
@@ -93,35 +94,43 @@ export async function writePicture(
   await writeFileAtomic(path, await encodePng(picture, { [METADATA]: JSON.stringify(placed) }));
 }
 
+const word = z.string().max(200);
+/** Linux has no longer one. */
+const path = z.string().max(4096);
+
 const schema = z.looseObject({
-  command: z.string(),
-  version: z.string(),
-  model: z.looseObject({
-    name: z.string(),
-    prediction: z.string().optional(),
-    variant: z.string().optional(),
-    sha256: z.string(),
-  }),
-  engine: z.looseObject({ device: z.string(), threads: z.number() }),
-  photo: z.looseObject({ path: z.string(), sha256: z.string() }).optional(),
+  command: word,
+  version: word,
+  model: z.looseObject({ name: path, prediction: word.optional(), variant: word.optional(), sha256: word }),
+  engine: z.looseObject({ device: word, threads: z.number() }),
+  photo: z.looseObject({ path, sha256: word }).optional(),
   settings: z.record(z.string(), z.unknown()),
 });
 
 /** What made a picture of baret's. */
 export type Metadata = z.infer<typeof schema>;
 
-/** What made the picture in a PNG file, its paths as they are found from here. Throws ImageError where the file does not tell. */
+/** The settings in a PNG file, as they were written. Throws ImageError if the file has none, or others. */
+function metadataIn(png: Uint8Array, where: string): Metadata {
+  const advice = "It must be a PNG that baret wrote, and that no other program has changed since.";
+  const problem = "does not tell what made it";
+  try {
+    const json = parseJson(new TextEncoder().encode(readPngText(png)[METADATA] ?? "null"), where);
+    const { data, error } = schema.safeParse(json);
+    if (error) throw new ImageError(`${problem}\n${listed(problemsOf(error, json, METADATA))}`, { where, advice });
+    return data;
+  } catch (cause) {
+    if (cause instanceof ImageError && cause.details.where === where) throw cause;
+    throw new ImageError(problem, { where, found: (cause as Error).message, advice, cause });
+  }
+}
+
+/** What made the picture in a PNG file, its paths as they are found from here. Throws ImageError if the file does not tell. */
 export async function readMetadata(path: string): Promise<Metadata> {
   const bytes = await readRegular(path, MAX_PNG_BYTES).catch((cause: unknown) => {
     throw storageError("cannot be read", path, cause);
   });
-  const advice = "It must be a PNG that baret wrote, and that no other program has changed since.";
-  let made: Metadata;
-  try {
-    made = schema.parse(JSON.parse(readPngText(bytes)[METADATA] ?? "null"));
-  } catch (cause) {
-    throw new ImageError("does not tell what made it", { where: path, advice, cause });
-  }
+  const made = metadataIn(bytes, path);
   const folder = dirname(path);
   const { model, photo } = made;
   const name = /^\.\.?\//.test(model.name) ? dotted(await foundFrom(folder, model.name)) : model.name;

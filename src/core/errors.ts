@@ -9,17 +9,16 @@ export interface ErrorDetails {
   cause?: unknown;
 }
 
-/** A fact may quote a prompt or a server's answer of any length: so many characters of it are shown. */
-const longestFact = 2000;
-
-const fact = (name: string, text: string | undefined): string | undefined =>
-  text && `${name} ${text.length > longestFact ? `${text.slice(0, longestFact)}… (${text.length} characters)` : text}`;
+/** Files and callers decide what these say, so each has a limit. A path of Linux has at most 4096 bytes. */
+const [MAX_WHERE, MAX_FACT, MAX_PROBLEM] = [4096, 1000, 10_000];
 
 function sentence(problem: string, { where, found, expected, advice }: ErrorDetails): string {
-  const facts = [fact("found", found), fact("expected", expected)].filter(Boolean).join(", ");
+  const facts = [found && `found ${cut(found, MAX_FACT)}`, expected && `expected ${cut(expected, MAX_FACT)}`];
+  const fact = facts.filter(Boolean).join(", ");
+  const what = cut(problem, MAX_PROBLEM);
   // A file's name may hold a line end, and must not look like a line of its own.
-  const name = where?.replaceAll("\n", "\\n").replaceAll("\r", "\\r");
-  const head = `${name ? `${name}: ` : ""}${problem}${facts ? `${problem ? ": " : ""}${facts}` : ""}`;
+  const name = where && cut(where, MAX_WHERE).replaceAll("\n", "\\n").replaceAll("\r", "\\r");
+  const head = `${name ? `${name}: ` : ""}${what}${fact ? `${what ? ": " : ""}${fact}` : ""}`;
   return `${head.replace(/\.$/, "")}.${advice ? `\n${advice}` : ""}`;
 }
 
@@ -120,16 +119,44 @@ export class CancelledError extends BaretError {
   }
 }
 
-/** The problem of each of these options whose value is none of its words, for `listed`. */
-export const wrongWords = (
-  options: Readonly<Record<string, readonly [found: unknown, words: readonly string[]]>>,
-): string[] =>
-  Object.entries(options)
-    .filter(([, [found, words]]) => !(words as readonly unknown[]).includes(found))
-    .map(([name, [found, words]]) => `${name}: found ${JSON.stringify(found)}, expected ${words.join(", ")}`);
+/** `text`, or its beginning if it is longer than `limit`. */
+export const cut = (text: string, limit = 200): string => (text.length > limit ? `${text.slice(0, limit)}…` : text);
+
+/** Entries of a list or an object that a message quotes, and how deep it goes into them. */
+const [MAX_ENTRIES, MAX_DEPTH] = [8, 3];
+
+/**
+ * A value as a message quotes it: as JSON, or what it is if JSON has no word for it. Whatever the value is, the text is
+ * short and takes no longer to make than a short one.
+ */
+export function shown(value: unknown, depth = MAX_DEPTH): string {
+  if (typeof value === "string") return cut(JSON.stringify(cut(value)));
+  if (typeof value === "function") return "a function";
+  if (value === undefined) return "nothing";
+  if (typeof value !== "object" || value === null) return cut(String(value));
+  const isList = Array.isArray(value);
+  const prototype = Object.getPrototypeOf(value);
+  if (!isList && prototype !== Object.prototype && prototype !== null) {
+    return `a ${Object.prototype.toString.call(value).slice(8, -1)}`;
+  }
+  const keys = isList ? value.slice(0, MAX_ENTRIES + 1).map((_, k) => `${k}`) : Object.keys(value);
+  const entries = keys.slice(0, depth > 0 ? MAX_ENTRIES : 0).map((key) => {
+    const entry = shown((value as Readonly<Record<string, unknown>>)[key], depth - 1);
+    return isList ? entry : `${shown(key)}:${entry}`;
+  });
+  const all = [...entries, ...(keys.length > entries.length ? ["…"] : [])].join(",");
+  return cut(isList ? `[${all}]` : `{${all}}`);
+}
+
+/** Names for one line of a message: at most `limit`, and how many more there are. */
+export function few(names: readonly string[], limit = 12): string {
+  const more = names.length - limit;
+  return [...names.slice(0, limit).map((name) => cut(name, 60)), ...(more > 0 ? [`${more} more`] : [])].join(", ");
+}
 
 /** Problems, one a line: at most `limit`, and how many more there are. */
 export function listed(problems: readonly string[], limit = 20): string {
   const more = problems.length - limit;
-  return [...problems.slice(0, limit), ...(more > 0 ? [`... and ${more} more`] : [])].map((p) => `  ${p}`).join("\n");
+  const lines = problems.slice(0, limit).map((problem) => cut(problem, 400));
+  return [...lines, ...(more > 0 ? [`... and ${more} more`] : [])].map((line) => `  ${line}`).join("\n");
 }

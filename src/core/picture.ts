@@ -1,3 +1,6 @@
+/** Longest side of a picture that a model is asked for, in pixels. */
+export const MAX_SIDE = 8192;
+
 /** An 8-bit RGB picture, rows from the top. data: [height, width, 3]. */
 export interface Picture {
   readonly width: number;

@@ -1,7 +1,7 @@
 // Diffusion with a loaded checkpoint: the model as one value, noise schedules, guidance, sampling. Loading is in node.ts.
 // Knows of: every layer above it, models included.
 // Does not know of: how a picture is inverted or edited.
-export { type Embedding, MAX_SIDE, Model, type Size } from "./model.ts";
+export { aModel, type Embedding, Model, type Size } from "./model.ts";
 export {
   type AttentionKind,
   atLeastTwo,

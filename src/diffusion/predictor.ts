@@ -1,8 +1,19 @@
-import { type IntTensor, stack, type Tensor } from "../core/index.ts";
+import { z } from "zod";
+import {
+  aSize,
+  aTensor,
+  checkArguments,
+  type IntTensor,
+  oneOf,
+  stack,
+  type Tensor,
+  workFields,
+} from "../core/index.ts";
 import * as g from "../graph/index.ts";
 import {
   type AttentionSite,
   type Part,
+  parts,
   plainAttention,
   routed,
   routeInput,
@@ -12,7 +23,7 @@ import {
   unet,
 } from "../models/index.ts";
 import type { MeasuredSession } from "../runtime/index.ts";
-import type { Model, Size } from "./model.ts";
+import { aModel, type Model, type Size } from "./model.ts";
 
 export const attentionKinds = ["self", "cross"] as const;
 export type AttentionKind = (typeof attentionKinds)[number];
@@ -33,6 +44,21 @@ export interface Row {
 
 /** For each row of a batch, the row whose routed parts it uses. */
 export type Sources = Readonly<Record<AttentionKind, readonly number[]>>;
+
+const { signal } = workFields;
+const rowNumbers = z.array(z.int().nonnegative());
+const predictArguments = z.object({
+  rows: z.array(z.looseObject({ latent: aTensor, context: aTensor })).min(1, "expected a row or more"),
+  timestep: z.number(),
+  options: z.looseObject({ sources: z.looseObject({ self: rowNumbers, cross: rowNumbers }).optional(), signal }),
+});
+const paths = z.array(z.string());
+const openArguments = z.object({
+  model: aModel,
+  size: aSize,
+  routing: z.looseObject({ sites: z.looseObject({ self: paths, cross: paths }), parts: z.array(oneOf(parts)) }),
+  signal,
+});
 
 /**
  * The U-Net over a batch of rows, in which rows may use each other's queries, keys or values. What it gives is the
@@ -61,8 +87,10 @@ export class Predictor {
   async predict(
     rows: readonly Row[],
     timestep: number,
-    { sources, signal }: { sources?: Sources; signal?: AbortSignal } = {},
+    options: { sources?: Sources; signal?: AbortSignal } = {},
   ): Promise<Tensor> {
+    checkArguments("predict", predictArguments, { rows, timestep, options });
+    const { sources, signal } = options;
     const own = rows.map((_, r) => r);
     const feeds: Record<string, Tensor | IntTensor> = {
       sample: stack(rows.map(({ latent }) => latent)),
@@ -94,6 +122,7 @@ export async function openPredictor(
   routing: Routing = unrouted,
   signal?: AbortSignal,
 ): Promise<Predictor> {
+  checkArguments("openPredictor", openArguments, { model, size, routing, signal });
   const [, channels, h, w] = model.latentShape(size);
   const build = (): Record<string, g.Node> => {
     const groupOf = ({ kind, path }: AttentionSite) => (routing.sites[kind].includes(path) ? kind : undefined);

@@ -29,7 +29,9 @@ function betas({ betaSchedule, betaStart, betaEnd, trainTimesteps, trainedBetas 
     );
   }
   const rule = betaRules[betaSchedule];
-  return Array.from({ length: trainTimesteps }, (_, k) => rule(betaStart, betaEnd, k / (trainTimesteps - 1)));
+  return Array.from({ length: trainTimesteps }, (_, k) =>
+    rule(betaStart, betaEnd, k / Math.max(1, trainTimesteps - 1)),
+  );
 }
 
 /** ᾱ_t = Π(1 − β_k), k ≤ t, in double precision. METHODS §1; diffusers, schedulers/scheduling_ddim.py. */
@@ -63,8 +65,8 @@ function roundHalfEven(x: number): number {
 }
 
 /**
- * DDIM's schedule over `steps` steps. Throws UsageError where the model was not trained with that many timesteps, and
- * CheckpointError where its schedule leaves no signal at the start (then ε has no meaning there).
+ * DDIM's schedule over `steps` steps. Throws UsageError if the model was not trained with that many timesteps, and
+ * CheckpointError if its schedule has a level without meaning, or leaves no signal at the start (then ε has none there).
  */
 export function makeSchedule(config: SchedulerConfig, steps: number): Schedule {
   if (!(Number.isInteger(steps) && steps >= 1 && steps <= config.trainTimesteps)) {
@@ -79,6 +81,14 @@ export function makeSchedule(config: SchedulerConfig, steps: number): Schedule {
   const below = timesteps[steps - 1] - Math.floor(config.trainTimesteps / steps);
   const end = below >= 0 ? alphas[below] : config.setAlphaToOne ? 1 : alphas[0];
   const alphaBar = [...timesteps.map((t) => alphas[t]), end];
+  const senseless = alphaBar.findIndex((level) => !(level >= 0 && level <= 1));
+  if (senseless >= 0) {
+    throw new CheckpointError("this schedule has a noise level without meaning", {
+      where: "scheduler/scheduler_config.json",
+      found: `ᾱ ${alphaBar[senseless]} at step ${senseless}`,
+      expected: "0..1",
+    });
+  }
   if (alphaBar[0] < 1e-12 && config.prediction === "epsilon") {
     throw new CheckpointError("this schedule starts without any signal, which epsilon-prediction cannot express", {
       where: "scheduler/scheduler_config.json",

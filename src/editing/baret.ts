@@ -111,7 +111,7 @@ export async function runBaret(
 
 /**
  * BARET's edit of an inverted photo. images: which of the four named pictures are wanted. Throws UsageError, StorageError
- * where the inversion is not finished, NumericError, CancelledError.
+ * if the inversion is not finished or does not fit the model, NumericError, CancelledError.
  */
 export async function edit(
   model: Model,
@@ -119,7 +119,7 @@ export async function edit(
   options: BaretOptions = {},
   { images = ["edit"], ...work }: LockStepWork & { images?: readonly Role[] } = {},
 ): Promise<BaretResult> {
-  requireInversionOf(inversion, {});
+  requireInversionOf(model, inversion, {});
   const { signal } = work;
   const settings = baretSettings(options, inversion.settings, model.attentionSites(inversion.size), model.editing.edit);
   const sentences = await embedSentences(model, inversion, signal);

@@ -35,7 +35,7 @@ export async function sweep(
   points: readonly SweepPoint[],
   { atOnce = 6, onPicture, onProgress, ...work }: SweepWork = {},
 ): Promise<Sweep> {
-  requireInversionOf(inversion, {});
+  requireInversionOf(model, inversion, {});
   const sites = model.attentionSites(inversion.size);
   const settings = points.map((point) =>
     baretSettings({ ...common, ...point }, inversion.settings, sites, model.editing.edit),

@@ -61,7 +61,13 @@ const latin1 = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.char
 const isKeyword = (keyword: string): boolean =>
   /^[\x20-\x7e\xa1-\xff]{1,79}$/.test(keyword) && keyword === keyword.trim() && !keyword.includes("  ");
 
-/** The PNG with `text` added as iTXt chunks, keyword to UTF-8 text, right after its header. */
+/** Bytes of text that one PNG may hold, keywords included. What baret writes has some kilobytes. */
+const MAX_TEXT_BYTES = 4 << 20;
+
+/**
+ * The PNG with `text` added as iTXt chunks, keyword to UTF-8 text, right after its header. Throws ImageError if a PNG
+ * cannot hold the text, or if there is more of it than readPngText reads.
+ */
 export function insertPngText(png: Uint8Array, text: Readonly<Record<string, string>>): Uint8Array {
   const wrong = Object.entries(text).filter(([keyword, value]) => !isKeyword(keyword) || value.includes("\0"));
   if (wrong.length > 0) {
@@ -76,6 +82,10 @@ export function insertPngText(png: Uint8Array, text: Readonly<Record<string, str
   const added = Object.entries(text).map(([keyword, value]) =>
     chunk("iTXt", join([latin1(keyword), new Uint8Array(5), new TextEncoder().encode(value)])),
   );
+  const bytes = added.reduce((sum, { length }) => sum + length, 0);
+  if (bytes > MAX_TEXT_BYTES) {
+    throw new ImageError("too much text for a PNG", { found: `${bytes} bytes`, expected: `at most ${MAX_TEXT_BYTES}` });
+  }
   return join([png.subarray(0, next.offset), ...added, png.subarray(next.offset)]);
 }
 
@@ -113,13 +123,17 @@ function textOf({ type, data }: PngChunk): [string, string] | undefined {
 }
 
 /**
- * The text of a PNG's tEXt and iTXt chunks, by keyword; of two with one keyword the first counts. Compressed text,
- * which insertPngText never writes, is passed over. Throws ImageError where `png` is no PNG or is damaged.
+ * The text of a PNG's tEXt and iTXt chunks, by keyword; of two with one keyword the first counts. Text that insertPngText
+ * never writes is passed over: compressed text, and what exceeds MAX_TEXT_BYTES in all. Throws ImageError if `png` is no
+ * PNG or is damaged.
  */
 export function readPngText(png: Uint8Array): Record<string, string> {
   const text = new Map<string, string>();
+  let room = MAX_TEXT_BYTES;
   for (const part of pngChunks(png)) {
-    const entry = part.type === "tEXt" || part.type === "iTXt" ? textOf(part) : undefined;
+    if ((part.type !== "tEXt" && part.type !== "iTXt") || part.data.length > room) continue;
+    room -= part.data.length;
+    const entry = textOf(part);
     if (entry && !text.has(entry[0])) text.set(...entry);
   }
   return Object.fromEntries(text);

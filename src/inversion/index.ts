@@ -4,17 +4,17 @@
 export { Adam } from "./adam.ts";
 export { ddimInversion, type InversionPrompt, invertStep } from "./ddim.ts";
 export { type Fidelity, fidelityOf } from "./fidelity.ts";
-export { decodeInversion, encodeInversion, requireInversionOf, type Use } from "./file.ts";
+export { decodeInversion, encodeInversion } from "./file.ts";
+export { requireFit, requireInversionOf, type Use } from "./fit.ts";
 export {
   type Inversion,
-  type InvertWork,
-  invert,
   isComplete,
   iterationsOf,
   type KnownOrigin,
   type Origin,
   type Trace,
 } from "./inversion.ts";
+export { type InvertWork, invert } from "./invert.ts";
 export * from "./options.ts";
 export { type LossAndGradient, openReconstructionLoss, ReconstructionLoss, type Step } from "./reconstructionLoss.ts";
 export { type TunedStep, tuneStep } from "./targetText.ts";

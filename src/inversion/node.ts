@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
-import { CheckpointError, type Picture, StorageError, type Work } from "../core/index.ts";
+import { z } from "zod";
+import { CheckpointError, checkArguments, type Picture, StorageError, someText, type Work } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
 import { modelHash } from "../diffusion/node.ts";
 import {
@@ -14,7 +15,8 @@ import {
   writeFileAtomic,
 } from "../storage/node.ts";
 import { decodeInversion, encodeInversion } from "./file.ts";
-import { type Inversion, inversionKey, invert, isComplete } from "./inversion.ts";
+import { type Inversion, isComplete } from "./inversion.ts";
+import { inversionKey, invert } from "./invert.ts";
 import type { InversionOptions } from "./options.ts";
 import type { Shelf } from "./shelf.ts";
 
@@ -24,8 +26,11 @@ export { Shelf } from "./shelf.ts";
 export const pictureHash = ({ width, height, data }: Picture): string =>
   createHash("sha256").update(`${width}x${height}\n`).update(data).digest("hex");
 
-/** Reads an inversion file, finished or not. Throws StorageError if there is none, or if it is damaged. */
+const readArguments = z.object({ path: someText });
+
+/** Reads an inversion file, finished or not. Throws StorageError if there is none, or if it is damaged; UsageError. */
 export async function readInversion(path: string): Promise<Inversion> {
+  checkArguments("readInversion", readArguments, { path });
   const source = await openLocalFile(path).catch((cause: unknown) => {
     if (!(cause instanceof CheckpointError)) throw cause;
     throw storageError("the inversion file cannot be read", path, cause.cause);
@@ -88,8 +93,11 @@ export async function prepare(
   if (file === undefined) return invert(model, picture, options, origin, work);
   const there = async (): Promise<Inversion | undefined> => ((await exists(file)) ? readInversion(file) : undefined);
   const found = await there();
-  if (found && isComplete(found)) return invert(model, picture, options, origin, { ...work, resume: found });
+  if (found && isComplete(found))
+    return invert(model, picture, options, origin, { ...work, resume: found, where: file });
   const onStep = (inversion: Inversion): Promise<void> =>
     writeFileAtomic(file, encodeInversion(inversion), { signal: work.signal });
-  return aloneAt(file, async () => invert(model, picture, options, origin, { ...work, resume: await there(), onStep }));
+  return aloneAt(file, async () => {
+    return invert(model, picture, options, origin, { ...work, resume: await there(), where: file, onStep });
+  });
 }

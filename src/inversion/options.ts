@@ -1,5 +1,6 @@
-import { UsageError, wrongWords } from "../core/index.ts";
-import { type EditingDefaults, paperThreshold } from "../weights/index.ts";
+import { z } from "zod";
+import { between, listed, oneOf, problemsOf, shown, UsageError, whole } from "../core/index.ts";
+import { type EditingDefaults, isObject, paperThreshold, settingRanges } from "../weights/index.ts";
 
 /** What a step of target-text inversion may start from. */
 export const carries = ["reconstruction", "inversion"] as const;
@@ -37,6 +38,26 @@ export interface InversionSettings extends Required<Omit<InversionOptions, "thre
   threshold: { first: number; growth: number };
 }
 
+/** What each setting may be, whether a caller gives it or a file. */
+const settingFields = {
+  steps: settingRanges.steps,
+  guidance: settingRanges.guidance,
+  inversionPrompt: z.string(),
+  inversionGuidance: settingRanges.guidance,
+  learningRate: settingRanges.learningRate,
+  learningRateEnd: between(0, 1),
+  iterations: whole(0, 1000),
+  earlyStop: z.boolean(),
+  warmStart: z.boolean(),
+  resetAdam: z.boolean(),
+  carry: oneOf(carries),
+};
+const threshold = z.strictObject({ first: settingRanges.loss, growth: settingRanges.loss });
+export const settingsSchema: z.ZodType<InversionSettings> = z.strictObject({ ...settingFields, threshold });
+
+/** What a caller may give. */
+export const inversionOptions = z.strictObject({ ...settingFields, threshold: threshold.partial() }).partial();
+
 /**
  * Named settings; where none is chosen, the model's own count. "paper": BARET's threshold, in METHODS' reading of it.
  * "fast": done with a step at a loss that no picture shows, since the VAE's own loss is larger: about a third of the
@@ -65,36 +86,23 @@ export function inversionSettings(
   options: InversionOptions,
   { steps, guidance, inversion }: EditingDefaults,
 ): InversionSettings {
-  const settings: InversionSettings = {
+  const { threshold = {} } = options;
+  const settings = {
     ...defaults,
     steps,
     guidance,
     inversionPrompt: target,
     learningRate: inversion.learningRate,
     ...defined(options),
-    threshold: { ...inversion.threshold, ...defined(options.threshold ?? {}) },
+    threshold: isObject(threshold) ? { ...inversion.threshold, ...defined(threshold) } : threshold,
   };
-  const problems: string[] =
-    target.trim() === "" ? ["target: found an empty sentence, expected what the edit shows"] : [];
-  const require = (name: string, value: number, fits: boolean, expected: string): void => {
-    if (!fits) problems.push(`${name}: found ${value}, expected ${expected}`);
-  };
-  const between = (name: string, value: number, low: number, high: number): void =>
-    require(name, value, value >= low && value <= high, `${low}..${high}`);
-  require("steps", settings.steps, Number.isInteger(settings.steps) && settings.steps >= 1, "a whole number from 1 on");
-  require("iterations", settings.iterations, Number.isInteger(settings.iterations) &&
-    settings.iterations >= 0 &&
-    settings.iterations <= 1000, "a whole number in 0..1000");
-  between("guidance", settings.guidance, 0, 100);
-  between("inversionGuidance", settings.inversionGuidance, 0, 100);
-  require("learningRate", settings.learningRate, settings.learningRate > 0 &&
-    settings.learningRate <= 1, "above 0, up to 1");
-  between("learningRateEnd", settings.learningRateEnd, 0, 1);
-  between("threshold.first", settings.threshold.first, 0, 1000);
-  between("threshold.growth", settings.threshold.growth, 0, 1000);
-  problems.push(...wrongWords({ carry: [settings.carry, carries] }));
-  if (problems.length > 0) throw new UsageError(`settings of the inversion\n  ${problems.join("\n  ")}`);
-  return settings;
+  const { data, error } = settingsSchema.safeParse(settings);
+  const problems = error ? problemsOf(error, settings, "the settings") : [];
+  const said = typeof target === "string" && target.trim() !== "";
+  const silence = typeof target === "string" ? "an empty sentence" : shown(target);
+  if (!said) problems.unshift(`target: found ${silence}, expected what the edit shows`);
+  if (data === undefined || problems.length > 0) throw new UsageError(`settings of the inversion\n${listed(problems)}`);
+  return data;
 }
 
 /** The entries that are not undefined. */

@@ -1,5 +1,6 @@
-import { type Tensor, tensor } from "../core/index.ts";
-import type { Model, Size, StepCoefficients } from "../diffusion/index.ts";
+import { z } from "zod";
+import { aSize, aTensor, checkArguments, type Tensor, tensor, workFields } from "../core/index.ts";
+import { aModel, type Model, type Size, type StepCoefficients } from "../diffusion/index.ts";
 import * as g from "../graph/index.ts";
 import { timeShape, timestepSinusoids, type UNetConfig, unet } from "../models/index.ts";
 import type { Session } from "../runtime/index.ts";
@@ -23,6 +24,21 @@ export interface LossAndGradient {
   readonly gradient: Tensor;
 }
 
+const { signal } = workFields;
+const lossArguments = z.object({
+  context: aTensor,
+  step: z.looseObject({
+    latent: aTensor,
+    timestep: z.number(),
+    fixed: aTensor,
+    coefficients: z.looseObject({ sample: z.number(), output: z.number() }),
+    guidance: z.number(),
+    wanted: aTensor,
+  }),
+  signal,
+});
+const openArguments = z.object({ model: aModel, size: aSize, signal });
+
 /**
  * METHODS §2, eq. 2: L = mean((a·z + b·(f + w·(ε(z, t, c) − f)) − z*)²) and ∂L/∂c, where f is the output for the sentence
  * that stays. With w and 1 − w exchanged the same program tunes the empty sentence (null-text inversion).
@@ -38,6 +54,7 @@ export class ReconstructionLoss {
 
   /** Throws NumericError, CancelledError. */
   async at(context: Tensor, step: Step, signal?: AbortSignal): Promise<LossAndGradient> {
+    checkArguments("at", lossArguments, { context, step, signal });
     const scalar = (value: number) => tensor([], Float32Array.of(value));
     const feeds = {
       sample: step.latent,
@@ -60,6 +77,7 @@ export async function openReconstructionLoss(
   size: Size,
   signal?: AbortSignal,
 ): Promise<ReconstructionLoss> {
+  checkArguments("openReconstructionLoss", openArguments, { model, size, signal });
   const latent = model.latentShape(size);
   const build = (): Record<string, g.Node> => {
     const scalar = (name: string) => g.input(name, []);

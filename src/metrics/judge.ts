@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { CheckpointError, listed, type Picture, type Tensor, type Work } from "../core/index.ts";
+import { CheckpointError, listed, type Picture, shown, type Tensor, type Work } from "../core/index.ts";
 import { readConfig } from "../models/index.ts";
 import type { Engine } from "../runtime/index.ts";
 import { type Folder, openModelFolder, readJsonObject } from "../weights/index.ts";
@@ -102,9 +102,6 @@ function readAttributes(json: unknown, where: string): AttributePrompts {
   return attributes;
 }
 
-/** Characters of a prompt that an error quotes, at most. */
-const longestQuote = 200;
-
 /** Prompts of one attribute that the tokenizer makes one row of, or cuts off, could not be told apart. */
 function requireDistinct(attributes: AttributePrompts, { tokenizer }: Clip, where: string): void {
   const problems: string[] = [];
@@ -114,10 +111,7 @@ function requireDistinct(attributes: AttributePrompts, { tokenizer }: Clip, wher
       const { ids, lostWords } = tokenizer.encode(prompt);
       const row = ids.data.join();
       const same = known.get(row);
-      if (lostWords.length > 0)
-        problems.push(
-          `${attribute}, ${value}: no room for ${JSON.stringify(lostWords.join(" ").slice(0, longestQuote))}`,
-        );
+      if (lostWords.length > 0) problems.push(`${attribute}, ${value}: no room for ${shown(lostWords.join(" "))}`);
       else if (same !== undefined) problems.push(`${attribute}: ${same} and ${value} have the same sentence`);
       known.set(row, value);
     }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { only, positive, readConfig, refuseMisfits, repeats } from "./config.ts";
+import { epsilon, only, positive, readConfig, refuseMisfits, repeats } from "./config.ts";
 
 /**
  * Fields of transformers' PretrainedConfig that say how a model was saved, trained or generates, and nothing about what a
@@ -27,7 +27,7 @@ const tower = {
   num_hidden_layers: repeats(64),
   num_attention_heads: positive(),
   hidden_act: z.enum(["quick_gelu", "gelu"]).default("quick_gelu"),
-  layer_norm_eps: z.number().positive().default(1e-5),
+  layer_norm_eps: epsilon().default(1e-5),
   projection_dim: positive().default(512),
 };
 
@@ -41,7 +41,7 @@ const textSchema = z.strictObject({
   num_attention_heads: positive().default(8),
   max_position_embeddings: positive().default(77),
   bos_token_id: z.int().nullish(),
-  eos_token_id: z.int().default(49407),
+  eos_token_id: z.int().nonnegative().default(49407),
   pad_token_id: z.int().nullish(),
 });
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { CheckpointError, listed } from "../core/index.ts";
+import { between, CheckpointError, listed, problemsOf } from "../core/index.ts";
 
 /** Bookkeeping that every diffusers config may hold and that does not change what a model computes. */
 export const diffusersFields = {
@@ -27,10 +27,8 @@ export const repeats = (most = 16) => z.int().positive().max(most);
 /** Levels of resolution, of a U-Net or a VAE. */
 export const MAX_LEVELS = 8;
 
-const short = (value: unknown): string => {
-  const text = JSON.stringify(value) ?? "nothing";
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
-};
+/** What a normalisation adds to the variance: as float32 neither zero nor more than what it is added to. */
+export const epsilon = () => between(1e-12, 0.1);
 
 /**
  * Reads a model's config.json. A field that is not understood is an error, not ignored: it may change what the model
@@ -46,17 +44,7 @@ export function readConfig<T>(
 ): T {
   const result = schema.safeParse(config);
   if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => {
-    const where = issue.path.join(".");
-    if (issue.code === "unrecognized_keys") {
-      return `${issue.keys.map((key) => JSON.stringify(key)).join(", ")}${where ? ` in ${where}` : ""}: not understood`;
-    }
-    const value = issue.path.reduce<unknown>(
-      (x, key) => (x as Record<PropertyKey, unknown> | undefined)?.[key],
-      config,
-    );
-    return `${short(where)}: found ${short(value)}; ${issue.message}`;
-  });
+  const problems = problemsOf(result.error, config);
   throw new CheckpointError(`this model's configuration is not supported\n${listed(problems)}`, {
     where: component,
     advice,

@@ -1,7 +1,9 @@
 import { z } from "zod";
+import { between } from "../core/index.ts";
 import {
   absent,
   diffusersFields,
+  epsilon,
   groupMisfit,
   MAX_LEVELS,
   misfit,
@@ -22,7 +24,7 @@ const schema = z.strictObject({
   out_channels: positive().default(4),
   center_input_sample: only(false),
   flip_sin_to_cos: z.boolean().default(true),
-  freq_shift: z.number().default(0),
+  freq_shift: between(0, 1).default(0),
   down_block_types: z
     .array(z.enum(["CrossAttnDownBlock2D", "DownBlock2D"]))
     .default(["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"]),
@@ -38,7 +40,7 @@ const schema = z.strictObject({
   dropout: z.number().optional(), // acts in training only
   act_fn: z.enum(["silu", "swish"]).default("silu"),
   norm_num_groups: positive().default(32),
-  norm_eps: z.number().positive().default(1e-5),
+  norm_eps: epsilon().default(1e-5),
   cross_attention_dim: perBlock().default(1280),
   transformer_layers_per_block: perBlock(repeats).default(1),
   reverse_transformer_layers_per_block: absent(),
@@ -118,6 +120,8 @@ export function readUNetConfig(config: unknown, component = "unet/config.json"):
     ...perLevel.map((field) => misfit(field, c[field], levels)),
     groupMisfit(c.block_out_channels, c.norm_num_groups),
     c.block_out_channels[0] % 2 !== 0 && `block_out_channels ${c.block_out_channels} begin with an odd number`,
+    c.block_out_channels[0] / 2 <= c.freq_shift &&
+      `freq_shift ${c.freq_shift} leaves block_out_channels ${c.block_out_channels} no frequency`,
   ]);
   const at = (value: number | number[], level: number): number => (Array.isArray(value) ? value[level] : value);
   // diffusers' attention_head_dim has always meant the number of heads; num_attention_heads, where given, wins.

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { between } from "../core/index.ts";
 import type { Node } from "../graph/index.ts";
 import * as g from "../graph/index.ts";
 import {
@@ -28,7 +29,7 @@ const schema = z.strictObject({
   latent_channels: positive().default(4),
   norm_num_groups: positive().default(32),
   sample_size: positive().default(32),
-  scaling_factor: z.number().positive().default(0.18215),
+  scaling_factor: between(1e-3, 1e3).default(0.18215),
   shift_factor: absent(),
   latents_mean: absent(),
   latents_std: absent(),

@@ -1,4 +1,12 @@
-import { DeviceError, EngineError, orCancelled, type Tensor, throwIfCancelled, UsageError } from "../core/index.ts";
+import {
+  DeviceError,
+  EngineError,
+  orCancelled,
+  shown,
+  type Tensor,
+  throwIfCancelled,
+  UsageError,
+} from "../core/index.ts";
 import { EngineProcess } from "./childProcess.ts";
 import {
   type Device,
@@ -107,9 +115,9 @@ export async function startEngine({
   threads = physicalCores(),
   signal,
 }: EngineOptions = {}): Promise<Engine> {
-  if (!devices.includes(device)) throw new UsageError("device", { found: device, expected: devices.join(", ") });
+  if (!devices.includes(device)) throw new UsageError("device", { found: shown(device), expected: devices.join(", ") });
   if (!Number.isInteger(threads) || threads < 1 || threads > mostThreads()) {
-    throw new UsageError("threads", { found: `${threads}`, expected: `a whole number from 1 to ${mostThreads()}` });
+    throw new UsageError("threads", { found: shown(threads), expected: `a whole number from 1 to ${mostThreads()}` });
   }
   const what = "starting the engine";
   throwIfCancelled(signal, what);

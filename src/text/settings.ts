@@ -1,4 +1,4 @@
-import { CheckpointError } from "../core/index.ts";
+import { CheckpointError, shown } from "../core/index.ts";
 import { type Config, isObject } from "../weights/index.ts";
 import { BOS, EOS, type Vocabulary } from "./vocabulary.ts";
 
@@ -32,11 +32,11 @@ const NO_LIMIT = 100_000;
 /** Reads a tokenizer's configuration. Throws CheckpointError where it is of another class or makes no sense. */
 export function readSettings(config: Config, { ids }: Vocabulary, where: string): TokenizerSettings {
   const { tokenizer_class: name, model_max_length: limit } = config;
-  if (name !== undefined && !CLASSES.includes(String(name))) {
-    throw new CheckpointError("tokenizer_class", { where, found: JSON.stringify(name), expected: CLASSES[0] });
+  if (name !== undefined && !(CLASSES as unknown[]).includes(name)) {
+    throw new CheckpointError("tokenizer_class", { where, found: shown(name), expected: CLASSES[0] });
   }
   if (limit !== undefined && limit !== null && !(typeof limit === "number" && limit >= 2)) {
-    throw new CheckpointError("model_max_length", { where, found: JSON.stringify(limit), expected: "2 or more" });
+    throw new CheckpointError("model_max_length", { where, found: shown(limit), expected: "2 or more" });
   }
   const added = readAdded(config, where);
   const known = (key: string, absent: string): Marker => {
@@ -44,7 +44,7 @@ export function readSettings(config: Config, { ids }: Vocabulary, where: string)
     if (!ids.has(found.content) && !added.some((token) => token.content === found.content)) {
       throw new CheckpointError(key, {
         where,
-        found: JSON.stringify(found.content),
+        found: shown(found.content),
         expected: "a token of the vocabulary",
       });
     }
@@ -73,7 +73,7 @@ function marker(value: unknown, where: string): Marker {
       single_word: single_word === true,
     };
   }
-  throw new CheckpointError("not a token", { where, found: JSON.stringify(value), expected: "text without a space" });
+  throw new CheckpointError("not a token", { where, found: shown(value), expected: "text without a space" });
 }
 
 function readAdded({ added_tokens_decoder: added }: Config, where: string): (Marker & { id: number })[] {
@@ -81,8 +81,7 @@ function readAdded({ added_tokens_decoder: added }: Config, where: string): (Mar
   const place = `${where}, added_tokens_decoder`;
   if (!isObject(added)) throw new CheckpointError("not an object", { where: place });
   return Object.entries(added).map(([id, value]) => {
-    if (!/^\d{1,9}$/.test(id))
-      throw new CheckpointError("not a token's id", { where: place, found: JSON.stringify(id) });
+    if (!/^\d{1,9}$/.test(id)) throw new CheckpointError("not a token's id", { where: place, found: shown(id) });
     return { id: Number(id), ...marker(value, place) };
   });
 }

@@ -1,5 +1,5 @@
-import { CheckpointError } from "../core/index.ts";
-import { type ByteSource, isObject, readJsonObject } from "../weights/index.ts";
+import { CheckpointError, shown } from "../core/index.ts";
+import { type ByteSource, isObject, readJsonObject, readWhole } from "../weights/index.ts";
 
 /** A byte-pair vocabulary: pieces with their ids, and which pairs are joined, most frequent first. */
 export interface Vocabulary {
@@ -10,10 +10,8 @@ export interface Vocabulary {
 export const BOS = "<|startoftext|>";
 export const EOS = "<|endoftext|>";
 
-/** CLIP's own tokenizer.json has 3.6 MB. */
-const MAX_BYTES = 64 << 20;
-
-const whole = (source: ByteSource) => source.read(0, source.size);
+/** CLIP's own tokenizer.json has 3.6 MB, its other files less. */
+const MAX_BYTES = 16 << 20;
 
 /** The printable character that stands for each byte, in CLIP's order: printable bytes stand for themselves, first. */
 export function byteLetters(): string[] {
@@ -30,14 +28,10 @@ export function byteLetters(): string[] {
  * one for each merge, the two markers. Throws CheckpointError where they are not what they should be.
  */
 export async function readVocabulary(merges: ByteSource, vocab?: ByteSource): Promise<Vocabulary> {
-  const lines = new TextDecoder().decode(await whole(merges)).split(/\r?\n/);
+  const lines = new TextDecoder().decode(await readWhole(merges, MAX_BYTES)).split(/\r?\n/);
   const pairs = lines.slice(lines[0].startsWith("#version") ? 1 : 0).filter((line) => line.trim() !== "");
-  const parsed = pairs.map((line) => line.split(" "));
-  const ids = readIds(
-    vocab ? Object.entries(await readJsonObject(vocab, MAX_BYTES)) : clipIds(parsed),
-    vocab ?? merges,
-  );
-  return { ids, merges: readMerges(parsed, ids, merges) };
+  const ids = readIds(vocab ? Object.entries(await readJsonObject(vocab, MAX_BYTES)) : clipIds(pairs), vocab ?? merges);
+  return { ids, merges: readMerges(pairs, ids, merges) };
 }
 
 /** Reads a tokenizer.json, the form in which transformers 5 writes both. Throws CheckpointError. */
@@ -52,18 +46,23 @@ export async function readTokenizerJson(source: ByteSource): Promise<Vocabulary>
   ) {
     throw new CheckpointError("another kind of tokenizer", {
       where: source.name,
-      found: JSON.stringify(model.type) ?? "no model",
+      found: isObject(json.model) ? shown(model.type) : "no model",
       expected: "CLIP's: BPE whose words end in </w>",
     });
   }
-  const merges = model.merges.map((pair) => (Array.isArray(pair) ? pair.map(String) : String(pair).split(" ")));
   const ids = readIds(Object.entries(model.vocab), source);
-  return { ids, merges: readMerges(merges, ids, source) };
+  return { ids, merges: readMerges(model.merges, ids, source) };
 }
 
-function clipIds(merges: readonly string[][]): [string, number][] {
+function clipIds(merges: readonly string[]): [string, number][] {
   const letters = byteLetters();
-  const pieces = [...letters, ...letters.map((c) => `${c}</w>`), ...merges.map((pair) => pair.join("")), BOS, EOS];
+  const pieces = [
+    ...letters,
+    ...letters.map((c) => `${c}</w>`),
+    ...merges.map((pair) => pair.split(" ").join("")),
+    BOS,
+    EOS,
+  ];
   return pieces.map((piece, id) => [piece, id]);
 }
 
@@ -79,9 +78,9 @@ function readIds(entries: readonly [string, unknown][], { name: where }: ByteSou
       taken.has(id) ||
       ids.has(piece)
     ) {
-      throw new CheckpointError(`the id of ${JSON.stringify(piece)}`, {
+      throw new CheckpointError(`the id of ${shown(piece)}`, {
         where,
-        found: JSON.stringify(id),
+        found: shown(id),
         expected: "a number of its own",
       });
     }
@@ -91,17 +90,21 @@ function readIds(entries: readonly [string, unknown][], { name: where }: ByteSou
   return ids;
 }
 
+/** merges: pairs, each as a list or as text with a space between the two. */
 function readMerges(
-  merges: readonly string[][],
+  merges: readonly unknown[],
   ids: ReadonlyMap<string, number>,
   { name: where }: ByteSource,
 ): [string, string][] {
   return merges.map((pair, i) => {
-    const [left, right] = pair;
-    if (pair.length === 2 && [left, right, left + right].every((piece) => ids.has(piece))) return [left, right];
+    const parts: unknown = typeof pair === "string" ? pair.split(" ") : pair;
+    const [left, right]: unknown[] = Array.isArray(parts) && parts.length === 2 ? parts : [];
+    if (typeof left === "string" && typeof right === "string") {
+      if ([left, right, left + right].every((piece) => ids.has(piece))) return [left, right];
+    }
     throw new CheckpointError(`merge ${i + 1}`, {
       where,
-      found: JSON.stringify(pair.join(" ").slice(0, 80)),
+      found: shown(pair),
       expected: "two pieces of the vocabulary, whose joint is one too",
     });
   });

@@ -46,9 +46,9 @@ function problemsOf(
 }
 
 /**
- * Holds the weights that a model's networks need against those that its files have. Throws one CheckpointError that lists
- * every missing, unexpected and mis-shaped key of all of them, and every one that is not F32, F16 or BF16. unknown: keys
- * that belong to none of the networks.
+ * Holds the weights that a model's networks need against those that its files have. Throws one CheckpointError if
+ * they differ: it counts the missing and the unexpected keys and those of another shape or of a dtype other than F32, F16
+ * or BF16, and lists the first of each. unknown: keys that belong to none of the networks.
  */
 export function checkAllWeights(
   parts: readonly WeightsToCheck[],
@@ -62,17 +62,16 @@ export function checkAllWeights(
     ...found.flatMap((problems) => problems.unexpected),
     ...unknown.map((key) => `${JSON.stringify(key)}: unexpected`),
   ];
-  const all = [...different, ...missing, ...unexpected];
-  if (all.length === 0) return;
+  if (different.length + missing.length + unexpected.length === 0) return;
   const counts = [
     `${missing.length} missing`,
     `${unexpected.length} unexpected`,
     `${different.length} of another shape or dtype`,
   ];
-  throw new CheckpointError(
-    `the weights do not fit the configuration (${counts.join(", ")})\n${listed(all, all.length)}`,
-    { where },
-  );
+  const lists = [different, missing, unexpected].filter((list) => list.length > 0).map((list) => listed(list));
+  throw new CheckpointError(`the weights do not fit the configuration (${counts.join(", ")})\n${lists.join("\n")}`, {
+    where,
+  });
 }
 
 /** The same for a model of one network. */

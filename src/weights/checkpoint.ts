@@ -1,3 +1,4 @@
+import { MAX_SIDE } from "../core/index.ts";
 import type { Component, Config } from "./component.ts";
 import type { EditingDefaults } from "./editing.ts";
 import type { SchedulerConfig } from "./scheduler.ts";
@@ -34,5 +35,5 @@ export function trainedSize(unet: Config, vae: Config): number {
   const { sample_size: latents } = unet;
   const { block_out_channels: channels } = vae;
   const size = typeof latents === "number" && Array.isArray(channels) ? latents * 2 ** (channels.length - 1) : 512;
-  return Number.isInteger(size) && size > 0 && size <= 8192 ? size : 512;
+  return Number.isInteger(size) && size > 0 && size <= MAX_SIDE ? size : 512;
 }

@@ -1,4 +1,4 @@
-import { CheckpointError, listed } from "../core/index.ts";
+import { CheckpointError, few, listed, shown } from "../core/index.ts";
 import { isObject, readJsonObject } from "./json.ts";
 import { readSafetensors } from "./safetensors.ts";
 import { type Folder, filesOf } from "./source.ts";
@@ -105,11 +105,11 @@ function noWeights(
     const advice = variant
       ? "Give a variant that is there, or none (--variant)."
       : "Choose one with the variant option (--variant).";
-    return new CheckpointError(problem, { where, found: found.join(", "), expected: wanted, advice });
+    return new CheckpointError(problem, { where, found: few(found), expected: wanted, advice });
   }
   const pickles = files.filter((f) => PICKLE_FILE.test(f));
-  if (pickles.length) return pickleError(where, pickles.join(", "));
-  return new CheckpointError("no weights", { where, found: files.join(", ") || "an empty folder", expected: wanted });
+  if (pickles.length) return pickleError(where, few(pickles));
+  return new CheckpointError("no weights", { where, found: few(files) || "an empty folder", expected: wanted });
 }
 
 /** Why no pickle is read, and what to use instead. */
@@ -131,7 +131,7 @@ async function readShards(folder: Folder, indexFile: string): Promise<Map<string
   const problems: string[] = [];
   for (const file of new Set(Object.values(map))) {
     if (typeof file !== "string" || !/^[^/\\]+\.safetensors$/.test(file)) {
-      problems.push(`${JSON.stringify(file)} is not the name of a shard`);
+      problems.push(`${shown(file)} is not the name of a shard`);
     } else {
       shards.set(file, (await readSafetensors(await folder.open(file))).tensors);
     }
@@ -140,11 +140,11 @@ async function readShards(folder: Folder, indexFile: string): Promise<Map<string
   for (const [key, file] of Object.entries(map)) {
     const ref = typeof file === "string" ? shards.get(file)?.get(key) : undefined;
     if (ref) weights.set(key, ref);
-    else problems.push(`${JSON.stringify(key)}: not in ${JSON.stringify(file)}`);
+    else problems.push(`${shown(key)}: not in ${shown(file)}`);
   }
   for (const [file, tensors] of shards) {
     for (const key of tensors.keys()) {
-      if (map[key] !== file) problems.push(`${JSON.stringify(key)}: in ${file}, but the index does not say so`);
+      if (map[key] !== file) problems.push(`${shown(key)}: in ${file}, but the index does not say so`);
     }
   }
   if (problems.length) throw new CheckpointError(`index and shards disagree\n${listed(problems)}`, { where });

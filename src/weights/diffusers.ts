@@ -1,4 +1,4 @@
-import { CheckpointError } from "../core/index.ts";
+import { CheckpointError, few, shown } from "../core/index.ts";
 import { type Checkpoint, type TokenizerFiles, trainedSize } from "./checkpoint.ts";
 import {
   type Component,
@@ -48,7 +48,7 @@ export async function openDiffusersFolder(folder: Folder, options: OpenOptions):
   if (missing.length) {
     throw new CheckpointError("the model's folder is not complete", {
       where: folder.name,
-      found: entries.map((e) => e.name).join(", "),
+      found: few(entries.map((e) => e.name)),
       expected: `also ${missing.map((m) => `${m}/`).join(", ")}`,
     });
   }
@@ -92,22 +92,28 @@ export async function openDiffusersFolder(folder: Folder, options: OpenOptions):
 }
 
 /**
- * Throws CheckpointError where a folder says that it is a pipeline other than text to image with Stable Diffusion. Needs
- * no weights, so a download can be refused before they are fetched.
+ * Throws CheckpointError if a folder says that it is a pipeline other than text to image with Stable Diffusion. Needs no
+ * weights, so a download can be refused before they are fetched.
  */
 export async function checkPipeline(folder: Folder): Promise<void> {
   const names = (await folder.list()).map((e) => e.name);
   const index = names.includes("model_index.json") ? await readJsonObject(await folder.open("model_index.json")) : {};
-  const name = names.includes("text_encoder_2") ? "StableDiffusionXLPipeline" : String(index._class_name);
-  const other = otherPipelines.find(([pattern]) => pattern.test(name));
-  if (other) throw otherPipeline(folder.name, name, other[1]);
+  const { _class_name: named = "StableDiffusionPipeline" } = index;
+  const name = names.includes("text_encoder_2") ? "StableDiffusionXLPipeline" : named;
+  const expected = "StableDiffusionPipeline";
+  if (typeof name !== "string") {
+    throw new CheckpointError("_class_name", {
+      where: `${folder.name}/model_index.json`,
+      found: shown(name),
+      expected,
+    });
+  }
+  const [, advice] = otherPipelines.find(([pattern]) => pattern.test(name)) ?? [];
+  if (advice) throw new CheckpointError("another kind of model", { where: folder.name, found: name, expected, advice });
 }
 
-const otherPipeline = (where: string, found: string, advice: string): CheckpointError =>
-  new CheckpointError("another kind of model", { where, found, expected: "StableDiffusionPipeline", advice });
-
 function checkClass({ _class_name: found }: Config, where: string, expected: string): void {
-  if (found !== expected) throw new CheckpointError("_class_name", { where, found: JSON.stringify(found), expected });
+  if (found !== expected) throw new CheckpointError("_class_name", { where, found: shown(found), expected });
 }
 
 function checkTextEncoder({ architectures, model_type: type }: Config, where: string): void {
@@ -115,7 +121,7 @@ function checkTextEncoder({ architectures, model_type: type }: Config, where: st
   if (named.length ? named.includes("CLIPTextModel") : type === "clip_text_model") return;
   throw new CheckpointError("another text encoder", {
     where,
-    found: JSON.stringify(named.length ? named : type),
+    found: shown(named.length ? named : type),
     expected: "CLIPTextModel",
   });
 }
@@ -126,8 +132,8 @@ function checkChannels(unet: Component, where: string): void {
   if (taken === given) return;
   throw new CheckpointError("in_channels", {
     where,
-    found: `${taken}`,
-    expected: `${given}, as out_channels has`,
+    found: shown(taken),
+    expected: `${shown(given)}, as out_channels has`,
     advice: "This model also takes a picture as input (inpainting, or InstructPix2Pix); baret needs the plain one.",
   });
 }
@@ -146,7 +152,7 @@ export async function readTokenizerFiles(folder: Folder): Promise<TokenizerFiles
   if (files.includes("tokenizer.json")) return { vocabulary: { json: await folder.open("tokenizer.json") }, config };
   throw new CheckpointError("no tokenizer", {
     where: folder.name,
-    found: files.join(", ") || "no file",
+    found: few(files) || "no file",
     expected: "vocab.json and merges.txt, or tokenizer.json",
   });
 }

@@ -37,9 +37,12 @@ function halfToNumber(bits: number): number {
 
 let halves: Float32Array | undefined;
 
+/** A copy of `bytes` in a buffer of its own. Not `bytes.slice().buffer`: a Node Buffer's slice shares the whole pool. */
+export const ownBuffer = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;
+
 /** Little-endian bytes of `dtype` as floats, exactly. The bytes may start at any alignment. */
 export function toFloat32(bytes: Uint8Array, dtype: FloatDtype): Float32Array {
-  const own = bytes.slice().buffer;
+  const own = ownBuffer(bytes);
   if (dtype === "F32") return new Float32Array(own);
   const bits = new Uint16Array(own);
   if (dtype === "BF16") {

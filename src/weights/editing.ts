@@ -1,19 +1,25 @@
 import { z } from "zod";
-import { CheckpointError, listed } from "../core/index.ts";
+import { between, CheckpointError, listed, MAX_SIDE, problemsOf, whole } from "../core/index.ts";
 
-const count = z.int().positive().max(1000);
+/** Ranges of what editing.json, an inversion's options and its file may all say. */
+export const settingRanges = {
+  steps: whole(1, 1000),
+  guidance: between(0, 100),
+  learningRate: between(1e-8, 1),
+  /** A mean squared difference of latents. */
+  loss: between(0, 1000),
+} as const;
 
-const share = z.number().min(0).max(1);
-const loss = z.number().min(0).max(1000);
+const share = between(0, 1);
 
 const schema = z.strictObject({
-  size: z.int().positive().max(8192).optional(),
-  guidance: z.number().min(0).max(100).optional(),
-  steps: count.optional(),
+  size: whole(1, MAX_SIDE).optional(),
+  guidance: settingRanges.guidance.optional(),
+  steps: settingRanges.steps.optional(),
   inversion: z
     .strictObject({
-      learningRate: z.number().positive().max(1).optional(),
-      threshold: z.strictObject({ first: loss, growth: loss }).optional(),
+      learningRate: settingRanges.learningRate.optional(),
+      threshold: z.strictObject({ first: settingRanges.loss, growth: settingRanges.loss }).optional(),
     })
     .optional(),
   edit: z
@@ -23,7 +29,7 @@ const schema = z.strictObject({
       crossSteps: share.optional(),
     })
     .optional(),
-  familiar: z.strictObject({ psnr: z.number().positive().max(100), share: z.number().positive().max(1) }).optional(),
+  familiar: z.strictObject({ psnr: between(1, 100), share: between(0.01, 1) }).optional(),
 });
 
 /** METHODS' reading of the threshold that the paper's text lost. */
@@ -55,8 +61,7 @@ export interface EditingDefaults {
 export function parseEditing(json: unknown, where: string, size = 512): EditingDefaults {
   const parsed = schema.safeParse(json);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "the file"}: ${issue.message}`);
-    throw new CheckpointError(`not editing defaults\n${listed(problems)}`, { where });
+    throw new CheckpointError(`not editing defaults\n${listed(problemsOf(parsed.error, json))}`, { where });
   }
   const { data } = parsed;
   return {

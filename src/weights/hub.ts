@@ -1,8 +1,8 @@
-import { CheckpointError } from "../core/index.ts";
+import { CheckpointError, few } from "../core/index.ts";
 import { type Folder, subfolder } from "./source.ts";
 
 /**
- * The model's own folder where `folder` is an entry of the Hugging Face cache ("models--org--name", with blobs/, refs/
+ * The model's own folder if `folder` is an entry of the Hugging Face cache ("models--org--name", with blobs/, refs/
  * and snapshots/): the snapshot that refs/main names, or the only one. Any other folder is returned as it is.
  */
 export async function snapshotOf(folder: Folder): Promise<Folder> {
@@ -14,7 +14,7 @@ export async function snapshotOf(folder: Folder): Promise<Folder> {
   if (main === undefined || !snapshots.includes(main)) {
     throw new CheckpointError("which snapshot of this cached model to take is not clear", {
       where: folder.name,
-      found: snapshots.join(", ") || "no snapshot",
+      found: few(snapshots) || "no snapshot",
       expected: main ?? "refs/main",
       advice: "Give the folder of the snapshot itself.",
     });

@@ -14,7 +14,7 @@ export {
 } from "./component.ts";
 export { checkPipeline, type OpenOptions } from "./diffusers.ts";
 export { type Dtype, dtypeBytes, type FloatDtype, floatDtypes, isFloatDtype, toFloat32 } from "./dtype.ts";
-export { type EditingDefaults, paperThreshold, parseEditing } from "./editing.ts";
+export { type EditingDefaults, paperThreshold, parseEditing, settingRanges } from "./editing.ts";
 export { encodeSafetensors, type TensorData } from "./encode.ts";
 export { snapshotOf } from "./hub.ts";
 export { isObject, parseJson, readJsonObject } from "./json.ts";
@@ -28,5 +28,13 @@ export {
   type SchedulerConfig,
   type TimestepSpacing,
 } from "./scheduler.ts";
-export { type ByteSource, type Folder, type FolderEntry, filesOf, memorySource, subfolder } from "./source.ts";
+export {
+  type ByteSource,
+  type Folder,
+  type FolderEntry,
+  filesOf,
+  memorySource,
+  readWhole,
+  subfolder,
+} from "./source.ts";
 export { readBytes, readInts, readTensor, reshaped, rows, type TensorRef } from "./tensor-ref.ts";

@@ -1,5 +1,5 @@
 import { CheckpointError } from "../core/index.ts";
-import type { ByteSource } from "./source.ts";
+import { type ByteSource, readWhole } from "./source.ts";
 
 const QUOTE = 34;
 const BACKSLASH = 92;
@@ -92,16 +92,9 @@ export function parseJson(bytes: Uint8Array, where: string, maxDepth = 32): unkn
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** A whole JSON file that holds an object. Throws CheckpointError, also where it has more than `maxBytes`. */
+/** A whole JSON file that holds an object. Throws CheckpointError, also if it has more than `maxBytes`. */
 export async function readJsonObject(source: ByteSource, maxBytes = 4 << 20): Promise<Record<string, unknown>> {
-  if (source.size > maxBytes) {
-    throw new CheckpointError("too long for what it should be", {
-      where: source.name,
-      found: `${source.size} bytes`,
-      expected: `at most ${maxBytes}`,
-    });
-  }
-  const value = parseJson(await source.read(0, source.size), source.name);
+  const value = parseJson(await readWhole(source, maxBytes), source.name);
   if (!isObject(value)) throw new CheckpointError("not a JSON object", { where: source.name });
   return value;
 }

@@ -1,4 +1,4 @@
-import { CheckpointError } from "../core/index.ts";
+import { CheckpointError, few } from "../core/index.ts";
 import type { Checkpoint, TokenizerFiles } from "./checkpoint.ts";
 import { type Component, PICKLE_FILE, pickleError, readComponent } from "./component.ts";
 import { type OpenOptions, openDiffusersFolder, readTokenizerFiles } from "./diffusers.ts";
@@ -52,10 +52,9 @@ export async function openModelFolder(place: Folder, { variant }: OpenOptions = 
 
 /** Why a folder without the marks of a model is none. */
 function notAModel(where: string, names: string[]): CheckpointError {
-  const found = names.slice(0, 12).join(", ") || "an empty folder";
+  const found = few(names) || "an empty folder";
   const pickles = names.filter((name) => PICKLE_FILE.test(name));
-  if (pickles.length && !names.some((name) => name.endsWith(".safetensors")))
-    return pickleError(where, pickles.join(", "));
+  if (pickles.length && !names.some((name) => name.endsWith(".safetensors"))) return pickleError(where, few(pickles));
   if (names.includes("pytorch_lora_weights.safetensors")) {
     return new CheckpointError("this is a LoRA: changes to a model, not a model", {
       where,

@@ -1,4 +1,4 @@
-import { CheckpointError, listed } from "../core/index.ts";
+import { CheckpointError, listed, shown } from "../core/index.ts";
 import { dtypeBytes, isDtype } from "./dtype.ts";
 import { isObject, parseJson } from "./json.ts";
 import type { ByteSource } from "./source.ts";
@@ -48,7 +48,7 @@ export async function readSafetensors(source: ByteSource): Promise<Safetensors> 
       continue;
     }
     const found = readEntry(entry);
-    if (typeof found === "string") problems.push(`${JSON.stringify(name)}: ${found}`);
+    if (typeof found === "string") problems.push(`${shown(name)}: ${found}`);
     else tensors.set(name, { name, source, ...found, offset: dataStart + found.offset });
   }
   if (!problems.length) problems.push(...layoutProblems([...tensors.values()], dataStart, source.size));
@@ -60,12 +60,11 @@ export async function readSafetensors(source: ByteSource): Promise<Safetensors> 
 function readEntry(entry: unknown): Pick<TensorRef, "dtype" | "shape" | "offset" | "length"> | string {
   if (!isObject(entry)) return "not an object";
   const stray = Object.keys(entry).filter((k) => !["dtype", "shape", "data_offsets"].includes(k));
-  if (stray.length) return `unknown field ${JSON.stringify(stray[0])}`;
+  if (stray.length) return `unknown field ${shown(stray[0])}`;
   const { dtype, shape, data_offsets: span } = entry;
-  if (typeof dtype !== "string" || !isDtype(dtype)) return `dtype ${JSON.stringify(dtype)} is not known`;
-  if (!isCounts(shape) || shape.length > MAX_RANK) return `shape ${shortJson(shape)} is not a shape`;
-  if (!isCounts(span) || span.length !== 2 || span[0] > span[1])
-    return `data_offsets ${shortJson(span)} are not a range`;
+  if (typeof dtype !== "string" || !isDtype(dtype)) return `dtype ${shown(dtype)} is not known`;
+  if (!isCounts(shape) || shape.length > MAX_RANK) return `shape ${shown(shape)} is not a shape`;
+  if (!isCounts(span) || span.length !== 2 || span[0] > span[1]) return `data_offsets ${shown(span)} are not a range`;
   const expected = shape.reduce((n, d) => n * d, dtypeBytes[dtype]);
   const length = span[1] - span[0];
   if (length !== expected) {
@@ -79,7 +78,7 @@ function layoutProblems(tensors: readonly TensorRef[], dataStart: number, size: 
   const problems: string[] = [];
   let end = dataStart;
   for (const { name, offset, length } of tensors.toSorted((a, b) => a.offset - b.offset || a.length - b.length)) {
-    const quoted = JSON.stringify(name);
+    const quoted = shown(name);
     if (offset < end) problems.push(`${quoted}: overlaps the tensor before it by ${end - offset} bytes`);
     else if (offset > end) problems.push(`${quoted}: a hole of ${offset - end} bytes before it`);
     end = Math.max(end, offset + length);
@@ -94,5 +93,3 @@ const isCounts = (value: unknown): value is number[] =>
 
 const isStringRecord = (value: unknown): value is Record<string, string> =>
   isObject(value) && Object.values(value).every((x) => typeof x === "string");
-
-const shortJson = (value: unknown): string => (JSON.stringify(value) ?? "nothing").slice(0, 60);

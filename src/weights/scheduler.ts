@@ -1,4 +1,4 @@
-import { CheckpointError, listed } from "../core/index.ts";
+import { CheckpointError, listed, shown } from "../core/index.ts";
 import type { Config } from "./component.ts";
 
 /** The ways in which a U-Net's output can be read. */
@@ -30,6 +30,9 @@ export interface SchedulerConfig {
   readonly rescaleBetasZeroSnr: boolean;
 }
 
+/** Outside of these 1 − β is 1 or leaves nothing of the signal, so that ᾱ says nothing. */
+const [MIN_BETA, MAX_BETA] = [1e-8, 0.9999];
+
 /** Classes whose configuration describes a discrete noise schedule, as Stable Diffusion's does. */
 const CLASSES =
   /^(DDIM|DDPM|PNDM|LMSDiscrete|EulerDiscrete|EulerAncestralDiscrete|HeunDiscrete|DPMSolverMultistep|DPMSolverSinglestep|UniPCMultistep|DEISMultistep|KDPM2Discrete|KDPM2AncestralDiscrete|DDIMInverse|LCM)Scheduler$/;
@@ -41,7 +44,7 @@ const CLASSES =
 export function parseScheduler(config: Config, where: string): SchedulerConfig {
   const problems: string[] = [];
   const say = (field: string, expected: string) =>
-    problems.push(`${field}: found ${JSON.stringify(config[field])}, expected ${expected}`);
+    problems.push(`${field}: found ${shown(config[field])}, expected ${expected}`);
   function number(field: string, absent: number, fits: (x: number) => boolean, expected: string): number {
     const value = config[field] ?? absent;
     if (typeof value === "number" && fits(value)) return value;
@@ -61,10 +64,10 @@ export function parseScheduler(config: Config, where: string): SchedulerConfig {
     return found ?? absent;
   }
 
-  const className = config._class_name;
-  if (typeof className !== "string" || !CLASSES.test(className))
-    say("_class_name", "a scheduler with discrete noise levels");
-  const isBeta = (x: number) => x > 0 && x < 1;
+  const { _class_name: named } = config;
+  const className = typeof named === "string" && CLASSES.test(named) ? named : undefined;
+  if (className === undefined) say("_class_name", "a scheduler with discrete noise levels");
+  const isBeta = (x: number) => x >= MIN_BETA && x <= MAX_BETA;
   const trainTimesteps = number(
     "num_train_timesteps",
     1000,
@@ -74,15 +77,15 @@ export function parseScheduler(config: Config, where: string): SchedulerConfig {
   const betas = config.trained_betas ?? undefined;
   const trained = Array.isArray(betas) && betas.every((x) => typeof x === "number" && isBeta(x)) ? betas : undefined;
   if (betas !== undefined && trained?.length !== trainTimesteps)
-    say("trained_betas", `${trainTimesteps} numbers in (0, 1)`);
+    say("trained_betas", `${trainTimesteps} numbers in ${MIN_BETA}..${MAX_BETA}`);
   for (const field of ["thresholding", "clip_sample"]) {
     if (flag(field, false)) say(field, "false: latents have no bounds to clip to");
   }
   const parsed: SchedulerConfig = {
-    className: String(className),
+    className: className ?? "",
     trainTimesteps,
-    betaStart: number("beta_start", 0.0001, isBeta, "a number in (0, 1)"),
-    betaEnd: number("beta_end", 0.02, isBeta, "a number in (0, 1)"),
+    betaStart: number("beta_start", 0.0001, isBeta, `${MIN_BETA}..${MAX_BETA}`),
+    betaEnd: number("beta_end", 0.02, isBeta, `${MIN_BETA}..${MAX_BETA}`),
     betaSchedule: oneOf("beta_schedule", "linear", betaSchedules),
     ...(trained && { trainedBetas: trained }),
     prediction: oneOf("prediction_type", "epsilon", predictions),

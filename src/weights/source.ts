@@ -1,3 +1,5 @@
+import { CheckpointError } from "../core/index.ts";
+
 /** Bytes that can be read at any place: a file on disk, a Blob in a browser, an array in memory. */
 export interface ByteSource {
   /** How errors call it: the path as the user knows it. */
@@ -37,6 +39,18 @@ export function memorySource(name: string, bytes: Uint8Array): ByteSource {
       return bytes.subarray(offset, offset + length);
     },
   };
+}
+
+/** All bytes of a file. Throws CheckpointError before it reads any if there are more than `maxBytes`. */
+export async function readWhole(source: ByteSource, maxBytes: number): Promise<Uint8Array> {
+  if (source.size > maxBytes) {
+    throw new CheckpointError("too long for what it should be", {
+      where: source.name,
+      found: `${source.size} bytes`,
+      expected: `at most ${maxBytes}`,
+    });
+  }
+  return source.read(0, source.size);
 }
 
 /** Names of the files that lie directly in a folder. */

@@ -1,5 +1,5 @@
 import { CheckpointError, GraphError, type IntTensor, sizeOf, type Tensor } from "../core/index.ts";
-import { type Dtype, dtypeBytes, isFloatDtype, toFloat32 } from "./dtype.ts";
+import { type Dtype, dtypeBytes, isFloatDtype, ownBuffer, toFloat32 } from "./dtype.ts";
 import type { ByteSource } from "./source.ts";
 
 /** Where a tensor lies: nothing is read until it is asked for. Row-major, little-endian, contiguous. */
@@ -55,9 +55,9 @@ export async function readInts(ref: TensorRef): Promise<IntTensor> {
   const bytes = await readBytes(ref);
   const { dtype, shape } = ref;
   if (dtype === "U8") return { shape, data: Int32Array.from(bytes) };
-  if (dtype === "I32") return { shape, data: new Int32Array(bytes.slice().buffer) };
+  if (dtype === "I32") return { shape, data: new Int32Array(ownBuffer(bytes)) };
   if (dtype !== "I64") throw wrongDtype(ref, "U8, I32 or I64");
-  const wide = new BigInt64Array(bytes.slice().buffer);
+  const wide = new BigInt64Array(ownBuffer(bytes));
   const data = Int32Array.from(wide, Number);
   const lost = wide.findIndex((x, i) => x !== BigInt(data[i]));
   if (lost >= 0) {

@@ -6,6 +6,8 @@ import { baretProgram } from "../../src/cli/program.ts";
 import { runCommand } from "../../src/cli/run.ts";
 import { readPngText } from "../../src/image/index.ts";
 import { decodeImage, encodePng } from "../../src/image/node.ts";
+import { encodeInversion } from "../../src/inversion/index.ts";
+import { readInversion } from "../../src/inversion/node.ts";
 import { smoothPicture } from "../support/baret.ts";
 import { asOrdinaryUser, fixtureModel, Workplace } from "../support/cli.ts";
 
@@ -179,12 +181,16 @@ test("photos with sentences, all pictures of an edit, and the same as JSON", asy
 test("an inversion file of another model or sentence, a damaged one, and options it cannot follow are refused", async () => {
   writeFileSync(here.path("short.safetensors"), file("many-1.safetensors").subarray(0, 5000));
   writeFileSync(here.path("weights.safetensors"), readFileSync(`${fixtureModel("tiny-sd1")}/unet/diffusion_pytorch_model.safetensors`)); // biome-ignore format: one call
+  const inversion = await readInversion(here.path("many-1.safetensors"));
+  const timesteps = inversion.timesteps.map((t) => t + 1);
+  writeFileSync(here.path("later.safetensors"), encodeInversion({ ...inversion, timesteps }));
   const model = tiny.slice(0, 2);
   const cases: [string[], number, string][] = [
     [["many-1.safetensors", "--model", fixtureModel("tiny-sd2")], 1, "belongs to another model"],
     [["many-1.safetensors", "--save-inversion", "copy.safetensors", ...model], 2, "--save-inversion: keeps the inversion of a photo"], // biome-ignore format: one case
     [["many-1.safetensors", "a bird", ...model], 1, `belongs to another sentence: found "${sentence}"`],
     [["many-1.safetensors", "--steps", "7", "--no-early-stop", ...model], 2, "--no-early-stop, --steps: belongs to"],
+    [["later.safetensors", ...model], 1, `does not fit the model ${model[1]}\n  timesteps.0: found ${timesteps[0]}`],
     [["short.safetensors", ...model], 1, "not an inversion file, or a damaged one"],
     [["weights.safetensors", ...model], 1, "a safetensors file, but not an inversion"],
     [["nothing.safetensors", ...model], 1, "the inversion file cannot be read: there is no such file or folder"],

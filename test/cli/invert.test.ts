@@ -64,7 +64,7 @@ test("a file that holds another inversion is left alone, with every difference n
   const before = readFileSync(here.path("photo.inversion.safetensors"));
   const made = await here.baret([...short, "--iterations", "1", "--guidance", "3"]);
   expect(made.code).toBe(1);
-  expect(made.stderr).toMatch(/found iterations 0; guidance 7\.5, expected iterations 1; guidance 3/);
+  expect(made.stderr).toMatch(/found guidance 7\.5; iterations 0, expected guidance 3; iterations 1/);
   expect(readFileSync(here.path("photo.inversion.safetensors"))).toEqual(before);
 });
 

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { checkOutputs, readMetadata, writePicture } from "../../src/cli/output.ts";
-import { StorageError, UsageError } from "../../src/core/index.ts";
+import { ImageError, StorageError, UsageError } from "../../src/core/index.ts";
+import { encodePng } from "../../src/image/node.ts";
 import { smoothPicture } from "../support/baret.ts";
 import { fixtureModel } from "../support/cli.ts";
 
@@ -67,4 +68,21 @@ test("outputs beside the inputs, and over files that nobody reads, are welcome; 
   writeFileSync(at("old.png"), "");
   await checkOutputs([out(at("old.png")), out(at("fresh.png"))], [at("photo.png"), at("missing.png")]);
   await expect(checkOutputs([out(at("none/a.png"))], [])).rejects.toThrow(StorageError);
+});
+
+const png = async (name: string, settings: string): Promise<string> => {
+  writeFileSync(at(name), await encodePng(smoothPicture(1), { baret: settings }));
+  return at(name);
+};
+test.each([
+  ["deep nesting", `{"settings":${"[".repeat(1e5)}${"]".repeat(1e5)}}`, /nested too deeply: found 33 levels/],
+  ["objects for words", '{"command":{"toString":1}}', /\n {2}command: found {"toString":1}, expected string/],
+  ["no settings", "[]", /\n {2}baret: found \[\], expected object/],
+  ["something that is no JSON", "{", /not JSON/],
+  ["a key twice", '{"command":"edit","command":"edit"}', /names a key twice: "command"/],
+])("a picture that tells of %s does not tell what made it", async (name, settings, reason) => {
+  const read = readMetadata(await png(`${name}.png`, settings));
+  await expect(read).rejects.toThrow(ImageError);
+  await expect(read).rejects.toThrow(`${name}.png: does not tell what made it`);
+  await expect(read).rejects.toThrow(reason);
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { row, type Tensor } from "../../src/core/index.ts";
+import { CheckpointError, row, type Tensor } from "../../src/core/index.ts";
 import {
   alphasCumprod,
   applyStep,
@@ -83,4 +83,15 @@ test("a step down undoes a step up with the same output", () => {
 test("a number of steps that cannot be is refused", () => {
   for (const steps of [0, -1, 1.5, 1001, Number.NaN])
     expect(() => makeSchedule(sd(), steps)).toThrow(/steps.*1\.\.1000/);
+});
+
+test("a schedule of one timestep has its first noise level", () => {
+  const { alphaBar } = makeSchedule(sd({ num_train_timesteps: 1, steps_offset: 0 }), 1);
+  expect(alphaBar).toEqual([1 - 0.00085, 1 - 0.00085]);
+});
+
+test("a schedule with a noise level that is no number is refused", () => {
+  const config = sd({ num_train_timesteps: 1, steps_offset: 0, rescale_betas_zero_snr: true });
+  expect(() => makeSchedule(config, 1)).toThrow(CheckpointError);
+  expect(() => makeSchedule(config, 1)).toThrow(/scheduler_config\.json: .*found ᾱ NaN at step 0, expected 0\.\.1/);
 });

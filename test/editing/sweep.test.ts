@@ -3,14 +3,14 @@ import { CancelledError, type Picture, UsageError } from "../../src/core/index.t
 import type { Model } from "../../src/diffusion/index.ts";
 import { edit, type SweepPoint, sweep } from "../../src/editing/index.ts";
 import { type Inversion, invert } from "../../src/inversion/index.ts";
-import { smoothPicture, tinyModel } from "../support/baret.ts";
+import { smoothPicture, someOrigin, tinyModel } from "../support/baret.ts";
 
 let model: Model;
 let inversion: Inversion;
 beforeAll(async () => {
   model = await tinyModel("tiny-sd1");
   const options = { target: "a dog lying down", steps: 6, iterations: 1, guidance: 3, learningRate: 1e-2 };
-  inversion = await invert(model, smoothPicture(1), options, { model: "m", picture: "p" });
+  inversion = await invert(model, smoothPicture(1), options, someOrigin);
 });
 afterAll(() => model.close());
 

@@ -256,6 +256,6 @@ test("encodePng and decodeImage are inverses", async () => {
 
 test("pixels that do not fill the picture are refused", async () => {
   await expect(encodePng({ width: 5, height: 3, data: new Uint8Array(44) })).rejects.toThrow(
-    "44 bytes, expected 5x3x3",
+    'picture: found {"width":5,"height":3,"data":a Uint8Array}, expected a picture',
   );
 });

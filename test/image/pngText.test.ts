@@ -44,4 +44,15 @@ describe("text in a PNG", () => {
     for (let length = 0; length < png.length; length++)
       expect(() => readPngText(png.subarray(0, length))).toThrow(ImageError);
   });
+
+  test("of more bytes than any settings have is not written, and is passed over when read", () => {
+    const most = 4 << 20;
+    const bare = insertPngText(png, {});
+    expect(() => insertPngText(bare, { baret: "x".repeat(most) })).toThrow(
+      /too much text for a PNG: found 41943\d\d bytes, expected at most 4194304/,
+    );
+    const half = "x".repeat(most / 2);
+    const twice = insertPngText(insertPngText(png, { second: half }), { first: half });
+    expect(Object.keys(readPngText(twice))).toEqual(["first", ...Object.keys(text)]);
+  });
 });

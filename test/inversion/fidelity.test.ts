@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Model } from "../../src/diffusion/index.ts";
 import { fidelityOf, type Inversion, invert } from "../../src/inversion/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
-import { smoothPicture, tinyModel } from "../support/baret.ts";
+import { smoothPicture, someOrigin, tinyModel } from "../support/baret.ts";
 
 const photo = smoothPicture(4);
 let model: Model;
@@ -10,7 +10,7 @@ let inversion: Inversion;
 beforeAll(async () => {
   model = await tinyModel("tiny-sd1");
   const options = { target: "a dog", steps: 3, iterations: 0 };
-  inversion = await invert(model, photo, options, { model: "m", picture: "p" });
+  inversion = await invert(model, photo, options, someOrigin);
 });
 afterAll(() => model.close());
 

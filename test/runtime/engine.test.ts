@@ -176,8 +176,10 @@ test("the device asked for is the one that runs, or a DeviceError says why not",
 });
 
 test("devices and numbers of threads that cannot be are refused", async () => {
-  await expect(startEngine({ device: "tpu" as "cpu" })).rejects.toThrow("found tpu, expected cpu, cuda, webgpu");
-  for (const threads of [0, -1, 1.5, Number.NaN]) await expect(startEngine({ threads })).rejects.toThrow(UsageError);
+  await expect(startEngine({ device: "tpu" as "cpu" })).rejects.toThrow('found "tpu", expected cpu, cuda, webgpu');
+  await expect(startEngine({ device: { toString: 1 } as never })).rejects.toThrow('found {"toString":1}, expected cpu');
+  for (const threads of [0, -1, 1.5, Number.NaN, "1" as never, { toString: 1 } as never])
+    await expect(startEngine({ threads })).rejects.toThrow(UsageError);
 });
 
 test("a closed engine runs nothing more", async () => {

@@ -28,6 +28,9 @@ export async function tinyModel(name: string): Promise<Model> {
   return model;
 }
 
+/** Hashes of no model and no picture. */
+export const someOrigin = { model: "0".repeat(64), picture: "1".repeat(64) };
+
 /** A picture of smooth random colours, 64 x 64. */
 export function smoothPicture(seed: number): Picture {
   const random = new Random(seed);

@@ -3,8 +3,15 @@ import { gunzipSync } from "node:zlib";
 import { beforeAll, expect, test } from "vitest";
 import { CheckpointError, UsageError } from "../../src/core/index.ts";
 import { openPackageFile } from "../../src/storage/node.ts";
-import { CLIP_MERGES, ClipTokenizer, loadTokenizer, readVocabulary, type Vocabulary } from "../../src/text/index.ts";
-import { type Config, memorySource } from "../../src/weights/index.ts";
+import {
+  CLIP_MERGES,
+  ClipTokenizer,
+  loadTokenizer,
+  readTokenizerJson,
+  readVocabulary,
+  type Vocabulary,
+} from "../../src/text/index.ts";
+import { type ByteSource, type Config, memorySource } from "../../src/weights/index.ts";
 
 /** Ids of transformers' CLIPTokenizer; tools/parity/tokenizer.py wrote them. */
 interface Reference {
@@ -182,7 +189,41 @@ const tokenizerJson = (value: unknown) => () =>
     { config: {}, vocabulary: { json: json("tokenizer.json", value) } },
     { shipped: () => openPackageFile(CLIP_MERGES) },
   );
+const endless = (name: string): ByteSource => ({
+  name,
+  size: 5e9,
+  read: () => Promise.reject(new Error("was read")),
+});
+const marked = { toString: 1 };
 test.each<[string, () => Promise<unknown>, RegExp]>([
+  [
+    "endless merges",
+    () => readVocabulary(endless("m.txt")),
+    /m.txt: too long .*found 5000000000 bytes, expected at most/,
+  ],
+  [
+    "an endless vocabulary",
+    () => readVocabulary(text("m.txt", merges), endless("vocab.json")),
+    /vocab.json: too long .*found 5000000000 bytes/,
+  ],
+  [
+    "an endless tokenizer.json",
+    () => readTokenizerJson(endless("tokenizer.json")),
+    /tokenizer.json: too long .*found 5000000000 bytes/,
+  ],
+  [
+    "a merge that is an object",
+    tokenizerJson({ model: { type: "BPE", end_of_word_suffix: "</w>", vocab: { a: 0 }, merges: [marked] } }),
+    /merge 1: found {"toString":1}/,
+  ],
+  [
+    "a merge of objects",
+    tokenizerJson({ model: { type: "BPE", end_of_word_suffix: "</w>", vocab: { a: 0 }, merges: [[marked, marked]] } }),
+    /merge 1: found \[{"toString":1},{"toString":1}\]/,
+  ],
+  ["a class that is an object", build({ tokenizer_class: marked }), /tokenizer_class: found {"toString":1}/],
+  ["a length that is an object", build({ model_max_length: marked }), /model_max_length: found {"toString":1}/],
+  ["a marker of objects", build({ eos_token: { content: marked } }), /eos_token: not a token: found {"content":{/],
   ["a merge of one piece", () => readVocabulary(text("m.txt", "d o\ndog\n")), /m.txt: merge 2: found "dog"/],
   ["a merge of unknown pieces", () => readVocabulary(text("m.txt", "q u\nxx yy\n")), /merge 2: found "xx yy"/],
   ["merges that are not text", () => readVocabulary(memorySource("m.txt", Uint8Array.of(0xff, 0xfe))), /merge 1/],

@@ -143,6 +143,30 @@ test.each<[string, () => void, RegExp]>([
   expect(error.message).toContain(path);
 });
 
+const words: [file: string, field: string][] = [
+  ["model_index.json", "_class_name"],
+  ["unet/config.json", "_class_name"],
+  ["unet/config.json", "in_channels"],
+  ["vae/config.json", "_class_name"],
+  ["text_encoder/config.json", "architectures"],
+  [scheduler, "_class_name"],
+  [scheduler, "beta_schedule"],
+  [scheduler, "prediction_type"],
+];
+test.each(words)("%s with an object as its %s is refused, and the object is shown", async (file, field) => {
+  change(file, { [field]: [{ toString: 1 }] });
+  const error = await refusal(openLocal(path).then((place) => openCheckpoint(place)));
+  expect(error.message).toContain(at(file).replace("/config.json", ""));
+  expect(error.message).toContain('found [{"toString":1}]');
+});
+
+test("a folder of many files is refused in a few lines", async () => {
+  only(...Array.from({ length: 500 }, (_, k) => `${"long".repeat(50)}-${k}`));
+  const { message } = await refusal(openLocal(path).then((place) => openCheckpoint(place)));
+  expect(message).toContain("488 more");
+  expect(message.length).toBeLessThan(2000);
+});
+
 test("everything that is wrong with a scheduler is listed at once", async () => {
   change(scheduler, {
     prediction_type: "sample",
@@ -156,7 +180,7 @@ test("everything that is wrong with a scheduler is listed at once", async () => 
   const { message } = await refusal(openLocal(path).then((place) => openCheckpoint(place)));
   for (const line of [
     'prediction_type: found "sample", expected epsilon, v_prediction',
-    "beta_start: found 2, expected a number in (0, 1)",
+    "beta_start: found 2, expected 1e-8..0.9999",
     "num_train_timesteps: found 0.5, expected a count",
     "timestep_spacing: found 3, expected leading, trailing, linspace",
     'set_alpha_to_one: found "yes", expected true or false',

@@ -1,19 +1,63 @@
 import type { Random } from "../../src/core/index.ts";
 
+/** `inner` in that many lists or objects. */
+function nested(depth: number, wrap: (inner: unknown) => unknown): unknown {
+  let value: unknown = 1;
+  for (let level = 0; level < depth; level++) value = wrap(value);
+  return value;
+}
+
 /** Values that files should not hold where they hold something else. */
 const nasty: readonly (() => unknown)[] = [
-  ...[null, true, false, 0, -1, 1, 2, 3, 0.5, -0.25, 7, 1e9, 2 ** 31, 2 ** 53, 1e308, -1e308, 5e-324].map(
-    (x) => () => x,
-  ),
-  ...["", " ", "a", "silu", "__proto__", "constructor", "\0", "\ud800", "é".repeat(300), "1", "../../x"].map(
-    (x) => () => x,
-  ),
+  ...[
+    null,
+    true,
+    false,
+    0,
+    -1,
+    1,
+    2,
+    3,
+    0.5,
+    -0.25,
+    7,
+    1e9,
+    2 ** 31,
+    2 ** 53,
+    1e15,
+    1e308,
+    -1e308,
+    1e39,
+    1e-46,
+    5e-324,
+  ].map((x) => () => x),
+  ...[
+    "",
+    " ",
+    "a",
+    "silu",
+    "__proto__",
+    "constructor",
+    "\0",
+    "\ud800",
+    "é".repeat(300),
+    "1",
+    "../../x",
+    "x".repeat(1e5),
+    ":".repeat(1e4),
+  ].map((x) => () => x),
   () => [],
   () => ({}),
   () => [0, 0],
   () => [[1], [2]],
   () => [null],
   () => ({ a: { b: [] } }),
+  () => ({ toString: 1 }),
+  () => ({ toString: null, valueOf: "x", toJSON: 1, length: 3 }),
+  () => ({ content: { toString: 1 } }),
+  () => [{ toString: 1 }, { toString: 1 }],
+  () => nested(20, (inner) => [inner]),
+  () => nested(500, (inner) => ({ inner })),
   () => new Array(2000).fill(1),
   () => JSON.parse('{"__proto__": {"content": 1}}'),
 ];
@@ -48,12 +92,12 @@ export function mutateJson(value: unknown, random: Random): unknown {
     const change = random.below(8);
     if (change <= 2) set(random.pick(nasty)());
     else if (change === 3 && typeof old === "number")
-      set(random.pick([old + 1, old - 1, -old, old * 1000, old / 2, `${old}`]));
+      set(random.pick([old + 1, old - 1, -old, old * 1000, old / 2, old * 1e40, old / 1e50, `${old}`]));
     else if (change === 3 && typeof old === "string")
       set(random.pick([old.slice(1), `${old}x`, old.toUpperCase(), [old]]));
     else if (change === 4 && holder !== root)
       Array.isArray(holder) ? holder.splice(Number(key), 1) : delete holder[key];
-    else if (change === 5 && !Array.isArray(holder)) holder[`${random.pick(nasty)()}`.slice(0, 400)] = old;
+    else if (change === 5 && !Array.isArray(holder)) holder[JSON.stringify(random.pick(nasty)()).slice(0, 400)] = old;
     else if (change === 6 && Array.isArray(old)) old.push(random.pick(nasty)());
     else if (holder !== other) set(structuredClone(other[otherKey]));
   }
@@ -79,6 +123,15 @@ const scraps = [
   "[[[[",
   "\ufeff",
   "#",
+  "1e308",
+  "1e-320",
+  '{"toString":1}',
+  ":".repeat(2e4),
+  "{".repeat(2e4),
+  "[".repeat(2e4),
+  '{"a":'.repeat(5000),
+  '"a":1,'.repeat(3000),
+  "x".repeat(2e4),
 ];
 
 /** The bytes of `text` with one to four of them changed, removed, repeated or added to. */

@@ -167,3 +167,25 @@ test("a mutated file is a valid one or a CheckpointError, whatever the mutation"
   expect(outcomes.valid).toBeGreaterThan(50);
   expect(outcomes.refused).toBeGreaterThan(3000);
 });
+
+test("a Buffer of Node gives the same numbers as any other bytes", async () => {
+  const bytes = encodeSafetensors({
+    i64: { dtype: "I64", shape: [2], data: BigInt64Array.of(-5n, 49407n) },
+    f32: { dtype: "F32", shape: [2], data: Float32Array.of(1.5, -7) },
+    i32: { dtype: "I32", shape: [2], data: Int32Array.of(-9, 3) },
+    f16: { dtype: "F16", shape: [2], data: Uint16Array.of(0x3c00, 0xc000) },
+    bf16: { dtype: "BF16", shape: [2], data: Uint16Array.of(0x3f80, 0xc000) },
+    u8: { dtype: "U8", shape: [2], data: Uint8Array.of(0, 255) },
+  });
+  const numbers = async (source: Uint8Array) => {
+    const { tensors } = await read(source);
+    const entries = [...tensors].map(async ([name, ref]) => [
+      name,
+      /f/.test(name) ? await readTensor(ref) : await readInts(ref),
+    ]);
+    return Object.fromEntries(await Promise.all(entries));
+  };
+  // Small ones lie in a pool that all share, at any place.
+  const buffers = [Buffer.from(bytes), Buffer.from(bytes), Buffer.concat([Buffer.of(1), bytes]).subarray(1)];
+  for (const buffer of buffers) expect(await numbers(buffer)).toEqual(await numbers(bytes));
+});

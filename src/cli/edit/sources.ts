@@ -71,8 +71,9 @@ export async function readTasks(
   for (const source of sources) {
     if (isInversionFile(source)) {
       const inversion = await readInversion(source);
-      requireInversionOf(inversion, { model: modelSha256 }, source);
-      for (const target of sentences) requireInversionOf(inversion, { target }, source);
+      for (const target of sentences.length > 0 ? sentences : [undefined]) {
+        requireInversionOf(model, inversion, { model: modelSha256, target }, source);
+      }
       tasks.push({ source, sentence: inversion.target, inversion });
     } else {
       const photo = photos.find(({ path }) => path === source);

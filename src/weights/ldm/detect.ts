@@ -1,4 +1,4 @@
-import { CheckpointError } from "../../core/index.ts";
+import { CheckpointError, few } from "../../core/index.ts";
 import { PICKLE_FILE, pickleError } from "../component.ts";
 import type { Safetensors } from "../safetensors.ts";
 import type { ByteSource } from "../source.ts";
@@ -74,7 +74,7 @@ export function familyOf({ tensors }: Safetensors, where: string): Family {
   if (!convIn || !family) {
     throw new CheckpointError("this is not a layout that baret knows", {
       where,
-      found: keys.slice(0, 5).join(", ") || "no tensor",
+      found: few(keys, 5) || "no tensor",
       expected: `"${CONV_IN}" and "${CROSS_ATTENTION}" of width 768 (SD1.x) or 1024 (SD2.x)`,
     });
   }

@@ -1,0 +1,81 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeEach, expect, test, vi } from "vitest";
+import { editCommand } from "../../src/cli/edit/edit.ts";
+import { repeat } from "../../src/cli/like.ts";
+import { Voice } from "../../src/cli/print.ts";
+import { insertPngText, readPngText } from "../../src/image/index.ts";
+import { encodePng } from "../../src/image/node.ts";
+import { version } from "../../src/storage/node.ts";
+import { smoothPicture } from "../support/baret.ts";
+import { survive } from "../support/survive.ts";
+import { mutateJson, mutateText } from "../weights/mutate.ts";
+
+// Whatever a picture says that made it, repeating that succeeds or ends in a typed error.
+
+const folder = mkdtempSync(join(tmpdir(), "baret-fuzz-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const path = join(folder, "made.png");
+
+/** The longest line that was said to the person. */
+let longest = 0;
+beforeEach(() => {
+  longest = 0;
+  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    longest = Math.max(longest, text.length);
+    return true;
+  });
+});
+
+const made = {
+  command: "edit",
+  version,
+  model: { name: "menagerie", sha256: "0".repeat(64) },
+  engine: { device: "cpu", threads: 1 },
+  photo: { path: "photo.png", sha256: "1".repeat(64) },
+  settings: {
+    sentence: "a dog",
+    size: { width: 128, height: 128 },
+    fit: "crop",
+    steps: 20,
+    guidance: 5,
+    alpha: [0.8, 0.1],
+    selfSteps: [0, 0.3],
+    threshold: [1e-4, 1e-4],
+    earlyStop: true,
+    carry: "reconstruction",
+    half: "conditional",
+  },
+};
+
+test("the settings in a PNG, down to the options of the command line", async () => {
+  const bare = await encodePng(smoothPicture(1));
+  const outcomes = await survive(2000, ["ImageError", "UsageError"], async (random) => {
+    const json = JSON.stringify(made);
+    const settings = random.below(4)
+      ? JSON.stringify(mutateJson(made, random))
+      : new TextDecoder().decode(mutateText(json, random));
+    const png = insertPngText(bare, { baret: settings.replaceAll("\0", "") });
+    if (random.below(4) === 0) png[random.below(png.length)] ^= 1 + random.below(255);
+    writeFileSync(path, random.below(20) ? png : png.subarray(0, random.below(png.length)));
+    const command = editCommand();
+    command.exitOverride();
+    await repeat(command, path, new Voice({ quiet: true }));
+    for (const value of Object.values(command.opts())) expect(value).not.toBeNaN();
+  });
+  expect(longest).toBeLessThan(10_000);
+  expect(outcomes.success).toBeGreaterThan(200);
+  expect(outcomes.ImageError).toBeGreaterThan(200);
+  expect(outcomes.UsageError).toBeGreaterThan(200);
+});
+
+test("any bytes as a PNG with text", async () => {
+  const png = await encodePng(smoothPicture(1), { baret: JSON.stringify(made), other: "x".repeat(300) });
+  const outcomes = await survive(1000, ["ImageError"], async (random) => {
+    const damaged = random.below(4) ? png.slice() : png.slice(0, random.below(png.length));
+    for (let n = random.below(4); n > 0; n--) damaged[random.below(damaged.length)] = random.below(256);
+    readPngText(damaged);
+  });
+  expect(outcomes.ImageError).toBeGreaterThan(200);
+});
