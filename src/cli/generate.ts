@@ -5,7 +5,7 @@ import { checkWritable } from "../storage/node.ts";
 import { working } from "./interrupt.ts";
 import { likeOption, repeat, warnOfOtherModel } from "./like.ts";
 import { type ModelFlags, modelOptions, type Origin, originOf, samplingOf, withModel } from "./model.ts";
-import { anyText, integer, option } from "./options.ts";
+import { anyText, integer, option, repeatable } from "./options.ts";
 import { type Metadata, numbered, outOption, writePicture } from "./output.ts";
 import { lostWordsWarning, settingLines, Voice } from "./print.ts";
 
@@ -77,9 +77,11 @@ export function generateCommand(): Command {
     .description("make pictures of sentences, from noise")
     .argument("[sentence...]", "what the pictures show")
     .addOption(option("--count <n>", "pictures of each sentence", integer(1, 10_000)).default(1))
-    .addOption(option("--negative <sentence>", "what the pictures should not show", anyText).default(""))
     .addOption(likeOption())
     .addOption(outOption("out.png"));
+  repeatable(command, (made) =>
+    made.addOption(option("--negative <sentence>", "what the pictures should not show", anyText).default("")),
+  );
   return modelOptions(command).action((sentences: string[], flags: GenerateFlags) =>
     run(command, sentences, new Voice(flags)),
   );

@@ -3,6 +3,7 @@ import type { Work } from "../core/index.ts";
 import type { Model, Size } from "../diffusion/index.ts";
 import { loadModel, modelHash } from "../diffusion/node.ts";
 import { type Device, devices } from "../runtime/index.ts";
+import { mostThreads } from "../runtime/node.ts";
 import { version } from "../storage/node.ts";
 import { type Prediction, predictions } from "../weights/index.ts";
 import {
@@ -14,6 +15,7 @@ import {
   option,
   pictureSize,
   quietOption,
+  repeatable,
   seedOption,
 } from "./options.ts";
 
@@ -46,14 +48,16 @@ export const checkpointOptions = (command: Command): Command =>
 
 /** Adds the options of ModelFlags. seed: what its help says. */
 export function modelOptions(command: Command, seed = seedOption(0)): Command {
-  return checkpointOptions(command.optionsGroup("Model:").addOption(modelOption()))
-    .addOption(choiceOption("--device <device>", "what computes, default cpu", devices))
-    .addOption(option("--threads <n>", "CPU threads, default one for each core", integer(1, 1024)))
-    .optionsGroup("Sampling:")
-    .addOption(option("--size <WxH>", "size of the picture in pixels, default the model's", pictureSize))
-    .addOption(option("--steps <n>", "sampling steps, default the model's", integer(1, 1000)))
-    .addOption(option("--guidance <scale>", "classifier-free guidance, default the model's", number(0, 100)))
-    .addOption(seed)
+  return repeatable(command, (made) =>
+    checkpointOptions(made.optionsGroup("Model:").addOption(modelOption()))
+      .addOption(choiceOption("--device <device>", "what computes, default cpu", devices))
+      .addOption(option("--threads <n>", "CPU threads, default one for each core", integer(1, mostThreads())))
+      .optionsGroup("Sampling:")
+      .addOption(option("--size <WxH>", "size of the picture in pixels, default the model's", pictureSize))
+      .addOption(option("--steps <n>", "sampling steps, default the model's", integer(1, 1000)))
+      .addOption(option("--guidance <scale>", "classifier-free guidance, default the model's", number(0, 100)))
+      .addOption(seed),
+  )
     .optionsGroup("Output:")
     .addOption(jsonOption())
     .addOption(quietOption());

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { listed, shown, UsageError } from "../core/index.ts";
+import { listed, MAX_SIDE, shown, UsageError } from "../core/index.ts";
 import type { Size } from "../diffusion/index.ts";
 
 /** What an option's text may be: `read` gives its value, or undefined where it is not `expected`. */
@@ -24,6 +24,20 @@ class Wrong {
 }
 
 const writers = new WeakMap<Option, (value: unknown) => string>();
+
+/** The options that `repeatable` has added. */
+const repeated = new WeakSet<Option>();
+
+/**
+ * Adds options that have a part in what a picture shows: --like takes their values from a picture. All others stay what the
+ * command line says, first of all those that name a file to write: the picture may come from a stranger.
+ */
+export function repeatable(command: Command, add: (command: Command) => void): Command {
+  const before = command.options.length;
+  add(command);
+  for (const one of command.options.slice(before)) repeated.add(one);
+  return command;
+}
 
 /** An option whose text is checked. `flags` as commander takes them: "-o, --out <file>". */
 export function option<T>(flags: string, about: string, { expected, read, write = String }: Kind<T>): Option {
@@ -50,15 +64,16 @@ export function writtenSetting(command: Command, name: string, value: unknown): 
 }
 
 /**
- * Gives every option that the command line leaves open the value that `settings` have for it, by the name that commander
- * calls it. Throws UsageError for values that the option would not take; `where` is where they are from.
+ * Gives every repeatable option that the command line leaves open the value that `settings` have for it, by the name that
+ * commander calls it. Throws UsageError that lists the values that their options would not take; `where` is where they are
+ * from.
  */
 export function applySettings(command: Command, settings: Readonly<Record<string, unknown>>, where: string): void {
   const problems: string[] = [];
   for (const one of command.options) {
     const name = one.attributeName();
     const value = settings[name];
-    if (value === undefined || command.getOptionValueSource(name) === "cli") continue;
+    if (!repeated.has(one) || value === undefined || command.getOptionValueSource(name) === "cli") continue;
     const read = one.isBoolean() || one.negate ? asBoolean(value) : readAgain(one, value);
     if (read === undefined || read instanceof Wrong) problems.push(`${name}: found ${shown(value)}`);
     else command.setOptionValueWithSource(name, read, "config");
@@ -106,9 +121,6 @@ export const fileNamed = (ending: string): Kind<string> => ({
   expected: `a name that ends in ${ending}`,
   read: (text) => (text.toLowerCase().endsWith(ending) && text.length > ending.length ? text : undefined),
 });
-
-/** Longest side of a picture that a model is asked for. */
-const MAX_SIDE = 8192;
 
 /** Width and height, or one number for both. */
 export const pictureSize: Kind<Size> = {

@@ -1,20 +1,21 @@
 import type { Command } from "commander";
 import { writtenSetting } from "./options.ts";
+import { oneLine, printable, printableJson } from "./printable.ts";
 import { endBar } from "./progress.ts";
 
 /** A line of the result, on standard output. */
 export function print(text: string): void {
   endBar();
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${printable(text)}\n`);
 }
 
 /** A line for the person, on standard error. */
 export function note(text: string): void {
   endBar();
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${printable(text)}\n`);
 }
 
-export const printJson = (value: unknown): void => print(JSON.stringify(value));
+export const printJson = (value: unknown): void => print(printableJson(value));
 
 /** How a command speaks: with --json standard output is for its one object, and with --quiet details are left out. */
 export class Voice {
@@ -33,9 +34,9 @@ export class Voice {
     if (!this.quiet) this.say(text);
   }
 
-  /** What was made. */
+  /** One line on what was made. */
   result(text: string): void {
-    if (!(this.json && this.quiet)) this.say(text);
+    if (!(this.json && this.quiet)) this.say(oneLine(text));
   }
 
   warn(text: string): void {
@@ -55,8 +56,9 @@ export class Voice {
   }
 }
 
-/** Rows under each other, columns aligned. */
-export function columns(rows: readonly (readonly string[])[]): string {
+/** Rows under each other, columns aligned; each row is one line. */
+export function columns(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(oneLine));
   const widths = rows[0].map((_, c) => Math.max(...rows.map((row) => row[c].length)));
   return rows
     .map((row) =>

@@ -1,11 +1,12 @@
 import { SingleBar } from "cli-progress";
 import { formatBytes, type Progress } from "../core/index.ts";
+import { oneLine } from "./printable.ts";
 
 const words = ({ done, total, unit, loss, note }: Progress): string =>
   [
     unit === "bytes" ? `${formatBytes(done)} of ${formatBytes(total)}` : `${done}/${total}`,
     ...(loss === undefined ? [] : [`loss ${loss.toExponential(2)}`]),
-    ...(note ? [note] : []),
+    ...(note ? [oneLine(note)] : []),
   ].join(" · ");
 
 /** The bar that the terminal shows now. */

@@ -3,6 +3,7 @@ import { BaretError, CancelledError, StorageError, UsageError } from "../core/in
 import { storageError } from "../storage/node.ts";
 import { heedInterrupts } from "./interrupt.ts";
 import { refuseWrongOptions } from "./options.ts";
+import { printable, printableJson } from "./printable.ts";
 
 /** What commander says, as one of our errors. Undefined where it only was asked for help or the version. */
 function usageError({ exitCode, message, code }: CommanderError): UsageError | undefined {
@@ -34,8 +35,8 @@ function errorJson(error: unknown): object {
 
 /** Says what went wrong: words on standard error; with --json also an object on standard output. The exit status. */
 function report(error: unknown): number {
-  process.stderr.write(`${wordsOf(error)}\n`);
-  if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify(errorJson(error))}\n`);
+  process.stderr.write(`${printable(wordsOf(error))}\n`);
+  if (process.argv.includes("--json")) process.stdout.write(`${printableJson(errorJson(error))}\n`);
   return error instanceof BaretError ? error.exitCode : 1;
 }
 

@@ -16,7 +16,9 @@ function sentence(problem: string, { where, found, expected, advice }: ErrorDeta
   const facts = [found && `found ${cut(found, MAX_FACT)}`, expected && `expected ${cut(expected, MAX_FACT)}`];
   const fact = facts.filter(Boolean).join(", ");
   const what = cut(problem, MAX_PROBLEM);
-  const head = `${where ? `${cut(where, MAX_WHERE)}: ` : ""}${what}${fact ? `${what ? ": " : ""}${fact}` : ""}`;
+  // A file's name may hold a line end, and must not look like a line of its own.
+  const name = where && cut(where, MAX_WHERE).replaceAll("\n", "\\n").replaceAll("\r", "\\r");
+  const head = `${name ? `${name}: ` : ""}${what}${fact ? `${what ? ": " : ""}${fact}` : ""}`;
   return `${head.replace(/\.$/, "")}.${advice ? `\n${advice}` : ""}`;
 }
 

@@ -1,4 +1,12 @@
-import { CheckpointError, type IntTensor, type Picture, row, type Tensor, UsageError } from "../core/index.ts";
+import {
+  CheckpointError,
+  type IntTensor,
+  MAX_SIDE,
+  type Picture,
+  row,
+  type Tensor,
+  UsageError,
+} from "../core/index.ts";
 import * as g from "../graph/index.ts";
 import { fromUnit, toUnit } from "../image/index.ts";
 import {
@@ -89,14 +97,18 @@ export class Model {
     return this.vae.factor;
   }
 
-  /** Sides of a picture must be multiples of this: the VAE's factor. */
+  /**
+   * Shape of the latents of a picture, [1, C, H/8, W/8] with a VAE of factor 8. Throws UsageError if a side is no multiple
+   * of the VAE's factor, or larger than 8192.
+   */
   latentShape({ height, width }: Size): [number, number, number, number] {
-    const wrong = [height, width].filter((side) => !(Number.isInteger(side) && side > 0 && side % this.factor === 0));
-    if (wrong.length > 0) {
+    const fits = (side: number): boolean =>
+      Number.isInteger(side) && side > 0 && side <= MAX_SIDE && side % this.factor === 0;
+    if (!fits(height) || !fits(width)) {
       throw new UsageError("a picture's side must be a positive multiple of the VAE's factor", {
-        where: "--size",
+        where: "size",
         found: `${width}x${height}`,
-        expected: `multiples of ${this.factor}`,
+        expected: `multiples of ${this.factor}, up to ${MAX_SIDE}`,
       });
     }
     return [1, this.unet.inChannels, height / this.factor, width / this.factor];

@@ -49,11 +49,11 @@ export const batchOf = ({ programs }: Model, most: number): number => (programs.
 /** Throws UsageError where one of `count` pictures would have a seed that is none. */
 function checkSeeds(seed: number, count: number): void {
   if (!(Number.isSafeInteger(seed) && seed >= 0)) {
-    throw new UsageError("--seed", { found: `${seed}`, expected: "a whole number from 0 on" });
+    throw new UsageError("seed", { found: `${seed}`, expected: "a whole number from 0 on" });
   }
   const last = Number.MAX_SAFE_INTEGER - Math.max(0, count - 1);
   if (seed > last)
-    throw new UsageError("--seed", { found: `${seed}`, expected: `at most ${last} for ${count} pictures` });
+    throw new UsageError("seed", { found: `${seed}`, expected: `at most ${last} for ${count} pictures` });
 }
 
 /**
@@ -80,11 +80,12 @@ export async function generate(
   const total = Math.ceil(sentences.length / atOnce) * steps;
   for (let from = 0; from < sentences.length; from += atOnce) {
     const contexts = said.slice(from, from + atOnce).map(({ tensor }) => tensor);
-    const start = stack(contexts.map((_, k) => noise(shape, seed + from + k)));
     const report: Work["onProgress"] = ({ done }) =>
       onProgress?.({ phase: "generate", done: (from / atOnce) * steps + done, total });
-    const sampling = { start, contexts, empty: empty.tensor, guidance };
+    // Opened before the noise is computed: what does not fit into memory is refused here.
     const predictor = await openPredictor(model, size, undefined, signal);
+    const start = stack(contexts.map((_, k) => noise(shape, seed + from + k)));
+    const sampling = { start, contexts, empty: empty.tensor, guidance };
     const latents = await sample(predictor, schedule, sampling, { signal, onProgress: report });
     await model.programs.finished("unet");
     for (const latent of unstack(latents)) {

@@ -71,7 +71,7 @@ function roundHalfEven(x: number): number {
 export function makeSchedule(config: SchedulerConfig, steps: number): Schedule {
   if (!(Number.isInteger(steps) && steps >= 1 && steps <= config.trainTimesteps)) {
     throw new UsageError("not a number of steps", {
-      where: "--steps",
+      where: "steps",
       found: `${steps}`,
       expected: `1..${config.trainTimesteps}`,
     });

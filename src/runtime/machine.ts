@@ -27,6 +27,12 @@ function linuxCores(root: string): number {
   return known.length > 0 ? new Set(known).size : Number.POSITIVE_INFINITY;
 }
 
+/**
+ * Most threads that one computation may have. More than the cores only take time from each other, and a thousand of them
+ * are never done. Some more are allowed, so that what a larger machine made can be repeated to the bit.
+ */
+export const mostThreads = (): number => Math.max(8, 4 * availableParallelism());
+
 /** Cores that this process may use: what a computation gets as many threads as. At least 1. */
 export function physicalCores(root = "/"): number {
   return Math.max(1, Math.floor(Math.min(availableParallelism(), linuxCores(root), cpuQuota(root))));

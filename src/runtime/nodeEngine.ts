@@ -8,7 +8,7 @@ import {
   type LoadableProgram,
   type LoadOptions,
 } from "./engine.ts";
-import { physicalCores } from "./machine.ts";
+import { mostThreads, physicalCores } from "./machine.ts";
 import { probeDevice } from "./probe.ts";
 import { NodeResident } from "./resident.ts";
 import { bytesOf, type Host, NodeSession } from "./session.ts";
@@ -106,9 +106,9 @@ export async function startEngine({
   threads = physicalCores(),
   signal,
 }: EngineOptions = {}): Promise<Engine> {
-  if (!devices.includes(device)) throw new UsageError("--device", { found: device, expected: devices.join(", ") });
-  if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
-    throw new UsageError("--threads", { found: `${threads}`, expected: "a whole number from 1 on" });
+  if (!devices.includes(device)) throw new UsageError("device", { found: device, expected: devices.join(", ") });
+  if (!Number.isInteger(threads) || threads < 1 || threads > mostThreads()) {
+    throw new UsageError("threads", { found: `${threads}`, expected: `a whole number from 1 to ${mostThreads()}` });
   }
   const what = "starting the engine";
   throwIfCancelled(signal, what);

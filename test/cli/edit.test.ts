@@ -92,6 +92,47 @@ test("with --like, what is given besides wins; a picture of another kind is refu
   expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("found a picture of baret edit") });
 });
 
+test("a stranger's picture chooses no file that is written, and its paths and control characters are shown", async () => {
+  const made = metadata("out.png");
+  writeFileSync(here.path("victim.png"), "mine");
+  writeFileSync(here.path("victim.safetensors"), "mine");
+  const settings = {
+    ...made.settings,
+    sentence: "a dog\u001b[2J\nWarning: all is well",
+    out: "victim.png",
+    preview: "victim.png",
+    saveInversion: "victim.safetensors",
+    saveAll: true,
+    json: true,
+    quiet: true,
+    like: "victim.png",
+  };
+  const baret = JSON.stringify({ ...made, settings });
+  writeFileSync(here.path("forged.png"), await encodePng(smoothPicture(1), { baret }));
+  const before = readdirSync(here.folder).sort();
+  const again = await here.baret(["edit", "--like", "forged.png", "-o", "forged-edit.png"]);
+  expect(again.code).toBe(0);
+  expect(readdirSync(here.folder).sort()).toEqual([...before, "forged-edit.png"].sort());
+  for (const name of ["victim.png", "victim.safetensors"]) expect(file(name).toString()).toBe("mine");
+  expect(again.stdout).toContain("photo.png (64x64): a dog\\x1b[2J\\nWarning: all is well\n");
+  expect(again.stdout + again.stderr).not.toContain("\u001b");
+  expect(again.stderr).toContain(`forged.png asks for the model ${fixtureModel("tiny-sd1")}`);
+});
+
+test.each([
+  ["threads", { engine: { threads: 100_000 } }, /threads: .*100000/],
+  ["steps", { settings: { steps: 1_000_000 } }, /steps: .*1000000/],
+  ["size", { settings: { size: { width: 80_000, height: 80_000 } } }, /size: .*80000/],
+])("%s beyond what the command line takes are refused in a picture too", async (_, forged, message) => {
+  const made = metadata("out.png");
+  const settings = { ...made.settings, ...("settings" in forged && forged.settings) };
+  const engine = { ...made.engine, ...("engine" in forged && forged.engine) };
+  const baret = JSON.stringify({ ...made, engine, settings });
+  writeFileSync(here.path("large.png"), await encodePng(smoothPicture(1), { baret }));
+  const { code, stderr } = await here.baret(["edit", "--like", "large.png", "-o", "large-edit.png"]);
+  expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(message) });
+});
+
 test("metadata that the options would not take is refused, all of it at once", async () => {
   const text = { ...metadata("out.png"), settings: { alpha: { start: 1 }, steps: -3, earlyStop: "no", half: "both" } };
   writeFileSync(here.path("forged.png"), await encodePng(smoothPicture(1), { baret: JSON.stringify(text) }));
@@ -214,7 +255,7 @@ test("settings that do not fit the model are refused before any work", async () 
     [["--self-levels", "7"], "selfLayers: chooses no attention site"],
     [["--learning-rate", "0"], "learningRate: found 0"],
     [[" "], "a sentence is empty: expected what the edited photo shows, in quotes"],
-    [["--size", "60x64"], "--size: a picture's side must be a positive multiple of the VAE's factor: found 60x64"],
+    [["--size", "60x64"], "size: a picture's side must be a positive multiple of the VAE's factor: found 60x64"],
   ];
   for (const [args, message] of cases) {
     const made = await here.baret(["edit", "photo.png", "a dog", ...quick, ...args, "-o", "wrong.png"]);

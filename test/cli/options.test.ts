@@ -16,6 +16,7 @@ import {
   pair,
   pictureSize,
   refuseWrongOptions,
+  repeatable,
   writtenSetting,
 } from "../../src/cli/options.ts";
 import { UsageError } from "../../src/core/index.ts";
@@ -53,14 +54,17 @@ law("windows", windowKind, ["0.3", "0.1:0.5", "0", "1:1"], ["0.8:0.2", "2", "0.1
 law("lists", listOf(alphaKind), ["1", "0.8:0.1,0.6:0.1, 0"], ["", "1,", "1;0"]);
 law("pairs", pair(number(0, 1), "two numbers"), ["1e-5:2e-5", "0:1"], ["1", "1:2", "0:0:0"]);
 
-test("settings fill what the command line leaves open, and nothing else", () => {
+test("settings fill what the command line leaves open of the repeatable options, and nothing else", () => {
   const make = (): Command =>
-    new Command("test")
-      .addOption(option("--steps <n>", "", integer(1, 1000)).default(50))
-      .addOption(option("--alpha <a:b>", "", alphaKind))
-      .addOption(option("--said <text>", "", anyText))
-      .option("--no-early-stop", "");
-  const settings = { steps: 7, alpha: [0.6, 0.1], said: "", earlyStop: false, unknown: { deep: true } };
+    repeatable(new Command("test").addOption(option("--out <file>", "", anyText)).option("--save-all"), (made) =>
+      made
+        .addOption(option("--steps <n>", "", integer(1, 1000)).default(50))
+        .addOption(option("--alpha <a:b>", "", alphaKind))
+        .addOption(option("--said <text>", "", anyText))
+        .option("--no-early-stop", ""),
+    ).addOption(option("--preview <file>", "", anyText));
+  const files = { out: "a", saveAll: true, preview: "b" };
+  const settings = { steps: 7, alpha: [0.6, 0.1], said: "", earlyStop: false, unknown: { deep: true }, ...files };
   const open = make().parse([], { from: "user" });
   applySettings(open, settings, "a.png");
   expect(open.opts()).toEqual({ steps: 7, alpha: [0.6, 0.1], said: "", earlyStop: false });
@@ -72,10 +76,12 @@ test("settings fill what the command line leaves open, and nothing else", () => 
 const nonsense = [null, {}, [], "x", -1, { 0: 1 }, true].map((value) => ({ value }));
 
 test.each(nonsense)("a setting that is $value is refused, whatever it is for", ({ value }) => {
-  const command = new Command("test")
-    .addOption(option("--steps <n>", "", integer(1, 1000)))
-    .addOption(option("--alpha <a:b>", "", alphaKind))
-    .addOption(option("--size <WxH>", "", pictureSize));
+  const command = repeatable(new Command("test"), (made) =>
+    made
+      .addOption(option("--steps <n>", "", integer(1, 1000)))
+      .addOption(option("--alpha <a:b>", "", alphaKind))
+      .addOption(option("--size <WxH>", "", pictureSize)),
+  );
   for (const name of ["steps", "alpha", "size"]) {
     expect(() => applySettings(command, { [name]: value }, "a.png")).toThrow(/^a\.png: settings that the options/);
   }

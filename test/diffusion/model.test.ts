@@ -97,8 +97,16 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
     const onPicture = () => Promise.reject(new Error("a picture was made"));
     const last = generate(model, Array(9).fill(""), { steps: 1, size, seed: Number.MAX_SAFE_INTEGER }, { onPicture });
     await expect(last).rejects.toThrow(
-      "--seed: found 9007199254740991, expected at most 9007199254740983 for 9 pictures",
+      "seed: found 9007199254740991, expected at most 9007199254740983 for 9 pictures",
     );
+  });
+
+  test("a picture larger than any model makes is refused at once, with the largest that is", async () => {
+    await expect(generate(model, [sentence], { steps: 1, size: { height: 80_000, width: 80_000 } })).rejects.toThrow(
+      "size: a picture's side must be a positive multiple of the VAE's factor: found 80000x80000, expected multiples of 8, up to 8192",
+    );
+    expect(() => model.workingSize({ height: 64, width: 8200 })).toThrow(UsageError);
+    expect(model.workingSize({ height: 64, width: 8192 })).toEqual({ height: 64, width: 8192 });
   });
 
   test("cancelled, it stops within a second", async () => {

@@ -82,7 +82,7 @@ test("a step down undoes a step up with the same output", () => {
 
 test("a number of steps that cannot be is refused", () => {
   for (const steps of [0, -1, 1.5, 1001, Number.NaN])
-    expect(() => makeSchedule(sd(), steps)).toThrow(/--steps.*1\.\.1000/);
+    expect(() => makeSchedule(sd(), steps)).toThrow(/steps.*1\.\.1000/);
 });
 
 test("a schedule of one timestep has its first noise level", () => {

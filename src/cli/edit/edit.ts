@@ -17,6 +17,7 @@ import {
   writePicture,
 } from "../output.ts";
 import { settingLines, Voice } from "../print.ts";
+import { oneLine } from "../printable.ts";
 import { baretOptionsOf, type EditFlags, editOptions } from "./editOptions.ts";
 import { inversionOptionsOf } from "./inversionOptions.ts";
 import { previewing } from "./preview.ts";
@@ -112,7 +113,7 @@ function announce(command: Command, flags: Flags, { model, tasks, origin, voice 
     const { device, threads } = origin.engine;
     const shown = settingLines(command, { model: origin.model.name, ...planned, device, threads });
     const remark = photo?.remark ?? "inverted before";
-    photosOf.set(shown, [...(photosOf.get(shown) ?? []), `${source} (${remark}): ${sentence}`]);
+    photosOf.set(shown, [...(photosOf.get(shown) ?? []), oneLine(`${source} (${remark}): ${sentence}`)]);
   }
   for (const [settings, photos] of photosOf) for (const text of [...photos, settings]) voice.detail(text);
 }

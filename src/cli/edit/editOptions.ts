@@ -9,7 +9,7 @@ import {
   type Window,
 } from "../../editing/index.ts";
 import type { AttentionSite } from "../../models/index.ts";
-import { choiceOption, integer, type Kind, listOf, number, option, pair } from "../options.ts";
+import { choiceOption, integer, type Kind, listOf, number, option, pair, repeatable } from "../options.ts";
 
 export type Alpha = readonly [start: number, end: number];
 
@@ -65,22 +65,25 @@ export function commonEditOptions(command: Command): Command {
 }
 
 /** Adds the options of EditFlags. */
-export function editOptions(command: Command): Command {
-  command
-    .optionsGroup("Edit:")
-    .addOption(
-      option(
-        "--alpha <start:end>",
-        "share of the photo in the transition, default the model's; 1 for rigid edits",
-        alphaKind,
-      ),
-    )
-    .addOption(option("--self-steps <share>", "steps with the photo's self-attention, default the model's", windowKind))
-    .addOption(
-      option("--cross-steps <share>", "steps with the transition's cross-attention, default the model's", windowKind),
-    );
-  return commonEditOptions(command);
-}
+export const editOptions = (command: Command): Command =>
+  repeatable(command, (made) => {
+    made
+      .optionsGroup("Edit:")
+      .addOption(
+        option(
+          "--alpha <start:end>",
+          "share of the photo in the transition, default the model's; 1 for rigid edits",
+          alphaKind,
+        ),
+      )
+      .addOption(
+        option("--self-steps <share>", "steps with the photo's self-attention, default the model's", windowKind),
+      )
+      .addOption(
+        option("--cross-steps <share>", "steps with the transition's cross-attention, default the model's", windowKind),
+      );
+    commonEditOptions(made);
+  });
 
 /** Options of the edit, as the library calls them. */
 export const baretOptionsOf = ({ selfLevels, crossLevels, editGuidance, ...rest }: EditFlags): BaretOptions => ({

@@ -6,7 +6,7 @@ import {
   type InversionSettings,
   inversionPresets,
 } from "../../inversion/index.ts";
-import { anyText, choiceOption, integer, number, option, pair } from "../options.ts";
+import { anyText, choiceOption, integer, number, option, pair, repeatable } from "../options.ts";
 import { type Fit, fits } from "./photo.ts";
 
 /** How a photo is inverted, as the command line says it. */
@@ -30,34 +30,36 @@ const rate = { ...number(0, 1), expected: "a number above 0, up to 1" };
 
 /** Adds the options of InversionFlags. */
 export function inversionOptions(command: Command): Command {
-  return command
-    .optionsGroup("Photo and inversion:")
-    .addOption(choiceOption("--fit <how>", "where photo and size differ in shape", fits).default("crop"))
-    .addOption(
-      choiceOption(
-        "--preset <name>",
-        "named settings of the inversion instead of the model's; options given besides win",
-        presets,
-      ),
-    )
-    .addOption(
-      option("--inversion-prompt <sentence>", "what DDIM inversion listens to, default the target sentence", anyText),
-    )
-    .addOption(option("--inversion-guidance <scale>", "guidance of DDIM inversion, default 1", number(0, 100)))
-    .addOption(option("--learning-rate <rate>", "Adam's, for the embedding, default the model's", rate))
-    .addOption(option("--learning-rate-end <share>", "share of it that is left at the last step", number(0, 1)))
-    .addOption(option("--iterations <n>", "Adam's iterations at one step, at most; default 5", integer(0, 1000)))
-    .option("--no-early-stop", "use all iterations, however small the loss")
-    .addOption(
-      option(
-        "--threshold <first:growth>",
-        "loss that is small enough: first + growth·step·50/steps, default the model's",
-        pair(number(0, 1), "two numbers from 0 to 1, such as 1e-5:2e-5"),
-      ),
-    )
-    .option("--no-warm-start", "begin each step with the sentence's embedding, not the last step's")
-    .option("--no-reset-adam", "keep Adam's moments from step to step")
-    .addOption(choiceOption("--carry <what>", "what the next step starts from", carries));
+  return repeatable(command, (made) =>
+    made
+      .optionsGroup("Photo and inversion:")
+      .addOption(choiceOption("--fit <how>", "where photo and size differ in shape", fits).default("crop"))
+      .addOption(
+        choiceOption(
+          "--preset <name>",
+          "named settings of the inversion instead of the model's; options given besides win",
+          presets,
+        ),
+      )
+      .addOption(
+        option("--inversion-prompt <sentence>", "what DDIM inversion listens to, default the target sentence", anyText),
+      )
+      .addOption(option("--inversion-guidance <scale>", "guidance of DDIM inversion, default 1", number(0, 100)))
+      .addOption(option("--learning-rate <rate>", "Adam's, for the embedding, default the model's", rate))
+      .addOption(option("--learning-rate-end <share>", "share of it that is left at the last step", number(0, 1)))
+      .addOption(option("--iterations <n>", "Adam's iterations at one step, at most; default 5", integer(0, 1000)))
+      .option("--no-early-stop", "use all iterations, however small the loss")
+      .addOption(
+        option(
+          "--threshold <first:growth>",
+          "loss that is small enough: first + growth·step·50/steps, default the model's",
+          pair(number(0, 1), "two numbers from 0 to 1, such as 1e-5:2e-5"),
+        ),
+      )
+      .option("--no-warm-start", "begin each step with the sentence's embedding, not the last step's")
+      .option("--no-reset-adam", "keep Adam's moments from step to step")
+      .addOption(choiceOption("--carry <what>", "what the next step starts from", carries)),
+  );
 }
 
 /** Options of the inversion: those given win over the preset. Names are the library's. */

@@ -6,6 +6,7 @@ import { samplingOf } from "../model.ts";
 import { fileNamed, option } from "../options.ts";
 import { checkOutputs } from "../output.ts";
 import { settingLines, Voice } from "../print.ts";
+import { oneLine } from "../printable.ts";
 import { inversionOptionsOf, writtenInversion } from "./inversionOptions.ts";
 import { fidelityJson } from "./report.ts";
 import { isInversionFile } from "./sources.ts";
@@ -26,7 +27,7 @@ async function run(command: Command, path: string, sentence: string, flags: Flag
     const { size } = samplingOf(flags, model);
     const written = { size, fit: flags.fit, ...writtenInversion(settings, sentence) };
     const { device, threads } = origin.engine;
-    voice.detail(`${path} (${task.photo?.remark}): ${sentence}`);
+    voice.detail(oneLine(`${path} (${task.photo?.remark}): ${sentence}`));
     voice.detail(settingLines(command, { model: origin.model.name, ...written, device, threads }));
     const { inversion, fidelity } = await invertedTask(task, flags, workshop, out);
     const iterations = iterationsOf(inversion).reduce((sum, n) => sum + n, 0);

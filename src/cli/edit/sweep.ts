@@ -9,6 +9,7 @@ import { samplingOf } from "../model.ts";
 import { type Kind, listOf, option } from "../options.ts";
 import { checkOutputs, numbered, outOption, writePicture } from "../output.ts";
 import { settingLines, Voice } from "../print.ts";
+import { oneLine } from "../printable.ts";
 import { type Alpha, alphaKind, baretOptionsOf, commonEditOptions, type EditFlags, windowKind } from "./editOptions.ts";
 import { inversionOptionsOf } from "./inversionOptions.ts";
 import { fidelityJson } from "./report.ts";
@@ -104,7 +105,7 @@ async function makeSheet(command: Command, flags: Flags, workshop: Workshop): Pr
     task.inversion?.settings ?? inversionSettings(task.sentence, inversionOptionsOf(flags), model.editing);
   const sites = model.attentionSites(task.inversion?.size ?? samplingOf(flags, model).size);
   const settings = points.map((point) => baretSettings({ ...common, ...point }, planned, sites, model.editing.edit));
-  voice.detail(`${task.source} (${task.photo?.remark ?? "inverted before"}): ${task.sentence}`);
+  voice.detail(oneLine(`${task.source} (${task.photo?.remark ?? "inverted before"}): ${task.sentence}`));
   const first = plannedSettings(task, planned, settings[0], flags, model);
   voice.detail(settingLines(command, { model: origin.model.name, ...first, ...axesOf(points) }));
 

@@ -1,0 +1,148 @@
+/**
+ * `npm run bench -- finetune --python PYTHON`: one step of fine-tuning the Menagerie's whole U-Net with AdamW, here with
+ * weights and moments that stay in the engine, beside PyTorch's, in turns and over the same weights and inputs.
+ */
+import { spawn } from "node:child_process";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import { noise, type Tensor, tensor } from "../../src/core/index.ts";
+import { biasCorrections } from "../../src/graph/index.ts";
+import { readUNetConfig } from "../../src/models/index.ts";
+import type { Engine, MeasuredSession, Resident } from "../../src/runtime/index.ts";
+import { loadGraph, processTreeMemory, startEngine } from "../../src/runtime/node.ts";
+import { openLocal } from "../../src/storage/node.ts";
+import { encodeSafetensors, openCheckpoint, readTensor } from "../../src/weights/index.ts";
+import { median } from "../engine/measure.ts";
+import { fineTuningStep, names, type StepShape } from "./step.ts";
+
+const scratch = join(".cache", "bench", "finetune");
+const RATE = 1e-4;
+const model = join("checkpoints", "menagerie");
+
+const scalar = (value: number): Tensor => tensor([], Float32Array.of(value));
+
+function inputsOf({ batch, side, tokens, width }: StepShape, channels: number): Record<string, Tensor> {
+  return {
+    sample: noise([batch, channels, side, side], 1),
+    timestep: tensor(
+      [batch],
+      Float32Array.from({ length: batch }, (_, i) => 100 + 200 * i),
+    ),
+    context: noise([batch, tokens, width], 2),
+    noise: noise([batch, channels, side, side], 3),
+  };
+}
+
+/** Fine-tuning in the engine: what a step leaves is what the next one takes. */
+class Tuning {
+  private state: Record<string, Resident> = {};
+  private steps = 0;
+  private readonly session: MeasuredSession;
+  private readonly weights: readonly string[];
+  private readonly inputs: Record<string, Tensor>;
+
+  constructor(session: MeasuredSession, weights: readonly string[], inputs: Record<string, Tensor>) {
+    this.session = session;
+    this.weights = weights;
+    this.inputs = inputs;
+  }
+
+  async start(engine: Engine, weights: ReadonlyMap<string, Tensor>): Promise<void> {
+    for (const [name, value] of weights) {
+      const zeros = tensor(value.shape);
+      const [own, first, second] = await engine.put([value, zeros, zeros]);
+      Object.assign(this.state, { [name]: own, [names.first(name)]: first, [names.second(name)]: second });
+    }
+  }
+
+  /** The loss before the step. */
+  async step(): Promise<number> {
+    const [correction1, correction2] = biasCorrections(++this.steps).map(scalar);
+    const keep = this.weights.flatMap((name) => [names.value(name), names.nextFirst(name), names.nextSecond(name)]);
+    const feeds = { ...this.inputs, ...this.state, rate: scalar(RATE), correction1, correction2 };
+    const { outputs, kept } = await this.session.runKeeping(feeds, keep, { outputs: ["loss"] });
+    for (const old of Object.values(this.state)) old.release();
+    this.state = Object.fromEntries(
+      this.weights.flatMap((name) => [
+        [name, kept[names.value(name)]],
+        [names.first(name), kept[names.nextFirst(name)]],
+        [names.second(name), kept[names.nextSecond(name)]],
+      ]),
+    );
+    return outputs.loss.data[0];
+  }
+}
+
+/** PyTorch in a process of its own: asked for a step, it tells its seconds and the loss before it. */
+async function startTorch(python: string, threads: number, inputs: string) {
+  const child = spawn(python, ["bench/finetune/pytorch.py", model, inputs, `${threads}`, `${RATE}`], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const next = async () => JSON.parse((await lines.next()).value as string);
+  const { torch } = (await next()) as { torch: string };
+  return {
+    torch,
+    step: async (): Promise<{ seconds: number; loss: number }> => {
+      child.stdin.write("step\n");
+      return next();
+    },
+    close: () => child.stdin.end(),
+  };
+}
+
+export async function main(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      python: { type: "string" },
+      batch: { type: "string", default: "4" },
+      runs: { type: "string", default: "10" },
+    },
+  });
+  const checkpoint = await openCheckpoint(await openLocal(model));
+  const config = readUNetConfig(checkpoint.unet.config);
+  const shape = { batch: Number(values.batch), side: 16, tokens: 32, width: config.blocks[0].contextDim };
+  const { outputs, weights } = fineTuningStep(config, shape);
+  const inputs = inputsOf(shape, config.inChannels);
+  mkdirSync(scratch, { recursive: true });
+  try {
+    const given = join(scratch, "inputs.safetensors");
+    const tensors = Object.entries(inputs).map(([key, value]) => [key, { dtype: "F32" as const, ...value }]);
+    writeFileSync(given, encodeSafetensors(Object.fromEntries(tensors)));
+    const engine = await startEngine();
+    const session = await loadGraph(engine, outputs, { name: "fine-tuning step", load: { level: "all" } });
+    const tuning = new Tuning(session, [...weights.keys()], inputs);
+    const read = [...weights.keys()].map(async (name) => [name, await readTensor(checkpoint.unet.weights.get(name)!)]);
+    await tuning.start(engine, new Map((await Promise.all(read)) as [string, Tensor][]));
+    const torch = values.python ? await startTorch(values.python, engine.threads, given) : undefined;
+    const [ours, theirs]: [number[], number[]] = [[], []];
+    for (let run = 0; run <= Number(values.runs); run++) {
+      const began = performance.now();
+      const loss = await tuning.step();
+      const seconds = (performance.now() - began) / 1000;
+      const other = await torch?.step();
+      console.error(
+        `step ${run}: ${seconds.toFixed(3)} s, loss ${loss.toFixed(6)}; PyTorch ${other?.seconds.toFixed(3)} s, loss ${other?.loss.toFixed(6)}`,
+      );
+      // The first step of either is slower: kernels and memory are new to it.
+      if (run === 0) continue;
+      ours.push(seconds);
+      if (other) theirs.push(other.seconds);
+    }
+    const memory = processTreeMemory(engine.pid)?.pss ?? Number.NaN;
+    console.log(
+      `${weights.size} weights, batch ${shape.batch}, ${engine.threads} threads: median ${median(ours).toFixed(3)} s a step` +
+        (torch
+          ? `, PyTorch ${torch.torch} ${median(theirs).toFixed(3)} s: ${(median(theirs) / median(ours)).toFixed(2)} times as fast`
+          : "") +
+        `; engine ${(memory / 1e9).toFixed(2)} GB, estimated ${(session.memory / 1e9).toFixed(2)} GB`,
+    );
+    torch?.close();
+    await engine.close();
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
