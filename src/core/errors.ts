@@ -119,14 +119,6 @@ export class CancelledError extends BaretError {
   }
 }
 
-/** One message for `listed` per option whose value is not one of its words. */
-export const wrongWords = (
-  options: Readonly<Record<string, readonly [found: unknown, words: readonly string[]]>>,
-): string[] =>
-  Object.entries(options)
-    .filter(([, [found, words]]) => !(words as readonly unknown[]).includes(found))
-    .map(([name, [found, words]]) => `${name}: found ${shown(found)}, expected ${words.join(", ")}`);
-
 /** `text`, or its beginning if it is longer than `limit`. */
 export const cut = (text: string, limit = 200): string => (text.length > limit ? `${text.slice(0, limit)}…` : text);
 

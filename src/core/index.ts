@@ -1,6 +1,7 @@
 // What every layer stands on: errors, progress, cancellation, dense arrays, seeded noise. Pure TypeScript.
 // Knows of: nothing else in the project.
 // Does not know of: files, devices, models.
+export * from "./arguments.ts";
 export * from "./bytes.ts";
 export * from "./cancel.ts";
 export * from "./errors.ts";

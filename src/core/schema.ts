@@ -13,6 +13,10 @@ export function whole(low: number, high: number): z.ZodNumber {
   return z.int({ error }).min(low, { error }).max(high, { error });
 }
 
+/** One of some words. */
+export const oneOf = <const Words extends readonly string[]>(words: Words) =>
+  z.enum(words, { error: `expected ${words.join(", ")}` });
+
 /** What an issue says was expected, without what zod says of the value found. */
 function expectation(message: string): string {
   const [, expected] = /expected (.+?)(?:, received .*)?$/.exec(message) ?? [];

@@ -1,9 +1,10 @@
 // Diffusion with a loaded checkpoint: the model as one value, noise schedules, guidance, sampling. Loading is in node.ts.
 // Knows of: every layer above it, models included.
 // Does not know of: how a picture is inverted or edited.
-export { type Embedding, Model, type Size } from "./model.ts";
+export { aModel, type Embedding, Model, type Size } from "./model.ts";
 export {
   type AttentionKind,
+  aTimestep,
   atLeastTwo,
   attentionKinds,
   openPredictor,

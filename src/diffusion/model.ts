@@ -1,11 +1,18 @@
+import { z } from "zod";
 import {
+  aPicture,
+  aSize,
+  aTensor,
   CheckpointError,
+  checkArguments,
   type IntTensor,
+  isA,
   MAX_SIDE,
   type Picture,
   row,
   type Tensor,
   UsageError,
+  workFields,
 } from "../core/index.ts";
 import * as g from "../graph/index.ts";
 import { fromUnit, toUnit } from "../image/index.ts";
@@ -60,6 +67,12 @@ export interface ModelParts {
 /** Tokens of a checkpoint's sentences, from its text encoder's configuration. */
 export const textLength = (checkpoint: Checkpoint): number => readClipTextConfig(checkpoint.textEncoder.config).length;
 
+const { signal } = workFields;
+const embedArguments = z.object({ sentences: z.array(z.string()), signal });
+const sizeArguments = z.object({ size: aSize });
+const encodeArguments = z.object({ picture: aPicture, signal });
+const decodeArguments = z.object({ latents: aTensor, signal });
+
 /** Keys that old releases of transformers wrote and that hold no weight. */
 const ignorable = [/(^|\.)position_ids$/];
 
@@ -101,7 +114,9 @@ export class Model {
    * Shape of the latents of a picture, [1, C, H/8, W/8] with a VAE of factor 8. Throws UsageError if a side is no multiple
    * of the VAE's factor, or larger than 8192.
    */
-  latentShape({ height, width }: Size): [number, number, number, number] {
+  latentShape(size: Size): [number, number, number, number] {
+    checkArguments("latentShape", sizeArguments, { size });
+    const { height, width } = size;
     const fits = (side: number): boolean =>
       Number.isInteger(side) && side > 0 && side <= MAX_SIDE && side % this.factor === 0;
     if (!fits(height) || !fits(width)) {
@@ -132,8 +147,10 @@ export class Model {
     return attentionSites(this.unet, height, width, this.text.length);
   }
 
-  /** Embeddings of sentences, one for each. */
+  /** Embeddings of sentences, one for each. Throws UsageError, CancelledError. */
   async embed(sentences: readonly string[], signal?: AbortSignal): Promise<Embedding[]> {
+    checkArguments("embed", embedArguments, { sentences, signal });
+    if (sentences.length === 0) return [];
     const encodings = sentences.map((sentence) => this.tokenizer.encode(sentence));
     const session = await this.programs.open("text", "text encoder", () => this.textGraph(), signal);
     const ids: IntTensor = {
@@ -149,6 +166,7 @@ export class Model {
 
   /** The latent of a picture, [1, C, H/8, W/8]: the posterior's mean times the scaling factor. */
   async encode(picture: Picture, signal?: AbortSignal): Promise<Tensor> {
+    checkArguments("encode", encodeArguments, { picture, signal });
     const [, , h, w] = this.latentShape(picture);
     const session = await this.programs.open("vae", `encoder ${h}x${w}`, () => this.encoderGraph(picture), signal);
     return (await session.run({ picture: toUnit(picture) }, { finite: true, signal })).latent;
@@ -156,7 +174,14 @@ export class Model {
 
   /** Pictures of latents [B, C, H/8, W/8]. */
   async decode(latents: Tensor, signal?: AbortSignal): Promise<Picture[]> {
-    const [count, , h, w] = latents.shape;
+    checkArguments("decode", decodeArguments, { latents, signal });
+    const [count, channels, h, w] = latents.shape;
+    if (latents.shape.length !== 4 || channels !== this.vae.latentChannels || !(h > 0 && w > 0)) {
+      throw new UsageError("not latents of this model", {
+        found: `shape [${latents.shape.join(", ")}]`,
+        expected: `[B, ${this.vae.latentChannels}, H/${this.factor}, W/${this.factor}]`,
+      });
+    }
     const session = await this.programs.open("vae", `decoder ${h}x${w}`, () => this.decoderGraph(h, w), signal);
     const pictures: Picture[] = [];
     // One by one: a decoder's activations at 512 x 512 take gigabytes, and a batch is no faster.
@@ -234,3 +259,5 @@ export class Model {
     checkAllWeights(networks, { where: this.name, ignorable }, unknown);
   }
 }
+
+export const aModel = isA<Model>("a model, as loadModel gives it", (value) => value instanceof Model);

@@ -1,10 +1,11 @@
-import { sharedWork, type Work } from "../core/index.ts";
-import type { Engine, EngineOptions } from "../runtime/index.ts";
+import { z } from "zod";
+import { checkArguments, isA, oneOf, sharedWork, someText, type Work, whole, workFields } from "../core/index.ts";
+import { devices, type Engine, type EngineOptions } from "../runtime/index.ts";
 import { loadGraph, type MappedWeights, mapWeights, startEngine } from "../runtime/node.ts";
 import type { Cache } from "../storage/index.ts";
 import { DiskCache, findModel, hashFile, openLocal, openPackageFile, sha256 } from "../storage/node.ts";
 import { CLIP_MERGES, loadTokenizer } from "../text/index.ts";
-import { type ByteSource, type Checkpoint, type OpenOptions, openCheckpoint } from "../weights/index.ts";
+import { type ByteSource, type Checkpoint, type OpenOptions, openCheckpoint, predictions } from "../weights/index.ts";
 import { Model, textLength } from "./model.ts";
 import type { Part, ProgramLoader } from "./programs.ts";
 import { isLarge, loadOptionsOf, weightsOf } from "./weightsOf.ts";
@@ -16,12 +17,29 @@ export interface LoadModelOptions extends OpenOptions, Omit<EngineOptions, "sign
   cache?: Cache;
 }
 
+const aCache = isA<Cache>(
+  "a cache, with a function acquire",
+  (value) => typeof (value as Partial<Cache> | null)?.acquire === "function",
+);
+const loadArguments = z.object({
+  name: someText,
+  options: z.strictObject({
+    ...workFields,
+    prediction: oneOf(predictions).optional(),
+    variant: someText.optional(),
+    device: oneOf(devices).optional(),
+    threads: whole(1, 1024).optional(),
+    cache: aCache.optional(),
+  }),
+});
+
 /**
  * Loads a model: "menagerie", the name of a pulled one or of one in the Hugging Face cache, a diffusers folder, or a
  * single .safetensors file. Starts the engine, reads configurations and headers; weights are mapped when a program first needs them. Throws CheckpointError,
  * DeviceError, UsageError.
  */
 export async function loadModel(name: string, options: LoadModelOptions = {}): Promise<Model> {
+  checkArguments("loadModel", loadArguments, { name, options });
   const { cache = new DiskCache(), signal, onProgress, device, threads } = options;
   const { path, ...found } = await findModel(name);
   const checkpoint = await openCheckpoint(await openLocal(path), {

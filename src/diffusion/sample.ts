@@ -1,4 +1,8 @@
+import { z } from "zod";
 import {
+  aFunction,
+  aSize,
+  checkArguments,
   noise,
   type Picture,
   rows,
@@ -8,8 +12,11 @@ import {
   UsageError,
   unstack,
   type Work,
+  whole,
+  workFields,
 } from "../core/index.ts";
-import type { Model, Size } from "./model.ts";
+import { settingRanges } from "../weights/index.ts";
+import { aModel, type Model, type Size } from "./model.ts";
 import { atLeastTwo, openPredictor, type Predictor } from "./predictor.ts";
 import { applyStep, denoiseCoefficients, guide, type Schedule } from "./schedule.ts";
 
@@ -46,11 +53,21 @@ export interface GenerateWork extends Work {
  */
 export const batchOf = ({ programs }: Model, most: number): number => (programs.isLarge("unet") ? 1 : most);
 
-/** Throws UsageError where one of `count` pictures would have a seed that is none. */
+const generateArguments = z.object({
+  model: aModel,
+  sentences: z.array(z.string()),
+  options: z.strictObject({
+    guidance: settingRanges.guidance.optional(),
+    steps: settingRanges.steps.optional(),
+    size: aSize.optional(),
+    seed: whole(0, Number.MAX_SAFE_INTEGER).optional(),
+    negative: z.string().optional(),
+  }),
+  work: z.looseObject({ ...workFields, onPicture: aFunction.optional() }),
+});
+
+/** Throws UsageError if one of `count` pictures would have a seed beyond the last. */
 function checkSeeds(seed: number, count: number): void {
-  if (!(Number.isSafeInteger(seed) && seed >= 0)) {
-    throw new UsageError("seed", { found: `${seed}`, expected: "a whole number from 0 on" });
-  }
   const last = Number.MAX_SAFE_INTEGER - Math.max(0, count - 1);
   if (seed > last)
     throw new UsageError("seed", { found: `${seed}`, expected: `at most ${last} for ${count} pictures` });
@@ -64,8 +81,10 @@ export async function generate(
   model: Model,
   sentences: readonly string[],
   options: GenerateOptions = {},
-  { onProgress, onPicture, signal }: GenerateWork = {},
+  work: GenerateWork = {},
 ): Promise<Generated[]> {
+  checkArguments("generate", generateArguments, { model, sentences, options, work });
+  const { onProgress, onPicture, signal } = work;
   const { guidance = model.editing.guidance, steps = model.editing.steps, seed = 0, negative = "" } = options;
   const size = model.workingSize(options.size);
   checkSeeds(seed, sentences.length);

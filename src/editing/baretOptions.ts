@@ -1,7 +1,8 @@
-import { UsageError, wrongWords } from "../core/index.ts";
+import { z } from "zod";
+import { between, listed, oneOf, problemsOf, UsageError, whole } from "../core/index.ts";
 import type { InversionSettings } from "../inversion/index.ts";
 import { type AttentionSite, chooseSites, type Part } from "../models/index.ts";
-import type { EditingDefaults } from "../weights/index.ts";
+import { type EditingDefaults, settingRanges } from "../weights/index.ts";
 
 /** Shares of the steps: from the first up to the second. */
 export type Window = readonly [from: number, to: number];
@@ -41,6 +42,29 @@ export interface BaretOptions {
   /** "all" computes every row at every step, and nothing from the inversion: as the method is written down. */
   rows?: (typeof rowChoices)[number];
 }
+
+const share = between(0, 1);
+const isOrdered = ([from, to]: readonly [number, number]): boolean => from <= to;
+const window = z
+  .union([share, z.tuple([share, share]).refine(isOrdered)], { error: "expected 0..1, or two such numbers in order" })
+  .optional();
+const layers = z
+  .strictObject({ levels: z.array(whole(0, 7)).optional(), paths: z.array(z.string()).optional() })
+  .optional();
+
+/** What each option may be. */
+export const baretOptions = z.strictObject({
+  alpha: z.union([share, z.tuple([share, share])], { error: "expected 0..1, or two such numbers" }).optional(),
+  alphaShape: oneOf(alphaShapes).optional(),
+  selfSteps: window,
+  crossSteps: window,
+  selfLayers: layers,
+  crossLayers: layers,
+  half: oneOf(routedHalves).optional(),
+  replace: oneOf(replacements).optional(),
+  guidance: settingRanges.guidance.optional(),
+  rows: oneOf(rowChoices).optional(),
+});
 
 /** The options in effect. */
 export interface BaretSettings {
@@ -90,36 +114,13 @@ export function baretSettings(
   sites: readonly AttentionSite[],
   defaults: EditingDefaults["edit"],
 ): BaretSettings {
+  const { error } = baretOptions.safeParse(options);
+  if (error) throw new UsageError(`settings of the edit\n${listed(problemsOf(error, options, "the options"))}`);
   const { alpha = defaults.alpha, selfSteps = defaults.selfSteps, crossSteps = defaults.crossSteps } = options;
   const both: readonly [number, number] = typeof alpha === "number" ? [alpha, alpha] : alpha;
-  const window = (value: number | Window): Window => (typeof value === "number" ? [0, value] : value);
+  const windowOf = (value: number | Window): Window => (typeof value === "number" ? [0, value] : value);
   const { alphaShape = "linear", half = "conditional", replace = "qk", rows = "needed" } = options;
   const guidance = options.guidance ?? inversion.guidance;
-
-  const problems: string[] = [];
-  const share = (name: string, value: number): void => {
-    if (!(value >= 0 && value <= 1)) problems.push(`${name}: found ${value}, expected 0..1`);
-  };
-  share("alpha's start", both[0]);
-  share("alpha's end", both[1]);
-  for (const [name, [from, to]] of [
-    ["selfSteps", window(selfSteps)],
-    ["crossSteps", window(crossSteps)],
-  ] as const) {
-    share(`${name}'s start`, from);
-    share(`${name}'s end`, to);
-    if (from > to) problems.push(`${name}: found ${from}..${to}, expected the start before the end`);
-  }
-  problems.push(
-    ...wrongWords({
-      alphaShape: [alphaShape, alphaShapes],
-      half: [half, routedHalves],
-      replace: [replace, replacements],
-      rows: [rows, rowChoices],
-    }),
-  );
-  if (!(guidance >= 0 && guidance <= 100)) problems.push(`guidance: found ${guidance}, expected 0..100`);
-  if (problems.length > 0) throw new UsageError(`settings of the edit\n  ${problems.join("\n  ")}`);
 
   const coarse = sites.filter((s) => s.kind === "self" && s.height * s.width <= mostTokens).map(({ level }) => level);
   const paths = (kind: AttentionSite["kind"], layers: Layers, option: string): string[] =>
@@ -128,8 +129,8 @@ export function baretSettings(
     alpha: both,
     alphaShape,
     alphas: alphaSchedule(both, alphaShape, inversion.steps),
-    selfSteps: window(selfSteps),
-    crossSteps: window(crossSteps),
+    selfSteps: windowOf(selfSteps),
+    crossSteps: windowOf(crossSteps),
     selfLayers: paths("self", options.selfLayers ?? { levels: [...new Set(coarse)] }, "selfLayers"),
     crossLayers: paths("cross", options.crossLayers ?? {}, "crossLayers"),
     half,

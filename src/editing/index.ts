@@ -8,6 +8,7 @@ export {
   alphaShapes,
   type BaretOptions,
   type BaretSettings,
+  baretOptions,
   baretSettings,
   type Layers,
   replacements,

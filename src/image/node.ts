@@ -1,5 +1,6 @@
 import sharp from "sharp";
-import { ImageError, type Picture, sizeOf } from "../core/index.ts";
+import { z } from "zod";
+import { aPicture, checkArguments, ImageError, isA, type Picture, someText, whole } from "../core/index.ts";
 import { readRegular, wordsOf } from "../storage/node.ts";
 import { insertPngText, isPng, pngChunks } from "./pngText.ts";
 
@@ -7,6 +8,14 @@ export interface DecodeOptions {
   /** Pictures with more pixels are refused before they are decoded. Default 100 million. */
   maxPixels?: number;
 }
+
+const decodeArguments = z.object({
+  source: z.union([someText, isA<Uint8Array>("bytes", (value) => value instanceof Uint8Array)], {
+    error: "expected a path or the bytes of a picture file",
+  }),
+  options: z.strictObject({ maxPixels: whole(1, Number.MAX_SAFE_INTEGER).optional() }),
+});
+const encodeArguments = z.object({ picture: aPicture, text: z.record(z.string(), z.string()) });
 
 const expected = "a PNG, JPEG or WebP picture";
 /** More than any picture within the default pixel limit needs, and what one Buffer can hold. */
@@ -89,6 +98,7 @@ async function decode(bytes: Buffer, maxPixels: number, where: string | undefine
  * empty or too large. `source` is a path or the file's bytes.
  */
 export async function decodeImage(source: Uint8Array | string, options: DecodeOptions = {}): Promise<Picture> {
+  checkArguments("decodeImage", decodeArguments, { source, options });
   const where = typeof source === "string" ? source : undefined;
   const bytes =
     typeof source === "string"
@@ -102,13 +112,8 @@ export async function decodeImage(source: Uint8Array | string, options: DecodeOp
 
 /** Writes a PNG. `text` becomes iTXt chunks in its order: keyword (1 to 79 Latin-1 characters) to UTF-8 text. */
 export async function encodePng(picture: Picture, text: Readonly<Record<string, string>> = {}): Promise<Uint8Array> {
+  checkArguments("encodePng", encodeArguments, { picture, text });
   const { width, height, data } = picture;
-  if (data.length !== sizeOf([height, width, 3])) {
-    throw new ImageError("pixels do not fill the picture", {
-      found: `${data.length} bytes`,
-      expected: `${width}x${height}x3`,
-    });
-  }
   const png = await sharp(data, { raw: { width, height, channels: 3 } })
     .png()
     .toBuffer();

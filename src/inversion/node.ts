@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
-import { CheckpointError, type Picture, StorageError, type Work } from "../core/index.ts";
+import { z } from "zod";
+import { CheckpointError, checkArguments, type Picture, StorageError, someText, type Work } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
 import { modelHash } from "../diffusion/node.ts";
 import {
@@ -25,8 +26,11 @@ export { Shelf } from "./shelf.ts";
 export const pictureHash = ({ width, height, data }: Picture): string =>
   createHash("sha256").update(`${width}x${height}\n`).update(data).digest("hex");
 
-/** Reads an inversion file, finished or not. Throws StorageError if there is none, or if it is damaged. */
+const readArguments = z.object({ path: someText });
+
+/** Reads an inversion file, finished or not. Throws StorageError if there is none, or if it is damaged; UsageError. */
 export async function readInversion(path: string): Promise<Inversion> {
+  checkArguments("readInversion", readArguments, { path });
   const source = await openLocalFile(path).catch((cause: unknown) => {
     if (!(cause instanceof CheckpointError)) throw cause;
     throw storageError("the inversion file cannot be read", path, cause.cause);

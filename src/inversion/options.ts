@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { between, listed, problemsOf, shown, UsageError, whole } from "../core/index.ts";
+import { between, listed, oneOf, problemsOf, shown, UsageError, whole } from "../core/index.ts";
 import { type EditingDefaults, isObject, paperThreshold, settingRanges } from "../weights/index.ts";
 
 /** What a step of target-text inversion may start from. */
@@ -39,7 +39,7 @@ export interface InversionSettings extends Required<Omit<InversionOptions, "thre
 }
 
 /** What each setting may be, whether a caller gives it or a file. */
-export const settingsSchema: z.ZodType<InversionSettings> = z.strictObject({
+const settingFields = {
   steps: settingRanges.steps,
   guidance: settingRanges.guidance,
   inversionPrompt: z.string(),
@@ -48,11 +48,15 @@ export const settingsSchema: z.ZodType<InversionSettings> = z.strictObject({
   learningRateEnd: between(0, 1),
   iterations: whole(0, 1000),
   earlyStop: z.boolean(),
-  threshold: z.strictObject({ first: settingRanges.loss, growth: settingRanges.loss }),
   warmStart: z.boolean(),
   resetAdam: z.boolean(),
-  carry: z.enum(carries),
-});
+  carry: oneOf(carries),
+};
+const threshold = z.strictObject({ first: settingRanges.loss, growth: settingRanges.loss });
+export const settingsSchema: z.ZodType<InversionSettings> = z.strictObject({ ...settingFields, threshold });
+
+/** What a caller may give. */
+export const inversionOptions = z.strictObject({ ...settingFields, threshold: threshold.partial() }).partial();
 
 /**
  * Named settings; where none is chosen, the model's own count. "paper": BARET's threshold, in METHODS' reading of it.

@@ -1,8 +1,10 @@
-import { type Tensor, tensor } from "../core/index.ts";
-import type { Model, Size, StepCoefficients } from "../diffusion/index.ts";
+import { z } from "zod";
+import { aScalar, aSize, aTensorOf, checkArguments, type Tensor, tensor, workFields } from "../core/index.ts";
+import { aModel, aTimestep, type Model, type Size, type StepCoefficients } from "../diffusion/index.ts";
 import * as g from "../graph/index.ts";
 import { unet } from "../models/index.ts";
 import type { Session } from "../runtime/index.ts";
+import { type ModelShapes, shapesFor } from "./arrays.ts";
 
 /** One step of sampling, and where it should lead. */
 export interface Step {
@@ -23,19 +25,38 @@ export interface LossAndGradient {
   readonly gradient: Tensor;
 }
 
+const { signal } = workFields;
+const lossArguments = (context: z.ZodType<Tensor>, latent: z.ZodType<Tensor>) =>
+  z.object({
+    context,
+    step: z.looseObject({
+      latent,
+      timestep: aTimestep,
+      fixed: latent,
+      coefficients: z.looseObject({ sample: aScalar, output: aScalar }),
+      guidance: aScalar,
+      wanted: latent,
+    }),
+    signal,
+  });
+const openArguments = z.object({ model: aModel, size: aSize, signal });
+
 /**
  * METHODS §2, eq. 2: L = mean((a·z + b·(f + w·(ε(z, t, c) − f)) − z*)²) and ∂L/∂c, where f is the output for the sentence
  * that stays. With w and 1 − w exchanged the same program tunes the empty sentence (null-text inversion).
  */
 export class ReconstructionLoss {
   private readonly session: Session;
+  private readonly expected: ReturnType<typeof lossArguments>;
 
-  constructor(session: Session) {
+  constructor(session: Session, shapes: ModelShapes) {
     this.session = session;
+    this.expected = lossArguments(aTensorOf([1, ...shapes.embedding]), aTensorOf([1, ...shapes.latent]));
   }
 
-  /** Throws NumericError, CancelledError. */
+  /** Throws UsageError if a tensor is not one of this picture size, NumericError, CancelledError. */
   async at(context: Tensor, step: Step, signal?: AbortSignal): Promise<LossAndGradient> {
+    checkArguments("at", this.expected, { context, step, signal });
     const scalar = (value: number) => tensor([], Float32Array.of(value));
     const feeds = {
       sample: step.latent,
@@ -58,11 +79,13 @@ export async function openReconstructionLoss(
   size: Size,
   signal?: AbortSignal,
 ): Promise<ReconstructionLoss> {
-  const latent = model.latentShape(size);
+  checkArguments("openReconstructionLoss", openArguments, { model, size, signal });
+  const shapes = shapesFor(model, size);
+  const [latent, embedding] = [shapes.latent, shapes.embedding].map((shape) => [1, ...shape]);
   const build = (): Record<string, g.Node> => {
     const scalar = (name: string) => g.input(name, []);
     const sample = g.input("sample", latent);
-    const context = g.input("context", [1, model.text.length, model.text.width]);
+    const context = g.input("context", embedding);
     const output = unet(model.unet, { sample, timestep: g.input("timestep", [1]), context });
     const fixed = g.input("fixed", latent);
     const guided = g.add(fixed, g.mul(scalar("w"), g.sub(output, fixed)));
@@ -72,5 +95,5 @@ export async function openReconstructionLoss(
     return { loss, gradient };
   };
   const name = `U-Net's loss and gradient ${latent[2]}x${latent[3]}`;
-  return new ReconstructionLoss(await model.programs.open("unet", name, build, signal));
+  return new ReconstructionLoss(await model.programs.open("unet", name, build, signal), shapes);
 }

@@ -32,7 +32,7 @@ export const plainAttention: AttentionControl = ({ heads }, { query, key, value 
   g.attention(query, key, value, { heads });
 
 export type Part = keyof Projections;
-export const parts: readonly Part[] = ["query", "key", "value"];
+export const parts = ["query", "key", "value"] as const satisfies readonly Part[];
 
 /** The graph input that says which row each row takes its `part` from, at the sites of `group`. */
 export const routeInput = (group: string, part: Part): string => `route.${group}.${part}`;

@@ -172,10 +172,9 @@ describe.each([
     const error = await edit(model, inversion, wrong as BaretOptions).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(UsageError);
     for (const part of [
-      /alpha's start: found 1.4/,
-      /alpha's end: found -1/,
-      /selfSteps/,
-      /crossSteps: found 0.8..0.2/,
+      /alpha: found \[1.4,-1\], expected 0..1, or two such numbers/,
+      /selfSteps: found 2, expected 0..1/,
+      /crossSteps: found \[0.8,0.2\], expected 0..1, or two such numbers in order/,
       /guidance/,
       /alphaShape: found "round", expected linear, cosine, power/,
       /half: found "most", expected conditional, both/,
