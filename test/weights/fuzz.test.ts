@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { BaretError, Random } from "../../src/core/index.ts";
+import type { Random } from "../../src/core/index.ts";
 import { Model, makeSchedule } from "../../src/diffusion/index.ts";
 import type { ProgramLoader } from "../../src/diffusion/programs.ts";
 import { input } from "../../src/graph/index.ts";
@@ -27,36 +27,13 @@ import {
   readSafetensors,
   readTensor,
 } from "../../src/weights/index.ts";
+import { survive } from "../support/survive.ts";
 import { folder, keys, oneFloat, rawSafetensors, text } from "./helpers.ts";
 import { mutateJson, mutateText } from "./mutate.ts";
 
 // Whatever happens to a model's files, opening them succeeds or ends in a typed error: no other exception, no hang.
 
-/**
- * Runs `attempt` for `count` seeds, and lists the seeds that ended otherwise. To look at one, call it with that seed
- * alone.
- */
-async function survive(count: number, attempt: (random: Random) => Promise<void>): Promise<Record<string, number>> {
-  const outcomes: Record<string, number> = { success: 0 };
-  const failures: string[] = [];
-  for (let seed = 1; seed <= count; seed++) {
-    const start = performance.now();
-    const outcome: unknown = await attempt(new Random(seed)).catch((error: unknown) => error);
-    const took = performance.now() - start;
-    if (took > 10_000) failures.push(`seed ${seed}: took ${Math.round(took)} ms`);
-    if (outcome === undefined) outcomes.success++;
-    else if (!(outcome instanceof BaretError)) {
-      failures.push(`seed ${seed}: ${outcome instanceof Error ? outcome.stack : String(outcome)}`);
-    } else {
-      outcomes[outcome.name] = (outcomes[outcome.name] ?? 0) + 1;
-      if (outcome.name !== "CheckpointError") failures.push(`seed ${seed}: ${outcome.stack}`);
-      if (outcome.message.length > 100_000)
-        failures.push(`seed ${seed}: ${outcome.message.length} letters: ${outcome.message.slice(0, 500)}`);
-    }
-  }
-  expect(failures.slice(0, 5)).toEqual([]);
-  return outcomes;
-}
+const refusals = ["CheckpointError"];
 
 const at = (name: string) => new URL(`../fixtures/${name}`, import.meta.url);
 const read = (name: string): string => readFileSync(at(name), "utf8");
@@ -104,7 +81,7 @@ const weights = {
 };
 
 test("a diffusers folder with damaged files, down to the graphs, the schedule and the tokenizer", async () => {
-  const outcomes = await survive(3000, async (random) => {
+  const outcomes = await survive(3000, refusals, async (random) => {
     const files = random.pick(models);
     const damaged = random.pick(Object.keys(files));
     const content = damaged.endsWith(".txt") ? mutateText(files[damaged], random) : mutated(files[damaged], random);
@@ -141,7 +118,7 @@ test("a diffusers folder with damaged files, down to the graphs, the schedule an
 test("a whole model whose configurations do not fit each other or the weights", async () => {
   const real = await openCheckpoint((await openLocal(fileURLToPath(at("tiny-sd1")))) as Folder);
   const shipped = async () => memorySource("merges.txt", new Uint8Array());
-  const outcomes = await survive(150, async (random) => {
+  const outcomes = await survive(150, refusals, async (random) => {
     const damaged = random.pick(configs);
     const content = text(JSON.stringify(mutateJson(JSON.parse(models[0][damaged]), random)));
     const opened = await openCheckpoint(folder("model", { ...models[0], ...weights, [damaged]: content }));
@@ -161,7 +138,7 @@ test("a whole model whose configurations do not fit each other or the weights", 
 
 test("a CLIP model's config", async () => {
   const original = read("clip-new/config.json");
-  const outcomes = await survive(1000, async (random) => {
+  const outcomes = await survive(1000, refusals, async (random) => {
     const config = readClipConfig(JSON.parse(JSON.stringify(mutateJson(JSON.parse(original), random)) ?? "null"));
     clipImageFeatures(config, input("pixels", ["B", 3, config.vision.size, config.vision.size]));
   });
@@ -179,7 +156,7 @@ for (const [name, shape] of Object.entries(shapes)) {
 
 test("the header of a safetensors file, down to its tensors", async () => {
   const expected = new Map(Object.entries(shapes).filter(([name]) => name !== "position_ids"));
-  const outcomes = await survive(3000, async (random) => {
+  const outcomes = await survive(3000, refusals, async (random) => {
     const json = mutated(JSON.stringify(header), random);
     const claimed = BigInt(random.below(8) ? json.length : random.pick([0, 1, json.length - 1, 1e6, 2 ** 40]));
     const bytes = rawSafetensors(
@@ -205,7 +182,7 @@ test.each(["SD1.x", "SD2.x"] as const)("the header of an %s single file", async 
     return [key, { dtype: "F16", shape, data_offsets: [start, total] }] as const;
   });
   const original = { __metadata__: { "modelspec.prediction_type": "v" }, ...Object.fromEntries(entries) };
-  const outcomes = await survive(600, async (random) => {
+  const outcomes = await survive(600, refusals, async (random) => {
     // Names are what this format consists of, so most changes are to them.
     const json = random.below(3)
       ? JSON.stringify(original).replaceAll(/"[a-z_0-9]+\.[a-z_.0-9]+"/g, (name) => {

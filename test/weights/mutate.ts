@@ -1,10 +1,13 @@
 import type { Random } from "../../src/core/index.ts";
 
+/** `depth` objects, one in another. */
+const nested = (depth: number): unknown => (depth === 0 ? 1 : { deep: nested(depth - 1) });
+
 /** Values that files should not hold where they hold something else. */
 const nasty: readonly (() => unknown)[] = [
-  ...[null, true, false, 0, -1, 1, 2, 3, 0.5, -0.25, 7, 1e9, 2 ** 31, 2 ** 53, 1e308, -1e308, 5e-324].map(
-    (x) => () => x,
-  ),
+  ...[null, true, false, 0, -1, 1, 2, 3, 0.5, -0.25, 7, 1e9, 2 ** 31, 2 ** 53].map((x) => () => x),
+  // Too large or too small for float32, for an array's length, or for a count.
+  ...[1e308, -1e308, 5e-324, 3.5e38, 1e-46, 1e15, 1e7, 2 ** 32, 2 ** 63, 65_504.5].map((x) => () => x),
   ...["", " ", "a", "silu", "__proto__", "constructor", "\0", "\ud800", "é".repeat(300), "1", "../../x"].map(
     (x) => () => x,
   ),
@@ -16,6 +19,15 @@ const nasty: readonly (() => unknown)[] = [
   () => ({ a: { b: [] } }),
   () => new Array(2000).fill(1),
   () => JSON.parse('{"__proto__": {"content": 1}}'),
+  // What String() and a template literal throw at.
+  () => ({ toString: 1 }),
+  () => [{ toString: 1, valueOf: null }],
+  () => ({ toJSON: 1, length: -1, constructor: null }),
+  () => nested(20),
+  () => nested(500),
+  () => "x".repeat(100_000),
+  () => "{:".repeat(20_000),
+  () => new Array(30).fill("x".repeat(5000)),
 ];
 
 type Holder = Record<string | number, unknown>;
@@ -33,6 +45,8 @@ function places(root: Holder): [Holder, string | number][] {
   visit(root);
   return found;
 }
+
+const keyOf = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value)).slice(0, 400);
 
 /** A copy of a JSON value with one to three changes: a value, a key, a removal, an addition, a swap. */
 export function mutateJson(value: unknown, random: Random): unknown {
@@ -53,7 +67,7 @@ export function mutateJson(value: unknown, random: Random): unknown {
       set(random.pick([old.slice(1), `${old}x`, old.toUpperCase(), [old]]));
     else if (change === 4 && holder !== root)
       Array.isArray(holder) ? holder.splice(Number(key), 1) : delete holder[key];
-    else if (change === 5 && !Array.isArray(holder)) holder[`${random.pick(nasty)()}`.slice(0, 400)] = old;
+    else if (change === 5 && !Array.isArray(holder)) holder[keyOf(random.pick(nasty)())] = old;
     else if (change === 6 && Array.isArray(old)) old.push(random.pick(nasty)());
     else if (holder !== other) set(structuredClone(other[otherKey]));
   }
@@ -79,6 +93,12 @@ const scraps = [
   "[[[[",
   "\ufeff",
   "#",
+  ":".repeat(5000),
+  "{".repeat(5000),
+  '{"a":'.repeat(2000),
+  '"a":1,'.repeat(1000),
+  "9".repeat(3000),
+  "x".repeat(20_000),
 ];
 
 /** The bytes of `text` with one to four of them changed, removed, repeated or added to. */
