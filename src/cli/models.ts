@@ -53,7 +53,8 @@ async function wholeEdit(model: Model): Promise<void> {
   const { size } = model.editing;
   const black = { width: size, height: size, data: new Uint8Array(3 * size * size) };
   const options = { target: "a picture", steps: 1, iterations: 1, earlyStop: false };
-  const inversion = await invert(model, black, options, { model: "", picture: "" });
+  const noHash = "0".repeat(64);
+  const inversion = await invert(model, black, options, { model: noHash, picture: noHash });
   await edit(model, inversion, { selfSteps: 1, crossSteps: 1 });
 }
 

@@ -46,7 +46,9 @@ export interface BaretOptions {
 const share = between(0, 1);
 const isOrdered = ([from, to]: readonly [number, number]): boolean => from <= to;
 const window = z
-  .union([share, z.tuple([share, share]).refine(isOrdered)], { error: "expected 0..1, or two such numbers in order" })
+  .union([share, z.tuple([share, share]).refine(isOrdered, "expected the start before the end")], {
+    error: "expected 0..1, or two such numbers",
+  })
   .optional();
 const layers = z
   .strictObject({ levels: z.array(whole(0, 7)).optional(), paths: z.array(z.string()).optional() })

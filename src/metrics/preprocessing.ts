@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { type Picture, type Tensor, tensor } from "../core/index.ts";
+import { between, type Picture, type Tensor, tensor, whole } from "../core/index.ts";
 import { crop, type Filter, resize } from "../image/index.ts";
 import { only, readConfig } from "../models/index.ts";
 
-const side = z.int().positive().max(4096);
+const side = whole(1, 4096);
 const perChannel = <T extends z.ZodNumber>(value: T) => z.tuple([value, value, value]);
 /** What a processor's class is called, and how it hands over its result: nothing about the numbers. */
 const bookkeeping = z.unknown().optional();
@@ -24,15 +24,16 @@ const schema = z.strictObject({
   do_convert_rgb: only(true),
   default_to_square: only(false),
   use_square_size: only(false),
-  size: z.union([side, z.strictObject({ shortest_edge: side })]).default(224),
-  crop_size: z.union([side, z.strictObject({ height: side, width: side })]).default(224),
-  resample: z.int().min(0).max(3).default(3),
-  rescale_factor: z
-    .number()
-    .positive()
-    .default(1 / 255),
-  image_mean: perChannel(z.number()),
-  image_std: perChannel(z.number().positive()),
+  size: z
+    .union([side, z.strictObject({ shortest_edge: side })], { error: "expected a side, or {shortest_edge}" })
+    .default(224),
+  crop_size: z
+    .union([side, z.strictObject({ height: side, width: side })], { error: "expected a side, or {height, width}" })
+    .default(224),
+  resample: whole(0, 3).default(3),
+  rescale_factor: between(1e-6, 1).default(1 / 255),
+  image_mean: perChannel(between(-1000, 1000)),
+  image_std: perChannel(between(1e-3, 1000)),
 });
 
 /** Pillow's numbers for them. */

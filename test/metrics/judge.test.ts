@@ -76,9 +76,13 @@ test.each<[string, Parameters<Workplace["copy"]>[1], RegExp]>([
   [
     "whose attributes are no prompts",
     attributes({ a: { x: 1, y: " " }, b: "c" }),
-    /a\.x.*a\.y.*sentence is expected.*"b"/s,
+    /a\.x: found 1.*a\.y: found " ", expected a sentence.* b: found "c", expected record/s,
   ],
-  ["whose attribute has one value", attributes({ colour, pose: { sitting: "sitting" } }), /"pose": .*at least two/s],
+  [
+    "whose attribute has one value",
+    attributes({ colour, pose: { sitting: "sitting" } }),
+    / pose: found {"sitting":"sitting"}, expected at least two/,
+  ],
   [
     "whose prompts the tokenizer cannot tell apart",
     attributes({ colour: { ...colour, Red: "A RED  dog" }, pose: { a: "sitting", b: "sitting " } }),
@@ -107,7 +111,7 @@ test.each<[string, Parameters<Workplace["copy"]>[1], RegExp]>([
   [
     "whose pictures are prepared in an unknown way",
     { "preprocessor_config.json": { ...preprocessor(32), do_pad: true, do_normalize: false } },
-    /"do_normalize": found false.*"do_pad": not understood/s,
+    / do_normalize: found false.*"do_pad": not understood/s,
   ],
   [
     "whose tokenizer belongs to another model",
