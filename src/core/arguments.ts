@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { listed, UsageError } from "./errors.ts";
+import { listed, shown, UsageError } from "./errors.ts";
 import type { Picture } from "./picture.ts";
-import { problemsOf } from "./schema.ts";
+import { between, problemsOf } from "./schema.ts";
 import { sizeOf, type Tensor } from "./tensor.ts";
 
 /**
@@ -38,8 +38,16 @@ export const aPicture = isA<Picture>("a picture: whole sides above 0, and three 
   return sides && data instanceof Uint8Array && data.length === 3 * (width as number) * (height as number);
 });
 
-export const aTensor = isA<Tensor>("a tensor: a shape, and a Float32Array that fills it", (value) => {
+function isTensor(value: unknown): value is Tensor {
   const { shape, data } = (value ?? {}) as Partial<Record<keyof Tensor, unknown>>;
   const isShape = Array.isArray(shape) && shape.every((side) => Number.isSafeInteger(side) && side >= 0);
   return isShape && data instanceof Float32Array && data.length === sizeOf(shape);
-});
+}
+
+export const aTensor = isA<Tensor>("a tensor: a shape, and a Float32Array that fills it", isTensor);
+
+export const aTensorOf = (shape: readonly number[]): z.ZodType<Tensor> =>
+  isA(`a tensor of shape ${shown(shape)}`, (value) => isTensor(value) && `${value.shape}` === `${shape}`);
+
+/** What a scalar of a graph may be: a finite number also as float32. */
+export const aScalar = between(-3.4e38, 3.4e38);

@@ -4,6 +4,7 @@
 export { aModel, type Embedding, Model, type Size } from "./model.ts";
 export {
   type AttentionKind,
+  aTimestep,
   atLeastTwo,
   attentionKinds,
   openPredictor,

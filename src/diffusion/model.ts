@@ -154,6 +154,7 @@ export class Model {
    */
   async embed(sentences: readonly string[], signal?: AbortSignal): Promise<Embedding[]> {
     checkArguments("embed", embedArguments, { sentences, signal });
+    if (sentences.length === 0) return [];
     const encodings = sentences.map((sentence) => this.tokenizer.encode(sentence));
     const session = await this.programs.open("text", "text encoder", () => this.textGraph(), signal);
     const ids: IntTensor = {

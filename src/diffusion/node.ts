@@ -17,6 +17,10 @@ export interface LoadModelOptions extends OpenOptions, Omit<EngineOptions, "sign
   cache?: Cache;
 }
 
+const aCache = isA<Cache>(
+  "a cache, with a function acquire",
+  (value) => typeof (value as Partial<Cache> | null)?.acquire === "function",
+);
 const loadArguments = z.object({
   name: someText,
   options: z.strictObject({
@@ -25,7 +29,7 @@ const loadArguments = z.object({
     variant: someText.optional(),
     device: oneOf(devices).optional(),
     threads: whole(1, mostThreads()).optional(),
-    cache: isA<Cache>("a cache", (value) => typeof value === "object" && value !== null).optional(),
+    cache: aCache.optional(),
   }),
 });
 

@@ -1,17 +1,20 @@
 import { z } from "zod";
 import {
   aSize,
-  aTensor,
+  aTensorOf,
+  between,
   checkArguments,
   type IntTensor,
   oneOf,
   stack,
   type Tensor,
+  whole,
   workFields,
 } from "../core/index.ts";
 import * as g from "../graph/index.ts";
 import {
   type AttentionSite,
+  chooseSites,
   type Part,
   parts,
   plainAttention,
@@ -42,16 +45,29 @@ export interface Row {
   readonly context: Tensor;
 }
 
+/** Shapes of the parts of a row. */
+type RowShapes = Readonly<Record<keyof Row, readonly number[]>>;
+
 /** For each row of a batch, the row whose routed parts it uses. */
 export type Sources = Readonly<Record<AttentionKind, readonly number[]>>;
 
 const { signal } = workFields;
-const rowNumbers = z.array(z.int().nonnegative());
-const predictArguments = z.object({
-  rows: z.array(z.looseObject({ latent: aTensor, context: aTensor })).min(1, "expected a row or more"),
-  timestep: z.number(),
-  options: z.looseObject({ sources: z.looseObject({ self: rowNumbers, cross: rowNumbers }).optional(), signal }),
-});
+/** What a U-Net can be asked for; none was trained with as many timesteps. */
+export const aTimestep = between(0, 1_000_000);
+
+const predictArguments = ({ latent, context }: RowShapes) =>
+  z.object({
+    rows: z
+      .array(z.looseObject({ latent: aTensorOf(latent), context: aTensorOf(context) }))
+      .min(1, "expected a row or more"),
+    timestep: aTimestep,
+    options: z.looseObject({ signal }),
+  });
+/** Of `count` rows. */
+const sourcesArgument = (count: number) => {
+  const rowNumbers = z.array(whole(0, count - 1)).length(count, `expected ${count} row numbers`);
+  return z.object({ sources: z.looseObject({ self: rowNumbers, cross: rowNumbers }).optional() });
+};
 const paths = z.array(z.string());
 const openArguments = z.object({
   model: aModel,
@@ -68,11 +84,13 @@ export class Predictor {
   private readonly session: MeasuredSession;
   private readonly config: UNetConfig;
   private readonly routing: Routing;
+  private readonly expected: ReturnType<typeof predictArguments>;
 
-  constructor(session: MeasuredSession, config: UNetConfig, routing: Routing) {
+  constructor(session: MeasuredSession, config: UNetConfig, routing: Routing, shapes: RowShapes) {
     this.session = session;
     this.config = config;
     this.routing = routing;
+    this.expected = predictArguments(shapes);
   }
 
   /** Throws MemoryError where so many rows at once would need more memory than is free. */
@@ -81,16 +99,17 @@ export class Predictor {
   }
 
   /**
-   * The model's output for each row, [B, C, h, w]. sources: absent, every row uses its own. Throws NumericError where
-   * the output is not finite, CancelledError.
+   * The model's output for each row, [B, C, h, w]. sources: absent, every row uses its own. Throws UsageError if a row
+   * is not one of this picture size or a source is no row, NumericError if the output is not finite, CancelledError.
    */
   async predict(
     rows: readonly Row[],
     timestep: number,
     options: { sources?: Sources; signal?: AbortSignal } = {},
   ): Promise<Tensor> {
-    checkArguments("predict", predictArguments, { rows, timestep, options });
+    checkArguments("predict", this.expected, { rows, timestep, options });
     const { sources, signal } = options;
+    checkArguments("predict", sourcesArgument(rows.length), { sources });
     const own = rows.map((_, r) => r);
     const feeds: Record<string, Tensor | IntTensor> = {
       sample: stack(rows.map(({ latent }) => latent)),
@@ -115,7 +134,10 @@ export const atLeastTwo = <T>(rows: readonly T[]): readonly T[] => (rows.length 
 /** No row uses another's. */
 export const unrouted: Routing = { sites: { self: [], cross: [] }, parts: [] };
 
-/** Opens the model's U-Net for pictures of a size. The program is kept by the model and shared by all who ask alike. */
+/**
+ * Opens the model's U-Net for pictures of a size. The program is kept by the model and shared by all who ask alike. Throws
+ * UsageError if the model has no such size or attention site, MemoryError, CancelledError.
+ */
 export async function openPredictor(
   model: Model,
   size: Size,
@@ -123,7 +145,12 @@ export async function openPredictor(
   signal?: AbortSignal,
 ): Promise<Predictor> {
   checkArguments("openPredictor", openArguments, { model, size, routing, signal });
-  const [, channels, h, w] = model.latentShape(size);
+  const latent = model.latentShape(size);
+  const [, channels, h, w] = latent;
+  for (const kind of attentionKinds) {
+    const paths = routing.sites[kind];
+    if (paths.length > 0) chooseSites(model.attentionSites(size), { kind, paths }, `routing.sites.${kind}`);
+  }
   const build = (): Record<string, g.Node> => {
     const groupOf = ({ kind, path }: AttentionSite) => (routing.sites[kind].includes(path) ? kind : undefined);
     const attend = routing.parts.length > 0 ? routed(groupOf, routing.parts) : plainAttention;
@@ -135,5 +162,9 @@ export async function openPredictor(
     return { output: unet(model.unet, inputs, attend) };
   };
   const name = `U-Net ${h}x${w} ${JSON.stringify(routing)}`;
-  return new Predictor(await model.programs.open("unet", name, build, signal), model.unet, routing);
+  const context = [1, model.text.length, model.text.width];
+  return new Predictor(await model.programs.open("unet", name, build, signal), model.unet, routing, {
+    latent,
+    context,
+  });
 }

@@ -1,4 +1,4 @@
-import { CheckpointError, combine, type Tensor, UsageError } from "../core/index.ts";
+import { CheckpointError, combine, shown, type Tensor, UsageError } from "../core/index.ts";
 import type { BetaSchedule, Prediction, SchedulerConfig } from "../weights/index.ts";
 
 /**
@@ -72,7 +72,7 @@ export function makeSchedule(config: SchedulerConfig, steps: number): Schedule {
   if (!(Number.isInteger(steps) && steps >= 1 && steps <= config.trainTimesteps)) {
     throw new UsageError("not a number of steps", {
       where: "steps",
-      found: `${steps}`,
+      found: shown(steps),
       expected: `1..${config.trainTimesteps}`,
     });
   }

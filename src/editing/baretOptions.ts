@@ -46,12 +46,12 @@ export interface BaretOptions {
 const share = between(0, 1);
 const isOrdered = ([from, to]: readonly [number, number]): boolean => from <= to;
 const window = z
-  .union([share, z.tuple([share, share]).refine(isOrdered, "expected start and end in order")], {
+  .union([share, z.tuple([share, share]).refine(isOrdered, "expected the start before the end")], {
     error: "expected 0..1, or two such numbers",
   })
   .optional();
 const layers = z
-  .strictObject({ levels: z.array(whole(0, 99)).optional(), paths: z.array(z.string()).optional() })
+  .strictObject({ levels: z.array(whole(0, 7)).optional(), paths: z.array(z.string()).optional() })
   .optional();
 
 /** What each option may be. */

@@ -1,9 +1,10 @@
 import { z } from "zod";
-import { aSize, aTensor, checkArguments, type Tensor, tensor, workFields } from "../core/index.ts";
-import { aModel, type Model, type Size, type StepCoefficients } from "../diffusion/index.ts";
+import { aScalar, aSize, aTensorOf, checkArguments, type Tensor, tensor, workFields } from "../core/index.ts";
+import { aModel, aTimestep, type Model, type Size, type StepCoefficients } from "../diffusion/index.ts";
 import * as g from "../graph/index.ts";
 import { timeShape, timestepSinusoids, type UNetConfig, unet } from "../models/index.ts";
 import type { Session } from "../runtime/index.ts";
+import { type ModelShapes, shapesFor } from "./arrays.ts";
 
 /** One step of sampling, and where it should lead. */
 export interface Step {
@@ -25,18 +26,19 @@ export interface LossAndGradient {
 }
 
 const { signal } = workFields;
-const lossArguments = z.object({
-  context: aTensor,
-  step: z.looseObject({
-    latent: aTensor,
-    timestep: z.number(),
-    fixed: aTensor,
-    coefficients: z.looseObject({ sample: z.number(), output: z.number() }),
-    guidance: z.number(),
-    wanted: aTensor,
-  }),
-  signal,
-});
+const lossArguments = (context: z.ZodType<Tensor>, latent: z.ZodType<Tensor>) =>
+  z.object({
+    context,
+    step: z.looseObject({
+      latent,
+      timestep: aTimestep,
+      fixed: latent,
+      coefficients: z.looseObject({ sample: aScalar, output: aScalar }),
+      guidance: aScalar,
+      wanted: latent,
+    }),
+    signal,
+  });
 const openArguments = z.object({ model: aModel, size: aSize, signal });
 
 /**
@@ -46,15 +48,17 @@ const openArguments = z.object({ model: aModel, size: aSize, signal });
 export class ReconstructionLoss {
   private readonly session: Session;
   private readonly config: UNetConfig;
+  private readonly expected: ReturnType<typeof lossArguments>;
 
-  constructor(session: Session, config: UNetConfig) {
+  constructor(session: Session, config: UNetConfig, shapes: ModelShapes) {
     this.session = session;
     this.config = config;
+    this.expected = lossArguments(aTensorOf([1, ...shapes.embedding]), aTensorOf([1, ...shapes.latent]));
   }
 
-  /** Throws NumericError, CancelledError. */
+  /** Throws UsageError if a tensor is not one of this picture size, NumericError, CancelledError. */
   async at(context: Tensor, step: Step, signal?: AbortSignal): Promise<LossAndGradient> {
-    checkArguments("at", lossArguments, { context, step, signal });
+    checkArguments("at", this.expected, { context, step, signal });
     const scalar = (value: number) => tensor([], Float32Array.of(value));
     const feeds = {
       sample: step.latent,
@@ -78,11 +82,12 @@ export async function openReconstructionLoss(
   signal?: AbortSignal,
 ): Promise<ReconstructionLoss> {
   checkArguments("openReconstructionLoss", openArguments, { model, size, signal });
-  const latent = model.latentShape(size);
+  const shapes = shapesFor(model, size);
+  const [latent, embedding] = [shapes.latent, shapes.embedding].map((shape) => [1, ...shape]);
   const build = (): Record<string, g.Node> => {
     const scalar = (name: string) => g.input(name, []);
     const sample = g.input("sample", latent);
-    const context = g.input("context", [1, model.text.length, model.text.width]);
+    const context = g.input("context", embedding);
     const output = unet(model.unet, { sample, time: g.input("time", timeShape(model.unet, 1)), context });
     const fixed = g.input("fixed", latent);
     const guided = g.add(fixed, g.mul(scalar("w"), g.sub(output, fixed)));
@@ -92,5 +97,5 @@ export async function openReconstructionLoss(
     return { loss, gradient };
   };
   const name = `U-Net's loss and gradient ${latent[2]}x${latent[3]}`;
-  return new ReconstructionLoss(await model.programs.open("unet", name, build, signal), model.unet);
+  return new ReconstructionLoss(await model.programs.open("unet", name, build, signal), model.unet, shapes);
 }

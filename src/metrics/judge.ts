@@ -14,8 +14,8 @@ export type AttributePrompts = Readonly<Record<string, Readonly<Record<string, s
 const schema = z.record(
   z.string().min(1),
   z
-    .record(z.string().min(1), z.string().regex(/\S/, "a sentence is expected"))
-    .refine((prompts) => Object.keys(prompts).length > 1, "at least two values are expected"),
+    .record(z.string().min(1), z.string().regex(/\S/, "expected a sentence"))
+    .refine((prompts) => Object.keys(prompts).length > 1, "expected at least two values"),
 );
 
 /** What the judge sees in one picture. */

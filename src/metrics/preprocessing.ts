@@ -25,15 +25,15 @@ const schema = z.strictObject({
   default_to_square: only(false),
   use_square_size: only(false),
   size: z
-    .union([side, z.strictObject({ shortest_edge: side })], { error: "expected a side, or shortest_edge" })
+    .union([side, z.strictObject({ shortest_edge: side })], { error: "expected a side, or {shortest_edge}" })
     .default(224),
   crop_size: z
-    .union([side, z.strictObject({ height: side, width: side })], { error: "expected a side, or height and width" })
+    .union([side, z.strictObject({ height: side, width: side })], { error: "expected a side, or {height, width}" })
     .default(224),
   resample: whole(0, 3).default(3),
   rescale_factor: between(1e-6, 1).default(1 / 255),
   image_mean: perChannel(between(-1000, 1000)),
-  image_std: perChannel(between(1e-6, 1000)),
+  image_std: perChannel(between(1e-3, 1000)),
 });
 
 /** Pillow's numbers for them. */

@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import type { Socket } from "node:net";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EngineError } from "../core/index.ts";
+import { wordsOf } from "../storage/node.ts";
 import { type Frame, frameParts, frameSplitter } from "./frames.ts";
 import type { Reply, Request } from "./messages.ts";
 
@@ -37,6 +39,25 @@ function ending(code: number | null, signal: string | null, lastWords: string): 
   });
 }
 
+/** The child process, once the system has started it. Throws EngineError if it does not, for want of file descriptors say. */
+async function spawned(): Promise<ChildProcess> {
+  try {
+    // Nothing on standard output: the command line's is for results. Warnings of native libraries are kept for errors.
+    const started = spawn(process.execPath, [childProgram()], {
+      // glibc otherwise learns to keep freed pieces of up to 32 MB, and what loading a program leaves is never given back.
+      env: { MALLOC_MMAP_THRESHOLD_: `${1 << 20}`, ...process.env },
+      // The working folder may have been deleted. Every path that the child is given is absolute.
+      cwd: dirname(childProgram()),
+      stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
+      windowsHide: true,
+    });
+    await once(started, "spawn");
+    return started;
+  } catch (cause) {
+    throw new EngineError("the process that runs the model cannot be started", { found: wordsOf(cause), cause });
+  }
+}
+
 interface Answer {
   reply: Reply;
   arrays: Uint8Array<ArrayBuffer>[];
@@ -54,18 +75,10 @@ export class EngineProcess {
   private dropped: number[] = [];
   private lastWords = "";
 
-  private constructor() {
-    // Nothing on standard output: the command line's is for results. Warnings of native libraries are kept for errors.
-    this.process = spawn(process.execPath, [childProgram()], {
-      // glibc otherwise learns to keep freed pieces of up to 32 MB, and what loading a program leaves is never given back.
-      env: { MALLOC_MMAP_THRESHOLD_: `${1 << 20}`, ...process.env },
-      // The working folder may have been deleted. Every path that the child is given is absolute.
-      cwd: dirname(childProgram()),
-      stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
-      windowsHide: true,
-    });
-    this.pid = this.process.pid;
-    this.channel = this.process.stdio[3] as Socket;
+  private constructor(started: ChildProcess) {
+    this.process = started;
+    this.pid = started.pid;
+    this.channel = started.stdio[3] as Socket;
     this.exited = new Promise((resolve) => {
       const end = (error: EngineError): void => {
         this.ended ??= error;
@@ -75,7 +88,7 @@ export class EngineProcess {
       // "close" comes after the last output, so that the last words are complete.
       this.process.on("close", (code, signal) => end(ending(code, signal, this.lastWords)));
       this.process.on("error", (cause) => {
-        end(new EngineError("the process that runs the model cannot be started", { found: cause.message, cause }));
+        end(new EngineError("the process that runs the model failed", { found: wordsOf(cause), cause }));
       });
     });
     const split = frameSplitter(({ head, arrays }: Frame) => this.waiting?.resolve({ reply: head as Reply, arrays }));
@@ -87,9 +100,9 @@ export class EngineProcess {
     for (const stream of [this.channel, this.process.stdio[4]]) stream?.on("error", () => undefined);
   }
 
-  /** Starts a process. Throws EngineError where that fails. */
+  /** Starts a process. Throws EngineError if that fails. */
   static async start(): Promise<{ child: EngineProcess; ready: Reply & { kind: "ready" } }> {
-    const child = new EngineProcess();
+    const child = new EngineProcess(await spawned());
     const { reply } = await child.answer();
     if (reply.kind !== "ready") {
       child.kill();

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { deflateSync } from "node:zlib";
 import sharp, { type Color } from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ImageError, type Picture } from "../../src/core/index.ts";
+import { ImageError, type Picture, UsageError } from "../../src/core/index.ts";
 import { decodeImage, encodePng } from "../../src/image/node.ts";
 
 const solid = (channels: 3 | 4, background: Color) => sharp({ create: { width: 6, height: 4, channels, background } });
@@ -255,7 +255,8 @@ test("encodePng and decodeImage are inverses", async () => {
 });
 
 test("pixels that do not fill the picture are refused", async () => {
-  await expect(encodePng({ width: 5, height: 3, data: new Uint8Array(44) })).rejects.toThrow(
-    'picture: found {"width":5,"height":3,"data":a Uint8Array}, expected a picture',
-  );
+  const encoded = encodePng({ width: 5, height: 3, data: new Uint8Array(44) });
+  await expect(encoded).rejects.toThrow(UsageError);
+  await expect(encoded).rejects.toThrow('picture: found {"width":5,"height":3,"data":a Uint8Array}');
+  await expect(encoded).rejects.toThrow("three bytes a pixel");
 });

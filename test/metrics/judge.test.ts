@@ -76,9 +76,13 @@ test.each<[string, Parameters<Workplace["copy"]>[1], RegExp]>([
   [
     "whose attributes are no prompts",
     attributes({ a: { x: 1, y: " " }, b: "c" }),
-    /a\.x.*a\.y.*sentence is expected.*b: found "c"/s,
+    /a\.x: found 1.*a\.y: found " ", expected a sentence.* b: found "c", expected record/s,
   ],
-  ["whose attribute has one value", attributes({ colour, pose: { sitting: "sitting" } }), /pose: .*at least two/s],
+  [
+    "whose attribute has one value",
+    attributes({ colour, pose: { sitting: "sitting" } }),
+    / pose: found {"sitting":"sitting"}, expected at least two/,
+  ],
   [
     "whose prompts the tokenizer cannot tell apart",
     attributes({ colour: { ...colour, Red: "A RED  dog" }, pose: { a: "sitting", b: "sitting " } }),
@@ -92,7 +96,7 @@ test.each<[string, Parameters<Workplace["copy"]>[1], RegExp]>([
   [
     "whose prompts are far too long",
     attributes({ colour: Object.fromEntries(Array.from({ length: 30 }, (_, i) => [i, "x".repeat(9000 + i)])) }),
-    /^.*prompts that cannot be judged(\n.*no room for "x{200}"){20}\n {2}\.\.\. and 10 more\.$/,
+    /^.*prompts that cannot be judged(\n.*no room for "x{199}…){20}\n {2}\.\.\. and 10 more\.$/,
   ],
   [
     "without preprocessor_config.json",
@@ -112,7 +116,7 @@ test.each<[string, Parameters<Workplace["copy"]>[1], RegExp]>([
   [
     "whose pictures are prepared in an unknown way",
     { "preprocessor_config.json": { ...preprocessor(32), do_pad: true, do_normalize: false } },
-    /do_normalize: found false.*"do_pad": not understood/s,
+    / do_normalize: found false.*"do_pad": not understood/s,
   ],
   [
     "whose tokenizer belongs to another model",

@@ -65,11 +65,16 @@ test("old and new configurations say the same", () => {
 });
 
 test.each([
-  [{ do_resize: false }, /do_resize: found false/],
-  [{ size: { height: 224, width: 224 } }, /size: found \{"height":224/],
-  [{ resample: 5 }, /resample: found 5/],
-  [{ image_mean: [0.5] }, /image_mean: found \[0\.5\]/],
-  [{ image_std: [1, 0, 1] }, /image_std\.1: found 0, expected 0\.000001\.\.1000/],
+  [{ do_resize: false }, / do_resize: found false, expected true/],
+  [
+    { size: { height: 224, width: 224 } },
+    / size: found \{"height":224,"width":224\}, expected a side, or \{shortest_edge\}/,
+  ],
+  [{ resample: 5 }, / resample: found 5, expected a whole number in 0..3/],
+  [{ image_mean: [0.5] }, / image_mean: found \[0\.5\]/],
+  [{ image_std: [1, 0, 1] }, / image_std\.1: found 0, expected 0\.001\.\.1000/],
+  [{ image_mean: [1, 1e308, 1] }, / image_mean\.1: found 1e\+308, expected -1000\.\.1000/],
+  [{ rescale_factor: 5e-324 }, / rescale_factor: found 5e-324, expected 0\.000001\.\.1/],
   [{ pan_and_scan: true }, /"pan_and_scan": not understood/],
 ])("what it cannot do is refused: %j", (change, message) => {
   const reading = () => readPreprocessing({ ...legacy, ...change }, "preprocessor_config.json");

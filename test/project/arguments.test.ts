@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { openPredictor, openReconstructionLoss } from "../../src/engine.ts";
+import { openPredictor, openReconstructionLoss, type Predictor, type ReconstructionLoss } from "../../src/engine.ts";
 import {
   baret,
   decodeImage,
@@ -21,8 +21,12 @@ const picture = smoothPicture(1);
 const size = { height: 64, width: 64 };
 let model: Model;
 let inversion: Inversion;
+let predictor: Predictor;
+let loss: ReconstructionLoss;
 beforeAll(async () => {
   model = await tinyModel("tiny-sd1");
+  predictor = await openPredictor(model, size);
+  loss = await openReconstructionLoss(model, size);
   inversion = await invert(model, picture, { target: "a dog", steps: 2, iterations: 0 }, someOrigin);
 });
 afterAll(() => model.close());
@@ -34,6 +38,15 @@ const loose = (call: unknown): Loose => call as Loose;
 const short = { ...picture, data: picture.data.subarray(1) };
 const odd = { ...picture, width: 64.5 };
 const target = "a dog";
+const row = { latent: noise([1, 4, 8, 8], 1), context: noise([1, 77, 16], 1) };
+const step = {
+  latent: row.latent,
+  timestep: 1,
+  fixed: row.latent,
+  coefficients: { sample: 1, output: 1 },
+  guidance: 1,
+  wanted: row.latent,
+};
 
 const calls: [call: string, make: () => unknown, field: string, found: string, expected: string][] = [
   ["loadModel without a name", () => loose(loadModel)(), "name", "nothing", "expected string"],
@@ -83,11 +96,18 @@ const calls: [call: string, make: () => unknown, field: string, found: string, e
   ["openPredictor without a size", () => loose(openPredictor)(model), "size", "nothing", "object"],
   ["openPredictor with text for layers", () => loose(openPredictor)(model, size, { sites: { self: "all", cross: [] }, parts: [] }), "routing.sites.self", '"all"', "array"],
   ["openReconstructionLoss of no model", () => loose(openReconstructionLoss)(undefined, size), "model", "nothing", "a model"],
-  ["predict of a list", async () => (await openPredictor(model, size)).predict([], 1), "rows", "[]", "a row or more"],
-  ["predict at NaN", async () => (await openPredictor(model, size)).predict([{ latent: noise([1, 4, 8, 8], 1), context: noise([1, 77, 16], 1) }], Number.NaN), "timestep", "NaN", "number"],
+  ["predict of a list", () => predictor.predict([], 1), "rows", "[]", "a row or more"],
+  ["predict at NaN", () => predictor.predict([row], Number.NaN), "timestep", "NaN", "0..1000000"],
+  ["predict at a timestep that float32 cannot hold", () => predictor.predict([row], 1e308), "timestep", "1e+308", "0..1000000"],
+  ["predict of another size", () => predictor.predict([row, { ...row, latent: noise([1, 4, 4, 4], 1) }], 1), "rows.1.latent", '{"shape":[1,4,4,4]', "a tensor of shape [1,4,8,8]"],
+  ["predict from a row that is not there", () => predictor.predict([row], 1, { sources: { self: [1], cross: [0] } }), "sources.self.0", "1", "in 0..0"],
+  ["predict with sources of more rows", () => predictor.predict([row], 1, { sources: { self: [0, 0], cross: [0] } }), "sources.self", "[0,0]", "1 row numbers"],
+  ["a loss of another embedding", () => loss.at(noise([1, 3, 3], 1), { ...step, guidance: 1e308 }), "context", '{"shape":[1,3,3]', "a tensor of shape [1,77,16]"],
+  ["a loss at a guidance that float32 cannot hold", () => loss.at(row.context, { ...step, guidance: 1e308 }), "step.guidance", "1e+308", "-3.4e+38"],
+  ["loadModel with a cache that is none", () => loose(loadModel)("x", { cache: {} }), "options.cache", "{}", "a cache"],
 ]; // biome-ignore format: one call a line
 
-test.each(calls)("%s is refused before any program is opened", async (call, make, field, found, expected) => {
+test.each(calls)("%s is refused before any program is opened", async (_, make, field, found, expected) => {
   const open = vi.spyOn(model.programs, "open");
   let error: unknown;
   try {
@@ -99,7 +119,7 @@ test.each(calls)("%s is refused before any program is opened", async (call, make
   const line = (error as Error).message.split("\n").find((text) => text.startsWith(`  ${field}: `));
   expect(line).toContain(found && `${field}: found ${found}`);
   expect(line).toContain(expected);
-  if (!call.startsWith("predict")) expect(open).not.toHaveBeenCalled();
+  expect(open).not.toHaveBeenCalled();
 });
 
 test("everything that is wrong with a call is listed at once", async () => {
@@ -114,6 +134,22 @@ test("latents of another model are no latents of this one", async () => {
   await expect(model.decode(noise([1, 8, 8, 8], 1))).rejects.toThrow(
     "not latents of this model: found shape [1, 8, 8, 8], expected [B, 4, H/8, W/8]",
   );
+});
+
+test("attention sites that the model does not have are refused, and it says which it has", async () => {
+  const routing = { sites: { self: ["mid.attn"], cross: [] }, parts: ["query" as const] };
+  await expect(openPredictor(model, size, routing)).rejects.toThrow(UsageError);
+  await expect(openPredictor(model, size, routing)).rejects.toThrow(/routing.sites.self.*mid.attn.*expected some of/s);
+});
+
+test.each([{ toString: 1 }, Symbol("steps"), "9", -1])("a number of steps is none if it is %o", (steps) => {
+  const schedule = () => loose(model.schedule).call(model, steps);
+  expect(schedule).toThrow(UsageError);
+  expect(schedule).toThrow("expected 1..1000");
+});
+
+test("no sentences have no embeddings", async () => {
+  expect(await model.embed([])).toEqual([]);
 });
 
 test("arguments left out or undefined have their defaults", async () => {

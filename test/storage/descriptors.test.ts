@@ -62,3 +62,28 @@ test("without a free file descriptor, every file operation ends in an error of o
   expect(silent).toEqual([]);
   expect(Object.keys(results)).toHaveLength(10);
 });
+
+test("with a few free file descriptors, a model is loaded or an error of ours names the reason", () => {
+  const script = `
+    import { openSync, closeSync } from "node:fs";
+    import * as baret from ${JSON.stringify(dist("index.js"))};
+    const model = ${JSON.stringify(fileURLToPath(new URL("../fixtures/tiny-sd1", import.meta.url)))};
+    const taken = [];
+    const results = [];
+    for (let free = 0; free < 12; free++) {
+      try { for (;;) taken.push(openSync("/dev/null")); } catch {}
+      for (let one = 0; one < free; one++) closeSync(taken.pop());
+      results.push(await baret.loadModel(model, { threads: 1 }).then(
+        (loaded) => loaded.close().then(() => "loaded"),
+        (error) => (error instanceof baret.BaretError ? error.message : "untyped: " + error.stack),
+      ));
+      while (taken.length > 0) closeSync(taken.pop());
+    }
+    console.log(JSON.stringify(results));
+    process.exit();`;
+  const { stdout, stderr } = limited(300, "--input-type=module", "-e", script);
+  expect(stderr).toBe("");
+  const results: string[] = JSON.parse(stdout);
+  expect(results.filter((result) => result !== "loaded" && !/too many files open.*ulimit -n/.test(result))).toEqual([]);
+  expect(results.filter((result) => /model cannot be started/.test(result)).length).toBeGreaterThan(0);
+});

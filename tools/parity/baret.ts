@@ -65,6 +65,9 @@ interface Case {
   readonly loss: ReconstructionLoss;
 }
 
+/** No file of a model or a picture is meant. */
+const noOrigin = { model: "0".repeat(64), picture: "0".repeat(64) };
+
 /** Everything that baret.py's settings say, and what METHODS recommends for the rest, whatever our own defaults are. */
 const optionsOf = (given: Settings): InversionOptions & { target: string } => ({
   target: given.target,
@@ -202,7 +205,7 @@ async function compareTuning(c: Case): Promise<void> {
 /** The edit alone, from the reference's inversion; then all of it from the photo. */
 async function compareEdits(c: Case): Promise<void> {
   const { title, given, values, model } = c;
-  const own = await invert(model, c.picture, optionsOf(given), { model: "parity", picture: title });
+  const own = await invert(model, c.picture, optionsOf(given), noOrigin);
   const theirs: Inversion = {
     ...own,
     inverted: values.inverted,
@@ -249,7 +252,7 @@ function differenceInC(embeddings: Tensor, { values: { tuned, target } }: Case):
 
 /** With early stop, how many iterations each takes over a whole inversion, each on its own way. */
 async function compareCounts({ title, given, model, picture, ints }: Case): Promise<void> {
-  const found = iterationsOf(await invert(model, picture, optionsOf(given), { model: "parity", picture: title }));
+  const found = iterationsOf(await invert(model, picture, optionsOf(given), noOrigin));
   const theirs = [...ints.iterations.data];
   const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0);
   const other = found.filter((n, i) => n !== theirs[i]).length;
