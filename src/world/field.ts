@@ -1,6 +1,6 @@
 import type { Part, Pattern } from "./body/parts.ts";
 
-const PATTERNS: readonly Pattern[] = ["plain", "fur", "giraffe", "cow", "ball"];
+const PATTERNS: readonly Pattern[] = ["plain", "fur", "ball"];
 /** Numbers per part: a, unit axis, length, radii, slope of the side, blend, colour, pattern, bounding ball. */
 const STRIDE = 20;
 

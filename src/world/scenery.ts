@@ -16,14 +16,6 @@ const SKY: Record<Place, Haze> = {
   room: { zenith: [0.8, 0.78, 0.72], horizon: [0.8, 0.78, 0.72] },
 };
 
-/** Paint of the walls of rooms. */
-const WALLS: readonly Vec[] = [
-  [0.74, 0.8, 0.82],
-  [0.84, 0.78, 0.68],
-  [0.72, 0.79, 0.7],
-  [0.8, 0.74, 0.8],
-];
-
 /**
  * The unlit colours of ground and backdrop. Lengths are in units of the animal's height, so that every animal stands in
  * the same place. Each method leaves its answer in `red`, `green`, `blue`; `lit` says whether light falls on it.
@@ -44,15 +36,13 @@ export class Scenery {
   private readonly paint: Vec;
 
   constructor(shot: Shot, place: Place) {
+    const { setting } = shot;
     this.place = place;
     this.unit = shot.tall;
-    this.seed = shot.grain & 0xffff;
-    const deeper = hash(1, 2, this.seed);
-    const behind = { room: 0.05, "stone floor": 0.35 + 0.4 * deeper, beach: 0.5 + 0.9 * deeper, grass: 9, snow: 9 };
-    this.back = shot.wall - behind[place] * this.unit;
-    this.wallHeight =
-      place === "room" ? 1e9 : place === "stone floor" ? (0.3 + 0.2 * hash(3, 1, this.seed)) * this.unit : 0;
-    this.paint = WALLS[Math.floor(hash(5, 3, this.seed) * WALLS.length)];
+    this.seed = setting.grain;
+    this.back = shot.wall - setting.depth * this.unit;
+    this.wallHeight = setting.wallHeight * this.unit;
+    this.paint = setting.wall;
   }
 
   private set(c: Vec, s: number): void {

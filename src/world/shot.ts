@@ -1,10 +1,12 @@
-import { Random } from "../core/index.ts";
 import { beastCoat, buildBeast } from "./body/beast.ts";
 import { buildBird } from "./body/bird.ts";
 import type { Body, HeadFrame, Part } from "./body/parts.ts";
 import { BUILDS } from "./body/species.ts";
 import { addBall, addWorn } from "./body/things.ts";
-import { add, clamp01, cross, direction, dot, scale, turn, unit, type Vec } from "./geometry.ts";
+import { add, clamp01, cross, direction, dot, scale, turn, type Vec } from "./geometry.ts";
+import { lookOf } from "./look/draw.ts";
+import type { Individual, Setting } from "./look/look.ts";
+import type { Mark } from "./marks.ts";
 import { type Animal, type Colour, type Pose, posesOf, type Scene } from "./scene.ts";
 
 const PAINT: Record<Colour, Vec> = {
@@ -32,15 +34,11 @@ export interface Shot {
   /** Where a wall stands behind the animal: z, and the height of the tallest pose. */
   readonly wall: number;
   readonly tall: number;
-  /** Seeds the textures of ground and backdrop. */
-  readonly grain: number;
-  /** Seeds the markings. */
+  readonly setting: Setting;
+  readonly marks: readonly Mark[];
+  /** Seeds the marks: 16 bits. */
   readonly coat: number;
-  readonly mirrored: boolean;
 }
-
-/** Independent uses of a scene's two seeds. */
-const STREAM = { view: 1, body: 2, markings: 3 };
 
 /** Where a thing beside the animal lies, and its radius. */
 function ballPlace(animal: Animal): { x: number; z: number; radius: number } {
@@ -55,19 +53,21 @@ interface Choice {
   readonly beside: Scene["beside"];
 }
 
-/** The animal's parts, facing +x. The two seeds, not the choice, decide what this animal is like. */
-function bodyOf(scene: Scene, { pose, wearing, beside }: Choice): { body: Body; head: HeadFrame } {
-  const markings = new Random(scene.bodySeed, STREAM.markings);
-  const shade = 1 + markings.between(-0.06, 0.06);
-  const [r, g, b] = PAINT[scene.colour].map((x) => clamp01(x * shade));
+/** The animal's parts, facing +x. */
+function bodyOf(
+  scene: Scene,
+  individual: Individual,
+  { pose, wearing, beside }: Choice,
+): { body: Body; head: HeadFrame } {
+  const { shape, dye, pale } = individual;
+  const [r, g, b] = PAINT[scene.colour].map((x, i) => clamp01(x * dye[i]));
   const main: Vec = [r, g, b];
-  const shape = new Random(scene.bodySeed, STREAM.body);
   const { animal, expression } = scene;
   const portrait = scene.framing === "portrait";
   const built =
-    animal === "bird"
-      ? buildBird(pose, expression, main, shape)
-      : buildBeast(animal, pose, { expression, portrait }, beastCoat(main, markings), shape);
+    shape.kind === "bird"
+      ? buildBird(shape, pose, expression, main)
+      : buildBeast(shape, pose, { expression, portrait }, beastCoat(main, pale));
   if (wearing !== null) addWorn(built.body, built.head, wearing);
   if (beside !== null) {
     const { x, z, radius } = ballPlace(animal);
@@ -77,13 +77,34 @@ function bodyOf(scene: Scene, { pose, wearing, beside }: Choice): { body: Body; 
   return built;
 }
 
-/** Parts in the picture's space: turned by the view, and mirrored when the animal faces left. */
-function placed(parts: readonly Part[], yaw: number, mirrored: boolean): Part[] {
-  const move = (v: Vec): Vec => {
+/** Moves the animal's space into the picture's: turned by the view, and mirrored when the animal faces left. */
+const placing =
+  (yaw: number, mirrored: boolean) =>
+  (v: Vec): Vec => {
     const [x, y, z] = turn(v, yaw);
     return [mirrored ? -x : x, y, z];
   };
-  return parts.map((part) => ({ ...part, a: move(part.a), b: move(part.b) }));
+
+const placed = (parts: readonly Part[], move: (v: Vec) => Vec): Part[] =>
+  parts.map((part) => ({ ...part, a: move(part.a), b: move(part.b) }));
+
+/** Moves the skins of parts along with them, or, for marks in the picture, lays all of them where the picture is. */
+function skinned(parts: readonly Part[], on: Individual["marksOn"], move: (v: Vec) => Vec, mirrored: boolean): Part[] {
+  return parts.map((part) => {
+    if (part.skin === null) return part;
+    const { zone, origin, x, y, z } = part.skin;
+    const skin =
+      on === "body"
+        ? { zone, origin: move(origin), x: move(x), y: move(y), z: move(z) }
+        : {
+            zone,
+            origin: [0, 0, 0] as const,
+            x: [mirrored ? -1 : 1, 0, 0] as const,
+            y: [0, 1, 0] as const,
+            z: [0, 0, 1] as const,
+          };
+    return { ...part, skin };
+  });
 }
 
 /** Eye position from which `parts` span `fill` of the picture, centred. */
@@ -122,46 +143,46 @@ const extent = (parts: readonly Part[], f: (v: Vec, r: number) => number): numbe
  * a hat and a ball, so that scenes that differ in pose, place, colour, style or things share it.
  */
 export function compose(scene: Scene): Shot {
-  const view = new Random(scene.viewSeed, STREAM.view);
+  const { individual, view, setting } = lookOf(scene);
+  const { yaw, tilt, fill, lens, sun, tint } = view;
   const portrait = scene.framing === "portrait";
-  const yaw = portrait ? view.between(40, 62) : view.between(-6, 34);
-  const tilt = portrait ? view.between(2, 8) : view.between(6, 14);
-  const fill = portrait ? view.between(0.8, 0.92) : view.between(0.9, 0.97);
-  const sun = unit([view.between(-0.75, 0.75), 1, view.between(0.35, 0.95)]);
-  const warm = view.between(-1, 1);
-  const grain = view.uint32();
-  const lens = portrait ? 0.24 : 0.3;
   const mirrored = scene.facing === "left";
+  const move = placing(yaw, mirrored);
 
   const [c, s] = direction(tilt);
   const right: Vec = [1, 0, 0];
   const ahead: Vec = [0, -s, -c];
   const up = cross(right, ahead);
   const all = posesOf(scene.animal).flatMap((pose) => {
-    const { body } = bodyOf(scene, { pose, wearing: "red hat", beside: "red ball" });
-    return placed(body.parts, yaw, mirrored);
+    const { body } = bodyOf(scene, individual, { pose, wearing: "red hat", beside: "red ball" });
+    return placed(body.parts, move);
   });
-  const own = placed(bodyOf(scene, scene).body.parts, yaw, mirrored);
-  const hatted = placed(
-    bodyOf({ ...scene, expression: "neutral" }, { ...scene, wearing: "red hat", beside: null }).body.parts,
-    yaw,
-    mirrored,
-  );
-  const subject = portrait ? hatted.filter((part) => part.head) : all;
+  const own = bodyOf(scene, individual, scene).body.parts;
+  const hatted = bodyOf({ ...scene, expression: "neutral" }, individual, {
+    ...scene,
+    wearing: "red hat",
+    beside: null,
+  });
+  const subject = portrait
+    ? placed(
+        hatted.body.parts.filter((part) => part.head),
+        move,
+      )
+    : all;
   const eye = frame(subject, [right, up, ahead], lens, fill);
   return {
-    parts: own,
+    parts: skinned(placed(own, move), individual.marksOn, move, mirrored),
     eye,
     right,
     up,
     ahead,
     lens,
     sun,
-    tint: [1 + 0.025 * warm, 1, 1 - 0.035 * warm],
+    tint,
     wall: -extent(all, (v, r) => r - v[2]) - 0.35,
     tall: extent(all, (v, r) => v[1] + r),
-    grain,
-    coat: scene.bodySeed,
-    mirrored,
+    setting,
+    marks: individual.marks,
+    coat: scene.bodySeed & 0xffff,
   };
 }

@@ -1,6 +1,7 @@
 import { Field } from "./field.ts";
 import { clamp01, smoothstep } from "./geometry.ts";
-import { cellWall, noise2 } from "./noise.ts";
+import { mixIn, paintMark, shade } from "./marks.ts";
+import { noise2 } from "./noise.ts";
 import type { Place } from "./scene.ts";
 import { Scenery } from "./scenery.ts";
 import type { Shot } from "./shot.ts";
@@ -13,9 +14,7 @@ export const WALL = 2;
 export const FIRST_PART = 3;
 
 const FUR = 1;
-const GIRAFFE = 2;
-const COW = 3;
-const BALL = 4;
+const BALL = 2;
 
 /** Sharpness of the sun's shadow: the sun's disc spans about 2/7 of a radian. */
 const PENUMBRA = 7;
@@ -185,42 +184,22 @@ export class Tracer {
     this.blue = shoulder(blue * light * tint[2] + rim);
   }
 
-  /** Varies the colour that the field found by the pattern of the part. */
+  /** Varies the colour that the field found by the pattern of the part and the animal's marks. */
   private markings(x: number, y: number, z: number): void {
     const { field, shot } = this;
-    const { pattern } = field;
-    const side = shot.mirrored ? -x : x;
-    const seed = shot.coat & 0xffff;
-    if (pattern === FUR || pattern === GIRAFFE || pattern === COW) {
-      const k = 0.96 + 0.08 * noise2((side + z) * 16, (y - z) * 16, seed);
-      this.shade(k, k, k);
-    }
-    if (pattern === GIRAFFE) {
-      const gap = 1 - smoothstep(0.08, 0.16, cellWall(side * 4.6, y * 4.6, z * 4.6, seed));
-      const dark = field.red + field.green + field.blue < 0.6;
-      this.mixIn(dark ? 0.45 : 0.98, dark ? 0.44 : 0.93, dark ? 0.43 : 0.8, gap * (dark ? 0.7 : 0.8));
-      if (!dark && field.red > 0.85 && field.blue > 0.8) this.mixIn(0.7, 0.66, 0.6, gap * 0.6);
-    } else if (pattern === COW && (seed & 1) === 1) {
-      const patch = noise2(side * 2.6 + z * 2.1, y * 2.6 - z * 1.3, seed);
-      const w = smoothstep(0.64, 0.69, patch);
-      const white = field.red > 0.85 && field.blue > 0.8;
-      if (white) this.mixIn(0.45, 0.42, 0.4, w * 0.8);
-      else this.mixIn(0.94, 0.92, 0.88, w * 0.9);
-    } else if (pattern === BALL) {
+    const { skin } = shot.parts[field.part];
+    if (skin !== null) {
+      const px = x - skin.origin[0];
+      const py = y - skin.origin[1];
+      const pz = z - skin.origin[2];
+      const u = px * skin.x[0] + py * skin.x[1] + pz * skin.x[2];
+      const v = px * skin.y[0] + py * skin.y[1] + pz * skin.y[2];
+      const w = px * skin.z[0] + py * skin.z[1] + pz * skin.z[2];
+      if (field.pattern === FUR) shade(field, 0.96 + 0.08 * noise2((u + w) * 16, (v - w) * 16, shot.coat));
+      for (const mark of shot.marks) if (mark.zones.includes(skin.zone)) paintMark(field, mark, u, v, w, shot.coat);
+    } else if (field.pattern === BALL) {
       const band = Math.abs(field.ny * 0.8 + field.nx * 0.6);
-      this.mixIn(0.96, 0.96, 0.95, 1 - smoothstep(0.2, 0.26, band));
+      mixIn(field, [0.96, 0.96, 0.95], 1 - smoothstep(0.2, 0.26, band));
     }
-  }
-
-  private shade(r: number, g: number, b: number): void {
-    this.field.red *= r;
-    this.field.green *= g;
-    this.field.blue *= b;
-  }
-
-  private mixIn(r: number, g: number, b: number, w: number): void {
-    this.field.red += (r - this.field.red) * w;
-    this.field.green += (g - this.field.green) * w;
-    this.field.blue += (b - this.field.blue) * w;
   }
 }

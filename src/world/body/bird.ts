@@ -1,8 +1,8 @@
-import type { Random } from "../../core/index.ts";
-import { add, cross, direction, mix, scale, turn, unit, type Vec } from "../geometry.ts";
+import { add, cross, direction, mix, scale, sub, turn, unit, type Vec } from "../geometry.ts";
+import type { BirdShape } from "../look/look.ts";
 import type { Expression, Pose } from "../scene.ts";
 import { addCheeks, addEyes } from "./face.ts";
-import { Body, DARK, darker, type HeadFrame, onHead, paler } from "./parts.ts";
+import { Body, DARK, darker, type HeadFrame, onHead, paler, skin } from "./parts.ts";
 
 const BEAK: Vec = [0.97, 0.62, 0.14];
 const LIP: Vec = [0.42, 0.12, 0.08];
@@ -95,22 +95,18 @@ function addBeak(body: Body, head: HeadFrame, length: number, expression: Expres
   }
 }
 
-/** A bird on its feet, wings folded or spread. random: a stream of the body seed. */
+/** A bird on its feet, wings folded or spread. */
 export function buildBird(
+  { build: { height, girth, beak, headTurn, lift, paleFront, eye } }: BirdShape,
   pose: Pose,
   expression: Expression,
   main: Vec,
-  random: Random,
 ): { body: Body; head: HeadFrame } {
-  const height = random.between(0.38, 0.44);
-  const girth = random.between(0.94, 1.06);
-  const beak = random.between(0.85, 1.15);
-  const headTurn = random.between(12, 34);
-  const lift = random.between(46, 58);
-  const front = random.uniform() < 0.5 ? paler(main, main[0] + main[1] + main[2] < 0.6 ? 0.14 : 0.4) : main;
-  const body = new Body(0.06, "fur");
+  const front = paleFront ? paler(main, main[0] + main[1] + main[2] < 0.6 ? 0.14 : 0.4) : main;
+  const body = new Body(0.06);
   const trunk: Vec = [0, height + 0.14, 0];
   const breast = add(trunk, [0.22, 0.14, 0]);
+  body.skin = skin("trunk", trunk, [1, 0, 0]);
   body.cone(add(trunk, [-0.18, -0.02, 0]), breast, 0.21 * girth, 0.255 * girth, main);
   body.cone(add(trunk, [0.14, -0.04, 0]), add(breast, [0.05, -0.02, 0]), 0.19 * girth, 0.22 * girth, front, {
     blend: 0.03,
@@ -129,6 +125,7 @@ export function buildBird(
 
   const radius = 0.215;
   const top = add(breast, [0.16, 0.28, 0]);
+  body.skin = skin("neck", breast, sub(top, breast));
   body.cone(breast, top, 0.19, 0.17, main);
   body.beginHead();
   const [pc, ps] = direction(-4);
@@ -146,9 +143,10 @@ export function buildBird(
     neckAxis: unit([0.16, 0.28, 0]),
     neckRadius: 0.2,
   };
+  body.skin = { zone: "head", origin: centre, x: forward, y: up, z: side };
   body.ball(centre, radius, main, { blend: 0.05 });
   addBeak(body, head, beak, expression);
-  addEyes(body, head, { forward: 0.62, side: 0.6, up: 0.3, radius: 0.24 }, main, expression);
+  addEyes(body, head, { forward: 0.62, side: 0.6, up: 0.3, radius: eye }, main, expression);
   if (expression === "smiling") addCheeks(body, head, { forward: 0.62, side: 0.74, up: -0.2, radius: 0.22 });
   for (const s of [-1, 1]) body.ball(onHead(head, 1.12, s * 0.22, 0.12), radius * 0.06, DARK, PLAIN);
   return { body, head };

@@ -1,16 +1,8 @@
 import { add, mix, scale, sub, type Vec } from "../geometry.ts";
 import type { Expression } from "../scene.ts";
-import { addCheeks, addEyes, addMouth, type EyePlace, noseColour } from "./face.ts";
+import { addCheeks, addEyes, addMouth, noseColour } from "./face.ts";
 import { type Body, type Coat, CREAM, DARK, darker, type HeadFrame, maneColour, onHead } from "./parts.ts";
 import type { Beast, Build } from "./species.ts";
-
-const EYES: Record<Beast, EyePlace> = {
-  dog: { forward: 0.72, side: 0.42, up: 0.34, radius: 0.23 },
-  cat: { forward: 0.76, side: 0.44, up: 0.16, radius: 0.26 },
-  horse: { forward: 0.58, side: 0.6, up: 0.38, radius: 0.26 },
-  giraffe: { forward: 0.58, side: 0.6, up: 0.34, radius: 0.28 },
-  cow: { forward: 0.66, side: 0.52, up: 0.36, radius: 0.22 },
-};
 
 const HARD = { blend: 0, pattern: "plain" } as const;
 const SOFT = { blend: 0.035, pattern: "plain" } as const;
@@ -81,20 +73,16 @@ export function addHead(
 ): void {
   const { snout } = build;
   const r = head.radius;
-  const plain = build.pattern === "giraffe" || build.pattern === "cow" ? ("fur" as const) : build.pattern;
-  body.ball(head.centre, r, coat.main, { pattern: plain, blend: 0.06 });
+  body.ball(head.centre, r, coat.main, { blend: 0.06 });
   const muzzle = beast === "cow" ? mix(coat.pale, PINK, 0.55) : coat.pale;
   const root = onHead(head, 0.42, 0, -snout.drop);
   const tip = onHead(head, 0.6 + snout.length / r, 0, -snout.drop - 0.1);
-  body.cone(root, mix(root, tip, 0.5), r * 0.68, (r * 0.68 + snout.radius) / 2, coat.main, {
-    pattern: plain,
-    blend: 0.05,
-  });
+  body.cone(root, mix(root, tip, 0.5), r * 0.68, (r * 0.68 + snout.radius) / 2, coat.main, { blend: 0.05 });
   body.cone(mix(root, tip, 0.55), tip, snout.radius * 1.12, snout.radius, muzzle, { ...SOFT, blend: 0.04 });
   addEars(body, build, head, coat);
   if (beast === "giraffe" || beast === "cow") addHorns(body, beast, head, coat);
   if (beast === "horse") addMane(body, head, neck, build.neck.radius, maneColour(coat.main));
-  addEyes(body, head, EYES[beast], coat.main, expression);
+  addEyes(body, head, build.eye, coat.main, expression);
   addMouth(body, head, { centre: tip, radius: snout.radius, skin: muzzle }, expression);
   if (expression === "smiling") addCheeks(body, head, { forward: 0.6, side: 0.74, up: -0.1, radius: 0.24 });
 

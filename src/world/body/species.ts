@@ -1,5 +1,5 @@
 import type { Animal } from "../scene.ts";
-import type { Pattern } from "./parts.ts";
+import type { EyePlace } from "./face.ts";
 
 export type Beast = Exclude<Animal, "bird">;
 
@@ -12,7 +12,21 @@ export interface Build {
   readonly snout: { length: number; radius: number; drop: number };
   readonly ear: { kind: "flap" | "point" | "leaf"; size: number };
   readonly tail: { length: number; radius: number; angle: number; tuft: number };
-  readonly pattern: Pattern;
+  readonly eye: EyePlace;
+}
+
+/** What one bird is like; angles in degrees. */
+export interface BirdBuild {
+  /** Of the legs. */
+  readonly height: number;
+  readonly girth: number;
+  readonly beak: number;
+  readonly headTurn: number;
+  /** How high it lifts its spread wings. */
+  readonly lift: number;
+  readonly paleFront: boolean;
+  /** Radius of an eye, in units of the head's. */
+  readonly eye: number;
 }
 
 export const BUILDS: Record<Beast, Build> = {
@@ -24,7 +38,7 @@ export const BUILDS: Record<Beast, Build> = {
     snout: { length: 0.2, radius: 0.115, drop: 0.28 },
     ear: { kind: "flap", size: 0.23 },
     tail: { length: 0.46, radius: 0.06, angle: 48, tuft: 1 },
-    pattern: "fur",
+    eye: { forward: 0.72, side: 0.42, up: 0.34, radius: 0.23 },
   },
   cat: {
     trunk: { length: 0.7, chest: 0.2, belly: 0.19, rump: 0.2 },
@@ -34,7 +48,7 @@ export const BUILDS: Record<Beast, Build> = {
     snout: { length: 0.05, radius: 0.095, drop: 0.3 },
     ear: { kind: "point", size: 0.2 },
     tail: { length: 0.66, radius: 0.06, angle: 62, tuft: 0.9 },
-    pattern: "fur",
+    eye: { forward: 0.76, side: 0.44, up: 0.16, radius: 0.26 },
   },
   horse: {
     trunk: { length: 0.9, chest: 0.29, belly: 0.27, rump: 0.29 },
@@ -44,7 +58,7 @@ export const BUILDS: Record<Beast, Build> = {
     snout: { length: 0.36, radius: 0.125, drop: 0.1 },
     ear: { kind: "leaf", size: 0.16 },
     tail: { length: 0.62, radius: 0.1, angle: -58, tuft: 1.15 },
-    pattern: "fur",
+    eye: { forward: 0.58, side: 0.6, up: 0.38, radius: 0.26 },
   },
   giraffe: {
     trunk: { length: 0.68, chest: 0.28, belly: 0.25, rump: 0.24 },
@@ -54,7 +68,7 @@ export const BUILDS: Record<Beast, Build> = {
     snout: { length: 0.26, radius: 0.11, drop: 0.12 },
     ear: { kind: "leaf", size: 0.17 },
     tail: { length: 0.42, radius: 0.045, angle: -62, tuft: 1.9 },
-    pattern: "giraffe",
+    eye: { forward: 0.58, side: 0.6, up: 0.34, radius: 0.28 },
   },
   cow: {
     trunk: { length: 0.92, chest: 0.34, belly: 0.35, rump: 0.33 },
@@ -64,6 +78,6 @@ export const BUILDS: Record<Beast, Build> = {
     snout: { length: 0.22, radius: 0.17, drop: 0.2 },
     ear: { kind: "leaf", size: 0.2 },
     tail: { length: 0.56, radius: 0.045, angle: -66, tuft: 1.9 },
-    pattern: "cow",
+    eye: { forward: 0.66, side: 0.52, up: 0.36, radius: 0.22 },
   },
 };
