@@ -1,4 +1,5 @@
 import { clamp01, smoothstep, type Vec } from "./geometry.ts";
+import type { Decal, Painting } from "./look/look.ts";
 import { hash, noise2 } from "./noise.ts";
 import type { Place } from "./scene.ts";
 import type { Shot } from "./shot.ts";
@@ -34,6 +35,9 @@ export class Scenery {
   readonly back: number;
   readonly wallHeight: number;
   private readonly paint: Vec;
+  private readonly tone: Vec;
+  private readonly decals: readonly Decal[];
+  private readonly paintings: readonly Painting[];
 
   constructor(shot: Shot, place: Place) {
     const { setting } = shot;
@@ -43,6 +47,9 @@ export class Scenery {
     this.back = shot.wall - setting.depth * this.unit;
     this.wallHeight = setting.wallHeight * this.unit;
     this.paint = setting.wall;
+    this.tone = setting.tone;
+    this.decals = setting.decals;
+    this.paintings = setting.paintings;
   }
 
   private set(c: Vec, s: number): void {
@@ -59,7 +66,7 @@ export class Scenery {
 
   /** The ground at (x, 0, z), seen from `far` away; `pixel` is how much ground one pixel spans there. */
   ground(x: number, z: number, far: number, pixel: number): void {
-    const { unit, seed } = this;
+    const { unit, seed, tone } = this;
     const u = x / unit;
     const v = z / unit;
     const soft = Math.min(1, (0.05 * unit) / pixel);
@@ -85,9 +92,30 @@ export class Scenery {
       this.blue = 1.03 + 0.03 * k;
     } else if (this.place === "stone floor") this.tiles(u, v, fine, pixel / unit);
     else this.boards(u, v, pixel / unit);
+    this.red *= tone[0];
+    this.green *= tone[1];
+    this.blue *= tone[2];
+    for (const decal of this.decals) this.decal(decal, u, v, pixel / unit);
     const haze = this.place === "room" ? 0 : smoothstep(4 * unit, 40 * unit, far);
     const far0 = SKY[this.place].horizon;
     if (haze > 0) this.blend(far0[0], far0[1], far0[2], haze * (this.place === "grass" ? 0.3 : 0.5));
+  }
+
+  private decal(decal: Decal, u: number, v: number, pixel: number): void {
+    const { long, wide, axis } = decal;
+    const du = u - decal.u;
+    const dv = v - decal.v;
+    const reach = long + wide + pixel;
+    if (du > reach || du < -reach || dv > reach || dv < -reach) return;
+    const a = Math.abs(du * axis[0] + dv * axis[1]) / long;
+    const b = Math.abs(dv * axis[0] - du * axis[1]) / wide;
+    const far = decal.shape === "ellipse" ? Math.sqrt(a * a + b * b) : Math.max(a, b);
+    const soft = (0.6 * pixel) / Math.min(long, wide);
+    if (far > 1 + soft) return;
+    const [r, g, k] = decal.colour;
+    this.blend(r, g, k, smoothstep(1 + soft, 1 - soft, far));
+    const { second, inner } = decal;
+    if (inner > 0) this.blend(second[0], second[1], second[2], smoothstep(inner + soft, inner - soft, far));
   }
 
   private sea(x: number, z: number, u: number, v: number, pixel: number): void {
@@ -140,6 +168,7 @@ export class Scenery {
     if (this.place === "room") {
       this.set(this.paint, 0.97 - 0.03 * v + 0.02 * (noise2(u * 3, v * 3, seed) - 0.5));
       this.window(u, v, p);
+      for (const painting of this.paintings) this.painting(painting, u, v, p);
       const skirting = 1 - smoothstep(0.1, 0.1 + p, v);
       this.blend(0.93, 0.92, 0.9, skirting);
       this.blend(0.45, 0.42, 0.4, (1 - smoothstep(0.006, 0.006 + p * 1.5, Math.abs(v - 0.1))) * 0.6);
@@ -154,6 +183,17 @@ export class Scenery {
     this.set([1, 0.93, 0.84], 0.66 + 0.12 * (hash(i, j, seed + 5) - 0.5));
     const joint = 1 - smoothstep(0.006, 0.006 + Math.max(p, 0.006), Math.min(edge, end));
     this.blend(0.47, 0.43, 0.4, joint * 0.7);
+  }
+
+  private painting(painting: Painting, u: number, v: number, p: number): void {
+    const off = Math.max(Math.abs(u - painting.u) - painting.wide, Math.abs(v - painting.v) - painting.high);
+    if (off > p) return;
+    const { frame, top, bottom } = painting;
+    this.blend(frame[0], frame[1], frame[2], smoothstep(p / 2, -p / 2, off));
+    const inside = smoothstep(p / 2, -p / 2, off + 0.035);
+    const hill = painting.v - painting.high * 0.2 + 0.3 * painting.high * (noise2(u * 6, 0.5, this.seed) - 0.5);
+    const [r, g, b] = v > hill ? top : bottom;
+    this.blend(r, g, b, inside);
   }
 
   /** Half of the rooms have a window. */

@@ -1,12 +1,13 @@
-import { beastCoat, buildBeast } from "./body/beast.ts";
+import { buildBeast } from "./body/beast.ts";
 import { buildBird } from "./body/bird.ts";
-import type { Body, HeadFrame, Part } from "./body/parts.ts";
+import { type Body, type Coat, type HeadFrame, maneColour, type Part, paler, standing } from "./body/parts.ts";
 import { BUILDS } from "./body/species.ts";
-import { addBall, addWorn } from "./body/things.ts";
-import { add, clamp01, cross, direction, dot, scale, turn, type Vec } from "./geometry.ts";
+import { addBall, addCollar, addWorn } from "./body/things.ts";
+import { add, clamp01, cross, direction, dot, scale, sub, turn, type Vec } from "./geometry.ts";
 import { lookOf } from "./look/draw.ts";
-import type { Individual, Setting } from "./look/look.ts";
+import type { Individual, Setting, View } from "./look/look.ts";
 import type { Mark } from "./marks.ts";
+import { buildProp, girthOf } from "./props/build.ts";
 import { type Animal, type Colour, type Pose, posesOf, type Scene } from "./scene.ts";
 
 const PAINT: Record<Colour, Vec> = {
@@ -31,10 +32,14 @@ export interface Shot {
   readonly sun: Vec;
   /** Colour of the light, near 1. */
   readonly tint: Vec;
+  /** Strength of the sun, about 1. */
+  readonly sunshine: number;
   /** Where a wall stands behind the animal: z, and the height of the tallest pose. */
   readonly wall: number;
   readonly tall: number;
   readonly setting: Setting;
+  /** The parts of each thing in the place. */
+  readonly props: readonly (readonly Part[])[];
   readonly marks: readonly Mark[];
   /** Seeds the marks: 16 bits. */
   readonly coat: number;
@@ -53,21 +58,29 @@ interface Choice {
   readonly beside: Scene["beside"];
 }
 
+/** The colours of an animal, from its named one. */
+function coatOf(colour: Colour, { dye, pale, hair, eye }: Individual): Coat {
+  const [r, g, b] = PAINT[colour].map((x, i) => clamp01(x * dye[i]));
+  const main: Vec = [r, g, b];
+  const dark = r + g + b < 0.6;
+  return { main, pale: paler(main, dark ? pale * 0.3 : pale), hair: hair ?? maneColour(main), eye };
+}
+
 /** The animal's parts, facing +x. */
 function bodyOf(
   scene: Scene,
   individual: Individual,
   { pose, wearing, beside }: Choice,
 ): { body: Body; head: HeadFrame } {
-  const { shape, dye, pale } = individual;
-  const [r, g, b] = PAINT[scene.colour].map((x, i) => clamp01(x * dye[i]));
-  const main: Vec = [r, g, b];
+  const { shape, collar } = individual;
+  const coat = coatOf(scene.colour, individual);
   const { animal, expression } = scene;
   const portrait = scene.framing === "portrait";
   const built =
     shape.kind === "bird"
-      ? buildBird(shape, pose, expression, main)
-      : buildBeast(shape, pose, { expression, portrait }, beastCoat(main, pale));
+      ? buildBird(shape, pose, expression, coat)
+      : buildBeast(shape, pose, { expression, portrait }, coat);
+  if (collar !== null) addCollar(built.body, built.head, collar);
   if (wearing !== null) addWorn(built.body, built.head, wearing);
   if (beside !== null) {
     const { x, z, radius } = ballPlace(animal);
@@ -107,8 +120,14 @@ function skinned(parts: readonly Part[], on: Individual["marksOn"], move: (v: Ve
   });
 }
 
-/** Eye position from which `parts` span `fill` of the picture, centred. */
-function frame(parts: readonly Part[], axes: readonly [Vec, Vec, Vec], lens: number, fill: number): Vec {
+/** Eye position from which `parts` span `fill` of the picture, their middle `shift` beside its middle. */
+function frame(
+  parts: readonly Part[],
+  axes: readonly [Vec, Vec, Vec],
+  lens: number,
+  fill: number,
+  shift: View["shift"],
+): Vec {
   const [right, up, ahead] = axes;
   const balls = parts.flatMap(({ a, b, ra, rb }) =>
     [[a, ra] as const, [b, rb] as const].map(([v, r]) => ({ x: dot(v, right), y: dot(v, up), z: dot(v, ahead), r })),
@@ -132,7 +151,8 @@ function frame(parts: readonly Part[], axes: readonly [Vec, Vec, Vec], lens: num
     y += ((bottom + top) / 2) * lens * distance;
     distance *= Math.max(rightmost - left, top - bottom) / 2 / fill;
   }
-  return add(add(scale(right, x), scale(up, y)), scale(ahead, -distance));
+  const half = lens * distance;
+  return add(add(scale(right, x - shift[0] * half), scale(up, y - shift[1] * half)), scale(ahead, -distance));
 }
 
 const extent = (parts: readonly Part[], f: (v: Vec, r: number) => number): number =>
@@ -144,7 +164,7 @@ const extent = (parts: readonly Part[], f: (v: Vec, r: number) => number): numbe
  */
 export function compose(scene: Scene): Shot {
   const { individual, view, setting } = lookOf(scene);
-  const { yaw, tilt, fill, lens, sun, tint } = view;
+  const { yaw, tilt, fill, lens, shift, sun, tint, sunshine } = view;
   const portrait = scene.framing === "portrait";
   const mirrored = scene.facing === "left";
   const move = placing(yaw, mirrored);
@@ -169,7 +189,17 @@ export function compose(scene: Scene): Shot {
         move,
       )
     : all;
-  const eye = frame(subject, [right, up, ahead], lens, fill);
+  const eye = frame(subject, [right, up, ahead], lens, fill, shift);
+  const behind = -extent(all, (v, r) => r - v[2]);
+  const tall = extent(all, (v, r) => v[1] + r);
+  const wall = behind - 0.35;
+  const props = setting.props.map((prop) => {
+    const size = prop.size * tall;
+    const deep = size * girthOf(prop);
+    const z = prop.behind === null ? wall - setting.depth * tall + deep : behind - prop.behind * tall - deep;
+    const far = dot(sub([0, 0, z], eye), ahead);
+    return standing(buildProp(prop), eye[0] + prop.across * lens * far, z, size, prop.turn);
+  });
   return {
     parts: skinned(placed(own, move), individual.marksOn, move, mirrored),
     eye,
@@ -179,9 +209,11 @@ export function compose(scene: Scene): Shot {
     lens,
     sun,
     tint,
-    wall: -extent(all, (v, r) => r - v[2]) - 0.35,
-    tall: extent(all, (v, r) => v[1] + r),
+    sunshine,
+    wall,
+    tall,
     setting,
+    props,
     marks: individual.marks,
     coat: scene.bodySeed & 0xffff,
   };

@@ -5,7 +5,9 @@ import {
   BESIDE,
   COLOURS,
   type Colour,
+  type Edition,
   EXPRESSIONS,
+  editionKey,
   FACINGS,
   PLACES,
   POSES,
@@ -51,6 +53,8 @@ export interface SampleOptions {
   readonly split: Split;
   /** "seen": only what training may show (the default). "held out": whole-body scenes that it may not. */
   readonly combinations?: "seen" | "held out";
+  /** The first (the default) or the second. */
+  readonly edition?: Edition;
   /** Portraits alone, for those who learn expressions. */
   readonly portraits?: boolean;
 }
@@ -62,7 +66,10 @@ const SHARE = { things: 0.12, styles: 0.09, portraits: 0.09 };
  * A random scene of a split. Throws UsageError where training is asked for what it must not show, and where held-out
  * portraits are asked for: a portrait shows no pose, so none is held out.
  */
-export function sampleScene(random: Random, { split, combinations = "seen", portraits }: SampleOptions): Scene {
+export function sampleScene(
+  random: Random,
+  { split, edition = 1, combinations = "seen", portraits }: SampleOptions,
+): Scene {
   if (combinations === "held out" && split === "train") {
     throw new UsageError("held-out combinations are not for training", { where: "combinations" });
   }
@@ -86,6 +93,7 @@ export function sampleScene(random: Random, { split, combinations = "seen", port
   const worn = (thing >= 0 && thing < 5) || (portrait && random.uniform() < 0.15);
   const beside = thing >= 4;
   return {
+    ...editionKey(edition),
     animal,
     pose,
     colour,

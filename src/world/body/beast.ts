@@ -2,7 +2,7 @@ import { add, cross, direction, mix, scale, sub, turn, unit, type Vec } from "..
 import type { BeastShape } from "../look/look.ts";
 import type { Expression, Pose } from "../scene.ts";
 import { addHead } from "./head.ts";
-import { Body, type Coat, DARK, darker, type HeadFrame, maneColour, paler, type Skin, skin } from "./parts.ts";
+import { Body, type Coat, DARK, darker, type HeadFrame, type Skin, skin } from "./parts.ts";
 import type { Beast, Build } from "./species.ts";
 
 /** The trunk's two ends in a pose, and how the neck and head are held. */
@@ -117,8 +117,8 @@ function addTail(body: Body, build: Build, coat: Coat, beast: Beast, pose: Pose,
   const { tail, trunk } = build;
   const low = pose === "sitting" || pose === "lying down";
   const root = add(rump, [-trunk.rump * 0.82, low ? -trunk.rump * 0.3 : trunk.rump * 0.42, 0]);
-  const hair = beast === "horse" ? maneColour(coat.main) : coat.main;
-  const tip = beast === "giraffe" || beast === "cow" ? maneColour(coat.main) : hair;
+  const hair = beast === "horse" ? coat.hair : coat.main;
+  const tip = beast === "giraffe" || beast === "cow" ? coat.hair : hair;
   const angle = low ? (tail.angle > 0 ? 4 : -24) : tail.angle;
   const floor = (v: Vec): Vec => [v[0], Math.max(v[1], tail.radius * tail.tuft * 1.05), v[2]];
   const step = (from: Vec, degrees: number, side: number, reach: number): Vec => {
@@ -185,10 +185,4 @@ export function buildBeast(
   body.skin = { zone: "head", origin: centre, x: forward, y: up, z: side };
   addHead(body, beast, build, head, { root, top }, coat, view.expression);
   return { body, head };
-}
-
-/** The colours of a beast, from its named colour. pale: how much paler its belly, snout and feet are. */
-export function beastCoat(main: Vec, pale: number): Coat {
-  const dark = main[0] + main[1] + main[2] < 0.6;
-  return { main, pale: paler(main, dark ? pale * 0.3 : pale) };
 }

@@ -1,8 +1,8 @@
-import { add, cross, dot, mix, scale, sub, unit, type Vec } from "../geometry.ts";
+import { add, cross, dot, mix, scale, sub, turn, unit, type Vec } from "../geometry.ts";
 import type { Zone } from "../marks.ts";
 
 /** How a part's surface varies its colour. */
-export type Pattern = "plain" | "fur" | "ball";
+export type Pattern = "plain" | "fur" | "ball" | "rough";
 
 /** The frame that marks are drawn in: it moves with its part of the body, so that every pose shows the same marks. */
 export interface Skin {
@@ -102,6 +102,19 @@ export interface HeadFrame {
 export const onHead = (h: HeadFrame, f: number, s: number, u: number): Vec =>
   add(h.centre, scale(add(add(scale(h.forward, f), scale(h.side, s)), scale(h.up, u)), h.radius));
 
+/** Parts moved, turned by `degrees` about the vertical axis and scaled, so that they stand at (x, 0, z). */
+export function standing(parts: readonly Part[], x: number, z: number, size: number, degrees: number): Part[] {
+  const move = (v: Vec): Vec => add(scale(turn(v, degrees), size), [x, 0, z]);
+  return parts.map((part) => ({
+    ...part,
+    a: move(part.a),
+    b: move(part.b),
+    ra: part.ra * size,
+    rb: part.rb * size,
+    blend: part.blend * size,
+  }));
+}
+
 export const DARK: Vec = [0.06, 0.05, 0.06];
 export const CREAM: Vec = [0.96, 0.9, 0.8];
 export const paler = (c: Vec, w: number): Vec => mix(c, CREAM, w);
@@ -112,8 +125,12 @@ export interface Coat {
   readonly main: Vec;
   /** Belly, snout and feet. */
   readonly pale: Vec;
+  /** Mane and tufts. */
+  readonly hair: Vec;
+  /** What is white in most eyes. */
+  readonly eye: Vec;
 }
 
-/** Mane, tail tuft and horn tips: much darker than the coat, or paler where the coat is dark already. */
+/** Mane, tail tuft and horn tips, unless an animal has its own colour of them: much darker than the coat, or paler where the coat is dark already. */
 export const maneColour = (main: Vec): Vec =>
   main[0] + main[1] + main[2] < 0.6 ? mix(main, [0.5, 0.48, 0.47], 0.5) : darker(main, 0.62);

@@ -1,6 +1,6 @@
 // The first edition of the world: the one that the models in checkpoints/ were trained on. Goes when they go.
 import { Random } from "../../core/index.ts";
-import { type Beast, type BirdBuild, BUILDS, type Build } from "../body/species.ts";
+import { type Beast, BUILDS, type Build } from "../body/species.ts";
 import { unit, type Vec } from "../geometry.ts";
 import type { Mark, Zone } from "../marks.ts";
 import { hash } from "../noise.ts";
@@ -11,6 +11,9 @@ import type { BeastShape, BirdShape, Individual, Look, Setting, View } from "./l
 const STREAM = { view: 1, body: 2, markings: 3 };
 
 const COATED: readonly Zone[] = ["trunk", "leg", "neck", "tail"];
+
+const BEAK: Vec = [0.97, 0.62, 0.14];
+const WHITE: Vec = [0.97, 0.97, 0.95];
 
 /** Paint of the walls of rooms. */
 const WALLS: readonly Vec[] = [
@@ -54,7 +57,8 @@ function birdShape(random: Random): BirdShape {
   const beak = random.between(0.85, 1.15);
   const headTurn = random.between(12, 34);
   const lift = random.between(46, 58);
-  const build: BirdBuild = { height, girth, beak, headTurn, lift, paleFront: random.uniform() < 0.5, eye: 0.24 };
+  const paleFront = random.uniform() < 0.5;
+  const build = { height, girth, beak, headTurn, lift, paleFront, eye: 0.24, tail: 1, crest: 0, horn: BEAK };
   return { kind: "bird", build };
 }
 
@@ -71,7 +75,16 @@ function individual(scene: Scene): Individual {
   const body = new Random(scene.bodySeed, STREAM.body);
   const { animal } = scene;
   const shape = animal === "bird" ? birdShape(body) : beastShape(animal, body);
-  return { shape, dye: [shade, shade, shade], pale, marks: marks(scene), marksOn: "picture" };
+  return {
+    shape,
+    dye: [shade, shade, shade],
+    pale,
+    hair: null,
+    eye: WHITE,
+    collar: null,
+    marks: marks(scene),
+    marksOn: "picture",
+  };
 }
 
 function view(scene: Scene, random: Random): View {
@@ -82,14 +95,23 @@ function view(scene: Scene, random: Random): View {
   const sun = unit([random.between(-0.75, 0.75), 1, random.between(0.35, 0.95)]);
   const warm = random.between(-1, 1);
   const tint: Vec = [1 + 0.025 * warm, 1, 1 - 0.035 * warm];
-  return { yaw, tilt, fill, lens: portrait ? 0.24 : 0.3, sun, tint };
+  return { yaw, tilt, fill, lens: portrait ? 0.24 : 0.3, shift: [0, 0], sun, tint, sunshine: 1 };
 }
 
 function setting(place: Place, grain: number): Setting {
   const deeper = hash(1, 2, grain);
   const depth = { room: 0.05, "stone floor": 0.35 + 0.4 * deeper, beach: 0.5 + 0.9 * deeper, grass: 9, snow: 9 };
   const wallHeight = place === "room" ? 1e9 : place === "stone floor" ? 0.3 + 0.2 * hash(3, 1, grain) : 0;
-  return { depth: depth[place], wallHeight, wall: WALLS[Math.floor(hash(5, 3, grain) * WALLS.length)], grain };
+  return {
+    depth: depth[place],
+    wallHeight,
+    wall: WALLS[Math.floor(hash(5, 3, grain) * WALLS.length)],
+    tone: [1, 1, 1],
+    props: [],
+    decals: [],
+    paintings: [],
+    grain,
+  };
 }
 
 export function firstLook(scene: Scene): Look {
