@@ -17,6 +17,8 @@ export interface Cells extends Marked {
 /** Large patches where smooth noise is high: pale ones on a dark coat, dark ones on a white coat. */
 export interface Clouds extends Marked {
   readonly shape: "clouds";
+  /** Noise at which a patch begins and is complete, in 0..1. */
+  readonly edge: readonly [number, number];
 }
 
 /** A patch: all within `radius` of the line between two points of the frame, with an uneven border. */
@@ -134,7 +136,7 @@ export function paintMark(paint: Paint, mark: Mark, u: number, v: number, w: num
       return;
     }
     case "clouds": {
-      const high = smoothstep(0.64, 0.69, noise2(u * 2.6 + w * 2.1, v * 2.6 - w * 1.3, seed));
+      const high = smoothstep(mark.edge[0], mark.edge[1], noise2(u * 2.6 + w * 2.1, v * 2.6 - w * 1.3, seed));
       if (isWhite(paint)) mixIn(paint, [0.45, 0.42, 0.4], high * 0.8);
       else mixIn(paint, [0.94, 0.92, 0.88], high * 0.9);
       return;

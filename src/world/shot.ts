@@ -59,11 +59,11 @@ interface Choice {
 }
 
 /** The colours of an animal, from its named one. */
-function coatOf(colour: Colour, { dye, pale, hair, eye }: Individual): Coat {
+function coatOf(colour: Colour, { dye, pale, hair, wing, eye }: Individual): Coat {
   const [r, g, b] = PAINT[colour].map((x, i) => clamp01(x * dye[i]));
   const main: Vec = [r, g, b];
   const dark = r + g + b < 0.6;
-  return { main, pale: paler(main, dark ? pale * 0.3 : pale), hair: hair ?? maneColour(main), eye };
+  return { main, pale: paler(main, dark ? pale * 0.3 : pale), hair: hair ?? maneColour(main), wing, eye };
 }
 
 /** The animal's parts, facing +x. */

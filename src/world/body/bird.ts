@@ -8,14 +8,14 @@ import type { BirdBuild } from "./species.ts";
 const LIP: Vec = [0.42, 0.12, 0.08];
 const PLAIN = { blend: 0, pattern: "plain" } as const;
 
-function wingColours(main: Vec): { shoulder: Vec; feather: Vec } {
+function wingColours({ main, wing }: Coat): { shoulder: Vec; feather: Vec } {
   const dark = main[0] + main[1] + main[2] < 0.6;
-  if (dark) return { shoulder: mix(main, [0.5, 0.5, 0.54], 0.28), feather: mix(main, [0.5, 0.5, 0.54], 0.14) };
-  return { shoulder: darker(main, 0.16), feather: darker(main, 0.34) };
+  if (dark) return { shoulder: wing ?? mix(main, [0.5, 0.5, 0.54], 0.28), feather: mix(main, [0.5, 0.5, 0.54], 0.14) };
+  return { shoulder: wing ?? darker(main, 0.16), feather: darker(main, 0.34) };
 }
 
-function addFoldedWings(body: Body, shoulder: Vec, main: Vec): void {
-  const { shoulder: top, feather } = wingColours(main);
+function addFoldedWings(body: Body, shoulder: Vec, coat: Coat): void {
+  const { shoulder: top, feather } = wingColours(coat);
   for (const s of [-1, 1]) {
     const root = add(shoulder, [0.06, -0.02, s * 0.21]);
     body.cone(root, add(root, [-0.34, -0.12, s * 0.03]), 0.13, 0.1, top, { blend: 0.015, pattern: "plain" });
@@ -25,8 +25,8 @@ function addFoldedWings(body: Body, shoulder: Vec, main: Vec): void {
 }
 
 /** Arm along the leading edge; feathers fan out behind it and overlap into one sheet. */
-function addSpreadWings(body: Body, shoulder: Vec, main: Vec, lift: number): void {
-  const { shoulder: top, feather } = wingColours(main);
+function addSpreadWings(body: Body, shoulder: Vec, coat: Coat, lift: number): void {
+  const { shoulder: top, feather } = wingColours(coat);
   for (const s of [-1, 1]) {
     const root = add(shoulder, [0.04, 0.02, s * 0.17]);
     const [c, up] = direction(lift + (s > 0 ? -6 : 8));
@@ -123,15 +123,15 @@ export function buildBird(
   });
   for (const s of [-1, 0, 1]) {
     const end = add(trunk, [-0.66 * build.tail, 0.02 - 0.02 * s * s, s * 0.09]);
-    body.cone(add(trunk, [-0.3, 0, s * 0.04]), end, 0.1, 0.065, wingColours(main).feather, {
+    body.cone(add(trunk, [-0.3, 0, s * 0.04]), end, 0.1, 0.065, wingColours(coat).feather, {
       blend: 0.03,
       pattern: "plain",
     });
   }
   addLegs(body, trunk, build.horn);
   const shoulder = add(trunk, [0.14, 0.13, 0]);
-  if (pose === "spreading its wings") addSpreadWings(body, shoulder, main, lift);
-  else addFoldedWings(body, shoulder, main);
+  if (pose === "spreading its wings") addSpreadWings(body, shoulder, coat, lift);
+  else addFoldedWings(body, shoulder, coat);
 
   const radius = 0.215;
   const top = add(breast, [0.16, 0.28, 0]);
@@ -155,7 +155,7 @@ export function buildBird(
   };
   body.skin = { zone: "head", origin: centre, x: forward, y: up, z: side };
   body.ball(centre, radius, main, { blend: 0.05 });
-  if (build.crest > 0) addCrest(body, head, build.crest, wingColours(main).feather);
+  if (build.crest > 0) addCrest(body, head, build.crest, wingColours(coat).feather);
   addBeak(body, head, build, expression);
   addEyes(body, head, { forward: 0.62, side: 0.6, up: 0.3, radius: eye }, coat, expression);
   if (expression === "smiling") addCheeks(body, head, { forward: 0.62, side: 0.74, up: -0.2, radius: 0.22 });

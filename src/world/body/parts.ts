@@ -127,6 +127,8 @@ export interface Coat {
   readonly pale: Vec;
   /** Mane and tufts. */
   readonly hair: Vec;
+  /** Of a bird's upper wings; null for a shade of the main colour. */
+  readonly wing: Vec | null;
   /** What is white in most eyes. */
   readonly eye: Vec;
 }

@@ -64,7 +64,7 @@ function birdShape(random: Random): BirdShape {
 
 function marks({ animal, bodySeed }: Scene): readonly Mark[] {
   if (animal === "giraffe") return [{ shape: "cells", zones: COATED, pitch: 4.6 }];
-  if (animal === "cow" && (bodySeed & 1) === 1) return [{ shape: "clouds", zones: COATED }];
+  if (animal === "cow" && (bodySeed & 1) === 1) return [{ shape: "clouds", zones: COATED, edge: [0.64, 0.69] }];
   return [];
 }
 
@@ -80,6 +80,7 @@ function individual(scene: Scene): Individual {
     dye: [shade, shade, shade],
     pale,
     hair: null,
+    wing: null,
     eye: WHITE,
     collar: null,
     marks: marks(scene),

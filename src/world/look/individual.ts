@@ -3,13 +3,16 @@ import { type Beast, type BirdBuild, BUILDS, type Build } from "../body/species.
 import type { Vec } from "../geometry.ts";
 import type { Scene } from "../scene.ts";
 import type { BeastShape, BirdShape, Collar, Individual } from "./look.ts";
-import { beastMarks, birdMarks } from "./markings.ts";
+import { beastMarks, birdMarks, wingColour } from "./markings.ts";
 
 /** Independent uses of a bodySeed. */
 const STREAM = { shape: 12, marks: 13, dress: 14 };
 
-/** Radius of an eye in units of the head's: at least 4 pixels of a picture of 128, so that an eye survives the VAE. */
-const EYE: Record<Beast, number> = { dog: 0.29, cat: 0.34, horse: 0.37, giraffe: 0.42, cow: 0.3 };
+/** Radius of an eye in units of the head's: about 4 pixels of a picture of 128, so that an eye survives the VAE. */
+const EYE: Record<Scene["animal"], number> = { dog: 0.29, cat: 0.34, horse: 0.37, giraffe: 0.42, cow: 0.3, bird: 0.33 };
+
+/** A portrait shows eyes large enough without. */
+const eyeOf = ({ animal, framing }: Scene): number => EYE[animal] * (framing === "portrait" ? 0.78 : 1);
 
 function ear(beast: Beast, { ear: { kind, size } }: Build, random: Random): Build["ear"] {
   const own = beast === "dog" ? random.pick(["flap", "flap", "folded", "folded", "point"] as const) : kind;
@@ -27,7 +30,7 @@ function tail(beast: Beast, { tail: { length, radius, angle, tuft } }: Build, ra
   };
 }
 
-function build(beast: Beast, random: Random): Build {
+function build(beast: Beast, eyeRadius: number, random: Random): Build {
   const by = (range: number): number => 1 + random.between(-range, range);
   const own = BUILDS[beast];
   const { trunk, leg, neck, head, snout, eye } = own;
@@ -45,13 +48,13 @@ function build(beast: Beast, random: Random): Build {
     snout: { length: snout.length * by(0.2), radius: snout.radius * by(0.1), drop: snout.drop },
     ear: ear(beast, own, random),
     tail: tail(beast, own, random),
-    eye: { ...eye, radius: EYE[beast] },
+    eye: { ...eye, radius: eyeRadius },
     horns: random.between(0.7, 1.35),
   };
 }
 
-function beastShape(kind: Beast, random: Random): BeastShape {
-  const own = build(kind, random);
+function beastShape(kind: Beast, eyeRadius: number, random: Random): BeastShape {
+  const own = build(kind, eyeRadius, random);
   const headTurn = random.between(20, 44);
   const swing = random.between(0.08, 0.14) * (own.leg.length / 0.5);
   return { kind, build: own, headTurn, swing, curl: random.between(-0.6, 0.8) };
@@ -64,7 +67,7 @@ const BEAKS: readonly Vec[] = [
   [0.9, 0.5, 0.42],
 ];
 
-function birdShape(random: Random): BirdShape {
+function birdShape(eye: number, random: Random): BirdShape {
   const own: BirdBuild = {
     height: random.between(0.33, 0.5),
     girth: random.between(0.88, 1.14),
@@ -72,7 +75,7 @@ function birdShape(random: Random): BirdShape {
     headTurn: random.between(16, 38),
     lift: random.between(40, 60),
     paleFront: random.uniform() < 0.4,
-    eye: 0.33,
+    eye,
     tail: random.between(0.75, 1.3),
     crest: random.uniform() < 0.35 ? random.between(0.7, 1.2) : 0,
     horn: random.pick(BEAKS),
@@ -104,10 +107,17 @@ function collar(animal: Scene["animal"], random: Random): Collar | null {
   return animal === "cow" && wears < 0.35 ? { colour: COLLARS[0], bell: true } : null;
 }
 
+/** Manes and tufts, if they are not a darker shade of the coat. */
+const HAIR: readonly Vec[] = [
+  [0.93, 0.86, 0.72],
+  [0.16, 0.12, 0.11],
+];
+
 /** The animal of a bodySeed. The named colour decides only the colours of its marks. */
-export function individual({ animal, colour, bodySeed }: Scene): Individual {
+export function individual(scene: Scene): Individual {
+  const { animal, colour, bodySeed } = scene;
   const body = new Random(bodySeed, STREAM.shape);
-  const shape = animal === "bird" ? birdShape(body) : beastShape(animal, body);
+  const shape = animal === "bird" ? birdShape(eyeOf(scene), body) : beastShape(animal, eyeOf(scene), body);
   const dress = new Random(bodySeed, STREAM.dress);
   const shade = dress.between(0.9, 1.08);
   const dye = [0, 1, 2].map(() => shade * dress.between(0.97, 1.03)) as [number, number, number];
@@ -121,13 +131,8 @@ export function individual({ animal, colour, bodySeed }: Scene): Individual {
     hair,
     marks: shape.kind === "bird" ? birdMarks(colour, marks) : beastMarks(shape, colour, marks),
     marksOn: "body",
+    wing: wingColour(colour, dress),
     eye: animal === "cat" ? dress.pick(CAT_EYES) : WHITE,
     collar: collar(animal, dress),
   };
 }
-
-/** Manes and tufts, if they are not a darker shade of the coat. */
-const HAIR: readonly Vec[] = [
-  [0.93, 0.86, 0.72],
-  [0.16, 0.12, 0.11],
-];

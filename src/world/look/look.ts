@@ -35,6 +35,8 @@ export interface Individual {
   readonly pale: number;
   /** Of mane and tufts; null for a shade of the coat. */
   readonly hair: Vec | null;
+  /** Of a bird's upper wings; null for a shade of its colour. */
+  readonly wing: Vec | null;
   /** What is white in most eyes. */
   readonly eye: Vec;
   readonly collar: Collar | null;

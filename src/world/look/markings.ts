@@ -42,9 +42,9 @@ const tailTip = (length: number, colour: Vec): Mark => ({
 });
 
 /** One to three large patches on each flank, more on the near one's neighbours than in the middle. */
-function patches({ build: { trunk } }: BeastShape, colour: Vec, random: Random): Mark[] {
+function patches({ kind, build: { trunk } }: BeastShape, colour: Vec, random: Random): Mark[] {
   return [-1, 1].flatMap((side) => {
-    const count = 1 + random.below(2);
+    const count = 1 + random.below(kind === "horse" ? 3 : 2);
     const first = random.uniform();
     return Array.from({ length: count }, (_, k) => {
       const along = ((first + (k + 0.25 * random.uniform()) / count) % 1) * trunk.length;
@@ -54,7 +54,7 @@ function patches({ build: { trunk } }: BeastShape, colour: Vec, random: Random):
         at[1] + trunk.chest * random.between(-0.4, 0.4),
         at[2],
       ];
-      return blot("trunk", at, to, trunk.chest * random.between(0.42, 0.7), colour);
+      return blot("trunk", at, to, trunk.chest * random.between(0.5, 0.82), colour);
     });
   });
 }
@@ -80,7 +80,7 @@ function blaze({ build: { head, snout } }: BeastShape, colour: Vec, random: Rand
     "head",
     [r * 0.6, r * 0.85, 0],
     [tip, -r * snout.drop + snout.radius, 0],
-    r * random.between(0.2, 0.3),
+    r * random.between(0.24, 0.38),
     colour,
   );
 }
@@ -101,7 +101,7 @@ const saddle = ({ build: { trunk } }: BeastShape, colour: Vec): Mark =>
     "trunk",
     [trunk.length * 0.12, trunk.rump * 0.95, 0],
     [trunk.length * 0.85, trunk.chest * 0.95, 0],
-    trunk.chest * 0.78,
+    trunk.chest * 0.68,
     colour,
   );
 
@@ -165,7 +165,7 @@ const pointed: Coat = (shape, [, strong], random) => {
   const { head, snout } = shape.build;
   const face: Vec = [head.radius * 0.9 + snout.length, -head.radius * 0.3, 0];
   return [
-    blot("head", face, face, head.radius * 0.72, strong),
+    blot("head", face, face, head.radius * 0.6, strong),
     socks(sockLength(shape, random) * 1.2, strong),
     { shape: "band", zones: ["tail", "tuft"], from: -1, to: 9, colour: strong },
   ];
@@ -179,7 +179,7 @@ const belted: Coat = ({ build: { trunk } }, [light], random) => {
 };
 
 const clouded: Coat = (shape, [light], random) => [
-  { shape: "clouds", zones: ["trunk", "leg", "neck", "tail"] },
+  { shape: "clouds", zones: ["trunk", "leg", "neck", "tail"], edge: [0.7, 0.73] },
   ...(random.uniform() < 0.5 ? [blaze(shape, light, random)] : []),
 ];
 
@@ -202,7 +202,7 @@ const plain: Coat = () => [];
 const COATS: Record<BeastShape["kind"], readonly Coat[]> = {
   dog: [patched, patched, shirted, saddled, spotted, plain],
   cat: [striped, striped, patched, shirted, pointed, plain],
-  horse: [blazed, blazed, patched, dappled, shirted, plain],
+  horse: [blazed, patched, patched, dappled, shirted],
   cow: [clouded, clouded, patched, belted, blazed, shirted],
   giraffe: [netted],
 };
@@ -210,15 +210,21 @@ const COATS: Record<BeastShape["kind"], readonly Coat[]> = {
 export const beastMarks = (shape: BeastShape, colour: Colour, random: Random): Mark[] =>
   random.pick(COATS[shape.kind])(shape, BESIDE[colour], random);
 
+/** The upper wing, if it is not a shade of the bird's colour. */
+export const wingColour = (colour: Colour, random: Random): Vec | null => {
+  const choice = random.below(5);
+  return choice < 2 ? BESIDE[colour][choice] : null;
+};
+
 /** A bird's marks: none or two of them. */
 export function birdMarks(colour: Colour, random: Random): Mark[] {
   const [light, strong, near] = BESIDE[colour];
   const second = random.uniform() < 0.6 ? light : strong;
   const choices: readonly Mark[] = [
-    blot("trunk", [0.5, 0.02, 0], [0.2, -0.2, 0], random.between(0.16, 0.24), second),
-    blot("head", [-0.02, 0.24, 0], [0.1, 0.2, 0], random.between(0.12, 0.17), strong),
+    blot("trunk", [0.5, 0.02, 0], [0.2, -0.2, 0], random.between(0.22, 0.32), second),
+    blot("head", [-0.02, 0.24, 0], [0.1, 0.2, 0], random.between(0.14, 0.2), strong),
     blot("head", [0.12, 0.05, -0.25], [0.12, 0.05, 0.25], 0.1, strong),
-    { shape: "band", zones: ["neck"], from: 0.1, to: random.between(0.18, 0.24), colour: second },
+    { shape: "band", zones: ["neck"], from: 0.1, to: random.between(0.2, 0.28), colour: second },
     spots(["trunk", "neck"], random.between(6, 8), 0.28, near),
   ];
   const first = random.below(choices.length + 1);

@@ -16,7 +16,7 @@ export function view({ framing, viewSeed }: Scene): View {
   const lens = portrait ? random.between(0.2, 0.3) : random.between(0.22, 0.38);
   const spare = (FULL - fill) * 0.8;
   const shift = [random.between(-spare, spare), random.between(-spare, spare)] as const;
-  const sun = unit([random.between(-1.3, 1.3), 1, random.between(0.25, 1.2)]);
+  const sun = unit([random.between(-1.3, 1.3), 1, random.between(0.45, 1.3)]);
   const warm = random.between(-1, 1);
   const tint: Vec = warm > 0 ? [1 + 0.07 * warm, 1, 1 - 0.15 * warm] : [1 + 0.06 * warm, 1, 1 - 0.07 * warm];
   return { yaw, tilt, fill, lens, shift, sun, tint, sunshine: random.between(0.84, 1.08) };

@@ -134,14 +134,24 @@ function fir(body: Body, random: Random): void {
     [0.2, 0.38, 0.3],
     [0.16, 0.3, 0.33],
   ]);
-  body.cone([0, 0, 0], [0, 0.3, 0], 0.045, 0.04, BARK, ROUGH);
-  for (const [low, high, r] of [
-    [0.24, 0.5, 0.21],
-    [0.46, 0.7, 0.16],
-    [0.66, 0.95, 0.11],
+  body.cone([0, 0, 0], [0, 0.9, 0], 0.05, 0.02, BARK, ROUGH);
+  for (const [low, high, wide] of [
+    [0.14, 0.5, 0.27],
+    [0.38, 0.74, 0.21],
+    [0.62, 0.97, 0.14],
   ]) {
-    body.cone([0, low, 0], [0, high, 0], r, 0.03, green, ROUGH);
-    if (random.uniform() < 0.75) body.cone([0.01, low + 0.13, 0.02], [0, high, 0.01], r * 0.68, 0.03, SNOW, CLOTH);
+    for (let k = 0; k < 6; k++) {
+      const [x, z] = around(k, 6, low);
+      const snowy = random.uniform() < 0.35;
+      body.cone(
+        [0, high, 0],
+        [x * wide, low, z * wide],
+        0.02,
+        wide * 0.34,
+        snowy ? SNOW : green,
+        snowy ? CLOTH : ROUGH,
+      );
+    }
   }
 }
 
