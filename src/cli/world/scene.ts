@@ -5,6 +5,7 @@ import { storageError } from "../../storage/node.ts";
 import { parseScene, type Scene } from "../../world/index.ts";
 
 const KEYS = [
+  "edition",
   "animal",
   "pose",
   "colour",
