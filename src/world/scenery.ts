@@ -35,6 +35,7 @@ export class Scenery {
   readonly back: number;
   readonly wallHeight: number;
   private readonly paint: Vec;
+  private readonly window: number | null;
   private readonly tone: Vec;
   private readonly decals: readonly Decal[];
   private readonly paintings: readonly Painting[];
@@ -47,6 +48,7 @@ export class Scenery {
     this.back = shot.wall - setting.depth * this.unit;
     this.wallHeight = setting.wallHeight * this.unit;
     this.paint = setting.wall;
+    this.window = setting.window;
     this.tone = setting.tone;
     this.decals = setting.decals;
     this.paintings = setting.paintings;
@@ -167,7 +169,7 @@ export class Scenery {
     this.lit = true;
     if (this.place === "room") {
       this.set(this.paint, 0.97 - 0.03 * v + 0.02 * (noise2(u * 3, v * 3, seed) - 0.5));
-      this.window(u, v, p);
+      if (this.window !== null) this.windowAt(this.window, u, v, p);
       for (const painting of this.paintings) this.painting(painting, u, v, p);
       const skirting = 1 - smoothstep(0.1, 0.1 + p, v);
       this.blend(0.93, 0.92, 0.9, skirting);
@@ -196,10 +198,7 @@ export class Scenery {
     this.blend(r, g, b, inside);
   }
 
-  /** Half of the rooms have a window. */
-  private window(u: number, v: number, p: number): void {
-    if (hash(9, 9, this.seed) < 0.5) return;
-    const middle = (hash(4, 6, this.seed) - 0.5) * 1.6;
+  private windowAt(middle: number, u: number, v: number, p: number): void {
     const a = Math.abs(u - middle);
     const b = Math.abs(v - 0.92);
     const inside = (w: number, h: number): number =>

@@ -107,6 +107,7 @@ function setting(place: Place, grain: number): Setting {
     depth: depth[place],
     wallHeight,
     wall: WALLS[Math.floor(hash(5, 3, grain) * WALLS.length)],
+    window: hash(9, 9, grain) < 0.5 ? null : (hash(4, 6, grain) - 0.5) * 1.6,
     tone: [1, 1, 1],
     props: [],
     decals: [],

@@ -86,6 +86,8 @@ export interface Setting {
   readonly wallHeight: number;
   /** Paint of a room's walls. */
   readonly wall: Vec;
+  /** Middle of a room's window, to the right of the animal; null for a room without one. */
+  readonly window: number | null;
   /** What the colours of the ground are multiplied by. */
   readonly tone: Vec;
   readonly props: readonly Prop[];
