@@ -1,13 +1,14 @@
 import { buildBeast } from "./body/beast.ts";
 import { buildBird } from "./body/bird.ts";
-import { type Body, type Coat, type HeadFrame, maneColour, type Part, paler, standing } from "./body/parts.ts";
+import { type Body, type Coat, type HeadFrame, maneColour, type Part, paler } from "./body/parts.ts";
 import { BUILDS } from "./body/species.ts";
 import { addBall, addCollar, addWorn } from "./body/things.ts";
-import { add, clamp01, cross, direction, dot, scale, sub, turn, type Vec } from "./geometry.ts";
+import { add, clamp01, cross, direction, dot, scale, sub, type Vec } from "./geometry.ts";
 import { lookOf } from "./look/draw.ts";
 import type { Individual, Setting, View } from "./look/look.ts";
 import type { Mark } from "./marks.ts";
-import { buildProp, girthOf } from "./props/build.ts";
+import { placed, placing, skinned } from "./placing.ts";
+import { placeProp } from "./props/build.ts";
 import { type Animal, type Colour, type Pose, posesOf, type Scene } from "./scene.ts";
 
 const PAINT: Record<Colour, Vec> = {
@@ -90,36 +91,6 @@ function bodyOf(
   return built;
 }
 
-/** Moves the animal's space into the picture's: turned by the view, and mirrored when the animal faces left. */
-const placing =
-  (yaw: number, mirrored: boolean) =>
-  (v: Vec): Vec => {
-    const [x, y, z] = turn(v, yaw);
-    return [mirrored ? -x : x, y, z];
-  };
-
-const placed = (parts: readonly Part[], move: (v: Vec) => Vec): Part[] =>
-  parts.map((part) => ({ ...part, a: move(part.a), b: move(part.b) }));
-
-/** Moves the skins of parts along with them, or, for marks in the picture, lays all of them where the picture is. */
-function skinned(parts: readonly Part[], on: Individual["marksOn"], move: (v: Vec) => Vec, mirrored: boolean): Part[] {
-  return parts.map((part) => {
-    if (part.skin === null) return part;
-    const { zone, origin, x, y, z } = part.skin;
-    const skin =
-      on === "body"
-        ? { zone, origin: move(origin), x: move(x), y: move(y), z: move(z) }
-        : {
-            zone,
-            origin: [0, 0, 0] as const,
-            x: [mirrored ? -1 : 1, 0, 0] as const,
-            y: [0, 1, 0] as const,
-            z: [0, 0, 1] as const,
-          };
-    return { ...part, skin };
-  });
-}
-
 /** Eye position from which `parts` span `fill` of the picture, their middle `shift` beside its middle. */
 function frame(
   parts: readonly Part[],
@@ -194,11 +165,8 @@ export function compose(scene: Scene): Shot {
   const tall = extent(all, (v, r) => v[1] + r);
   const wall = behind - 0.35;
   const props = setting.props.map((prop) => {
-    const size = prop.size * tall;
-    const deep = size * girthOf(prop);
-    const z = prop.behind === null ? wall - setting.depth * tall + deep : behind - prop.behind * tall - deep;
-    const far = dot(sub([0, 0, z], eye), ahead);
-    return standing(buildProp(prop), eye[0] + prop.across * lens * far, z, size, prop.turn);
+    const ground = { behind, wall: wall - setting.depth * tall, unit: tall };
+    return placeProp(prop, ground, (z) => ({ middle: eye[0], half: lens * dot(sub([0, 0, z], eye), ahead) }));
   });
   return {
     parts: skinned(placed(own, move), individual.marksOn, move, mirrored),

@@ -1,4 +1,4 @@
-import { add, cross, dot, mix, scale, sub, turn, unit, type Vec } from "../geometry.ts";
+import { add, cross, dot, mix, scale, sub, unit, type Vec } from "../geometry.ts";
 import type { Zone } from "../marks.ts";
 
 /** How a part's surface varies its colour. */
@@ -101,19 +101,6 @@ export interface HeadFrame {
 /** The point forward·f + side·s + up·u in the head's frame, in units of its radius. */
 export const onHead = (h: HeadFrame, f: number, s: number, u: number): Vec =>
   add(h.centre, scale(add(add(scale(h.forward, f), scale(h.side, s)), scale(h.up, u)), h.radius));
-
-/** Parts moved, turned by `degrees` about the vertical axis and scaled, so that they stand at (x, 0, z). */
-export function standing(parts: readonly Part[], x: number, z: number, size: number, degrees: number): Part[] {
-  const move = (v: Vec): Vec => add(scale(turn(v, degrees), size), [x, 0, z]);
-  return parts.map((part) => ({
-    ...part,
-    a: move(part.a),
-    b: move(part.b),
-    ra: part.ra * size,
-    rb: part.rb * size,
-    blend: part.blend * size,
-  }));
-}
 
 export const DARK: Vec = [0.06, 0.05, 0.06];
 export const CREAM: Vec = [0.96, 0.9, 0.8];

@@ -55,7 +55,7 @@ function build(beast: Beast, eyeRadius: number, random: Random): Build {
 
 function beastShape(kind: Beast, eyeRadius: number, random: Random): BeastShape {
   const own = build(kind, eyeRadius, random);
-  const headTurn = random.between(20, 44);
+  const headTurn = random.between(26, 46);
   const swing = random.between(0.08, 0.14) * (own.leg.length / 0.5);
   return { kind, build: own, headTurn, swing, curl: random.between(-0.6, 0.8) };
 }
@@ -72,7 +72,7 @@ function birdShape(eye: number, random: Random): BirdShape {
     height: random.between(0.33, 0.5),
     girth: random.between(0.88, 1.14),
     beak: random.between(0.75, 1.4),
-    headTurn: random.between(16, 38),
+    headTurn: random.between(18, 40),
     lift: random.between(40, 60),
     paleFront: random.uniform() < 0.4,
     eye,

@@ -30,7 +30,7 @@ const blot = (zone: Zone, from: Vec, to: Vec, radius: number, colour: Vec): Mark
   colour,
 });
 
-/** White feet. Each shin's frame begins at the ankle. */
+/** Feet of one colour. Each shin's frame begins at the ankle. */
 const socks = (length: number, colour: Vec): Mark => ({ shape: "band", zones: ["leg"], from: -1, to: length, colour });
 
 const tailTip = (length: number, colour: Vec): Mark => ({
@@ -41,7 +41,7 @@ const tailTip = (length: number, colour: Vec): Mark => ({
   colour,
 });
 
-/** One to three large patches on each flank, more on the near one's neighbours than in the middle. */
+/** One or two large patches on each flank; up to three on a horse. */
 function patches({ kind, build: { trunk } }: BeastShape, colour: Vec, random: Random): Mark[] {
   return [-1, 1].flatMap((side) => {
     const count = 1 + random.below(kind === "horse" ? 3 : 2);

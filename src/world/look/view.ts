@@ -10,7 +10,7 @@ const FULL = 0.97;
 export function view({ framing, viewSeed }: Scene): View {
   const random = new Random(viewSeed, 11);
   const portrait = framing === "portrait";
-  const yaw = portrait ? random.between(22, 38) : random.between(-10, 40);
+  const yaw = portrait ? random.between(22, 38) : random.between(-8, 38);
   const tilt = portrait ? random.between(0, 12) : random.between(3, 19);
   const fill = portrait ? random.between(0.72, 0.92) : random.between(0.84, FULL);
   const lens = portrait ? random.between(0.2, 0.3) : random.between(0.22, 0.38);

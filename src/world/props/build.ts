@@ -1,5 +1,6 @@
 import { Random } from "../../core/index.ts";
 import { Body, type Part } from "../body/parts.ts";
+import { standing } from "../placing.ts";
 import { INDOORS } from "./indoors.ts";
 import { OUTDOORS } from "./outdoors.ts";
 import { SHORE } from "./shore.ts";
@@ -30,10 +31,25 @@ export interface Prop {
   readonly seed: number;
 }
 
-export const girthOf = ({ kind }: Prop): number => BUILDS[kind].girth;
+/** The ground of a place: z of the animal's back and of the wall, and the animal's height. */
+export interface Ground {
+  readonly behind: number;
+  readonly wall: number;
+  readonly unit: number;
+}
 
-export function buildProp({ kind, seed }: Prop): readonly Part[] {
+/** The parts of a thing where it stands. seen: the middle and half the width of what the camera sees at z. */
+export function placeProp(
+  { kind, seed, across, behind, size, turn }: Prop,
+  ground: Ground,
+  seen: (z: number) => { middle: number; half: number },
+): readonly Part[] {
+  const { build, girth } = BUILDS[kind];
   const body = new Body(0);
-  BUILDS[kind].build(body, new Random(seed));
-  return body.parts;
+  build(body, new Random(seed));
+  const tall = size * ground.unit;
+  const deep = tall * girth;
+  const z = behind === null ? ground.wall + deep : ground.behind - behind * ground.unit - deep;
+  const { middle, half } = seen(z);
+  return standing(body.parts, middle + across * half, z, tall, turn);
 }

@@ -44,12 +44,12 @@ function tree(body: Body, random: Random): void {
   const trunk = random.between(0.3, 0.42);
   const lean = random.between(-0.05, 0.05);
   body.cone([0, 0, 0], [lean, trunk + 0.15, 0], 0.055, 0.035, BARK, ROUGH);
-  const wide = random.between(0.15, 0.22);
+  const wide = random.between(0.12, 0.17);
   for (let k = 0; k < 4; k++) {
     const [x, z] = around(k, 4, random.uniform());
-    body.ball([lean + x * wide, trunk + random.between(0.12, 0.3), z * wide], random.between(0.16, 0.21), leaf, CLUMP);
+    body.ball([lean + x * wide, trunk + random.between(0.12, 0.3), z * wide], random.between(0.19, 0.23), leaf, CLUMP);
   }
-  body.ball([lean, 0.78, 0], 0.22, mix(leaf, [1, 1, 0.7], 0.08), CLUMP);
+  body.ball([lean, 0.74, 0], 0.25, mix(leaf, [1, 1, 0.7], 0.08), CLUMP);
 }
 
 function poplar(body: Body, random: Random): void {
