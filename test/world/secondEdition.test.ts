@@ -23,12 +23,28 @@ const tuning = tuningPairs(2);
 
 // These change only when the second edition does: then the models that learnt it no longer belong to it.
 test.each<{ fields: Partial<Scene>; size: number; hash: string }>([
-  { fields: { animal: "dog", pose: "lying down" }, size: 128, hash: "" },
-  { fields: { animal: "giraffe", place: "snow", facing: "left" }, size: 64, hash: "" },
-  { fields: { animal: "cow", place: "stone floor", wearing: "red hat", colour: "white" }, size: 64, hash: "" },
-  { fields: { animal: "horse", place: "beach", style: "watercolour", beside: "blue ball" }, size: 64, hash: "" },
-  { fields: { animal: "bird", pose: "spreading its wings", style: "pencil drawing" }, size: 64, hash: "" },
-  { fields: { animal: "cat", place: "room", framing: "portrait", expression: "smiling" }, size: 64, hash: "" },
+  { fields: { animal: "dog", pose: "lying down" }, size: 128, hash: "3b395334e36c8074" },
+  { fields: { animal: "giraffe", place: "snow", facing: "left" }, size: 64, hash: "1de0afd884dcf143" },
+  {
+    fields: { animal: "cow", place: "stone floor", wearing: "red hat", colour: "white" },
+    size: 64,
+    hash: "71cdb7ac7f33a7e1",
+  },
+  {
+    fields: { animal: "horse", place: "beach", style: "watercolour", beside: "blue ball" },
+    size: 64,
+    hash: "12e994cc6112437b",
+  },
+  {
+    fields: { animal: "bird", pose: "spreading its wings", style: "pencil drawing" },
+    size: 64,
+    hash: "64403dcd34b81749",
+  },
+  {
+    fields: { animal: "cat", place: "room", framing: "portrait", expression: "smiling" },
+    size: 64,
+    hash: "497f5516b0394825",
+  },
 ])("$fields.animal: a scene of the second edition gives the same bytes on every machine", ({ fields, size, hash }) => {
   expect(sha256(render(second(fields), size).data)).toBe(hash);
 });
@@ -39,8 +55,8 @@ test("an edition that is not said is the first", () => {
 });
 
 test("the second edition's benchmark and tuning set are the same pairs on every machine", () => {
-  expect(sha256(JSON.stringify(benchmark))).toBe("");
-  expect(sha256(JSON.stringify(tuning))).toBe("");
+  expect(sha256(JSON.stringify(benchmark))).toBe("640a55a5dcf3167a");
+  expect(sha256(JSON.stringify(tuning))).toBe("d81e5d18ec32e13f");
 });
 
 test("some of the pairs' pictures and masks are the same bytes on every machine", () => {
@@ -48,7 +64,14 @@ test("some of the pairs' pictures and masks are the same bytes on every machine"
     const { before, after, mask } = renderPair(pair, 48);
     return sha256(Buffer.concat([before.data, after.data, mask.data]));
   });
-  expect(hashes).toEqual([]);
+  expect(hashes).toEqual([
+    "cc9e92f8115e057a",
+    "bc249edb72ecd4ba",
+    "7b4ad86ab00a7e7d",
+    "1a1963dd1aa3c37d",
+    "9fd6bd23165057c8",
+    "534943f7bfa57353",
+  ]);
 });
 
 const seeds = (pairs: readonly Pair[]): Set<number> =>
