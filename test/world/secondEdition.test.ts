@@ -23,27 +23,27 @@ const tuning = tuningPairs(2);
 
 // These change only when the second edition does: then the models that learnt it no longer belong to it.
 test.each<{ fields: Partial<Scene>; size: number; hash: string }>([
-  { fields: { animal: "dog", pose: "lying down" }, size: 128, hash: "3b395334e36c8074" },
-  { fields: { animal: "giraffe", place: "snow", facing: "left" }, size: 64, hash: "1de0afd884dcf143" },
+  { fields: { animal: "dog", pose: "lying down" }, size: 128, hash: "4c78a095a715071b" },
+  { fields: { animal: "giraffe", place: "snow", facing: "left" }, size: 64, hash: "ae841ba326acccfa" },
   {
     fields: { animal: "cow", place: "stone floor", wearing: "red hat", colour: "white" },
     size: 64,
-    hash: "71cdb7ac7f33a7e1",
+    hash: "bba4acd717e58f3d",
   },
   {
     fields: { animal: "horse", place: "beach", style: "watercolour", beside: "blue ball" },
     size: 64,
-    hash: "12e994cc6112437b",
+    hash: "5d02394b1dbc85ed",
   },
   {
     fields: { animal: "bird", pose: "spreading its wings", style: "pencil drawing" },
     size: 64,
-    hash: "64403dcd34b81749",
+    hash: "893894edf0631826",
   },
   {
     fields: { animal: "cat", place: "room", framing: "portrait", expression: "smiling" },
     size: 64,
-    hash: "497f5516b0394825",
+    hash: "184b32b753a2bb15",
   },
 ])("$fields.animal: a scene of the second edition gives the same bytes on every machine", ({ fields, size, hash }) => {
   expect(sha256(render(second(fields), size).data)).toBe(hash);
@@ -65,12 +65,12 @@ test("some of the pairs' pictures and masks are the same bytes on every machine"
     return sha256(Buffer.concat([before.data, after.data, mask.data]));
   });
   expect(hashes).toEqual([
-    "cc9e92f8115e057a",
-    "bc249edb72ecd4ba",
-    "7b4ad86ab00a7e7d",
-    "1a1963dd1aa3c37d",
-    "9fd6bd23165057c8",
-    "534943f7bfa57353",
+    "23721c2ce23aa9f6",
+    "639c1be6edd171f7",
+    "296866ea6b57f9e3",
+    "a831bfa82ce0513e",
+    "5a7101c8798e01d0",
+    "f7f39b2c557fda9e",
   ]);
 });
 

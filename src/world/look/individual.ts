@@ -119,7 +119,7 @@ export function individual(scene: Scene): Individual {
   const body = new Random(bodySeed, STREAM.shape);
   const shape = animal === "bird" ? birdShape(eyeOf(scene), body) : beastShape(animal, eyeOf(scene), body);
   const dress = new Random(bodySeed, STREAM.dress);
-  const shade = dress.between(0.9, 1.08);
+  const shade = dress.between(0.95, 1.08);
   const dye = [0, 1, 2].map(() => shade * dress.between(0.97, 1.03)) as [number, number, number];
   const pale = dress.uniform() < 0.6 ? dress.between(0.2, 0.5) : 0.08;
   const hair = dress.uniform() < 0.35 ? dress.pick(HAIR) : null;

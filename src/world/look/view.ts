@@ -14,7 +14,7 @@ export function view({ framing, viewSeed }: Scene): View {
   const tilt = portrait ? random.between(0, 12) : random.between(3, 19);
   const fill = portrait ? random.between(0.72, 0.92) : random.between(0.84, FULL);
   const lens = portrait ? random.between(0.2, 0.3) : random.between(0.22, 0.38);
-  const spare = (FULL - fill) * 0.8;
+  const spare = (FULL - fill) * (portrait ? 0.5 : 0.8);
   const shift = [random.between(-spare, spare), random.between(-spare, spare)] as const;
   const sun = unit([random.between(-1.3, 1.3), 1, random.between(0.45, 1.3)]);
   const warm = random.between(-1, 1);

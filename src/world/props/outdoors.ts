@@ -140,17 +140,10 @@ function fir(body: Body, random: Random): void {
     [0.38, 0.74, 0.21],
     [0.62, 0.97, 0.14],
   ]) {
-    for (let k = 0; k < 6; k++) {
-      const [x, z] = around(k, 6, low);
+    for (let k = 0; k < 5; k++) {
+      const [x, z] = around(k, 5, low);
       const snowy = random.uniform() < 0.35;
-      body.cone(
-        [0, high, 0],
-        [x * wide, low, z * wide],
-        0.02,
-        wide * 0.34,
-        snowy ? SNOW : green,
-        snowy ? CLOTH : ROUGH,
-      );
+      body.cone([0, high, 0], [x * wide, low, z * wide], 0.02, wide * 0.4, snowy ? SNOW : green, snowy ? CLOTH : ROUGH);
     }
   }
 }
