@@ -18,6 +18,10 @@ export const EXPRESSIONS = ["neutral", "smiling", "eyes closed"] as const;
 export const EDITIONS = [1, 2] as const;
 
 export type Edition = (typeof EDITIONS)[number];
+
+/** The edition of random scenes and of pairs if none is named: the one that the models in checkpoints/ know. */
+export const DEFAULT_EDITION: Edition = 1;
+
 export type Animal = (typeof ANIMALS)[number];
 export type Pose = (typeof POSES)[number];
 export type Colour = (typeof COLOURS)[number];

@@ -5,6 +5,7 @@ import {
   BESIDE,
   COLOURS,
   type Colour,
+  DEFAULT_EDITION,
   type Edition,
   EXPRESSIONS,
   editionKey,
@@ -53,7 +54,7 @@ export interface SampleOptions {
   readonly split: Split;
   /** "seen": only what training may show (the default). "held out": whole-body scenes that it may not. */
   readonly combinations?: "seen" | "held out";
-  /** The first (the default) or the second. */
+  /** Default: DEFAULT_EDITION. */
   readonly edition?: Edition;
   /** Portraits alone, for those who learn expressions. */
   readonly portraits?: boolean;
@@ -63,12 +64,12 @@ export interface SampleOptions {
 const SHARE = { things: 0.12, styles: 0.09, portraits: 0.09 };
 
 /**
- * A random scene of a split. Throws UsageError where training is asked for what it must not show, and where held-out
- * portraits are asked for: a portrait shows no pose, so none is held out.
+ * A random scene of a split. Throws UsageError if training asks for held-out combinations, or if held-out portraits are
+ * asked for: a portrait shows no pose, so none is held out.
  */
 export function sampleScene(
   random: Random,
-  { split, edition = 1, combinations = "seen", portraits }: SampleOptions,
+  { split, edition = DEFAULT_EDITION, combinations = "seen", portraits }: SampleOptions,
 ): Scene {
   if (combinations === "held out" && split === "train") {
     throw new UsageError("held-out combinations are not for training", { where: "combinations" });

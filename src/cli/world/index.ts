@@ -14,6 +14,7 @@ import {
   benchmarkPairs,
   COLOURS,
   caption,
+  DEFAULT_EDITION,
   type Edition,
   EXPRESSIONS,
   editionKey,
@@ -80,7 +81,7 @@ function sheetCommand(): Command {
     .addOption(countOption(36))
     .addOption(seedOption(1))
     .addOption(sizeOption())
-    .addOption(editionOption().default(1))
+    .addOption(editionOption().default(DEFAULT_EDITION))
     .addOption(choiceOption("--split <split>", "whose scenes", SPLITS).default("train"))
     .option("--held-out", "only combinations that training leaves out")
     .addOption(quietOption())
@@ -144,7 +145,7 @@ function pairsCommand(): Command {
   return new Command("pairs")
     .description("the fixed before/after pairs: PNGs of before, after and what must not change, and pairs.json")
     .addOption(choiceOption("--set <set>", "which pairs", ["benchmark", "tuning"]).default("benchmark"))
-    .addOption(editionOption().default(1))
+    .addOption(editionOption().default(DEFAULT_EDITION))
     .addOption(sizeOption())
     .addOption(quietOption())
     .requiredOption("-o, --out <folder>", "where to write them")
@@ -162,7 +163,7 @@ function shardsCommand(): Command {
     .description("training data: pictures as safetensors, sentences as JSON lines; finished shards are kept")
     .addOption(countOption(14_000))
     .addOption(seedOption(1))
-    .addOption(editionOption().default(1))
+    .addOption(editionOption().default(DEFAULT_EDITION))
     .addOption(choiceOption("--split <split>", "whose scenes", ["train", "validation"]).default("train"))
     .option("--held-out", "only combinations that training leaves out")
     .option("--portraits", "only portraits")

@@ -9,7 +9,7 @@ const edition: Kind<Edition> = {
 };
 
 export const editionOption = (): Option =>
-  option("--edition <n>", "edition of the world: the first, which today's models know, or the second", edition);
+  option("--edition <n>", "edition of the world, 1 or 2; the models of this package know the first", edition);
 
 export const sizeOption = (): Option =>
   option("--size <pixels>", "width and height of a picture", integer(8, MAX_SIZE)).default(128);
