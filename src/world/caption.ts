@@ -1,5 +1,5 @@
 import type { Random } from "../core/index.ts";
-import { ANIMALS, BESIDE, COLOURS, FACINGS, type Place, type Pose, type Scene, WORN } from "./scene.ts";
+import { ANIMALS, BESIDE, COLOURS, type Edition, FACINGS, type Place, type Pose, type Scene, WORN } from "./scene.ts";
 
 const PLACE_PHRASES: Record<Place, string> = {
   grass: "on the grass",
@@ -32,7 +32,10 @@ const STYLE_PHRASES: Record<Scene["style"], readonly string[]> = {
 };
 
 /** How often a sampled sentence leaves something out, or says it another way. */
-const CHANCE = { noColour: 0.2, noPose: 0.1, noPlace: 0.2, facing: 0.3, variant: 0.25, photo: 0.15, thingsLast: 0.5 };
+const CHANCE = { noColour: 0.2, noPose: 0.1, noPlace: 0.2, variant: 0.25, photo: 0.15, thingsLast: 0.5 };
+
+/** How often a sampled sentence says which way the animal faces. */
+const FACING_CHANCE: Record<Edition, number> = { 1: 0.3, 2: 0.6 };
 
 const article = (noun: string): string => (/^[aeiou]/.test(noun) ? "an" : "a");
 const join = (words: readonly string[]): string => words.filter((w) => w !== "").join(" ");
@@ -78,7 +81,7 @@ export function caption(scene: Scene, random?: Random): string {
     colour: !chance(CHANCE.noColour),
     pose: !chance(CHANCE.noPose),
     place: !chance(CHANCE.noPlace),
-    facing: chance(CHANCE.facing),
+    facing: chance(FACING_CHANCE[scene.edition ?? 1]),
     pick: (phrases) => phrases[phrases.length > 1 && chance(CHANCE.variant) ? 1 : 0],
     thingsLast: chance(CHANCE.thingsLast),
   };

@@ -1,6 +1,6 @@
 import type { Part, Pattern } from "./body/parts.ts";
 
-const PATTERNS: readonly Pattern[] = ["plain", "fur", "giraffe", "cow", "ball"];
+const PATTERNS: readonly Pattern[] = ["plain", "fur", "ball", "rough"];
 /** Numbers per part: a, unit axis, length, radii, slope of the side, blend, colour, pattern, bounding ball. */
 const STRIDE = 20;
 
@@ -128,6 +128,13 @@ export class Field {
     this.from = Math.max(from, 0);
     this.to = to;
     return n > 0;
+  }
+
+  /** Whether any part may be within `reach` of a point. */
+  isNear(x: number, y: number, z: number, reach: number): boolean {
+    const [wx, wy, wz, radius] = this.whole;
+    const r = radius + reach;
+    return (wx - x) * (wx - x) + (wy - y) * (wy - y) + (wz - z) * (wz - z) < r * r;
   }
 
   /** Keeps the parts within `reach` of a point. */

@@ -21,11 +21,8 @@ export function noise2(x: number, y: number, seed: number): number {
   return low * (1 - v) + high * v;
 }
 
-/**
- * Cells in space with jittered centres (Worley 1996): how much farther the second nearest centre is than the nearest,
- * so 0 on the walls between cells.
- */
-export function cellWall(x: number, y: number, z: number, seed: number): number {
+/** Cells in space with jittered centres (Worley 1996): the distances to the nearest and the second nearest of them. */
+export function cellDistances(x: number, y: number, z: number, seed: number): readonly [number, number] {
   const i = Math.floor(x);
   const j = Math.floor(y);
   const k = Math.floor(z);
@@ -46,5 +43,11 @@ export function cellWall(x: number, y: number, z: number, seed: number): number 
       }
     }
   }
-  return Math.sqrt(second) - Math.sqrt(first);
+  return [Math.sqrt(first), Math.sqrt(second)];
+}
+
+/** How much farther the second nearest centre of a cell is than the nearest: 0 on the walls between cells. */
+export function cellWall(x: number, y: number, z: number, seed: number): number {
+  const [first, second] = cellDistances(x, y, z, seed);
+  return second - first;
 }

@@ -6,7 +6,10 @@ import {
   ANIMALS,
   BESIDE,
   COLOURS,
+  DEFAULT_EDITION,
+  type Edition,
   EXPRESSIONS,
+  editionKey,
   FACINGS,
   PLACES,
   posesOf,
@@ -22,7 +25,7 @@ export type PairKind = (typeof PAIR_KINDS)[number];
 
 /** An edit whose true result is known: the same animal, view and light before and after. */
 export interface Pair {
-  /** "benchmark-017". */
+  /** "benchmark-017" in the first edition, "benchmark-2-017" in the second. */
   readonly name: string;
   readonly kind: PairKind;
   /** Whether training leaves out the combination that the edit leads to. */
@@ -41,6 +44,11 @@ export interface RenderedPair {
   readonly after: Picture;
   /** 255 where nothing may change; 0 everywhere when the style changes. */
   readonly mask: Mask;
+}
+
+interface PairSet {
+  readonly split: Split;
+  readonly edition: Edition;
 }
 
 const other = <T>(random: Random, items: readonly T[], not: T): T => random.pick(items.filter((item) => item !== not));
@@ -78,10 +86,11 @@ function edited(kind: PairKind, scene: Scene, random: Random): Scene {
   }
 }
 
-function sampleBefore(kind: PairKind, split: Split, random: Random): Scene {
+function sampleBefore(kind: PairKind, { split, edition }: PairSet, random: Random): Scene {
   const animal = random.pick(ANIMALS);
   const portrait = kind === "expression";
   return {
+    ...editionKey(edition),
     animal,
     pose: portrait ? restPose(animal) : random.pick(posesOf(animal)),
     colour: random.pick(COLOURS),
@@ -104,9 +113,9 @@ const changesCombination = (kind: PairKind): boolean => kind === "pose" || kind 
  * A random pair. held out: the combination after the edit is left out of training, the one before is not, where the kind
  * of edit changes the combination at all; else both sides are left out. Otherwise both are what training shows.
  */
-function samplePair(kind: PairKind, heldOut: boolean, split: Split, name: string, random: Random): Pair {
+function samplePair(kind: PairKind, heldOut: boolean, set: PairSet, name: string, random: Random): Pair {
   for (;;) {
-    const before = sampleBefore(kind, split, random);
+    const before = sampleBefore(kind, set, random);
     const after = edited(kind, before, random);
     if (isHeldOutScene(after) !== heldOut) continue;
     if (isHeldOutScene(before) !== (heldOut && !changesCombination(kind))) continue;
@@ -148,26 +157,43 @@ function shares(mix: Record<PairKind, number>, count: number): PairKind[] {
   return rounded.flatMap(({ kind, n }) => Array<PairKind>(n).fill(kind));
 }
 
-/** `count` pairs of one split, an even number: the first half seen, the second half held out. */
-export function samplePairs(split: Exclude<Split, "train">, count: number, seed: number): Pair[] {
+/**
+ * `count` pairs of one split, an even number: the first half seen, the second half held out. Throws UsageError if
+ * `count` is not an even number from 2.
+ */
+export function samplePairs(
+  split: Exclude<Split, "train">,
+  count: number,
+  seed: number,
+  edition: Edition = DEFAULT_EDITION,
+): Pair[] {
   if (!Number.isInteger(count) || count < 2 || count % 2 !== 0) {
     throw new UsageError("", { where: "count", found: `${count}`, expected: "an even number from 2" });
   }
   const random = new Random(seed, 7);
+  const prefix = edition === 1 ? split : `${split}-${edition}`;
   const kinds = [SEEN_MIX, HELD_OUT_MIX].map((mix) => shares(mix, count / 2));
   return kinds.flatMap((half, heldOut) =>
     half.map((kind, i) => {
       const number = String(i + heldOut * half.length).padStart(3, "0");
-      return samplePair(kind, heldOut === 1, split, `${split}-${number}`, random);
+      return samplePair(kind, heldOut === 1, { split, edition }, `${prefix}-${number}`, random);
     }),
   );
 }
 
-/** The fixed 200 pairs that results are reported on. */
-export const benchmarkPairs = (): Pair[] => samplePairs("benchmark", 200, 2024);
+/** Seeds of the fixed sets. */
+const SET_SEEDS: Record<Edition, { benchmark: number; tuning: number }> = {
+  1: { benchmark: 2024, tuning: 2025 },
+  2: { benchmark: 2026, tuning: 2027 },
+};
 
-/** The fixed 60 pairs for choosing hyper-parameters; none is in the benchmark, and no seed is shared. */
-export const tuningPairs = (): Pair[] => samplePairs("tuning", 60, 2025);
+/** The fixed 200 pairs of an edition that results are reported on. */
+export const benchmarkPairs = (edition: Edition = DEFAULT_EDITION): Pair[] =>
+  samplePairs("benchmark", 200, SET_SEEDS[edition].benchmark, edition);
+
+/** The fixed 60 pairs of an edition for choosing hyper-parameters; none is in the benchmark, and no seed is shared. */
+export const tuningPairs = (edition: Edition = DEFAULT_EDITION): Pair[] =>
+  samplePairs("tuning", 60, SET_SEEDS[edition].tuning, edition);
 
 /** Renders both sides of a pair, and finds what it keeps. */
 export function renderPair({ before, after }: Pick<Pair, "before" | "after">, size: number): RenderedPair {

@@ -14,6 +14,14 @@ export const FACINGS = ["left", "right"] as const;
 export const FRAMINGS = ["whole body", "portrait"] as const;
 export const EXPRESSIONS = ["neutral", "smiling", "eyes closed"] as const;
 
+/** Editions of the world: a model is trained on one of them. What belongs to the first one alone is look/first.ts. */
+export const EDITIONS = [1, 2] as const;
+
+export type Edition = (typeof EDITIONS)[number];
+
+/** The edition of random scenes and of pairs if none is named: the one that the models in checkpoints/ know. */
+export const DEFAULT_EDITION: Edition = 1;
+
 export type Animal = (typeof ANIMALS)[number];
 export type Pose = (typeof POSES)[number];
 export type Colour = (typeof COLOURS)[number];
@@ -30,6 +38,8 @@ export const SEED_LIMIT = 4294967296;
 
 /** One picture of the Menagerie, as a small JSON value. */
 export interface Scene {
+  /** Absent: the first. */
+  readonly edition?: Edition;
   readonly animal: Animal;
   /** Of a portrait, which does not show it: "standing", or "wings folded" for a bird. */
   readonly pose: Pose;
@@ -42,13 +52,16 @@ export interface Scene {
   readonly framing: Framing;
   /** Shown by portraits only; "neutral" elsewhere. */
   readonly expression: Expression;
-  /** View, light and the particular place. */
+  /** Camera, light and the particular place. No sentence says them. */
   readonly viewSeed: number;
-  /** Proportions and markings of this particular animal. Its other poses share them. */
+  /** Proportions and markings of this particular animal. Its other poses share them, and no sentence says them. */
   readonly bodySeed: number;
 }
 
 export const posesOf = (animal: Animal): readonly Pose[] => (animal === "bird" ? BIRD_POSES : BEAST_POSES);
+
+/** The key of an edition in a scene or a set of scenes: none for the first, so that what was written before stays. */
+export const editionKey = (edition: Edition): { edition?: Edition } => (edition === 1 ? {} : { edition });
 
 /** The pose of an animal when nothing is said about it. */
 export const restPose = (animal: Animal): Pose => posesOf(animal)[0];
@@ -61,6 +74,7 @@ const seed = z
   .default(0);
 
 const shape = z.strictObject({
+  edition: z.literal(EDITIONS).optional(),
   animal: z.enum(ANIMALS),
   pose: z.enum(POSES).optional(),
   colour: z.enum(COLOURS).default("brown"),

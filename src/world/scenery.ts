@@ -1,4 +1,5 @@
 import { clamp01, smoothstep, type Vec } from "./geometry.ts";
+import type { Decal, Painting } from "./look/look.ts";
 import { hash, noise2 } from "./noise.ts";
 import type { Place } from "./scene.ts";
 import type { Shot } from "./shot.ts";
@@ -15,14 +16,6 @@ const SKY: Record<Place, Haze> = {
   "stone floor": { zenith: [0.66, 0.7, 0.83], horizon: [0.95, 0.87, 0.8] },
   room: { zenith: [0.8, 0.78, 0.72], horizon: [0.8, 0.78, 0.72] },
 };
-
-/** Paint of the walls of rooms. */
-const WALLS: readonly Vec[] = [
-  [0.74, 0.8, 0.82],
-  [0.84, 0.78, 0.68],
-  [0.72, 0.79, 0.7],
-  [0.8, 0.74, 0.8],
-];
 
 /**
  * The unlit colours of ground and backdrop. Lengths are in units of the animal's height, so that every animal stands in
@@ -42,17 +35,23 @@ export class Scenery {
   readonly back: number;
   readonly wallHeight: number;
   private readonly paint: Vec;
+  private readonly window: number | null;
+  private readonly tone: Vec;
+  private readonly decals: readonly Decal[];
+  private readonly paintings: readonly Painting[];
 
   constructor(shot: Shot, place: Place) {
+    const { setting } = shot;
     this.place = place;
     this.unit = shot.tall;
-    this.seed = shot.grain & 0xffff;
-    const deeper = hash(1, 2, this.seed);
-    const behind = { room: 0.05, "stone floor": 0.35 + 0.4 * deeper, beach: 0.5 + 0.9 * deeper, grass: 9, snow: 9 };
-    this.back = shot.wall - behind[place] * this.unit;
-    this.wallHeight =
-      place === "room" ? 1e9 : place === "stone floor" ? (0.3 + 0.2 * hash(3, 1, this.seed)) * this.unit : 0;
-    this.paint = WALLS[Math.floor(hash(5, 3, this.seed) * WALLS.length)];
+    this.seed = setting.grain;
+    this.back = shot.wall - setting.depth * this.unit;
+    this.wallHeight = setting.wallHeight * this.unit;
+    this.paint = setting.wall;
+    this.window = setting.window;
+    this.tone = setting.tone;
+    this.decals = setting.decals;
+    this.paintings = setting.paintings;
   }
 
   private set(c: Vec, s: number): void {
@@ -69,7 +68,7 @@ export class Scenery {
 
   /** The ground at (x, 0, z), seen from `far` away; `pixel` is how much ground one pixel spans there. */
   ground(x: number, z: number, far: number, pixel: number): void {
-    const { unit, seed } = this;
+    const { unit, seed, tone } = this;
     const u = x / unit;
     const v = z / unit;
     const soft = Math.min(1, (0.05 * unit) / pixel);
@@ -95,9 +94,30 @@ export class Scenery {
       this.blue = 1.03 + 0.03 * k;
     } else if (this.place === "stone floor") this.tiles(u, v, fine, pixel / unit);
     else this.boards(u, v, pixel / unit);
+    this.red *= tone[0];
+    this.green *= tone[1];
+    this.blue *= tone[2];
+    for (const decal of this.decals) this.decal(decal, u, v, pixel / unit);
     const haze = this.place === "room" ? 0 : smoothstep(4 * unit, 40 * unit, far);
     const far0 = SKY[this.place].horizon;
     if (haze > 0) this.blend(far0[0], far0[1], far0[2], haze * (this.place === "grass" ? 0.3 : 0.5));
+  }
+
+  private decal(decal: Decal, u: number, v: number, pixel: number): void {
+    const { long, wide, axis } = decal;
+    const du = u - decal.u;
+    const dv = v - decal.v;
+    const reach = long + wide + pixel;
+    if (du > reach || du < -reach || dv > reach || dv < -reach) return;
+    const a = Math.abs(du * axis[0] + dv * axis[1]) / long;
+    const b = Math.abs(dv * axis[0] - du * axis[1]) / wide;
+    const far = decal.shape === "ellipse" ? Math.sqrt(a * a + b * b) : Math.max(a, b);
+    const soft = (0.6 * pixel) / Math.min(long, wide);
+    if (far > 1 + soft) return;
+    const [r, g, k] = decal.colour;
+    this.blend(r, g, k, smoothstep(1 + soft, 1 - soft, far));
+    const { second, inner } = decal;
+    if (inner > 0) this.blend(second[0], second[1], second[2], smoothstep(inner + soft, inner - soft, far));
   }
 
   private sea(x: number, z: number, u: number, v: number, pixel: number): void {
@@ -149,7 +169,8 @@ export class Scenery {
     this.lit = true;
     if (this.place === "room") {
       this.set(this.paint, 0.97 - 0.03 * v + 0.02 * (noise2(u * 3, v * 3, seed) - 0.5));
-      this.window(u, v, p);
+      if (this.window !== null) this.windowAt(this.window, u, v, p);
+      for (const painting of this.paintings) this.painting(painting, u, v, p);
       const skirting = 1 - smoothstep(0.1, 0.1 + p, v);
       this.blend(0.93, 0.92, 0.9, skirting);
       this.blend(0.45, 0.42, 0.4, (1 - smoothstep(0.006, 0.006 + p * 1.5, Math.abs(v - 0.1))) * 0.6);
@@ -166,10 +187,18 @@ export class Scenery {
     this.blend(0.47, 0.43, 0.4, joint * 0.7);
   }
 
-  /** Half of the rooms have a window. */
-  private window(u: number, v: number, p: number): void {
-    if (hash(9, 9, this.seed) < 0.5) return;
-    const middle = (hash(4, 6, this.seed) - 0.5) * 1.6;
+  private painting(painting: Painting, u: number, v: number, p: number): void {
+    const off = Math.max(Math.abs(u - painting.u) - painting.wide, Math.abs(v - painting.v) - painting.high);
+    if (off > p) return;
+    const { frame, top, bottom } = painting;
+    this.blend(frame[0], frame[1], frame[2], smoothstep(p / 2, -p / 2, off));
+    const inside = smoothstep(p / 2, -p / 2, off + 0.035);
+    const hill = painting.v - painting.high * 0.2 + 0.3 * painting.high * (noise2(u * 6, 0.5, this.seed) - 0.5);
+    const [r, g, b] = v > hill ? top : bottom;
+    this.blend(r, g, b, inside);
+  }
+
+  private windowAt(middle: number, u: number, v: number, p: number): void {
     const a = Math.abs(u - middle);
     const b = Math.abs(v - 0.92);
     const inside = (w: number, h: number): number =>

@@ -1,10 +1,14 @@
-import { Random } from "../core/index.ts";
-import { beastCoat, buildBeast } from "./body/beast.ts";
+import { buildBeast } from "./body/beast.ts";
 import { buildBird } from "./body/bird.ts";
-import type { Body, HeadFrame, Part } from "./body/parts.ts";
+import { type Body, type Coat, type HeadFrame, maneColour, type Part, paler } from "./body/parts.ts";
 import { BUILDS } from "./body/species.ts";
-import { addBall, addWorn } from "./body/things.ts";
-import { add, clamp01, cross, direction, dot, scale, turn, unit, type Vec } from "./geometry.ts";
+import { addBall, addCollar, addWorn } from "./body/things.ts";
+import { add, clamp01, cross, direction, dot, scale, sub, type Vec } from "./geometry.ts";
+import { lookOf } from "./look/draw.ts";
+import type { Individual, Setting, View } from "./look/look.ts";
+import type { Mark } from "./marks.ts";
+import { placed, placing, skinned } from "./placing.ts";
+import { placeProp } from "./props/build.ts";
 import { type Animal, type Colour, type Pose, posesOf, type Scene } from "./scene.ts";
 
 const PAINT: Record<Colour, Vec> = {
@@ -29,18 +33,18 @@ export interface Shot {
   readonly sun: Vec;
   /** Colour of the light, near 1. */
   readonly tint: Vec;
+  /** Strength of the sun, about 1. */
+  readonly sunshine: number;
   /** Where a wall stands behind the animal: z, and the height of the tallest pose. */
   readonly wall: number;
   readonly tall: number;
-  /** Seeds the textures of ground and backdrop. */
-  readonly grain: number;
-  /** Seeds the markings. */
+  readonly setting: Setting;
+  /** The parts of each thing in the place. */
+  readonly props: readonly (readonly Part[])[];
+  readonly marks: readonly Mark[];
+  /** Seeds the marks: 16 bits. */
   readonly coat: number;
-  readonly mirrored: boolean;
 }
-
-/** Independent uses of a scene's two seeds. */
-const STREAM = { view: 1, body: 2, markings: 3 };
 
 /** Where a thing beside the animal lies, and its radius. */
 function ballPlace(animal: Animal): { x: number; z: number; radius: number } {
@@ -55,19 +59,29 @@ interface Choice {
   readonly beside: Scene["beside"];
 }
 
-/** The animal's parts, facing +x. The two seeds, not the choice, decide what this animal is like. */
-function bodyOf(scene: Scene, { pose, wearing, beside }: Choice): { body: Body; head: HeadFrame } {
-  const markings = new Random(scene.bodySeed, STREAM.markings);
-  const shade = 1 + markings.between(-0.06, 0.06);
-  const [r, g, b] = PAINT[scene.colour].map((x) => clamp01(x * shade));
+/** The colours of an animal, from its named one. */
+function coatOf(colour: Colour, { dye, pale, hair, wing, eye }: Individual): Coat {
+  const [r, g, b] = PAINT[colour].map((x, i) => clamp01(x * dye[i]));
   const main: Vec = [r, g, b];
-  const shape = new Random(scene.bodySeed, STREAM.body);
+  const dark = r + g + b < 0.6;
+  return { main, pale: paler(main, dark ? pale * 0.3 : pale), hair: hair ?? maneColour(main), wing, eye };
+}
+
+/** The animal's parts, facing +x. */
+function bodyOf(
+  scene: Scene,
+  individual: Individual,
+  { pose, wearing, beside }: Choice,
+): { body: Body; head: HeadFrame } {
+  const { shape, collar } = individual;
+  const coat = coatOf(scene.colour, individual);
   const { animal, expression } = scene;
   const portrait = scene.framing === "portrait";
   const built =
-    animal === "bird"
-      ? buildBird(pose, expression, main, shape)
-      : buildBeast(animal, pose, { expression, portrait }, beastCoat(main, markings), shape);
+    shape.kind === "bird"
+      ? buildBird(shape, pose, expression, coat)
+      : buildBeast(shape, pose, { expression, portrait }, coat);
+  if (collar !== null) addCollar(built.body, built.head, collar);
   if (wearing !== null) addWorn(built.body, built.head, wearing);
   if (beside !== null) {
     const { x, z, radius } = ballPlace(animal);
@@ -77,17 +91,14 @@ function bodyOf(scene: Scene, { pose, wearing, beside }: Choice): { body: Body; 
   return built;
 }
 
-/** Parts in the picture's space: turned by the view, and mirrored when the animal faces left. */
-function placed(parts: readonly Part[], yaw: number, mirrored: boolean): Part[] {
-  const move = (v: Vec): Vec => {
-    const [x, y, z] = turn(v, yaw);
-    return [mirrored ? -x : x, y, z];
-  };
-  return parts.map((part) => ({ ...part, a: move(part.a), b: move(part.b) }));
-}
-
-/** Eye position from which `parts` span `fill` of the picture, centred. */
-function frame(parts: readonly Part[], axes: readonly [Vec, Vec, Vec], lens: number, fill: number): Vec {
+/** Eye position from which `parts` span `fill` of the picture, their middle `shift` beside its middle. */
+function frame(
+  parts: readonly Part[],
+  axes: readonly [Vec, Vec, Vec],
+  lens: number,
+  fill: number,
+  shift: View["shift"],
+): Vec {
   const [right, up, ahead] = axes;
   const balls = parts.flatMap(({ a, b, ra, rb }) =>
     [[a, ra] as const, [b, rb] as const].map(([v, r]) => ({ x: dot(v, right), y: dot(v, up), z: dot(v, ahead), r })),
@@ -111,7 +122,8 @@ function frame(parts: readonly Part[], axes: readonly [Vec, Vec, Vec], lens: num
     y += ((bottom + top) / 2) * lens * distance;
     distance *= Math.max(rightmost - left, top - bottom) / 2 / fill;
   }
-  return add(add(scale(right, x), scale(up, y)), scale(ahead, -distance));
+  const half = lens * distance;
+  return add(add(scale(right, x - shift[0] * half), scale(up, y - shift[1] * half)), scale(ahead, -distance));
 }
 
 const extent = (parts: readonly Part[], f: (v: Vec, r: number) => number): number =>
@@ -122,46 +134,55 @@ const extent = (parts: readonly Part[], f: (v: Vec, r: number) => number): numbe
  * a hat and a ball, so that scenes that differ in pose, place, colour, style or things share it.
  */
 export function compose(scene: Scene): Shot {
-  const view = new Random(scene.viewSeed, STREAM.view);
+  const { individual, view, setting } = lookOf(scene);
+  const { yaw, tilt, fill, lens, shift, sun, tint, sunshine } = view;
   const portrait = scene.framing === "portrait";
-  const yaw = portrait ? view.between(40, 62) : view.between(-6, 34);
-  const tilt = portrait ? view.between(2, 8) : view.between(6, 14);
-  const fill = portrait ? view.between(0.8, 0.92) : view.between(0.9, 0.97);
-  const sun = unit([view.between(-0.75, 0.75), 1, view.between(0.35, 0.95)]);
-  const warm = view.between(-1, 1);
-  const grain = view.uint32();
-  const lens = portrait ? 0.24 : 0.3;
   const mirrored = scene.facing === "left";
+  const move = placing(yaw, mirrored);
 
   const [c, s] = direction(tilt);
   const right: Vec = [1, 0, 0];
   const ahead: Vec = [0, -s, -c];
   const up = cross(right, ahead);
   const all = posesOf(scene.animal).flatMap((pose) => {
-    const { body } = bodyOf(scene, { pose, wearing: "red hat", beside: "red ball" });
-    return placed(body.parts, yaw, mirrored);
+    const { body } = bodyOf(scene, individual, { pose, wearing: "red hat", beside: "red ball" });
+    return placed(body.parts, move);
   });
-  const own = placed(bodyOf(scene, scene).body.parts, yaw, mirrored);
-  const hatted = placed(
-    bodyOf({ ...scene, expression: "neutral" }, { ...scene, wearing: "red hat", beside: null }).body.parts,
-    yaw,
-    mirrored,
-  );
-  const subject = portrait ? hatted.filter((part) => part.head) : all;
-  const eye = frame(subject, [right, up, ahead], lens, fill);
+  const own = bodyOf(scene, individual, scene).body.parts;
+  const hatted = bodyOf({ ...scene, expression: "neutral" }, individual, {
+    ...scene,
+    wearing: "red hat",
+    beside: null,
+  });
+  const subject = portrait
+    ? placed(
+        hatted.body.parts.filter((part) => part.head),
+        move,
+      )
+    : all;
+  const eye = frame(subject, [right, up, ahead], lens, fill, shift);
+  const behind = -extent(all, (v, r) => r - v[2]);
+  const tall = extent(all, (v, r) => v[1] + r);
+  const wall = behind - 0.35;
+  const props = setting.props.map((prop) => {
+    const ground = { behind, wall: wall - setting.depth * tall, unit: tall };
+    return placeProp(prop, ground, (z) => ({ middle: eye[0], half: lens * dot(sub([0, 0, z], eye), ahead) }));
+  });
   return {
-    parts: own,
+    parts: skinned(placed(own, move), individual.marksOn, move, mirrored),
     eye,
     right,
     up,
     ahead,
     lens,
     sun,
-    tint: [1 + 0.025 * warm, 1, 1 - 0.035 * warm],
-    wall: -extent(all, (v, r) => r - v[2]) - 0.35,
-    tall: extent(all, (v, r) => v[1] + r),
-    grain,
-    coat: scene.bodySeed,
-    mirrored,
+    tint,
+    sunshine,
+    wall,
+    tall,
+    setting,
+    props,
+    marks: individual.marks,
+    coat: scene.bodySeed & 0xffff,
   };
 }

@@ -5,7 +5,10 @@ import {
   BESIDE,
   COLOURS,
   type Colour,
+  DEFAULT_EDITION,
+  type Edition,
   EXPRESSIONS,
+  editionKey,
   FACINGS,
   PLACES,
   POSES,
@@ -51,6 +54,8 @@ export interface SampleOptions {
   readonly split: Split;
   /** "seen": only what training may show (the default). "held out": whole-body scenes that it may not. */
   readonly combinations?: "seen" | "held out";
+  /** Default: DEFAULT_EDITION. */
+  readonly edition?: Edition;
   /** Portraits alone, for those who learn expressions. */
   readonly portraits?: boolean;
 }
@@ -59,10 +64,13 @@ export interface SampleOptions {
 const SHARE = { things: 0.12, styles: 0.09, portraits: 0.09 };
 
 /**
- * A random scene of a split. Throws UsageError where training is asked for what it must not show, and where held-out
- * portraits are asked for: a portrait shows no pose, so none is held out.
+ * A random scene of a split. Throws UsageError if training asks for held-out combinations, or if held-out portraits are
+ * asked for: a portrait shows no pose, so none is held out.
  */
-export function sampleScene(random: Random, { split, combinations = "seen", portraits }: SampleOptions): Scene {
+export function sampleScene(
+  random: Random,
+  { split, edition = DEFAULT_EDITION, combinations = "seen", portraits }: SampleOptions,
+): Scene {
   if (combinations === "held out" && split === "train") {
     throw new UsageError("held-out combinations are not for training", { where: "combinations" });
   }
@@ -86,6 +94,7 @@ export function sampleScene(random: Random, { split, combinations = "seen", port
   const worn = (thing >= 0 && thing < 5) || (portrait && random.uniform() < 0.15);
   const beside = thing >= 4;
   return {
+    ...editionKey(edition),
     animal,
     pose,
     colour,

@@ -1,6 +1,7 @@
 import { Field } from "./field.ts";
 import { clamp01, smoothstep } from "./geometry.ts";
-import { cellWall, noise2 } from "./noise.ts";
+import { mixIn, paintMark, shade } from "./marks.ts";
+import { noise2 } from "./noise.ts";
 import type { Place } from "./scene.ts";
 import { Scenery } from "./scenery.ts";
 import type { Shot } from "./shot.ts";
@@ -9,13 +10,17 @@ import type { Shot } from "./shot.ts";
 export const SKY = 0;
 export const GROUND = 1;
 export const WALL = 2;
+/** A thing that stands in the place. */
+export const PROP = 3;
 /** Parts of the animal and its things count from here. */
-export const FIRST_PART = 3;
+export const FIRST_PART = 4;
 
 const FUR = 1;
-const GIRAFFE = 2;
-const COW = 3;
-const BALL = 4;
+const BALL = 2;
+const ROUGH = 3;
+
+/** A distance that stands for none. */
+const FAR = 1e9;
 
 /** Sharpness of the sun's shadow: the sun's disc spans about 2/7 of a radian. */
 const PENUMBRA = 7;
@@ -29,7 +34,7 @@ export class Tracer {
   red = 0;
   green = 0;
   blue = 0;
-  /** What was met: SKY, GROUND, WALL, or FIRST_PART + the number of the part. */
+  /** What was met: SKY, GROUND, WALL, PROP, or FIRST_PART + the number of the part. */
   met = SKY;
   depth = 0;
   nx = 0;
@@ -37,6 +42,7 @@ export class Tracer {
   nz = 0;
 
   private readonly field: Field;
+  private readonly props: readonly Field[];
   private readonly scenery: Scenery;
   private readonly shot: Shot;
   private readonly unit: number;
@@ -44,6 +50,7 @@ export class Tracer {
   constructor(shot: Shot, place: Place) {
     this.shot = shot;
     this.field = new Field(shot.parts);
+    this.props = shot.props.map((parts) => new Field(parts));
     this.scenery = new Scenery(shot, place);
     this.unit = shot.tall;
   }
@@ -59,23 +66,22 @@ export class Tracer {
   }
 
   private follow(ox: number, oy: number, oz: number, dx: number, dy: number, dz: number, angle: number): void {
-    const { field, scenery } = this;
+    const { scenery } = this;
     const floor = dy < -1e-5 ? -oy / dy : 1e9;
     const wall = dz < -1e-5 && scenery.wallHeight > 0 ? (scenery.back - oz) / dz : 1e9;
-    if (field.cull(ox, oy, oz, dx, dy, dz, 0.04, 0)) {
-      const limit = Math.min(field.to, floor, wall);
-      const hit = 0.0012 * this.unit;
-      let t = field.from;
-      for (let step = 0; step < 96 && t < limit; step++) {
-        const d = field.distance(ox + dx * t, oy + dy * t, oz + dz * t);
-        if (d < hit) {
-          t += d;
-          this.animal(ox + dx * t, oy + dy * t, oz + dz * t, dx, dy, dz);
-          this.depth = t;
-          return;
-        }
-        t += d;
+    let met = this.field;
+    let t = this.meet(met, Math.min(floor, wall), ox, oy, oz, dx, dy, dz);
+    for (const prop of this.props) {
+      const s = this.meet(prop, Math.min(floor, wall, t), ox, oy, oz, dx, dy, dz);
+      if (s < t) {
+        t = s;
+        met = prop;
       }
+    }
+    if (t < FAR) {
+      this.solid(met, ox + dx * t, oy + dy * t, oz + dz * t, dx, dy, dz);
+      this.depth = t;
+      return;
     }
     if (wall < floor && oy + dy * wall < scenery.wallHeight) {
       this.backWall(ox + dx * wall, oy + dy * wall, wall, angle);
@@ -92,6 +98,29 @@ export class Tracer {
     }
   }
 
+  /** How far along a ray it meets a field, if it does so before `limit`; FAR otherwise. */
+  private meet(
+    field: Field,
+    limit: number,
+    ox: number,
+    oy: number,
+    oz: number,
+    dx: number,
+    dy: number,
+    dz: number,
+  ): number {
+    if (!field.cull(ox, oy, oz, dx, dy, dz, 0.04, 0)) return FAR;
+    const end = Math.min(field.to, limit);
+    const hit = 0.0012 * this.unit;
+    let t = field.from;
+    for (let step = 0; step < 96 && t < end; step++) {
+      const d = field.distance(ox + dx * t, oy + dy * t, oz + dz * t);
+      t += d;
+      if (d < hit) return t;
+    }
+    return FAR;
+  }
+
   private paint(light: number, warmth: number): void {
     const { tint } = this.shot;
     const { red, green, blue } = this.scenery;
@@ -101,11 +130,11 @@ export class Tracer {
     this.blue = shoulder(blue * light * (1 + (tint[2] - 1) * k));
   }
 
-  /** How much of the sun reaches a point: 0 in full shadow, 1 in full light. */
-  private sunlight(x: number, y: number, z: number): number {
-    const { field, shot } = this;
+  /** How much of the sun's light reaches a point past a field: 0 in its full shadow, the sun's strength in full light. */
+  private sunlight(field: Field, x: number, y: number, z: number): number {
+    const { shot } = this;
     const [lx, ly, lz] = shot.sun;
-    if (!field.cull(x, y, z, lx, ly, lz, 0.01, 1 / PENUMBRA)) return 1;
+    if (!field.cull(x, y, z, lx, ly, lz, 0.01, 1 / PENUMBRA)) return shot.sunshine;
     const least = 0.03 * this.unit;
     let light = 1;
     let t = Math.max(field.from, least * 0.5);
@@ -116,11 +145,30 @@ export class Tracer {
       if (light < 0.005) return 0;
       t += Math.max(d, least);
     }
-    return light * light * (3 - 2 * light);
+    return light * light * (3 - 2 * light) * shot.sunshine;
+  }
+
+  /** The same past everything. */
+  private sunlightPastAll(x: number, y: number, z: number): number {
+    let light = this.sunlight(this.field, x, y, z);
+    for (const prop of this.props) light = Math.min(light, this.sunlight(prop, x, y, z));
+    return light;
+  }
+
+  /** How near the animal and the things are to a point of the ground or a wall: 0 at them, 1 from `reach` on. */
+  private nearness(x: number, z: number, reach: number): number {
+    this.field.cullAround(x, 0, z, reach);
+    let near = clamp01(this.field.distance(x, 0, z) / reach);
+    for (const prop of this.props) {
+      if (!prop.isNear(x, 0, z, reach)) continue;
+      prop.cullAround(x, 0, z, reach);
+      near = Math.min(near, clamp01(prop.distance(x, 0, z) / reach));
+    }
+    return near;
   }
 
   private ground(x: number, z: number, t: number, pixel: number): void {
-    const { field, scenery } = this;
+    const { scenery } = this;
     scenery.ground(x, z, t, Math.min(pixel, t));
     this.met = GROUND;
     this.depth = t;
@@ -132,11 +180,9 @@ export class Tracer {
       return;
     }
     const reach = 0.22 * this.unit;
-    field.cullAround(x, 0, z, reach);
-    const near = clamp01(field.distance(x, 0, z) / reach);
-    const open = 0.62 + 0.38 * Math.sqrt(near);
+    const open = 0.62 + 0.38 * Math.sqrt(this.nearness(x, z, reach));
     const corner = scenery.wallHeight > 0 ? 0.8 + 0.2 * smoothstep(0, reach * 1.5, z - scenery.back) : 1;
-    this.paint((0.55 * open + 0.47 * this.sunlight(x, 0, z)) * corner, 1);
+    this.paint((0.55 * open + 0.47 * this.sunlightPastAll(x, 0, z)) * corner, 1);
   }
 
   private backWall(x: number, y: number, t: number, angle: number): void {
@@ -148,23 +194,24 @@ export class Tracer {
     this.ny = 0;
     this.nz = 1;
     const corner = 0.84 + 0.16 * smoothstep(0, 0.3 * this.unit, y);
-    const sun = 0.6 + 0.4 * this.sunlight(x, y, scenery.back + 1e-3);
+    const sun = 0.6 + 0.4 * this.sunlightPastAll(x, y, scenery.back + 1e-3);
     this.paint((0.52 + 0.46 * sun) * corner, 1);
   }
 
-  private animal(x: number, y: number, z: number, dx: number, dy: number, dz: number): void {
-    const { field, shot, unit } = this;
+  /** A point on the animal or on a thing. Things throw no shadow on the animal, which looks the same in every place. */
+  private solid(field: Field, x: number, y: number, z: number, dx: number, dy: number, dz: number): void {
+    const { shot, unit } = this;
     const [lx, ly, lz] = shot.sun;
     field.surface(x, y, z);
     const { nx, ny, nz } = field;
-    this.met = FIRST_PART + field.part;
+    this.met = field === this.field ? FIRST_PART + field.part : PROP;
     this.nx = nx;
     this.ny = ny;
     this.nz = nz;
-    this.markings(x, y, z);
-    const red = field.red;
-    const green = field.green;
-    const blue = field.blue;
+    if (field === this.field) this.markings(x, y, z);
+    else if (field.pattern === ROUGH)
+      shade(field, 0.8 + 0.4 * noise2(((x + z) * 14) / unit, ((y - z) * 14) / unit, shot.setting.grain));
+    const { red, green, blue } = field;
 
     const reach = 0.12 * unit;
     field.cullAround(x, y, z, reach * 1.6);
@@ -175,7 +222,7 @@ export class Tracer {
 
     const facing = nx * lx + ny * ly + nz * lz;
     const shine = 0.012 * unit;
-    const sun = facing > 0 ? facing * this.sunlight(x + nx * shine, y + ny * shine, z + nz * shine) : 0;
+    const sun = facing > 0 ? facing * this.sunlight(field, x + nx * shine, y + ny * shine, z + nz * shine) : 0;
     const light = (0.4 + 0.17 * ny) * open + 0.06 * (1 - ny) * 0.5 + 0.58 * sun;
     const slant = 1 + (nx * dx + ny * dy + nz * dz);
     const rim = slant > 0 ? slant * slant * slant * 0.16 * (0.6 + 0.4 * ny) * open : 0;
@@ -185,42 +232,22 @@ export class Tracer {
     this.blue = shoulder(blue * light * tint[2] + rim);
   }
 
-  /** Varies the colour that the field found by the pattern of the part. */
+  /** Varies the colour that the field found by the pattern of the part and the animal's marks. */
   private markings(x: number, y: number, z: number): void {
     const { field, shot } = this;
-    const { pattern } = field;
-    const side = shot.mirrored ? -x : x;
-    const seed = shot.coat & 0xffff;
-    if (pattern === FUR || pattern === GIRAFFE || pattern === COW) {
-      const k = 0.96 + 0.08 * noise2((side + z) * 16, (y - z) * 16, seed);
-      this.shade(k, k, k);
-    }
-    if (pattern === GIRAFFE) {
-      const gap = 1 - smoothstep(0.08, 0.16, cellWall(side * 4.6, y * 4.6, z * 4.6, seed));
-      const dark = field.red + field.green + field.blue < 0.6;
-      this.mixIn(dark ? 0.45 : 0.98, dark ? 0.44 : 0.93, dark ? 0.43 : 0.8, gap * (dark ? 0.7 : 0.8));
-      if (!dark && field.red > 0.85 && field.blue > 0.8) this.mixIn(0.7, 0.66, 0.6, gap * 0.6);
-    } else if (pattern === COW && (seed & 1) === 1) {
-      const patch = noise2(side * 2.6 + z * 2.1, y * 2.6 - z * 1.3, seed);
-      const w = smoothstep(0.64, 0.69, patch);
-      const white = field.red > 0.85 && field.blue > 0.8;
-      if (white) this.mixIn(0.45, 0.42, 0.4, w * 0.8);
-      else this.mixIn(0.94, 0.92, 0.88, w * 0.9);
-    } else if (pattern === BALL) {
+    const { skin } = shot.parts[field.part];
+    if (skin !== null) {
+      const px = x - skin.origin[0];
+      const py = y - skin.origin[1];
+      const pz = z - skin.origin[2];
+      const u = px * skin.x[0] + py * skin.x[1] + pz * skin.x[2];
+      const v = px * skin.y[0] + py * skin.y[1] + pz * skin.y[2];
+      const w = px * skin.z[0] + py * skin.z[1] + pz * skin.z[2];
+      if (field.pattern === FUR) shade(field, 0.96 + 0.08 * noise2((u + w) * 16, (v - w) * 16, shot.coat));
+      for (const mark of shot.marks) if (mark.zones.includes(skin.zone)) paintMark(field, mark, u, v, w, shot.coat);
+    } else if (field.pattern === BALL) {
       const band = Math.abs(field.ny * 0.8 + field.nx * 0.6);
-      this.mixIn(0.96, 0.96, 0.95, 1 - smoothstep(0.2, 0.26, band));
+      mixIn(field, [0.96, 0.96, 0.95], 1 - smoothstep(0.2, 0.26, band));
     }
-  }
-
-  private shade(r: number, g: number, b: number): void {
-    this.field.red *= r;
-    this.field.green *= g;
-    this.field.blue *= b;
-  }
-
-  private mixIn(r: number, g: number, b: number, w: number): void {
-    this.field.red += (r - this.field.red) * w;
-    this.field.green += (g - this.field.green) * w;
-    this.field.blue += (b - this.field.blue) * w;
   }
 }

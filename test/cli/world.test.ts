@@ -5,7 +5,7 @@ import { StorageError } from "../../src/core/index.ts";
 import { decodeImage } from "../../src/image/node.ts";
 import { openLocalFile } from "../../src/storage/node.ts";
 import { readSafetensors } from "../../src/weights/index.ts";
-import { isHeldOutScene, type Scene } from "../../src/world/index.ts";
+import { isHeldOutScene, type Pair, type Scene } from "../../src/world/index.ts";
 import { Workplace } from "../support/cli.ts";
 
 const here = new Workplace();
@@ -88,4 +88,28 @@ test("a set of portraits is another set than one of everything", async () => {
   expect(mixed).toMatchObject({ code: 1, stderr: expect.stringContaining("the folder holds another set") });
   const both = await here.baret([...set, "--portraits", "--split", "validation", "--held-out"]);
   expect(both).toMatchObject({ code: 2, stderr: expect.stringContaining("--portraits: no portrait is a held-out") });
+});
+
+test("the second edition is asked for by its number; the first one's sets say nothing of it", async () => {
+  const set = ["world", "shards", "--count", "3", "--size", "8", "--workers", "1", "--quiet"];
+  expect(await here.baret([...set, "--edition", "2", "-o", "second"])).toMatchObject({ code: 0 });
+  expect(scenes("second").map(({ edition }) => edition)).toEqual([2, 2, 2]);
+  expect(await here.baret([...set, "--edition", "1", "-o", "first"])).toMatchObject({ code: 0 });
+  expect(scenes("first").every((scene) => !("edition" in scene))).toBe(true);
+  expect(readFileSync(here.path("first", "set.json"), "utf8")).not.toContain("edition");
+  const mixed = await here.baret([...set, "-o", "second"]);
+  expect(mixed).toMatchObject({ code: 1, stderr: expect.stringContaining("the folder holds another set") });
+  const unknown = await here.baret([...set, "--edition", "3", "-o", "third"]);
+  expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('--edition: found "3", expected 1 or 2') });
+  const one = await here.baret(["world", "render", "--animal", "cat", "--edition", "2", "--json", "-o", "cat.png"]);
+  expect(JSON.parse(one.stdout).scene).toMatchObject({ animal: "cat", edition: 2 });
+});
+
+test("pairs of the second edition are written with names of their own", async () => {
+  const asked = ["world", "pairs", "--set", "tuning", "--edition", "2", "--size", "8", "-o", "pairs", "--quiet"];
+  expect(await here.baret(asked)).toMatchObject({ code: 0 });
+  const pairs: Pair[] = JSON.parse(readFileSync(here.path("pairs", "pairs.json"), "utf8"));
+  expect(pairs).toHaveLength(60);
+  expect(pairs[7]).toMatchObject({ name: "tuning-2-007", before: { edition: 2 }, after: { edition: 2 } });
+  expect(await decodeImage(here.path("pairs", "tuning-2-007-mask.png"))).toMatchObject({ width: 8, height: 8 });
 });

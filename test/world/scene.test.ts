@@ -81,3 +81,9 @@ test("render checks the scene, and refuses a size that is no size", () => {
   for (const size of [0, -1, 7, 12.5, Number.NaN, 4096])
     expect(() => render(scene(), size)).toThrow(/size: .*8 to 2048/);
 });
+
+test.each([0, 3, "2", null, 1.5])("edition %j is refused, and told which there are", (edition) => {
+  const found = problems({ animal: "dog", edition });
+  expect(found).toHaveLength(1);
+  expect(found[0]).toMatch(/edition: .*1\|2/);
+});

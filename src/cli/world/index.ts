@@ -13,7 +13,10 @@ import {
   benchmarkPairs,
   COLOURS,
   caption,
+  DEFAULT_EDITION,
+  type Edition,
   EXPRESSIONS,
+  editionKey,
   FACINGS,
   FRAMINGS,
   type Pair,
@@ -32,7 +35,7 @@ import {
 import { working } from "../interrupt.ts";
 import { choiceOption, integer, option, quietOption, seedOption } from "../options.ts";
 import { print } from "../print.ts";
-import { countOption, sizeOption, workersOption } from "./options.ts";
+import { countOption, editionOption, sizeOption, workersOption } from "./options.ts";
 import { readScene, type SceneFlags } from "./scene.ts";
 import { writeShards } from "./shards.ts";
 
@@ -41,6 +44,7 @@ function renderCommand(): Command {
   return new Command("render")
     .description("render one scene as PNG")
     .argument("[scene]", "a scene as a JSON file; - for standard input")
+    .addOption(editionOption())
     .addOption(choiceOption("--animal <name>", "the animal", ANIMALS))
     .addOption(choiceOption("--pose <pose>", "its pose", POSES))
     .addOption(choiceOption("--colour <colour>", "its colour", COLOURS))
@@ -51,7 +55,7 @@ function renderCommand(): Command {
     .addOption(choiceOption("--facing <side>", "which way it faces", FACINGS))
     .addOption(choiceOption("--framing <framing>", "how much of it is seen", FRAMINGS))
     .addOption(choiceOption("--expression <expression>", "its expression, in a portrait", EXPRESSIONS))
-    .addOption(option("--view-seed <n>", "view, light and place", seed))
+    .addOption(option("--view-seed <n>", "camera, light and place", seed))
     .addOption(option("--body-seed <n>", "proportions and markings", seed))
     .addOption(sizeOption())
     .option("--json", "print the scene and its sentence as JSON")
@@ -70,6 +74,7 @@ function sheetCommand(): Command {
     .addOption(countOption(36))
     .addOption(seedOption(1))
     .addOption(sizeOption())
+    .addOption(editionOption().default(DEFAULT_EDITION))
     .addOption(choiceOption("--split <split>", "whose scenes", SPLITS).default("train"))
     .option("--held-out", "only combinations that training leaves out")
     .addOption(quietOption())
@@ -79,18 +84,20 @@ function sheetCommand(): Command {
         count: number;
         seed: number;
         size: number;
+        edition: Edition;
         split: Split;
         heldOut?: boolean;
         quiet?: boolean;
         out: string;
       }) => {
+        const { split, edition } = o;
         const random = new Random(o.seed);
         const combinations = o.heldOut ? "held out" : "seen";
         const cells = await working(o.quiet ?? false, async ({ onProgress, signal }) => {
           const made = [];
           for (let i = 0; i < o.count; i++) {
             throwIfCancelled(signal, "the contact sheet");
-            const scene = sampleScene(random, { split: o.split, combinations });
+            const scene = sampleScene(random, { split, edition, combinations });
             made.push({ picture: render(scene, o.size), label: caption(scene, random) });
             onProgress?.({ phase: "render", done: i + 1, total: o.count });
             await new Promise((resolve) => setImmediate(resolve));
@@ -131,14 +138,17 @@ function pairsCommand(): Command {
   return new Command("pairs")
     .description("the fixed before/after pairs: PNGs of before, after and what must not change, and pairs.json")
     .addOption(choiceOption("--set <set>", "which pairs", ["benchmark", "tuning"]).default("benchmark"))
+    .addOption(editionOption().default(DEFAULT_EDITION))
     .addOption(sizeOption())
     .addOption(quietOption())
     .requiredOption("-o, --out <folder>", "where to write them")
-    .action(async (o: { set: "benchmark" | "tuning"; size: number; quiet?: boolean; out: string }) => {
-      const pairs = o.set === "benchmark" ? benchmarkPairs() : tuningPairs();
-      await working(o.quiet ?? false, (work) => writePairs(pairs, o.size, o.out, work));
-      print(join(o.out, "pairs.json"));
-    });
+    .action(
+      async (o: { set: "benchmark" | "tuning"; edition: Edition; size: number; quiet?: boolean; out: string }) => {
+        const pairs = (o.set === "benchmark" ? benchmarkPairs : tuningPairs)(o.edition);
+        await working(o.quiet ?? false, (work) => writePairs(pairs, o.size, o.out, work));
+        print(join(o.out, "pairs.json"));
+      },
+    );
 }
 
 function shardsCommand(): Command {
@@ -146,6 +156,7 @@ function shardsCommand(): Command {
     .description("training data: pictures as safetensors, sentences as JSON lines; finished shards are kept")
     .addOption(countOption(14_000))
     .addOption(seedOption(1))
+    .addOption(editionOption().default(DEFAULT_EDITION))
     .addOption(choiceOption("--split <split>", "whose scenes", ["train", "validation"]).default("train"))
     .option("--held-out", "only combinations that training leaves out")
     .option("--portraits", "only portraits")
@@ -157,6 +168,7 @@ function shardsCommand(): Command {
       async (o: {
         count: number;
         seed: number;
+        edition: Edition;
         split: Split;
         heldOut?: boolean;
         portraits?: boolean;
@@ -180,7 +192,12 @@ function shardsCommand(): Command {
         }
         const combinations = o.heldOut ? "held out" : undefined;
         const made = await working(o.quiet ?? false, (work) =>
-          writeShards({ split, combinations, portraits, count, seed, size }, o.out, o.workers, work),
+          writeShards(
+            { ...editionKey(o.edition), split, combinations, portraits, count, seed, size },
+            o.out,
+            o.workers,
+            work,
+          ),
         );
         print(`${o.out}: ${made} shards made`);
       },

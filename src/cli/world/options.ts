@@ -1,7 +1,15 @@
 import { availableParallelism } from "node:os";
 import type { Option } from "commander";
-import { MAX_SIZE } from "../../world/index.ts";
-import { integer, option } from "../options.ts";
+import { EDITIONS, type Edition, MAX_SIZE } from "../../world/index.ts";
+import { integer, type Kind, option } from "../options.ts";
+
+const edition: Kind<Edition> = {
+  expected: EDITIONS.join(" or "),
+  read: (text) => EDITIONS.find((known) => `${known}` === text),
+};
+
+export const editionOption = (): Option =>
+  option("--edition <n>", "edition of the world, 1 or 2; the models of this package know the first", edition);
 
 export const sizeOption = (): Option =>
   option("--size <pixels>", "width and height of a picture", integer(8, MAX_SIZE)).default(128);

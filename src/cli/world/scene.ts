@@ -4,6 +4,7 @@ import { readRegular, storageError } from "../../storage/node.ts";
 import { parseScene, type Scene } from "../../world/index.ts";
 
 const KEYS = [
+  "edition",
   "animal",
   "pose",
   "colour",

@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { z } from "zod";
 import { CancelledError, EngineError, StorageError, throwIfCancelled, type Work } from "../../core/index.ts";
+
 import { exists, readRegular, requireFolder, storageError, writeFileAtomic } from "../../storage/node.ts";
-import { SPLITS } from "../../world/index.ts";
+import { EDITIONS, SPLITS } from "../../world/index.ts";
+
 import { SHARD_SIZE, type ShardSet, shardCount, shardFiles } from "./shard.ts";
 import type { ShardJob, ShardReport } from "./shardWorker.ts";
 
@@ -12,6 +14,7 @@ import type { ShardJob, ShardReport } from "./shardWorker.ts";
 const WORKER = new URL("../../../dist/cli/world/shardWorker.js", import.meta.url);
 
 const record = z.strictObject({
+  edition: z.literal(EDITIONS).optional(),
   split: z.enum(SPLITS),
   combinations: z.enum(["seen", "held out"]).optional(),
   portraits: z.literal(true).optional(),

@@ -1,9 +1,9 @@
-import type { Random } from "../../core/index.ts";
 import { add, cross, direction, mix, scale, sub, turn, unit, type Vec } from "../geometry.ts";
+import type { BeastShape } from "../look/look.ts";
 import type { Expression, Pose } from "../scene.ts";
 import { addHead } from "./head.ts";
-import { Body, type Coat, DARK, darker, type HeadFrame, maneColour, paler } from "./parts.ts";
-import { type Beast, BUILDS, type Build } from "./species.ts";
+import { Body, type Coat, DARK, darker, type HeadFrame, type Skin, skin } from "./parts.ts";
+import type { Beast, Build } from "./species.ts";
 
 /** The trunk's two ends in a pose, and how the neck and head are held. */
 interface Posture {
@@ -14,27 +14,6 @@ interface Posture {
 }
 
 const point = (x: number, y: number, z: number): Vec => [x, y, z];
-
-function vary(build: Build, random: Random): Build {
-  const by = (range: number): number => 1 + random.between(-range, range);
-  const girth = by(0.07);
-  const { trunk, leg, neck, head, snout, ear, tail } = build;
-  return {
-    ...build,
-    trunk: {
-      length: trunk.length * by(0.06),
-      chest: trunk.chest * girth,
-      belly: trunk.belly * girth * by(0.05),
-      rump: trunk.rump * girth,
-    },
-    leg: { ...leg, length: leg.length * by(0.06), radius: leg.radius * by(0.05) },
-    neck: { ...neck, length: neck.length * by(0.06), angle: neck.angle + random.between(-6, 6) },
-    head: { radius: head.radius * by(0.04), pitch: head.pitch + random.between(-6, 6) },
-    snout: { ...snout, length: snout.length * by(0.1) },
-    ear: { ...ear, size: ear.size * by(0.1) },
-    tail: { ...tail, length: tail.length * by(0.1), angle: tail.angle + random.between(-8, 8) },
-  };
-}
 
 function posture(build: Build, pose: Pose, headTurn: number): Posture {
   const { trunk, leg, neck } = build;
@@ -73,21 +52,23 @@ function posture(build: Build, pose: Pose, headTurn: number): Posture {
   };
 }
 
-/** A leg through hip, knee and ankle, and its foot, which points along `toe`. */
-function addLeg(body: Body, build: Build, coat: Coat, joints: readonly [Vec, Vec, Vec], thigh: number, toe: Vec): void {
+/** A leg through hip, knee and ankle, and its foot, which points along `toe`. Returns the shin's skin. */
+function addLeg(body: Body, build: Build, coat: Coat, joints: readonly [Vec, Vec, Vec], thigh: number, toe: Vec): Skin {
   const [hip, knee, ankle] = joints;
   const r = build.leg.radius;
   body.cone(hip, knee, r * thigh, r * 1.08, coat.main);
-  body.cone(knee, ankle, r * 1.06, r * 0.9, coat.main);
+  const shin = skin("leg", ankle, sub(knee, ankle));
+  body.cone(knee, ankle, r * 1.06, r * 0.9, coat.main, { skin: shin });
   const marks = { blend: 0.02, pattern: "plain" } as const;
   if (build.leg.foot === "paw") {
-    body.cone(ankle, add(ankle, scale(toe, r * 1.0)), r * 0.98, r * 0.9, coat.pale, marks);
+    body.cone(ankle, add(ankle, scale(toe, r * 1.0)), r * 0.98, r * 0.9, coat.pale, { ...marks, skin: shin });
   } else {
     const hoof = coat.main[0] + coat.main[1] + coat.main[2] < 0.6 ? ([0.36, 0.33, 0.32] as const) : DARK;
     const down = unit(sub(ankle, knee));
     const sole = add(ankle, add(scale(down, r * 0.1), scale(toe, r * 0.18)));
     body.cone(ankle, sole, r * 0.98, r * 1.06, mix(hoof, darker(coat.main, 0.6), 0.3), marks);
   }
+  return shin;
 }
 
 function addLegs(body: Body, build: Build, coat: Coat, pose: Pose, { rump, chest }: Posture, swing: number): void {
@@ -111,16 +92,16 @@ function addLegs(body: Body, build: Build, coat: Coat, pose: Pose, { rump, chest
       addLeg(body, build, coat, [shoulder, mix(shoulder, paw, 0.5), paw], 1.35, ahead);
       const knee = point(rump[0] + long * 0.4, Math.max(trunk.rump * 0.95, long * 0.38), z * 1.5);
       const heel = point(rump[0] + long * 0.3, foot, z * 1.55);
-      addLeg(body, build, coat, [add(rump, [0.02, 0, z]), knee, heel], 1.95, ahead);
-      body.cone(heel, add(heel, [r * 1.9, 0, 0]), r * 0.95, r * 0.9, coat.main);
+      const shin = addLeg(body, build, coat, [add(rump, [0.02, 0, z]), knee, heel], 1.95, ahead);
+      body.cone(heel, add(heel, [r * 1.9, 0, 0]), r * 0.95, r * 0.9, coat.main, { skin: shin });
     } else if (pose === "lying down") {
       const elbow = point(chest[0] + 0.02, r * 1.05, z * 1.18);
       const paw = point(elbow[0] + Math.min(long * 0.72, 0.42) + s * swing * 0.5, foot, z * 1.05);
       addLeg(body, build, coat, [shoulder, elbow, paw], 1.3, ahead);
       const knee = point(rump[0] + Math.min(long * 0.42, 0.3), trunk.rump * 0.75, z * 1.55);
       const heel = point(rump[0] + 0.02, foot, z * 1.75);
-      addLeg(body, build, coat, [hip, knee, heel], 1.9, ahead);
-      body.cone(heel, add(heel, [Math.min(long * 0.45, 0.28), 0, 0]), r * 0.95, r * 0.9, coat.main);
+      const shin = addLeg(body, build, coat, [hip, knee, heel], 1.9, ahead);
+      body.cone(heel, add(heel, [Math.min(long * 0.45, 0.28), 0, 0]), r * 0.95, r * 0.9, coat.main, { skin: shin });
     } else {
       const elbow = add(shoulder, scale([0.9, 0.02 + 0.16 * s, 0], long * 0.46));
       const paw = add(elbow, scale([0.86, -0.42 + 0.1 * s, 0], long * 0.44));
@@ -136,8 +117,8 @@ function addTail(body: Body, build: Build, coat: Coat, beast: Beast, pose: Pose,
   const { tail, trunk } = build;
   const low = pose === "sitting" || pose === "lying down";
   const root = add(rump, [-trunk.rump * 0.82, low ? -trunk.rump * 0.3 : trunk.rump * 0.42, 0]);
-  const hair = beast === "horse" ? maneColour(coat.main) : coat.main;
-  const tip = beast === "giraffe" || beast === "cow" ? maneColour(coat.main) : hair;
+  const hair = beast === "horse" ? coat.hair : coat.main;
+  const tip = beast === "giraffe" || beast === "cow" ? coat.hair : hair;
   const angle = low ? (tail.angle > 0 ? 4 : -24) : tail.angle;
   const floor = (v: Vec): Vec => [v[0], Math.max(v[1], tail.radius * tail.tuft * 1.05), v[2]];
   const step = (from: Vec, degrees: number, side: number, reach: number): Vec => {
@@ -147,29 +128,27 @@ function addTail(body: Body, build: Build, coat: Coat, beast: Beast, pose: Pose,
   const bend = low ? 0 : tail.angle > 0 ? 14 : -12;
   const middle = step(root, angle - bend, curl * 0.3, 0.5);
   const end = step(middle, Math.min(88, angle + bend), curl * 0.6, 0.5);
+  body.skin = skin("tail", root, sub(middle, root));
   body.cone(root, middle, tail.radius * 1.1, tail.radius * (beast === "horse" ? 1.15 : 1), hair);
+  body.skin = skin("tuft", middle, sub(end, middle));
   body.cone(middle, end, tail.radius, tail.radius * tail.tuft, tip, { blend: 0.04, pattern: "fur" });
 }
 
-/** The animal in its pose, feet on y = 0 unless it jumps. random: a stream of the body seed. */
+/** The animal in its pose, feet on y = 0 unless it jumps. */
 export function buildBeast(
-  beast: Beast,
+  { kind: beast, build, headTurn, swing, curl }: BeastShape,
   pose: Pose,
   view: { expression: Expression; portrait: boolean },
   coat: Coat,
-  random: Random,
 ): { body: Body; head: HeadFrame } {
-  const build = vary(BUILDS[beast], random);
-  const headTurn = random.between(14, 38);
-  const swing = random.between(0.09, 0.13) * (build.leg.length / 0.5);
-  const curl = random.between(-0.5, 0.7);
   const { trunk, neck } = build;
   const held = posture(build, pose, headTurn);
-  const body = new Body(0.075, build.pattern);
+  const body = new Body(0.075);
 
   const along = sub(held.chest, held.rump);
   const under: Vec = [along[1] * 0.06, -along[0] * 0.06, 0];
   const waist = add(mix(held.rump, held.chest, 0.52), under);
+  body.skin = skin("trunk", held.rump, along);
   body.cone(held.rump, waist, trunk.rump, trunk.belly, coat.main);
   body.cone(waist, held.chest, trunk.belly, trunk.chest, coat.main);
   addLegs(body, build, coat, pose, held, swing);
@@ -178,6 +157,7 @@ export function buildBeast(
   const [c, s] = direction(held.neckAngle);
   const root = add(held.chest, [trunk.chest * 0.22, trunk.chest * 0.32, 0]);
   const top = add(root, scale([c, s, 0], neck.length));
+  body.skin = skin("neck", root, [c, s, 0]);
   body.cone(
     sub(root, [trunk.chest * 0.1, trunk.chest * 0.2, 0]),
     top,
@@ -202,13 +182,7 @@ export function buildBeast(
     neckAxis: [c, s, 0],
     neckRadius: neck.radius * 1.08,
   };
+  body.skin = { zone: "head", origin: centre, x: forward, y: up, z: side };
   addHead(body, beast, build, head, { root, top }, coat, view.expression);
   return { body, head };
-}
-
-/** The colours of a beast, from its named colour. */
-export function beastCoat(main: Vec, random: Random): Coat {
-  const pale = random.uniform() < 0.6 ? random.between(0.25, 0.5) : 0.08;
-  const dark = main[0] + main[1] + main[2] < 0.6;
-  return { main, pale: paler(main, dark ? pale * 0.3 : pale) };
 }

@@ -1,21 +1,21 @@
-import type { Random } from "../../core/index.ts";
-import { add, cross, direction, mix, scale, turn, unit, type Vec } from "../geometry.ts";
+import { add, cross, direction, mix, scale, sub, turn, unit, type Vec } from "../geometry.ts";
+import type { BirdShape } from "../look/look.ts";
 import type { Expression, Pose } from "../scene.ts";
 import { addCheeks, addEyes } from "./face.ts";
-import { Body, DARK, darker, type HeadFrame, onHead, paler } from "./parts.ts";
+import { Body, type Coat, DARK, darker, type HeadFrame, onHead, paler, skin } from "./parts.ts";
+import type { BirdBuild } from "./species.ts";
 
-const BEAK: Vec = [0.97, 0.62, 0.14];
 const LIP: Vec = [0.42, 0.12, 0.08];
 const PLAIN = { blend: 0, pattern: "plain" } as const;
 
-function wingColours(main: Vec): { shoulder: Vec; feather: Vec } {
+function wingColours({ main, wing }: Coat): { shoulder: Vec; feather: Vec } {
   const dark = main[0] + main[1] + main[2] < 0.6;
-  if (dark) return { shoulder: mix(main, [0.5, 0.5, 0.54], 0.28), feather: mix(main, [0.5, 0.5, 0.54], 0.14) };
-  return { shoulder: darker(main, 0.16), feather: darker(main, 0.34) };
+  if (dark) return { shoulder: wing ?? mix(main, [0.5, 0.5, 0.54], 0.28), feather: mix(main, [0.5, 0.5, 0.54], 0.14) };
+  return { shoulder: wing ?? darker(main, 0.16), feather: darker(main, 0.34) };
 }
 
-function addFoldedWings(body: Body, shoulder: Vec, main: Vec): void {
-  const { shoulder: top, feather } = wingColours(main);
+function addFoldedWings(body: Body, shoulder: Vec, coat: Coat): void {
+  const { shoulder: top, feather } = wingColours(coat);
   for (const s of [-1, 1]) {
     const root = add(shoulder, [0.06, -0.02, s * 0.21]);
     body.cone(root, add(root, [-0.34, -0.12, s * 0.03]), 0.13, 0.1, top, { blend: 0.015, pattern: "plain" });
@@ -25,8 +25,8 @@ function addFoldedWings(body: Body, shoulder: Vec, main: Vec): void {
 }
 
 /** Arm along the leading edge; feathers fan out behind it and overlap into one sheet. */
-function addSpreadWings(body: Body, shoulder: Vec, main: Vec, lift: number): void {
-  const { shoulder: top, feather } = wingColours(main);
+function addSpreadWings(body: Body, shoulder: Vec, coat: Coat, lift: number): void {
+  const { shoulder: top, feather } = wingColours(coat);
   for (const s of [-1, 1]) {
     const root = add(shoulder, [0.04, 0.02, s * 0.17]);
     const [c, up] = direction(lift + (s > 0 ? -6 : 8));
@@ -46,28 +46,28 @@ function addSpreadWings(body: Body, shoulder: Vec, main: Vec, lift: number): voi
   }
 }
 
-function addLegs(body: Body, trunk: Vec): void {
+function addLegs(body: Body, trunk: Vec, horn: Vec): void {
   for (const s of [-1, 1]) {
     const ankle: Vec = [trunk[0] + 0.04 + s * 0.035, 0.05, s * 0.13];
-    body.cone([trunk[0] + 0.02, trunk[1] - 0.16, s * 0.12], ankle, 0.052, 0.042, BEAK, PLAIN);
-    for (const toe of [-0.09, 0, 0.09]) body.cone(ankle, add(ankle, [0.16, -0.015, toe]), 0.04, 0.034, BEAK, PLAIN);
-    body.cone(ankle, add(ankle, [-0.09, -0.015, 0]), 0.038, 0.032, BEAK, PLAIN);
+    body.cone([trunk[0] + 0.02, trunk[1] - 0.16, s * 0.12], ankle, 0.052, 0.042, horn, PLAIN);
+    for (const toe of [-0.09, 0, 0.09]) body.cone(ankle, add(ankle, [0.16, -0.015, toe]), 0.04, 0.034, horn, PLAIN);
+    body.cone(ankle, add(ankle, [-0.09, -0.015, 0]), 0.038, 0.032, horn, PLAIN);
   }
 }
 
-function addBeak(body: Body, head: HeadFrame, length: number, expression: Expression): void {
+function addBeak(body: Body, head: HeadFrame, { beak: length, horn }: BirdBuild, expression: Expression): void {
   const at = (f: number, s: number, u: number): Vec => onHead(head, f, s, u);
   const tip = 0.8 + length;
   const smiling = expression === "smiling";
   const open = smiling ? 0.32 : 0;
-  body.cone(at(0.78, 0, 0), at(tip, 0, -0.1), head.radius * 0.36, head.radius * 0.07, BEAK, PLAIN);
+  body.cone(at(0.78, 0, 0), at(tip, 0, -0.1), head.radius * 0.36, head.radius * 0.07, horn, PLAIN);
   if (open > 0) {
     body.cone(
       at(0.72, 0, -0.22),
       at(tip * 0.84, 0, -0.46),
       head.radius * 0.3,
       head.radius * 0.06,
-      darker(BEAK, 0.15),
+      darker(horn, 0.15),
       PLAIN,
     );
     body.cone(
@@ -95,40 +95,47 @@ function addBeak(body: Body, head: HeadFrame, length: number, expression: Expres
   }
 }
 
-/** A bird on its feet, wings folded or spread. random: a stream of the body seed. */
+/** Three feathers that stand up on the crown. */
+function addCrest(body: Body, head: HeadFrame, length: number, colour: Vec): void {
+  for (const k of [0, 1, 2]) {
+    const root = onHead(head, 0.3 - 0.35 * k, 0, 0.8);
+    body.cone(root, onHead(head, -0.1 - 0.6 * k, 0, 0.95 + length * (0.75 - 0.2 * k)), 0.05, 0.028, colour, PLAIN);
+  }
+}
+
+/** A bird on its feet, wings folded or spread. */
 export function buildBird(
+  { build }: BirdShape,
   pose: Pose,
   expression: Expression,
-  main: Vec,
-  random: Random,
+  coat: Coat,
 ): { body: Body; head: HeadFrame } {
-  const height = random.between(0.38, 0.44);
-  const girth = random.between(0.94, 1.06);
-  const beak = random.between(0.85, 1.15);
-  const headTurn = random.between(12, 34);
-  const lift = random.between(46, 58);
-  const front = random.uniform() < 0.5 ? paler(main, main[0] + main[1] + main[2] < 0.6 ? 0.14 : 0.4) : main;
-  const body = new Body(0.06, "fur");
+  const { height, girth, headTurn, lift, paleFront, eye } = build;
+  const { main } = coat;
+  const front = paleFront ? paler(main, main[0] + main[1] + main[2] < 0.6 ? 0.14 : 0.4) : main;
+  const body = new Body(0.06);
   const trunk: Vec = [0, height + 0.14, 0];
   const breast = add(trunk, [0.22, 0.14, 0]);
+  body.skin = skin("trunk", trunk, [1, 0, 0]);
   body.cone(add(trunk, [-0.18, -0.02, 0]), breast, 0.21 * girth, 0.255 * girth, main);
   body.cone(add(trunk, [0.14, -0.04, 0]), add(breast, [0.05, -0.02, 0]), 0.19 * girth, 0.22 * girth, front, {
     blend: 0.03,
   });
   for (const s of [-1, 0, 1]) {
-    const end = add(trunk, [-0.66, 0.02 - 0.02 * s * s, s * 0.09]);
-    body.cone(add(trunk, [-0.3, 0, s * 0.04]), end, 0.1, 0.065, wingColours(main).feather, {
+    const end = add(trunk, [-0.66 * build.tail, 0.02 - 0.02 * s * s, s * 0.09]);
+    body.cone(add(trunk, [-0.3, 0, s * 0.04]), end, 0.1, 0.065, wingColours(coat).feather, {
       blend: 0.03,
       pattern: "plain",
     });
   }
-  addLegs(body, trunk);
+  addLegs(body, trunk, build.horn);
   const shoulder = add(trunk, [0.14, 0.13, 0]);
-  if (pose === "spreading its wings") addSpreadWings(body, shoulder, main, lift);
-  else addFoldedWings(body, shoulder, main);
+  if (pose === "spreading its wings") addSpreadWings(body, shoulder, coat, lift);
+  else addFoldedWings(body, shoulder, coat);
 
   const radius = 0.215;
   const top = add(breast, [0.16, 0.28, 0]);
+  body.skin = skin("neck", breast, sub(top, breast));
   body.cone(breast, top, 0.19, 0.17, main);
   body.beginHead();
   const [pc, ps] = direction(-4);
@@ -146,9 +153,11 @@ export function buildBird(
     neckAxis: unit([0.16, 0.28, 0]),
     neckRadius: 0.2,
   };
+  body.skin = { zone: "head", origin: centre, x: forward, y: up, z: side };
   body.ball(centre, radius, main, { blend: 0.05 });
-  addBeak(body, head, beak, expression);
-  addEyes(body, head, { forward: 0.62, side: 0.6, up: 0.3, radius: 0.24 }, main, expression);
+  if (build.crest > 0) addCrest(body, head, build.crest, wingColours(coat).feather);
+  addBeak(body, head, build, expression);
+  addEyes(body, head, { forward: 0.62, side: 0.6, up: 0.3, radius: eye }, coat, expression);
   if (expression === "smiling") addCheeks(body, head, { forward: 0.62, side: 0.74, up: -0.2, radius: 0.22 });
   for (const s of [-1, 1]) body.ball(onHead(head, 1.12, s * 0.22, 0.12), radius * 0.06, DARK, PLAIN);
   return { body, head };

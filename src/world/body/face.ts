@@ -1,8 +1,8 @@
 import { add, cross, mix, scale, sub, unit, type Vec } from "../geometry.ts";
 import type { Expression } from "../scene.ts";
-import { type Body, DARK, darker, type HeadFrame, onHead } from "./parts.ts";
+import { type Body, type Coat, DARK, darker, type HeadFrame, onHead } from "./parts.ts";
 
-const WHITE: Vec = [0.97, 0.97, 0.95];
+const SHINE: Vec = [0.97, 0.97, 0.95];
 /** Lips, and what replaces them on a black face. */
 const LIP: Vec = [0.16, 0.06, 0.07];
 const PALE_LIP: Vec = [0.72, 0.3, 0.32];
@@ -20,7 +20,14 @@ export interface EyePlace {
 }
 
 /** Eyes, open or closed. The way an eye looks lies between straight ahead and straight out of the head. */
-export function addEyes(body: Body, head: HeadFrame, eye: EyePlace, skin: Vec, expression: Expression): void {
+export function addEyes(
+  body: Body,
+  head: HeadFrame,
+  eye: EyePlace,
+  coat: Pick<Coat, "main" | "eye">,
+  expression: Expression,
+): void {
+  const skin = coat.main;
   const r = eye.radius * head.radius;
   const dark = skin[0] + skin[1] + skin[2] < 0.6;
   for (const s of [-1, 1]) {
@@ -39,9 +46,9 @@ export function addEyes(body: Body, head: HeadFrame, eye: EyePlace, skin: Vec, e
       });
       body.chain(arc, r * 0.2, r * 0.2, dark ? [0.66, 0.64, 0.62] : DARK, HARD);
     } else {
-      body.ball(centre, r, WHITE, HARD);
+      body.ball(centre, r, coat.eye, HARD);
       body.ball(add(centre, scale(look, r * 0.45)), r * 0.68, DARK, HARD);
-      body.ball(add(centre, scale(add(scale(look, 0.98), scale(head.up, 0.36)), r)), r * 0.18, WHITE, HARD);
+      body.ball(add(centre, scale(add(scale(look, 0.98), scale(head.up, 0.36)), r)), r * 0.18, SHINE, HARD);
     }
   }
 }

@@ -1,16 +1,8 @@
 import { add, mix, scale, sub, type Vec } from "../geometry.ts";
 import type { Expression } from "../scene.ts";
-import { addCheeks, addEyes, addMouth, type EyePlace, noseColour } from "./face.ts";
+import { addCheeks, addEyes, addMouth, noseColour } from "./face.ts";
 import { type Body, type Coat, CREAM, DARK, darker, type HeadFrame, maneColour, onHead } from "./parts.ts";
 import type { Beast, Build } from "./species.ts";
-
-const EYES: Record<Beast, EyePlace> = {
-  dog: { forward: 0.72, side: 0.42, up: 0.34, radius: 0.23 },
-  cat: { forward: 0.76, side: 0.44, up: 0.16, radius: 0.26 },
-  horse: { forward: 0.58, side: 0.6, up: 0.38, radius: 0.26 },
-  giraffe: { forward: 0.58, side: 0.6, up: 0.34, radius: 0.28 },
-  cow: { forward: 0.66, side: 0.52, up: 0.36, radius: 0.22 },
-};
 
 const HARD = { blend: 0, pattern: "plain" } as const;
 const SOFT = { blend: 0.035, pattern: "plain" } as const;
@@ -25,6 +17,11 @@ function addEars(body: Body, { ear }: Build, head: HeadFrame, coat: Coat): void 
       const root = onHead(head, -0.1, s * 0.78, 0.62);
       const tip = onHead(head, -0.08, s * (0.95 + 0.1 * size), 0.5 - 0.98 * size);
       body.cone(root, tip, ear.size * 0.3, ear.size * 0.42, flap, { blend: 0.015, pattern: "plain" });
+    } else if (ear.kind === "folded") {
+      const fold = onHead(head, -0.1, s * (0.66 + 0.2 * size), 0.7 + 0.5 * size);
+      body.cone(onHead(head, -0.1, s * 0.56, 0.66), fold, ear.size * 0.42, ear.size * 0.3, coat.main, SOFT);
+      const tip = onHead(head, 0.3, s * (0.8 + 0.34 * size), 0.55 + 0.16 * size);
+      body.cone(fold, tip, ear.size * 0.3, ear.size * 0.2, darker(coat.main, 0.25), { blend: 0.015, pattern: "plain" });
     } else if (ear.kind === "point") {
       const root = onHead(head, -0.05, s * 0.56, 0.66);
       const tip = onHead(head, -0.02, s * 0.74, 0.72 + size * 0.92);
@@ -46,7 +43,7 @@ function addEars(body: Body, { ear }: Build, head: HeadFrame, coat: Coat): void 
   }
 }
 
-function addHorns(body: Body, beast: Beast, head: HeadFrame, coat: Coat): void {
+function addHorns(body: Body, beast: Beast, { horns }: Build, head: HeadFrame, coat: Coat): void {
   for (const s of [-1, 1]) {
     if (beast === "giraffe") {
       const tip = onHead(head, -0.2, s * 0.42, 1.6);
@@ -56,7 +53,7 @@ function addHorns(body: Body, beast: Beast, head: HeadFrame, coat: Coat): void {
       const horn = mix(CREAM, [0.7, 0.64, 0.5], 0.4);
       const bend = onHead(head, 0, s * 0.9, 1.02);
       body.cone(onHead(head, 0, s * 0.45, 0.82), bend, 0.058, 0.046, horn, HARD);
-      body.cone(bend, onHead(head, 0.05, s * 0.98, 1.5), 0.046, 0.014, horn, HARD);
+      body.cone(bend, onHead(head, 0.05, s * 0.98, 1.02 + 0.48 * horns), 0.046, 0.014, horn, HARD);
     }
   }
 }
@@ -81,20 +78,16 @@ export function addHead(
 ): void {
   const { snout } = build;
   const r = head.radius;
-  const plain = build.pattern === "giraffe" || build.pattern === "cow" ? ("fur" as const) : build.pattern;
-  body.ball(head.centre, r, coat.main, { pattern: plain, blend: 0.06 });
+  body.ball(head.centre, r, coat.main, { blend: 0.06 });
   const muzzle = beast === "cow" ? mix(coat.pale, PINK, 0.55) : coat.pale;
   const root = onHead(head, 0.42, 0, -snout.drop);
   const tip = onHead(head, 0.6 + snout.length / r, 0, -snout.drop - 0.1);
-  body.cone(root, mix(root, tip, 0.5), r * 0.68, (r * 0.68 + snout.radius) / 2, coat.main, {
-    pattern: plain,
-    blend: 0.05,
-  });
+  body.cone(root, mix(root, tip, 0.5), r * 0.68, (r * 0.68 + snout.radius) / 2, coat.main, { blend: 0.05 });
   body.cone(mix(root, tip, 0.55), tip, snout.radius * 1.12, snout.radius, muzzle, { ...SOFT, blend: 0.04 });
   addEars(body, build, head, coat);
-  if (beast === "giraffe" || beast === "cow") addHorns(body, beast, head, coat);
-  if (beast === "horse") addMane(body, head, neck, build.neck.radius, maneColour(coat.main));
-  addEyes(body, head, EYES[beast], coat.main, expression);
+  if (beast === "giraffe" || beast === "cow") addHorns(body, beast, build, head, coat);
+  if (beast === "horse") addMane(body, head, neck, build.neck.radius, coat.hair);
+  addEyes(body, head, build.eye, coat, expression);
   addMouth(body, head, { centre: tip, radius: snout.radius, skin: muzzle }, expression);
   if (expression === "smiling") addCheeks(body, head, { forward: 0.6, side: 0.74, up: -0.1, radius: 0.24 });
 

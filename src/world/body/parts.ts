@@ -1,7 +1,25 @@
-import { add, mix, scale, type Vec } from "../geometry.ts";
+import { add, cross, dot, mix, scale, sub, unit, type Vec } from "../geometry.ts";
+import type { Zone } from "../marks.ts";
 
 /** How a part's surface varies its colour. */
-export type Pattern = "plain" | "fur" | "giraffe" | "cow" | "ball";
+export type Pattern = "plain" | "fur" | "ball" | "rough";
+
+/** The frame that marks are drawn in: it moves with its part of the body, so that every pose shows the same marks. */
+export interface Skin {
+  readonly zone: Zone;
+  readonly origin: Vec;
+  /** Orthonormal: along the part, up (or to the back of a leg), and to the animal's near side. */
+  readonly x: Vec;
+  readonly y: Vec;
+  readonly z: Vec;
+}
+
+/** A skin whose first axis runs along `along`, and whose third axis is as near to `side` as it can be. */
+export function skin(zone: Zone, origin: Vec, along: Vec, side: Vec = [0, 0, 1]): Skin {
+  const x = unit(along);
+  const z = unit(sub(side, scale(x, dot(side, x))));
+  return { zone, origin, x, y: cross(z, x), z };
+}
 
 /**
  * A round cone: the hull of a ball of radius `ra` at `a` and one of radius `rb` at `b`. Animals face +x, stand on y = 0,
@@ -17,50 +35,47 @@ export interface Part {
   readonly blend: number;
   readonly pattern: Pattern;
   readonly head: boolean;
+  /** Null if the part carries no marks. */
+  readonly skin: Skin | null;
 }
+
+type Marks = Partial<Pick<Part, "blend" | "pattern" | "skin">>;
 
 /** Collects parts. */
 export class Body {
   readonly parts: Part[] = [];
-  private readonly marks: { blend: number; pattern: Pattern; head: boolean };
+  /** Of the furry parts that are added from here on. */
+  skin: Skin | null = null;
+  private readonly blend: number;
+  private head = false;
 
-  constructor(blend: number, pattern: Pattern) {
-    this.marks = { blend, pattern, head: false };
+  /** blend: of parts that do not say their own. Such parts are furry, too, unless they say otherwise. */
+  constructor(blend: number) {
+    this.blend = blend;
   }
 
   /** What is added from here on belongs to the head. */
   beginHead(): void {
-    this.marks.head = true;
+    this.head = true;
   }
 
   /** What is added from here on is no part of the animal. */
   beginThings(): void {
-    this.marks.head = false;
+    this.head = false;
   }
 
-  cone(
-    a: Vec,
-    b: Vec,
-    ra: number,
-    rb: number,
-    colour: Vec,
-    marks: Partial<Pick<Part, "blend" | "pattern">> = {},
-  ): void {
-    this.parts.push({ a, b, ra, rb, colour, ...this.marks, ...marks });
+  cone(a: Vec, b: Vec, ra: number, rb: number, colour: Vec, marks: Marks = {}): void {
+    const { blend, head } = this;
+    const skin = (marks.pattern ?? "fur") === "fur" ? this.skin : null;
+    this.parts.push({ a, b, ra, rb, colour, blend, pattern: "fur", head, skin, ...marks });
   }
 
-  ball(centre: Vec, radius: number, colour: Vec, marks: Partial<Pick<Part, "blend" | "pattern">> = {}): void {
+  ball(centre: Vec, radius: number, colour: Vec, marks: Marks = {}): void {
     this.cone(centre, add(centre, [radius * 0.01, 0, 0]), radius, radius, colour, marks);
   }
 
   /** A chain of cones through `points`, its radius going from `ra` to `rb`. */
-  chain(
-    points: readonly Vec[],
-    ra: number,
-    rb: number,
-    colour: Vec,
-    marks: Partial<Pick<Part, "blend" | "pattern">> = {},
-  ): void {
+  chain(points: readonly Vec[], ra: number, rb: number, colour: Vec, marks: Marks = {}): void {
     const n = points.length - 1;
     for (let i = 0; i < n; i++) {
       const at = (k: number): number => ra + ((rb - ra) * k) / n;
@@ -92,13 +107,19 @@ export const CREAM: Vec = [0.96, 0.9, 0.8];
 export const paler = (c: Vec, w: number): Vec => mix(c, CREAM, w);
 export const darker = (c: Vec, w: number): Vec => scale(c, 1 - w);
 
-/** What one particular animal is like, whatever its pose. */
+/** The colours of one particular animal. */
 export interface Coat {
   readonly main: Vec;
   /** Belly, snout and feet. */
   readonly pale: Vec;
+  /** Mane and tufts. */
+  readonly hair: Vec;
+  /** Of a bird's upper wings; null for a shade of the main colour. */
+  readonly wing: Vec | null;
+  /** What is white in most eyes. */
+  readonly eye: Vec;
 }
 
-/** Mane, tail tuft and horn tips: much darker than the coat, or paler where the coat is dark already. */
+/** Mane, tail tuft and horn tips, unless an animal has its own colour of them: much darker than the coat, or paler where the coat is dark already. */
 export const maneColour = (main: Vec): Vec =>
   main[0] + main[1] + main[2] < 0.6 ? mix(main, [0.5, 0.48, 0.47], 0.5) : darker(main, 0.62);

@@ -1,5 +1,6 @@
+import type { Vec } from "../geometry.ts";
 import type { Animal } from "../scene.ts";
-import type { Pattern } from "./parts.ts";
+import type { EyePlace } from "./face.ts";
 
 export type Beast = Exclude<Animal, "bird">;
 
@@ -10,9 +11,30 @@ export interface Build {
   readonly neck: { length: number; radius: number; angle: number };
   readonly head: { radius: number; pitch: number };
   readonly snout: { length: number; radius: number; drop: number };
-  readonly ear: { kind: "flap" | "point" | "leaf"; size: number };
+  readonly ear: { kind: "flap" | "folded" | "point" | "leaf"; size: number };
   readonly tail: { length: number; radius: number; angle: number; tuft: number };
-  readonly pattern: Pattern;
+  readonly eye: EyePlace;
+  /** Length of a cow's horns, about 1. */
+  readonly horns: number;
+}
+
+/** What one bird is like; angles in degrees. */
+export interface BirdBuild {
+  /** Of the legs. */
+  readonly height: number;
+  readonly girth: number;
+  readonly beak: number;
+  readonly headTurn: number;
+  /** How high it lifts its spread wings. */
+  readonly lift: number;
+  readonly paleFront: boolean;
+  /** Radius of an eye, in units of the head's. */
+  readonly eye: number;
+  /** Lengths of the tail and of the crest, about 1; a crest of 0 is none. */
+  readonly tail: number;
+  readonly crest: number;
+  /** Colour of beak and legs. */
+  readonly horn: Vec;
 }
 
 export const BUILDS: Record<Beast, Build> = {
@@ -24,7 +46,8 @@ export const BUILDS: Record<Beast, Build> = {
     snout: { length: 0.2, radius: 0.115, drop: 0.28 },
     ear: { kind: "flap", size: 0.23 },
     tail: { length: 0.46, radius: 0.06, angle: 48, tuft: 1 },
-    pattern: "fur",
+    eye: { forward: 0.72, side: 0.42, up: 0.34, radius: 0.23 },
+    horns: 1,
   },
   cat: {
     trunk: { length: 0.7, chest: 0.2, belly: 0.19, rump: 0.2 },
@@ -34,7 +57,8 @@ export const BUILDS: Record<Beast, Build> = {
     snout: { length: 0.05, radius: 0.095, drop: 0.3 },
     ear: { kind: "point", size: 0.2 },
     tail: { length: 0.66, radius: 0.06, angle: 62, tuft: 0.9 },
-    pattern: "fur",
+    eye: { forward: 0.76, side: 0.44, up: 0.16, radius: 0.26 },
+    horns: 1,
   },
   horse: {
     trunk: { length: 0.9, chest: 0.29, belly: 0.27, rump: 0.29 },
@@ -44,7 +68,8 @@ export const BUILDS: Record<Beast, Build> = {
     snout: { length: 0.36, radius: 0.125, drop: 0.1 },
     ear: { kind: "leaf", size: 0.16 },
     tail: { length: 0.62, radius: 0.1, angle: -58, tuft: 1.15 },
-    pattern: "fur",
+    eye: { forward: 0.58, side: 0.6, up: 0.38, radius: 0.26 },
+    horns: 1,
   },
   giraffe: {
     trunk: { length: 0.68, chest: 0.28, belly: 0.25, rump: 0.24 },
@@ -54,7 +79,8 @@ export const BUILDS: Record<Beast, Build> = {
     snout: { length: 0.26, radius: 0.11, drop: 0.12 },
     ear: { kind: "leaf", size: 0.17 },
     tail: { length: 0.42, radius: 0.045, angle: -62, tuft: 1.9 },
-    pattern: "giraffe",
+    eye: { forward: 0.58, side: 0.6, up: 0.34, radius: 0.28 },
+    horns: 1,
   },
   cow: {
     trunk: { length: 0.92, chest: 0.34, belly: 0.35, rump: 0.33 },
@@ -64,6 +90,7 @@ export const BUILDS: Record<Beast, Build> = {
     snout: { length: 0.22, radius: 0.17, drop: 0.2 },
     ear: { kind: "leaf", size: 0.2 },
     tail: { length: 0.56, radius: 0.045, angle: -66, tuft: 1.9 },
-    pattern: "cow",
+    eye: { forward: 0.66, side: 0.52, up: 0.36, radius: 0.22 },
+    horns: 1,
   },
 };

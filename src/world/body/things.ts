@@ -1,9 +1,11 @@
 import { add, cross, direction, mix, scale, unit, type Vec } from "../geometry.ts";
+import type { Collar } from "../look/look.ts";
 import type { Beside, Worn } from "../scene.ts";
 import type { Body, HeadFrame } from "./parts.ts";
 
 const DYES: Record<string, Vec> = { red: [0.88, 0.1, 0.13], blue: [0.12, 0.3, 0.88], green: [0.08, 0.62, 0.22] };
 const WOOL: Vec = [0.97, 0.96, 0.94];
+const BRASS: Vec = [0.93, 0.74, 0.25];
 const CLOTH = { blend: 0, pattern: "plain" } as const;
 
 function dyed(thing: Worn | Beside): { dye: Vec; kind: string } {
@@ -42,6 +44,14 @@ export function addWorn(body: Body, head: HeadFrame, worn: Worn): void {
   const { dye, kind } = dyed(worn);
   if (kind === "hat") addHat(body, head, dye);
   else addScarf(body, head, dye);
+}
+
+/** A collar as an animal has it always, narrower than a scarf; a disc or a bell hangs on it. */
+export function addCollar(body: Body, head: HeadFrame, { colour, bell }: Collar): void {
+  const r = head.neckRadius;
+  addRing(body, head.neck, head.neckAxis, r * 1.04, r * 0.2, colour);
+  const below = add(head.neck, [r * 1.15, -r * 0.75, r * 0.3]);
+  body.ball(below, r * (bell ? 0.36 : 0.24), BRASS, CLOTH);
 }
 
 /** A striped ball on the ground. */
