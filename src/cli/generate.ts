@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { UsageError, type Work } from "../core/index.ts";
-import { type Generated, generate, type Model } from "../diffusion/index.ts";
+import { type Generated, generate, type Model, requirePictures } from "../diffusion/index.ts";
 import { checkWritable } from "../storage/node.ts";
 import { working } from "./interrupt.ts";
 import { likeOption, repeat, warnOfOtherModel } from "./like.ts";
@@ -57,6 +57,7 @@ async function run(command: Command, given: string[], voice: Voice): Promise<voi
   const repeated = typeof made?.settings.sentence === "string" ? [made.settings.sentence] : [];
   const sentences = given.length > 0 ? given : repeated;
   if (sentences.length === 0) throw new UsageError("a sentence is missing");
+  requirePictures(sentences.length * flags.count);
   const wanted = sentences.flatMap((sentence) => Array<string>(flags.count).fill(sentence));
   await checkWritable(numbered(flags.out, 0, wanted.length));
   await working(flags.quiet ?? false, (work) =>

@@ -51,3 +51,8 @@ export const aTensorOf = (shape: readonly number[]): z.ZodType<Tensor> =>
 
 /** What a scalar of a graph may be: a finite number also as float32. */
 export const aScalar = between(-3.4e38, 3.4e38);
+
+/** Throws UsageError if there are more of something than `most`: known before any of it is made. */
+export function requireAtMost(most: number, count: number, what: string): void {
+  if (count > most) throw new UsageError(`too many ${what}`, { found: `${count}`, expected: `at most ${most}` });
+}

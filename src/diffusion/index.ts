@@ -1,11 +1,11 @@
 // Diffusion with a loaded checkpoint: the model as one value, noise schedules, guidance, sampling. Loading is in node.ts.
 // Knows of: every layer above it, models included.
 // Does not know of: how a picture is inverted or edited.
+export { atLeastTwo } from "./batch.ts";
 export { aModel, type Embedding, Model, type Size } from "./model.ts";
 export {
   type AttentionKind,
   aTimestep,
-  atLeastTwo,
   attentionKinds,
   openPredictor,
   Predictor,
@@ -19,6 +19,7 @@ export {
   type GenerateOptions,
   type GenerateWork,
   generate,
+  requirePictures,
   type Sampling,
   sample,
 } from "./sample.ts";

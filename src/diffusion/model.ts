@@ -40,6 +40,7 @@ import {
   type EditingDefaults,
   type WeightsToCheck,
 } from "../weights/index.ts";
+import { atLeastTwo } from "./batch.ts";
 import { type ProgramLoader, Programs } from "./programs.ts";
 import { makeSchedule, type Schedule } from "./schedule.ts";
 
@@ -64,6 +65,9 @@ export interface ModelParts {
   readonly engine: Engine;
   readonly loader: ProgramLoader;
 }
+
+/** Prompts that go through the text encoder together: more take more memory, and no less time. */
+const PROMPTS_AT_ONCE = 16;
 
 /** Tokens of a checkpoint's sentences, from its text encoder's configuration. */
 export const textLength = (checkpoint: Checkpoint): number => readClipTextConfig(checkpoint.textEncoder.config).length;
@@ -155,17 +159,25 @@ export class Model {
   async embed(sentences: readonly string[], signal?: AbortSignal): Promise<Embedding[]> {
     checkArguments("embed", embedArguments, { sentences, signal });
     if (sentences.length === 0) return [];
-    const encodings = sentences.map((sentence) => this.tokenizer.encode(sentence));
     const session = await this.programs.open("text", "text encoder", () => this.textGraph(), signal);
-    const ids: IntTensor = {
-      shape: [encodings.length, this.text.length],
-      data: Int32Array.from(encodings.flatMap((e) => [...e.ids.data])),
-    };
-    const { hidden } = await session.run({ ids }, { finite: true, signal });
-    return encodings.map(({ lostWords }, i) => ({
-      tensor: { shape: [1, ...hidden.shape.slice(1)], data: row(hidden, i).data.slice() },
-      lostWords,
-    }));
+    const known = new Map<string, Embedding>();
+    const different = [...new Set(sentences)];
+    for (let from = 0; from < different.length; from += PROMPTS_AT_ONCE) {
+      const some = different.slice(from, from + PROMPTS_AT_ONCE);
+      const encodings = some.map((sentence) => this.tokenizer.encode(sentence));
+      // A prompt among others has the same bits however many they are.
+      const rows = sentences.length > 1 ? atLeastTwo(encodings) : encodings;
+      const ids: IntTensor = {
+        shape: [rows.length, this.text.length],
+        data: Int32Array.from(rows.flatMap((e) => [...e.ids.data])),
+      };
+      const { hidden } = await session.run({ ids }, { finite: true, signal });
+      for (const [i, { lostWords }] of encodings.entries()) {
+        const tensor = { shape: [1, ...hidden.shape.slice(1)], data: row(hidden, i).data.slice() };
+        known.set(some[i], { tensor, lostWords });
+      }
+    }
+    return sentences.map((sentence) => known.get(sentence)!);
   }
 
   /** The latent of a picture, [1, C, H/8, W/8]: the posterior's mean times the scaling factor. */

@@ -5,6 +5,7 @@ import {
   checkArguments,
   noise,
   type Picture,
+  requireAtMost,
   rows,
   stack,
   type Tensor,
@@ -16,8 +17,9 @@ import {
   workFields,
 } from "../core/index.ts";
 import { settingRanges } from "../weights/index.ts";
+import { atLeastTwo } from "./batch.ts";
 import { aModel, type Model, type Size } from "./model.ts";
-import { atLeastTwo, openPredictor, type Predictor } from "./predictor.ts";
+import { openPredictor, type Predictor } from "./predictor.ts";
 import { applyStep, denoiseCoefficients, guide, type Schedule } from "./schedule.ts";
 
 export interface GenerateOptions {
@@ -66,6 +68,12 @@ const generateArguments = z.object({
   work: z.looseObject({ ...workFields, onPicture: aFunction.optional() }),
 });
 
+/** Most pictures that one call generates. */
+const MAX_PICTURES = 10_000;
+
+/** Throws UsageError if `count` pictures are too many for one call. */
+export const requirePictures = (count: number): void => requireAtMost(MAX_PICTURES, count, "pictures");
+
 /** Throws UsageError if one of `count` pictures would have a seed beyond the last. */
 function checkSeeds(seed: number, count: number): void {
   const last = Number.MAX_SAFE_INTEGER - Math.max(0, count - 1);
@@ -88,6 +96,7 @@ export async function generate(
   const { onProgress, onPicture, signal } = work;
   const { guidance = model.editing.guidance, steps = model.editing.steps, seed = 0, negative = "" } = options;
   const size = model.workingSize(options.size);
+  requirePictures(sentences.length);
   checkSeeds(seed, sentences.length);
   const shape = model.latentShape(size);
   const schedule = model.schedule(steps);

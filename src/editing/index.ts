@@ -16,4 +16,4 @@ export {
   type Window,
 } from "./baretOptions.ts";
 export { type LockStepWork, type Process, planRows, type StepPlan } from "./lockStep.ts";
-export { type Sweep, type SweepPoint, type SweepWork, sweep } from "./sweep.ts";
+export { requirePoints, type Sweep, type SweepPoint, type SweepWork, sweep } from "./sweep.ts";

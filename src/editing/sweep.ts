@@ -1,4 +1,4 @@
-import type { Picture } from "../core/index.ts";
+import { type Picture, requireAtMost } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
 import { type Inversion, requireInversionOf } from "../inversion/index.ts";
 import { baretProcesses, embedSentences, runBaret } from "./baret.ts";
@@ -14,6 +14,12 @@ export interface SweepWork extends LockStepWork {
   /** Called with each picture when it is finished; it is waited for. */
   onPicture?: (index: number, picture: Picture) => Promise<void>;
 }
+
+/** Most points of one sweep: at five seconds each, an hour and a half. */
+const MAX_POINTS = 1000;
+
+/** Throws UsageError if a sweep has too many points. */
+export const requirePoints = (count: number): void => requireAtMost(MAX_POINTS, count, "points of a sweep");
 
 export interface Sweep {
   /** One for each point. */
@@ -35,6 +41,7 @@ export async function sweep(
   points: readonly SweepPoint[],
   { atOnce = 6, onPicture, onProgress, ...work }: SweepWork = {},
 ): Promise<Sweep> {
+  requirePoints(points.length);
   requireInversionOf(model, inversion, {});
   const sites = model.attentionSites(inversion.size);
   const settings = points.map((point) =>

@@ -1,4 +1,13 @@
-import { type Picture, row, StorageError, type Tensor, tensor, throwIfCancelled, type Work } from "../core/index.ts";
+import {
+  type Picture,
+  row,
+  StorageError,
+  sizeOf,
+  type Tensor,
+  tensor,
+  throwIfCancelled,
+  type Work,
+} from "../core/index.ts";
 import { type Model, openPredictor } from "../diffusion/index.ts";
 import { Adam } from "./adam.ts";
 import { shapesFor, shapesOf } from "./arrays.ts";
@@ -32,7 +41,7 @@ export async function invert(
   const { onProgress, onStep, resume, where, signal } = work;
   const settings = inversionSettings(target, options, model.editing);
   const schedule = model.schedule(settings.steps);
-  const fresh = emptyInversion(model, picture, target, settings, origin);
+  const fresh = emptyInversion(model, planOf(model, picture, target, settings, origin));
   if (resume) {
     requireSame(resume, fresh, where);
     requireFit(model, resume, where);
@@ -106,26 +115,35 @@ export async function invert(
   return inversion;
 }
 
-function emptyInversion(
+/** What is known of an inversion before it is begun. */
+type Plan = Pick<Inversion, "target" | "size" | "settings" | "origin" | "timesteps">;
+
+function planOf(
   model: Model,
   { width, height }: Picture,
   target: string,
   settings: InversionSettings,
   origin: KnownOrigin,
-): Inversion {
-  const shapes = shapesOf(settings, shapesFor(model, { width, height }));
+): Plan {
   const { device, threads, versions } = model.engine;
-  const unknown = (shape: readonly number[]): Tensor => {
-    const made = tensor(shape);
-    made.data.fill(Number.NaN);
-    return made;
-  };
   return {
     target,
     size: { width, height },
     settings,
     origin: { ...origin, device, threads, versions: { ...origin.versions, ...versions } },
     timesteps: model.schedule(settings.steps).timesteps,
+  };
+}
+
+function emptyInversion(model: Model, plan: Plan): Inversion {
+  const shapes = shapesOf(plan.settings, shapesFor(model, plan.size));
+  const unknown = (shape: readonly number[]): Tensor => {
+    const made = tensor(shape);
+    made.data.fill(Number.NaN);
+    return made;
+  };
+  return {
+    ...plan,
     inverted: tensor(shapes.inverted),
     embeddings: tensor(shapes.embeddings),
     reconstruction: tensor(shapes.reconstruction),
@@ -135,8 +153,18 @@ function emptyInversion(
   };
 }
 
+/** Bytes of the arrays that an inversion fills. Throws UsageError for settings or a size that the model cannot have. */
+export function bytesOfInversion(
+  model: Model,
+  picture: Picture,
+  { target, ...options }: InversionOptions & { target: string },
+): number {
+  const shapes = shapesOf(inversionSettings(target, options, model.editing), shapesFor(model, picture));
+  return Object.values(shapes).reduce((sum, shape) => sum + 4 * sizeOf(shape), 0);
+}
+
 /** What an inversion is of, and what its bits depend on besides. */
-function factsOf({ target, size, settings, origin, timesteps }: Inversion) {
+function factsOf({ target, size, settings, origin, timesteps }: Plan) {
   const { model, picture, device, threads, versions } = origin;
   const values = Object.entries(settings).map(([name, value]) => [name, JSON.stringify(value)]);
   const of: Record<string, string> = {
@@ -158,9 +186,7 @@ export const inversionKey = (
   { target, ...options }: InversionOptions & { target: string },
   origin: KnownOrigin,
 ): string =>
-  JSON.stringify(
-    factsOf(emptyInversion(model, picture, target, inversionSettings(target, options, model.editing), origin)),
-  );
+  JSON.stringify(factsOf(planOf(model, picture, target, inversionSettings(target, options, model.editing), origin)));
 
 /**
  * Throws StorageError that lists everything in which an inversion that is there differs from the one that is wanted. Only

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { CheckpointError, checkArguments, type Picture, StorageError, someText, type Work } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
 import { modelHash } from "../diffusion/node.ts";
+import { checkMemory } from "../runtime/node.ts";
 import {
   endOfLinks,
   exists,
@@ -16,7 +17,7 @@ import {
 } from "../storage/node.ts";
 import { decodeInversion, encodeInversion } from "./file.ts";
 import { type Inversion, isComplete } from "./inversion.ts";
-import { inversionKey, invert } from "./invert.ts";
+import { bytesOfInversion, inversionKey, invert } from "./invert.ts";
 import type { InversionOptions } from "./options.ts";
 import type { Shelf } from "./shelf.ts";
 
@@ -67,7 +68,8 @@ async function aloneAt<T>(file: string, work: () => Promise<T>): Promise<T> {
 
 /**
  * Inverts a picture (at the size to work at) towards a target prompt, or takes what `file` or `shelf` has of it. Throws
- * StorageError if the file holds another inversion, or if another call or process is writing it.
+ * StorageError if the file holds another inversion, or if another call or process is writing it, MemoryError if its arrays
+ * are larger than the memory that is free.
  */
 export async function prepare(
   model: Model,
@@ -75,6 +77,7 @@ export async function prepare(
   { file, shelf, ...options }: PrepareOptions,
   work: Work = {},
 ): Promise<Inversion> {
+  checkMemory(bytesOfInversion(model, picture, options), "the inversion");
   const origin = {
     model: await modelHash(model, work),
     picture: pictureHash(picture),

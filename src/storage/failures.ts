@@ -29,6 +29,9 @@ export const isMissing = (cause: unknown): boolean => ["ENOENT", "ENOTDIR"].incl
 /** Whether a failure means that nothing may be written there. */
 export const isReadOnly = (cause: unknown): boolean => ["EACCES", "EPERM", "EROFS"].includes(codeOf(cause) ?? "");
 
+/** Whether a failure means that too many files are open: it says nothing about the file. */
+export const isShortage = (cause: unknown): boolean => ["EMFILE", "ENFILE"].includes(codeOf(cause) ?? "");
+
 /** A failed file operation in words. */
 export const wordsOf = (cause: unknown): string =>
   words[codeOf(cause) ?? ""] ?? (cause instanceof Error ? cause.message : String(cause));

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { writeFileAtomic } from "./atomic.ts";
 import type { CacheKey } from "./cache.ts";
-import { codeOf } from "./failures.ts";
+import { codeOf, isShortage } from "./failures.ts";
 import { openRegular, readRegular } from "./regular.ts";
 
 /** Lists an entry's files with their checksums, so that a damaged entry is noticed. Written last. */
@@ -99,8 +99,7 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
   try {
     return schema.parse(JSON.parse((await readRegular(join(folder, manifestName), MAX_MANIFEST_BYTES)).toString()));
   } catch (error) {
-    // A machine without free file descriptors says nothing about the entry.
-    if (["EMFILE", "ENFILE"].includes(codeOf(error) ?? "")) throw error;
+    if (isShortage(error)) throw error;
     return undefined;
   }
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { getHFHubCachePath } from "@huggingface/hub";
 import { CheckpointError } from "../core/index.ts";
 import { type ByteSource, type Folder, type Prediction, readJsonObject, snapshotOf } from "../weights/index.ts";
-import { isMissing, storageError } from "./failures.ts";
+import { isMissing, isShortage, storageError } from "./failures.ts";
 import { openLocal, packageRoot } from "./files.ts";
 import { modelsFolder, readRecord } from "./hub/install.ts";
 import { bundledNames, fullName, isModelName, nameOfFolder, shortNames } from "./hub/names.ts";
@@ -110,13 +110,15 @@ async function look(name: string, path: string, place: ModelPlace): Promise<Foun
  * openCheckpoint to refuse with its reasons.
  */
 async function kindAt(path: string, meant: boolean): Promise<ModelKind | undefined> {
-  const opened = await openLocal(path).catch((error: Error) => {
-    if (!meant || isMissing(error.cause)) return undefined;
-    throw error;
-  });
+  const passOver = (error: Error): undefined => {
+    if (isShortage(error.cause) || (meant && !isMissing(error.cause))) throw error;
+  };
+  const opened = await openLocal(path).catch(passOver);
   if (!opened) return undefined;
   if (!("list" in opened)) return "single file";
-  const kind = await kindOf(opened).catch(() => undefined);
+  const kind = await kindOf(opened).catch((error: Error) => {
+    if (isShortage(error.cause)) throw error;
+  });
   return kind ?? (meant ? "diffusers folder" : undefined);
 }
 

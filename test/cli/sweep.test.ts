@@ -68,3 +68,11 @@ test("with nothing given, it is the paper's figure 9: one of the three moves, th
   expect(points.slice(5, 10).map(({ selfSteps }) => selfSteps[1])).toEqual([0.1, 0.2, 0.3, 0.4, 0.5]);
   expect(points.slice(10).map(({ crossSteps }) => crossSteps[1])).toEqual([0.8, 0.6, 0.4, 0.2, 0]);
 });
+
+test("a grid of too many points is refused before its points are made", () => {
+  const alpha = Array.from({ length: 100_000 }, (): [number, number] => [1, 0]);
+  const share = Array.from({ length: 100_000 }, (): [number, number] => [0, 1]);
+  const defaults = { alpha: [1, 0], selfSteps: 0, crossSteps: 0 } as const;
+  const points = () => pointsOf({ alpha, selfSteps: share, crossSteps: share }, defaults);
+  expect(points).toThrow("too many points of a sweep: found 1000000000000000, expected at most 1000");
+});

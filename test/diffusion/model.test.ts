@@ -109,6 +109,23 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
     expect(model.workingSize({ height: 64, width: 8192 })).toEqual({ height: 64, width: 8192 });
   });
 
+  test("a prompt among others has the same embedding, however many they are and however often it comes", async () => {
+    const prompts = Array.from({ length: 33 }, (_, k) => `a dog number ${k}`);
+    const all = await model.embed([...prompts, ...prompts]);
+    for (const k of [0, 15, 16, 32]) {
+      const [alone, twin] = await model.embed([prompts[k], "a cat"]);
+      expect(all[k].tensor).toEqual(alone.tensor);
+      expect(all[33 + k].tensor).toEqual(alone.tensor);
+      expect(twin.tensor).not.toEqual(alone.tensor);
+    }
+    expect((await model.embed([prompts[0], prompts[0]]))[1].tensor).toEqual(all[0].tensor);
+  });
+
+  test("more pictures than one call makes are refused before any", async () => {
+    const many = generate(model, Array(10_001).fill(sentence), { steps: 1, size });
+    await expect(many).rejects.toThrow("too many pictures: found 10001, expected at most 10000");
+  });
+
   test("cancelled, it stops within a second", async () => {
     const controller = new AbortController();
     const work = { signal: controller.signal, onProgress: () => controller.abort() };

@@ -65,3 +65,10 @@ test("cancelled, it stops", async () => {
 });
 
 const largest = (a: Picture, b: Picture): number => Math.max(...a.data.map((x, i) => Math.abs(x - b.data[i])));
+
+test("a sweep of too many points is refused before any is looked at, with the limit", async () => {
+  const many = Array<SweepPoint>(100_000).fill({ selfSteps: Number.NaN });
+  await expect(sweep(model, inversion, {}, many)).rejects.toThrow(
+    "too many points of a sweep: found 100000, expected at most 1000",
+  );
+});

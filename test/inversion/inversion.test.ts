@@ -72,6 +72,13 @@ describe("an inversion", () => {
     }
   });
 
+  test("whose arrays do not fit into memory is refused before they are made", async () => {
+    const huge = { width: 8192, height: 8192, data: new Uint8Array(3 * 8192 ** 2) };
+    await expect(prepare(model, huge, { ...options, steps: 1000 })).rejects.toThrow(
+      /^the inversion needs more memory than is free: found [\d.]+ GB free, expected 33\.\d GB/,
+    );
+  });
+
   test("has its file for itself while it is written: another one is refused before it computes, and nothing is lost", async () => {
     const file = join(folder, "contested");
     await symlink(file, join(folder, "contested-link"));

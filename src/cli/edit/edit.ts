@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { type Picture, UsageError } from "../../core/index.ts";
+import { type Picture, requireAtMost, UsageError } from "../../core/index.ts";
 import { type BaretResult, baretSettings, edit, type Role, roles } from "../../editing/index.ts";
 import { contactSheet } from "../../image/index.ts";
 import { type Fidelity, inversionSettings, iterationsOf } from "../../inversion/index.ts";
@@ -34,6 +34,8 @@ interface Flags extends PhotoFlags, EditFlags {
 }
 
 const inversionFile = fileNamed(".safetensors");
+/** Most edits of one command. */
+const MAX_EDITS = 10_000;
 
 const labels: Record<Role, string> = {
   reconstruction: "reconstruction",
@@ -136,7 +138,9 @@ async function run(command: Command, given: readonly string[], voice: Voice): Pr
       advice: "Leave it out, or copy the file.",
     });
   }
-  await checkOutputs(outputsOf(flags, taskCount(named)), named.sources);
+  const count = taskCount(named);
+  requireAtMost(MAX_EDITS, count, "edits");
+  await checkOutputs(outputsOf(flags, count), named.sources);
   await inWorkshop(command, flags, named, voice, async (workshop) => {
     const { tasks, origin } = workshop;
     announce(command, flags, workshop);

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { type Picture, UsageError } from "../../core/index.ts";
 import { batchOf } from "../../diffusion/index.ts";
-import { baretSettings, type SweepPoint, sweep } from "../../editing/index.ts";
+import { baretSettings, requirePoints, type SweepPoint, sweep } from "../../editing/index.ts";
 import { type Cell, contactSheet } from "../../image/index.ts";
 import { inversionSettings } from "../../inversion/index.ts";
 import type { EditingDefaults } from "../../weights/index.ts";
@@ -44,7 +44,10 @@ const figure9: Axes = {
   crossSteps: [0.8, 0.6, 0.4, 0.2, 0].map((share) => [0, share]),
 };
 
-/** The points of a sweep and how many lie beside each other: all combinations of what is given, or figure 9. */
+/**
+ * The points of a sweep and how many lie beside each other: all combinations of what is given, or figure 9. Throws
+ * UsageError if there are too many.
+ */
 export function pointsOf(
   { alpha, selfSteps, crossSteps }: Partial<Axes>,
   defaults: EditingDefaults["edit"],
@@ -60,6 +63,7 @@ export function pointsOf(
     selfSteps: selfSteps ?? [usual.selfSteps],
     crossSteps: crossSteps ?? [usual.crossSteps],
   };
+  requirePoints(grid.alpha.length * grid.selfSteps.length * grid.crossSteps.length);
   const points = grid.alpha.flatMap((a) =>
     grid.selfSteps.flatMap((s) => grid.crossSteps.map((c) => ({ alpha: a, selfSteps: s, crossSteps: c }))),
   );
