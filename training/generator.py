@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from safetensors.torch import load_file
+from torch.nn.functional import pad
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from . import tokenizer as tokens
@@ -20,14 +21,15 @@ CANONICAL_SHARE = 0.4
 SNR_LIMIT = 5.0
 RARE_WEIGHT, PORTRAITS = 2.0, 0.14
 REFRESH_STEPS = 200
+FITTED_CAPTIONS = 2000
 
 
-def build_unet(latent_channels: int, channels=CHANNELS) -> UNet2DConditionModel:
+def build_unet(latent_channels: int, text_width: int = TEXT_WIDTH, channels=CHANNELS) -> UNet2DConditionModel:
     """attention_head_dim is the number of heads, as in SD1's config."""
     return UNet2DConditionModel(
         sample_size=16, in_channels=latent_channels, out_channels=latent_channels,
         down_block_types=("CrossAttnDownBlock2D",) * 3, up_block_types=("CrossAttnUpBlock2D",) * 3,
-        block_out_channels=channels, layers_per_block=1, cross_attention_dim=TEXT_WIDTH, attention_head_dim=4,
+        block_out_channels=channels, layers_per_block=1, cross_attention_dim=text_width, attention_head_dim=4,
         norm_num_groups=16,
     ).to(memory_format=torch.channels_last)
 
@@ -55,6 +57,51 @@ class Generator(torch.nn.Module):
         return self.unet(noisy, times, context).sample
 
 
+KEYS_AND_VALUES = ("attn2.to_k.weight", "attn2.to_v.weight")
+
+
+def hears(text_encoder: CLIPTextModel, tokenizer, texts: list[str]) -> torch.Tensor:
+    """Last hidden states [n, L, D]."""
+    with torch.no_grad():
+        return torch.cat([text_encoder(part).last_hidden_state for part in tokens.ids(tokenizer, texts).split(64)])
+
+
+def translation(old: torch.Tensor, new: torch.Tensor, is_word: torch.Tensor, ridge: float = 1e-4) -> tuple[torch.Tensor, float]:
+    """(M [D_old, D_new] by which M @ new is nearest to old, the share of old's variance that this explains). old: hidden
+    states [n, L_old, D_old] and new: [n, L_new, D_new] of the same sentences; positions beyond L_old are to mean what the
+    last one does. is_word: [n, L_new]; all the padding of a sentence counts as much as its words."""
+    length = new.shape[1]
+    old = torch.cat([old, old[:, -1:].expand(-1, max(0, length - old.shape[1]), -1)], 1)[:, :length]
+    words = is_word.sum(1, keepdim=True).double()
+    weight = torch.where(is_word, 1.0, words / (length - words)).sqrt().flatten()[:, None]
+    x, y = (weight * states.double().flatten(0, 1) for states in (new, old))
+    gram = x.T @ x
+    gram += ridge * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
+    solved = torch.linalg.solve(gram, x.T @ y)
+    centre = (weight * y).sum(0) / weight.square().sum()
+    left = (y - x @ solved).square().sum() / (y - weight * centre).square().sum()
+    return solved.T.float(), 1 - left.item()
+
+
+def listening_to(unet: UNet2DConditionModel, matrix: torch.Tensor) -> UNet2DConditionModel:
+    """The U-Net with keys and values of another text encoder, whose hidden states `matrix` translates into those it knew."""
+    own = UNet2DConditionModel.from_config({**unet.config, "cross_attention_dim": matrix.shape[1]})
+    weights = {name: w @ matrix if name.endswith(KEYS_AND_VALUES) else w for name, w in unet.state_dict().items()}
+    own.load_state_dict(weights)
+    return own
+
+
+def start_over_tower(start: str, tower: str, captions: list[str]) -> tuple[UNet2DConditionModel, CLIPTextModel]:
+    """The U-Net of a checkpoint, its keys and values translated to a tower's hidden states by least squares; the tower."""
+    known, known_tokens = CLIPTextModel.from_pretrained(start, subfolder="text_encoder", torch_dtype=torch.float32), tokens.load(Path(start) / "tokenizer")
+    own, own_tokens = CLIPTextModel.from_pretrained(tower, subfolder="text_encoder", torch_dtype=torch.float32), tokens.load(Path(tower) / "tokenizer")
+    texts = [*dict.fromkeys(captions), *[""] * (1 + len(captions) // 20)]
+    is_word = tokens.ids(own_tokens, texts) != own_tokens.pad_token_id
+    matrix, explained = translation(hears(known, known_tokens, texts), hears(own, own_tokens, texts), is_word)
+    print(f"generator: keys and values start from the tower's translation, which explains {explained:.1%} of the known hidden states", flush=True)
+    return listening_to(UNet2DConditionModel.from_pretrained(start, subfolder="unet", torch_dtype=torch.float32), matrix), own
+
+
 class Latents:
     """What `latents` has written of a data set, on the device: F16 [n, 2, C, h, w] and I16 token ids [n, 2, captions, L]."""
 
@@ -64,6 +111,7 @@ class Latents:
         self.lines: list[dict] = []
         self.latents = self.tokens = None
         self.empty = tokens.ids(tokenizer, [""])[0].to(device)
+        self.padding = tokenizer.pad_token_id
         self.refresh()
         if self.latents is None:
             raise SystemExit(f"{self.folder}: no latents of {data}; make them with `python -m training latents`")
@@ -86,7 +134,9 @@ class Latents:
         others = np.where(rng.random(count) < CANONICAL_SHARE, 0, rng.integers(self.tokens.shape[2], size=count))
         drawn = np.stack([self.draw(rng, count), rng.integers(2, size=count), others, rng.random(count) < EMPTY_SHARE])
         pick, side, caption, silent = torch.from_numpy(drawn).to(self.device)
-        said = torch.where(silent[:, None] == 1, self.empty, self.tokens[pick, side, caption].long())
+        said = self.tokens[pick, side, caption].long()
+        said = pad(said, (0, len(self.empty) - said.shape[1]), value=self.padding)
+        said = torch.where(silent[:, None] == 1, self.empty, said)
         return self.latents[pick, side].float(), said
 
 
@@ -130,10 +180,13 @@ SHEET_PROMPTS = 16
 
 
 def train(data: str, run: str, minutes: float | None, until: str | None, batch: int = 32, rate: float = 8e-4,
-          start: str | None = None, sheet_every: int = 4) -> None:
+          start: str | None = None, tower: str | None = None, only_keys_and_values: bool = False, sheet_every: int = 4) -> None:
+    """tower: its text encoder stays as it is; without one, a text encoder is trained together with the U-Net."""
     device = pick_device()
     folder = Path(run)
-    if start:
+    if tower:
+        tokenizer = tokens.load(Path(tower) / "tokenizer")
+    elif start:
         tokenizer = tokens.load(Path(start) / "tokenizer")
         unet = UNet2DConditionModel.from_pretrained(start, subfolder="unet", torch_dtype=torch.float32)
         text_encoder = CLIPTextModel.from_pretrained(start, subfolder="text_encoder", torch_dtype=torch.float32)
@@ -141,10 +194,20 @@ def train(data: str, run: str, minutes: float | None, until: str | None, batch: 
         tokenizer = tokens.load(folder / "tokenizer")
     latents = Latents(data, run, tokenizer, device)
     vae = AutoencoderKL.from_pretrained(folder / "vae").to(device).eval()
-    if not start:
+    if tower and start:
+        unet, text_encoder = start_over_tower(start, tower, [line["captions"][0] for line in latents.lines[:FITTED_CAPTIONS]])
+    elif tower:
+        text_encoder = CLIPTextModel.from_pretrained(tower, subfolder="text_encoder", torch_dtype=torch.float32)
+        unet = build_unet(latents.latents.shape[2], text_encoder.config.hidden_size)
+    elif not start:
         torch.manual_seed(0)
         unet, text_encoder = build_unet(latents.latents.shape[2]), build_text_encoder(tokenizer)
     model = Generator(unet.to(memory_format=torch.channels_last), text_encoder).to(device).train()
+    if tower:
+        text_encoder.requires_grad_(False)
+    if only_keys_and_values:
+        for name, weight in model.named_parameters():
+            weight.requires_grad_(name.endswith(KEYS_AND_VALUES))
     # On a CPU compiled code is no faster than the libraries that PyTorch calls.
     predict = torch.compile(model) if device.type == "cuda" else model
     alpha_bar = scheduler().alphas_cumprod.to(device)
