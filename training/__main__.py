@@ -1,4 +1,4 @@
-"""python -m training STAGE: vocabulary, vae, latents, tower, generator, judge, export, restore, evaluate, distances."""
+"""python -m training STAGE: vocabulary, vae, latents, tower, translation, generator, judge, export, restore, evaluate, distances."""
 
 import argparse
 import json
@@ -38,7 +38,8 @@ def parse() -> argparse.Namespace:
     tower.add_argument("--width", type=int, default=128)
     generator = trained("generator", "Train U-Net and text encoder", held_out=False)
     generator.add_argument("--tower", type=Path, help="folder with the text_encoder and tokenizer to listen to; they stay as they are")
-    generator.add_argument("--only-keys-and-values", action="store_true", help="train nothing but the cross-attention's keys and values")
+    translation = trained("translation", "Teach a checkpoint's U-Net to listen to another text encoder, keys and values alone", held_out=False)
+    translation.add_argument("--tower", type=Path, required=True, help="folder with that text_encoder and its tokenizer")
     judge = trained("judge", "Train the judge", held_out=True)
     for own in (tower, judge):
         own.add_argument("--more", type=Path, nargs="+", default=[], help="further folders of training shards, such as one of portraits")
@@ -61,8 +62,10 @@ def parse() -> argparse.Namespace:
     distances.add_argument("folder", type=Path, help="folder with text_encoder and tokenizer")
     distances.add_argument("--data", type=Path, required=True, help="folder of shards, whose sentences are compared")
     args = parser.parse_args()
-    if args.stage in ("vae", "tower", "generator", "judge") and args.minutes is None and args.until is None:
+    if args.stage in ("vae", "tower", "translation", "generator", "judge") and args.minutes is None and args.until is None:
         parser.error(f"{args.stage}: give --minutes, --until, or both")
+    if args.stage == "translation" and args.start is None:
+        parser.error("translation: give --start, the checkpoint to imitate")
     return args
 
 
@@ -99,9 +102,9 @@ def main() -> None:
 
         distances(args.folder, args.data)
     else:
-        from . import generator, judge, tower, vae
+        from . import generator, judge, tower, translation, vae
 
-        train = {"vae": vae, "tower": tower, "generator": generator, "judge": judge}[args.stage].train
+        train = {"vae": vae, "tower": tower, "translation": translation, "generator": generator, "judge": judge}[args.stage].train
         given = {k: v for k, v in vars(args).items() if k != "stage" and not (k in ("batch", "rate") and v is None)}
         train(**given)
 

@@ -11,7 +11,7 @@ from transformers import CLIPTextModel
 
 from . import tokenizer as tokens
 from .data import complete_shards, read_lines
-from .generator import hears
+from .generator import hears, load_text_encoder
 
 NAMED = ("animal", "pose", "colour", "place")
 EVERYTHING = "everything"
@@ -51,7 +51,7 @@ def measure(text_encoder: CLIPTextModel, tokenizer, lines: list[dict]) -> dict[s
 
 
 def distances(folder: Path, data: Path) -> None:
-    text_encoder = CLIPTextModel.from_pretrained(folder, subfolder="text_encoder", torch_dtype=torch.float32).eval()
+    text_encoder = load_text_encoder(folder).eval()
     lines = [line for shard in complete_shards(data) for line in read_lines(shard)]
     table = measure(text_encoder, tokens.load(folder / "tokenizer"), lines)
     print(json.dumps(table, indent=1))

@@ -21,7 +21,6 @@ CANONICAL_SHARE = 0.4
 SNR_LIMIT = 5.0
 RARE_WEIGHT, PORTRAITS = 2.0, 0.14
 REFRESH_STEPS = 200
-FITTED_CAPTIONS = 2000
 
 
 def build_unet(latent_channels: int, text_width: int = TEXT_WIDTH, channels=CHANNELS) -> UNet2DConditionModel:
@@ -41,6 +40,14 @@ def build_text_encoder(tokenizer) -> CLIPTextModel:
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id))
 
 
+def load_unet(folder: str | Path) -> UNet2DConditionModel:
+    return UNet2DConditionModel.from_pretrained(folder, subfolder="unet", torch_dtype=torch.float32)
+
+
+def load_text_encoder(folder: str | Path) -> CLIPTextModel:
+    return CLIPTextModel.from_pretrained(folder, subfolder="text_encoder", torch_dtype=torch.float32)
+
+
 def scheduler() -> DDIMScheduler:
     """SD1.5's noise schedule."""
     return DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=1000,
@@ -57,49 +64,10 @@ class Generator(torch.nn.Module):
         return self.unet(noisy, times, context).sample
 
 
-KEYS_AND_VALUES = ("attn2.to_k.weight", "attn2.to_v.weight")
-
-
 def hears(text_encoder: CLIPTextModel, tokenizer, texts: list[str]) -> torch.Tensor:
     """Last hidden states [n, L, D]."""
     with torch.no_grad():
         return torch.cat([text_encoder(part).last_hidden_state for part in tokens.ids(tokenizer, texts).split(64)])
-
-
-def translation(old: torch.Tensor, new: torch.Tensor, is_word: torch.Tensor, ridge: float = 1e-4) -> tuple[torch.Tensor, float]:
-    """(M [D_old, D_new] by which M @ new is nearest to old, the share of old's variance that this explains). old: hidden
-    states [n, L_old, D_old] and new: [n, L_new, D_new] of the same sentences; positions beyond L_old are to mean what the
-    last one does. is_word: [n, L_new]; all the padding of a sentence counts as much as its words."""
-    length = new.shape[1]
-    old = torch.cat([old, old[:, -1:].expand(-1, max(0, length - old.shape[1]), -1)], 1)[:, :length]
-    words = is_word.sum(1, keepdim=True).double()
-    weight = torch.where(is_word, 1.0, words / (length - words)).sqrt().flatten()[:, None]
-    x, y = (weight * states.double().flatten(0, 1) for states in (new, old))
-    gram = x.T @ x
-    gram += ridge * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
-    solved = torch.linalg.solve(gram, x.T @ y)
-    centre = (weight * y).sum(0) / weight.square().sum()
-    left = (y - x @ solved).square().sum() / (y - weight * centre).square().sum()
-    return solved.T.float(), 1 - left.item()
-
-
-def listening_to(unet: UNet2DConditionModel, matrix: torch.Tensor) -> UNet2DConditionModel:
-    """The U-Net with keys and values of another text encoder, whose hidden states `matrix` translates into those it knew."""
-    own = UNet2DConditionModel.from_config({**unet.config, "cross_attention_dim": matrix.shape[1]})
-    weights = {name: w @ matrix if name.endswith(KEYS_AND_VALUES) else w for name, w in unet.state_dict().items()}
-    own.load_state_dict(weights)
-    return own
-
-
-def start_over_tower(start: str, tower: str, captions: list[str]) -> tuple[UNet2DConditionModel, CLIPTextModel]:
-    """The U-Net of a checkpoint, its keys and values translated to a tower's hidden states by least squares; the tower."""
-    known, known_tokens = CLIPTextModel.from_pretrained(start, subfolder="text_encoder", torch_dtype=torch.float32), tokens.load(Path(start) / "tokenizer")
-    own, own_tokens = CLIPTextModel.from_pretrained(tower, subfolder="text_encoder", torch_dtype=torch.float32), tokens.load(Path(tower) / "tokenizer")
-    texts = [*dict.fromkeys(captions), *[""] * (1 + len(captions) // 20)]
-    is_word = tokens.ids(own_tokens, texts) != own_tokens.pad_token_id
-    matrix, explained = translation(hears(known, known_tokens, texts), hears(own, own_tokens, texts), is_word)
-    print(f"generator: keys and values start from the tower's translation, which explains {explained:.1%} of the known hidden states", flush=True)
-    return listening_to(UNet2DConditionModel.from_pretrained(start, subfolder="unet", torch_dtype=torch.float32), matrix), own
 
 
 class Latents:
@@ -140,19 +108,25 @@ class Latents:
         return self.latents[pick, side].float(), said
 
 
-def noise_loss(model: Generator, latents, token_ids, alpha_bar) -> tuple[torch.Tensor, torch.Tensor]:
-    """(min-SNR-weighted squared error of the noise, Hang et al. 2023; the unweighted one). Times are spread evenly over a batch."""
+def with_noise(latents, alpha_bar) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """(noisy latents, their times, the noise, each one's min-SNR weight, Hang et al. 2023). Times are spread evenly over a batch."""
     count, device = len(latents), latents.device
     spread = (torch.arange(count, device=device) + torch.rand(count, device=device)) / count
     times = (spread * len(alpha_bar)).long().clamp_max(len(alpha_bar) - 1)
     kept = alpha_bar[times].view(-1, 1, 1, 1)
     noise = torch.randn_like(latents)
     noisy = (kept.sqrt() * latents + (1 - kept).sqrt() * noise).contiguous(memory_format=torch.channels_last)
-    with autocast(device):
+    snr = alpha_bar[times] / (1 - alpha_bar[times])
+    return noisy, times, noise, snr.clamp_max(SNR_LIMIT) / snr
+
+
+def noise_loss(model: Generator, latents, token_ids, alpha_bar) -> tuple[torch.Tensor, torch.Tensor]:
+    """(min-SNR-weighted squared error of the noise; the unweighted one)."""
+    noisy, times, noise, weights = with_noise(latents, alpha_bar)
+    with autocast(latents.device):
         predicted = model(noisy, times, token_ids)
     errors = (predicted.float() - noise).square().flatten(1).mean(1)
-    snr = alpha_bar[times] / (1 - alpha_bar[times])
-    return (errors * snr.clamp_max(SNR_LIMIT) / snr).mean(), errors.mean()
+    return (errors * weights).mean(), errors.mean()
 
 
 @torch.no_grad()
@@ -179,52 +153,38 @@ def decode(vae: AutoencoderKL, latents: torch.Tensor) -> torch.Tensor:
 SHEET_PROMPTS = 16
 
 
+def show(loop: Loop, model: Generator, tokenizer, vae: AutoencoderKL, prompts: list[str], folder: Path) -> None:
+    """Writes the averaged weights to folder/generator, and what they draw to folder/sheets."""
+    with loop.averaged():
+        pictures = to_bytes(decode(vae, sample(model, tokenizer, prompts, 20, 5.0, torch.Generator().manual_seed(1))))
+        export(model, tokenizer, folder / "generator")
+    save_sheet(folder / "sheets" / f"{loop.name}-{loop.steps:06d}.png", list(pictures.reshape(-1, 8, *pictures.shape[1:])))
+
+
 def train(data: str, run: str, minutes: float | None, until: str | None, batch: int = 32, rate: float = 8e-4,
-          start: str | None = None, tower: str | None = None, only_keys_and_values: bool = False, sheet_every: int = 4) -> None:
+          start: str | None = None, tower: str | None = None, sheet_every: int = 4) -> None:
     """tower: its text encoder stays as it is; without one, a text encoder is trained together with the U-Net."""
     device = pick_device()
     folder = Path(run)
-    if tower:
-        tokenizer = tokens.load(Path(tower) / "tokenizer")
-    elif start:
-        tokenizer = tokens.load(Path(start) / "tokenizer")
-        unet = UNet2DConditionModel.from_pretrained(start, subfolder="unet", torch_dtype=torch.float32)
-        text_encoder = CLIPTextModel.from_pretrained(start, subfolder="text_encoder", torch_dtype=torch.float32)
-    else:
-        tokenizer = tokens.load(folder / "tokenizer")
+    tokenizer = tokens.load(Path(tower or start) / "tokenizer" if tower or start else folder / "tokenizer")
     latents = Latents(data, run, tokenizer, device)
     vae = AutoencoderKL.from_pretrained(folder / "vae").to(device).eval()
-    if tower and start:
-        unet, text_encoder = start_over_tower(start, tower, [line["captions"][0] for line in latents.lines[:FITTED_CAPTIONS]])
-    elif tower:
-        text_encoder = CLIPTextModel.from_pretrained(tower, subfolder="text_encoder", torch_dtype=torch.float32)
-        unet = build_unet(latents.latents.shape[2], text_encoder.config.hidden_size)
-    elif not start:
-        torch.manual_seed(0)
-        unet, text_encoder = build_unet(latents.latents.shape[2]), build_text_encoder(tokenizer)
+    torch.manual_seed(0)
+    text_encoder = load_text_encoder(tower or start) if tower or start else build_text_encoder(tokenizer)
+    unet = load_unet(start) if start else build_unet(latents.latents.shape[2], text_encoder.config.hidden_size)
+    text_encoder.requires_grad_(not tower)
     model = Generator(unet.to(memory_format=torch.channels_last), text_encoder).to(device).train()
-    if tower:
-        text_encoder.requires_grad_(False)
-    if only_keys_and_values:
-        for name, weight in model.named_parameters():
-            weight.requires_grad_(name.endswith(KEYS_AND_VALUES))
     # On a CPU compiled code is no faster than the libraries that PyTorch calls.
     predict = torch.compile(model) if device.type == "cuda" else model
     alpha_bar = scheduler().alphas_cumprod.to(device)
     prompts = [line["captions"][0] for line in latents.lines[:SHEET_PROMPTS]]
     saves = 0
 
-    def show(loop: Loop) -> None:
-        with loop.averaged():
-            pictures = to_bytes(decode(vae, sample(model, tokenizer, prompts, 20, 5.0, torch.Generator().manual_seed(1))))
-            export(model, tokenizer, folder / "generator")
-        save_sheet(folder / "sheets" / f"generator-{loop.steps:06d}.png", list(pictures.reshape(-1, 8, *pictures.shape[1:])))
-
     def at_save(loop: Loop) -> None:
         nonlocal saves
         saves += 1
         if saves % sheet_every == 0:
-            show(loop)
+            show(loop, model, tokenizer, vae, prompts, folder)
 
     loop = Loop(run, "generator", model, MuonAdamW(model, rate), minutes=minutes, until=until, fall=0.35, at_save=at_save)
     while loop.goes_on():
@@ -232,7 +192,7 @@ def train(data: str, run: str, minutes: float | None, until: str | None, batch: 
             latents.refresh()
         loss, error = noise_loss(predict, *latents.batch(loop.rng, batch), alpha_bar)
         loop.step(loss, batch, error=error)
-    show(loop)
+    show(loop, model, tokenizer, vae, prompts, folder)
 
 
 def export(model: Generator, tokenizer, folder: Path) -> None:
