@@ -1,4 +1,4 @@
-"""python -m training STAGE: vocabulary, vae, latents, generator, judge, export, restore, evaluate."""
+"""python -m training STAGE: vocabulary, vae, latents, tower, translation, generator, judge, export, restore, evaluate, distances."""
 
 import argparse
 import json
@@ -30,12 +30,19 @@ def parse() -> argparse.Namespace:
 
     words = stage("vocabulary", "Write the tokenizer: the world's words", data=False)
     words.add_argument("--words", type=Path, help="JSON list of words; by default `node dist/cli/main.js world words` is asked")
+    words.add_argument("--length", type=int, default=32, help="tokens of a sentence")
     trained("vae", "Train the autoencoder", held_out=True)
     latents = stage("latents", "Encode every picture once, both mirrorings")
     latents.add_argument("--share", default="0/1", help="K/N: only every Nth shard, from the Kth, so that N processes share the work")
-    trained("generator", "Train U-Net and text encoder", held_out=False)
+    tower = trained("tower", "Train a contrastive text encoder", held_out=False)
+    tower.add_argument("--width", type=int, default=128)
+    generator = trained("generator", "Train U-Net and text encoder", held_out=False)
+    generator.add_argument("--tower", type=Path, help="folder with the text_encoder and tokenizer to listen to; they stay as they are")
+    translation = trained("translation", "Teach a checkpoint's U-Net to listen to another text encoder, keys and values alone", held_out=False)
+    translation.add_argument("--tower", type=Path, required=True, help="folder with that text_encoder and its tokenizer")
     judge = trained("judge", "Train the judge", held_out=True)
-    judge.add_argument("--more", type=Path, nargs="+", default=[], help="further folders of training shards, such as one of portraits")
+    for own in (tower, judge):
+        own.add_argument("--more", type=Path, nargs="+", default=[], help="further folders of training shards, such as one of portraits")
     judge.add_argument("--patch", type=int, help="side of the patches in pixels; default 16, or what --start has")
     export = stage("export", "Write the fp16 checkpoint folders", data=False)
     export.add_argument("--out", type=Path, default=Path("checkpoints"))
@@ -51,9 +58,14 @@ def parse() -> argparse.Namespace:
     evaluate.add_argument("--left-out-pictures", type=int, default=200)
     evaluate.add_argument("--inversions", type=int, default=50)
     evaluate.add_argument("--steps", type=int, default=25)
+    distances = stages.add_parser("distances", help="Print how far apart a text encoder sets sentences that differ in one attribute")
+    distances.add_argument("folder", type=Path, help="folder with text_encoder and tokenizer")
+    distances.add_argument("--data", type=Path, required=True, help="folder of shards, whose sentences are compared")
     args = parser.parse_args()
-    if args.stage in ("vae", "generator", "judge") and args.minutes is None and args.until is None:
+    if args.stage in ("vae", "tower", "translation", "generator", "judge") and args.minutes is None and args.until is None:
         parser.error(f"{args.stage}: give --minutes, --until, or both")
+    if args.stage == "translation" and args.start is None:
+        parser.error("translation: give --start, the checkpoint to imitate")
     return args
 
 
@@ -68,7 +80,7 @@ def main() -> None:
         from . import tokenizer
 
         words = json.loads(args.words.read_text()) if args.words else world_words()
-        tokenizer.write(args.run / "tokenizer", words)
+        tokenizer.write(args.run / "tokenizer", words, args.length)
     elif args.stage == "latents":
         from .vae import write_latents
 
@@ -85,10 +97,14 @@ def main() -> None:
         from .evaluate import evaluate
 
         evaluate(args)
-    else:
-        from . import generator, judge, vae
+    elif args.stage == "distances":
+        from .distances import distances
 
-        train = {"vae": vae, "generator": generator, "judge": judge}[args.stage].train
+        distances(args.folder, args.data)
+    else:
+        from . import generator, judge, tower, translation, vae
+
+        train = {"vae": vae, "tower": tower, "translation": translation, "generator": generator, "judge": judge}[args.stage].train
         given = {k: v for k, v in vars(args).items() if k != "stage" and not (k in ("batch", "rate") and v is None)}
         train(**given)
 

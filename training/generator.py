@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from safetensors.torch import load_file
+from torch.nn.functional import pad
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from . import tokenizer as tokens
@@ -22,12 +23,12 @@ RARE_WEIGHT, PORTRAITS = 2.0, 0.14
 REFRESH_STEPS = 200
 
 
-def build_unet(latent_channels: int, channels=CHANNELS) -> UNet2DConditionModel:
+def build_unet(latent_channels: int, text_width: int = TEXT_WIDTH, channels=CHANNELS) -> UNet2DConditionModel:
     """attention_head_dim is the number of heads, as in SD1's config."""
     return UNet2DConditionModel(
         sample_size=16, in_channels=latent_channels, out_channels=latent_channels,
         down_block_types=("CrossAttnDownBlock2D",) * 3, up_block_types=("CrossAttnUpBlock2D",) * 3,
-        block_out_channels=channels, layers_per_block=1, cross_attention_dim=TEXT_WIDTH, attention_head_dim=4,
+        block_out_channels=channels, layers_per_block=1, cross_attention_dim=text_width, attention_head_dim=4,
         norm_num_groups=16,
     ).to(memory_format=torch.channels_last)
 
@@ -37,6 +38,14 @@ def build_text_encoder(tokenizer) -> CLIPTextModel:
         vocab_size=len(tokenizer), hidden_size=TEXT_WIDTH, intermediate_size=4 * TEXT_WIDTH, num_hidden_layers=2,
         num_attention_heads=4, max_position_embeddings=tokenizer.model_max_length, projection_dim=TEXT_WIDTH,
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id))
+
+
+def load_unet(folder: str | Path) -> UNet2DConditionModel:
+    return UNet2DConditionModel.from_pretrained(folder, subfolder="unet", torch_dtype=torch.float32)
+
+
+def load_text_encoder(folder: str | Path) -> CLIPTextModel:
+    return CLIPTextModel.from_pretrained(folder, subfolder="text_encoder", torch_dtype=torch.float32)
 
 
 def scheduler() -> DDIMScheduler:
@@ -55,6 +64,12 @@ class Generator(torch.nn.Module):
         return self.unet(noisy, times, context).sample
 
 
+def hears(text_encoder: CLIPTextModel, tokenizer, texts: list[str]) -> torch.Tensor:
+    """Last hidden states [n, L, D]."""
+    with torch.no_grad():
+        return torch.cat([text_encoder(part).last_hidden_state for part in tokens.ids(tokenizer, texts).split(64)])
+
+
 class Latents:
     """What `latents` has written of a data set, on the device: F16 [n, 2, C, h, w] and I16 token ids [n, 2, captions, L]."""
 
@@ -64,6 +79,7 @@ class Latents:
         self.lines: list[dict] = []
         self.latents = self.tokens = None
         self.empty = tokens.ids(tokenizer, [""])[0].to(device)
+        self.padding = tokenizer.pad_token_id
         self.refresh()
         if self.latents is None:
             raise SystemExit(f"{self.folder}: no latents of {data}; make them with `python -m training latents`")
@@ -86,23 +102,31 @@ class Latents:
         others = np.where(rng.random(count) < CANONICAL_SHARE, 0, rng.integers(self.tokens.shape[2], size=count))
         drawn = np.stack([self.draw(rng, count), rng.integers(2, size=count), others, rng.random(count) < EMPTY_SHARE])
         pick, side, caption, silent = torch.from_numpy(drawn).to(self.device)
-        said = torch.where(silent[:, None] == 1, self.empty, self.tokens[pick, side, caption].long())
+        said = self.tokens[pick, side, caption].long()
+        said = pad(said, (0, len(self.empty) - said.shape[1]), value=self.padding)
+        said = torch.where(silent[:, None] == 1, self.empty, said)
         return self.latents[pick, side].float(), said
 
 
-def noise_loss(model: Generator, latents, token_ids, alpha_bar) -> tuple[torch.Tensor, torch.Tensor]:
-    """(min-SNR-weighted squared error of the noise, Hang et al. 2023; the unweighted one). Times are spread evenly over a batch."""
+def with_noise(latents, alpha_bar) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """(noisy latents, their times, the noise, each one's min-SNR weight, Hang et al. 2023). Times are spread evenly over a batch."""
     count, device = len(latents), latents.device
     spread = (torch.arange(count, device=device) + torch.rand(count, device=device)) / count
     times = (spread * len(alpha_bar)).long().clamp_max(len(alpha_bar) - 1)
     kept = alpha_bar[times].view(-1, 1, 1, 1)
     noise = torch.randn_like(latents)
     noisy = (kept.sqrt() * latents + (1 - kept).sqrt() * noise).contiguous(memory_format=torch.channels_last)
-    with autocast(device):
+    snr = alpha_bar[times] / (1 - alpha_bar[times])
+    return noisy, times, noise, snr.clamp_max(SNR_LIMIT) / snr
+
+
+def noise_loss(model: Generator, latents, token_ids, alpha_bar) -> tuple[torch.Tensor, torch.Tensor]:
+    """(min-SNR-weighted squared error of the noise; the unweighted one)."""
+    noisy, times, noise, weights = with_noise(latents, alpha_bar)
+    with autocast(latents.device):
         predicted = model(noisy, times, token_ids)
     errors = (predicted.float() - noise).square().flatten(1).mean(1)
-    snr = alpha_bar[times] / (1 - alpha_bar[times])
-    return (errors * snr.clamp_max(SNR_LIMIT) / snr).mean(), errors.mean()
+    return (errors * weights).mean(), errors.mean()
 
 
 @torch.no_grad()
@@ -129,21 +153,26 @@ def decode(vae: AutoencoderKL, latents: torch.Tensor) -> torch.Tensor:
 SHEET_PROMPTS = 16
 
 
+def show(loop: Loop, model: Generator, tokenizer, vae: AutoencoderKL, prompts: list[str], folder: Path) -> None:
+    """Writes the averaged weights to folder/generator, and what they draw to folder/sheets."""
+    with loop.averaged():
+        pictures = to_bytes(decode(vae, sample(model, tokenizer, prompts, 20, 5.0, torch.Generator().manual_seed(1))))
+        export(model, tokenizer, folder / "generator")
+    save_sheet(folder / "sheets" / f"{loop.name}-{loop.steps:06d}.png", list(pictures.reshape(-1, 8, *pictures.shape[1:])))
+
+
 def train(data: str, run: str, minutes: float | None, until: str | None, batch: int = 32, rate: float = 8e-4,
-          start: str | None = None, sheet_every: int = 4) -> None:
+          start: str | None = None, tower: str | None = None, sheet_every: int = 4) -> None:
+    """tower: its text encoder stays as it is; without one, a text encoder is trained together with the U-Net."""
     device = pick_device()
     folder = Path(run)
-    if start:
-        tokenizer = tokens.load(Path(start) / "tokenizer")
-        unet = UNet2DConditionModel.from_pretrained(start, subfolder="unet", torch_dtype=torch.float32)
-        text_encoder = CLIPTextModel.from_pretrained(start, subfolder="text_encoder", torch_dtype=torch.float32)
-    else:
-        tokenizer = tokens.load(folder / "tokenizer")
+    tokenizer = tokens.load(Path(tower or start) / "tokenizer" if tower or start else folder / "tokenizer")
     latents = Latents(data, run, tokenizer, device)
     vae = AutoencoderKL.from_pretrained(folder / "vae").to(device).eval()
-    if not start:
-        torch.manual_seed(0)
-        unet, text_encoder = build_unet(latents.latents.shape[2]), build_text_encoder(tokenizer)
+    torch.manual_seed(0)
+    text_encoder = load_text_encoder(tower or start) if tower or start else build_text_encoder(tokenizer)
+    unet = load_unet(start) if start else build_unet(latents.latents.shape[2], text_encoder.config.hidden_size)
+    text_encoder.requires_grad_(not tower)
     model = Generator(unet.to(memory_format=torch.channels_last), text_encoder).to(device).train()
     # On a CPU compiled code is no faster than the libraries that PyTorch calls.
     predict = torch.compile(model) if device.type == "cuda" else model
@@ -151,17 +180,11 @@ def train(data: str, run: str, minutes: float | None, until: str | None, batch: 
     prompts = [line["captions"][0] for line in latents.lines[:SHEET_PROMPTS]]
     saves = 0
 
-    def show(loop: Loop) -> None:
-        with loop.averaged():
-            pictures = to_bytes(decode(vae, sample(model, tokenizer, prompts, 20, 5.0, torch.Generator().manual_seed(1))))
-            export(model, tokenizer, folder / "generator")
-        save_sheet(folder / "sheets" / f"generator-{loop.steps:06d}.png", list(pictures.reshape(-1, 8, *pictures.shape[1:])))
-
     def at_save(loop: Loop) -> None:
         nonlocal saves
         saves += 1
         if saves % sheet_every == 0:
-            show(loop)
+            show(loop, model, tokenizer, vae, prompts, folder)
 
     loop = Loop(run, "generator", model, MuonAdamW(model, rate), minutes=minutes, until=until, fall=0.35, at_save=at_save)
     while loop.goes_on():
@@ -169,7 +192,7 @@ def train(data: str, run: str, minutes: float | None, until: str | None, batch: 
             latents.refresh()
         loss, error = noise_loss(predict, *latents.batch(loop.rng, batch), alpha_bar)
         loop.step(loss, batch, error=error)
-    show(loop)
+    show(loop, model, tokenizer, vae, prompts, folder)
 
 
 def export(model: Generator, tokenizer, folder: Path) -> None:

@@ -22,11 +22,12 @@ ROUND_TRIPS = 3000
 RARE_WEIGHT, PORTRAITS = 3.0, 0.38
 
 
-def build(tokenizer, size: int = 128, patch: int = 16) -> CLIPModel:
-    text = dict(vocab_size=len(tokenizer), hidden_size=128, intermediate_size=512, num_hidden_layers=2, num_attention_heads=4,
+def build(tokenizer, size: int = 128, patch: int = 16, text_width: int = 128, vision_width: int = 192, vision_layers: int = 6) -> CLIPModel:
+    text = dict(vocab_size=len(tokenizer), hidden_size=text_width, intermediate_size=4 * text_width, num_hidden_layers=2, num_attention_heads=4,
                 max_position_embeddings=tokenizer.model_max_length, bos_token_id=tokenizer.bos_token_id,
                 eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
-    vision = dict(image_size=size, patch_size=patch, hidden_size=192, intermediate_size=768, num_hidden_layers=6, num_attention_heads=6)
+    vision = dict(image_size=size, patch_size=patch, hidden_size=vision_width, intermediate_size=4 * vision_width,
+                  num_hidden_layers=vision_layers, num_attention_heads=vision_width // 32)
     model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=192))
     with torch.no_grad():
         add_places(model)
@@ -83,9 +84,10 @@ def mirrored(attributes: dict) -> dict:
 
 
 class Examples:
-    """Augmented batches of pictures with their attributes' values and captions. Some pictures have been through the VAE."""
+    """Augmented batches of pictures with their attributes' values and captions. If run is given, some pictures have been
+    through its VAE."""
 
-    def __init__(self, folders: list[str], run: str, tokenizer, device: torch.device):
+    def __init__(self, folders: list[str], run: str | None, tokenizer, device: torch.device):
         self.device = device
         self.shards = Shards(*folders)
         self.draw = Draw(self.shards.lines, RARE_WEIGHT, PORTRAITS)
@@ -94,7 +96,7 @@ class Examples:
         self.row = {text: number for number, text in enumerate(captions)}
         self.ids = tokens.ids(tokenizer, captions).to(device)
         self.labels = torch.tensor([[labels(self.table, a) for a in (line["attributes"], mirrored(line["attributes"]))] for line in self.shards.lines]).to(device)
-        self.round_trips = self._round_trips(run)
+        self.round_trips = self._round_trips(run) if run else None
 
     def _round_trips(self, run: str) -> np.ndarray:
         """The first pictures as the VAE gives them back, U8 [n, H, W, 3]; made once."""
@@ -108,8 +110,9 @@ class Examples:
     def batch(self, rng: np.random.Generator, count: int):
         """(pictures [n, 3, H, W], labels [n, attributes], caption ids [n, L], caption numbers [n])."""
         picks, sides = self.draw(rng, count), rng.integers(2, size=count)
-        through = rng.random(count) < 0.2
-        picks[through] %= len(self.round_trips)
+        through = rng.random(count) < (0.0 if self.round_trips is None else 0.2)
+        if through.any():
+            picks[through] %= len(self.round_trips)
         images = [self.round_trips[p] if t else self.shards.picture(p) for p, t in zip(picks, through)]
         x = to_float(np.stack(images), self.device)
         x = torch.where(torch.from_numpy(sides == 1).to(self.device)[:, None, None, None], x.flip(-1), x)
@@ -160,6 +163,13 @@ def attribute_logits(scale: torch.Tensor, seen: torch.Tensor, prompts: torch.Ten
     return list((scale * seen @ prompts.T).split([len(prompts) for prompts in table.values()], dim=1))
 
 
+def contrast(scale: torch.Tensor, seen: torch.Tensor, said: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """CLIP's contrastive loss of n pictures and their captions. Pictures whose captions are equal (rows) share them."""
+    same = (rows[:, None] == rows[None, :]).float()
+    pairs, target = scale * seen @ said.T, same / same.sum(1, keepdim=True)
+    return (F.cross_entropy(pairs, target) + F.cross_entropy(pairs.T, target)) / 2
+
+
 def judge_loss(model: CLIPModel, batch, prompt_ids: torch.Tensor, table: dict) -> tuple[torch.Tensor, torch.Tensor]:
     """(sum of the attributes' cross-entropies and CLIP's contrastive loss, share of attributes named right)."""
     pictures, wanted, caption_ids, rows = batch
@@ -171,11 +181,8 @@ def judge_loss(model: CLIPModel, batch, prompt_ids: torch.Tensor, table: dict) -
     known = wanted >= 0
     shown = known.sum(0).clamp_min(1)
     named = sum(F.cross_entropy(own, wanted[:, i], ignore_index=-1, reduction="sum") / shown[i] for i, own in enumerate(logits))
-    same = (rows[:, None] == rows[None, :]).float()
-    pairs, target = scale * seen @ captions.T, same / same.sum(1, keepdim=True)
-    contrast = (F.cross_entropy(pairs, target) + F.cross_entropy(pairs.T, target)) / 2
     right = torch.stack([own.argmax(1) for own in logits], 1) == wanted
-    return named + 0.2 * contrast, right.sum() / known.sum()
+    return named + 0.2 * contrast(scale, seen, captions, rows), right.sum() / known.sum()
 
 
 def prompt_ids(tokenizer, table: dict) -> torch.Tensor:

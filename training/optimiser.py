@@ -29,6 +29,8 @@ class MuonAdamW(torch.optim.Optimizer):
     def __init__(self, model: torch.nn.Module, rate: float, muon_scale: float = 20.0, decay: float = 0.01):
         matrices, others = [], []
         for name, weight in model.named_parameters():
+            if not weight.requires_grad:
+                continue
             hidden = weight.ndim >= 2 and "embedding" not in name and min(weight.shape[0], weight[0].numel()) >= 16
             (matrices if hidden else others).append(weight)
         groups = [dict(params=matrices, muon=True), dict(params=others, muon=False)]

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
-from training import judge
+from training import distances, generator, judge, tower, translation
 from training import tokenizer as tokens
 from training.data import Draw
 from training.loop import minutes_until
@@ -64,6 +64,48 @@ class JudgeLaws(unittest.TestCase):
         same, weights = judge.with_patch(self.model, 16).state_dict(), self.model.state_dict()
         for name, value in weights.items():
             torch.testing.assert_close(same[name], value, msg=name)
+
+
+class TowerLaws(unittest.TestCase):
+    def setUp(self):
+        folder = Path(tempfile.mkdtemp())
+        tokens.write(folder, WORDS, 20)
+        self.tokenizer = tokens.load(folder)
+        self.model = tower.build(self.tokenizer, 64).eval()
+
+    def test_padding_changes_no_pooled_output(self):
+        row = tokens.ids(self.tokenizer, ["a dog", "a brown cat on the grass"])
+        short = tower.trimmed(row, self.tokenizer.eos_token_id)
+        self.assertEqual((row.shape[1], short.shape[1]), (20, 8))
+        whole, part = (self.model.text_model(input_ids=given).pooler_output for given in (row, short))
+        torch.testing.assert_close(whole, part)
+
+    def test_its_text_encoder_by_itself_gives_the_same_hidden_states(self):
+        row = tokens.ids(self.tokenizer, ["a white dog in the snow"])
+        torch.testing.assert_close(tower.text_encoder(self.model)(row).last_hidden_state, self.model.text_model(input_ids=row).last_hidden_state)
+
+
+class TranslationLaws(unittest.TestCase):
+    def test_of_hidden_states_that_a_matrix_turns_into_the_old_ones_the_predictions_stay(self):
+        torch.manual_seed(0)
+        new, turn, is_word = torch.randn(40, 8, 32), torch.randn(48, 32) / 6, torch.arange(8).expand(40, 8) < 5
+        matrix = translation.translation(new @ turn.T, new, is_word, ridge=1e-8)
+        torch.testing.assert_close(matrix, turn, atol=1e-4, rtol=1e-4)
+        unet = generator.build_unet(8, text_width=48).eval()
+        same, noisy = translation.listening_to(unet, matrix).eval(), torch.randn(2, 8, 16, 16)
+        with torch.no_grad():
+            torch.testing.assert_close(same(noisy, 500, new[:2]).sample, unet(noisy, 500, new[:2] @ turn.T).sample, atol=1e-3, rtol=1e-3)
+
+
+class DistanceLaws(unittest.TestCase):
+    def test_sentences_are_compared_that_differ_in_one_attribute_or_in_all(self):
+        names = distances.NAMED
+        known = {("dog", "sitting", "brown", "grass"): "1", ("dog", "standing", "brown", "grass"): "2", ("cat", "standing", "white", "snow"): "3",
+                 ("cat", "jumping", "black", "room"): "4"}
+        found = distances.pairs(known)
+        self.assertEqual({frozenset(pair) for pair in found["pose"]}, {frozenset("12")})
+        self.assertEqual([found[name] for name in names if name != "pose"], [[], [], []])
+        self.assertEqual({frozenset(pair) for pair in found["everything"]}, {frozenset("13"), frozenset("14"), frozenset("24")})
 
 
 class TokenizerLaws(unittest.TestCase):
@@ -158,6 +200,19 @@ class TrainingLaws(unittest.TestCase):
         self.stage("latents")
         self.lowers_stops_resumes("generator", 0.4, "--batch", "8")
         self.lowers_stops_resumes("judge", 0.4, "--batch", "16")
+        self.lowers_stops_resumes("tower", 0.2, "--batch", "32", "--width", "64")
+        start = self.run_folder / "start"
+        (self.run_folder / "generator").rename(start)
+        self.lowers_stops_resumes("translation", 0.2, "--batch", "8", "--start", str(start), "--tower", str(self.run_folder / "tower"))
+        self.only_keys_and_values_differ(start, self.run_folder / "generator")
+
+    def only_keys_and_values_differ(self, start: Path, translated: Path) -> None:
+        before, after = (load_file(folder / "unet" / "diffusion_pytorch_model.safetensors") for folder in (start, translated))
+        for name, weight in before.items():
+            if name.endswith(translation.KEYS_AND_VALUES):
+                self.assertEqual(after[name].shape, (weight.shape[0], 64), name)
+            else:
+                np.testing.assert_array_equal(after[name], weight, err_msg=name)
 
     def test_told_to_stop_it_writes_its_state_first(self):
         command = [sys.executable, "-m", "training", "vae", "--run", str(self.run_folder / "stopped"), "--data", str(self.run_folder / "data"), "--minutes", "5"]
