@@ -1,13 +1,13 @@
 // The engine's public face, "baret/engine": for those who compute with a model themselves. A model comes from "baret".
 export * from "./core/index.ts";
 export {
-  type AttentionKind,
   alphasCumprod,
   applyStep,
   denoiseCoefficients,
   type Embedding,
   guide,
   invertCoefficients,
+  type MapMix,
   Model,
   openPredictor,
   Predictor,
@@ -19,6 +19,7 @@ export {
   type Sources,
   type StepCoefficients,
   sample,
+  type Taken,
 } from "./diffusion/index.ts";
 export { type LoadModelOptions, loadModel, peakMemory } from "./diffusion/node.ts";
 /** Building graphs: operations, reverse mode, the ONNX compiler. */

@@ -4,14 +4,15 @@
 export { atLeastTwo } from "./batch.ts";
 export { aModel, type Embedding, Model, type Size } from "./model.ts";
 export {
-  type AttentionKind,
   aTimestep,
-  attentionKinds,
+  type MapMix,
   openPredictor,
+  type Prediction,
   Predictor,
   type Routing,
   type Row,
   type Sources,
+  type Taken,
 } from "./predictor.ts";
 export {
   batchOf,

@@ -4,10 +4,13 @@ import {
   aTensorOf,
   between,
   checkArguments,
+  GraphError,
   type IntTensor,
   oneOf,
   stack,
   type Tensor,
+  tensor,
+  UsageError,
   whole,
   workFields,
 } from "../core/index.ts";
@@ -15,11 +18,13 @@ import * as g from "../graph/index.ts";
 import {
   type AttentionSite,
   chooseSites,
-  type Part,
-  parts,
-  plainAttention,
-  routed,
+  controlled,
+  mixInputs,
+  observed,
   routeInput,
+  type SiteGroup,
+  takenParts,
+  takings,
   timeShape,
   timestepSinusoids,
   type UNetConfig,
@@ -28,13 +33,11 @@ import {
 import type { MeasuredSession } from "../runtime/index.ts";
 import { aModel, type Model, type Size } from "./model.ts";
 
-export const attentionKinds = ["self", "cross"] as const;
-export type AttentionKind = (typeof attentionKinds)[number];
-
-/** What of each kind of attention may be taken from another row: which sites, and which of query, key and value. */
+/** What a U-Net's program lets rows take from each other, and which attention maps can be looked at. */
 export interface Routing {
-  readonly sites: Readonly<Record<AttentionKind, readonly string[]>>;
-  readonly parts: readonly Part[];
+  readonly groups: readonly SiteGroup[];
+  /** Paths of the sites whose maps can be asked for. Default: none. */
+  readonly observe?: readonly string[];
 }
 
 /** One row of a forward pass. */
@@ -48,8 +51,27 @@ export interface Row {
 /** Shapes of the parts of a row. */
 type RowShapes = Readonly<Record<keyof Row, readonly number[]>>;
 
-/** For each row of a batch, the row whose routed parts it uses. */
-export type Sources = Readonly<Record<AttentionKind, readonly number[]>>;
+/**
+ * How a row's attention maps are mixed with those of the row that it takes from: taken ⊙ (S·mapper) + kept ⊙ M. The
+ * vectors are over the text's tokens in cross-attention, and single numbers in self-attention.
+ */
+export interface MapMix {
+  readonly taken: number | Tensor;
+  readonly kept: number | Tensor;
+  /** [L, L]; cross-attention only. Default: each token is itself. */
+  readonly mapper?: Tensor;
+}
+
+/** What each row of a batch takes at the sites of one group. */
+export interface Taken {
+  /** For each row, the row that it takes from. */
+  readonly from: readonly number[];
+  /** For each row of a group that takes maps, how they are mixed. Default: the maps of the other row, as they are. */
+  readonly mix?: readonly (MapMix | undefined)[];
+}
+
+/** What the rows of a batch take, by the groups' names. A group that is left out takes nothing. */
+export type Sources = Readonly<Record<string, Taken>>;
 
 const { signal } = workFields;
 /** What a U-Net can be asked for; none was trained with as many timesteps. */
@@ -65,35 +87,49 @@ const predictArguments = ({ latent, context }: RowShapes) =>
   });
 /** Of `count` rows. */
 const sourcesArgument = (count: number) => {
-  const rowNumbers = z.array(whole(0, count - 1)).length(count, `expected ${count} row numbers`);
-  return z.object({ sources: z.looseObject({ self: rowNumbers, cross: rowNumbers }).optional() });
+  const from = z.array(whole(0, count - 1)).length(count, `expected ${count} row numbers`);
+  const mix = z.array(z.looseObject({}).optional()).length(count, `expected ${count} mixes`);
+  return z.object({ sources: z.record(z.string(), z.looseObject({ from, mix: mix.optional() })).optional() });
 };
 const paths = z.array(z.string());
+const aGroup = z.looseObject({ name: z.string(), sites: paths, takes: oneOf(takings) });
 const openArguments = z.object({
   model: aModel,
   size: aSize,
-  routing: z.looseObject({ sites: z.looseObject({ self: paths, cross: paths }), parts: z.array(oneOf(parts)) }),
+  routing: z.looseObject({ groups: z.array(aGroup), observe: paths.optional() }),
   signal,
 });
 
+/** The name of the output with a site's attention maps. */
+const mapsOutput = (path: string): string => `maps.${path}`;
+
+/** What a forward pass gives. */
+export interface Prediction {
+  /** The model's output for each row, [B, C, h, w]. */
+  readonly output: Tensor;
+  /** Attention maps [B, heads, L, M] of the sites that were asked for, by their paths. */
+  readonly maps: ReadonlyMap<string, Tensor>;
+}
+
 /**
- * The U-Net over a batch of rows, in which rows may use each other's queries, keys or values. What it gives is the
- * noise, or v, as the model was trained to.
+ * The U-Net over a batch of rows, in which rows may use each other's queries, keys, values or attention maps. What it
+ * gives is the noise, or v, as the model was trained to.
  */
 export class Predictor {
   private readonly session: MeasuredSession;
   private readonly config: UNetConfig;
-  private readonly routing: Routing;
+  private readonly groups: readonly (SiteGroup & { readonly tokens: number })[];
   private readonly expected: ReturnType<typeof predictArguments>;
 
-  constructor(session: MeasuredSession, config: UNetConfig, routing: Routing, shapes: RowShapes) {
+  /** groups: with the number of tokens over which their maps are mixed, 1 for self-attention. */
+  constructor(session: MeasuredSession, config: UNetConfig, groups: Predictor["groups"], shapes: RowShapes) {
     this.session = session;
     this.config = config;
-    this.routing = routing;
+    this.groups = groups;
     this.expected = predictArguments(shapes);
   }
 
-  /** Throws MemoryError where so many rows at once would need more memory than is free. */
+  /** Throws MemoryError if so many rows at once would need more memory than is free. */
   checkBatch(rows: number): void {
     this.session.checkBatch(rows);
   }
@@ -107,26 +143,95 @@ export class Predictor {
     timestep: number,
     options: { sources?: Sources; signal?: AbortSignal } = {},
   ): Promise<Tensor> {
+    return (await this.look(rows, timestep, options)).output;
+  }
+
+  /** As `predict`, with the attention maps of the sites `observe`. They must be among those the program was opened with. */
+  async look(
+    rows: readonly Row[],
+    timestep: number,
+    options: { sources?: Sources; observe?: readonly string[]; signal?: AbortSignal } = {},
+  ): Promise<Prediction> {
     checkArguments("predict", this.expected, { rows, timestep, options });
-    const { sources, signal } = options;
+    const { sources = {}, observe = [], signal } = options;
     checkArguments("predict", sourcesArgument(rows.length), { sources });
-    const own = rows.map((_, r) => r);
+    this.requireGroups(Object.keys(sources));
     const feeds: Record<string, Tensor | IntTensor> = {
       sample: stack(rows.map(({ latent }) => latent)),
       time: timestepSinusoids(this.config, Array<number>(rows.length).fill(timestep)),
       context: stack(rows.map(({ context }) => context)),
     };
-    for (const kind of attentionKinds) {
-      if (this.routing.sites[kind].length === 0) continue;
-      const route = { shape: [rows.length], data: Int32Array.from(sources?.[kind] ?? own) };
-      for (const part of this.routing.parts) feeds[routeInput(kind, part)] = route;
-    }
-    return (await this.session.run(feeds, { finite: true, signal })).output;
+    for (const group of this.groups) Object.assign(feeds, feedsOf(group, rows.length, sources[group.name]));
+    const outputs = ["output", ...observe.map(mapsOutput)];
+    const { output, ...maps } = await this.session.run(feeds, { outputs, finite: true, signal });
+    return { output, maps: new Map(observe.map((path) => [path, maps[mapsOutput(path)]])) };
+  }
+
+  private requireGroups(names: readonly string[]): void {
+    const known = this.groups.map(({ name }) => name);
+    const unknown = names.filter((name) => !known.includes(name));
+    if (unknown.length === 0) return;
+    throw new UsageError("no such group of attention sites", {
+      where: "sources",
+      found: unknown.join(", "),
+      expected: `one of those the program was opened with: ${known.join(", ") || "none"}`,
+    });
   }
 }
 
+/** The graph inputs of a group: whom each of `count` rows takes from, and how maps are mixed. */
+function feedsOf(
+  { name, takes, tokens }: Predictor["groups"][number],
+  count: number,
+  taken: Taken | undefined,
+): Record<string, Tensor | IntTensor> {
+  const own = Array.from({ length: count }, (_, r) => r);
+  const route = { shape: [count], data: Int32Array.from(taken?.from ?? own) };
+  if (takes !== "maps") return Object.fromEntries(takenParts[takes].map((part) => [routeInput(name, part), route]));
+  const names = mixInputs(name);
+  const weights = { taken: tensor([count, tokens]), kept: tensor([count, tokens]) };
+  const mapper = tensor([count, tokens, tokens]);
+  for (let r = 0; r < count; r++) {
+    const takesOther = taken !== undefined && taken.from[r] !== r;
+    const mix: MapMix = taken?.mix?.[r] ?? { taken: takesOther ? 1 : 0, kept: takesOther ? 0 : 1 };
+    for (const key of ["taken", "kept"] as const) {
+      const value = mix[key];
+      const row = weights[key].data.subarray(r * tokens, (r + 1) * tokens);
+      if (typeof value === "number") row.fill(value);
+      else row.set(fitting(value, tokens, `${name}, ${key}`));
+    }
+    const map = mapper.data.subarray(r * tokens ** 2, (r + 1) * tokens ** 2);
+    if (mix.mapper) map.set(fitting(mix.mapper, tokens ** 2, `${name}, mapper`));
+    else for (let k = 0; k < tokens; k++) map[k * tokens + k] = 1;
+  }
+  return {
+    [routeInput(name, "maps")]: route,
+    [names.taken]: weights.taken,
+    [names.kept]: weights.kept,
+    ...(tokens > 1 && { [names.mapper]: mapper }),
+  };
+}
+
+function fitting({ shape, data }: Tensor, length: number, where: string): Float32Array {
+  if (data.length === length) return data;
+  throw new GraphError("a mix of attention maps does not fit the text", {
+    where,
+    found: `[${shape.join(", ")}]`,
+    expected: `${length} numbers`,
+  });
+}
+
 /** No row uses another's. */
-export const unrouted: Routing = { sites: { self: [], cross: [] }, parts: [] };
+export const unrouted: Routing = { groups: [] };
+
+/** The sites of a group; they must be of one kind if their maps are mixed. Throws UsageError if one does not exist. */
+function sitesOf({ name, sites, takes }: SiteGroup, all: readonly AttentionSite[]): AttentionSite[] {
+  const found = chooseSites(all, { paths: sites }, `routing, ${name}`);
+  if (takes === "maps" && new Set(found.map(({ kind }) => kind)).size > 1) {
+    throw new GraphError("a group mixes the maps of self- and cross-attention", { where: name });
+  }
+  return found;
+}
 
 /**
  * Opens the model's U-Net for pictures of a size. The program is kept by the model and shared by all who ask alike. Throws
@@ -141,23 +246,29 @@ export async function openPredictor(
   checkArguments("openPredictor", openArguments, { model, size, routing, signal });
   const latent = model.latentShape(size);
   const [, channels, h, w] = latent;
-  for (const kind of attentionKinds) {
-    const paths = routing.sites[kind];
-    if (paths.length > 0) chooseSites(model.attentionSites(size), { kind, paths }, `routing.sites.${kind}`);
-  }
+  const { groups: asked, observe = [] } = routing;
+  const sites = asked.length + observe.length > 0 ? model.attentionSites(size) : [];
+  const groups = asked
+    .filter((group) => group.sites.length > 0)
+    .map((group) => ({
+      ...group,
+      tokens: sitesOf(group, sites)[0].kind === "cross" ? model.text.length : 1,
+    }));
+  if (observe.length > 0) chooseSites(sites, { paths: observe }, "routing, observe");
   const build = (): Record<string, g.Node> => {
-    const groupOf = ({ kind, path }: AttentionSite) => (routing.sites[kind].includes(path) ? kind : undefined);
-    const attend = routing.parts.length > 0 ? routed(groupOf, routing.parts) : plainAttention;
+    const maps = new Map<string, g.Node>();
     const inputs = {
       sample: g.input("sample", ["B", channels, h, w]),
       time: g.input("time", timeShape(model.unet, "B")),
       context: g.input("context", ["B", model.text.length, model.text.width]),
     };
-    return { output: unet(model.unet, inputs, attend) };
+    const attend = observed(({ path }) => observe.includes(path), maps, controlled(groups));
+    const output = unet(model.unet, inputs, attend);
+    return { output, ...Object.fromEntries([...maps].map(([path, node]) => [mapsOutput(path), node])) };
   };
-  const name = `U-Net ${h}x${w} ${JSON.stringify(routing)}`;
+  const name = `U-Net ${h}x${w} ${JSON.stringify([groups, observe])}`;
   const context = [1, model.text.length, model.text.width];
-  return new Predictor(await model.programs.open("unet", name, build, signal), model.unet, routing, {
+  return new Predictor(await model.programs.open("unet", name, build, signal), model.unet, groups, {
     latent,
     context,
   });

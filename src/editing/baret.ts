@@ -1,15 +1,18 @@
 import { lerp, type Picture, row, type Tensor } from "../core/index.ts";
-import { type AttentionKind, type Model, openPredictor } from "../diffusion/index.ts";
+import { type Model, openPredictor } from "../diffusion/index.ts";
 import { type Inversion, requireInversionOf } from "../inversion/index.ts";
-import { type BaretOptions, type BaretSettings, baretSettings, replacedParts, type Window } from "./baretOptions.ts";
+import type { SiteGroup } from "../models/index.ts";
+import { type BaretOptions, type BaretSettings, baretSettings, type Window } from "./baretOptions.ts";
 import {
-  halves,
+  type Attention,
+  conditional,
+  guidedBy,
   type LockStep,
   type LockStepResult,
   type LockStepWork,
   type Process,
   runLockStep,
-} from "./lockStep.ts";
+} from "./lockstep/index.ts";
 
 /** The four pictures that BARET speaks of. */
 export const roles = ["reconstruction", "initial", "transition", "edit"] as const;
@@ -22,21 +25,38 @@ const transitionEmbedding = (tuned: Tensor, target: Tensor, alpha: number): Tens
 const within = ([from, to]: Window, i: number, N: number): boolean =>
   i >= Math.floor(from * N) && i < Math.floor(to * N);
 
-/** Eqs. 4 and 5: whose queries and keys the edit uses at step i of N. Its values stay its own. */
+/**
+ * Eqs. 4 and 5: the process whose queries and keys the edit uses at step i of N, in self- and in cross-attention. Its values
+ * stay its own.
+ */
 const balancedAttention =
-  ({ selfSteps, crossSteps }: BaretSettings, N: number, transition: string) =>
-  (kind: AttentionKind, i: number): string | undefined => {
-    if (kind === "self") return within(selfSteps, i, N) ? "reconstruction" : undefined;
-    return within(crossSteps, i, N) ? transition : undefined;
+  ({ selfSteps, crossSteps, half }: BaretSettings, N: number, transition: string) =>
+  (i: number, term: string): Attention => {
+    if (half === "conditional" && term !== conditional) return {};
+    return {
+      self: within(selfSteps, i, N) ? { from: "reconstruction" } : undefined,
+      cross: within(crossSteps, i, N) ? { from: transition } : undefined,
+    };
   };
+
+/** The tensors that every process of an edit begins with. Edits that share them share the steps that they have in common. */
+export interface EditInputs {
+  /** z*_0, [1, C, h, w]. */
+  readonly start: Tensor;
+  /** Text embedding of the target prompt, [1, L, D]. */
+  readonly target: Tensor;
+  /** Text embedding of the empty prompt, [1, L, D]. */
+  readonly empty: Tensor;
+}
 
 /**
  * The processes of an edit (METHODS §2.2, §2.3), all from z*: reconstruction with C, transition with ĉ, initial and edit
- * with c*. Where every α is 1, the transition is the reconstruction, and is not computed again.
+ * with c*. If every α is 1, the transition is the reconstruction, and is not computed again. suffix: tells the processes of
+ * several edits apart; transitions of equal α are one.
  */
 export function baretProcesses(
   inversion: Inversion,
-  target: Tensor,
+  { start, target, empty }: EditInputs,
   settings: BaretSettings,
   suffix = "",
 ): Record<Role, Process> {
@@ -44,26 +64,18 @@ export function baretProcesses(
   const { guidance, alphas, rows } = settings;
   const reproduces = guidance === inversion.settings.guidance;
   const known = reproduces && rows === "needed" ? inversion.reconstruction : undefined;
-  const tuned = (i: number): Tensor => row(inversion.embeddings, i);
-  const reconstruction: Process = { name: "reconstruction", guidance, context: tuned, known };
+  const tuned = Array.from({ length: N }, (_, i) => row(inversion.embeddings, i));
+  const mixed = tuned.map((embedding, i) => transitionEmbedding(embedding, target, alphas[i]));
+  const guidedTo = (embedding: (i: number) => Tensor) => (i: number) => guidedBy(guidance, embedding(i), empty);
+  const reconstruction: Process = { name: "reconstruction", start, known, terms: guidedTo((i) => tuned[i]) };
   const isRigid = rows === "needed" && alphas.every((a) => a === 1);
-  const transition: Process = {
-    name: isRigid ? "reconstruction" : `transition${suffix}`,
-    guidance,
-    context: (i) => transitionEmbedding(tuned(i), target, alphas[i]),
-    ...(isRigid && { known }),
-  };
-  return {
-    reconstruction,
-    transition,
-    initial: { name: "initial", guidance, context: () => target },
-    edit: {
-      name: `edit${suffix}`,
-      guidance,
-      context: () => target,
-      source: balancedAttention(settings, N, transition.name),
-    },
-  };
+  const transition: Process = isRigid
+    ? reconstruction
+    : { name: `transition ${alphas}`, start, terms: guidedTo((i) => mixed[i]) };
+  const initial: Process = { name: "initial", start, terms: guidedTo(() => target) };
+  const attention = balancedAttention(settings, N, transition.name);
+  const edit: Process = { ...initial, name: `edit${suffix}`, attention };
+  return { reconstruction, transition, initial, edit };
 }
 
 export interface BaretResult {
@@ -76,35 +88,37 @@ export interface BaretResult {
   readonly rows: number;
 }
 
-/** Embeddings of the empty sentence and of the target. */
-export async function embedSentences(
+/** Embeds the prompts of an edit. */
+export async function editInputs(
   model: Model,
-  { target }: Inversion,
+  { target, inverted }: Inversion,
   signal?: AbortSignal,
-): Promise<{ empty: Tensor; target: Tensor }> {
-  const [empty, said] = (await model.embed(["", target], signal)).map((e) => e.tensor);
+): Promise<EditInputs> {
+  const [empty, embedded] = (await model.embed(["", target], signal)).map((e) => e.tensor);
   await model.programs.finished("text");
-  return { empty, target: said };
+  return { start: row(inverted, 0), target: embedded, empty };
 }
+
+/** The attention sites at which the edit takes from the other processes. */
+const siteGroups = ({ selfLayers, crossLayers, replace }: BaretSettings): SiteGroup[] => [
+  { name: "self", sites: selfLayers, takes: replace },
+  { name: "cross", sites: crossLayers, takes: replace },
+];
 
 /** Runs processes, some of which may be named twice, with the attention that `settings` route. */
 export async function runBaret(
   model: Model,
   inversion: Inversion,
-  { selfLayers, crossLayers, replace, half }: BaretSettings,
-  { processes, wanted, empty }: Pick<LockStep, "processes" | "wanted" | "empty">,
+  settings: BaretSettings,
+  { processes, wanted }: Pick<LockStep, "processes" | "wanted">,
   work: LockStepWork,
 ): Promise<LockStepResult> {
-  const routing = { sites: { self: selfLayers, cross: crossLayers }, parts: replacedParts[replace] };
-  const predictor = await openPredictor(model, inversion.size, routing, work.signal);
-  const lockStep: LockStep = {
-    processes: [...new Map(processes.map((p) => [p.name, p])).values()],
-    wanted,
-    routedHalves: half === "both" ? halves : ["own"],
-    start: row(inversion.inverted, 0),
-    empty,
-  };
-  const result = await runLockStep(predictor, model.schedule(inversion.settings.steps), lockStep, work);
+  const groups = siteGroups(settings);
+  const predictor = await openPredictor(model, inversion.size, { groups }, work.signal);
+  const different = [...new Map(processes.map((p) => [p.name, p])).values()];
+  const share = settings.rows === "needed";
+  const lockStep = { processes: different, wanted: [...new Set(wanted)], groups, share };
+  const result = await runLockStep(() => predictor, model.schedule(inversion.settings.steps), lockStep, work);
   await model.programs.finished("unet");
   return result;
 }
@@ -122,10 +136,9 @@ export async function edit(
   requireInversionOf(model, inversion, {});
   const { signal } = work;
   const settings = baretSettings(options, inversion.settings, model.attentionSites(inversion.size), model.editing.edit);
-  const sentences = await embedSentences(model, inversion, signal);
-  const processes = baretProcesses(inversion, sentences.target, settings);
+  const processes = baretProcesses(inversion, await editInputs(model, inversion, signal), settings);
   const wanted = images.map((role) => processes[role].name);
-  const lockStep = { processes: Object.values(processes), wanted, empty: sentences.empty };
+  const lockStep = { processes: Object.values(processes), wanted };
   const { latents, rows } = await runBaret(model, inversion, settings, lockStep, work);
   const result: BaretResult = { images: {}, latents: {}, settings, rows };
   for (const role of images) {

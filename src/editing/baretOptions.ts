@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { between, listed, oneOf, problemsOf, UsageError, whole } from "../core/index.ts";
 import type { InversionSettings } from "../inversion/index.ts";
-import { type AttentionSite, chooseSites, type Part } from "../models/index.ts";
+import { type AttentionSite, chooseSites } from "../models/index.ts";
 import { type EditingDefaults, settingRanges } from "../weights/index.ts";
 
 /** Shares of the steps: from the first up to the second. */
@@ -87,12 +87,6 @@ export interface BaretSettings {
 
 /** Prompt-to-prompt's limit for self-attention: finer maps hold more of the photo than an edit can change. */
 const mostTokens = 32 ** 2;
-
-/** What of an attention layer each kind of replacement takes from another process. */
-export const replacedParts: Record<BaretSettings["replace"], readonly Part[]> = {
-  qk: ["query", "key"],
-  kv: ["key", "value"],
-};
 
 /** How far α has come from start to end, 0..1, at share x of the steps. */
 const alphaProgress: Record<AlphaShape, (x: number) => number> = {

@@ -15,5 +15,5 @@ export {
   routedHalves,
   type Window,
 } from "./baretOptions.ts";
-export { type LockStepWork, type Process, planRows, type StepPlan } from "./lockStep.ts";
+export * from "./lockstep/index.ts";
 export { requirePoints, type Sweep, type SweepPoint, type SweepWork, sweep } from "./sweep.ts";

@@ -1,9 +1,9 @@
 import { type Picture, requireAtMost } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
 import { type Inversion, requireInversionOf } from "../inversion/index.ts";
-import { baretProcesses, embedSentences, runBaret } from "./baret.ts";
+import { baretProcesses, editInputs, runBaret } from "./baret.ts";
 import { type BaretOptions, type BaretSettings, baretSettings } from "./baretOptions.ts";
-import type { LockStepWork } from "./lockStep.ts";
+import type { LockStepWork } from "./lockstep/index.ts";
 
 /** What may differ between the edits of a sweep. */
 export type SweepPoint = Pick<BaretOptions, "alpha" | "alphaShape" | "selfSteps" | "crossSteps">;
@@ -47,19 +47,16 @@ export async function sweep(
   const settings = points.map((point) =>
     baretSettings({ ...common, ...point }, inversion.settings, sites, model.editing.edit),
   );
-  const { empty, target } = await embedSentences(model, inversion, work.signal);
-  const heard = () => target;
+  const inputs = await editInputs(model, inversion, work.signal);
   const pictures: Picture[] = [];
   let rows = 0;
   for (let from = 0; from < points.length; from += atOnce) {
-    const edits = settings.slice(from, from + atOnce).map((own, k) => {
-      const { reconstruction, transition, edit } = baretProcesses(inversion, target, own, ` ${own.alphas}`);
-      return { others: [reconstruction, transition], edit: { ...edit, name: `edit ${from + k}`, context: heard } };
-    });
+    const edits = settings
+      .slice(from, from + atOnce)
+      .map((own, k) => baretProcesses(inversion, inputs, own, ` ${from + k}`));
     const lockStep = {
-      processes: edits.flatMap(({ others, edit }) => [...others, edit]),
+      processes: edits.flatMap(({ reconstruction, transition, edit }) => [reconstruction, transition, edit]),
       wanted: edits.map(({ edit }) => edit.name),
-      empty,
     };
     const result = await runBaret(model, inversion, settings[from], lockStep, {
       ...work,

@@ -1,6 +1,4 @@
 import { CheckpointError, UsageError } from "../core/index.ts";
-import type { Node } from "../graph/index.ts";
-import * as g from "../graph/index.ts";
 
 /** One attention layer of a U-Net. */
 export interface AttentionSite {
@@ -15,63 +13,6 @@ export interface AttentionSite {
   heads: number;
   height: number;
   width: number;
-}
-
-/** query: [B, L, C]; key and value: [B, M, C]. */
-export interface Projections {
-  query: Node;
-  key: Node;
-  value: Node;
-}
-
-/** What happens at a site: from query, key and value to the attended values [B, L, C]. */
-export type AttentionControl = (site: AttentionSite, projections: Projections) => Node;
-
-/** Attention as the model has it. */
-export const plainAttention: AttentionControl = ({ heads }, { query, key, value }) =>
-  g.attention(query, key, value, { heads });
-
-export type Part = keyof Projections;
-export const parts = ["query", "key", "value"] as const satisfies readonly Part[];
-
-/** The graph input that says which row each row takes its `part` from, at the sites of `group`. */
-export const routeInput = (group: string, part: Part): string => `route.${group}.${part}`;
-
-/**
- * Lets rows take their queries, keys or values from other rows. Sites of one group share their routes; each route is a
- * graph input of row numbers [B], so what is routed can change at every step.
- *
- * groupOf: the group of a site, or undefined for a site that is left alone.
- */
-export function routed(
-  groupOf: (site: AttentionSite) => string | undefined,
-  which: readonly Part[],
-  inner: AttentionControl = plainAttention,
-): AttentionControl {
-  const inputs = new Map<string, Node>();
-  const route = (name: string): Node => {
-    const known = inputs.get(name) ?? g.input(name, ["B"], "int64");
-    inputs.set(name, known);
-    return known;
-  };
-  return (site, projections) => {
-    const group = groupOf(site);
-    if (group === undefined) return inner(site, projections);
-    const moved = which.map((part) => [part, g.gather(projections[part], route(routeInput(group, part)))]);
-    return inner(site, { ...projections, ...Object.fromEntries(moved) });
-  };
-}
-
-/** Puts the attention maps [B, heads, L, M] of the chosen sites into `maps`, under their paths. */
-export function observed(
-  choose: (site: AttentionSite) => boolean,
-  maps: Map<string, Node>,
-  inner: AttentionControl = plainAttention,
-): AttentionControl {
-  return (site, projections) => {
-    if (choose(site)) maps.set(site.path, g.attentionMaps(projections.query, projections.key, site.heads));
-    return inner(site, projections);
-  };
 }
 
 /** Which sites a control acts on: of one kind, at some levels, or with some paths; all that are given must hold. */

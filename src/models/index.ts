@@ -2,6 +2,7 @@
 // Knows of: core, graph.
 // Does not know of: files, how a graph is run, samplers.
 export * from "./attention-sites.ts";
+export * from "./attentionControl.ts";
 export * from "./clip.ts";
 export {
   type ClipConfig,

@@ -1,7 +1,8 @@
 import { CheckpointError, type Tensor, tensor } from "../core/index.ts";
 import type { Dim, Node } from "../graph/index.ts";
 import * as g from "../graph/index.ts";
-import { type AttentionControl, type AttentionSite, headCount, plainAttention } from "./attention-sites.ts";
+import { type AttentionSite, headCount } from "./attention-sites.ts";
+import { type AttentionControl, plainAttention } from "./attentionControl.ts";
 import { channelsOf, conv2d, groupNorm, layerNorm, linear, resnet, toPicture, toSequence } from "./layers.ts";
 import { Scope } from "./scope.ts";
 import type { UNetConfig } from "./unet-config.ts";

@@ -18,6 +18,7 @@ import {
   type BaretOptions,
   type BaretResult,
   edit,
+  guidedBy,
   planRows,
   type Role,
   roles,
@@ -271,21 +272,28 @@ describe.each([
 });
 
 test("the rows that METHODS counts: 50 steps, τ .3 and .6, the reconstruction known", () => {
-  const said = (seed: number) => () => noise([1, 2, 2], seed);
-  const source = (kind: "self" | "cross", i: number) =>
-    kind === "self" ? (i < 15 ? "reconstruction" : undefined) : i < 30 ? "transition" : undefined;
-  const processes = (known?: Tensor) => [
-    { name: "reconstruction", guidance: 5, context: said(1), known },
-    { name: "transition", guidance: 5, context: said(2) },
-    { name: "edit", guidance: 5, context: said(3), source },
-  ];
-  const count = (known: Tensor | undefined, routed: readonly ("own" | "empty")[]) =>
-    planRows(processes(known), ["edit"], 50, routed).reduce((sum, { rows }) => sum + rows.length, 0);
+  const [start, empty] = [tensor([1]), noise([1, 2, 2], 0)];
+  const terms = (seed: number) => {
+    const context = noise([1, 2, 2], seed);
+    return () => guidedBy(5, context, empty);
+  };
+  const taking = (only: string | undefined) => (i: number, term: string) => ({
+    self: i < 15 && (!only || term === only) ? { from: "reconstruction" } : undefined,
+    cross: i < 30 && (!only || term === only) ? { from: "transition" } : undefined,
+  });
+  const count = (known: Tensor | undefined, only?: string) => {
+    const processes = [
+      { name: "reconstruction", start, terms: terms(1), known },
+      { name: "transition", start, terms: terms(2) },
+      { name: "edit", start, terms: terms(3), attention: taking(only) },
+    ];
+    return planRows(processes, 50, { wanted: ["edit"] }).reduce((sum, { rows }) => sum + rows.length, 0);
+  };
   const known = tensor([51, 1]);
-  // METHODS counts 190 and 175; the empty half of a process is not needed at the last step that uses its attention.
-  expect(count(undefined, ["own"])).toBe(190 - 2);
-  expect(count(known, ["own"])).toBe(175 - 1);
-  expect(count(known, ["empty", "own"])).toBe(100 + 2 * 15 + 2 * 30);
+  // METHODS counts 190 and 175; the unconditional row of a process is not needed at the last step that uses its attention.
+  expect(count(undefined, "conditional")).toBe(190 - 2);
+  expect(count(known, "conditional")).toBe(175 - 1);
+  expect(count(known)).toBe(100 + 2 * 15 + 2 * 30);
 });
 
 test.each(alphaShapes)("α goes from start to end: %s", (shape) => {

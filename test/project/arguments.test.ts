@@ -94,14 +94,14 @@ const calls: [call: string, make: () => unknown, field: string, found: string, e
   ["encode of bytes", () => loose(model.encode).call(model, picture.data), "picture", "a Uint8Array", "three bytes a pixel"],
   ["decode of an empty tensor", () => loose(model.decode).call(model, { shape: [1, 4], data: [] }), "latents", '{"shape":[1,4]', "a tensor"],
   ["openPredictor without a size", () => loose(openPredictor)(model), "size", "nothing", "object"],
-  ["openPredictor with text for layers", () => loose(openPredictor)(model, size, { sites: { self: "all", cross: [] }, parts: [] }), "routing.sites.self", '"all"', "array"],
+  ["openPredictor with text for layers", () => loose(openPredictor)(model, size, { groups: [{ name: "self", sites: "all", takes: "qk" }] }), "routing.groups.0.sites", '"all"', "array"],
   ["openReconstructionLoss of no model", () => loose(openReconstructionLoss)(undefined, size), "model", "nothing", "a model"],
   ["predict of a list", () => predictor.predict([], 1), "rows", "[]", "a row or more"],
   ["predict at NaN", () => predictor.predict([row], Number.NaN), "timestep", "NaN", "0..1000000"],
   ["predict at a timestep that float32 cannot hold", () => predictor.predict([row], 1e308), "timestep", "1e+308", "0..1000000"],
   ["predict of another size", () => predictor.predict([row, { ...row, latent: noise([1, 4, 4, 4], 1) }], 1), "rows.1.latent", '{"shape":[1,4,4,4]', "a tensor of shape [1,4,8,8]"],
-  ["predict from a row that is not there", () => predictor.predict([row], 1, { sources: { self: [1], cross: [0] } }), "sources.self.0", "1", "in 0..0"],
-  ["predict with sources of more rows", () => predictor.predict([row], 1, { sources: { self: [0, 0], cross: [0] } }), "sources.self", "[0,0]", "1 row numbers"],
+  ["predict from a row that is not there", () => predictor.predict([row], 1, { sources: { self: { from: [1] } } }), "sources.self.from.0", "1", "in 0..0"],
+  ["predict with sources of more rows", () => predictor.predict([row], 1, { sources: { self: { from: [0, 0] } } }), "sources.self.from", "[0,0]", "1 row numbers"],
   ["a loss of another embedding", () => loss.at(noise([1, 3, 3], 1), { ...step, guidance: 1e308 }), "context", '{"shape":[1,3,3]', "a tensor of shape [1,77,16]"],
   ["a loss at a guidance that float32 cannot hold", () => loss.at(row.context, { ...step, guidance: 1e308 }), "step.guidance", "1e+308", "-3.4e+38"],
   ["loadModel with a cache that is none", () => loose(loadModel)("x", { cache: {} }), "options.cache", "{}", "a cache"],
@@ -137,9 +137,9 @@ test("latents of another model are no latents of this one", async () => {
 });
 
 test("attention sites that the model does not have are refused, and it says which it has", async () => {
-  const routing = { sites: { self: ["mid.attn"], cross: [] }, parts: ["query" as const] };
+  const routing = { groups: [{ name: "self", sites: ["mid.attn"], takes: "qk" as const }] };
   await expect(openPredictor(model, size, routing)).rejects.toThrow(UsageError);
-  await expect(openPredictor(model, size, routing)).rejects.toThrow(/routing.sites.self.*mid.attn.*expected some of/s);
+  await expect(openPredictor(model, size, routing)).rejects.toThrow(/routing, self.*mid.attn.*expected some of/s);
 });
 
 test.each([{ toString: 1 }, Symbol("steps"), "9", -1])("a number of steps is none if it is %o", (steps) => {

@@ -1,0 +1,179 @@
+import { GraphError, row, type Tensor, throwIfCancelled, type Work } from "../../core/index.ts";
+import {
+  applyStep,
+  atLeastTwo,
+  denoiseCoefficients,
+  type Predictor,
+  type Schedule,
+  type Sources,
+  stepCoefficients,
+  type Taken,
+} from "../../diffusion/index.ts";
+import type { SiteGroup } from "../../models/index.ts";
+import { type PlannedRow, planRows, type StepPlan } from "./plan.ts";
+import { type Attention, guided, type Process } from "./process.ts";
+
+/** Attention maps of one row, [heads, L, M], that a hook looks at. */
+export interface Observation {
+  readonly process: string;
+  readonly term: string;
+  /** Path of the attention site. */
+  readonly site: string;
+}
+
+/** What a hook sees after a step. */
+export interface StepState {
+  /** Latents after the step, by process. */
+  readonly latents: ReadonlyMap<string, Tensor>;
+  /** The attention maps [heads, L, M] of each observation, in the order of `observe`. */
+  readonly maps: readonly Tensor[];
+}
+
+/** Looks at attention maps and may change latents, as Prompt-to-Prompt's local blend does. */
+export interface Hooks {
+  readonly observe?: readonly Observation[];
+  /** Returns the latents that it changes, by process; it is waited for. */
+  readonly afterStep?: (i: number, state: StepState) => Promise<ReadonlyMap<string, Tensor> | undefined>;
+}
+
+export interface LockStep {
+  readonly processes: readonly Process[];
+  /** Names of the processes whose last latents are asked for. */
+  readonly wanted: readonly string[];
+  /** The groups of sites at which processes take from each other; the predictors were opened with them. */
+  readonly groups?: readonly SiteGroup[];
+  readonly hooks?: Hooks;
+  /** Whether identical processes share rows. Default: unless a hook may change latents. */
+  readonly share?: boolean;
+}
+
+/** The predictors of a lock step: one for each set of weights that its terms name, undefined for the model's own. */
+export type Predictors = (weights: string | undefined) => Predictor;
+
+export interface LockStepWork extends Work {
+  /** Called after every step with each moving process's clean latent as it looks from there; it is waited for. */
+  onStep?: (done: number, clean: ReadonlyMap<string, Tensor>) => Promise<void>;
+}
+
+export interface LockStepResult {
+  /** The last latent of each wanted process, [1, C, h, w]. */
+  readonly latents: ReadonlyMap<string, Tensor>;
+  /** Rows that the U-Net was asked for, over all steps. */
+  readonly rows: number;
+}
+
+/** The rows of a step that one set of weights predicts. */
+interface Batch {
+  readonly weights: string | undefined;
+  /** At least two: a single row is there twice. */
+  readonly rows: readonly PlannedRow[];
+}
+
+/** The batches of a step, one for each set of weights. */
+function batchesOf({ rows }: StepPlan): Batch[] {
+  const weights = [...new Set(rows.map(({ term }) => term.weights))];
+  return weights.map((name) => ({
+    weights: name,
+    rows: atLeastTwo(rows.filter(({ term }) => term.weights === name)),
+  }));
+}
+
+/** Runs the processes through all steps, one batched forward a step and set of weights. Throws as planRows and predict. */
+export async function runLockStep(
+  predictors: Predictors,
+  schedule: Schedule,
+  { processes, wanted, groups = [], hooks = {}, share = hooks.afterStep === undefined }: LockStep,
+  { onProgress, onStep, signal }: LockStepWork = {},
+): Promise<LockStepResult> {
+  const N = schedule.timesteps.length;
+  const { observe = [], afterStep } = hooks;
+  const plans = planRows(processes, N, { wanted, observed: observe, share });
+  const batches = plans.map(batchesOf);
+  for (const { weights, rows } of batches.flat()) predictors(weights).checkBatch(rows.length);
+
+  const named = new Map(processes.map((p) => [p.name, p]));
+  const latents = new Map<Process, Tensor>(processes.map((p) => [p, p.start]));
+  const latentAt = (p: Process, i: number): Tensor => (p.known ? row(p.known, i) : latents.get(p)!);
+  let rowCount = 0;
+  for (const [i, { moves, leaders }] of plans.entries()) {
+    throwIfCancelled(signal, "the edit");
+    if (batches[i].length === 0) continue;
+    const outputs = new Map<PlannedRow, Tensor>();
+    const maps: Tensor[] = [];
+    for (const { weights, rows } of batches[i]) {
+      const looked = observe.filter((o) => rows.some((r) => isOf(r, leaders.get(named.get(o.process)!)!, o.term)));
+      const inputs = rows.map(({ process, term }) => ({ latent: latentAt(process, i), context: term.context }));
+      const prediction = await predictors(weights).look(inputs, schedule.timesteps[i], {
+        sources: sourcesOf(rows, groups, i, (name) => leaders.get(named.get(name)!)!),
+        observe: [...new Set(looked.map(({ site }) => site))],
+        signal,
+      });
+      rowCount += rows.length;
+      rows.forEach((planned, r) => {
+        outputs.set(planned, row(prediction.output, r));
+      });
+      for (const one of looked) {
+        const at = rows.findIndex((r) => isOf(r, leaders.get(named.get(one.process)!)!, one.term));
+        const { shape, data } = row(prediction.maps.get(one.site)!, at);
+        maps[observe.indexOf(one)] = { shape: shape.slice(1), data };
+      }
+    }
+
+    const clean = new Map<string, Tensor>();
+    const toClean = stepCoefficients(schedule.alphaBar[i], 1, schedule.prediction);
+    for (const process of moves) {
+      const own = [...outputs].filter(([planned]) => planned.process === process);
+      const prediction = guided(own.map(([{ term }, output]) => ({ weight: term.weight, output })));
+      const z = latents.get(process)!;
+      const next = applyStep(denoiseCoefficients(schedule, i), z, prediction);
+      const forecast = onStep && applyStep(toClean, z, prediction);
+      for (const [follower, leader] of leaders) {
+        if (leader !== process) continue;
+        latents.set(follower, next);
+        if (forecast) clean.set(follower.name, forecast);
+      }
+    }
+    const state = { latents: new Map(processes.map((p) => [p.name, latentAt(p, i + 1)])), maps };
+    for (const [name, latent] of (await afterStep?.(i, state)) ?? []) latents.set(named.get(name)!, latent);
+    await onStep?.(i + 1, clean);
+    onProgress?.({ phase: "edit", done: i + 1, total: N });
+  }
+  return { latents: new Map(wanted.map((name) => [name, latentAt(named.get(name)!, N)])), rows: rowCount };
+}
+
+function requireGroups(groups: readonly SiteGroup[], attention: readonly Attention[], i: number): void {
+  const known = groups.map(({ name }) => name);
+  const unknown = attention.flatMap((one) => Object.keys(one)).filter((name) => !known.includes(name));
+  if (unknown.length === 0) return;
+  throw new GraphError("no such group of attention sites", {
+    where: `step ${i}`,
+    found: unknown.join(", "),
+    expected: known.join(", ") || "none",
+  });
+}
+
+const isOf = ({ process, term }: PlannedRow, wanted: Process, name: string): boolean =>
+  process === wanted && term.name === name;
+
+/** For each group, the row of the batch that each row takes from: another process's row of the same term, or itself. */
+function sourcesOf(
+  rows: readonly PlannedRow[],
+  groups: readonly SiteGroup[],
+  i: number,
+  leaderOf: (process: string) => Process,
+): Sources {
+  const attention = rows.map(({ process, term }) => process.attention?.(i, term.name) ?? {});
+  requireGroups(groups, attention, i);
+  const taken = groups.map(({ name }): [string, Taken] => {
+    const sources = attention.map((one) => one[name]);
+    const from = rows.map(({ process, term }, r) => {
+      const source = sources[r];
+      const at = rows.findIndex((other) => isOf(other, source ? leaderOf(source.from) : process, term.name));
+      if (at >= 0) return at;
+      const found = `${process.name} from ${source?.from}, ${term.name}`;
+      throw new GraphError("a row takes from one that other weights predict", { where: `step ${i}`, found });
+    });
+    return [name, { from, mix: sources.map((source) => source?.mix) }];
+  });
+  return Object.fromEntries(taken);
+}

@@ -1,0 +1,251 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { combine, GraphError, noise, type Tensor, tensor } from "../../src/core/index.ts";
+import {
+  applyStep,
+  denoiseCoefficients,
+  guide,
+  type MapMix,
+  type Model,
+  openPredictor,
+  sample,
+} from "../../src/diffusion/index.ts";
+import {
+  type Attention,
+  conditional,
+  guidedBy,
+  type LockStep,
+  type Process,
+  planRows,
+  runLockStep,
+  unconditional,
+} from "../../src/editing/index.ts";
+import type { SiteGroup, Taking } from "../../src/models/index.ts";
+import { tinyModel } from "../support/baret.ts";
+import { relativeError } from "../support/run.ts";
+
+const size = { width: 64, height: 64 };
+const steps = 4;
+const start = noise([1, 4, 8, 8], 1);
+let model: Model;
+let [empty, dog, cat]: Tensor[] = [];
+beforeAll(async () => {
+  model = await tinyModel("tiny-sd1");
+  [empty, dog, cat] = (await model.embed(["", "a dog", "a cat on the grass"])).map(({ tensor }) => tensor);
+});
+afterAll(() => model.close());
+
+const plain = (name: string, context: Tensor, guidance = 3): Process => ({
+  name,
+  start,
+  terms: () => guidedBy(guidance, context, empty),
+});
+
+async function run(lockStep: Partial<LockStep> & Pick<LockStep, "processes">): Promise<Record<string, Tensor>> {
+  const { groups = [], hooks } = lockStep;
+  const observe = [...new Set((hooks?.observe ?? []).map(({ site }) => site))];
+  const predictor = await openPredictor(model, size, { groups, observe });
+  const wanted = lockStep.wanted ?? lockStep.processes.map(({ name }) => name);
+  const { latents } = await runLockStep(() => predictor, model.schedule(steps), { ...lockStep, wanted });
+  return Object.fromEntries(latents);
+}
+
+const group = (kind: "self" | "cross", takes: Taking): SiteGroup => ({
+  name: kind,
+  sites: model
+    .attentionSites(size)
+    .filter((site) => site.kind === kind)
+    .map(({ path }) => path),
+  takes,
+});
+
+describe("guidance", () => {
+  test("of two terms is classifier-free guidance, to the bit", async () => {
+    const { a } = await run({ processes: [plain("a", dog)] });
+    const sampling = { start, contexts: [dog], empty, guidance: 3 };
+    expect(a).toEqual(await sample(await openPredictor(model, size), model.schedule(steps), sampling));
+  });
+
+  test("of three terms is their weighted sum", async () => {
+    const terms = [
+      { name: unconditional, weight: -2, context: empty },
+      { name: conditional, weight: 2.1, context: dog },
+      { name: "other", weight: 0.9, context: cat },
+    ];
+    const { a } = await run({ processes: [{ name: "a", start, terms: () => terms }] });
+    const [predictor, schedule] = [await openPredictor(model, size), model.schedule(steps)];
+    let z = start;
+    for (const [i, t] of schedule.timesteps.entries()) {
+      const outputs = await Promise.all(
+        terms.map(async ({ context }) => predictor.predict(Array(2).fill({ latent: z, context }), t)),
+      );
+      const [u, c, o] = outputs.map(({ data }) => data);
+      const data = Float32Array.from({ length: z.data.length }, (_, k) => -2 * u[k] + 2.1 * c[k] + 0.9 * o[k]);
+      z = applyStep(denoiseCoefficients(schedule, i), z, { shape: z.shape, data });
+    }
+    expect(relativeError(a, z)).toBeLessThan(1e-5);
+  });
+
+  test("may have another unconditional embedding at every step", async () => {
+    const nulls = Array.from({ length: steps }, (_, i) => combine(1, empty, 0.1 * i, noise(empty.shape, 7 + i)));
+    const { a } = await run({ processes: [{ name: "a", start, terms: (i) => guidedBy(3, dog, nulls[i]) }] });
+    const [predictor, schedule] = [await openPredictor(model, size), model.schedule(steps)];
+    let z = start;
+    for (const [i, t] of schedule.timesteps.entries()) {
+      const rows = [nulls[i], dog].map((context) => ({ latent: z, context }));
+      const { shape, data } = await predictor.predict(rows, t);
+      const [u, c] = [0, 1].map((r) => ({
+        shape: z.shape,
+        data: data.subarray((r * data.length) / shape[0], ((r + 1) * data.length) / shape[0]),
+      }));
+      z = applyStep(denoiseCoefficients(schedule, i), z, guide(u, c, 3));
+    }
+    expect(a.data).toEqual(z.data);
+  });
+});
+
+test("a process that starts later is sampling from there on, and asks for no row before", async () => {
+  const later = { ...plain("later", dog), startStep: 2 };
+  const plan = planRows([later, plain("whole", cat)], steps, { wanted: ["later"] });
+  expect(plan.map(({ rows }) => rows.length)).toEqual([0, 0, 2, 2]);
+  const { later: last } = await run({ processes: [later, plain("whole", cat)] });
+  const [predictor, schedule] = [await openPredictor(model, size), model.schedule(steps)];
+  let z = start;
+  for (const i of [2, 3]) {
+    const rows = [empty, dog].map((context) => ({ latent: z, context }));
+    const { data } = await predictor.predict(rows, schedule.timesteps[i]);
+    const [u, c] = [0, 1].map((r) => ({
+      shape: z.shape,
+      data: data.subarray(r * z.data.length, (r + 1) * z.data.length),
+    }));
+    z = applyStep(denoiseCoefficients(schedule, i), z, guide(u, c, 3));
+  }
+  expect(last.data).toEqual(z.data);
+});
+
+test("identical processes share their rows until they part, and give what each gives alone", async () => {
+  const parting = (name: string, at: number): Process => ({
+    ...plain(name, dog),
+    terms: (i) => guidedBy(3, i < at ? dog : cat, empty),
+  });
+  const processes = [parting("a", 1), parting("b", 2), parting("c", 2)];
+  const rows = planRows(processes, steps, { wanted: ["a", "b", "c"] }).map((plan) => plan.rows.length);
+  expect(rows).toEqual([2, 4, 4, 4]);
+  const { a, b, c } = await run({ processes });
+  expect(c).toEqual(b);
+  for (const [latent, at] of [
+    [a, 1],
+    [b, 2],
+  ] as const) {
+    expect((await run({ processes: [parting("alone", at)] })).alone.data).toEqual(latent.data);
+  }
+});
+
+describe("attention", () => {
+  const taking =
+    (what: Attention, terms: readonly string[] = [conditional, unconditional]) =>
+    (_: number, term: string): Attention =>
+      terms.includes(term) ? what : {};
+  const editing = (attention: Process["attention"]): Process[] => [
+    plain("source", dog),
+    { ...plain("edit", cat), attention },
+  ];
+  const from = "source";
+  const mixes = (mix: MapMix) => ({ cross: { from, mix } });
+
+  test("maps of another row are what its queries and keys give", async () => {
+    for (const kind of ["self", "cross"] as const) {
+      const attention = taking({ [kind]: { from } });
+      const maps = await run({ processes: editing(attention), groups: [group(kind, "maps")] });
+      const qk = await run({ processes: editing(attention), groups: [group(kind, "qk")] });
+      expect(relativeError(maps.edit, qk.edit), kind).toBeLessThan(1e-4);
+      const alone = await run({ processes: editing(undefined) });
+      expect(relativeError(alone.edit, qk.edit), kind).toBeGreaterThan(1e-3);
+    }
+  });
+
+  test("a mix that takes nothing changes nothing, and the source is never changed", async () => {
+    const groups = [group("cross", "maps")];
+    const alone = await run({ processes: editing(undefined) });
+    const none = await run({ processes: editing(taking(mixes({ taken: 0, kept: 1 }))), groups });
+    expect(relativeError(none.edit, alone.edit)).toBeLessThan(1e-4);
+    const all = await run({ processes: editing(taking(mixes({ taken: 1, kept: 0 }))), groups });
+    expect(relativeError(all.source, alone.source)).toBeLessThan(1e-4);
+  });
+
+  test("a mapper that swaps two tokens there and back is the identity; once it is not", async () => {
+    const L = model.text.length;
+    const swap = tensor([L, L]);
+    for (let k = 0; k < L; k++) swap.data[k * L + (k === 1 ? 2 : k === 2 ? 1 : k)] = 1;
+    const groups = [group("cross", "maps")];
+    const own = await run({
+      processes: editing(taking({ cross: { from: "edit", mix: { taken: 0.5, kept: 0.5 } } })),
+      groups,
+    });
+    const alone = await run({ processes: editing(undefined) });
+    expect(relativeError(own.edit, alone.edit)).toBeLessThan(1e-4);
+    const swapped = await run({ processes: editing(taking(mixes({ taken: 1, kept: 0, mapper: swap }))), groups });
+    const plainly = await run({ processes: editing(taking(mixes({ taken: 1, kept: 0 }))), groups });
+    expect(relativeError(swapped.edit, plainly.edit)).toBeGreaterThan(1e-5);
+  });
+
+  test("a weight of 0 over all tokens takes the text away from the conditional rows", async () => {
+    const nothing = mixes({ taken: tensor([model.text.length]), kept: tensor([model.text.length]) });
+    const [a, b] = await Promise.all(
+      [dog, cat].map((context) =>
+        run({
+          processes: [plain("source", dog), { ...plain("edit", context), attention: taking(nothing) }],
+          groups: [group("cross", "maps")],
+        }),
+      ),
+    );
+    expect(relativeError(a.edit, b.edit)).toBeLessThan(1e-6);
+  });
+
+  test("taken in one term only, the other is left alone", async () => {
+    const groups = [group("self", "kv")];
+    const both = await run({ processes: editing(taking({ self: { from } })), groups });
+    const one = await run({ processes: editing(taking({ self: { from } }, [conditional])), groups });
+    expect(relativeError(one.edit, both.edit)).toBeGreaterThan(1e-5);
+  });
+
+  test.each([
+    [
+      "from a process that is not there",
+      { self: { from: "nobody" } },
+      "no such process: found nobody, expected source",
+    ],
+    ["at sites of no group", { nowhere: { from } }, "step 0: no such group of attention sites: found nowhere"],
+  ])("that is taken %s is a fault of the method, and said as one", async (_, attention, message) => {
+    const made = run({ processes: editing(taking(attention)), groups: [group("self", "kv")] });
+    await expect(made).rejects.toThrow(GraphError);
+    await expect(made).rejects.toThrow(message);
+  });
+});
+
+describe("hooks", () => {
+  test("see the maps of a row: probabilities over the text", async () => {
+    const [site] = model.attentionSites(size).filter(({ kind }) => kind === "cross");
+    const seen: Tensor[] = [];
+    const afterStep = async (_: number, { maps }: { maps: readonly Tensor[] }) => void seen.push(maps[0]);
+    const hooks = { observe: [{ process: "a", term: conditional, site: site.path }], afterStep };
+    await run({
+      processes: [plain("a", dog)],
+      hooks: { ...hooks, afterStep: async (i, state) => (await afterStep(i, state)) ?? undefined },
+    });
+    expect(seen).toHaveLength(steps);
+    const { shape, data } = seen[0];
+    expect(shape).toEqual([site.heads, site.height * site.width, model.text.length]);
+    for (let row = 0; row < shape[0] * shape[1]; row++) {
+      const sum = data.subarray(row * shape[2], (row + 1) * shape[2]).reduce((total, p) => total + p, 0);
+      expect(sum).toBeCloseTo(1, 4);
+    }
+  });
+
+  test("may replace latents: with the source's after every step, the edit is the source", async () => {
+    const hooks: LockStep["hooks"] = {
+      afterStep: async (_, { latents }) => new Map([["edit", latents.get("source")!]]),
+    };
+    const { source, edit } = await run({ processes: [plain("source", dog), plain("edit", cat)], hooks });
+    expect(edit).toEqual(source);
+  });
+});
