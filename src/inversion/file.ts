@@ -54,7 +54,8 @@ export async function decodeInversion(source: ByteSource): Promise<Inversion> {
   }
   const json = await readable(parse(metadata.inversion ?? "", `${where}, header`), where);
   refuse("the inversion file's header is damaged", headerProblems(json), where);
-  const header = json as Header;
+  // As the schema gives it: it fills in what earlier versions did not know.
+  const header = headerOf(json as Header);
   refuse("the inversion file does not fit itself", layoutProblems(tensors, header), where);
   const read = (name: string) => readTensor(tensors.get(name)!);
   const inversion: Inversion = {

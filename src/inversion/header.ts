@@ -26,7 +26,7 @@ const schema = z.strictObject({
 export type Header = Pick<Inversion, keyof z.infer<typeof schema>>;
 
 /** Keys in the schema's order, whatever order they were put together in. */
-export const headerOf = (inversion: Inversion): Header => schema.parse(only(inversion));
+export const headerOf = (header: Header): Header => schema.parse(only(header));
 
 const only = ({ target, size, settings, origin, timesteps, done }: Header): Header => ({
   target,

@@ -93,6 +93,7 @@ export async function invert(
         latent: carry === "reconstruction" ? reached : row(inverted, i),
         wanted: row(inverted, i + 1),
         start: settings.warmStart && i > 0 ? row(embeddings, i - 1) : said,
+        target: said,
         empty,
         adam,
       },

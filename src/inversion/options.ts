@@ -27,6 +27,12 @@ export interface InversionOptions {
   threshold?: { first?: number; growth?: number };
   /** Whether a step starts from the embedding that the step before ended with, or from the target's. */
   warmStart?: boolean;
+  /**
+   * Whether a step starts as near to the target's embedding as its loss allows: at the target, or at the nearest mix of the
+   * target and where it would start otherwise whose loss is below the threshold; if there is none, at that of lowest loss.
+   * Keeps the tuned embedding near the target. Default false.
+   */
+  nearestStart?: boolean;
   /** Whether Adam forgets its moments at every step. */
   resetAdam?: boolean;
   /** What the next step starts from: the reconstruction z̄, or the photo's own z*. */
@@ -49,6 +55,8 @@ const settingFields = {
   iterations: whole(0, 1000),
   earlyStop: z.boolean(),
   warmStart: z.boolean(),
+  // Files of earlier versions do not say it.
+  nearestStart: z.boolean().default(false),
   resetAdam: z.boolean(),
   carry: oneOf(carries),
 };
@@ -76,6 +84,7 @@ const defaults = {
   iterations: 5,
   earlyStop: true,
   warmStart: true,
+  nearestStart: false,
   resetAdam: true,
   carry: "reconstruction",
 } as const;

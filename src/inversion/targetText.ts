@@ -1,8 +1,26 @@
-import { meanSquaredError, rootMeanSquare, row, type Tensor } from "../core/index.ts";
-import { applyStep, denoiseCoefficients, guide, type Predictor, type Schedule } from "../diffusion/index.ts";
+import { lerp, meanSquaredError, rootMeanSquare, row, type Tensor } from "../core/index.ts";
+import {
+  applyStep,
+  atLeastTwo,
+  denoiseCoefficients,
+  guide,
+  type Predictor,
+  type Schedule,
+} from "../diffusion/index.ts";
 import type { Adam } from "./adam.ts";
 import { type InversionSettings, learningRateAt, thresholdAt } from "./options.ts";
-import type { ReconstructionLoss } from "./reconstructionLoss.ts";
+import type { ReconstructionLoss, Step } from "./reconstructionLoss.ts";
+
+/** Shares of the last embedding in the starts that are tried between it and the target's, the nearest to the target first. */
+const MIXES = [0.25, 0.5, 0.75, 1];
+
+/** An embedding that a step may start from, and where sampling with it leads. */
+interface Start {
+  /** [1, L, D] */
+  readonly embedding: Tensor;
+  readonly next: Tensor;
+  readonly loss: number;
+}
 
 /** DDIM step i with guidance: the latent it leads to, and the output for the empty sentence. */
 export async function sampleStep(
@@ -37,6 +55,18 @@ export interface TunedStep {
   readonly gradientRms: readonly number[];
 }
 
+/** What a step of target-text inversion begins with. Latents [1, C, h, w], embeddings [1, L, D]. */
+export interface TuneInputs {
+  readonly latent: Tensor;
+  readonly wanted: Tensor;
+  /** The embedding that is tuned. */
+  readonly start: Tensor;
+  /** The target's, to which `nearestStart` holds. */
+  readonly target: Tensor;
+  readonly empty: Tensor;
+  readonly adam: Adam;
+}
+
 /**
  * Target-text inversion of sampling step i (METHODS §2.1, eqs. 1 and 2): tunes c until DDIM with guidance leads from z̄_i
  * to z*_{i+1}. The loss is tested before the gradient is asked for, so a step that needs no tuning costs none; the
@@ -48,7 +78,7 @@ export async function tuneStep(
   { predictor, loss }: Programs,
   schedule: Schedule,
   i: number,
-  { latent, wanted, start, empty, adam }: { latent: Tensor; wanted: Tensor; start: Tensor; empty: Tensor; adam: Adam },
+  { latent, wanted, start, target, empty, adam }: TuneInputs,
   settings: InversionSettings,
   signal?: AbortSignal,
 ): Promise<TunedStep> {
@@ -58,12 +88,17 @@ export async function tuneStep(
   const limit = earlyStop ? thresholdAt(i, settings) : 0;
   const sampled = (context: Tensor) => sampleStep(predictor, schedule, i, { latent, context, empty, guidance }, signal);
 
-  const first = await sampled(start);
-  const step = { latent, timestep, fixed: first.fixed, coefficients, guidance, wanted };
-  const losses = [meanSquaredError(first.next, wanted)];
+  const from = settings.nearestStart ? target : start;
+  const { fixed, next: reached } = await sampled(from);
+  const asGiven = { embedding: from, next: reached, loss: meanSquaredError(reached, wanted) };
+  const step = { latent, timestep, fixed, coefficients, guidance, wanted };
+  const mixes = asGiven.loss < limit || start === from ? [] : MIXES.map((share) => lerp(from, start, share));
+  const starts = [asGiven, ...(await startsFrom(predictor, mixes, step, signal))];
+  const best = starts.find((one) => one.loss < limit) ?? starts.toSorted((a, b) => a.loss - b.loss)[0];
+  const losses = [best.loss];
   const gradientRms: number[] = [];
-  let embedding = start;
-  let next: Tensor | undefined = first.next;
+  let embedding = best.embedding;
+  let next: Tensor | undefined = best.next;
   while (loss && losses[losses.length - 1] >= limit && gradientRms.length < iterations) {
     const { loss: value, gradient } = await loss.at(embedding, step, signal);
     if (next === undefined) {
@@ -80,6 +115,22 @@ export async function tuneStep(
     }
   }
   return { embedding, latent: next ?? (await sampled(embedding)).next, losses, gradientRms };
+}
+
+/** Where sampling leads from each of some embeddings, whose output for the empty prompt is known: one batch. */
+async function startsFrom(
+  predictor: Predictor,
+  embeddings: readonly Tensor[],
+  { latent, timestep, fixed, coefficients, guidance, wanted }: Step,
+  signal?: AbortSignal,
+): Promise<Start[]> {
+  if (embeddings.length === 0) return [];
+  const rows = atLeastTwo(embeddings.map((context) => ({ latent, context })));
+  const output = await predictor.predict(rows, timestep, { signal });
+  return embeddings.map((embedding, k) => {
+    const next = applyStep(coefficients, latent, guide(fixed, row(output, k), guidance));
+    return { embedding, next, loss: meanSquaredError(next, wanted) };
+  });
 }
 
 /** What an iteration makes of the last loss, if it does as well as the one before it; the first divides by ten. */

@@ -60,6 +60,7 @@ test("a photo and a sentence become a picture that tells every setting, and --li
       earlyStop: true,
       threshold: [1e-5, 2e-5],
       warmStart: true,
+      nearestStart: false,
       resetAdam: true,
       carry: "reconstruction",
       alpha: [0.7, 0.2],

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/prom
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CancelledError, row, StorageError, UsageError } from "../../src/core/index.ts";
+import { CancelledError, combine, row, StorageError, type Tensor, UsageError } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
 import {
   decodeInversion,
@@ -240,4 +240,48 @@ test("settings out of range are listed at once", () => {
   expect(made).toThrow(UsageError);
   for (const name of Object.keys(wrong)) expect(made).toThrow(new RegExp(`${name}.*: found`));
   expect(() => inversionSettings(" ", {}, model.editing)).toThrow("target: found an empty sentence");
+});
+
+describe("starting near the target", () => {
+  const near = { ...options, nearestStart: true };
+  const distances = ({ embeddings, settings }: Inversion, target: Tensor): number[] =>
+    Array.from({ length: settings.steps }, (_, i) => Math.hypot(...combine(1, row(embeddings, i), -1, target).data));
+
+  test("is the target itself as long as its loss is small enough", async () => {
+    const [{ tensor: embedded }] = await model.embed(["a dog lying down"]);
+    const made = await prepare(model, picture, { ...near, threshold: { first: 1000 } });
+    expect(distances(made, embedded)).toEqual([0, 0, 0, 0]);
+    expect(iterationsOf(made)).toEqual([0, 0, 0, 0]);
+  });
+
+  test("is never at a higher loss than the target or the last embedding", async () => {
+    const made = await prepare(model, picture, { ...near, earlyStop: false });
+    // At the first step both starts are the target. At the second the tuned one may only be better.
+    const plain = await prepare(model, picture, { ...options, earlyStop: false });
+    const first = ({ trace }: Inversion, i: number): number => row(trace.loss, i).data[0];
+    expect(first(made, 0)).toBe(first(plain, 0));
+    expect(first(made, 1)).toBeLessThanOrEqual(first(plain, 1));
+  });
+
+  test("stopped after any step, goes on to the same bytes", async () => {
+    const whole = join(folder, "near-whole");
+    await prepare(model, picture, { ...near, file: whole });
+    const file = join(folder, "near-stopped");
+    const controller = new AbortController();
+    const onProgress = ({ phase, done }: { phase: string; done: number }): void => {
+      if (phase === "tune" && done === 2) controller.abort();
+    };
+    await prepare(model, picture, { ...near, file }, { signal: controller.signal, onProgress }).catch(() => undefined);
+    await prepare(model, picture, { ...near, file });
+    expect(await readFile(file)).toEqual(await readFile(whole));
+  });
+
+  test("a file of a version that did not know it is read as without it", async () => {
+    const file = join(folder, "older");
+    const text = Buffer.from(encodeInversion(await prepare(model, picture, options)));
+    // As long as before, for the offsets to hold.
+    const older = Buffer.from(text.toString("latin1").replace('\\"nearestStart\\":false,', " ".repeat(23)), "latin1");
+    await writeFile(file, older);
+    expect((await readInversion(file)).settings.nearestStart).toBe(false);
+  });
 });

@@ -179,6 +179,7 @@ async function compareTuning(c: Case): Promise<void> {
         latent: row(values.trajectory, i),
         wanted: row(values.inverted, i + 1),
         start,
+        target: values.target,
         empty: values.null,
         adam: new Adam(tensor([2, ...start.shape.slice(1)])),
       },

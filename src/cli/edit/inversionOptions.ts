@@ -21,6 +21,7 @@ export interface InversionFlags {
   readonly earlyStop: boolean;
   readonly threshold?: readonly [first: number, growth: number];
   readonly warmStart: boolean;
+  readonly nearestStart?: boolean;
   readonly resetAdam: boolean;
   readonly carry?: InversionSettings["carry"];
 }
@@ -57,6 +58,7 @@ export function inversionOptions(command: Command): Command {
         ),
       )
       .option("--no-warm-start", "begin each step with the sentence's embedding, not the last step's")
+      .option("--nearest-start", "begin each step as near to the sentence's embedding as its loss allows")
       .option("--no-reset-adam", "keep Adam's moments from step to step")
       .addOption(choiceOption("--carry <what>", "what the next step starts from", carries)),
   );
@@ -78,6 +80,7 @@ export function inversionOptionsOf(
     earlyStop: flags.earlyStop ? undefined : false,
     threshold: threshold && { first: threshold[0], growth: threshold[1] },
     warmStart: flags.warmStart ? undefined : false,
+    nearestStart: flags.nearestStart,
     resetAdam: flags.resetAdam ? undefined : false,
     carry: flags.carry,
   };
@@ -100,6 +103,7 @@ export const writtenInversion = (
   earlyStop: settings.earlyStop,
   threshold: [settings.threshold.first, settings.threshold.growth],
   warmStart: settings.warmStart,
+  nearestStart: settings.nearestStart,
   resetAdam: settings.resetAdam,
   carry: settings.carry,
 });

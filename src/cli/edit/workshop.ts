@@ -44,6 +44,7 @@ const ofInversion = [
   "earlyStop",
   "threshold",
   "warmStart",
+  "nearestStart",
   "resetAdam",
   "carry",
 ];
