@@ -29,5 +29,5 @@ export {
 } from "./node.ts";
 export * from "./ops/index.ts";
 export { inOrder } from "./order.ts";
-export { countFlops, flipKernels, parametersOf, verify } from "./passes.ts";
+export { flipKernels, parametersOf, verify } from "./passes.ts";
 export { count, type Dim, type Shape, show, withBatch } from "./shape.ts";

@@ -78,8 +78,6 @@ export interface OpRules<A> {
   implement: Implementation<A> | Record<Target, Implementation<A>>;
   /** How onnxruntime's CPU kernel treats memory, where it does not simply fill a buffer of its own. */
   memory?: MemoryUse<A>;
-  /** Floating-point operations, where they count: 2 for each multiply and add. */
-  flops?: (shapes: readonly Shape[], output: Shape, attrs: A) => { kind: string; count: number };
 }
 
 /** The rules of one operation, with its attributes' type erased. */

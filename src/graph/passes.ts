@@ -126,17 +126,3 @@ export function parametersOf(outputs: readonly Node[]): Map<string, Node> {
   }
   return found;
 }
-
-/** Floating-point operations of one run, by kind; a symbolic batch counts as one row. */
-export function countFlops(outputs: readonly Node[]): Map<string, number> {
-  const total = new Map<string, number>();
-  for (const node of inOrder(outputs)) {
-    const flops = node.op.flops?.(
-      node.inputs.map((x) => x.shape),
-      node.shape,
-      node.attrs,
-    );
-    if (flops) total.set(flops.kind, (total.get(flops.kind) ?? 0) + flops.count);
-  }
-  return total;
-}

@@ -100,10 +100,6 @@ const attentionOp = defineOp<Heads>("attention", {
       return [q, k, v].map(sizeOf).concat(causal ? [mask, mask * heads, sizeOf(y)] : []);
     },
   },
-  flops: ([q, k, v]) => ({
-    kind: "attention",
-    count: 2 * rows(q) * fixed(q, 1) * fixed(k, 1) * (fixed(q, 2) + fixed(v, 2)),
-  }),
 });
 
 const rows = (q: Shape): number => (isSymbolic(q[0]) ? 1 : q[0]);

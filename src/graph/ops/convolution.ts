@@ -8,13 +8,6 @@ import { matmul } from "./linear.ts";
 /** pads: zeros at [top, left, bottom, right]. */
 export type ConvolutionOptions = { stride: number; pads: readonly [number, number, number, number] };
 
-const multiplies = ([x, w]: readonly Shape[], y: Shape) => {
-  const [out, ...kernel] = w as readonly number[];
-  const area = fixed(y, 2) * fixed(y, 3);
-  const count = 2 * out * area * kernel.reduce((n, d) => n * d, 1) * (typeof x[0] === "number" ? x[0] : 1);
-  return { kind: `conv ${kernel[1]}x${kernel[2]}`, count };
-};
-
 const convOp = defineOp<ConvolutionOptions>("conv2d", {
   shape: ([x, w, b], { stride, pads: [top, left, bottom, right] }) => {
     if (x.length !== 4 || w.length !== 4 || x[1] !== w[1] || (b && b[0] !== w[0])) {
@@ -40,7 +33,6 @@ const convOp = defineOp<ConvolutionOptions>("conv2d", {
       return isPointwise || w[0] <= places ? [] : [places * reads];
     },
   },
-  flops: multiplies,
 });
 
 /** Cross-correlation as in PyTorch. x: [B, C, H, W], weight: [out, C, kh, kw], bias: [out] → [B, out, H', W']. */
@@ -74,7 +66,6 @@ const transposedOp = defineOp<Transposed>("convTranspose2d", {
     },
   },
   memory: { workspace: ([x, w]) => [sizeOf(w.slice(1)) * x[2] * x[3]] },
-  flops: ([x, w], y) => multiplies([y, w], x),
 });
 
 /** Whether a convolution's gradient to its input can be a convolution with the flipped kernel. */

@@ -1,6 +1,6 @@
 import { GraphError } from "../../core/index.ts";
 import { defineOp, type Node } from "../node.ts";
-import { broadcast, isSymbolic, product, type Shape, show } from "../shape.ts";
+import { broadcast, product, type Shape, show } from "../shape.ts";
 import { add, reshape, sumTo } from "./arithmetic.ts";
 
 type Transposes = { transA: boolean; transB: boolean; alpha: number };
@@ -10,9 +10,6 @@ const lengths = ([a, b]: readonly Shape[], { transA, transB }: Transposes) => {
   const [k2, n] = transB ? [b.at(-1), b.at(-2)] : [b.at(-2), b.at(-1)];
   return { m, n, k, k2 };
 };
-
-const numeric = (shape: Shape): number =>
-  shape.reduce<number>((n, d) => n * (isSymbolic(d) ? Number(d.slice(0, -1) || 1) : d), 1);
 
 const matmulOp = defineOp<Transposes>("matmul", {
   shape: ([a, b], attrs) => {
@@ -67,7 +64,6 @@ const matmulOp = defineOp<Transposes>("matmul", {
       },
     },
   },
-  flops: (shapes, y, attrs) => ({ kind: "matmul", count: 2 * numeric(y) * numeric([lengths(shapes, attrs).k!]) }),
 });
 
 const rows = (x: Node): Node => reshape(x, [product(x.shape.slice(0, -1)), x.shape.at(-1)!]);
