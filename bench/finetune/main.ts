@@ -8,14 +8,14 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { noise, type Tensor, tensor } from "../../src/core/index.ts";
-import { biasCorrections } from "../../src/graph/index.ts";
+import { adamScalars } from "../../src/graph/index.ts";
 import { readUNetConfig, timestepSinusoids, type UNetConfig } from "../../src/models/index.ts";
 import type { Engine, MeasuredSession, Resident } from "../../src/runtime/index.ts";
 import { loadGraph, processTreeMemory, startEngine } from "../../src/runtime/node.ts";
 import { openLocal } from "../../src/storage/node.ts";
 import { encodeSafetensors, openCheckpoint, readTensor } from "../../src/weights/index.ts";
 import { median } from "../engine/measure.ts";
-import { fineTuningStep, names, type StepShape } from "./step.ts";
+import { adamOptions, fineTuningStep, names, type StepShape } from "./step.ts";
 
 const scratch = join(".cache", "bench", "finetune");
 const RATE = 1e-4;
@@ -60,9 +60,9 @@ class Tuning {
 
   /** The loss before the step. */
   async step(): Promise<number> {
-    const [correction1, correction2] = biasCorrections(++this.steps).map(scalar);
+    const scalars = Object.entries(adamScalars(++this.steps, RATE, adamOptions)).map(([name, x]) => [name, scalar(x)]);
     const keep = this.weights.flatMap((name) => [names.value(name), names.nextFirst(name), names.nextSecond(name)]);
-    const feeds = { ...this.inputs, ...this.state, rate: scalar(RATE), correction1, correction2 };
+    const feeds = { ...this.inputs, ...this.state, ...Object.fromEntries(scalars) };
     const { outputs, kept } = await this.session.runKeeping(feeds, keep, { outputs: ["loss"] });
     for (const old of Object.values(this.state)) old.release();
     this.state = Object.fromEntries(
@@ -143,6 +143,7 @@ export async function main(args: readonly string[]): Promise<void> {
         `; engine ${(memory / 1e9).toFixed(2)} GB, estimated ${(session.memory / 1e9).toFixed(2)} GB`,
     );
     torch?.close();
+    await session.release();
     await engine.close();
   } finally {
     rmSync(scratch, { recursive: true, force: true });

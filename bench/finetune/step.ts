@@ -10,6 +10,9 @@ export const names = {
   nextSecond: (weight: string): string => `next second ${weight}`,
 };
 
+/** PyTorch's defaults for AdamW. */
+export const adamOptions = { weightDecay: 0.01 };
+
 export interface StepShape {
   readonly batch: number;
   readonly side: number;
@@ -37,12 +40,12 @@ export function fineTuningStep(
   const loss = g.meanSquare(g.sub(unet(config, inputs), g.input("noise", latent)));
   const parameters = g.parametersOf([loss]);
   const gradients = g.gradients(loss, [...parameters.values()]);
-  const [rate, correction1, correction2] = ["rate", "correction1", "correction2"].map((name) => g.input(name, []));
+  const [rate, eps, decay] = ["rate", "eps", "decay"].map((name) => g.input(name, []));
   const outputs: Record<string, g.Node> = { loss };
   for (const [i, [name, value]] of [...parameters].entries()) {
     const moment = (of: string): g.Node => g.input(of, value.shape);
     const state = { value, first: moment(names.first(name)), second: moment(names.second(name)) };
-    const next = g.adamStep(state, gradients[i], { rate, correction1, correction2 }, { weightDecay: 0.01 });
+    const next = g.adamStep(state, gradients[i], { rate, eps, decay }, adamOptions);
     outputs[names.value(name)] = next.value;
     outputs[names.nextFirst(name)] = next.first;
     outputs[names.nextSecond(name)] = next.second;

@@ -20,35 +20,41 @@ export interface AdamState {
   readonly second: Node;
 }
 
-/** What differs from step to step: scalars, shape []. */
+/** What differs from step to step: scalars, shape []. Their values are adamScalars'. */
 export interface AdamStep {
-  /** Learning rate η. */
   readonly rate: Node;
-  /** 1/(1 − β₁ᵗ) and 1/(1 − β₂ᵗ): see biasCorrections. */
-  readonly correction1: Node;
-  readonly correction2: Node;
+  readonly eps: Node;
+  /** Only read if weights decay. */
+  readonly decay: Node;
 }
 
-/** The bias corrections of step t, counted from 1. Kingma & Ba 2015, algorithm 1. */
-export const biasCorrections = (t: number, { beta1 = 0.9, beta2 = 0.999 }: AdamOptions = {}): [number, number] => [
-  1 / (1 - beta1 ** t),
-  1 / (1 - beta2 ** t),
-];
+/**
+ * Values of a step's scalars, t counted from 1, at learning rate η. The bias corrections c₁ = 1/(1 − β₁ᵗ) and
+ * c₂ = 1/(1 − β₂ᵗ) of Kingma & Ba 2015, algorithm 1, are drawn out of the tensors:
+ * η·c₁m/(√(c₂v) + ε) = (η·c₁/√c₂)·m/(√v + ε/√c₂). decay: 1 − η·λ (Loshchilov & Hutter 2019, algorithm 2).
+ */
+export function adamScalars(
+  t: number,
+  learningRate: number,
+  { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0 }: AdamOptions = {},
+): Record<keyof AdamStep, number> {
+  const root = Math.sqrt(1 - beta2 ** t);
+  return { rate: (learningRate * root) / (1 - beta1 ** t), eps: eps * root, decay: 1 - learningRate * weightDecay };
+}
 
 /**
- * One step of Adam as graph, so that parameter and moments need not leave the engine. Kingma & Ba 2015, algorithm 1:
- * m' = β₁m + (1−β₁)g, v' = β₂v + (1−β₂)g², x' = x − η·m̂/(√v̂ + ε). With weightDecay λ, first x ← x·(1 − η·λ)
- * (Loshchilov & Hutter 2019, algorithm 2).
+ * One step of Adam as graph, so that parameter and moments need not leave the engine, in as few passes over them as there
+ * are. Kingma & Ba 2015, algorithm 1: m' = m + (1−β₁)(g − m), v' = v + (1−β₂)(g² − v), x' = x − rate·m'/(√v' + eps); with
+ * weight decay, x is scaled by `decay` before.
  */
 export function adamStep(
   { value, first, second }: AdamState,
   gradient: Node,
-  { rate, correction1, correction2 }: AdamStep,
-  { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0 }: AdamOptions = {},
+  { rate, eps, decay }: AdamStep,
+  { beta1 = 0.9, beta2 = 0.999, weightDecay = 0 }: AdamOptions = {},
 ): AdamState {
-  const m = add(mul(beta1, first), mul(1 - beta1, gradient));
-  const v = add(mul(beta2, second), mul(1 - beta2, square(gradient)));
-  const decayed = weightDecay === 0 ? value : mul(value, sub(1, mul(rate, weightDecay)));
-  const direction = div(mul(m, correction1), add(sqrt(mul(v, correction2)), eps));
-  return { value: sub(decayed, mul(rate, direction)), first: m, second: v };
+  const m = add(first, mul(1 - beta1, sub(gradient, first)));
+  const v = add(second, mul(1 - beta2, sub(square(gradient), second)));
+  const update = mul(rate, div(m, add(sqrt(v), eps)));
+  return { value: sub(weightDecay === 0 ? value : mul(decay, value), update), first: m, second: v };
 }

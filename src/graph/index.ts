@@ -1,7 +1,7 @@
 // Differentiable graphs: operations with shape, gradient and ONNX rules, reverse mode, the ONNX writer. Pure TypeScript.
 // Knows of: core.
 // Does not know of: models, weight formats, how a program is run.
-export { type AdamOptions, type AdamState, type AdamStep, adamStep, biasCorrections } from "./adam.ts";
+export { type AdamOptions, type AdamState, type AdamStep, adamScalars, adamStep } from "./adam.ts";
 export {
   type Binding,
   type CompileOptions,

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { type Tensor, tensor } from "../../src/core/index.ts";
-import { type AdamOptions, adamStep, biasCorrections, input } from "../../src/graph/index.ts";
+import { type AdamOptions, adamScalars, adamStep, input } from "../../src/graph/index.ts";
 import { load } from "../support/run.ts";
 
 interface Case extends Required<AdamOptions> {
@@ -25,21 +25,14 @@ test.each(cases)(
   async (_, { rate, start, gradients, values, ...options }) => {
     const port = (name: string) => input(name, [start.length]);
     const state = { value: port("value"), first: port("first"), second: port("second") };
-    const [rateNode, correction1, correction2] = ["rate", "correction1", "correction2"].map((name) => input(name, []));
-    const next = adamStep(state, port("gradient"), { rate: rateNode, correction1, correction2 }, options);
+    const [rateNode, eps, decay] = ["rate", "eps", "decay"].map((name) => input(name, []));
+    const next = adamStep(state, port("gradient"), { rate: rateNode, eps, decay }, options);
     const run = await load({ nextValue: next.value, nextFirst: next.first, nextSecond: next.second });
     let [value, first, second] = [vector(start), tensor([start.length]), tensor([start.length])];
     for (const [i, gradient] of gradients.entries()) {
-      const [scale1, scale2] = biasCorrections(i + 1, options).map(scalar);
-      const feeds = {
-        value,
-        first,
-        second,
-        gradient: vector(gradient),
-        rate: scalar(rate),
-        correction1: scale1,
-        correction2: scale2,
-      };
+      const scalars = Object.entries(adamScalars(i + 1, rate, options)).map(([name, x]) => [name, scalar(x)]);
+      const given = Object.fromEntries(options.weightDecay ? scalars : scalars.slice(0, 2));
+      const feeds = { value, first, second, gradient: vector(gradient), ...given };
       const results = await run(feeds);
       [value, first, second] = [results.nextValue, results.nextFirst, results.nextSecond];
       values[i].forEach((expected, k) => {
