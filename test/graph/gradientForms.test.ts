@@ -1,32 +1,37 @@
 import { describe, expect, test } from "vitest";
-import { noise, type Tensor } from "../../src/core/index.ts";
+import { noise, sizeOf, type Tensor } from "../../src/core/index.ts";
 import * as g from "../../src/graph/index.ts";
 import { type Feeds, relativeError, run } from "../support/run.ts";
 
 /** The outputs' names → their values, every input and parameter fed with noise. */
-async function evaluate(outputs: Record<string, g.Node>, batch = 1): Promise<Record<string, Tensor>> {
+async function evaluate(
+  outputs: Record<string, g.Node>,
+  batch = 1,
+  target: g.Target = "ort",
+): Promise<Record<string, Tensor>> {
   const leaves = g.inOrder(Object.values(outputs)).filter((x) => g.isInput(x) || g.isParameter(x));
   const feeds: Feeds = Object.fromEntries(
     leaves.map((x) => [g.nameOf(x), noise(g.withBatch(x.shape, batch), g.nameOf(x).charCodeAt(0))]),
   );
-  return run(outputs, feeds);
+  return run(outputs, feeds, target);
 }
 
 const operations = (outputs: Record<string, g.Node>): string[] =>
   g.inOrder(Object.values(outputs)).map(({ op }) => op.name);
 
-describe("attention's gradient, taken in pieces, is that of the whole maps", () => {
+describe("attention in pieces", () => {
   const width = 16;
-  test.each([
-    { name: "some heads at a time", batch: 1, length: 600, keys: 600, heads: 8, causal: false },
-    { name: "some queries of one head at a time", batch: 1, length: 1500, keys: 1100, heads: 2, causal: false },
-    { name: "of a batch", batch: 2, length: 900, keys: 77, heads: 8, causal: false },
-    { name: "of a batch of any size", batch: "B" as const, length: 1200, keys: 1000, heads: 4, causal: false },
-    { name: "with a causal mask", batch: 1, length: 1300, keys: 1300, heads: 2, causal: true },
-  ])("$name", async ({ batch, length, keys, heads, causal }) => {
+  interface Form {
+    batch: number | "B";
+    length: number;
+    keys: number;
+    heads: number;
+    causal: boolean;
+  }
+  /** The same attention as one operation and with whole maps. */
+  const forms = ({ batch, length, keys, heads, causal }: Form) => {
     const q = g.input("q", [batch, length, width]);
     const [k, v] = ["k", "v"].map((name) => g.input(name, [batch, keys, width]));
-    const seed = g.input("seed", [batch, length, width]);
     const split = (x: g.Node) => {
       const [b, n] = x.shape;
       return g.transpose(g.reshape(x, [b, n, heads, width / heads]), [0, 2, 1, 3]);
@@ -38,13 +43,47 @@ describe("attention's gradient, taken in pieces, is that of the whole maps", () 
       [...(causal ? [length, keys] : [1, 1])],
     );
     const whole = g.attend(g.softmax(causal ? g.add(scores, mask) : scores), v);
-    const pieces = g.attention(q, k, v, { heads, causal });
+    return { inputs: [q, k, v], whole, pieces: g.attention(q, k, v, { heads, causal }) };
+  };
+
+  test.each([
+    { name: "some heads at a time", batch: 1, length: 600, keys: 600, heads: 8, causal: false },
+    { name: "some queries of one head at a time", batch: 1, length: 1500, keys: 1100, heads: 2, causal: false },
+    { name: "of a batch", batch: 2, length: 900, keys: 77, heads: 8, causal: false },
+    { name: "of a batch of any size", batch: "B" as const, length: 1200, keys: 1000, heads: 4, causal: false },
+    { name: "with a causal mask", batch: 1, length: 1300, keys: 1300, heads: 2, causal: true },
+  ])("has the gradient of whole maps: $name", async (form) => {
+    const { inputs, whole, pieces } = forms(form);
+    const seed = g.input("seed", [form.batch, form.length, width]);
     const gradientsOf = (y: g.Node, prefix: string): [string, g.Node][] =>
-      g.gradients(y, [q, k, v], seed).map((dx, i) => [`${prefix}${i}`, dx]);
+      g.gradients(y, inputs, seed).map((dx, i) => [`${prefix}${i}`, dx]);
     const outputs = Object.fromEntries([...gradientsOf(pieces, "pieces"), ...gradientsOf(whole, "whole")]);
     expect(operations(outputs).filter((name) => name === "after").length).toBeGreaterThan(0);
     const result = await evaluate(outputs, 3);
     for (const i of [0, 1, 2]) expect(relativeError(result[`pieces${i}`], result[`whole${i}`])).toBeLessThan(1e-5);
+  });
+
+  test.each([
+    { name: "some heads at a time", batch: 1, length: 1100, keys: 1100, heads: 8, causal: false },
+    { name: "some queries at a time", batch: 1, length: 2500, keys: 2100, heads: 2, causal: false },
+    { name: "a batch of any size", batch: "B" as const, length: 1200, keys: 1000, heads: 8, causal: false },
+    { name: "with a causal mask", batch: 1, length: 2100, keys: 2100, heads: 2, causal: true },
+  ])("has the values of whole maps where a device has no kernel for attention: $name", async (form) => {
+    const { whole, pieces } = forms(form);
+    const [lowered] = g.compile({ pieces }, { name: "pieces", target: "onnx", bind: () => "fed" }).graph;
+    const largest = (x: g.Node) => Math.max(...g.inOrder([x]).map(({ shape }) => sizeOf(g.withBatch(shape, 1))));
+    // A mask is a constant of the graph, and of one head.
+    const most = form.causal ? 4 * form.length ** 2 : 16 * 2 ** 20;
+    expect(4 * largest(lowered)).toBeLessThanOrEqual(most);
+    expect(4 * largest(whole)).toBeGreaterThan(32e6);
+    const result = await evaluate({ pieces, whole }, 3, "onnx");
+    expect(relativeError(result.pieces, result.whole)).toBeLessThan(1e-5);
+  });
+
+  test("is one piece where maps are small, and costs no operation more", () => {
+    const { whole, pieces } = forms({ batch: "B", length: 256, keys: 256, heads: 4, causal: false });
+    const lowered = (y: g.Node) => g.compile({ y }, { name: "small", target: "onnx", bind: () => "fed" }).graph;
+    expect(g.inOrder(lowered(pieces)).length).toBeLessThanOrEqual(g.inOrder(lowered(whole)).length);
   });
 });
 

@@ -55,6 +55,11 @@ export const attend = (maps: Node, v: Node): Node => join(matmul(maps, split(v, 
 
 /** The gradient recomputes maps in pieces of at most this size, which stay in a CPU's cache from use to use. Bytes. */
 const PIECE = 8 * 2 ** 20;
+/**
+ * Largest piece of one row's maps in the forward pass of a device without a kernel for attention. Bytes. Eight rows of
+ * them are 128 MiB, the largest buffer that every WebGPU device allows.
+ */
+const FORWARD_PIECE = 16 * 2 ** 20;
 /** Fewer queries at once than this cost more in matrix products than the cache gives back. */
 const FEWEST_QUERIES = 128;
 
@@ -82,12 +87,7 @@ const attentionOp = defineOp<Heads>("attention", {
           "com.microsoft",
         ),
     },
-    onnx: {
-      expand: ([q, k, v], { heads, causal }) => {
-        const mask = causal ? causalMask(fixed(q.shape, 1)) : undefined;
-        return join(matmul(probabilities(split(q, heads), split(k, heads), mask), split(v, heads)));
-      },
-    },
+    onnx: { expand: ([q, k, v], attrs) => inPieces(q, k, v, attrs) },
   },
   gradient: (dy, { inputs: [q, k, v], output, attrs }) => {
     const parts = lazily(() => backward(dy, q, k, v, output, attrs));
@@ -127,6 +127,36 @@ function ranges(total: number, most: number): [number, number][] {
   return Array.from({ length: count }, (_, i) => [at(i), at(i + 1)]);
 }
 
+/** Heads and queries whose maps are at most `bytes` large together. rowBytes: bytes of one query's map in one head. */
+function pieceOf(bytes: number, rowBytes: number, length: number): { headsAtOnce: number; queriesAtOnce: number } {
+  const headsAtOnce = Math.max(1, Math.floor(bytes / (rowBytes * length)));
+  return {
+    headsAtOnce,
+    queriesAtOnce: headsAtOnce > 1 ? length : Math.max(FEWEST_QUERIES, Math.floor(bytes / rowBytes)),
+  };
+}
+
+/** Attention in plain operations. Some heads, or some queries of one head, at a time: large maps never exist as a whole. */
+function inPieces(q: Node, k: Node, v: Node, { heads, causal }: Heads): Node {
+  const [query, key, value] = [q, k, v].map((x) => split(x, heads));
+  const length = fixed(q.shape, 1);
+  const mask = causal ? causalMask(length) : undefined;
+  const { headsAtOnce, queriesAtOnce } = pieceOf(FORWARD_PIECE, 4 * fixed(k.shape, 1), length);
+  let before: Node[] = [];
+  const outputs = ranges(heads, headsAtOnce).map(([head, headEnd]) => {
+    const [qh, kh, vh] = [query, key, value].map((x) => slice(x, 1, head, headEnd));
+    const pieces = ranges(length, queriesAtOnce).map(([first, end]) => {
+      // One piece after another, so that no two pieces' maps exist at once.
+      const qi = after(slice(qh, 2, first, end), ...before);
+      const piece = matmul(probabilities(qi, kh, mask && slice(mask, 0, first, end)), vh);
+      before = [piece];
+      return piece;
+    });
+    return concat(pieces, 2);
+  });
+  return join(concat(outputs, 1));
+}
+
 /**
  * Gradients of attention with the maps recomputed: dV = Pᵀ·dO, dS = P∘(dO·Vᵀ − D), D = rowsum(dO∘O), dQ = dS·K/√d,
  * dK = dSᵀ·Q/√d. Dao et al. 2022 ("FlashAttention"), appendix B. Some heads, or some queries of one head, at a time.
@@ -140,9 +170,7 @@ function backward(dy: Node, q: Node, k: Node, v: Node, output: Node, { heads, ca
   const gradRest = concat([grad, neg(sum(mul(grad, out), [3], true))], 3);
   const valueOne = concat([value, broadcastLike(scalar(1), slice(value, 3, 0, 1))], 3);
 
-  const rowBytes = 4 * keys * rows(q.shape);
-  const headsAtOnce = Math.max(1, Math.floor(PIECE / (rowBytes * length)));
-  const queriesAtOnce = headsAtOnce > 1 ? length : Math.max(FEWEST_QUERIES, Math.floor(PIECE / rowBytes));
+  const { headsAtOnce, queriesAtOnce } = pieceOf(PIECE, 4 * keys * rows(q.shape), length);
   const gradients: { dq: Node; dk: Node; dv: Node }[] = [];
   let before: Node[] = [];
   for (const [head, headEnd] of ranges(heads, headsAtOnce)) {
