@@ -27,6 +27,7 @@ export {
   scalar,
   type Target,
 } from "./node.ts";
+export { fedShape } from "./onnx.ts";
 export * from "./ops/index.ts";
 export { inOrder } from "./order.ts";
 export { flipKernels, parametersOf, verify } from "./passes.ts";

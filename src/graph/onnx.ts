@@ -16,7 +16,7 @@ import {
 } from "onnx-buf";
 import { GraphError } from "../core/index.ts";
 import type { DType, Emitter, OnnxAttributes } from "./node.ts";
-import { isSymbolic, type Shape } from "./shape.ts";
+import { type Dim, isSymbolic, type Shape } from "./shape.ts";
 
 /** The versions that the lowering rules are written for; onnxruntime 1.20 and newer read them. */
 const OPSET = 21n;
@@ -59,6 +59,13 @@ function port(name: string, shape: Shape, dtype: DType): ValueInfoProto {
     type: { value: { case: "tensorType", value: { elemType: types[dtype], shape: { dim } } } },
   });
 }
+
+/**
+ * The shape in which an input is fed to the ONNX model. Whole numbers [n] are fed as [n, 1], as GatherND and ScatterND
+ * want them, because WebGPU has no kernel that reshapes int64.
+ */
+export const fedShape = <D extends Dim>({ shape, dtype }: { shape: readonly D[]; dtype: DType }): (D | 1)[] =>
+  dtype === "int64" ? [...shape, 1] : [...shape];
 
 /** Collects ONNX nodes and initializers, and writes them as one model. */
 export class OnnxModel implements Emitter {
@@ -140,8 +147,9 @@ export class OnnxModel implements Emitter {
     return name;
   }
 
+  /** Row numbers are taken as a column: see `fedShape`. */
   input(name: string, shape: Shape, dtype: DType): string {
-    this.inputs.push(port(name, shape, dtype));
+    this.inputs.push(port(name, fedShape({ shape, dtype }), dtype));
     return name;
   }
 

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { dirname } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { EngineError } from "../core/index.ts";
 import { wordsOf } from "../storage/node.ts";
@@ -113,6 +114,7 @@ export class EngineProcess {
 
   /** Throws EngineError if the process ends before it answers. */
   async request(request: Request, arrays: readonly Uint8Array[] = []): Promise<Answer> {
+    this.lastWords = "";
     const answer = this.answer();
     this.channel.cork();
     const drop = this.dropped;
@@ -120,6 +122,14 @@ export class EngineProcess {
     for (const part of frameParts({ ...request, drop } satisfies Request, arrays)) this.channel.write(part);
     this.channel.uncork();
     return answer;
+  }
+
+  /** Everything that native code has written to standard error since the last request. Waits until it has arrived. */
+  async log(): Promise<string> {
+    // It was written before the answer, so the next look at the pipes finds it.
+    await setImmediate();
+    await setImmediate();
+    return this.lastWords;
   }
 
   /** Frees a tensor that it keeps, with the next request. */

@@ -1,6 +1,16 @@
 import { BaretError, DeviceError, tensor } from "../core/index.ts";
 import { add, compile, input } from "../graph/index.ts";
-import { type Engine, targetOf } from "./engine.ts";
+import { type Device, type Engine, targetOf } from "./engine.ts";
+
+function adviceFor(device: Device, found = ""): string {
+  if (device === "cuda" && found.includes("onnxruntime_providers")) {
+    return (
+      "Use the device cpu, or download onnxruntime's CUDA libraries, which installing baret skips:\n" +
+      "ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js"
+    );
+  }
+  return "Use the device cpu, or install the driver and the libraries that the reason names.";
+}
 
 /** Adds two numbers on the device. Throws DeviceError with onnxruntime's reason where it cannot. */
 export async function probeDevice(engine: Engine, signal?: AbortSignal): Promise<void> {
@@ -19,7 +29,7 @@ export async function probeDevice(engine: Engine, signal?: AbortSignal): Promise
     throw new DeviceError("the device cannot be used here", {
       where: engine.device,
       found: cause.details.found,
-      advice: "Use --device cpu, or install the device's driver and libraries.",
+      advice: adviceFor(engine.device, cause.details.found),
       cause,
     });
   }

@@ -10,7 +10,7 @@ import {
   NumericError,
   type Tensor,
 } from "../core/index.ts";
-import { withBatch } from "../graph/index.ts";
+import { fedShape, withBatch } from "../graph/index.ts";
 import type { CacheEntry, CacheKey } from "../storage/index.ts";
 import { fileIdentity, requireFolder, sha256 } from "../storage/node.ts";
 import type { EngineProcess } from "./childProcess.ts";
@@ -18,6 +18,7 @@ import type { Feeds, LoadableProgram, LoadOptions, RunOptions, Session } from ".
 import { batchOfFeeds, checkFeeds } from "./feeds.ts";
 import type { Host } from "./host.ts";
 import type { ArrayHead, ResidentHead } from "./messages.ts";
+import { withReasons } from "./reasons.ts";
 import { isResident, NodeResident } from "./resident.ts";
 import { type PlacedModel, placeWeights } from "./weightFiles.ts";
 
@@ -122,7 +123,7 @@ export class NodeSession implements Session {
         fed.requireIn(child, `${this.name}, "${name}"`);
         heads.push({ name, resident: fed.id });
       } else {
-        heads.push({ name, dtype, shape: fed.shape });
+        heads.push({ name, dtype, shape: fedShape({ shape: fed.shape, dtype }) });
         arrays.push(bytesOf(fed as Tensor | IntTensor));
       }
     }
@@ -133,7 +134,7 @@ export class NodeSession implements Session {
     });
     const toKeep = kept.map(([name, { id }]) => ({ name, resident: id }));
     const answer = await child.request({ kind: "run", session: this.id, feeds: heads, outputs, keep: toKeep }, arrays);
-    if (answer.reply.kind !== "done") throw this.failure("failed", answer.reply);
+    if (answer.reply.kind !== "done") throw await this.failure("failed", answer.reply, child);
     const results = answer.reply.outputs.map(({ name, shape }, i): [string, Tensor] => [
       name,
       { shape, data: new Float32Array(answer.arrays[i].buffer) },
@@ -196,7 +197,8 @@ export class NodeSession implements Session {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       enableMemPattern: false,
-      logSeverityLevel: 3,
+      // The reason why a graphics card cannot be used is a warning.
+      logSeverityLevel: device === "cpu" ? 3 : 2,
       ...(profileInto && {
         enableProfiling: true,
         profileFilePrefix: join(resolve(profileInto), this.name.replaceAll(/\W+/g, "-")),
@@ -215,11 +217,18 @@ export class NodeSession implements Session {
     if (this.options.profileInto) await requireFolder(this.options.profileInto);
     const [path, bytes] = typeof model === "string" ? [model, []] : [undefined, [model]];
     const { reply } = await child.request({ kind: "load", session: this.id, path, options }, bytes);
-    if (reply.kind !== "done") throw this.failure("cannot be loaded", reply);
+    if (reply.kind !== "done") throw await this.failure("cannot be loaded", reply, child);
   }
 
-  private failure(problem: string, reply: { kind: string; message?: string }): Error {
-    const found = (reply.message ?? reply.kind).trim();
+  private async failure(
+    problem: string,
+    reply: { kind: string; message?: string },
+    child: EngineProcess,
+  ): Promise<Error> {
+    const message = (reply.message ?? reply.kind).trim();
+    const isCpu = this.host.device === "cpu";
+    // A device's library that cannot be loaded is named in the log alone. A CPU's log only repeats the message.
+    const found = isCpu ? message : withReasons(message, await child.log());
     const where = this.name;
     if (outOfMemory.test(found)) {
       return new MemoryError(`${problem}: memory ran out`, {
@@ -232,7 +241,7 @@ export class NodeSession implements Session {
       return new DeviceError("the device cannot run all of the program", {
         where,
         found: this.host.device,
-        advice: "Use --device cpu.",
+        advice: "Use the device cpu.",
       });
     }
     return new EngineError(problem, { where, found });

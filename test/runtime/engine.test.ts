@@ -8,7 +8,7 @@ import {
   tensor,
   UsageError,
 } from "../../src/core/index.ts";
-import { devices, type Engine, type Session } from "../../src/runtime/index.ts";
+import { type Device, devices, type Engine, type Session } from "../../src/runtime/index.ts";
 import { startEngine } from "../../src/runtime/node.ts";
 import { delicate, doubling, enormous, picking } from "./programs.ts";
 
@@ -153,26 +153,41 @@ test("every optimisation level gives the same numbers", async () => {
   }
 });
 
-test("the device asked for is the one that runs, or a DeviceError says why not", async () => {
-  const outcomes = await Promise.all(
-    devices.map((device) =>
-      startEngine({ device }).then(
-        async (started) => {
-          await started.close();
-          return started.device === device ? "runs" : "replaced";
-        },
-        (error: Error) => `${error.name}: ${error.message}`,
-      ),
-    ),
+/** Starts an engine on a device. Returns "runs", "replaced" if it is on another device, or the error. */
+const outcomeOn = (device: Device): Promise<string> =>
+  startEngine({ device }).then(
+    async (started) => {
+      await started.close();
+      return started.device === device ? "runs" : "replaced";
+    },
+    (error: Error) => `${error.name}: ${error.message}`,
   );
+
+test("the device asked for is the one that runs, or a DeviceError says why not", async () => {
+  const outcomes = await Promise.all(devices.map(outcomeOn));
   expect(outcomes[0]).toBe("runs");
   for (const [i, outcome] of outcomes.entries()) {
     const absent = `^DeviceError: this build of onnxruntime does not have the device: found ${devices[i]}, expected cpu`;
-    const unusable = `^DeviceError: ${devices[i]}: the device cannot be used here: found .+\\.\nUse --device cpu, or install`;
+    const unusable = `^DeviceError: ${devices[i]}: the device cannot be used here: found .+\\.\nUse the device cpu, or`;
     expect(outcome).toMatch(new RegExp(`^runs$|${absent}|${unusable}`, "s"));
   }
   // No machine has CUDA, Apple's and Microsoft's at once.
   expect(outcomes.filter((outcome) => outcome.startsWith("DeviceError")).length).toBeGreaterThan(1);
+});
+
+const onLinux = process.platform === "linux" && process.arch === "x64";
+
+test.runIf(onLinux)("an error about CUDA names the library that is missing, and how to get it", async () => {
+  const outcome = await outcomeOn("cuda");
+  const library = /lib\S+\.so\S*: cannot open shared object file/;
+  const driver = /no CUDA-capable device/;
+  expect(outcome).toMatch(new RegExp(`^runs$|${library.source}|${driver.source}`));
+  if (outcome.includes("onnxruntime_providers_shared")) expect(outcome).toContain("ONNXRUNTIME_NODE_INSTALL=cuda12");
+});
+
+test.runIf(onLinux)("an error about WebGPU gives the reason from the log of the graphics driver", async () => {
+  const reason = /found .*(Failed to get a WebGPU adapter: .*; .*(vk|[Vv]ulkan)|libvulkan)/;
+  expect(await outcomeOn("webgpu")).toMatch(new RegExp(`^runs$|${reason.source}`));
 });
 
 test("devices and numbers of threads that cannot be are refused", async () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import type { IntTensor, Tensor } from "../../src/core/index.ts";
-import { compile, type Node, type Target } from "../../src/graph/index.ts";
+import { compile, fedShape, type Node, type Target } from "../../src/graph/index.ts";
 import { isFloatDtype, memorySource, readInts, readSafetensors, readTensor } from "../../src/weights/index.ts";
 
 export type Feeds = Record<string, Tensor | IntTensor>;
@@ -25,7 +25,7 @@ export async function load(outputs: Record<string, Node>, target: Target = "ort"
       const x = feeds[name];
       if (!x) throw new Error(`nothing is fed to ${name}`);
       const data = isFloat(x) ? x.data : BigInt64Array.from(x.data, BigInt);
-      return [name, new OrtTensor(dtype, data, x.shape as number[])];
+      return [name, new OrtTensor(dtype, data, fedShape({ shape: x.shape, dtype }))];
     });
     const result = await session.run(Object.fromEntries(given));
     return Object.fromEntries(

@@ -1,6 +1,7 @@
 import { GraphError } from "../../core/index.ts";
 import { defineOp, type Node, scalar } from "../node.ts";
 import { axisOf, broadcast, count, isSymbolic, product, type Shape, sameShape, show } from "../shape.ts";
+import { emitReshape } from "./emit.ts";
 
 // Arithmetic with broadcasting, reshaping and sums: each of them needs the others for its gradient, so they stand together.
 
@@ -53,14 +54,7 @@ const reshapeOp = defineOp<{ shape: Shape }>("reshape", {
     return shape;
   },
   gradient: (dy, { inputs: [x] }) => [() => reshape(dy, x.shape)],
-  implement: {
-    // A length that depends on the batch is copied from the same axis of the input (0), or left to be inferred (−1).
-    lower: (out, [x], { attrs, shapes }) =>
-      out.node("Reshape", [
-        x,
-        out.ints(attrs.shape.map((d, i) => (isSymbolic(d) ? (shapes[0][i] === d ? 0 : -1) : d))),
-      ]),
-  },
+  implement: { lower: (out, [x], { attrs, shapes }) => emitReshape(out, x, shapes[0], attrs.shape) },
   memory: { view: true },
 });
 /** The same numbers in row-major order under another shape. */

@@ -2,6 +2,7 @@ import { GraphError } from "../../core/index.ts";
 import { constant, defineOp, type Node } from "../node.ts";
 import { axisOf, type Dim, fixed, type Shape, sameShape, show } from "../shape.ts";
 import { reshape } from "./arithmetic.ts";
+import { emitReshape } from "./emit.ts";
 
 const transposeOp = defineOp<{ order: readonly number[] }>("transpose", {
   shape: ([x], { order }) => {
@@ -108,7 +109,16 @@ export const pad = (x: Node, axis: number, before: number, after: number): Node 
 const gatherOp = defineOp<Record<string, never>>("gather", {
   shape: ([table, index]) => [...index, ...table.slice(1)],
   gradient: (dy, { inputs: [table, index] }) => [() => scatterAdd(dy, index, table), null],
-  implement: { lower: (out, [table, index]) => out.node("Gather", [table, index], { axis: 0 }) },
+  implement: {
+    // The index is fed as a column: see fedShape.
+    ort: { lower: (out, [table, index]) => out.node("GatherND", [table, index]) },
+    onnx: {
+      lower: (out, [table, index], { node, shapes: [rows, at] }) => {
+        const gathered = out.node("Gather", [table, index], { axis: 0 });
+        return emitReshape(out, gathered, [...at, 1, ...rows.slice(1)], node.shape);
+      },
+    },
+  },
 });
 /** Rows of `table` [n, …] by number: index [i, j] (int64) → [i, j, …]. Routing and embedding are this. */
 export function gather(table: Node, index: Node): Node {
@@ -127,7 +137,7 @@ const scatterOp = defineOp<Record<string, never>>("scatterAdd", {
   implement: {
     lower: (out, [dy, index, like]) => {
       const zeros = out.node("ConstantOfShape", [out.node("Shape", [like])]);
-      return out.node("ScatterND", [zeros, out.node("Unsqueeze", [index, out.ints([-1])]), dy], { reduction: "add" });
+      return out.node("ScatterND", [zeros, index, dy], { reduction: "add" });
     },
   },
 });

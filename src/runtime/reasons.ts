@@ -1,0 +1,21 @@
+/** The parts of a line of onnxruntime's log that tell a user nothing: colours, time and place in the source. */
+const noise = [
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal's colours begin with one
+  /\x1b\[[\d;]*m/g,
+  /^\d{4}-\d\d-\d\d [\d:.]+ \[[^\]]*\] /,
+  /\/onnxruntime_src\/\S+:\d+ [^(]*\([^)]*\)(?:::<lambda\(\)>)? (?:\[ONNXRuntimeError\] : \d+ : \w+ : )?(?:.*? was false\. )?/,
+  /^\s+at .*/,
+];
+
+/** The statements of a log, without repetitions. */
+function statements(log: string): string[] {
+  const lines = log.split("\n").map((line) => noise.reduce((text, part) => text.replace(part, ""), line).trim());
+  return [...new Set(lines)].filter((line) => line !== "");
+}
+
+/** An error message of native code with what its log adds to it. */
+export function withReasons(message: string, log: string): string {
+  const [said = message] = statements(message.replaceAll(/\s*\n\s*/g, " "));
+  const reasons = statements(log).filter((line) => !said.includes(line) && !line.includes(said));
+  return [said, ...reasons].join("; ");
+}

@@ -1,0 +1,26 @@
+import { expect, test } from "vitest";
+import { withReasons } from "../../src/runtime/reasons.ts";
+
+test("a message is followed by the reasons of the log, without colours, times, source places and repetitions", () => {
+  const log =
+    "\x1b[1;31m2026-11-27 13:54:42.188336774 [E:onnxruntime:onnxruntime-node, provider_bridge_ort.cc:2146 Create] " +
+    "/onnxruntime_src/onnxruntime/core/session/provider_bridge_ort.cc:1988 onnxruntime::Provider& " +
+    "onnxruntime::ProviderLibrary::Get() [ONNXRuntimeError] : 1 : FAIL : Failed to load library libx.so\n\x1b[m\n" +
+    "Warning: no driver\n    at Check (/build/dawn/VulkanError.cpp:106)\nWarning: no driver\n";
+  expect(withReasons("Failed to load shared library", log)).toBe(
+    "Failed to load shared library; Failed to load library libx.so; Warning: no driver",
+  );
+});
+
+test("a message loses its place in the source, and keeps what went wrong", () => {
+  const message =
+    "/onnxruntime_src/onnxruntime/core/providers/webgpu/webgpu_context.cc:136 Context::Initialize(const Config&)" +
+    "::<lambda()> result.status == Success was false. Failed to get a WebGPU adapter:\n No supported adapters\n";
+  expect(withReasons(message, "")).toBe("Failed to get a WebGPU adapter: No supported adapters");
+});
+
+test("a log that only repeats the message adds nothing", () => {
+  expect(withReasons("Non-zero status: broadcasting failed", "broadcasting failed\n")).toBe(
+    "Non-zero status: broadcasting failed",
+  );
+});
