@@ -97,9 +97,10 @@ function programLoader(
   };
 }
 
-/** The files that say how sentences become tokens: the checkpoint's own, or those that ship with the package. */
-async function vocabularyFiles({ tokenizer: { vocabulary } }: Checkpoint): Promise<ByteSource[]> {
-  return vocabulary ? Object.values(vocabulary) : [await openPackageFile(CLIP_MERGES)];
+/** The files that turn prompts into tokens: the checkpoint's own, or those that ship with the package. */
+async function vocabularyFiles({ tokenizer: { vocabulary, addedTokens } }: Checkpoint): Promise<ByteSource[]> {
+  const files = vocabulary ? Object.values(vocabulary) : [await openPackageFile(CLIP_MERGES)];
+  return addedTokens ? [...files, addedTokens] : files;
 }
 
 /**

@@ -1,25 +1,36 @@
 import type { ByteSource, TokenizerFiles } from "../weights/index.ts";
+import { type ListedToken, readAddedTokens } from "./added.ts";
+import { markersOf } from "./settings.ts";
 import { ClipTokenizer } from "./tokenizer.ts";
-import { readTokenizerJson, readVocabulary } from "./vocabulary.ts";
+import { readAddedOf, readTokenizerJson, readVocabulary, type Vocabulary } from "./vocabulary.ts";
 
-/** Where the merges that ship with the package lie, from its root. */
+/** Path of the merges that ship with the package, from its root. */
 export const CLIP_MERGES = "assets/clip/merges.txt";
 
 export interface LoadTokenizerOptions {
-  /** Opens CLIP_MERGES; called only where a checkpoint has no tokenizer of its own. */
+  /** Opens CLIP_MERGES; called only if a checkpoint has no tokenizer of its own. */
   shipped: () => Promise<ByteSource>;
-  /** Positions that the text encoder has: the row length where the tokenizer's own files name none. */
+  /** Positions of the text encoder: the row length if the tokenizer's own files name none. */
   maxLength?: number;
 }
 
-/** The tokenizer of a checkpoint. Throws CheckpointError where its files are not a CLIP tokenizer's. */
+/** Loads the tokenizer of a checkpoint. Throws CheckpointError if its files are not a CLIP tokenizer's. */
 export async function loadTokenizer(
-  { vocabulary: files, config }: TokenizerFiles,
+  files: TokenizerFiles,
   { shipped, maxLength }: LoadTokenizerOptions,
 ): Promise<ClipTokenizer> {
-  if (!files) return new ClipTokenizer(await readVocabulary(await shipped()), config, "CLIP's tokenizer", maxLength);
-  if ("json" in files)
-    return new ClipTokenizer(await readTokenizerJson(files.json), config, files.json.name, maxLength);
+  const { config, addedTokens } = files;
+  const { vocabulary, added, where } = await readVocabularyFiles(files, shipped);
+  const listed = addedTokens ? await readAddedTokens(addedTokens, markersOf(config, where)) : [];
+  return new ClipTokenizer(vocabulary, config, where, maxLength, [added, listed]);
+}
+
+async function readVocabularyFiles(
+  { vocabulary: files }: TokenizerFiles,
+  shipped: () => Promise<ByteSource>,
+): Promise<{ vocabulary: Vocabulary; added: ListedToken[]; where: string }> {
+  if (!files) return { vocabulary: await readVocabulary(await shipped()), added: [], where: "CLIP's tokenizer" };
+  if (!("vocab" in files)) return { ...(await readTokenizerJson(files.json)), where: files.json.name };
   const vocabulary = await readVocabulary(files.merges, files.vocab);
-  return new ClipTokenizer(vocabulary, config, files.vocab.name, maxLength);
+  return { vocabulary, added: files.json ? await readAddedOf(files.json) : [], where: files.vocab.name };
 }

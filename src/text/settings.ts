@@ -1,36 +1,60 @@
 import { CheckpointError, shown } from "../core/index.ts";
-import { type Config, isObject } from "../weights/index.ts";
+import type { Config } from "../weights/index.ts";
+import { type AddedToken, addedTokensDecoder, joinAdded, type ListedToken, readToken } from "./added.ts";
 import { BOS, EOS, type Vocabulary } from "./vocabulary.ts";
 
-/** A piece of text that is one token wherever it stands. */
-export interface Marker {
-  readonly content: string;
-  /** Whether it is looked for in the lower-cased text, or in the text as written. */
-  readonly normalized: boolean;
-  readonly lstrip: boolean;
-  readonly rstrip: boolean;
-  readonly single_word: boolean;
-}
+/** An added token and its id. */
+export type Token = AddedToken & { readonly id: number };
 
-/** What tokenizer_config.json says, as far as it changes the ids. */
+/** Settings of a tokenizer that change the ids. */
 export interface TokenizerSettings {
-  /** Row length L, markers included; undefined where the files do not say. */
+  /** Row length L, start and end of text included; undefined if the files do not say. */
   readonly maxLength?: number;
-  readonly bos: Marker;
-  readonly eos: Marker;
-  readonly unk: Marker;
-  readonly pad: Marker;
-  /** Further tokens that were added to the vocabulary, with their ids. */
-  readonly added: readonly (Marker & { readonly id: number })[];
+  readonly bos: Token;
+  readonly eos: Token;
+  readonly unk: Token;
+  readonly pad: Token;
+  /** Every token that is never spelt in pieces, the four above included. */
+  readonly added: readonly Token[];
 }
 
 const CLASSES = ["CLIPTokenizer", "CLIPTokenizerFast"];
 
-/** transformers writes 1e30 where a tokenizer has no limit. */
+/** transformers writes 1e30 for a tokenizer without a limit. */
 const NO_LIMIT = 100_000;
 
-/** Reads a tokenizer's configuration. Throws CheckpointError where it is of another class or makes no sense. */
-export function readSettings(config: Config, { ids }: Vocabulary, where: string): TokenizerSettings {
+/** Fields that name further special tokens, in transformers before and since version 5. */
+const SPECIAL_LISTS = ["additional_special_tokens", "extra_special_tokens"] as const;
+
+/** The special tokens that the configuration names beside start, end, unknown and padding. */
+function furtherSpecials(config: Config, where: string): AddedToken[] {
+  return SPECIAL_LISTS.flatMap((field) => {
+    const value = config[field] ?? [];
+    const place = `${where}, ${field}`;
+    if (typeof value !== "object") throw new CheckpointError("not a list", { where: place, found: shown(value) });
+    return Object.values(value).map((token: unknown) => readToken(token, place, true));
+  });
+}
+
+const MARKERS = ["bos_token", "eos_token", "unk_token", "pad_token"] as const;
+
+/** Contents of the tokens that a configuration names for start and end of text, unknown text and padding. */
+export function markersOf(config: Config, where: string): Set<string> {
+  const named = MARKERS.filter((key) => (config[key] ?? undefined) !== undefined);
+  return new Set(named.map((key) => readToken(config[key], `${where}, ${key}`, true).content));
+}
+
+/**
+ * Reads a tokenizer's configuration. `listed` holds the added tokens of its other files. A special token without an id
+ * gets the next free one, as transformers gives it. Throws CheckpointError if the class is another one, a setting makes no
+ * sense, or the files contradict each other.
+ */
+export function readSettings(
+  config: Config,
+  { ids }: Vocabulary,
+  where: string,
+  listed: readonly (readonly ListedToken[])[] = [],
+): TokenizerSettings {
   const { tokenizer_class: name, model_max_length: limit } = config;
   if (name !== undefined && !(CLASSES as unknown[]).includes(name)) {
     throw new CheckpointError("tokenizer_class", { where, found: shown(name), expected: CLASSES[0] });
@@ -38,50 +62,39 @@ export function readSettings(config: Config, { ids }: Vocabulary, where: string)
   if (limit !== undefined && limit !== null && !(typeof limit === "number" && limit >= 2)) {
     throw new CheckpointError("model_max_length", { where, found: shown(limit), expected: "2 or more" });
   }
-  const added = readAdded(config, where);
-  const known = (key: string, absent: string): Marker => {
-    const found = marker(config[key] ?? absent, `${where}, ${key}`);
-    if (!ids.has(found.content) && !added.some((token) => token.content === found.content)) {
-      throw new CheckpointError(key, {
-        where,
-        found: shown(found.content),
-        expected: "a token of the vocabulary",
-      });
-    }
-    return added.find((token) => token.content === found.content) ?? found;
+  const lists = joinAdded([addedTokensDecoder(config, where), ...listed], ids, where);
+  const added = new Map<string, Token>(lists.map((token) => [token.content, token]));
+  const isListed = new Set(added.keys());
+  const taken = new Set([...ids.values(), ...lists.map(({ id }) => id)]);
+  let free = ids.size;
+  const nextFree = (): number => {
+    while (taken.has(free)) free++;
+    taken.add(free);
+    return free;
   };
+  const register = (token: AddedToken): Token => {
+    const { content } = token;
+    const known = added.get(content);
+    if (known && isListed.has(content)) return known;
+    // Several fields may name one token; the flags of the last count, as in transformers.
+    const registered = { ...token, id: known?.id ?? ids.get(content) ?? nextFree() };
+    added.set(content, registered);
+    return registered;
+  };
+  const marker = (key: string, absent: string) => register(readToken(config[key] ?? absent, `${where}, ${key}`, true));
+  const [bos, eos, unk, pad] = [
+    marker("bos_token", BOS),
+    marker("eos_token", EOS),
+    marker("unk_token", EOS),
+    marker("pad_token", EOS),
+  ];
+  for (const token of furtherSpecials(config, where)) register(token);
   return {
     ...(typeof limit === "number" && limit < NO_LIMIT && { maxLength: Math.floor(limit) }),
-    bos: known("bos_token", BOS),
-    eos: known("eos_token", EOS),
-    unk: known("unk_token", EOS),
-    pad: known("pad_token", EOS),
-    added,
+    bos,
+    eos,
+    unk,
+    pad,
+    added: [...added.values()],
   };
-}
-
-function marker(value: unknown, where: string): Marker {
-  if (typeof value === "string")
-    return { content: value, normalized: false, lstrip: false, rstrip: false, single_word: false };
-  if (isObject(value) && typeof value.content === "string" && !/^$|\s/.test(value.content)) {
-    const { content, normalized, lstrip, rstrip, single_word } = value;
-    return {
-      content,
-      normalized: normalized === true,
-      lstrip: lstrip === true,
-      rstrip: rstrip === true,
-      single_word: single_word === true,
-    };
-  }
-  throw new CheckpointError("not a token", { where, found: shown(value), expected: "text without a space" });
-}
-
-function readAdded({ added_tokens_decoder: added }: Config, where: string): (Marker & { id: number })[] {
-  if (added === undefined) return [];
-  const place = `${where}, added_tokens_decoder`;
-  if (!isObject(added)) throw new CheckpointError("not an object", { where: place });
-  return Object.entries(added).map(([id, value]) => {
-    if (!/^\d{1,9}$/.test(id)) throw new CheckpointError("not a token's id", { where: place, found: shown(id) });
-    return { id: Number(id), ...marker(value, place) };
-  });
 }

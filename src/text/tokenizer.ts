@@ -1,42 +1,47 @@
 import { Tokenizer } from "@huggingface/tokenizers";
-import { CheckpointError, type IntTensor, UsageError } from "../core/index.ts";
+import { type IntTensor, UsageError } from "../core/index.ts";
 import type { Config } from "../weights/index.ts";
-import { readSettings, type TokenizerSettings } from "./settings.ts";
+import type { ListedToken } from "./added.ts";
+import { description } from "./description.ts";
+import { AddedTokens } from "./find.ts";
+import { readSettings, type Token } from "./settings.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
-/** CLIP's row length where nothing else says. */
+/** CLIP's row length, if nothing else says. */
 const CLIP_LENGTH = 77;
 
 /** A prompt of more UTF-16 units is refused: it is a mistake, such as a whole file in place of a prompt. */
 const longestPrompt = 100_000;
 
-/** A word of the sentence, as it stands between spaces, and the tokens that it became: [start, end) of the row. */
+/** A word of a prompt, as written between spaces, and its tokens: [start, end) of the row. */
 export interface Word {
   readonly text: string;
   readonly start: number;
   readonly end: number;
 }
 
-/** A sentence as a text encoder takes it. */
+/** A prompt as a text encoder takes it. */
 export interface Encoding {
-  /** [1, L]: start marker, the sentence, end marker, padding. */
+  /** [1, L]: start of text, the prompt, end of text, padding. */
   readonly ids: IntTensor;
-  /** Tokens before the padding, both markers included. */
+  /** Tokens before the padding, start and end included. */
   readonly length: number;
-  /** The words that are in the row, whole or in part. */
+  /** The words of which at least one token is in the row. */
   readonly words: readonly Word[];
-  /** The words that found no room, whole or in part, in order. Worth a warning where there are any. */
+  /** Words that were cut off, whole or in part, in order. If there are any, warn of them. */
   readonly lostWords: readonly string[];
 }
 
 /**
  * CLIP's tokenizer: Unicode composed (NFC) and lower-cased, split into contractions, runs of letters, single digits and
- * runs of the rest, each spelt as bytes and joined by the merges. The ids are those of transformers' CLIPTokenizer.
+ * runs of the rest, each spelt as bytes and joined by the merges. Words that were added to the vocabulary are tokens of
+ * their own. The ids are those of transformers' CLIPTokenizer, and words learnt with several tokens (`<cat>`, `<cat>_1`,
+ * …) are written out as diffusers' pipelines do.
  */
 export class ClipTokenizer {
   /** Row length L. */
   readonly maxLength: number;
-  /** Every id is below this: what a text encoder's vocabulary must have. */
+  /** 1 + the highest id: the least number of rows of a text encoder's token table. */
   readonly vocabularySize: number;
   readonly bos: number;
   readonly eos: number;
@@ -44,34 +49,39 @@ export class ClipTokenizer {
   private readonly engine: Tokenizer;
   /** Length of the longest token. */
   private readonly longestToken: number;
+  private readonly added: AddedTokens;
+  /** For the first token of a word that was learnt with several: the others, in order. */
+  private readonly continuations: ReadonlyMap<number, readonly number[]>;
 
   /**
-   * `config`: tokenizer_config.json, under special_tokens_map.json. `maxLength` stands in where that has no length.
-   * `where` is what errors call it. Throws CheckpointError.
+   * `config` is tokenizer_config.json overridden by special_tokens_map.json. `maxLength` is the row length if that has
+   * none. `where` names the tokenizer in errors. `added` holds the added tokens of its other files. Throws CheckpointError.
    */
-  constructor(vocabulary: Vocabulary, config: Config = {}, where = "the tokenizer", maxLength = CLIP_LENGTH) {
-    const settings = readSettings(config, vocabulary, where);
+  constructor(
+    vocabulary: Vocabulary,
+    config: Config = {},
+    where = "the tokenizer",
+    maxLength = CLIP_LENGTH,
+    added: readonly (readonly ListedToken[])[] = [],
+  ) {
+    const settings = readSettings(config, vocabulary, where, added);
     this.maxLength = settings.maxLength ?? maxLength;
-    const idOf = ({ content }: { content: string }) =>
-      settings.added.find((token) => token.content === content)?.id ?? vocabulary.ids.get(content);
-    const [bos, eos, pad] = [settings.bos, settings.eos, settings.pad].map(idOf);
-    if (bos === undefined || eos === undefined || pad === undefined) {
-      throw new CheckpointError("the markers are not in the vocabulary", { where });
-    }
-    this.bos = bos;
-    this.eos = eos;
-    this.pad = pad;
+    this.bos = settings.bos.id;
+    this.eos = settings.eos.id;
+    this.pad = settings.pad.id;
     const ids = [...vocabulary.ids.values(), ...settings.added.map(({ id }) => id)];
     this.vocabularySize = 1 + ids.reduce((most, id) => Math.max(most, id), 0);
     const tokens = [...vocabulary.ids.keys(), ...settings.added.map(({ content }) => content)];
     this.longestToken = tokens.reduce((most, { length }) => Math.max(most, length), 1);
-    this.engine = new Tokenizer(description(vocabulary, settings, idOf), {});
+    this.added = new AddedTokens(settings.added);
+    this.continuations = continuationsOf(settings.added);
+    this.engine = new Tokenizer(description(vocabulary, settings), {});
   }
 
   /**
-   * Encodes a prompt as a row [1, L]. Cuts off what does not fit between the markers, and names it in `lostWords`: a
-   * prompt of any number of words takes as long as one that fills the row. Throws UsageError if the prompt has more than
-   * 100,000 characters.
+   * Encodes a prompt as a row [1, L]. Cuts off what does not fit between start and end of text, and names it in
+   * `lostWords`: a prompt of any number of words takes as long as one that fills the row. Throws UsageError if the prompt
+   * has more than 100,000 characters.
    */
   encode(text: string): Encoding {
     if (text.length > longestPrompt) {
@@ -87,7 +97,7 @@ export class ClipTokenizer {
     const lostWords: string[] = [];
     row[0] = this.bos;
     let at = 1;
-    // Nothing that CLIP's tokenizer does reaches across white space, so each word can be asked for its own tokens.
+    // Nothing that CLIP's tokenizer does reaches across white space, so each word is encoded by itself.
     for (const word of text.split(/\p{White_Space}+/u)) {
       if (word === "") continue;
       const ids = this.idsOf(word, end - at);
@@ -108,63 +118,25 @@ export class ClipTokenizer {
     // Composed (NFC) and lower-cased, a text keeps at least one byte for every two of its UTF-16 units, so these fill the
     // room. One token more keeps what the cut changes out of the row.
     const seen = word.slice(0, 2 * (room + 1) * this.longestToken);
-    // The library takes a whole text that lower-cases to a marker for the marker; the space makes it none.
-    return this.engine.encode(` ${seen}`, { add_special_tokens: false }).ids;
-  }
-
-  /** The text of a row, without markers and padding: lower-case, one space after every word. */
-  decode(ids: Iterable<number>): string {
-    const text = this.engine.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false });
-    return text.replaceAll("</w>", " ").trim();
+    const ids = this.added
+      .split(seen)
+      .flatMap((section) =>
+        typeof section === "number" ? [section] : this.engine.encode(section, { add_special_tokens: false }).ids,
+      );
+    return ids.flatMap((id) => [id, ...(this.continuations.get(id) ?? [])]);
   }
 }
 
-const CONTRACTIONS = "'s|'t|'re|'ve|'m|'ll|'d";
-
-/** Keeps what matches, in the syntax of tokenizer.json. */
-const split = (regex: string) => ({ type: "Split", pattern: { Regex: regex }, behavior: "Removed", invert: true });
-
-/** The tokenizer.json that says what CLIP does. */
-function description(
-  { ids, merges }: Vocabulary,
-  { bos, eos, unk, pad, added }: TokenizerSettings,
-  idOf: (token: { content: string }) => number | undefined,
-): object {
-  const markers = new Map([bos, eos, unk, pad, ...added].map((token) => [token.content, token]));
-  return {
-    added_tokens: [...markers.values()].map((token) => ({ ...token, id: idOf(token), special: true })),
-    normalizer: {
-      type: "Sequence",
-      normalizers: [
-        { type: "NFC" },
-        { type: "Replace", pattern: { Regex: "\\s+" }, content: " " },
-        // JavaScript lower-cases a sigma that ends a word to ς. The original lower-cases letter by letter.
-        { type: "Replace", pattern: { String: "Σ" }, content: "σ" },
-        { type: "Lowercase" },
-      ],
-    },
-    pre_tokenizer: {
-      type: "Sequence",
-      pretokenizers: [
-        split(`<\\|startoftext\\|>|<\\|endoftext\\|>|${CONTRACTIONS}|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+`),
-        // What transformers' byte-level step splits once more: a marker that was spelt in capitals.
-        split(`${CONTRACTIONS}|\\p{L}+|\\p{N}+|[^\\s\\p{L}\\p{N}]+`),
-        { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },
-      ],
-    },
-    post_processor: null,
-    decoder: { type: "ByteLevel" },
-    model: {
-      type: "BPE",
-      dropout: null,
-      unk_token: unk.content,
-      continuing_subword_prefix: "",
-      end_of_word_suffix: "</w>",
-      fuse_unk: false,
-      byte_fallback: false,
-      ignore_merges: false,
-      vocab: Object.fromEntries(ids),
-      merges,
-    },
-  };
+/** For every added token `<cat>` whose `<cat>_1` was added too: the ids of `<cat>_1`, `<cat>_2` and so on. */
+function continuationsOf(added: readonly Token[]): Map<number, number[]> {
+  const ids = new Map(added.map(({ content, id }) => [content, id]));
+  const continuations = new Map<number, number[]>();
+  for (const { content, id } of added) {
+    const further: number[] = [];
+    for (let k = 1, next = ids.get(`${content}_1`); next !== undefined; next = ids.get(`${content}_${++k}`)) {
+      further.push(next);
+    }
+    if (further.length > 0) continuations.set(id, further);
+  }
+  return continuations;
 }

@@ -1,5 +1,6 @@
 import { CheckpointError, shown } from "../core/index.ts";
-import { type ByteSource, isObject, readJsonObject, readWhole } from "../weights/index.ts";
+import { type ByteSource, type Config, isObject, readJsonObject, readWhole } from "../weights/index.ts";
+import { addedTokensOf, type ListedToken, MAX_BYTES } from "./added.ts";
 
 /** A byte-pair vocabulary: pieces with their ids, and which pairs are joined, most frequent first. */
 export interface Vocabulary {
@@ -9,9 +10,6 @@ export interface Vocabulary {
 
 export const BOS = "<|startoftext|>";
 export const EOS = "<|endoftext|>";
-
-/** CLIP's own tokenizer.json has 3.6 MB, its other files less. */
-const MAX_BYTES = 16 << 20;
 
 /** The printable character that stands for each byte, in CLIP's order: printable bytes stand for themselves, first. */
 export function byteLetters(): string[] {
@@ -34,9 +32,21 @@ export async function readVocabulary(merges: ByteSource, vocab?: ByteSource): Pr
   return { ids, merges: readMerges(pairs, ids, merges) };
 }
 
-/** Reads a tokenizer.json, the form in which transformers 5 writes both. Throws CheckpointError. */
-export async function readTokenizerJson(source: ByteSource): Promise<Vocabulary> {
+/**
+ * Reads a tokenizer.json, the one file that transformers 5 writes: vocabulary, merges and added tokens. Throws
+ * CheckpointError.
+ */
+export async function readTokenizerJson(source: ByteSource): Promise<{ vocabulary: Vocabulary; added: ListedToken[] }> {
   const json = await readJsonObject(source, MAX_BYTES);
+  return { vocabulary: vocabularyOf(json, source), added: addedTokensOf(json, source.name) };
+}
+
+/** Reads the added tokens of a tokenizer.json that lies beside vocab.json and merges.txt. */
+export async function readAddedOf(source: ByteSource): Promise<ListedToken[]> {
+  return addedTokensOf(await readJsonObject(source, MAX_BYTES), source.name);
+}
+
+function vocabularyOf(json: Config, source: ByteSource): Vocabulary {
   const model = isObject(json.model) ? json.model : {};
   if (
     model.type !== "BPE" ||

@@ -6,8 +6,15 @@ import type { ByteSource } from "./source.ts";
 
 /** The files of a CLIP tokenizer. */
 export interface TokenizerFiles {
-  /** vocab.json and merges.txt, or tokenizer.json with both in it. Absent: CLIP's own, which ships with baret. */
-  readonly vocabulary?: { readonly vocab: ByteSource; readonly merges: ByteSource } | { readonly json: ByteSource };
+  /**
+   * vocab.json and merges.txt, with a tokenizer.json beside them if there is one, or tokenizer.json alone. Absent: CLIP's
+   * own, which ships with baret.
+   */
+  readonly vocabulary?:
+    | { readonly vocab: ByteSource; readonly merges: ByteSource; readonly json?: ByteSource }
+    | { readonly json: ByteSource };
+  /** added_tokens.json. */
+  readonly addedTokens?: ByteSource;
   /** tokenizer_config.json, under what special_tokens_map.json says. */
   readonly config: Config;
 }

@@ -138,18 +138,22 @@ function checkChannels(unet: Component, where: string): void {
   });
 }
 
-/** The tokenizer of a folder, whichever of its two forms it has. */
+/** Finds the files of a folder's tokenizer, whichever of its two forms it has. */
 export async function readTokenizerFiles(folder: Folder): Promise<TokenizerFiles> {
   const files = await filesOf(folder);
   const config: Record<string, unknown> = {};
   for (const file of ["tokenizer_config.json", "special_tokens_map.json"]) {
     if (files.includes(file)) Object.assign(config, await readJsonObject(await folder.open(file)));
   }
+  const openIfThere = async (file: string) => (files.includes(file) ? await folder.open(file) : undefined);
+  const addedTokens = await openIfThere("added_tokens.json");
+  const json = await openIfThere("tokenizer.json");
+  const rest = { config, ...(addedTokens && { addedTokens }) };
   if (files.includes("vocab.json") && files.includes("merges.txt")) {
     const [vocab, merges] = await Promise.all([folder.open("vocab.json"), folder.open("merges.txt")]);
-    return { vocabulary: { vocab, merges }, config };
+    return { vocabulary: { vocab, merges, ...(json && { json }) }, ...rest };
   }
-  if (files.includes("tokenizer.json")) return { vocabulary: { json: await folder.open("tokenizer.json") }, config };
+  if (json) return { vocabulary: { json }, ...rest };
   throw new CheckpointError("no tokenizer", {
     where: folder.name,
     found: few(files) || "no file",

@@ -18,7 +18,6 @@ interface Reference {
   config: Config;
   pad: number;
   sentences: [string, number[]][];
-  decoded: [number[], string][];
 }
 const references: Record<"SD1.x" | "SD2.x" | "plain", Reference> = JSON.parse(
   gunzipSync(readFileSync(new URL("fixtures/tokenizer.json.gz", import.meta.url))).toString(),
@@ -43,13 +42,6 @@ test.each(["SD1.x", "SD2.x", "plain"] as const)("%s: every sentence has the ids 
   expect(sentences.length).toBeGreaterThanOrEqual(name === "SD1.x" ? 10_000 : 1_000);
 });
 
-test.each(["SD1.x", "SD2.x", "plain"] as const)("%s: ids are read back as the text that transformers gives", (name) => {
-  const { config, decoded } = references[name];
-  const tokenizer = new ClipTokenizer(clip, config);
-  // A byte order mark at the very start is dropped, as everywhere where JavaScript decodes UTF-8.
-  for (const [ids, sentence] of decoded) expect(tokenizer.decode(ids)).toBe(sentence.replace(/^\ufeff\s*/, ""));
-});
-
 test("the merges alone give CLIP's 49408 ids", () => {
   expect(clip.ids.size).toBe(49408);
   for (const [piece, id] of Object.entries({ "!": 0, "a</w>": 320, "dog</w>": 1929, "<|endoftext|>": 49407 })) {
@@ -70,9 +62,15 @@ test("a row is start, sentence, end, padding; SD2.x pads with token 0", () => {
 test("every word knows its tokens", () => {
   const { ids, words, length } = new ClipTokenizer(clip).encode("  A dog's\tphotorealistic café, 狗 ");
   expect(words.map((w) => w.text)).toEqual(["A", "dog's", "photorealistic", "café,", "狗"]);
-  const tokenizer = new ClipTokenizer(clip);
-  const texts = words.map(({ start, end }) => tokenizer.decode(ids.data.slice(start, end)));
-  expect(texts).toEqual(["a", "dog 's", "photorealistic", "café ,", "狗"]);
+  const pieces = new Map([...clip.ids].map(([piece, id]) => [id, piece]));
+  const tokens = words.map(({ start, end }) => [...ids.data.slice(start, end)].map((id) => pieces.get(id)));
+  expect(tokens).toEqual([
+    ["a</w>"],
+    ["dog</w>", "'s</w>"],
+    ["photo", "realistic</w>"],
+    ["cafÃ©</w>", ",</w>"],
+    ["ç", "ĭ", "Ĺ</w>"],
+  ]);
   const bounds = words.flatMap(({ start, end }) => [start, end]);
   expect(bounds).toEqual([1, ...bounds.slice(1, -1), length - 1]);
   for (let i = 2; i < bounds.length; i += 2) expect(bounds[i]).toBe(bounds[i - 1]);
@@ -170,9 +168,8 @@ test("a tokenizer.json and its vocab.json and merges.txt give the same ids; so d
 test("a small vocabulary spells what it does not know, byte by byte", async () => {
   const small = await readVocabulary(text("merges.txt", "#version: 0.2\nd o\ndo g</w>\n"));
   const tokenizer = new ClipTokenizer(small, { model_max_length: 16 });
-  const { ids, words } = tokenizer.encode("dog ünknown 狗");
+  const { words } = tokenizer.encode("dog ünknown 狗");
   expect(words.map(({ start, end }) => end - start)).toEqual([1, 8, 3]);
-  expect(tokenizer.decode(ids.data)).toBe("dog ünknown 狗");
 });
 
 test("a token that was added to the vocabulary is one token", () => {
@@ -243,7 +240,6 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
     /tokenizer_class: found "T5Tokenizer", expected CLIPTok/,
   ],
   ["a length without room", build({ model_max_length: 1 }), /model_max_length: found 1, expected 2 or more/],
-  ["a marker that is unknown", build({ pad_token: "[PAD]" }), /pad_token: found "\[PAD\]", expected a token of the/],
   ["a marker that is no text", build({ eos_token: 7 }), /eos_token: not a token: found 7/],
   ["an added token with a space", build({ added_tokens_decoder: { 1: { content: "a b" } } }), /text without a space/],
   ["an added token without an id", build({ added_tokens_decoder: { x: {} } }), /not a token's id: found "x"/],

@@ -62,12 +62,14 @@ const models: Record<string, string>[] = ["tiny-sd1", "tiny-sd2"].map((name) => 
     inversion: { learningRate: 0.02, threshold: { first: 1e-4, growth: 0 } },
   }),
   "text_encoder/model.safetensors.index.json": index,
+  "tokenizer/added_tokens.json": JSON.stringify({ "<cat>": 550, "<cat>_1": 551 }),
 }));
 /** The first of them as transformers 5 writes tokenizers. */
 const { "tokenizer/vocab.json": vocab, "tokenizer/merges.txt": merges, ...others } = models[0];
 models.push({
   ...others,
   "tokenizer/tokenizer.json": JSON.stringify({
+    added_tokens: [{ id: 550, content: "<cat>", normalized: true, single_word: true, special: false }],
     model: {
       type: "BPE",
       end_of_word_suffix: "</w>",
@@ -111,7 +113,6 @@ test("a diffusers folder with damaged files, down to the graphs, the schedule an
       const tokenizer = await loadTokenizer(model.tokenizer, { shipped, maxLength: 77 });
       const { ids } = tokenizer.encode("a dog, lying down on 3 beaches — 犬 <|endoftext|> [PAD] don't");
       expect(ids.data).toHaveLength(tokenizer.maxLength);
-      tokenizer.decode(ids.data);
     }
   });
   expect(outcomes.success).toBeGreaterThan(400);
@@ -120,11 +121,13 @@ test("a diffusers folder with damaged files, down to the graphs, the schedule an
 
 test("a whole model whose configurations do not fit each other or the weights", async () => {
   const real = await openCheckpoint((await openLocal(fileURLToPath(at("tiny-sd1")))) as Folder);
+  // Its token table has no rows for added tokens.
+  const { "tokenizer/added_tokens.json": _, ...files } = models[0];
   const shipped = async () => memorySource("merges.txt", new Uint8Array());
   const outcomes = await survive(150, ["CheckpointError"], async (random) => {
     const damaged = random.pick(configs);
-    const content = text(JSON.stringify(mutateJson(JSON.parse(models[0][damaged]), random)));
-    const opened = await openCheckpoint(folder("model", { ...models[0], ...weights, [damaged]: content }));
+    const content = text(JSON.stringify(mutateJson(JSON.parse(files[damaged]), random)));
+    const opened = await openCheckpoint(folder("model", { ...files, ...weights, [damaged]: content }));
     const checkpoint = {
       ...opened,
       unet: { ...opened.unet, weights: real.unet.weights },

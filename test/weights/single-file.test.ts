@@ -87,6 +87,18 @@ test("fused query, key and value are read as the three thirds of their rows", as
   }
 });
 
+test.each(families)(
+  "a token table of an %s file may have more rows than CLIP's vocabulary, for learnt words",
+  async (family) => {
+    const { original } = keys[family];
+    const key = Object.keys(original).find((name) => name.endsWith("token_embedding.weight"))!;
+    const [, width] = original[key];
+    const source = hollow("sd.safetensors", { ...original, [key]: [49410, width] });
+    const { textEncoder } = await openCheckpoint(source, { prediction: "epsilon" });
+    expect(textEncoder.config.vocab_size).toBe(49410);
+  },
+);
+
 test("a text encoder without its outer name is the same text encoder", async () => {
   const { original, parts } = keys["SD1.x"];
   const bare = Object.entries(original).map(([k, s]) => [k.replace("transformer.text_model.", "transformer."), s]);

@@ -32,8 +32,10 @@ const sharedText = {
   max_position_embeddings: 77,
   model_type: "clip_text_model",
   pad_token_id: 1,
-  vocab_size: 49408,
 };
+
+/** Tokens of CLIP's vocabulary. */
+const CLIP_TOKENS = 49408;
 
 /** The U-Net of an SD1.x or SD2.x single file, as diffusers describes it. `sampleSize`: side of the latents. */
 export const unetConfig = (family: Family, sampleSize: number): Config =>
@@ -63,11 +65,15 @@ export const vaeConfig = (sampleSize: number): Config => ({
   up_block_types: ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"],
 });
 
-/** CLIP ViT-L/14's text tower, or OpenCLIP ViT-H/14's without its last layer, which SD2.x does not use. */
-export const textConfig = (family: Family): Config =>
+/**
+ * CLIP ViT-L/14's text tower, or OpenCLIP ViT-H/14's without its last layer, which SD2.x does not use. tokens: rows of
+ * the file's token table; learnt words make it longer than CLIP's.
+ */
+export const textConfig = (family: Family, tokens = CLIP_TOKENS): Config =>
   family === "SD1.x"
     ? {
         ...sharedText,
+        vocab_size: Math.max(tokens, CLIP_TOKENS),
         bos_token_id: 0,
         eos_token_id: 2,
         hidden_act: "quick_gelu",
@@ -79,6 +85,7 @@ export const textConfig = (family: Family): Config =>
       }
     : {
         ...sharedText,
+        vocab_size: Math.max(tokens, CLIP_TOKENS),
         bos_token_id: 0,
         eos_token_id: 2,
         hidden_act: "gelu",

@@ -44,12 +44,13 @@ export async function openSingleFile(source: ByteSource, { prediction }: OpenOpt
   const inFile = originalNames[family];
   const unet = renamedComponent(unetConfig(family, latents), parts.unet, inFile.unet);
   const vae = renamedComponent(vaeConfig(latents * 8), parts.vae, inFile.vae);
+  const tokens = parts.text.get("text_model.embeddings.token_embedding.weight")?.shape[0];
   return {
     kind: "single file",
     name: source.name,
     unet,
     vae,
-    textEncoder: renamedComponent(textConfig(family), parts.text, inFile.text),
+    textEncoder: renamedComponent(textConfig(family, tokens), parts.text, inFile.text),
     unknown: parts.unknown,
     scheduler: parseScheduler(schedulerConfig(predicts), source.name),
     tokenizer: { config: tokenizerConfig(family) },
