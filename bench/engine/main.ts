@@ -2,7 +2,7 @@
  * `npm run bench -- engine --python PYTHON`: this engine and PyTorch on SD1.5's U-Net at its full size, over the same
  * random weights. --quick tries the benchmark itself on a small one. Writes a report.
  */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { noise, type Tensor, tensor } from "../../src/core/index.ts";
@@ -18,6 +18,15 @@ import { fastestProduct, profile } from "./profile.ts";
 import { PyTorch } from "./pytorch.ts";
 import { type Outcome, type Report, report } from "./report.ts";
 import { scratch, type Task, tasksOf } from "./variants.ts";
+
+/** What follows this heading in the report is kept: other benchmarks' figures. */
+const OTHERS = "\n## Other measurements\n";
+
+function keptFrom(path: string): string {
+  const text = existsSync(path) ? readFileSync(path, "utf8") : "";
+  const at = text.indexOf(OTHERS);
+  return at < 0 ? "" : text.slice(at);
+}
 
 const say = (line: string): void => console.error(line);
 
@@ -159,7 +168,7 @@ export async function main(args: readonly string[]): Promise<void> {
       outcomes,
     });
     await torch?.close();
-    await writeFileAtomic(out, text);
+    await writeFileAtomic(out, text + keptFrom(out));
     console.log(text);
     say(`written to ${out}`);
   } finally {
