@@ -15,7 +15,9 @@ class Finder {
   /** tokens: by their text. */
   constructor(tokens: ReadonlyMap<string, Token>) {
     this.tokens = tokens;
-    for (const { length, [0]: first } of [...tokens.keys()].sort((a, b) => b.length - a.length)) {
+    for (const token of [...tokens.keys()].sort((a, b) => b.length - a.length)) {
+      const { length } = token;
+      const first = token[0];
       const known = this.lengths.get(first) ?? [];
       if (known.at(-1) !== length) this.lengths.set(first, [...known, length]);
     }

@@ -6,19 +6,31 @@ const BACKSLASH = 92;
 const COLON = 58;
 const [OPENING_BRACKET, CLOSING_BRACKET] = [91, 93];
 const [OPENING_BRACE, CLOSING_BRACE] = [123, 125];
+const [CAPITAL_I, CAPITAL_N] = [73, 78];
 
 /** Repeated keys are only named, so that a text of nothing else stays cheap. */
 const MAX_DUPLICATES = 10;
 
+/** NaN, Infinity and -Infinity where a value begins and no key: Python's json writes them, though JSON has no such numbers. */
+const NON_FINITE = /(?<=[\s:,[]-?|^-?)(?:Infinity|(?<!-)NaN)(?![\w.]|\s*:)/y;
+
+/** What a scan of a text finds. */
+interface Scan {
+  /** The first keys that one object names twice. */
+  readonly duplicates: readonly string[];
+  /** Positions of the numbers that only Python's JSON has. */
+  readonly nonFinite: readonly number[];
+}
+
 /**
- * Checks what JSON.parse does not: nesting and repeated keys. Each character is looked at once, and the memory that it
- * takes is bounded by the text's length. Throws CheckpointError if brackets are nested deeper than `maxDepth`. Returns the
- * first keys that one object names twice.
+ * Checks what JSON.parse does not: nesting, repeated keys and Python's numbers. Each character is looked at once, and the
+ * memory that it takes is bounded by the text's length. Throws CheckpointError if brackets are nested deeper than `maxDepth`.
  */
-function scan(text: string, where: string, maxDepth: number): string[] {
+function scan(text: string, where: string, maxDepth: number): Scan {
   /** The keys of each object that is open here; undefined for an array, and for an object that has none yet. */
   const open: (Set<string> | undefined)[] = [];
   const duplicates = new Set<string>();
+  const nonFinite: number[] = [];
   /** The last string, which a colon makes a key. */
   let string: { from: number; to: number } | undefined;
   for (let i = 0; i < text.length; i++) {
@@ -45,12 +57,34 @@ function scan(text: string, where: string, maxDepth: number): string[] {
       }
     } else if (c === CLOSING_BRACE || c === CLOSING_BRACKET) {
       open.pop();
+    } else if (c === CAPITAL_I || c === CAPITAL_N) {
+      NON_FINITE.lastIndex = i;
+      if (NON_FINITE.test(text)) nonFinite.push(i);
     }
   }
-  return [...duplicates];
+  return { duplicates: [...duplicates], nonFinite };
 }
 
-/** Where the JSON parser stopped, as far as it says so; not its whole message, which repeats what the file holds. */
+/** Private characters: one that a text does not hold can stand for something else. */
+const [FIRST_PRIVATE, LAST_PRIVATE] = [0xe000, 0xf8ff];
+
+/** Parses JSON in which Python's numbers stand at `places`. Every position in the text stays, also in the parser's errors. */
+function parseWith(text: string, places: readonly number[]): unknown {
+  if (places.length === 0) return JSON.parse(text);
+  let code = FIRST_PRIVATE;
+  while (code < LAST_PRIVATE && text.includes(String.fromCharCode(code))) code++;
+  const notANumber = String.fromCharCode(code);
+  const pieces = places.map((at, k) => {
+    const isNone = text.charCodeAt(at) === CAPITAL_N;
+    const rest = text.slice(at + (isNone ? 3 : 8), places[k + 1] ?? text.length);
+    // Too large for a double: the parser makes it infinite.
+    return `${isNone ? `"${notANumber}"` : "1e999   "}${rest}`;
+  });
+  const finite = text.slice(0, places[0]) + pieces.join("");
+  return JSON.parse(finite, (_, value) => (value === notANumber ? Number.NaN : value));
+}
+
+/** The position at which the JSON parser stopped, if it says so; not its whole message, which repeats the file's text. */
 function placeOf(error: unknown): string {
   const [place] = /at position \d+|end of JSON input/.exec(String(error)) ?? [];
   return place ? `, ${place}` : "";
@@ -65,8 +99,9 @@ function unquoted(quoted: string): string {
 }
 
 /**
- * Parses UTF-8 JSON that nobody vouches for. Throws CheckpointError if it is not UTF-8, is not JSON, is nested deeper than
- * `maxDepth`, or names a key of one object twice (JSON.parse would keep the last one without a word).
+ * Parses UTF-8 JSON that nobody vouches for, with the NaN and Infinity that Python's json writes. Throws CheckpointError if
+ * it is not UTF-8, is not JSON, is nested deeper than `maxDepth`, or names a key of one object twice (JSON.parse would keep
+ * the last one without a word).
  */
 export function parseJson(bytes: Uint8Array, where: string, maxDepth = 32): unknown {
   let text: string;
@@ -75,10 +110,10 @@ export function parseJson(bytes: Uint8Array, where: string, maxDepth = 32): unkn
   } catch (cause) {
     throw new CheckpointError("the text is not UTF-8", { where, cause });
   }
-  const duplicates = scan(text, where, maxDepth);
+  const { duplicates, nonFinite } = scan(text, where, maxDepth);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseWith(text, nonFinite);
   } catch (cause) {
     throw new CheckpointError(`not JSON${placeOf(cause)}`, { where });
   }

@@ -1,5 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -60,6 +70,19 @@ test("a weight is a place in a real file, and is read from it", async () => {
   const { data, shape } = await readTensor(ref);
   expect(data).toHaveLength(shape[0]);
   expect(data.some((x) => x !== 0) && data.every(Number.isFinite)).toBe(true);
+});
+
+test("Python's Infinity and NaN in fields that nobody uses change nothing; in a field that is used they are refused", async () => {
+  const path = copy("tiny-sd1");
+  const { scheduler } = await open(path);
+  const file = join(path, "scheduler/scheduler_config.json");
+  const original = JSON.parse(readFileSync(file, "utf8"));
+  const write = (last: string) => put(file, `${JSON.stringify(original).slice(0, -1)},${last}}`);
+  write('"lambda_min_clipped": -Infinity, "sigma_max": Infinity, "sigma_data": NaN');
+  expect((await open(path)).scheduler).toEqual(scheduler);
+  delete original.beta_start;
+  write('"beta_start": NaN');
+  expect((await refusal(open(path))).message).toMatch(/beta_start: found NaN, expected 1e-8\.\.0\.9999/);
 });
 
 test("one network's folder opens alone", async () => {

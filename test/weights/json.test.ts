@@ -16,6 +16,9 @@ test.each([
   ["quotes", '"'.repeat(5 * million)],
   ["backslashes in a string that never ends", `"${"\\".repeat(5 * million)}`],
   ["keys of objects that open and close", `[${'{"a":1},'.repeat(million)}`],
+  ["numbers that are none", `[${"NaN,".repeat(million)}`],
+  ["infinities", `[${"-Infinity,".repeat(million)}`],
+  ["capital letters", "N".repeat(5 * million)],
   ["one key again and again", `{${'"a":1,'.repeat(million)}"b":1}`],
 ])("millions of %s are refused in linear time", (_, json) => {
   const start = performance.now();
@@ -27,6 +30,38 @@ test.each([
 test("valid JSON gives the value that JSON.parse gives", () => {
   const values = [1, null, "a:b{", [], {}, { a: { a: [{ a: 1 }, { a: 2 }] }, 'q"\\:': "}" }, [[["\u00e9\\"]]]];
   for (const value of values) expect(parse(JSON.stringify(value))).toEqual(value);
+});
+
+test("the numbers that only Python's JSON has are read as JavaScript's", () => {
+  const [nan, inf] = [Number.NaN, Number.POSITIVE_INFINITY];
+  for (const [json, value] of [
+    ["NaN", nan],
+    ["-Infinity", -inf],
+    ['{"a": NaN, "b":Infinity,"c":[-Infinity ,NaN,NaN], "d": 1}', { a: nan, b: inf, c: [-inf, nan, nan], d: 1 }],
+    ['{"NaN": "Infinity", "x": "[-Infinity, NaN]", "y": NaN}', { NaN: "Infinity", x: "[-Infinity, NaN]", y: nan }],
+    ['["\ue000", "\ue001", NaN]', ["\ue000", "\ue001", nan]],
+  ] as const) {
+    expect(parse(json)).toEqual(value);
+  }
+});
+
+test.each([
+  "nan",
+  "-NaN",
+  "+Infinity",
+  "1Infinity",
+  "Infinity1",
+  "Infinit",
+  "NaN.5",
+  "{NaN: 1}",
+  "{Infinity :1}",
+  "-inf",
+  "NaNNaN",
+  "NaN NaN",
+])("%s is not JSON, in no dialect", (json) => expect(() => parse(json)).toThrow(/not JSON/));
+
+test("an error behind Python's numbers has its position in the file", () => {
+  expect(() => parse("[NaN, Infinity, 1 2]")).toThrow("not JSON, at position 18");
 });
 
 test("a key that one object names twice is refused, however it is written; in two objects it may stand", () => {
