@@ -22,7 +22,7 @@ export interface Word {
 
 /** A prompt as a text encoder takes it. */
 export interface Encoding {
-  /** [1, L]: start of text, the prompt, end of text, padding. */
+  /** Shape [1, L]: start of text, the prompt, end of text, padding. */
   readonly ids: IntTensor;
   /** Tokens before the padding, start and end included. */
   readonly length: number;
