@@ -1,44 +1,62 @@
+import { CheckpointError, shown } from "../core/index.ts";
 import type { Component, Config } from "./component.ts";
-import type { TensorRef } from "./tensor-ref.ts";
+import { reshaped, type TensorRef } from "./tensor-ref.ts";
 
-/** A component whose keys may be others than its file's. `original`: what the file would call one that is not there. */
+/** A component whose keys may differ from its file's. `original` gives the file's name for a weight that is not there. */
 export const renamedComponent = (
   config: Config,
   weights: ReadonlyMap<string, TensorRef>,
   original: (key: string) => string = (key) => key,
 ): Component => ({ config, weights, nameInFile: (key) => weights.get(key)?.name ?? original(key) });
 
-/** `weights` with every key renamed by `rename`. */
-function renamed(weights: ReadonlyMap<string, TensorRef>, rename: (key: string) => string): Map<string, TensorRef> {
-  return new Map([...weights].map(([key, ref]) => [rename(key), ref]));
+/** Adds a weight under its name of today. Throws CheckpointError if another key of the file stands for the same weight. */
+export function addWeight(weights: Map<string, TensorRef>, name: string, ref: TensorRef): void {
+  const known = weights.get(name);
+  if (known) {
+    throw new CheckpointError("two keys for one weight", {
+      where: ref.source.name,
+      found: `${shown(known.name)} and ${shown(ref.name)}`,
+      advice: "Remove the one that is out of date from the file.",
+    });
+  }
+  weights.set(name, ref);
 }
 
 /**
- * Keys of a CLIP text encoder as Stable Diffusion's files have them: "text_model.embeddings...". transformers 5 writes
- * them without the first part.
+ * A key of a CLIP text encoder as Stable Diffusion's files have it: "text_model.embeddings...". transformers 5 leaves the
+ * first part out.
  */
-export function textEncoderNames(weights: ReadonlyMap<string, TensorRef>): Map<string, TensorRef> {
-  return renamed(weights, (key) => (/^(embeddings|encoder|final_layer_norm)\./.test(key) ? `text_model.${key}` : key));
-}
+export const textEncoderName = (key: string): string =>
+  /^(embeddings|encoder|final_layer_norm)\./.test(key) ? `text_model.${key}` : key;
 
-/** What diffusers called the parts of a VAE's attention before version 0.18, and calls them now. */
-const attentionNames: Record<string, string> = { query: "to_q", key: "to_k", value: "to_v", proj_attn: "to_out.0" };
+/** Names of the layers of a VAE's attention before diffusers 0.18, with today's. */
+export const attentionNames = { query: "to_q", key: "to_k", value: "to_v", proj_attn: "to_out.0" } as const;
 
-/** Keys of an AutoencoderKL as diffusers writes them today. */
-function vaeNames(weights: ReadonlyMap<string, TensorRef>): Map<string, TensorRef> {
-  return renamed(weights, (key) =>
-    key.replace(
-      /(\.attentions\.\d+\.)(query|key|value|proj_attn)\./,
-      (_, path, name) => `${path}${attentionNames[name]}.`,
-    ),
+/** A square 1x1 convolution [C, C, 1, 1] as the matrix [C, C]; any other weight as it is. */
+const asMatrix = (ref: TensorRef): TensorRef =>
+  ref.shape.length === 4 && ref.shape[2] === 1 && ref.shape[3] === 1 ? reshaped(ref, ref.shape.slice(0, 2)) : ref;
+
+/** A weight of a VAE as diffusers has it today: projections of the attention are matrices, whatever the file has. */
+export const vaeWeight = (name: string, ref: TensorRef): TensorRef =>
+  /\.attentions\.\d+\.to_(q|k|v|out\.0)\.weight$/.test(name) ? asMatrix(ref) : ref;
+
+/** A key of an AutoencoderKL as diffusers writes it today. */
+const vaeName = (key: string): string =>
+  key.replace(
+    /(\.attentions\.\d+\.)(query|key|value|proj_attn)\./,
+    (_, path, layer: keyof typeof attentionNames) => `${path}${attentionNames[layer]}.`,
   );
-}
 
 /** A component under the names that its class has today, whichever release of diffusers or transformers wrote it. */
 export function withTodaysNames({ config, weights }: Component): Component {
-  if (config._class_name === "AutoencoderKL") return renamedComponent(config, vaeNames(weights));
+  const isVae = config._class_name === "AutoencoderKL";
   const isText = Array.isArray(config.architectures)
     ? config.architectures.includes("CLIPTextModel")
     : config.model_type === "clip_text_model";
-  return renamedComponent(config, isText ? textEncoderNames(weights) : weights);
+  const today = new Map<string, TensorRef>();
+  for (const [key, ref] of weights) {
+    const name = isVae ? vaeName(key) : isText ? textEncoderName(key) : key;
+    addWeight(today, name, isVae ? vaeWeight(name, ref) : ref);
+  }
+  return renamedComponent(config, today);
 }

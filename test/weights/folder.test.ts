@@ -21,6 +21,7 @@ import {
   openCheckpoint,
   openModelFolder,
   readTensor,
+  type TensorData,
 } from "../../src/weights/index.ts";
 import { refusal } from "./helpers.ts";
 
@@ -83,6 +84,32 @@ test("Python's Infinity and NaN in fields that nobody uses change nothing; in a 
   delete original.beta_start;
   write('"beta_start": NaN');
   expect((await refusal(open(path))).message).toMatch(/beta_start: found NaN, expected 1e-8\.\.0\.9999/);
+});
+
+test("a folder's VAE may have old names and 1x1 kernels in its attention, and not one weight twice", async () => {
+  const path = copy("tiny-sd1");
+  const file = join(path, "vae/diffusion_pytorch_model.safetensors");
+  const before = (await open(path)).vae.weights;
+  const old: Record<string, string> = { to_q: "query", to_k: "key", to_v: "value", "to_out.0": "proj_attn" };
+  const written: Record<string, TensorData> = {};
+  for (const [key, ref] of before) {
+    const name = key.replace(
+      /(\.attentions\.0\.)(to_q|to_k|to_v|to_out\.0)\./,
+      (_, at, layer) => `${at}${old[layer]}.`,
+    );
+    const { shape, data } = await readTensor(ref);
+    const isKernel = name !== key && name.endsWith(".weight");
+    written[name] = { dtype: "F32", shape: isKernel ? [...shape, 1, 1] : shape, data };
+  }
+  writeFileSync(file, encodeSafetensors(written));
+  const after = (await open(path)).vae.weights;
+  expect([...after.keys()].sort()).toEqual([...before.keys()].sort());
+  for (const [key, { shape }] of after) expect(shape).toEqual(before.get(key)!.shape);
+  const [query] = Object.keys(written).filter((key) => key.endsWith(".query.weight"));
+  writeFileSync(file, encodeSafetensors({ ...written, [query.replace("query", "to_q")]: written[query] }));
+  expect((await refusal(open(path))).message).toMatch(
+    /two keys for one weight: found ".*query\.weight" and ".*to_q\.weight"|to_q.*query/,
+  );
 });
 
 test("one network's folder opens alone", async () => {

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   checkWeights,
   encodeSafetensors,
@@ -66,6 +66,45 @@ test.each(families)("a weight of an %s file has its name there, whether it is th
     const expected = Object.entries(keys[family].parts[part]).map(([name, [, original]]) => [name, original]);
     expect(found).toEqual(expected);
   }
+});
+
+/** Names that the layers of a VAE's attention have in files. */
+const attentionNames = {
+  today: { norm: "group_norm", q: "to_q", k: "to_k", v: "to_v", proj_out: "to_out.0" },
+  "before diffusers 0.18": { norm: "group_norm", q: "query", k: "key", v: "value", proj_out: "proj_attn" },
+  original: { norm: "norm", q: "q", k: "k", v: "v", proj_out: "proj_out" },
+} as const;
+const attentionKey = /^(first_stage_model\.(?:en|de)coder\.mid\.attn_1\.)(norm|q|k|v|proj_out)\.(weight|bias)$/;
+
+describe.each(families)("the VAE of an %s file", (family) => {
+  test.each([
+    ["today", "a matrix", []],
+    ["today", "a 1x1 kernel", [1, 1]],
+    ["before diffusers 0.18", "a matrix", []],
+    ["before diffusers 0.18", "a 1x1 kernel", [1, 1]],
+    ["original", "a matrix", []],
+  ] as const)("may call its attention's layers as %s, each projection %s", async (names, _, kernel) => {
+    const { original, parts } = keys[family];
+    const renamed = Object.entries(original).map(([key, shape]) => {
+      const [, path, layer, kind] = attentionKey.exec(key) ?? [];
+      if (!path) return [key, shape];
+      const isProjection = kind === "weight" && layer !== "norm";
+      const name = attentionNames[names][layer as keyof (typeof attentionNames)["today"]];
+      return [`${path}${name}.${kind}`, isProjection ? [...shape.slice(0, 2), ...kernel] : shape];
+    });
+    const source = hollow("sd.safetensors", Object.fromEntries(renamed));
+    const { vae, unknown } = await openCheckpoint(source, { prediction: "epsilon" });
+    const expected = new Map(Object.entries(parts.vae).map(([name, [shape]]) => [name, shape]));
+    expect(() => checkWeights(expected, vae.weights, { where: "vae" })).not.toThrow();
+    expect(unknown).toEqual([]);
+  });
+});
+
+test("a file that holds one weight under two keys is refused with both", async () => {
+  const shapes = { ...sd1, "first_stage_model.encoder.mid.attn_1.to_q.weight": [512, 512] };
+  const { message } = await refusal(openCheckpoint(hollow("sd.safetensors", shapes)));
+  expect(message).toMatch(/^sd\.safetensors: two keys for one weight: found /);
+  for (const name of ["q", "to_q"]) expect(message).toContain(`"first_stage_model.encoder.mid.attn_1.${name}.weight"`);
 });
 
 test("weights of no network are told apart", async () => {

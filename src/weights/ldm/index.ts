@@ -2,16 +2,16 @@ import { CheckpointError } from "../../core/index.ts";
 import { type Checkpoint, trainedSize } from "../checkpoint.ts";
 import type { OpenOptions } from "../diffusers.ts";
 import { parseEditing } from "../editing.ts";
-import { renamedComponent, textEncoderNames } from "../names.ts";
+import { addWeight, renamedComponent, textEncoderName, vaeWeight } from "../names.ts";
 import { readSafetensors, type Safetensors } from "../safetensors.ts";
 import { type Prediction, parseScheduler } from "../scheduler.ts";
 import type { ByteSource } from "../source.ts";
 import type { TensorRef } from "../tensor-ref.ts";
 import { type Family, schedulerConfig, textConfig, tokenizerConfig, unetConfig, vaeConfig } from "./configs.ts";
 import { familyOf, refuseOtherFormats } from "./detect.ts";
-import { asMatrix, openClipWeights, originalOpenClipName } from "./text.ts";
+import { openClipWeights, originalOpenClipName } from "./text.ts";
 import { originalUnetName, unetName } from "./unet.ts";
-import { isVaeProjection, originalVaeName, vaeName } from "./vae.ts";
+import { originalVaeName, vaeName } from "./vae.ts";
 
 /** The weights of a single file, under the names that diffusers gives them. */
 interface Parts {
@@ -72,7 +72,7 @@ export const originalNames: Record<Family, Record<"unet" | "vae" | "text", (name
 function partsOf({ tensors }: Safetensors, where: string): Parts {
   const parts = { unet: new Map(), vae: new Map(), text: new Map() };
   const unknown: string[] = [];
-  for (const [key, ref] of tensors) if (!place(parts, key, ref)) unknown.push(key);
+  for (const [key, ref] of tensors) if (!ignored.test(key) && !place(parts, key, ref)) unknown.push(key);
   const missing = (["unet", "vae", "text"] as const).filter((part) => parts[part].size === 0);
   if (missing.length) {
     throw new CheckpointError(`no weights of the ${missing.join(", ")}`, {
@@ -81,32 +81,31 @@ function partsOf({ tensors }: Safetensors, where: string): Parts {
       advice: "Use the full checkpoint: this file was saved without some of its parts.",
     });
   }
-  return { ...parts, text: textEncoderNames(parts.text), unknown };
+  return { ...parts, unknown };
 }
 
-/** Puts one tensor where it belongs. False where it belongs nowhere. */
+/** Adds one tensor to the network that it belongs to. Returns false if it belongs to none. */
 function place(parts: Omit<Parts, "unknown">, key: string, ref: TensorRef): boolean {
-  if (ignored.test(key)) return true;
   const [, prefix, rest] =
     /^(model\.diffusion_model|first_stage_model|cond_stage_model\.transformer|cond_stage_model\.model)\.(.+)$/.exec(
       key,
     ) ?? [];
   if (prefix === "model.diffusion_model") {
     const name = unetName(rest);
-    if (name) parts.unet.set(name, ref);
+    if (name) addWeight(parts.unet, name, ref);
     return name !== undefined;
   }
   if (prefix === "first_stage_model") {
     const name = vaeName(rest);
-    if (name) parts.vae.set(name, isVaeProjection(name) ? asMatrix(ref) : ref);
+    if (name) addWeight(parts.vae, name, vaeWeight(name, ref));
     return name !== undefined;
   }
   if (prefix === "cond_stage_model.transformer") {
-    parts.text.set(rest, ref);
+    addWeight(parts.text, textEncoderName(rest), ref);
     return true;
   }
   const weights = prefix ? openClipWeights(rest, ref) : undefined;
-  for (const [name, view] of weights ?? []) parts.text.set(name, view);
+  for (const [name, view] of weights ?? []) addWeight(parts.text, name, view);
   return weights !== undefined;
 }
 

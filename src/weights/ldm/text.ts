@@ -1,4 +1,4 @@
-import { reshaped, rows, type TensorRef } from "../tensor-ref.ts";
+import { rows, type TensorRef } from "../tensor-ref.ts";
 import { originalOf } from "./invert.ts";
 
 /** The parts of an OpenCLIP layer that CLIPTextModel only calls otherwise. */
@@ -62,7 +62,3 @@ export function originalOpenClipName(name: string): string {
   if (/^self_attn\.[qkv]_proj$/.test(path)) return `${block}.attn.in_proj_${kind}`;
   return `${block}.${originalOf(layerParts, path) ?? path}.${kind}`;
 }
-
-/** A square 1x1 convolution [C, C, 1, 1] as the matrix [C, C]; any other weight as it is. */
-export const asMatrix = (ref: TensorRef): TensorRef =>
-  ref.shape.length === 4 && ref.shape[2] === 1 && ref.shape[3] === 1 ? reshaped(ref, ref.shape.slice(0, 2)) : ref;

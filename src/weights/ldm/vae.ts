@@ -1,8 +1,16 @@
+import { attentionNames } from "../names.ts";
 import { originalOf } from "./invert.ts";
 
+/** The attention's layers in the original code. */
 const attentionParts = new Map(
   Object.entries({ norm: "group_norm", q: "to_q", k: "to_k", v: "to_v", proj_out: "to_out.0" }),
 );
+
+/** Names that diffusers gave these layers, which converted files carry under the original prefix. */
+const convertedParts = new Map<string, string>([
+  ...Object.entries(attentionNames),
+  ...[...attentionParts.values()].map((name) => [name, name] as const),
+]);
 
 /** Resolutions of SD's VAE. The original counts those of the decoder from the finest, diffusers from the coarsest. */
 const LEVELS = 4;
@@ -25,8 +33,11 @@ export function vaeName(key: string): string | undefined {
   }
   const middle = /^mid\.block_([12])\.(.+)$/.exec(rest);
   if (middle) return `${coder}.mid_block.resnets.${Number(middle[1]) - 1}.${resnetPart(middle[2])}`;
-  const attention = /^mid\.attn_1\.(norm|q|k|v|proj_out)\.(weight|bias)$/.exec(rest);
-  if (attention) return `${coder}.mid_block.attentions.0.${attentionParts.get(attention[1])}.${attention[2]}`;
+  const attention = /^mid\.attn_1\.(.+)\.(weight|bias)$/.exec(rest);
+  if (attention) {
+    const layer = attentionParts.get(attention[1]) ?? convertedParts.get(attention[1]);
+    return layer && `${coder}.mid_block.attentions.0.${layer}.${attention[2]}`;
+  }
   const end = /^(conv_in|norm_out|conv_out)\.(weight|bias)$/.exec(rest);
   return end ? `${coder}.${end[1] === "norm_out" ? "conv_norm_out" : end[1]}.${end[2]}` : undefined;
 }
@@ -50,9 +61,6 @@ export function originalVaeName(name: string): string {
   if (attention) return `${coder}.mid.attn_1.${originalOf(attentionParts, attention[1])}.${attention[2]}`;
   return `${coder}.${rest.replace(/^conv_norm_out\./, "norm_out.")}`;
 }
-
-/** Whether a diffusers name belongs to the attention, whose 1x1 convolutions [C, C, 1, 1] diffusers sees as [C, C]. */
-export const isVaeProjection = (name: string): boolean => /\.attentions\.0\.to_(q|k|v|out\.0)\.weight$/.test(name);
 
 const resnetPart = (part: string) => part.replace(/^nin_shortcut\./, "conv_shortcut.");
 
