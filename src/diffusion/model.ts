@@ -156,6 +156,10 @@ export class Model {
    * Embeddings of prompts, one for each. What a prompt has beyond the text encoder's tokens is cut off and named in
    * `lostWords`. Throws UsageError if a prompt has more than 100,000 characters.
    */
+  async embed<const S extends readonly string[]>(
+    sentences: S,
+    signal?: AbortSignal,
+  ): Promise<{ -readonly [K in keyof S]: Embedding }>;
   async embed(sentences: readonly string[], signal?: AbortSignal): Promise<Embedding[]> {
     checkArguments("embed", embedArguments, { sentences, signal });
     if (sentences.length === 0) return [];

@@ -11,6 +11,11 @@ import { count, sameShape, show } from "./shape.ts";
  * seed: dL/dvalue, of value's shape; 1 if not given, and then `value` must be a single number.
  * Throws GraphError where `value` does not depend on one of `wrt`.
  */
+export function gradients<const W extends readonly Node[]>(
+  value: Node,
+  wrt: W,
+  seed?: Node,
+): { -readonly [K in keyof W]: Node };
 export function gradients(value: Node, wrt: readonly Node[], seed?: Node): Node[] {
   if (!seed && count(value.shape) !== 1) {
     throw new GraphError("only a single number has a gradient without a seed", { found: show(value.shape) });
