@@ -1,23 +1,28 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
 import { dirname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { EngineError } from "../core/index.ts";
-import { wordsOf } from "../storage/node.ts";
+import { BUNDLE_ADVICE, wordsOf } from "../storage/node.ts";
 import { type Frame, frameParts, frameSplitter } from "./frames.ts";
 import type { Reply, Request } from "./messages.ts";
 
 /**
  * The program of the child process. A plain Node 20 runs no TypeScript, so from the sources it is the compiled one in
- * dist/, which the tests' global set-up keeps fresh.
+ * dist/, which the tests' global set-up keeps fresh. Throws EngineError if it is missing, as it is in a bundle.
  */
 export function childProgram(): string {
-  const fromSource = import.meta.url.endsWith(".ts");
+  // A bundle in CommonJS form has no import.meta.url.
+  const here: string | undefined = import.meta.url;
+  const fromSource = here?.endsWith(".ts");
   const runsTypeScript = "typescript" in process.features && process.features.typescript;
-  if (!fromSource) return fileURLToPath(new URL("./child.js", import.meta.url));
-  return fileURLToPath(new URL(runsTypeScript ? "./child.ts" : "../../dist/runtime/child.js", import.meta.url));
+  const name = !fromSource ? "./child.js" : runsTypeScript ? "./child.ts" : "../../dist/runtime/child.js";
+  const program = here ? fileURLToPath(new URL(name, here)) : name;
+  if (here && existsSync(program)) return program;
+  throw new EngineError("the program that runs models is missing", { where: program, advice: BUNDLE_ADVICE });
 }
 
 const signals: Record<string, string> = {
@@ -42,13 +47,14 @@ function ending(code: number | null, signal: string | null, lastWords: string): 
 
 /** The child process, once the system has started it. Throws EngineError if it does not, for want of file descriptors say. */
 async function spawned(): Promise<ChildProcess> {
+  const program = childProgram();
   try {
     // Nothing on standard output: the command line's is for results. Warnings of native libraries are kept for errors.
-    const started = spawn(process.execPath, [childProgram()], {
+    const started = spawn(process.execPath, [program], {
       // glibc otherwise learns to keep freed pieces of up to 32 MB, and what loading a program leaves is never given back.
       env: { MALLOC_MMAP_THRESHOLD_: `${1 << 20}`, ...process.env },
       // The working folder may have been deleted. Every path that the child is given is absolute.
-      cwd: dirname(childProgram()),
+      cwd: dirname(program),
       stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
       windowsHide: true,
     });

@@ -1,7 +1,5 @@
-import { existsSync } from "node:fs";
 import { access, readdir, realpath, stat } from "node:fs/promises";
 import { extname, isAbsolute, join, relative, resolve, sep } from "node:path";
-import { fileURLToPath } from "node:url";
 import { CheckpointError } from "../core/index.ts";
 import type { ByteSource, Folder, FolderEntry } from "../weights/index.ts";
 import { isMissing, wordsOf } from "./failures.ts";
@@ -23,18 +21,6 @@ export async function openLocal(path: string): Promise<ByteSource | Folder> {
 /** A regular file on disk. Throws CheckpointError if there is none, or if it may not be read. */
 export async function openLocalFile(path: string): Promise<ByteSource> {
   return localFile(path, await resolved(path, path));
-}
-
-/** A file that ships with the package: "assets/clip/merges.txt". */
-export function openPackageFile(path: string): Promise<ByteSource> {
-  return openLocalFile(fileURLToPath(new URL(path, packageRoot())));
-}
-
-/** The folder of package.json, the first one above this file wherever that was compiled to. */
-export function packageRoot(): URL {
-  let folder = new URL("./", import.meta.url);
-  while (!existsSync(new URL("package.json", folder)) && folder.pathname !== "/") folder = new URL("../", folder);
-  return folder;
 }
 
 /** Whether there is something at `path`; a link that leads to nothing is nothing. */

@@ -1,13 +1,13 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { getHFHubCachePath } from "@huggingface/hub";
 import { CheckpointError } from "../core/index.ts";
 import { type ByteSource, type Folder, type Prediction, readJsonObject, snapshotOf } from "../weights/index.ts";
 import { isMissing, isShortage, storageError } from "./failures.ts";
-import { openLocal, packageRoot } from "./files.ts";
+import { openLocal } from "./files.ts";
 import { modelsFolder, readRecord } from "./hub/install.ts";
 import { bundledNames, fullName, isModelName, nameOfFolder, shortNames } from "./hub/names.ts";
+import { packagePath } from "./package.ts";
 
 /** What opens it: openCheckpoint the first two, openModelFolder a CLIP. */
 export type ModelKind = "diffusers folder" | "single file" | "CLIP";
@@ -62,7 +62,7 @@ export async function findModel(name: string, places: SearchPlaces = {}): Promis
 
 /** Every model in the known places: those of the package first, then pulled ones, then the Hugging Face cache. */
 export async function listModels(places: SearchPlaces = {}): Promise<FoundModel[]> {
-  const { bundled = packageFolder, cache, hubCache = getHFHubCachePath() } = places;
+  const { bundled = packagePath("checkpoints"), cache, hubCache = getHFHubCachePath() } = places;
   const found = await Promise.all([
     ...bundledNames.map((name) => look(name, join(bundled, name), "package")),
     ...(await pulled(modelsFolder(cache))),
@@ -70,8 +70,6 @@ export async function listModels(places: SearchPlaces = {}): Promise<FoundModel[
   ]);
   return found.filter((model) => model !== undefined);
 }
-
-const packageFolder = fileURLToPath(new URL("checkpoints", packageRoot()));
 
 /** Names in a folder that are no hidden ones, sorted. */
 async function namesIn(folder: string): Promise<string[]> {

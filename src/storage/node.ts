@@ -13,6 +13,6 @@ export { type HubPlace, hubPlace } from "./hub/place.ts";
 export { type PullOptions, pullModel } from "./hub/pull.ts";
 export { lock } from "./lock.ts";
 export * from "./models.ts";
+export { BUNDLE_ADVICE, openPackageFile, packagePath, version } from "./package.ts";
 export * from "./places.ts";
 export { readRegular } from "./regular.ts";
-export { version } from "./version.ts";

@@ -3,12 +3,11 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, posix } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { beforeAll, expect, test } from "vitest";
+import { packedFiles, root } from "../support/packed.ts";
 
 const run = promisify(execFile);
-const root = fileURLToPath(new URL("../..", import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 const manifest = JSON.parse(read("package.json"));
 
@@ -18,9 +17,7 @@ const REFERENCE = "docs/api/";
 /** Paths of the files in the package. */
 let packed: Set<string>;
 beforeAll(async () => {
-  const { stdout } = await run("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: root });
-  const [{ files }]: [{ files: { path: string }[] }] = JSON.parse(stdout);
-  packed = new Set(files.map(({ path }) => path));
+  packed = new Set(await packedFiles());
 });
 
 test("every source that a source map names is in the package", () => {

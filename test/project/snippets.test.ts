@@ -1,14 +1,12 @@
 import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { installPackage, root } from "../support/packed.ts";
 
 const run = promisify(execFile);
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
 const pages = [
   ...readdirSync(root).filter((name) => name.endsWith(".md")),
@@ -39,23 +37,9 @@ function snippetsOf(page: string): Snippet[] {
 
 const snippets = pages.flatMap(snippetsOf);
 
-/** A project that has installed the package and what it depends on, and nothing else but Node's types. */
+/** A project that has installed the package. */
 const project = mkdtempSync(join(tmpdir(), "baret-snippets-"));
-const installed = join(project, "node_modules/baret");
-beforeAll(async () => {
-  const { stdout } = await run("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: root });
-  const [{ files }]: [{ files: { path: string }[] }] = JSON.parse(stdout);
-  for (const { path } of files) {
-    if (!/^(dist|assets|checkpoints|examples)\/|^package\.json$/.test(path)) continue;
-    mkdirSync(dirname(join(installed, path)), { recursive: true });
-    cpSync(join(root, path), join(installed, path));
-  }
-  for (const name of ["@types/node", "undici-types", ...Object.keys(manifest.dependencies)]) {
-    const place = join(project, "node_modules", name);
-    mkdirSync(dirname(place), { recursive: true });
-    symlinkSync(join(root, "node_modules", name), place);
-  }
-});
+beforeAll(() => installPackage(project), 120_000);
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
 /** What the compiler says of the files in the project, under options stricter than the project's own. */

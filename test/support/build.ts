@@ -1,14 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const changed = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 /**
- * Vitest's global set-up: what tests start as a process of its own (the command line, the engine's child) is a plain
- * Node, which on version 20 runs no TypeScript, so src/ is compiled into dist/ where it changed since. Everything else
- * under test is the sources.
+ * Vitest's global set-up. Compiles src/ into dist/ if it changed since: processes that tests start (the command line, the
+ * engine's child) run dist/, because Node 20 runs no TypeScript. Everything else under test is the sources.
  */
 export default function build(): void {
   const sources = readdirSync(`${root}src`, { recursive: true, encoding: "utf8" });
@@ -17,4 +16,8 @@ export default function build(): void {
   // Not tools/build.mjs, which empties dist/ first: another run of the tests may be using it.
   const tsc = [`${root}node_modules/typescript/bin/tsc`, "-p", `${root}tsconfig.build.json`];
   execFileSync(process.execPath, tsc, { stdio: "inherit" });
+  for (const name of readdirSync(`${root}dist`, { recursive: true, encoding: "utf8" })) {
+    const source = name.replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts");
+    if (source !== name && !existsSync(`${root}src/${source}`)) rmSync(`${root}dist/${name}`);
+  }
 }

@@ -1,0 +1,32 @@
+import { execFile } from "node:child_process";
+import { cpSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+export const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Paths of the files in the package, as npm packs them. */
+export async function packedFiles(): Promise<string[]> {
+  const pack = ["pack", "--dry-run", "--json", "--ignore-scripts"];
+  const { stdout } = await promisify(execFile)("npm", pack, { cwd: root });
+  const [{ files }]: [{ files: { path: string }[] }] = JSON.parse(stdout);
+  return files.map(({ path }) => path);
+}
+
+/** Makes `folder` a project that has installed the package, what it depends on, and Node's types; nothing else. */
+export async function installPackage(folder: string): Promise<void> {
+  const link = (name: string): void => {
+    const place = join(folder, "node_modules", name);
+    mkdirSync(dirname(place), { recursive: true });
+    symlinkSync(join(root, "node_modules", name), place);
+  };
+  const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  for (const name of ["@types/node", ...Object.keys(dependencies)]) link(name);
+  for (const path of await packedFiles()) {
+    if (!/^(dist|assets|checkpoints)\/|^package\.json$/.test(path)) continue;
+    const place = join(folder, "node_modules/baret", path);
+    mkdirSync(dirname(place), { recursive: true });
+    cpSync(join(root, path), place);
+  }
+}
