@@ -62,6 +62,7 @@ async function run(command: Command, given: string[], voice: Voice): Promise<voi
   await checkWritable(numbered(flags.out, 0, wanted.length));
   await working(flags.quiet ?? false, (work) =>
     withModel(flags, work, async (model) => {
+      for (const { message } of model.warnings) voice.warn(message);
       const settings = settingsOf(flags, model);
       const { device, threads } = model.engine;
       voice.detail(settingLines(command, { model: flags.model, ...settings, device, threads }));

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { BaretError, formatBytes, sizeOf } from "../core/index.ts";
+import { BaretError, formatBytes, sizeOf, type Warning } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
 import { peakMemory } from "../diffusion/node.ts";
 import { edit } from "../editing/index.ts";
@@ -28,6 +28,7 @@ interface Facts {
   readonly bytes: number;
   /** What an edit at that size takes on a CPU, in bytes, as estimated from the graphs. */
   readonly memory?: number;
+  readonly warnings?: readonly Warning[];
 }
 
 function weightFacts(tensors: readonly TensorRef[]) {
@@ -44,8 +45,12 @@ function weightFacts(tensors: readonly TensorRef[]) {
 async function checkpointFacts(checkpoint: Checkpoint): Promise<Facts> {
   const { unet, vae, textEncoder, editing, scheduler } = checkpoint;
   const weights = [unet, vae, textEncoder].flatMap((part) => [...part.weights.values()]);
-  const memory = await peakMemory(checkpoint, wholeEdit);
-  return { size: editing.size, prediction: scheduler.prediction, ...weightFacts(weights), memory };
+  const warnings: Warning[] = [];
+  const memory = await peakMemory(checkpoint, async (model) => {
+    warnings.push(...model.warnings);
+    await wholeEdit(model);
+  });
+  return { size: editing.size, prediction: scheduler.prediction, ...weightFacts(weights), memory, warnings };
 }
 
 /** One step of everything that an edit does, with as many rows as it ever has. */
@@ -105,7 +110,8 @@ export function modelsCommand(): Command {
       const models: Described[] = [];
       for (const model of found) models.push(await describe(model, options));
       const problems = models.flatMap(({ problem }) => problem ?? []);
-      for (const { message } of problems) note(`Warning: ${message}`);
+      const warnings = models.flatMap((model) => model.warnings ?? []);
+      for (const { message } of [...problems, ...warnings]) note(`Warning: ${message}`);
       if (json) printJson({ models: models.map((model) => ({ ...model, problem: model.problem?.message })) });
       else if (models.length > 0) print(columns([heads, ...models.map(row)]));
       else note("No model was found.");

@@ -10,3 +10,4 @@ export * from "./progress.ts";
 export * from "./random.ts";
 export * from "./schema.ts";
 export * from "./tensor.ts";
+export * from "./warning.ts";

@@ -12,6 +12,7 @@ import {
   row,
   type Tensor,
   UsageError,
+  type Warning,
   workFields,
 } from "../core/index.ts";
 import * as g from "../graph/index.ts";
@@ -38,6 +39,7 @@ import {
   type Component,
   checkAllWeights,
   type EditingDefaults,
+  unusedWeightsWarning,
   type WeightsToCheck,
 } from "../weights/index.ts";
 import { atLeastTwo } from "./batch.ts";
@@ -94,9 +96,11 @@ export class Model {
   readonly text: ClipTextConfig;
   readonly engine: Engine;
   readonly programs: Programs;
+  /** Facts about the model's files that its user should know. */
+  readonly warnings: readonly Warning[];
   private readonly tokenizer: ClipTokenizer;
 
-  /** Throws CheckpointError that lists every missing, unexpected and mis-shaped weight of all components. */
+  /** Throws CheckpointError that counts the missing and mis-shaped weights of all components, and lists the first. */
   constructor({ checkpoint, tokenizer, engine, loader }: ModelParts) {
     this.name = checkpoint.name;
     this.checkpoint = checkpoint;
@@ -107,7 +111,9 @@ export class Model {
     this.tokenizer = tokenizer;
     this.engine = engine;
     this.programs = new Programs(loader);
-    this.check();
+    this.checkConfigurations();
+    const unused = this.checkWeights();
+    this.warnings = [...checkpoint.warnings, ...unusedWeightsWarning(unused, checkpoint.name)];
   }
 
   /** Pixels for one latent pixel, along each side. */
@@ -236,7 +242,7 @@ export class Model {
     return { picture: decode(this.vae, g.div(latent, this.vae.scalingFactor)) };
   }
 
-  private check(): void {
+  private checkConfigurations(): void {
     const misfits = [
       this.vae.latentChannels !== this.unet.inChannels &&
         `${this.vae.latentChannels} latent channels in the VAE, ${this.unet.inChannels} in the U-Net`,
@@ -253,6 +259,10 @@ export class Model {
         found: misfits.join("; "),
       });
     }
+  }
+
+  /** Names of the weights that no part of the model uses. */
+  private checkWeights(): string[] {
     // Any size will do to find the weights' shapes; this one can be halved as often as any known model does.
     const side = 2 ** this.unet.blocks.length;
     const sample = g.input("sample", [1, this.unet.inChannels, side, side]);
@@ -276,7 +286,7 @@ export class Model {
       toCheck("vae", vae, parts.vae),
       toCheck("text_encoder", Object.values(this.textGraph()), parts.textEncoder),
     ];
-    checkAllWeights(networks, { where: this.name, ignorable }, unknown);
+    return checkAllWeights(networks, { where: this.name, ignorable }, unknown);
   }
 }
 

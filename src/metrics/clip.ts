@@ -7,6 +7,7 @@ import {
   tensor,
   throwIfCancelled,
   UsageError,
+  type Warning,
   type Work,
 } from "../core/index.ts";
 import { parametersOf } from "../graph/index.ts";
@@ -16,7 +17,14 @@ import { loadGraph, mapWeights } from "../runtime/node.ts";
 import type { Cache } from "../storage/index.ts";
 import { DiskCache } from "../storage/node.ts";
 import type { ClipTokenizer } from "../text/index.ts";
-import { checkWeights, type Folder, type ModelFolder, openModelFolder, readTensor } from "../weights/index.ts";
+import {
+  checkWeights,
+  type Folder,
+  type ModelFolder,
+  openModelFolder,
+  readTensor,
+  unusedWeightsWarning,
+} from "../weights/index.ts";
 import { type ClipParts, openFolder, readParts, towersOf } from "./clipParts.ts";
 import { pixelsOf } from "./preprocessing.ts";
 
@@ -54,11 +62,14 @@ export function cosine(a: Tensor, i: number, b: Tensor, j: number): number {
 export class Clip {
   /** exp(logit_scale): what cosines are multiplied with before a softmax. */
   readonly scale: number;
+  /** Facts about the model's files that its user should know. */
+  readonly warnings: readonly Warning[];
   private readonly parts: ClipParts;
   private readonly image: Session;
   private readonly text: Session;
 
-  private constructor(parts: ClipParts, scale: number, image: Session, text: Session) {
+  private constructor(parts: ClipParts, scale: number, image: Session, text: Session, warnings: readonly Warning[]) {
+    this.warnings = warnings;
     this.parts = parts;
     this.scale = scale;
     this.image = image;
@@ -93,7 +104,7 @@ export class Clip {
     const towers = towersOf(parts);
     const expected = parametersOf([towers.image, towers.text, logitScale()]);
     const shapes = new Map([...expected].map(([key, { shape }]) => [key, shape as readonly number[]]));
-    checkWeights(shapes, model.weights, { where: model.name, ignorable: [/position_ids$/] });
+    const unused = checkWeights(shapes, model.weights, { where: model.name, ignorable: [/position_ids$/] });
     const scale = Math.exp((await readTensor(model.weights.get("logit_scale")!)).data[0]);
     if (!Number.isFinite(scale)) throw new NumericError("logit_scale", { where: model.name, found: `exp = ${scale}` });
     const weights = await mapWeights(model.weights, { cache, signal, onProgress });
@@ -105,7 +116,7 @@ export class Clip {
         await image.release();
         throw error;
       });
-      return new Clip(parts, scale, image, text);
+      return new Clip(parts, scale, image, text, unusedWeightsWarning(unused, model.name));
     } finally {
       await weights.release();
     }

@@ -1,77 +1,100 @@
-import { CheckpointError, listed } from "../core/index.ts";
+import { CheckpointError, few, listed, type Warning } from "../core/index.ts";
 import { floatDtypes, isFloatDtype } from "./dtype.ts";
 import type { TensorRef } from "./tensor-ref.ts";
 
 export interface CheckOptions {
   /** The model's name, for the error. */
   where: string;
-  /** Keys that may be there and are not used, such as /position_ids$/. */
+  /** Keys that old files hold and that are no weights, such as /position_ids$/. */
   ignorable?: readonly RegExp[];
 }
 
-/** A network's weights, as it needs them and as they are. */
+/** A network's weights: those that it needs and those that its files hold. */
 export interface WeightsToCheck {
-  /** What stands before its keys in the error. */
+  /** Put before the network's keys in messages. */
   readonly part?: string;
   readonly expected: ReadonlyMap<string, readonly number[]>;
   readonly actual: ReadonlyMap<string, TensorRef>;
-  /** What the user's file calls a weight. Default: as its key. */
+  /** The name of a weight in the user's file. Default: its key. */
   readonly nameInFile?: (key: string) => string;
 }
 
 const show = (shape: readonly number[]) => `[${shape.join(", ")}]`;
 
-/** What is wrong with the weights of one network, one problem a line. */
+/** Problems of one network's weights, one a line, and the keys that it does not use. */
+interface Problems {
+  readonly missing: ReadonlySet<string>;
+  readonly shapes: ReadonlySet<string>;
+  readonly dtypes: ReadonlySet<string>;
+  readonly unused: ReadonlySet<string>;
+}
+
 function problemsOf(
   { part, expected, actual, nameInFile = (key) => key }: WeightsToCheck,
   ignorable: readonly RegExp[],
-): Record<"missing" | "unexpected" | "different", readonly string[]> {
+): Problems {
   const named = (key: string): string => `${part === undefined ? "" : `${part}, `}${JSON.stringify(nameInFile(key))}`;
   // Several weights can be views of one in the file: it is named once.
-  const [missing, different, unexpected] = [new Set<string>(), new Set<string>(), new Set<string>()];
+  const problems = {
+    missing: new Set<string>(),
+    shapes: new Set<string>(),
+    dtypes: new Set<string>(),
+    unused: new Set<string>(),
+  };
   for (const [key, shape] of expected) {
     const ref = actual.get(key);
-    if (!ref) missing.add(`${named(key)}: missing, expected ${show(shape)}`);
+    if (!ref) problems.missing.add(`${named(key)}: missing, expected ${show(shape)}`);
+    else if (!isFloatDtype(ref.dtype)) problems.dtypes.add(`${named(key)}: dtype ${ref.dtype}`);
     else if (show(ref.shape) !== show(shape)) {
-      different.add(`${named(key)}: shape ${show(ref.shape)}, expected ${show(shape)}`);
-    } else if (!isFloatDtype(ref.dtype)) {
-      different.add(`${named(key)}: dtype ${ref.dtype}, expected ${floatDtypes.join(", ")}`);
+      problems.shapes.add(`${named(key)}: shape ${show(ref.shape)}, expected ${show(shape)}`);
     }
   }
   for (const key of actual.keys()) {
-    if (!expected.has(key) && !ignorable.some((pattern) => pattern.test(key)))
-      unexpected.add(`${named(key)}: unexpected`);
+    if (!expected.has(key) && !ignorable.some((pattern) => pattern.test(key))) {
+      problems.unused.add(`${part === undefined ? "" : `${part}/`}${nameInFile(key)}`);
+    }
   }
-  return { missing: [...missing], different: [...different], unexpected: [...unexpected] };
+  return problems;
 }
 
 /**
- * Holds the weights that a model's networks need against those that its files have. Throws one CheckpointError if
- * they differ: it counts the missing and the unexpected keys and those of another shape or of a dtype other than F32, F16
- * or BF16, and lists the first of each. unknown: keys that belong to none of the networks.
+ * Compares the weights that a model's networks need with those that its files hold. Returns the names of weights that no
+ * network uses, those of `unknown` among them. Throws one CheckpointError if weights are missing, have another shape, or
+ * have a dtype other than F32, F16 or BF16: it counts them and lists the first of each.
  */
 export function checkAllWeights(
   parts: readonly WeightsToCheck[],
   { where, ignorable = [] }: CheckOptions,
   unknown: readonly string[] = [],
-): void {
+): string[] {
   const found = parts.map((part) => problemsOf(part, ignorable));
-  const different = found.flatMap((problems) => problems.different);
-  const missing = found.flatMap((problems) => problems.missing);
-  const unexpected = [
-    ...found.flatMap((problems) => problems.unexpected),
-    ...unknown.map((key) => `${JSON.stringify(key)}: unexpected`),
-  ];
-  if (different.length + missing.length + unexpected.length === 0) return;
-  const counts = [
-    `${missing.length} missing`,
-    `${unexpected.length} unexpected`,
-    `${different.length} of another shape or dtype`,
-  ];
-  const lists = [different, missing, unexpected].filter((list) => list.length > 0).map((list) => listed(list));
-  throw new CheckpointError(`the weights do not fit the configuration (${counts.join(", ")})\n${lists.join("\n")}`, {
-    where,
-  });
+  const all = (kind: keyof Problems): string[] => found.flatMap((problems) => [...problems[kind]]);
+  const [missing, shapes, dtypes] = [all("missing"), all("shapes"), all("dtypes")];
+  if (dtypes.length > 0 && missing.length + shapes.length === 0) throw wrongDtypes(parts, dtypes, where);
+  if (missing.length + shapes.length + dtypes.length > 0) {
+    const counts = [
+      `${missing.length} missing`,
+      `${shapes.length} of another shape`,
+      `${dtypes.length} of another dtype than ${floatDtypes.join(", ")}`,
+    ];
+    const lists = [shapes, dtypes, missing].filter((list) => list.length > 0).map((list) => listed(list));
+    throw new CheckpointError(
+      `the weights do not fit the model's configuration, take both from the same model (${counts.join(", ")})\n${lists.join("\n")}`,
+      { where },
+    );
+  }
+  return [...all("unused"), ...unknown];
+}
+
+/** The error for weights that are all there, but quantised or of whole numbers. */
+function wrongDtypes(parts: readonly WeightsToCheck[], lines: readonly string[], where: string): CheckpointError {
+  const refs = parts.flatMap(({ actual, expected }) => [...expected.keys()].map((key) => actual.get(key)!));
+  const dtypes = [...new Set(refs.map(({ dtype }) => dtype))].filter((dtype) => !isFloatDtype(dtype)).sort();
+  const wanted = `${floatDtypes.slice(0, -1).join(", ")} or ${floatDtypes.at(-1)}`;
+  return new CheckpointError(
+    `${lines.length} weights have dtype ${dtypes.join(" or ")}, use the model's file in ${wanted}\n${listed(lines, 3)}`,
+    { where },
+  );
 }
 
 /** The same for a model of one network. */
@@ -79,4 +102,12 @@ export const checkWeights = (
   expected: WeightsToCheck["expected"],
   actual: WeightsToCheck["actual"],
   options: CheckOptions,
-): void => checkAllWeights([{ expected, actual }], options);
+): string[] => checkAllWeights([{ expected, actual }], options);
+
+/** The warning that a model's files hold weights that it does not use; none if there are none. */
+export function unusedWeightsWarning(names: readonly string[], where: string): Warning[] {
+  if (names.length === 0) return [];
+  const subject = names.length === 1 ? "1 weight belongs" : `${names.length} weights belong`;
+  const message = `${where}: ${subject} to no part of the model and will not be used: ${few(names, 8)}`;
+  return [{ code: "unused-weights", message, details: { where, count: names.length, names: names.slice(0, 20) } }];
+}

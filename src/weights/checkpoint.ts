@@ -1,4 +1,4 @@
-import { MAX_SIDE } from "../core/index.ts";
+import { MAX_SIDE, type Warning } from "../core/index.ts";
 import type { Component, Config } from "./component.ts";
 import type { EditingDefaults } from "./editing.ts";
 import type { SchedulerConfig } from "./scheduler.ts";
@@ -30,8 +30,10 @@ export interface Checkpoint {
   readonly vae: Component;
   /** CLIPTextModel. */
   readonly textEncoder: Component;
-  /** Weights of a single file that belong to none of these. */
+  /** Keys of a single file that belong to none of these. */
   readonly unknown: readonly string[];
+  /** Facts about its files that its user should know. */
+  readonly warnings: readonly Warning[];
   readonly scheduler: SchedulerConfig;
   readonly tokenizer: TokenizerFiles;
   readonly editing: EditingDefaults;

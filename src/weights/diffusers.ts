@@ -10,7 +10,7 @@ import {
 } from "./component.ts";
 import { parseEditing } from "./editing.ts";
 import { readJsonObject } from "./json.ts";
-import { withTodaysNames } from "./names.ts";
+import { isTextEncoder, withTodaysNames } from "./names.ts";
 import { type Prediction, parseScheduler } from "./scheduler.ts";
 import { type Folder, filesOf, subfolder } from "./source.ts";
 
@@ -81,6 +81,7 @@ export async function openDiffusersFolder(folder: Folder, options: OpenOptions):
     vae: withTodaysNames(vae),
     textEncoder: withTodaysNames(text),
     unknown: [],
+    warnings: [],
     scheduler: { ...scheduler, prediction: options.prediction ?? scheduler.prediction },
     tokenizer: await readTokenizerFiles(subfolder(folder, "tokenizer")),
     editing: parseEditing(
@@ -116,9 +117,10 @@ function checkClass({ _class_name: found }: Config, where: string, expected: str
   if (found !== expected) throw new CheckpointError("_class_name", { where, found: shown(found), expected });
 }
 
-function checkTextEncoder({ architectures, model_type: type }: Config, where: string): void {
+function checkTextEncoder(config: Config, where: string): void {
+  if (isTextEncoder(config)) return;
+  const { architectures, model_type: type } = config;
   const named = Array.isArray(architectures) ? architectures : [];
-  if (named.length ? named.includes("CLIPTextModel") : type === "clip_text_model") return;
   throw new CheckpointError("another text encoder", {
     where,
     found: shown(named.length ? named : type),

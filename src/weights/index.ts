@@ -1,7 +1,13 @@
 // What lies in model files: safetensors, diffusers folders, single-file checkpoints, and what their tensors are called.
 // Knows of: core, and bytes behind ByteSource and Folder.
 // Does not know of: disks and networks, graphs, what the weights compute.
-export { type CheckOptions, checkAllWeights, checkWeights, type WeightsToCheck } from "./check.ts";
+export {
+  type CheckOptions,
+  checkAllWeights,
+  checkWeights,
+  unusedWeightsWarning,
+  type WeightsToCheck,
+} from "./check.ts";
 export type { Checkpoint, TokenizerFiles } from "./checkpoint.ts";
 export {
   type Component,

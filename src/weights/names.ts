@@ -47,12 +47,19 @@ const vaeName = (key: string): string =>
     (_, path, layer: keyof typeof attentionNames) => `${path}${attentionNames[layer]}.`,
   );
 
+/** CLIP's text encoder; the second class has a projection besides, which Stable Diffusion does not use. */
+const TEXT_ENCODERS: readonly unknown[] = ["CLIPTextModel", "CLIPTextModelWithProjection"];
+
+/** Whether a configuration is that of CLIP's text encoder. */
+export const isTextEncoder = ({ architectures, model_type: type }: Config): boolean =>
+  Array.isArray(architectures) && architectures.length > 0
+    ? architectures.some((name) => TEXT_ENCODERS.includes(name))
+    : type === "clip_text_model";
+
 /** A component under the names that its class has today, whichever release of diffusers or transformers wrote it. */
 export function withTodaysNames({ config, weights }: Component): Component {
   const isVae = config._class_name === "AutoencoderKL";
-  const isText = Array.isArray(config.architectures)
-    ? config.architectures.includes("CLIPTextModel")
-    : config.model_type === "clip_text_model";
+  const isText = isTextEncoder(config);
   const today = new Map<string, TensorRef>();
   for (const [key, ref] of weights) {
     const name = isVae ? vaeName(key) : isText ? textEncoderName(key) : key;

@@ -1,6 +1,8 @@
 import { cpSync, mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { openLocalFile } from "../../src/storage/node.ts";
+import { encodeSafetensors, readSafetensors, readTensor } from "../../src/weights/index.ts";
 import { fixtureModel, Workplace } from "../support/cli.ts";
 import { hollow, keys } from "../weights/helpers.ts";
 
@@ -54,6 +56,23 @@ test("what a file cannot say of itself, options say: a single SD2.x file's predi
   rmSync(`${weights}.safetensors`);
   expect((await here.baret(["models", folder])).stderr).toMatch(/which weights to take.*\n.*--variant/);
   expect(await here.baret(["models", folder, "--variant", "ema"])).toMatchObject({ code: 0, stderr: "" });
+});
+
+test("what a model's files hold without use is one warning, in a list, before a picture and in its JSON", async () => {
+  const folder = here.path("leftovers");
+  cpSync(fixtureModel("tiny-sd1"), folder, { recursive: true });
+  const file = join(folder, "vae/diffusion_pytorch_model.safetensors");
+  const { tensors } = await readSafetensors(await openLocalFile(file));
+  const kept = [...tensors].map(async ([name, ref]) => [name, { dtype: "F32", ...(await readTensor(ref)) }] as const);
+  const extra = { dtype: "F32", shape: [1], data: new Float32Array(1) } as const;
+  writeFileSync(file, encodeSafetensors({ ...Object.fromEntries(await Promise.all(kept)), "loss.logvar": extra }));
+  const message = `${folder}: 1 weight belongs to no part of the model and will not be used: vae/loss.logvar`;
+  const listed = await here.baret(["models", folder, "--json"]);
+  expect(listed).toMatchObject({ code: 0, stderr: `Warning: ${message}\n` });
+  expect(JSON.parse(listed.stdout).models[0].warnings).toMatchObject([{ code: "unused-weights", message }]);
+  const made = await here.baret(["generate", "a dog", "--model", folder, "--steps", "1", "--json"]);
+  expect(made.stderr).toContain(`Warning: ${message}\n`);
+  expect(JSON.parse(made.stdout).warnings).toEqual([message]);
 });
 
 test("a model that is broken in any way does not hide the others", async () => {

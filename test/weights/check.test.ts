@@ -9,6 +9,7 @@ import {
   memorySource,
   readSafetensors,
   type TensorRef,
+  unusedWeightsWarning,
 } from "../../src/weights/index.ts";
 
 const folder = new URL("../fixtures/tiny-sd1/unet/", import.meta.url);
@@ -23,48 +24,72 @@ const expected = new Map(
 const bytes = new Uint8Array(readFileSync(new URL("diffusion_pytorch_model.safetensors", folder)));
 const { tensors } = await readSafetensors(memorySource("unet.safetensors", bytes));
 
-/** What checking the fixture's weights says once `change` has changed them. */
-function complaint(change: (weights: Map<string, TensorRef>) => void, ignorable?: RegExp[]): string[] {
+/** Checks the fixture's weights once `change` has changed them. Returns the lines of the error, or the unused weights. */
+function checked(change: (weights: Map<string, TensorRef>) => void, ignorable?: RegExp[]): string[] {
   const weights = new Map(tensors);
   change(weights);
   try {
-    checkWeights(expected, weights, { where: "unet", ignorable });
+    return checkWeights(expected, weights, { where: "unet", ignorable });
   } catch (error) {
     expect(error).toBeInstanceOf(CheckpointError);
-    return (error as Error).message.split("\n");
+    return (error as Error).message.replace(/\.$/, "").split("\n");
   }
-  return [];
 }
 
 test("the weights that a model was saved with fit it", () => {
-  expect(complaint(() => undefined)).toEqual([]);
+  expect(checked(() => undefined)).toEqual([]);
 });
 
-test("missing, unexpected, mis-shaped and mistyped weights are all listed at once", async () => {
-  const whole = { dtype: "I64", shape: [8, 4, 3, 3], data: new BigInt64Array(288) } as const;
-  const ints = await readSafetensors(memorySource("ints", encodeSafetensors({ whole })));
-  const lines = complaint((weights) => {
+const whole = { dtype: "I64", shape: [8, 4, 3, 3], data: new BigInt64Array(288) } as const;
+const ints = await readSafetensors(memorySource("ints", encodeSafetensors({ whole })));
+const someInts = ints.tensors.get("whole")!;
+
+test("missing, mis-shaped and mistyped weights are all listed at once, unused ones are not", async () => {
+  const lines = checked((weights) => {
     weights.delete("conv_out.bias");
     weights.delete("mid_block.resnets.0.norm1.weight");
     weights.set("lora.weight", weights.get("conv_in.bias")!);
     weights.set("conv_norm_out.bias", { ...weights.get("conv_norm_out.bias")!, shape: [2, 2, 2] });
-    weights.set("conv_in.weight", { ...ints.tensors.get("whole")!, shape: expected.get("conv_in.weight")! });
+    weights.set("conv_in.weight", { ...someInts, shape: expected.get("conv_in.weight")! });
   });
   expect(lines[0]).toBe(
-    "unet: the weights do not fit the configuration (2 missing, 1 unexpected, 2 of another shape or dtype)",
+    "unet: the weights do not fit the model's configuration, take both from the same model (2 missing, 1 of another shape, 1 of another dtype than F32, F16, BF16)",
   );
   const shape = (name: string) => `[${expected.get(name)!.join(", ")}]`;
-  expect(lines.slice(1).map((line) => line.replace(/\.$/, ""))).toEqual([
-    `  "conv_in.weight": dtype I64, expected F32, F16, BF16`,
+  expect(lines.slice(1)).toEqual([
     `  "conv_norm_out.bias": shape [2, 2, 2], expected ${shape("conv_norm_out.bias")}`,
+    `  "conv_in.weight": dtype I64`,
     `  "mid_block.resnets.0.norm1.weight": missing, expected ${shape("mid_block.resnets.0.norm1.weight")}`,
     `  "conv_out.bias": missing, expected ${shape("conv_out.bias")}`,
-    `  "lora.weight": unexpected`,
   ]);
 });
 
-test("keys that may be there are not counted as unexpected", () => {
+test("weights of no use are named, those that old files hold are not", () => {
   const change = (weights: Map<string, TensorRef>) => weights.set("a.position_ids", weights.get("conv_in.bias")!);
-  expect(complaint(change, [/position_ids$/])).toEqual([]);
-  expect(complaint(change)[0]).toContain("1 unexpected");
+  expect(checked(change, [/position_ids$/])).toEqual([]);
+  expect(checked(change)).toEqual(["a.position_ids"]);
+});
+
+test("quantised weights are refused in a few lines, and the first says what to use instead", () => {
+  const lines = checked((weights) => {
+    for (const [key, ref] of weights) weights.set(key, { ...ref, dtype: "F8_E4M3" });
+  });
+  expect(lines[0]).toBe(`unet: ${expected.size} weights have dtype F8_E4M3, use the model's file in F32, F16 or BF16`);
+  expect(lines).toHaveLength(5);
+});
+
+test("the warning of unused weights names a few of them, however many there are", () => {
+  expect(unusedWeightsWarning([], "sd.safetensors")).toEqual([]);
+  const [one] = unusedWeightsWarning(["logit_scale"], "sd.safetensors");
+  expect(one.message).toBe(
+    "sd.safetensors: 1 weight belongs to no part of the model and will not be used: logit_scale",
+  );
+  const [many] = unusedWeightsWarning(
+    Array.from({ length: 5000 }, (_, k) => `${"lora_".repeat(90)}${k}`),
+    "sd",
+  );
+  expect(many.message).toMatch(/^sd: 5000 weights belong to .*, 4992 more$/);
+  expect(many.message.length).toBeLessThan(1000);
+  expect(many).toMatchObject({ code: "unused-weights", details: { where: "sd", count: 5000 } });
+  expect(many.details.names).toHaveLength(20);
 });

@@ -73,6 +73,7 @@ export function inWorkshop(
   refuseInversionOptions(command, given);
   return working(flags.quiet ?? false, (work) =>
     withModel(flags, work, async (model) => {
+      for (const { message } of model.warnings) voice.warn(message);
       const { size } = samplingOf(flags, model);
       const origin = await originOf(command.name(), flags, model, work);
       const { sha256 } = origin.model;

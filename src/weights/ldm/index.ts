@@ -52,6 +52,7 @@ export async function openSingleFile(source: ByteSource, { prediction }: OpenOpt
     vae,
     textEncoder: renamedComponent(textConfig(family, tokens), parts.text, inFile.text),
     unknown: parts.unknown,
+    warnings: [],
     scheduler: parseScheduler(schedulerConfig(predicts), source.name),
     tokenizer: { config: tokenizerConfig(family) },
     editing: parseEditing({}, source.name, trainedSize(unet.config, vae.config)),
