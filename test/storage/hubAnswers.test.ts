@@ -1,6 +1,8 @@
 import { readFileSync, rmSync, statSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CancelledError, HubError, type Progress } from "../../src/core/index.ts";
 import { type HubRequest, LocalHub } from "../support/hub.ts";
 import {
@@ -116,6 +118,78 @@ test("a gated model says how to get at it, to those without a token and to those
     expect(error.exitCode).toBe(3);
     expect(error.message).toMatch(advice);
   }
+});
+
+describe("a mirror that redirects to another host", () => {
+  let mirror: Server;
+  let endpoint: string;
+  beforeEach(async () => {
+    mirror = createServer(({ url }, response) => {
+      response.writeHead(307, { Location: `${hub.endpoint}${url}` }).end();
+    });
+    await new Promise<void>((resolve) => mirror.listen(0, "127.0.0.1", resolve));
+    endpoint = `http://127.0.0.1:${(mirror.address() as AddressInfo).port}`;
+  });
+  afterEach(async () => {
+    mirror.closeAllConnections();
+    await new Promise((resolve) => mirror.close(resolve));
+  });
+
+  const mirrored = (options: { name?: string; token?: string; revision?: string } = {}) => {
+    const { token, ...rest } = options;
+    return pull({ ...rest, place: { endpoint, ...(token && { token }) } });
+  };
+
+  test("gives the model", async () => {
+    await mirrored();
+    expect(missingOfLarge()).toEqual([]);
+  });
+
+  test.each([
+    ["a missing model", { name: "tiny/none" }, /no such model at http:\S+ \(http:\S+ redirects there\).*\n.*spelling/],
+    ["a missing revision", { revision: "none" }, /no such revision: found "none"/],
+  ])("%s is refused at once, with the host that said so", async (_, options, message) => {
+    const error = await failure(mirrored(options));
+    expect(error).toMatchObject({ code: "hub", exitCode: 3 });
+    expect(error.message).toMatch(message);
+    expect(error.message).not.toContain("was not sent");
+    expect(hub.requests).toHaveLength(1);
+  });
+
+  test("a gated model is refused at the first file", async () => {
+    hub.repositories["tiny/sd"].gated = "for everyone with a token";
+    const error = await failure(mirrored());
+    expect(error).toMatchObject({ code: "hub", exitCode: 3 });
+    expect(error.message).toMatch(/accepted its terms.*401.*\nAccept the model's terms .* set HF_TOKEN/);
+    expect(hub.count("file")).toBe(1);
+  });
+
+  test.each(["for everyone with a token", "for nobody"] as const)(
+    "the token stays with the mirror, and a refusal says so: gated %s",
+    async (gated) => {
+      hub.repositories["tiny/sd"].gated = gated;
+      const { message } = await failure(mirrored({ token: "hf_known" }));
+      expect(message).toContain("accepted its terms");
+      expect(message).toContain(`HF_TOKEN was not sent to ${hub.endpoint}`);
+      expect(message).toContain(`set HF_ENDPOINT=${hub.endpoint}`);
+      expect(message).not.toContain("hf_known");
+      expect(hub.requests.filter(({ token }) => token !== undefined)).toEqual([]);
+      const { message: missing } = await failure(mirrored({ name: "tiny/none", token: "hf_known" }));
+      expect(missing).toMatch(/no such model.*HF_TOKEN was not sent/s);
+    },
+  );
+
+  test("a model's card is refused at once also if the answer has no error code", async () => {
+    answerWith("info", [404], { forEver: true });
+    expect((await failure(mirrored())).message).toContain("no such model");
+    expect(hub.requests).toHaveLength(1);
+  });
+
+  test("a fault of the other host is waited for", async () => {
+    answerWith("info", [500, 503]);
+    await mirrored();
+    expect(missingOfLarge()).toEqual([]);
+  });
 });
 
 /** Where nobody listens any more. */

@@ -72,16 +72,36 @@ function retryAfter(value: string | null): number | undefined {
 }
 
 /**
- * The error that an answer other than success stands for. The hub says what it means in `X-Error-Code`; to those who
- * are not known to it, it answers 401 for a model that does not exist.
+ * Turns an answer other than success into an error; an Interruption if a later try may succeed. The hub gives its reason in
+ * `X-Error-Code`, which counts from whatever host it comes, since mirrors redirect to other hosts. If the caller has no
+ * access, the hub answers 401 for a model that does not exist. mayBeStored: the request was for a file, which the hub may
+ * keep on a storage host, at an address that expires.
  */
-export function answerError(answer: Response, { name, revision }: Subject, place: HubPlace): HubError | Interruption {
+export function answerError(
+  answer: Response,
+  { name, revision }: Subject,
+  place: HubPlace,
+  { mayBeStored }: { mayBeStored: boolean },
+): HubError | Interruption {
   const { status, headers } = answer;
   const code = headers.get("X-Error-Code");
-  const said = headers.get("X-Error-Message");
+  const message = headers.get("X-Error-Message");
   const where = name;
-  const found = `HTTP ${status}${said ? `, "${said.slice(0, 200)}"` : ""}`;
-  const page = `${HUB_URL}/${name}`;
+  const found = `HTTP ${status}${message ? `, "${message.slice(0, 200)}"` : ""}`;
+  const { origin } = new URL(answer.url);
+  const isElsewhere = origin !== new URL(place.endpoint).origin;
+  const host = isElsewhere ? `${origin} (${place.endpoint} redirects there)` : place.endpoint;
+  const token = isElsewhere ? undefined : place.token;
+  const withheld = isElsewhere && place.token !== undefined;
+  const refusal = (problem: string, advice: string, value = found): HubError => {
+    const dropped = `HF_TOKEN was not sent to ${origin}, because it is sent only to the host of HF_ENDPOINT. If that host may have it, set HF_ENDPOINT=${origin}.`;
+    return new HubError(problem, {
+      where,
+      found: value,
+      advice: withheld ? `${advice}\n${dropped}` : advice,
+      unavailable: true,
+    });
+  };
 
   if (status === 429) {
     const advice = place.token ? "Try again later." : "Try again later; HF_TOKEN raises the limit.";
@@ -90,41 +110,41 @@ export function answerError(answer: Response, { name, revision }: Subject, place
       retryAfter(headers.get("Retry-After")),
     );
   }
-  // A storage host that the hub sends us to; its addresses expire, and are made anew for each try.
-  const elsewhere = new URL(answer.url).origin !== new URL(place.endpoint).origin;
-  if (status === 408 || status >= 500 || elsewhere) {
-    const host = elsewhere ? new URL(answer.url).host : place.endpoint;
+  // Each try gets a new address from the hub.
+  const hasExpired = isElsewhere && mayBeStored && code === null;
+  if (status === 408 || status >= 500 || hasExpired) {
     const error = new HubError(`${host} does not deliver`, { where, found, advice: "Try again later." });
     return new Interruption(error, retryAfter(headers.get("Retry-After")));
   }
+  const page = `${HUB_URL}/${name}`;
   if (code === "GatedRepo" || status === 403) {
-    const advice = place.token
-      ? `The account of HF_TOKEN has no access, or the token does not allow it. Accept the model's terms at ${page} with that account.`
-      : `Accept the model's terms at ${page}, make an access token there and set HF_TOKEN.`;
-    return new HubError("the model is given only to those who accepted its terms", {
-      where,
-      found,
-      advice,
-      unavailable: true,
-    });
+    const problem = "the model is given only to those who accepted its terms";
+    if (withheld) return refusal(problem, `Accept the model's terms at ${page} with the account of HF_TOKEN.`);
+    return token
+      ? refusal(
+          problem,
+          `The account of HF_TOKEN has no access, or the token does not allow it. Accept the model's terms at ${page} with that account.`,
+        )
+      : refusal(problem, `Accept the model's terms at ${page}, make an access token there and set HF_TOKEN.`);
   }
-  if (status === 401 && place.token && code !== "RepoNotFound") {
-    const advice = "Make a new access token, or unset HF_TOKEN if the model is open to all.";
-    return new HubError("HF_TOKEN is not accepted", { where, found, advice, unavailable: true });
+  if (status === 401 && token && code !== "RepoNotFound") {
+    return refusal(
+      "HF_TOKEN is not accepted",
+      "Make a new access token, or unset HF_TOKEN if the model is open to all.",
+    );
   }
   if (code === "RevisionNotFound") {
-    const advice = "--revision takes a branch, a tag or a commit.";
-    return new HubError("no such revision", { where, found: JSON.stringify(revision), advice, unavailable: true });
+    return refusal("no such revision", "--revision takes a branch, a tag or a commit.", JSON.stringify(revision));
   }
-  if (code === "EntryNotFound") return new HubError("a file is gone", { where, found, unavailable: true });
+  if (code === "EntryNotFound") {
+    return refusal("the hub lists a file that it does not have", "Try again later, or choose another revision.");
+  }
   if ([401, 404, 410, 451].includes(status)) {
-    const advice = `Check the spelling: OWNER/NAME, upper and lower case as the hub has them.${place.token ? "" : " A private model needs HF_TOKEN."}`;
-    return new HubError(`no such model at ${place.endpoint}, or not for everyone`, {
-      where,
-      found,
-      advice,
-      unavailable: true,
-    });
+    const spelling = "Check the spelling: OWNER/NAME, upper and lower case as the hub has them.";
+    return refusal(
+      `no such model at ${host}, or not for everyone`,
+      place.token ? spelling : `${spelling} A private model needs HF_TOKEN.`,
+    );
   }
-  return new HubError(`${place.endpoint} refused the request`, { where, found });
+  return new HubError(`${host} refused the request`, { where, found });
 }

@@ -74,7 +74,7 @@ export class Hub {
       }
       if (!answer.ok) {
         await answer.body?.cancel();
-        throw answerError(answer, subject, this.place);
+        throw answerError(answer, subject, this.place, { mayBeStored: true });
       }
       const start = answer.status === 206 ? rangeStart(answer) : 0;
       if (start !== 0 && start !== from) {
@@ -115,7 +115,7 @@ export class Hub {
           const answer = await this.request(url, { accept: "application/json" }, watch);
           if (!answer.ok) {
             await answer.body?.cancel();
-            throw answerError(answer, subject, this.place);
+            throw answerError(answer, subject, this.place, { mayBeStored: false });
           }
           const parts: Uint8Array[] = [];
           let size = 0;
