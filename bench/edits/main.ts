@@ -1,62 +1,55 @@
 /** `npm run bench -- edits`: how well BARET edits the benchmark's pairs, and how fast, beside plain sampling and PyTorch. */
-import { parseArgs } from "node:util";
 import { loadModel } from "../../src/diffusion/node.ts";
-import { type InversionPreset, inversionPresets } from "../../src/inversion/index.ts";
+import type { BaretOptions } from "../../src/editing/index.ts";
+import { type InversionOptions, type InversionPreset, inversionPresets } from "../../src/inversion/index.ts";
 import { Judge } from "../../src/metrics/node.ts";
 import { findModel } from "../../src/storage/node.ts";
-import { PAIR_KINDS, type PairKind } from "../../src/world/index.ts";
-import { measure, type sets } from "./quality.ts";
+import { PAIR_KINDS } from "../../src/world/index.ts";
+import { count, flag, json, readOptions, text, word, words } from "../options.ts";
+import { measure, sets } from "./quality.ts";
 import { qualityReport } from "./report.ts";
 import { speedReport } from "./speed.ts";
 
+const about =
+  "Edits the benchmark's pairs with BARET and with plain sampling and compares the results; times one edit beside PyTorch.";
+const options = {
+  model: text("NAME", "name, folder or file of the model", "checkpoints/menagerie"),
+  judge: text("FOLDER", "CLIP model that names what a picture shows", "checkpoints/menagerie-judge"),
+  only: word(["quality", "speed"], "measures only one of the two"),
+  set: word(Object.keys(sets) as (keyof typeof sets)[], "pairs to edit", "benchmark"),
+  limit: count("pairs at most, spread evenly over the set", 200),
+  kinds: words(PAIR_KINDS, "kinds of pairs"),
+  "seen-only": flag("only pairs whose combinations the model was trained on"),
+  preset: word(Object.keys(inversionPresets) as InversionPreset[], "preset of the inversion"),
+  inversion: json<InversionOptions>("options of the inversion, over those of the preset", {}),
+  baret: json<BaretOptions>("options of the edit", {}),
+  python: text("FILE", "Python with torch and diffusers, to time the same edit in PyTorch"),
+  runs: count("timed runs", 3),
+  out: text("FOLDER", "keeps pictures and figures; an edit that is there is not made again", "out/edits"),
+};
+
 export async function main(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      model: { type: "string", default: "checkpoints/menagerie" },
-      judge: { type: "string", default: "checkpoints/menagerie-judge" },
-      set: { type: "string", default: "benchmark" },
-      limit: { type: "string", default: "200" },
-      out: { type: "string", default: "out/edits" },
-      preset: { type: "string" },
-      only: { type: "string" },
-      kinds: { type: "string", default: PAIR_KINDS.join(",") },
-      "seen-only": { type: "boolean", default: false },
-      python: { type: "string" },
-      runs: { type: "string", default: "3" },
-      inversion: { type: "string", default: "{}" },
-      baret: { type: "string", default: "{}" },
-    },
-  });
-  const { model, python, out } = values;
-  if (values.only !== "quality") console.log(await speedReport({ model, python, runs: Number(values.runs), out }));
+  const values = readOptions("edits", about, options, args);
+  const { model, python, out, runs } = values;
+  if (values.only !== "quality") console.log(await speedReport({ model, python, runs, out }));
   if (values.only !== "speed") await quality(values);
 }
 
-async function quality(values: {
-  model: string;
-  judge: string;
-  set: string;
-  limit: string;
-  kinds: string;
-  "seen-only": boolean;
-  out: string;
-  preset?: string;
-  inversion: string;
-  baret: string;
-}): Promise<void> {
+async function quality(values: ReturnType<typeof readOptions<typeof options>>): Promise<void> {
+  const { set, limit, kinds, out, baret } = values;
   const model = await loadModel(values.model);
   try {
     const judge = await Judge.load(model.engine, (await findModel(values.judge)).path);
-    const preset = values.preset ? inversionPresets[values.preset as InversionPreset] : {};
+    const preset = values.preset ? inversionPresets[values.preset] : {};
+    const inversion = { ...preset, ...values.inversion };
     const outcomes = await measure(model, judge, {
-      set: values.set as keyof typeof sets,
-      limit: Number(values.limit),
-      kinds: values.kinds.split(",") as PairKind[],
+      set,
+      limit,
+      kinds,
       seenOnly: values["seen-only"],
-      out: values.out,
-      inversion: { ...preset, ...JSON.parse(values.inversion) },
-      baret: JSON.parse(values.baret),
+      out,
+      inversion,
+      baret,
     });
     console.log(qualityReport(outcomes));
     await judge.release();

@@ -2,8 +2,10 @@
 import { bootstrapInterval, pairedDifferences } from "../../src/metrics/index.ts";
 import type { Outcome } from "./quality.ts";
 
-/** Share of the asked-for changes that the judge must find in the true results for its word to count. */
+/** The judge must find this share of the requested changes in the true results; otherwise its figures do not count. */
 const trustedFrom = 0.99;
+/** The bootstrap interval of fewer pairs is much too narrow, and that of one pair has no width at all. */
+const fewestForInterval = 10;
 
 const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
 const defined = (values: readonly (number | undefined)[]): number[] => values.filter((x) => x !== undefined);
@@ -36,8 +38,13 @@ function difference(
   second: readonly (number | undefined)[],
 ): string {
   const values = pairedDifferences(first, second);
-  if (values.length === 0) return `${name}: no pair has it`;
-  const { mean: value, low, high, count } = bootstrapInterval(values);
+  if (values.length === 0) return `${name}: no pair has both values`;
+  const count = values.length;
+  if (count < fewestForInterval) {
+    const pairs = count === 1 ? "1 pair" : `${count} pairs`;
+    return `${name}: ${mean(values).toFixed(2)} dB, ${pairs}: too few for an interval (at least ${fewestForInterval})`;
+  }
+  const { mean: value, low, high } = bootstrapInterval(values);
   const verdict = low > 0 ? "BARET is better" : high < 0 ? "plain sampling is better" : "no difference shown";
   return `${name}: ${value.toFixed(2)} dB, 95 % interval ${low.toFixed(2)} to ${high.toFixed(2)}, ${count} pairs: ${verdict}`;
 }

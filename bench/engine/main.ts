@@ -4,13 +4,13 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { noise, type Tensor, tensor } from "../../src/core/index.ts";
 import * as g from "../../src/graph/index.ts";
 import { readUNetConfig, timestepSinusoids } from "../../src/models/index.ts";
 import { processTreeMemory, startEngine } from "../../src/runtime/node.ts";
 import { openLocalFile, writeFileAtomic } from "../../src/storage/node.ts";
 import { encodeSafetensors, readSafetensors, readTensor } from "../../src/weights/index.ts";
+import { count, flag, readOptions, text } from "../options.ts";
 import { forward, lossAndGradient, quick, type Size, sd15 } from "../random/graphs.ts";
 import { randomWeights, weightsFile } from "../random/weights.ts";
 import { compareVariants, median, startVariant, takeTurns } from "./measure.ts";
@@ -117,17 +117,17 @@ async function measure(
   return { task, variants, best: best.variant.name, shared: task.variants[0].name, turns, work, error };
 }
 
+const about = "This engine and PyTorch on SD1.5's U-Net at its full size, over the same random weights.";
+const options = {
+  python: text("FILE", "Python with torch and diffusers; without it, this engine alone"),
+  runs: count("timed runs", 5),
+  tasks: text("TEXT", "only tasks whose name contains this", ""),
+  quick: flag("a small U-Net, to try the benchmark itself"),
+  out: text("FILE", "the report to write"),
+};
+
 export async function main(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      python: { type: "string" },
-      runs: { type: "string", default: "5" },
-      tasks: { type: "string", default: "" },
-      quick: { type: "boolean", default: false },
-      out: { type: "string" },
-    },
-  });
+  const values = readOptions("engine", about, options, args);
   const size = values.quick ? quick : sd15;
   const out = values.out ?? (values.quick ? join(".cache", "bench", "engine.md") : join("docs", "bench-engine.md"));
   const bind = await randomWeights(size.name, Object.values(forward(size)));
@@ -155,14 +155,14 @@ export async function main(args: readonly string[]): Promise<void> {
     const peaks = await matrixPeaks(values.quick ? 512 : 4096, torch);
     const outcomes: Outcome[] = [];
     for (const task of tasksOf(size, bind).filter(({ name }) => name.includes(values.tasks))) {
-      outcomes.push(await measure(task, feeds, torch, Number(values.runs)));
+      outcomes.push(await measure(task, feeds, torch, values.runs));
     }
     const text = report({
       size: size.name,
       command: `npm run bench -- engine ${args.join(" ")}`.trim(),
       threads,
       versions: `onnxruntime ${versions.onnxruntime}${torch ? `, ${torch.versions}` : ""}`,
-      runs: Number(values.runs),
+      runs: values.runs,
       peaks,
       memory: held,
       outcomes,

@@ -6,7 +6,6 @@ import { spawn } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { parseArgs } from "node:util";
 import { noise, type Tensor, tensor } from "../../src/core/index.ts";
 import { adamScalars } from "../../src/graph/index.ts";
 import { readUNetConfig, timestepSinusoids, type UNetConfig } from "../../src/models/index.ts";
@@ -15,6 +14,7 @@ import { loadGraph, processTreeMemory, startEngine } from "../../src/runtime/nod
 import { openLocal } from "../../src/storage/node.ts";
 import { encodeSafetensors, openCheckpoint, readTensor } from "../../src/weights/index.ts";
 import { median } from "../engine/measure.ts";
+import { count, readOptions, text } from "../options.ts";
 import { adamOptions, fineTuningStep, names, type StepShape } from "./step.ts";
 
 const scratch = join(".cache", "bench", "finetune");
@@ -94,18 +94,18 @@ async function startTorch(python: string, threads: number, inputs: string) {
   };
 }
 
+const about = "One step of fine-tuning the Menagerie's whole U-Net with AdamW, here and in PyTorch, in turns.";
+const options = {
+  python: text("FILE", "Python with torch and diffusers; without it, this engine alone"),
+  batch: count("pictures in a step", 4),
+  runs: count("timed steps", 10),
+};
+
 export async function main(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      python: { type: "string" },
-      batch: { type: "string", default: "4" },
-      runs: { type: "string", default: "10" },
-    },
-  });
+  const values = readOptions("finetune", about, options, args);
   const checkpoint = await openCheckpoint(await openLocal(model));
   const config = readUNetConfig(checkpoint.unet.config);
-  const shape = { batch: Number(values.batch), side: 16, tokens: 32, width: config.blocks[0].contextDim };
+  const shape = { batch: values.batch, side: 16, tokens: 32, width: config.blocks[0].contextDim };
   const { outputs, weights } = fineTuningStep(config, shape);
   const inputs = inputsOf(config, shape);
   mkdirSync(scratch, { recursive: true });
@@ -121,7 +121,7 @@ export async function main(args: readonly string[]): Promise<void> {
     await tuning.start(engine, new Map((await Promise.all(read)) as [string, Tensor][]));
     const torch = values.python ? await startTorch(values.python, engine.threads, given) : undefined;
     const [here, there]: [number[], number[]] = [[], []];
-    for (let run = 0; run <= Number(values.runs); run++) {
+    for (let run = 0; run <= values.runs; run++) {
       const began = performance.now();
       const loss = await tuning.step();
       const seconds = (performance.now() - began) / 1000;

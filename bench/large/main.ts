@@ -5,11 +5,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { UsageError } from "../../src/core/index.ts";
 import { encodePng } from "../../src/image/node.ts";
 import { readInversion } from "../../src/inversion/node.ts";
 import { processTreeMemory } from "../../src/runtime/node.ts";
 import { render, tuningPairs } from "../../src/world/index.ts";
+import { count, readOptions, text } from "../options.ts";
 
 const [pair] = tuningPairs();
 
@@ -50,24 +51,29 @@ function baret(args: readonly string[], at?: RegExp, signal: NodeJS.Signals = "S
   });
 }
 
+const about = "A whole edit at full size: memory at its peak, kill -9 and resuming, Ctrl-C.";
+const options = {
+  model: text("FOLDER", "a full-size model, as tools/parity/full.py writes it with random weights"),
+  size: count("pixels of a side", 512),
+  steps: count("steps of the inversion and of the edit", 4),
+  iterations: count("iterations of a step", 1),
+  out: text("FOLDER", "replaced by the files of this run", "out/large"),
+};
+
 export async function main(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      model: { type: "string" },
-      size: { type: "string", default: "512" },
-      steps: { type: "string", default: "4" },
-      iterations: { type: "string", default: "1" },
-      out: { type: "string", default: "out/large" },
-    },
-  });
-  if (values.model === undefined) throw new Error("--model FOLDER: a full-size model, see tools/parity/full.py");
-  const { model, size, steps, iterations, out } = values;
+  const { model, size, steps, iterations, out } = readOptions("large", about, options, args);
+  if (model === undefined) {
+    throw new UsageError("a full-size model is needed", {
+      where: "--model",
+      advice: "tools/parity/full.py writes one with random weights.",
+    });
+  }
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   const photo = join(out, "photo.png");
   writeFileSync(photo, await encodePng(render(pair.before, 512)));
-  const settings = ["--model", model, "--size", size, "--steps", steps, "--iterations", iterations, "--no-early-stop"];
+  const numbers = Object.entries({ size, steps, iterations }).flatMap(([key, value]) => [`--${key}`, `${value}`]);
+  const settings = ["--model", model, ...numbers, "--no-early-stop"];
   const file = (name: string) => join(out, `${name}.safetensors`);
   const invert = (name: string) => ["invert", photo, pair.target, ...settings, "-o", file(name)];
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;

@@ -1,11 +1,11 @@
 /** `npm run bench -- memory [--only TEXT]`: estimated and measured memory of programs, over random weights. */
-import { parseArgs } from "node:util";
 import { noise } from "../../src/core/index.ts";
 import * as g from "../../src/graph/index.ts";
 import { compile, type Node, withBatch } from "../../src/graph/index.ts";
 import { decode, readVaeConfig } from "../../src/models/index.ts";
 import type { Feeds, LoadOptions } from "../../src/runtime/index.ts";
 import { estimateMemory, processTreeMemory, startEngine } from "../../src/runtime/node.ts";
+import { readOptions, text } from "../options.ts";
 import { forward, lossAndGradient, menagerie, sd15, sd15Vae } from "../random/graphs.ts";
 import { randomWeights } from "../random/weights.ts";
 
@@ -47,14 +47,17 @@ async function highest(pid: () => number | undefined, work: () => Promise<void>)
   return peak;
 }
 
+const about = "Estimated and measured memory of programs, over random weights.";
+const options = { only: text("TEXT", "only programs whose name contains this", "") };
+
 export async function main(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({ args: [...args], options: { only: { type: "string", default: "" } } });
+  const { only } = readOptions("memory", about, options, args);
   const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0);
   console.log(
     "| program | estimated MB | measured MB | estimate/measured | process, operations, mapped, copied, activations, transfer |",
   );
   console.log("|---|---|---|---|---|");
-  for (const { name, weights, outputs, batch = 1, load } of cases.filter((c) => c.name.includes(values.only))) {
+  for (const { name, weights, outputs, batch = 1, load } of cases.filter((c) => c.name.includes(only))) {
     const program = compile(outputs, { name, bind: await randomWeights(weights, Object.values(outputs)) });
     const { total, ...parts } = estimateMemory(program, { batch, ...load });
     const feeds: Feeds = Object.fromEntries(

@@ -5,7 +5,6 @@
 import { mkdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { parseArgs } from "node:util";
 import { Random } from "../../src/core/index.ts";
 import { generate } from "../../src/diffusion/index.ts";
 import { loadModel } from "../../src/diffusion/node.ts";
@@ -15,6 +14,7 @@ import { agreement, confusionTable } from "../../src/metrics/index.ts";
 import { Judge } from "../../src/metrics/node.ts";
 import { findModel } from "../../src/storage/node.ts";
 import { attributes, caption, type Scene, sampleScene } from "../../src/world/index.ts";
+import { count, readOptions, text } from "../options.ts";
 
 const named = ["animal", "pose", "colour", "place"] as const;
 
@@ -29,30 +29,28 @@ function scenes(count: number, seed: number, combinations: "seen" | "held out"):
   return found;
 }
 
+const about = "Pictures of held-out sentences from fresh noise, and what the judge sees in them.";
+const options = {
+  model: text("NAME", "name, folder or file of the model", "checkpoints/menagerie"),
+  judge: text("FOLDER", "CLIP model that names what a picture shows", "checkpoints/menagerie-judge"),
+  pictures: count("pictures of combinations that training has", 500),
+  "left-out": count("pictures of combinations that training does not have", 200),
+  steps: count("sampling steps", 25),
+  sheet: text("FILE", "the first 48 pictures on one sheet", "out/menagerie.png"),
+};
+
 export async function main(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      model: { type: "string", default: "checkpoints/menagerie" },
-      judge: { type: "string", default: "checkpoints/menagerie-judge" },
-      pictures: { type: "string", default: "500" },
-      "left-out": { type: "string", default: "200" },
-      steps: { type: "string", default: "25" },
-      sheet: { type: "string", default: "out/menagerie.png" },
-    },
-  });
+  const values = readOptions("menagerie", about, options, args);
   const model = await loadModel(values.model);
   try {
     const judge = await Judge.load(model.engine, (await findModel(values.judge)).path);
     for (const [combinations, count] of [
-      ["seen", Number(values.pictures)],
-      ["held out", Number(values["left-out"])],
+      ["seen", values.pictures],
+      ["held out", values["left-out"]],
     ] as const) {
       const asked = scenes(count, 11, combinations);
       const sentences = asked.map((scene) => caption(scene));
-      const pictures = (await generate(model, sentences, { steps: Number(values.steps), seed: 1 })).map(
-        (g) => g.picture,
-      );
+      const pictures = (await generate(model, sentences, { steps: values.steps, seed: 1 })).map((g) => g.picture);
       const seen = (await judge.name(pictures)).map((verdict) => verdict.named);
       const { right, allRight, confusion } = agreement(named, asked.map(attributes), seen);
       console.log(

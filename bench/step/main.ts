@@ -10,6 +10,7 @@ import { readUNetConfig, timeShape, timestepSinusoids, type UNetConfig } from ".
 import type { Feeds } from "../../src/runtime/index.ts";
 import { loadGraph, startEngine } from "../../src/runtime/node.ts";
 import { median } from "../engine/measure.ts";
+import { readOptions } from "../options.ts";
 import { menagerie, type Size, sd15 } from "../random/graphs.ts";
 
 const RUNS = 200;
@@ -92,7 +93,8 @@ async function wholeCall(): Promise<number> {
   }
 }
 
-export async function main(): Promise<void> {
+export async function main(args: readonly string[]): Promise<void> {
+  readOptions("step", "What a step of sampling costs outside the U-Net.", {}, args);
   console.log(
     "| milliseconds, two rows | arithmetic of a step | inputs, transport and output of a call | whole call |",
   );

@@ -34,7 +34,7 @@ function quantile(sorted: Float64Array, p: number): number {
 function check(values: readonly number[], level: number, samples: number): void {
   const bad = values.find((value) => !Number.isFinite(value));
   if (bad !== undefined) throw new UsageError("values", { found: `${bad}`, expected: "finite numbers" });
-  if (values.length === 0) throw new UsageError("values", { found: "none", expected: "at least one" });
+  if (values.length < 2) throw new UsageError("values", { found: `${values.length}`, expected: "at least two" });
   if (!(level > 0 && level < 1)) throw new UsageError("level", { found: `${level}`, expected: "between 0 and 1" });
   if (!(Number.isInteger(samples) && samples > 0)) {
     throw new UsageError("samples", { found: `${samples}`, expected: "a whole number from 1 on" });
@@ -43,7 +43,8 @@ function check(values: readonly number[], level: number, samples: number): void 
 
 /**
  * Percentile bootstrap interval of the mean (Efron 1979): the values are drawn anew, with replacement, `samples` times.
- * The same seed gives the same interval. Throws UsageError for no values, or one that is not finite.
+ * The same seed gives the same interval. Throws UsageError if there are fewer than two values, or
+ * if one is not finite.
  */
 export function bootstrapInterval(
   values: readonly number[],

@@ -62,7 +62,10 @@ test("a wider level gives a wider interval, one seed one interval, another seed 
 });
 
 test("values that do not vary have an interval without width", () => {
-  for (const values of [[0.5], [2, 2, 2]]) {
+  for (const values of [
+    [0.5, 0.5],
+    [2, 2, 2],
+  ]) {
     expect(bootstrapInterval(values)).toEqual({
       mean: values[0],
       low: values[0],
@@ -73,13 +76,14 @@ test("values that do not vary have an interval without width", () => {
 });
 
 test.each([
-  [[], {}, /values: found none/],
+  [[], {}, /values: found 0, expected at least two/],
+  [[1], {}, /values: found 1, expected at least two/],
   [[1, Number.POSITIVE_INFINITY], {}, /values: found Infinity/],
   [[1, Number.NaN], {}, /values: found NaN/],
-  [[1], { level: 1 }, /level: found 1/],
-  [[1], { level: Number.NaN }, /level: found NaN/],
-  [[1], { samples: 0 }, /samples: found 0/],
-  [[1], { samples: 2.5 }, /samples: found 2\.5/],
+  [[1, 2], { level: 1 }, /level: found 1/],
+  [[1, 2], { level: Number.NaN }, /level: found NaN/],
+  [[1, 2], { samples: 0 }, /samples: found 0/],
+  [[1, 2], { samples: 2.5 }, /samples: found 2\.5/],
 ])("%j with %j is refused", (values, options, message) => {
   expect(() => bootstrapInterval(values, options)).toThrow(UsageError);
   expect(() => bootstrapInterval(values, options)).toThrow(message);
