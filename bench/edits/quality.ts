@@ -103,7 +103,7 @@ export async function measure(model: Model, judge: Judge, options: QualityOption
   await writeOverview(folder, chosen.slice(0, 10));
   const outcomes: Outcome[] = [];
   for (const pair of chosen) {
-    outcomes.push({ ...made.get(pair.name)!, ...(await judged(judge, pair, model.editing.size, folder)) });
+    outcomes.push({ ...made.get(pair.name)!, ...(await judged(judge, pair, model.editing.size.height, folder)) });
   }
   return outcomes;
 }
@@ -147,7 +147,7 @@ async function editPair(
   { inversion: settings, baret }: QualityOptions,
   folder: string,
 ): Promise<Edited> {
-  const { before, after, mask } = renderPair(pair, model.editing.size);
+  const { before, after, mask } = renderPair(pair, model.editing.size.height);
   const begun = performance.now();
   const inversion = await prepare(model, before, { ...settings, target: pair.target });
   const options = optionsFor(pair.kind, baret);

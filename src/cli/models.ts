@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { BaretError, formatBytes, sizeOf, type Warning } from "../core/index.ts";
+import { BaretError, formatBytes, type Size, sizeOf, type Warning } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
 import { peakMemory } from "../diffusion/node.ts";
 import { edit } from "../editing/index.ts";
@@ -20,8 +20,8 @@ import { columns, note, print, printJson } from "./print.ts";
 
 /** What a model's files say of it. */
 interface Facts {
-  /** Side of the pictures that it was trained on. */
-  readonly size?: number;
+  /** Size of the pictures that it was trained on. */
+  readonly size?: Size;
   readonly prediction?: Prediction;
   readonly dtypes: readonly string[];
   readonly parameters: number;
@@ -56,7 +56,7 @@ async function checkpointFacts(checkpoint: Checkpoint): Promise<Facts> {
 /** One step of everything that an edit does, with as many rows as it ever has. */
 async function wholeEdit(model: Model): Promise<void> {
   const { size } = model.editing;
-  const black = { width: size, height: size, data: new Uint8Array(3 * size * size) };
+  const black = { ...size, data: new Uint8Array(3 * size.height * size.width) };
   const noHash = "0".repeat(64);
   const options = { target: "a picture", steps: 1, iterations: 1, earlyStop: false };
   const inversion = await invert(model, black, options, { model: noHash, picture: noHash });
@@ -80,7 +80,7 @@ const row = ({ name, kind, place, size, dtypes, parameters, bytes, memory, path,
   name,
   kind,
   place,
-  size === undefined ? "" : `${size}x${size}`,
+  size === undefined ? "" : `${size.width}x${size.height}`,
   dtypes?.join("+") ?? "",
   parameters === undefined ? "" : `${(parameters / 1e6).toFixed(parameters < 1e7 ? 2 : 0)} M`,
   bytes === undefined ? "" : formatBytes(bytes),

@@ -14,3 +14,9 @@ export interface Mask {
   readonly height: number;
   readonly data: Uint8Array;
 }
+
+/** Height and width of a picture, in pixels. */
+export interface Size {
+  readonly height: number;
+  readonly width: number;
+}

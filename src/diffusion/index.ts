@@ -1,8 +1,9 @@
 // Diffusion with a loaded checkpoint: the model as one value, noise schedules, guidance, sampling. Loading is in node.ts.
 // Knows of: every layer above it, models included.
 // Does not know of: how a picture is inverted or edited.
+export type { Size } from "../core/index.ts";
 export { atLeastTwo } from "./batch.ts";
-export { aModel, type Embedding, Model, type Size } from "./model.ts";
+export { aModel, type Embedding, Model } from "./model.ts";
 export {
   aTimestep,
   type MapMix,

@@ -10,6 +10,7 @@ import {
   MAX_SIDE,
   type Picture,
   row,
+  type Size,
   type Tensor,
   UsageError,
   type Warning,
@@ -45,12 +46,6 @@ import {
 import { atLeastTwo } from "./batch.ts";
 import { type ProgramLoader, Programs } from "./programs.ts";
 import { makeSchedule, type Schedule } from "./schedule.ts";
-
-/** Height and width of a picture, in pixels. */
-export interface Size {
-  readonly height: number;
-  readonly width: number;
-}
 
 /** A sentence as a model hears it. */
 export interface Embedding {
@@ -140,9 +135,9 @@ export class Model {
     return [1, this.unet.inChannels, height / this.factor, width / this.factor];
   }
 
-  /** The size to work at: what is asked for, or the model's own, square. Throws UsageError for one that it cannot make. */
+  /** The size to work at: the one that is asked for, or the model's own. Throws UsageError for one that it cannot make. */
   workingSize(asked?: Size): Size {
-    const size = asked ?? { height: this.editing.size, width: this.editing.size };
+    const size = asked ?? this.editing.size;
     this.latentShape(size);
     return size;
   }
@@ -243,6 +238,7 @@ export class Model {
   }
 
   private checkConfigurations(): void {
+    const { height, width } = this.editing.size;
     const misfits = [
       this.vae.latentChannels !== this.unet.inChannels &&
         `${this.vae.latentChannels} latent channels in the VAE, ${this.unet.inChannels} in the U-Net`,
@@ -250,8 +246,8 @@ export class Model {
         `rows of ${this.tokenizer.maxLength} tokens from the tokenizer, ${this.text.length} in the text encoder`,
       this.tokenizer.vocabularySize > this.text.vocabulary &&
         `${this.tokenizer.vocabularySize} tokens in the tokenizer, ${this.text.vocabulary} in the text encoder`,
-      this.editing.size % this.factor !== 0 &&
-        `pictures of ${this.editing.size} pixels in the editing defaults, multiples of ${this.factor} in the VAE`,
+      (height % this.factor !== 0 || width % this.factor !== 0) &&
+        `pictures of ${width}x${height} in the editing defaults, multiples of ${this.factor} in the VAE`,
     ].filter((misfit) => misfit !== false);
     if (misfits.length > 0) {
       throw new CheckpointError("parts of the model do not belong together", {

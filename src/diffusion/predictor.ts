@@ -7,6 +7,7 @@ import {
   GraphError,
   type IntTensor,
   oneOf,
+  type Size,
   stack,
   type Tensor,
   tensor,
@@ -31,7 +32,7 @@ import {
   unet,
 } from "../models/index.ts";
 import type { MeasuredSession } from "../runtime/index.ts";
-import { aModel, type Model, type Size } from "./model.ts";
+import { aModel, type Model } from "./model.ts";
 
 /** What a U-Net's program lets rows take from each other, and which attention maps can be looked at. */
 export interface Routing {

@@ -7,6 +7,7 @@ import {
   type Picture,
   requireAtMost,
   rows,
+  type Size,
   stack,
   type Tensor,
   throwIfCancelled,
@@ -18,7 +19,7 @@ import {
 } from "../core/index.ts";
 import { settingRanges } from "../weights/index.ts";
 import { atLeastTwo } from "./batch.ts";
-import { aModel, type Model, type Size } from "./model.ts";
+import { aModel, type Model } from "./model.ts";
 import { openPredictor, type Predictor } from "./predictor.ts";
 import { applyStep, denoiseCoefficients, guide, type Schedule } from "./schedule.ts";
 

@@ -28,7 +28,7 @@ const schema = z.strictObject({
   act_fn: z.enum(["silu", "swish"]).default("silu"),
   latent_channels: positive().default(4),
   norm_num_groups: positive().default(32),
-  sample_size: positive().default(32),
+  sample_size: z.unknown().optional(), // changes nothing of what is computed
   scaling_factor: between(1e-3, 1e3).default(0.18215),
   shift_factor: absent(),
   latents_mean: absent(),

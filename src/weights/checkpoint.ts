@@ -1,4 +1,4 @@
-import { MAX_SIDE, type Warning } from "../core/index.ts";
+import { MAX_SIDE, type Size, shown, type Warning } from "../core/index.ts";
 import type { Component, Config } from "./component.ts";
 import type { EditingDefaults } from "./editing.ts";
 import type { SchedulerConfig } from "./scheduler.ts";
@@ -39,10 +39,22 @@ export interface Checkpoint {
   readonly editing: EditingDefaults;
 }
 
-/** Side of the pictures that a model was trained on, from the U-Net's latents and the VAE's factor; 512 where not told. */
-export function trainedSize(unet: Config, vae: Config): number {
+/** Size of pictures if a model does not say. */
+const DEFAULT_SIDE = 512;
+
+/**
+ * Size of the pictures that a model was trained on: sample_size of its U-Net, a side or height and width of the latents,
+ * times the VAE's factor. 512x512 if it gives none, with a warning if what it gives is no size.
+ */
+export function trainedSize(unet: Config, vae: Config, where: string): { size: Size; warnings: Warning[] } {
   const { sample_size: latents } = unet;
   const { block_out_channels: channels } = vae;
-  const size = typeof latents === "number" && Array.isArray(channels) ? latents * 2 ** (channels.length - 1) : 512;
-  return Number.isInteger(size) && size > 0 && size <= MAX_SIDE ? size : 512;
+  const size = { height: DEFAULT_SIDE, width: DEFAULT_SIDE };
+  if (latents === undefined || latents === null || !Array.isArray(channels)) return { size, warnings: [] };
+  const sides: unknown[] = Array.isArray(latents) ? latents : [latents, latents];
+  const [height, width] = sides.map((side) => (typeof side === "number" ? side * 2 ** (channels.length - 1) : NaN));
+  const fits = (side: number): boolean => Number.isInteger(side) && side > 0 && side <= MAX_SIDE;
+  if (sides.length === 2 && fits(height) && fits(width)) return { size: { height, width }, warnings: [] };
+  const message = `${where}: sample_size ${shown(latents)} is no size of latents; pictures are ${DEFAULT_SIDE}x${DEFAULT_SIDE} unless another size is given`;
+  return { size, warnings: [{ code: "unknown-size", message, details: { where, size } }] };
 }

@@ -11,7 +11,7 @@ import {
 import { parseEditing } from "./editing.ts";
 import { readJsonObject } from "./json.ts";
 import { isTextEncoder, withTodaysNames } from "./names.ts";
-import { type Prediction, parseScheduler } from "./scheduler.ts";
+import { clippingWarning, type Prediction, parseScheduler } from "./scheduler.ts";
 import { type Folder, filesOf, subfolder } from "./source.ts";
 
 export interface OpenOptions {
@@ -72,7 +72,9 @@ export async function openDiffusersFolder(folder: Folder, options: OpenOptions):
   checkChannels(unet, `${folder.name}/unet`);
 
   const schedulerSource = await folder.open("scheduler/scheduler_config.json");
-  const scheduler = parseScheduler(await readJsonObject(schedulerSource), schedulerSource.name);
+  const schedulerConfig = await readJsonObject(schedulerSource);
+  const scheduler = parseScheduler(schedulerConfig, schedulerSource.name);
+  const trained = trainedSize(unet.config, vae.config, `${folder.name}/unet/config.json`);
   const editing = has("editing.json") ? await folder.open("editing.json") : undefined;
   return {
     kind: "diffusers folder",
@@ -81,14 +83,10 @@ export async function openDiffusersFolder(folder: Folder, options: OpenOptions):
     vae: withTodaysNames(vae),
     textEncoder: withTodaysNames(text),
     unknown: [],
-    warnings: [],
+    warnings: [...clippingWarning(schedulerConfig, schedulerSource.name), ...trained.warnings],
     scheduler: { ...scheduler, prediction: options.prediction ?? scheduler.prediction },
     tokenizer: await readTokenizerFiles(subfolder(folder, "tokenizer")),
-    editing: parseEditing(
-      editing ? await readJsonObject(editing) : {},
-      editing?.name ?? folder.name,
-      trainedSize(unet.config, vae.config),
-    ),
+    editing: parseEditing(editing ? await readJsonObject(editing) : {}, editing?.name ?? folder.name, trained.size),
   };
 }
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { between, CheckpointError, listed, MAX_SIDE, problemsOf, whole } from "../core/index.ts";
+import { between, CheckpointError, listed, MAX_SIDE, problemsOf, type Size, whole } from "../core/index.ts";
 
 /** Ranges of what editing.json, an inversion's options and its file may all say. */
 export const settingRanges = {
@@ -12,8 +12,14 @@ export const settingRanges = {
 
 const share = between(0, 1);
 
+const side = whole(1, MAX_SIDE);
+
 const schema = z.strictObject({
-  size: whole(1, MAX_SIDE).optional(),
+  size: z
+    .union([side, z.strictObject({ height: side, width: side })], {
+      error: `expected a whole number in 1..${MAX_SIDE}, or height and width`,
+    })
+    .optional(),
   guidance: settingRanges.guidance.optional(),
   steps: settingRanges.steps.optional(),
   inversion: z
@@ -37,8 +43,8 @@ export const paperThreshold = { first: 1e-5, growth: 2e-5 } as const;
 
 /** What a model is best edited with; every one can be chosen otherwise in a call. */
 export interface EditingDefaults {
-  /** Side of the square picture, in pixels. */
-  readonly size: number;
+  /** Size of the pictures. */
+  readonly size: Size;
   readonly guidance: number;
   /** Sampling steps. */
   readonly steps: number;
@@ -57,15 +63,22 @@ export interface EditingDefaults {
   readonly familiar?: { readonly psnr: number; readonly share: number };
 }
 
-/** Reads editing.json, all of whose fields are optional, over SD1.5's values. Throws CheckpointError on any other field. */
-export function parseEditing(json: unknown, where: string, size = 512): EditingDefaults {
+/**
+ * Reads editing.json, whose fields are all optional: absent ones have SD1.5's values, and size is `trained`. Throws
+ * CheckpointError on any other field.
+ */
+export function parseEditing(
+  json: unknown,
+  where: string,
+  trained: Size = { height: 512, width: 512 },
+): EditingDefaults {
   const parsed = schema.safeParse(json);
   if (!parsed.success) {
     throw new CheckpointError(`not editing defaults\n${listed(problemsOf(parsed.error, json))}`, { where });
   }
   const { data } = parsed;
   return {
-    size: data.size ?? size,
+    size: typeof data.size === "number" ? { height: data.size, width: data.size } : (data.size ?? trained),
     guidance: data.guidance ?? 7.5,
     steps: data.steps ?? 50,
     inversion: {

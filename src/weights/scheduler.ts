@@ -1,7 +1,8 @@
-import { CheckpointError, listed, shown } from "../core/index.ts";
+import { z } from "zod";
+import { between, CheckpointError, listed, oneOf, problemsOf, shown, type Warning, whole } from "../core/index.ts";
 import type { Config } from "./component.ts";
 
-/** The ways in which a U-Net's output can be read. */
+/** Meanings of a U-Net's output. */
 export const predictions = ["epsilon", "v_prediction"] as const;
 export type Prediction = (typeof predictions)[number];
 
@@ -11,15 +12,15 @@ export type BetaSchedule = (typeof betaSchedules)[number];
 export const timestepSpacings = ["leading", "trailing", "linspace"] as const;
 export type TimestepSpacing = (typeof timestepSpacings)[number];
 
-/** The noise schedule that a model was trained with, and how its steps are placed. */
+/** The noise schedule that a model was trained with, and the placing of its timesteps. */
 export interface SchedulerConfig {
-  /** The diffusers class that wrote it; the schedule is the same for all of them. */
+  /** The diffusers class that wrote it; empty if the file does not say. */
   readonly className: string;
   readonly trainTimesteps: number;
   readonly betaStart: number;
   readonly betaEnd: number;
   readonly betaSchedule: BetaSchedule;
-  /** Explicit β_t, which then stand in place of the schedule. */
+  /** Explicit β_t, which replace the schedule. */
   readonly trainedBetas?: readonly number[];
   readonly prediction: Prediction;
   readonly stepsOffset: number;
@@ -30,71 +31,89 @@ export interface SchedulerConfig {
   readonly rescaleBetasZeroSnr: boolean;
 }
 
-/** Outside of these 1 − β is 1 or leaves nothing of the signal, so that ᾱ says nothing. */
-const [MIN_BETA, MAX_BETA] = [1e-8, 0.9999];
+/** Classes of diffusers that agree on the β of a configuration that gives none: 0.0001 to 0.02, linear. */
+const SAME_DEFAULTS =
+  /^(DDIM|DDIMParallel|DDIMInverse|DDPM|DDPMParallel|PNDM|LMSDiscrete|EulerDiscrete|EulerAncestralDiscrete|DPMSolverMultistep|DPMSolverMultistepInverse|DPMSolverSinglestep|UniPCMultistep|DEISMultistep)Scheduler$/;
 
-/** Classes whose configuration describes a discrete noise schedule, as Stable Diffusion's does. */
-const CLASSES =
-  /^(DDIM|DDPM|PNDM|LMSDiscrete|EulerDiscrete|EulerAncestralDiscrete|HeunDiscrete|DPMSolverMultistep|DPMSolverSinglestep|UniPCMultistep|DEISMultistep|KDPM2Discrete|KDPM2AncestralDiscrete|DDIMInverse|LCM)Scheduler$/;
+/** Classes for models of another kind: flows, and noise levels that are no list of β. */
+const NO_BETAS = /Flow|EDM|KarrasVe|ScoreSde|VQDiffusion|CMStochastic/;
+
+/** Classes whose set_alpha_to_one is true if a configuration does not give it. */
+const ALPHA_TO_ONE = /^DDIM(Parallel|Inverse)?Scheduler$/;
+
+/** A field that may be absent or null. */
+const or = <T>(schema: z.ZodType<T>, absent: T) => schema.nullish().transform((value) => value ?? absent);
+
+const flag = z.boolean({ error: "expected true or false" });
+
+/** At 1 − β outside of these bounds nothing of the signal is left, or none of it is lost, so that ᾱ means nothing. */
+const beta = between(1e-8, 0.9999);
+
+const schema = z.looseObject({
+  _class_name: or(z.string({ error: "expected the name of a class" }), ""),
+  num_train_timesteps: or(whole(1, 100_000), 1000),
+  beta_start: or(beta, 0.0001),
+  beta_end: or(beta, 0.02),
+  beta_schedule: or(oneOf(betaSchedules), "linear"),
+  trained_betas: z.array(beta, { error: "expected a list of β" }).nullish(),
+  prediction_type: or(oneOf(predictions), "epsilon"),
+  steps_offset: or(whole(0, 100_000), 0),
+  set_alpha_to_one: flag.nullish(),
+  timestep_spacing: or(oneOf(timestepSpacings), "leading"),
+  rescale_betas_zero_snr: or(flag, false),
+  use_flow_sigmas: z.literal(false, { error: "expected false, since a flow has no noise schedule" }).nullish(),
+});
+
+/** Problems between fields that are right by themselves. */
+function misfits({ num_train_timesteps: count, trained_betas: betas, steps_offset: offset }: z.infer<typeof schema>) {
+  return [
+    betas && betas.length !== count && `trained_betas: found ${betas.length}, expected ${count}, num_train_timesteps`,
+    offset >= count && `steps_offset: found ${offset}, expected less than ${count}, num_train_timesteps`,
+  ].filter((problem) => typeof problem === "string");
+}
+
+/** Whether a configuration gives its noise schedule, or leaves it to defaults that are known. */
+function hasSchedule(config: Config): boolean {
+  const { _class_name: name, trained_betas: betas } = config;
+  if (typeof name === "string" && SAME_DEFAULTS.test(name)) return true;
+  if (typeof name === "string" && NO_BETAS.test(name)) return false;
+  const fields = [config.beta_start, config.beta_end, config.beta_schedule];
+  return (betas ?? undefined) !== undefined || fields.every((field) => (field ?? undefined) !== undefined);
+}
 
 /**
- * Reads a scheduler_config.json. Only the noise schedule is taken from it: whichever sampler it names, baret samples
- * with DDIM. Absent fields have diffusers' defaults. Throws one CheckpointError that lists all that is wrong.
+ * Reads a scheduler_config.json. Takes only the noise schedule from it: whichever sampler the class is, baret samples with
+ * DDIM. Absent fields have the defaults of diffusers. Throws one CheckpointError that lists all problems.
  */
 export function parseScheduler(config: Config, where: string): SchedulerConfig {
-  const problems: string[] = [];
-  const say = (field: string, expected: string) =>
-    problems.push(`${field}: found ${shown(config[field])}, expected ${expected}`);
-  function number(field: string, absent: number, fits: (x: number) => boolean, expected: string): number {
-    const value = config[field] ?? absent;
-    if (typeof value === "number" && fits(value)) return value;
-    say(field, expected);
-    return absent;
+  const { data, error } = schema.safeParse(config);
+  const problems = error ? problemsOf(error, config) : misfits(data);
+  if (!hasSchedule(config)) {
+    const expected = "a class with a noise schedule, or beta_start, beta_end and beta_schedule";
+    problems.unshift(`_class_name: found ${shown(config._class_name)}, expected ${expected}`);
   }
-  function flag(field: string, absent: boolean): boolean {
-    const value = config[field] ?? absent;
-    if (typeof value === "boolean") return value;
-    say(field, "true or false");
-    return absent;
+  if (!data || problems.length > 0) {
+    throw new CheckpointError(`this model's noise schedule cannot be used\n${listed(problems)}`, { where });
   }
-  function oneOf<const T extends string>(field: string, absent: T, values: readonly T[]): T {
-    const value = config[field] ?? absent;
-    const found = values.find((v) => v === value);
-    if (found === undefined) say(field, values.join(", "));
-    return found ?? absent;
-  }
-
-  const { _class_name: named } = config;
-  const className = typeof named === "string" && CLASSES.test(named) ? named : undefined;
-  if (className === undefined) say("_class_name", "a scheduler with discrete noise levels");
-  const isBeta = (x: number) => x >= MIN_BETA && x <= MAX_BETA;
-  const trainTimesteps = number(
-    "num_train_timesteps",
-    1000,
-    (x) => Number.isInteger(x) && x > 0 && x <= 100_000,
-    "a count",
-  );
-  const betas = config.trained_betas ?? undefined;
-  const trained = Array.isArray(betas) && betas.every((x) => typeof x === "number" && isBeta(x)) ? betas : undefined;
-  if (betas !== undefined && trained?.length !== trainTimesteps)
-    say("trained_betas", `${trainTimesteps} numbers in ${MIN_BETA}..${MAX_BETA}`);
-  for (const field of ["thresholding", "clip_sample"]) {
-    if (flag(field, false)) say(field, "false: latents have no bounds to clip to");
-  }
-  const parsed: SchedulerConfig = {
-    className: className ?? "",
-    trainTimesteps,
-    betaStart: number("beta_start", 0.0001, isBeta, `${MIN_BETA}..${MAX_BETA}`),
-    betaEnd: number("beta_end", 0.02, isBeta, `${MIN_BETA}..${MAX_BETA}`),
-    betaSchedule: oneOf("beta_schedule", "linear", betaSchedules),
-    ...(trained && { trainedBetas: trained }),
-    prediction: oneOf("prediction_type", "epsilon", predictions),
-    stepsOffset: number("steps_offset", 0, (x) => Number.isInteger(x) && x >= 0 && x < trainTimesteps, "a step"),
-    setAlphaToOne: flag("set_alpha_to_one", className === "DDIMScheduler"),
-    timestepSpacing: oneOf("timestep_spacing", "leading", timestepSpacings),
-    rescaleBetasZeroSnr: flag("rescale_betas_zero_snr", false),
+  return {
+    className: data._class_name,
+    trainTimesteps: data.num_train_timesteps,
+    betaStart: data.beta_start,
+    betaEnd: data.beta_end,
+    betaSchedule: data.beta_schedule,
+    ...(data.trained_betas && { trainedBetas: data.trained_betas }),
+    prediction: data.prediction_type,
+    stepsOffset: data.steps_offset,
+    setAlphaToOne: data.set_alpha_to_one ?? ALPHA_TO_ONE.test(data._class_name),
+    timestepSpacing: data.timestep_spacing,
+    rescaleBetasZeroSnr: data.rescale_betas_zero_snr,
   };
-  if (problems.length)
-    throw new CheckpointError(`the scheduler is not one that baret knows\n${listed(problems)}`, { where });
-  return parsed;
+}
+
+/** The warning that a scheduler asks for clipped samples; none if it does not. */
+export function clippingWarning(config: Config, where: string): Warning[] {
+  const fields = ["clip_sample", "thresholding"].filter((field) => config[field] === true);
+  if (fields.length === 0) return [];
+  const message = `${where}: ${fields.join(" and ")} will not be used: latents have no bounds to clip to`;
+  return [{ code: "no-clipping", message, details: { where, fields } }];
 }

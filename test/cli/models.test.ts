@@ -22,7 +22,7 @@ test("what lies at a path: kind, size, weights, parameters, bytes", async () => 
       name: fixtureModel("tiny-sd1"),
       place: "path",
       kind: "diffusers folder",
-      size: 128,
+      size: { height: 128, width: 128 },
       prediction: "epsilon",
       dtypes: ["F32"],
     },
@@ -46,7 +46,7 @@ test("what a file cannot say of itself, options say: a single SD2.x file's predi
   const said = await here.baret(["models", file, "--prediction", "v_prediction", "--json"]);
   expect(said).toMatchObject({ code: 0, stderr: "" });
   expect(JSON.parse(said.stdout).models).toMatchObject([
-    { kind: "single file", size: 768, prediction: "v_prediction" },
+    { kind: "single file", size: { height: 768, width: 768 }, prediction: "v_prediction" },
   ]);
 
   const folder = here.path("variants");
@@ -81,7 +81,7 @@ test("a model that is broken in any way does not hide the others", async () => {
   writeFileSync(join(folder, "editing.json"), JSON.stringify({ size: 100 }));
   const { code, stdout, stderr } = await here.baret(["models", folder, fixtureModel("tiny-sd1")]);
   expect(code).toBe(3);
-  expect(stderr).toContain("pictures of 100 pixels in the editing defaults, multiples of 8 in the VAE");
+  expect(stderr).toContain("pictures of 100x100 in the editing defaults, multiples of 8 in the VAE");
   expect(stdout).toMatch(/tiny-sd1 +diffusers folder +path +128x128 /);
 });
 

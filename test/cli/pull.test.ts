@@ -73,7 +73,7 @@ test("a model is pulled, said so in words and then as JSON, found by its name, a
   expect(err).not.toContain("wait");
   expect(err).toMatch(/^look up .*\ndownload 0 B.*4.52 MB.*\n[\s\S]*download 4.52 MB.*4.52 MB.*\n$/);
   const found = await findModel("sd", { cache: cache() });
-  expect((await openCheckpoint(await openLocal(found.path))).editing.size).toBe(64);
+  expect((await openCheckpoint(await openLocal(found.path))).editing.size).toEqual({ height: 64, width: 64 });
 
   const again = await run("tiny/sd", "--json", "--quiet", "--revision", "main");
   expect([again.code, again.err]).toEqual([0, ""]);

@@ -42,7 +42,7 @@ test("work that does nothing takes nothing", async () => {
 async function released(checkpoint: Checkpoint): Promise<string[]> {
   const gone: string[] = [];
   await peakMemory(checkpoint, async (model) => {
-    const side = model.editing.size;
+    const side = model.editing.size.height;
     await model.embed(["a dog"]);
     await model.encode({ width: side, height: side, data: new Uint8Array(3 * side * side) });
     await model.programs.finished("text", "vae");

@@ -30,7 +30,7 @@ test("a model is fetched as a diffusers folder that opens, without what it does 
   expect(differences(needed, tiny)).toEqual([]);
   expect(model.bytes).toBe(needed.reduce((sum, path) => sum + tiny[path].length, 0));
   expect(model.moved).toBe(model.bytes);
-  expect((await openCheckpoint(await openLocal(model.path))).editing.size).toBe(64);
+  expect((await openCheckpoint(await openLocal(model.path))).editing.size).toEqual({ height: 64, width: 64 });
   expect(existsSync(staged())).toBe(false);
   expect(hub.count("file")).toBe(needed.length);
   expect(hub.count("blob")).toBe(3);

@@ -174,18 +174,18 @@ test("everything that is wrong with a scheduler is listed at once", async () => 
     num_train_timesteps: 0.5,
     timestep_spacing: 3,
     set_alpha_to_one: "yes",
-    clip_sample: true,
+    use_flow_sigmas: true,
     trained_betas: [0.1, 7],
   });
   const { message } = await refusal(openLocal(path).then((place) => openCheckpoint(place)));
   for (const line of [
     'prediction_type: found "sample", expected epsilon, v_prediction',
     "beta_start: found 2, expected 1e-8..0.9999",
-    "num_train_timesteps: found 0.5, expected a count",
+    "num_train_timesteps: found 0.5, expected a whole number in 1..100000",
     "timestep_spacing: found 3, expected leading, trailing, linspace",
     'set_alpha_to_one: found "yes", expected true or false',
-    "clip_sample: found true, expected false: latents have no bounds to clip to",
-    "trained_betas: found [0.1,7], expected",
+    "use_flow_sigmas: found true, expected false, since a flow has no noise schedule",
+    "trained_betas.1: found 7, expected 1e-8..0.9999",
   ]) {
     expect(message).toContain(line);
   }

@@ -73,6 +73,57 @@ test("a weight is a place in a real file, and is read from it", async () => {
   expect(data.some((x) => x !== 0) && data.every(Number.isFinite)).toBe(true);
 });
 
+test("a scheduler that asks for clipped samples is used without clipping, with one warning", async () => {
+  const path = copy("tiny-sd1");
+  const file = join(path, "scheduler/scheduler_config.json");
+  const original = JSON.parse(readFileSync(file, "utf8"));
+  const { scheduler, warnings } = await open(path);
+  expect(warnings).toEqual([]);
+  put(file, { ...original, clip_sample: true, clip_sample_range: 1, thresholding: true });
+  const clipped = await open(path);
+  expect(clipped.scheduler).toEqual(scheduler);
+  expect(clipped.warnings).toMatchObject([
+    {
+      code: "no-clipping",
+      message: `${file}: clip_sample and thresholding will not be used: latents have no bounds to clip to`,
+    },
+  ]);
+});
+
+test("every scheduler that says its noise schedule gives it, whatever its class; a flow is refused", async () => {
+  const path = copy("tiny-sd1");
+  const file = join(path, "scheduler/scheduler_config.json");
+  const original = JSON.parse(readFileSync(file, "utf8"));
+  const { className: _, ...schedule } = (await open(path)).scheduler;
+  for (const _class_name of ["DDIMParallelScheduler", "TCDScheduler", "MySampler", "FlaxDDIMScheduler", null]) {
+    put(file, { ...original, _class_name });
+    expect((await open(path)).scheduler).toEqual({ ...schedule, className: _class_name ?? "" });
+  }
+  const { beta_start, beta_end, beta_schedule, ...without } = original;
+  for (const _class_name of ["DDIMScheduler", "DDIMParallelScheduler"]) {
+    put(file, { ...without, _class_name });
+    expect((await open(path)).scheduler).toMatchObject({ betaStart: 0.0001, betaEnd: 0.02, betaSchedule: "linear" });
+  }
+  for (const _class_name of ["LCMScheduler", "FlowMatchEulerDiscreteScheduler", "EDMEulerScheduler", null]) {
+    put(file, { ...without, _class_name });
+    expect((await refusal(open(path))).message).toMatch(
+      /noise schedule cannot be used\n {2}_class_name: found .*, expected a class with a noise schedule, or beta_start/,
+    );
+  }
+  put(file, {
+    ...without,
+    _class_name: "LCMScheduler",
+    num_train_timesteps: 3,
+    trained_betas: [0.1, 0.2, 0.3],
+    steps_offset: 1,
+  });
+  expect((await open(path)).scheduler).toMatchObject({ trainTimesteps: 3, trainedBetas: [0.1, 0.2, 0.3] });
+  put(file, { ...original, trained_betas: [0.1], steps_offset: 1000 });
+  expect((await refusal(open(path))).message).toMatch(
+    /trained_betas: found 1, expected 1000.*\n.*steps_offset: found 1000, expected less than 1000/,
+  );
+});
+
 test("Python's Infinity and NaN in fields that nobody uses change nothing; in a field that is used they are refused", async () => {
   const path = copy("tiny-sd1");
   const { scheduler } = await open(path);
@@ -84,6 +135,30 @@ test("Python's Infinity and NaN in fields that nobody uses change nothing; in a 
   delete original.beta_start;
   write('"beta_start": NaN');
   expect((await refusal(open(path))).message).toMatch(/beta_start: found NaN, expected 1e-8\.\.0\.9999/);
+});
+
+test("pictures have the size that the model was trained on, also if height and width differ", async () => {
+  const path = copy("tiny-sd1");
+  const file = join(path, "unet/config.json");
+  const config = JSON.parse(readFileSync(file, "utf8"));
+  const sizeWith = async (sample_size: unknown, editing = {}) => {
+    put(file, { ...config, sample_size });
+    put(join(path, "editing.json"), editing);
+    const { editing: defaults, warnings } = await open(path);
+    return [defaults.size.height, defaults.size.width, ...warnings.map(({ message }) => message)];
+  };
+  expect(await sizeWith(16)).toEqual([128, 128]);
+  expect(await sizeWith([16, 24])).toEqual([128, 192]);
+  expect(await sizeWith(null)).toEqual([512, 512]);
+  expect(await sizeWith([16, 24], { size: 64 })).toEqual([64, 64]);
+  expect(await sizeWith(16, { size: { height: 64, width: 128 } })).toEqual([64, 128]);
+  for (const none of ["64", [16], [16, 16, 16], [16, "16"], 0, -8, 0.3, 1e9]) {
+    const [height, width, ...messages] = await sizeWith(none);
+    expect([height, width]).toEqual([512, 512]);
+    expect(messages).toEqual([
+      `${file}: sample_size ${JSON.stringify(none)} is no size of latents; pictures are 512x512 unless another size is given`,
+    ]);
+  }
 });
 
 test("a folder's VAE may have old names and 1x1 kernels in its attention, and not one weight twice", async () => {

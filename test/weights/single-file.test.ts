@@ -151,9 +151,9 @@ const convIn = "model.diffusion_model.input_blocks.0.0.weight";
 
 test("an SD1.x file predicts ε at 512 pixels unless it is told otherwise", async () => {
   const plain = await openCheckpoint(hollow("sd.safetensors", sd1));
-  expect([plain.scheduler.prediction, plain.editing.size]).toEqual(["epsilon", 512]);
+  expect([plain.scheduler.prediction, plain.editing.size.height]).toEqual(["epsilon", 512]);
   const told = await openCheckpoint(hollow("sd.safetensors", sd1), { prediction: "v_prediction" });
-  expect([told.scheduler.prediction, told.editing.size]).toEqual(["v_prediction", 512]);
+  expect([told.scheduler.prediction, told.editing.size.height]).toEqual(["v_prediction", 512]);
 });
 
 test("an SD2.x file needs --prediction, from the user or from its own metadata", async () => {
@@ -162,7 +162,7 @@ test("an SD2.x file needs --prediction, from the user or from its own metadata",
   expect(message).toMatch(/--prediction v_prediction .*--prediction epsilon/);
   const open = async (prediction?: "epsilon" | "v_prediction", metadata?: Record<string, string>) => {
     const { scheduler, editing, unet } = await openCheckpoint(hollow("v2.safetensors", sd2, metadata), { prediction });
-    return [scheduler.prediction, editing.size, unet.config.sample_size];
+    return [scheduler.prediction, editing.size.height, unet.config.sample_size];
   };
   expect(await open("epsilon")).toEqual(["epsilon", 512, 64]);
   expect(await open("v_prediction")).toEqual(["v_prediction", 768, 96]);

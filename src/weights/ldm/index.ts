@@ -55,7 +55,7 @@ export async function openSingleFile(source: ByteSource, { prediction }: OpenOpt
     warnings: [],
     scheduler: parseScheduler(schedulerConfig(predicts), source.name),
     tokenizer: { config: tokenizerConfig(family) },
-    editing: parseEditing({}, source.name, trainedSize(unet.config, vae.config)),
+    editing: parseEditing({}, source.name, trainedSize(unet.config, vae.config, source.name).size),
   };
 }
 
