@@ -6,75 +6,18 @@ import { spawn } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { noise, type Tensor, tensor } from "../../src/core/index.ts";
-import { adamScalars } from "../../src/graph/index.ts";
-import { readUNetConfig, timestepSinusoids, type UNetConfig } from "../../src/models/index.ts";
-import type { Engine, MeasuredSession, Resident } from "../../src/runtime/index.ts";
+import type { Tensor } from "../../src/core/index.ts";
+import { readUNetConfig } from "../../src/models/index.ts";
 import { loadGraph, processTreeMemory, startEngine } from "../../src/runtime/node.ts";
 import { openLocal } from "../../src/storage/node.ts";
 import { encodeSafetensors, openCheckpoint, readTensor } from "../../src/weights/index.ts";
 import { median } from "../engine/measure.ts";
 import { count, readOptions, text } from "../options.ts";
-import { adamOptions, fineTuningStep, names, type StepShape } from "./step.ts";
+import { fineTuningStep } from "./step.ts";
+import { inputsOf, RATE, Tuning } from "./tuning.ts";
 
 const scratch = join(".cache", "bench", "finetune");
-const RATE = 1e-4;
 const model = join("checkpoints", "menagerie");
-
-const scalar = (value: number): Tensor => tensor([], Float32Array.of(value));
-
-function inputsOf(config: UNetConfig, { batch, side, tokens, width }: StepShape): Record<string, Tensor> {
-  const timesteps = Array.from({ length: batch }, (_, i) => 100 + 200 * i);
-  const latent = [batch, config.inChannels, side, side];
-  return {
-    sample: noise(latent, 1),
-    // For PyTorch, and as our graph takes it.
-    timestep: tensor([batch], Float32Array.from(timesteps)),
-    time: timestepSinusoids(config, timesteps),
-    context: noise([batch, tokens, width], 2),
-    noise: noise(latent, 3),
-  };
-}
-
-/** Fine-tuning in the engine: what a step leaves is what the next one takes. */
-class Tuning {
-  private state: Record<string, Resident> = {};
-  private steps = 0;
-  private readonly session: MeasuredSession;
-  private readonly weights: readonly string[];
-  private readonly inputs: Record<string, Tensor>;
-
-  constructor(session: MeasuredSession, weights: readonly string[], inputs: Record<string, Tensor>) {
-    this.session = session;
-    this.weights = weights;
-    this.inputs = inputs;
-  }
-
-  async start(engine: Engine, weights: ReadonlyMap<string, Tensor>): Promise<void> {
-    for (const [name, value] of weights) {
-      const zeros = tensor(value.shape);
-      const [own, first, second] = await engine.put([value, zeros, zeros]);
-      Object.assign(this.state, { [name]: own, [names.first(name)]: first, [names.second(name)]: second });
-    }
-  }
-
-  /** The loss before the step. */
-  async step(): Promise<number> {
-    const scalars = Object.entries(adamScalars(++this.steps, RATE, adamOptions)).map(([name, x]) => [name, scalar(x)]);
-    const keep = this.weights.flatMap((name) => [names.value(name), names.nextFirst(name), names.nextSecond(name)]);
-    const feeds = { ...this.inputs, ...this.state, ...Object.fromEntries(scalars) };
-    const { outputs, kept } = await this.session.runKeeping(feeds, keep, { outputs: ["loss"] });
-    for (const old of Object.values(this.state)) old.release();
-    this.state = Object.fromEntries(
-      this.weights.flatMap((name) => [
-        [name, kept[names.value(name)]],
-        [names.first(name), kept[names.nextFirst(name)]],
-        [names.second(name), kept[names.nextSecond(name)]],
-      ]),
-    );
-    return outputs.loss.data[0];
-  }
-}
 
 /** PyTorch in a process of its own: asked for a step, it tells its seconds and the loss before it. */
 async function startTorch(python: string, threads: number, inputs: string) {

@@ -1,12 +1,14 @@
 /** `npm run bench -- memory [--only TEXT]`: estimated and measured memory of programs, over random weights. */
-import { noise } from "../../src/core/index.ts";
+import { noise, tensor } from "../../src/core/index.ts";
 import * as g from "../../src/graph/index.ts";
-import { compile, type Node, withBatch } from "../../src/graph/index.ts";
-import { decode, readVaeConfig } from "../../src/models/index.ts";
-import type { Feeds, LoadOptions } from "../../src/runtime/index.ts";
-import { estimateMemory, processTreeMemory, startEngine } from "../../src/runtime/node.ts";
+import { type Binding, compile, type Node, withBatch } from "../../src/graph/index.ts";
+import { decode, readUNetConfig, readVaeConfig, type UNetConfig } from "../../src/models/index.ts";
+import type { Engine, LoadOptions, Session } from "../../src/runtime/index.ts";
+import { availableMemory, estimateMemory, processTreeMemory, startEngine } from "../../src/runtime/node.ts";
+import { fineTuningStep, type StepShape } from "../finetune/step.ts";
+import { inputsOf, Tuning } from "../finetune/tuning.ts";
 import { readOptions, text } from "../options.ts";
-import { forward, lossAndGradient, menagerie, sd15, sd15Vae } from "../random/graphs.ts";
+import { forward, lossAndGradient, menagerie, type Size, sd15, sd15Vae } from "../random/graphs.ts";
 import { randomWeights } from "../random/weights.ts";
 
 interface Case {
@@ -15,6 +17,16 @@ interface Case {
   outputs: Record<string, Node>;
   batch?: number;
   load?: Pick<LoadOptions, "level" | "prepack">;
+  /** The case is a step of fine-tuning: its weights and moments stay in the engine. */
+  tuning?: { config: UNetConfig; shape: StepShape; weights: ReadonlyMap<string, readonly number[]> };
+}
+
+/** A step of fine-tuning a whole U-Net with AdamW. */
+function tuning(name: string, size: Size, batch: number): Case {
+  const config = readUNetConfig(size.config);
+  const shape = { batch, side: size.side, tokens: size.tokens, width: config.blocks[0].contextDim };
+  const { outputs, weights } = fineTuningStep(config, shape);
+  return { name, weights: "fed", outputs, load: { level: "all" }, tuning: { config, shape, weights } };
 }
 
 const small = { level: "all", prepack: true } as const;
@@ -28,7 +40,23 @@ const cases: Case[] = [
   { name: "SD1.5 loss and gradient, 1 row", weights: "sd15", outputs: lossAndGradient(sd15) },
   { name: "SD1.5 VAE decoding 512x512, weights mapped", weights: "sd15-vae", outputs: decoding },
   { name: "SD1.5 VAE decoding 512x512", weights: "sd15-vae", outputs: decoding, load: small },
+  tuning("Menagerie fine-tuning, 1 row", menagerie, 1),
+  tuning("Menagerie fine-tuning, 4 rows", menagerie, 4),
+  tuning("SD1.5 fine-tuning, 1 row", sd15, 1),
 ];
+
+/** Runs a program three times. */
+async function use(engine: Engine, session: Session, { tuning, batch = 1 }: Case): Promise<void> {
+  const shaped = session.inputs.map(({ name, shape }, i) => [name, noise(withBatch(shape, batch), i)] as const);
+  if (!tuning) {
+    for (let i = 0; i < 3; i++) await session.run(Object.fromEntries(shaped));
+    return;
+  }
+  const { timestep: _, ...inputs } = inputsOf(tuning.config, tuning.shape);
+  const run = new Tuning(session, [...tuning.weights.keys()], inputs);
+  await run.start(engine, new Map([...tuning.weights].map(([name, shape]) => [name, tensor(shape)])));
+  for (let i = 0; i < 3; i++) await run.step();
+}
 
 /** The most memory (Pss) that a process holds while `work` runs, looked at every 25 ms. */
 async function highest(pid: () => number | undefined, work: () => Promise<void>): Promise<number> {
@@ -57,22 +85,22 @@ export async function main(args: readonly string[]): Promise<void> {
     "| program | estimated MB | measured MB | estimate/measured | process, operations, mapped, copied, activations, transfer |",
   );
   console.log("|---|---|---|---|---|");
-  for (const { name, weights, outputs, batch = 1, load } of cases.filter((c) => c.name.includes(only))) {
-    const program = compile(outputs, { name, bind: await randomWeights(weights, Object.values(outputs)) });
+  for (const one of cases.filter((c) => c.name.includes(only))) {
+    const { name, weights, outputs, batch = 1, load, tuning } = one;
+    const bind = tuning ? (): Binding => "fed" : await randomWeights(weights, Object.values(outputs));
+    const program = compile(outputs, { name, bind });
     const { total, ...parts } = estimateMemory(program, { batch, ...load });
-    const feeds: Feeds = Object.fromEntries(
-      program.inputs.map((input, i) => [input.name, noise(withBatch(input.shape, batch), i)]),
-    );
+    const each = Object.values(parts).map(megabytes).join(", ");
+    if (total > availableMemory()) {
+      console.log(`| ${name} | ${megabytes(total)} | refused | – | ${each} |`);
+      continue;
+    }
     const engine = await startEngine();
     const peak = await highest(
       () => engine.pid,
-      async () => {
-        const session = await engine.load(program, load);
-        for (let i = 0; i < 3; i++) await session.run(feeds);
-      },
+      async () => use(engine, await engine.load(program, load), one),
     );
     await engine.close();
-    const each = Object.values(parts).map(megabytes).join(", ");
     console.log(`| ${name} | ${megabytes(total)} | ${megabytes(peak)} | ${(total / peak).toFixed(2)} | ${each} |`);
   }
 }

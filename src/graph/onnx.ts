@@ -74,6 +74,10 @@ export class OnnxModel implements Emitter {
   private readonly inputs: ValueInfoProto[] = [];
   private readonly outputs: ValueInfoProto[] = [];
   private readonly small = new Map<string, string>();
+  /** Values that operations make. */
+  private readonly made = new Set<string>();
+  /** Values under the names of the outputs that they are. */
+  private readonly renamed = new Map<string, string>();
   private scope = "";
 
   /** Names the graph operation that the next nodes come from, so that a profile can be read. */
@@ -104,6 +108,7 @@ export class OnnxModel implements Emitter {
         attribute: Object.entries(attrs).map(([name, value]) => attribute(name, value)),
       }),
     );
+    for (const value of output) this.made.add(value);
     return output;
   }
 
@@ -153,14 +158,27 @@ export class OnnxModel implements Emitter {
     return name;
   }
 
+  /**
+   * Gives a value the name of an output. The operation that makes it writes it there, so that an output that is also read
+   * inside is not copied; an input, a weight or a second name of one value needs an operation of its own.
+   */
   output(name: string, value: string, shape: Shape, dtype: DType): void {
-    this.nodesMade.push(
-      create(NodeProtoSchema, { name: `output/${name}`, opType: "Identity", input: [value], output: [name] }),
-    );
+    const known = this.made.has(value) && !this.renamed.has(value) ? value : this.node("Identity", [value]);
+    this.renamed.set(known, name);
     this.outputs.push(port(name, shape, dtype));
   }
 
+  /** Puts the outputs' names in place of those under which their values were made. */
+  private rename(): void {
+    const now = (value: string): string => this.renamed.get(value) ?? value;
+    for (const node of this.nodesMade) {
+      node.input = node.input.map(now);
+      node.output = node.output.map(now);
+    }
+  }
+
   bytes(name: string): Uint8Array {
+    this.rename();
     const model = create(ModelProtoSchema, {
       irVersion: IR_VERSION,
       producerName: "baret",

@@ -4,16 +4,16 @@ import { Arena } from "./arena.ts";
 
 /**
  * Order in which onnxruntime runs a graph: depth first from its last end back, of several inputs the last written one
- * first. Outputs that are read inside too end in a node of their own, after everything else.
+ * first. An output that another operation reads is no end.
  */
 function executionOrder(outputs: readonly Node[]): Node[] {
   const written = inOrder(outputs);
   const number = new Map(written.map((node, i) => [node, i]));
   const read = new Set(written.flatMap(({ inputs }) => inputs));
-  const end = (node: Node): number => (read.has(node) ? written.length : number.get(node)!);
+  const ends = outputs.filter((node) => !read.has(node)).toSorted((a, b) => number.get(a)! - number.get(b)!);
   const order: Node[] = [];
   const visited = new Set<Node>();
-  const stack = outputs.toSorted((a, b) => end(a) - end(b)).map((node) => ({ node, done: false }));
+  const stack = ends.map((node) => ({ node, done: false }));
   while (stack.length > 0) {
     const { node, done } = stack.pop()!;
     if (done) order.push(node);
@@ -86,8 +86,12 @@ const RUNS = 2;
 export function arenaPeak(outputs: readonly Node[], batch: number): number {
   const order = executionOrder(outputs);
   const place = planBuffers(order, outputs, batch);
+  // Outputs are held until the run is over.
+  const held = new Set(outputs.flatMap((node) => place.get(node) ?? []));
   const ends = new Map<number, Buffer[]>();
-  for (const buffer of new Set(place.values())) ends.set(buffer.last, [...(ends.get(buffer.last) ?? []), buffer]);
+  for (const buffer of new Set(place.values())) {
+    if (!held.has(buffer)) ends.set(buffer.last, [...(ends.get(buffer.last) ?? []), buffer]);
+  }
   const arena = new Arena();
   for (let run = 0; run < RUNS; run++) {
     const chunks = new Map<Buffer, ReturnType<Arena["allocate"]>>();
@@ -99,6 +103,7 @@ export function arenaPeak(outputs: readonly Node[], batch: number): number {
       for (const piece of (pieces ?? []).map((length) => arena.allocate(4 * length))) arena.release(piece);
       for (const ended of ends.get(step) ?? []) arena.release(chunks.get(ended)!);
     });
+    for (const buffer of held) arena.release(chunks.get(buffer)!);
   }
   return arena.peak;
 }

@@ -102,6 +102,48 @@ describe.runIf(process.platform === "linux")("the estimate is what the engine's 
     }
   });
 
+  test("of a program that tunes weights, which stay in the engine with their moments", async () => {
+    const side = 2048;
+    const weights = ["a", "b", "c"].map((name) => g.parameter(name, [side, side]));
+    const loss = g.meanSquare(weights.reduce((h, w) => g.linear(h, w), g.input("x", [16, side])));
+    const gradients = g.gradients(loss, weights);
+    const [rate, eps, decay] = ["rate", "eps", "decay"].map((name) => g.input(name, []));
+    const outputs: Record<string, g.Node> = { loss };
+    const steps = weights.map((value, i) => {
+      const [first, second] = ["first", "second"].map((name) => g.input(`${name} ${i}`, value.shape));
+      const next = g.adamStep({ value, first, second }, gradients[i], { rate, eps, decay });
+      return Object.entries({
+        [g.nameOf(value)]: next.value,
+        [`first ${i}`]: next.first,
+        [`second ${i}`]: next.second,
+      });
+    });
+    for (const [name, node] of steps.flat()) outputs[`next ${name}`] = node;
+    const program = g.compile(outputs, { name: "tuning", bind: () => "fed" });
+    const estimate = estimateMemory(program, { level: "all" });
+
+    const engine = await startEngine();
+    try {
+      const session = await engine.load(program, { level: "all" });
+      const names = steps.flat().map(([name]) => name);
+      const put = await engine.put(names.map(() => numbers([side, side])));
+      let state = Object.fromEntries(names.map((name, i) => [name, put[i]]));
+      const scalars = { rate: numbers([]), eps: numbers([]) };
+      let peak = 0;
+      for (let i = 0; i < 4; i++) {
+        const keep = names.map((name) => `next ${name}`);
+        const { kept } = await session.runKeeping({ x: numbers([16, side]), ...scalars, ...state }, keep);
+        for (const old of Object.values(state)) old.release();
+        state = Object.fromEntries(names.map((name) => [name, kept[`next ${name}`]]));
+        peak = Math.max(peak, processTreeMemory(engine.pid)!.pss);
+      }
+      expect(estimate.total / peak).toBeGreaterThan(0.85);
+      expect(estimate.total / peak).toBeLessThan(1.15);
+    } finally {
+      await engine.close();
+    }
+  });
+
   test("a larger batch needs more, in proportion to it where activations are all there is", () => {
     const program = g.compile({ y: pictures("B").y }, { name: "rows", bind: () => "fed" });
     const [one, two, eight] = [1, 2, 8].map((batch) => estimateMemory(program, { batch }).activations);
