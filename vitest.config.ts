@@ -1,12 +1,33 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { defineConfig } from "vitest/config";
+
+/** A test file that starts processes uses one of these: the command line, the engine, a compiler, npm. */
+const starters = /node:child_process|support\/(cli|packed)\.ts|\b(loadModel|startEngine|tinyModel)\b/;
+
+const files = readdirSync("test", { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".test.ts"))
+  .map((name) => `test/${name}`);
+const startsProcesses = (file: string): boolean => starters.test(readFileSync(file, "utf8"));
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
     pool: "forks",
-    globalSetup: "test/support/build.ts",
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "fast",
+          include: files.filter((file) => !startsProcesses(file)),
+          setupFiles: "test/support/noProcess.ts",
+        },
+      },
+      {
+        extends: true,
+        test: { name: "processes", include: files.filter(startsProcesses), globalSetup: "test/support/build.ts" },
+      },
+    ],
   },
 });
