@@ -3,6 +3,9 @@ import { ImageError, type Picture } from "../core/index.ts";
 /** Pixels along one side of a picture, at most: as many as a JPEG can have. */
 export const longestSide = 65_535;
 
+/** Channels of 8 bits: 3 for a picture, 1 for an alpha channel. */
+export const channelsOf = ({ width, height, data }: Picture): number => data.length / (width * height);
+
 export type Filter = "nearest" | "bilinear" | "bicubic" | "lanczos";
 /** The filters that weigh neighbours. */
 type Smooth = Exclude<Filter, "nearest">;
@@ -84,31 +87,36 @@ function resampleAxis(
 function resizeAcross(picture: Picture, width: number, filter: Smooth): Picture {
   if (width === picture.width) return picture;
   const plan = taps(picture.width, width, filter);
-  return { ...picture, width, data: resampleAxis(picture.data, picture.height, picture.width, width, 3, plan) };
+  const data = resampleAxis(picture.data, picture.height, picture.width, width, channelsOf(picture), plan);
+  return { ...picture, width, data };
 }
 
 function resizeDown(picture: Picture, height: number, filter: Smooth): Picture {
   if (height === picture.height) return picture;
   const plan = taps(picture.height, height, filter);
-  return { ...picture, height, data: resampleAxis(picture.data, 1, picture.height, height, 3 * picture.width, plan) };
+  const step = channelsOf(picture) * picture.width;
+  return { ...picture, height, data: resampleAxis(picture.data, 1, picture.height, height, step, plan) };
 }
 
-function resizeNearest({ width, height, data }: Picture, toWidth: number, toHeight: number): Picture {
-  const out = new Uint8Array(toWidth * toHeight * 3);
+function resizeNearest(picture: Picture, toWidth: number, toHeight: number): Picture {
+  const { width, height, data } = picture;
+  const channels = channelsOf(picture);
+  const out = new Uint8Array(toWidth * toHeight * channels);
   for (let y = 0; y < toHeight; y++) {
     const row = Math.floor(((y + 0.5) * height) / toHeight) * width;
     for (let x = 0; x < toWidth; x++) {
-      const source = 3 * (row + Math.floor(((x + 0.5) * width) / toWidth));
-      out.set(data.subarray(source, source + 3), 3 * (y * toWidth + x));
+      const source = channels * (row + Math.floor(((x + 0.5) * width) / toWidth));
+      out.set(data.subarray(source, source + channels), channels * (y * toWidth + x));
     }
   }
   return { width: toWidth, height: toHeight, data: out };
 }
 
 /**
- * Resamples a picture to width × height, with antialiasing except for "nearest". Rounded as Pillow's Image.resize
- * rounds (integer weights, one rounding per axis), so that pictures agree byte for byte with the Python reference.
- * Throws ImageError if a side of the picture, or of the size wanted, is not in 1..65535: the tables of weights grow with it.
+ * Resamples a picture or an alpha channel to width × height, with antialiasing except for "nearest". Rounded as Pillow's
+ * Image.resize rounds (integer weights, one rounding per axis), so that pictures agree byte for byte with the Python
+ * reference. Throws ImageError if a side of the picture, or of the size wanted, is not in 1..65535: the tables of weights
+ * grow with it.
  */
 export function resize(picture: Picture, width: number, height: number, filter: Filter = "bicubic"): Picture {
   for (const [name, sizes] of Object.entries({ width: [picture.width, width], height: [picture.height, height] })) {

@@ -6,6 +6,7 @@ import sharp, { type Color } from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ImageError, type Picture, UsageError } from "../../src/core/index.ts";
 import { decodeImage, encodePng } from "../../src/image/node.ts";
+import { pngChunk, tiffOf } from "./files.ts";
 
 const solid = (channels: 3 | 4, background: Color) => sharp({ create: { width: 6, height: 4, channels, background } });
 const sixteenBit = (channels: 1 | 3 | 4, pixel: number[], space: string) =>
@@ -98,27 +99,14 @@ describe("what people have is read as 8-bit RGB", () => {
 });
 
 describe("what is no picture ends in an ImageError that says so", () => {
-  const chunk = (type: string, data: Buffer): Buffer => {
-    const body = Buffer.concat([Buffer.from(type, "latin1"), data]);
-    const out = Buffer.alloc(body.length + 8);
-    out.writeUInt32BE(data.length);
-    body.copy(out, 4);
-    let crc = 0xffffffff;
-    for (const byte of body) {
-      crc ^= byte;
-      for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-    }
-    out.writeUInt32BE(~crc >>> 0, body.length + 4);
-    return out;
-  };
   const header = (width: number, height: number): Buffer => {
     const data = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 8, 2, 0, 0, 0]);
     data.writeUInt32BE(width, 0);
     data.writeUInt32BE(height, 4);
-    return Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), chunk("IHDR", data)]);
+    return Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), pngChunk("IHDR", data)]);
   };
-  const pixels = chunk("IDAT", deflateSync(Buffer.alloc(1024)));
-  const end = chunk("IEND", Buffer.alloc(0));
+  const pixels = pngChunk("IDAT", deflateSync(Buffer.alloc(1024)));
+  const end = pngChunk("IEND", Buffer.alloc(0));
   const png = (...parts: Buffer[]): Buffer => Buffer.concat([...parts, pixels, end]);
 
   /** One strip of 6x8 pixels, told to be two frames of 6x4. */
@@ -127,16 +115,35 @@ describe("what is no picture ends in an ImageError that says so", () => {
       raw: { width: 6, height: 8, channels: 3, pageHeight: 4 },
     });
 
+  /** Its pixels, which are missing, would fill 30,000 by 30,000. */
+  const hugeGif = Buffer.from("47494638396130753075800000000000ffffff2c00000000307530750002024401003b", "hex");
+  const hugeTiff = tiffOf([1, 2, 3]);
+  // Values of its first two tags: width and height.
+  for (const at of [18, 30]) hugeTiff.writeUInt16LE(40_000, at);
+  const noise = (side: number) => Uint8Array.from({ length: side * side * 3 }, (_, i) => (i * i * 31) % 251);
+  const noisy = (side = 16) => sharp(noise(side), { raw: { width: side, height: side, channels: 3 } });
+
   test.each<[string, () => Buffer | Promise<Buffer>, string]>([
     ["nothing", () => Buffer.alloc(0), "0 bytes"],
     ["text", () => Buffer.from("a dog lying down"), "an unknown format"],
-    ["a GIF", () => solid(3, "#fff").gif().toBuffer(), "a GIF"],
-    ["a TIFF", () => solid(3, "#fff").tiff().toBuffer(), "a TIFF"],
-    ["an AVIF", () => solid(3, "#fff").avif().toBuffer(), "an AVIF"],
+    ["a BMP", () => Buffer.from("BM and so on"), "a BMP"],
+    ["a HEIC", () => Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic", "latin1"), "a HEIC"],
+    ["a video", () => Buffer.from("\0\0\0\x18ftypisom\0\0\0\0isommp42", "latin1"), "an unknown format"],
+    ["an animated GIF", () => animation().gif().toBuffer(), "2 frames"],
+    ["a TIFF of two pages", () => animation().tiff({ compression: "none" }).toBuffer(), "2 frames"],
+    ["a TIFF of floating point", () => tiffOf([0.1, 0.2, 0.3], { bits: 32, sampleFormat: 3 }), "found float"],
+    ["a TIFF of 32 bits", () => tiffOf([1e9, 2e9, 3e9], { bits: 32 }), "found uint"],
+    ["a TIFF of signed numbers", () => tiffOf([1, 2, 3], { bits: 16, sampleFormat: 2 }), "found short"],
+    ["a TIFF of five channels", () => tiffOf([1, 2, 3, 4, 5], { extra: [0, 0] }), "5 channels"],
+    ["a TIFF of 40,000 by 40,000 pixels", () => hugeTiff, "40000x40000 = 1600000000"],
+    ["a TIFF cut in half", async () => (await noisy().tiff().toBuffer()).subarray(0, 300), "corrupt"],
+    ["a GIF cut in half", async () => (await noisy().gif().toBuffer()).subarray(0, 300), "corrupt"],
+    ["an AVIF cut in half", async () => (await noisy().avif().toBuffer()).subarray(0, 400), "corrupt"],
+    ["a GIF of 30,000 by 30,000 pixels", () => hugeGif, "30000x30000 = 900000000"],
     ["an SVG", () => Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'), "an SVG"],
     ["a PDF", () => Buffer.from("%PDF-1.7"), "a PDF"],
     ["an animated WebP", () => animation().webp().toBuffer(), "2 frames"],
-    ["an animated PNG", () => png(header(4, 4), chunk("acTL", Buffer.from([0, 0, 0, 3, 0, 0, 0, 0]))), "3 frames"],
+    ["an animated PNG", () => png(header(4, 4), pngChunk("acTL", Buffer.from([0, 0, 0, 3, 0, 0, 0, 0]))), "3 frames"],
     ["a PNG of no width", () => png(header(0, 4)), "corrupt"],
     ["a decompression bomb", () => png(header(40_000, 40_000)), "40000x40000 = 1600000000"],
     [
@@ -148,7 +155,7 @@ describe("what is no picture ends in an ImageError that says so", () => {
     ["a WebP cut in half", async () => (await solid(3, "#123").webp().toBuffer()).subarray(0, 30), "corrupt"],
     [
       "a PNG whose pixels do not inflate",
-      () => Buffer.concat([header(9, 9), chunk("IDAT", Buffer.alloc(50)), end]),
+      () => Buffer.concat([header(9, 9), pngChunk("IDAT", Buffer.alloc(50)), end]),
       "corrupt",
     ],
   ])("%s", async (name, make, found) => {
@@ -163,14 +170,14 @@ describe("what is no picture ends in an ImageError that says so", () => {
 
   test("what inflates to 256 MB beside or behind a small picture is left alone", async () => {
     const bomb = deflateSync(Buffer.alloc(1 << 28));
-    const rows = chunk("IDAT", deflateSync(Buffer.alloc(4 * 13)));
-    const inside = (type: string, head: string) => chunk(type, Buffer.concat([Buffer.from(head, "latin1"), bomb]));
+    const rows = pngChunk("IDAT", deflateSync(Buffer.alloc(4 * 13)));
+    const inside = (type: string, head: string) => pngChunk(type, Buffer.concat([Buffer.from(head, "latin1"), bomb]));
     const before = process.resourceUsage().maxRSS;
     for (const parts of [
       [inside("zTXt", "Comment\0\0"), rows],
       [inside("iTXt", "Comment\0\x01\0\0\0"), rows],
       [inside("iCCP", "profile\0\0"), rows],
-      [chunk("IDAT", bomb)],
+      [pngChunk("IDAT", bomb)],
     ]) {
       const picture = await decodeImage(Buffer.concat([header(4, 4), ...parts, end]));
       expect(picture).toEqual({ width: 4, height: 4, data: new Uint8Array(48) });
@@ -179,10 +186,7 @@ describe("what is no picture ends in an ImageError that says so", () => {
   });
 
   test("a JPEG whose last rows are missing", async () => {
-    const noise = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * i * 31) % 251);
-    const bytes = await sharp(noise, { raw: { width: 64, height: 64, channels: 3 } })
-      .jpeg()
-      .toBuffer();
+    const bytes = await noisy(64).jpeg().toBuffer();
     await expect(decodeImage(bytes.subarray(0, bytes.length * 0.6))).rejects.toThrow("corrupt or truncated");
   });
 
@@ -201,7 +205,7 @@ describe("what is no picture ends in an ImageError that says so", () => {
   const plain = (width: number, height: number): Buffer => {
     const head = header(width, height);
     const rows = deflateSync(Buffer.alloc(height * (1 + 3 * width)));
-    return Buffer.concat([head, chunk("IDAT", rows), end]);
+    return Buffer.concat([head, pngChunk("IDAT", rows), end]);
   };
 
   test.each([
@@ -212,7 +216,7 @@ describe("what is no picture ends in an ImageError that says so", () => {
   ])("a side of more than 65,535 pixels, however few the picture has, before it is decoded: %ix%i", async (w, h) => {
     const before = process.resourceUsage().maxRSS;
     // Its pixels do not inflate: whoever decoded it would say so.
-    const bytes = Buffer.concat([header(w, h), chunk("IDAT", Buffer.alloc(50)), end]);
+    const bytes = Buffer.concat([header(w, h), pngChunk("IDAT", Buffer.alloc(50)), end]);
     const error = await decodeImage(bytes).catch((error: unknown) => error);
     expect(error).toBeInstanceOf(ImageError);
     expect((error as Error).message).toBe(
@@ -229,16 +233,23 @@ describe("what is no picture ends in an ImageError that says so", () => {
   });
 
   test("a thousand damaged pictures: a picture or an ImageError, nothing else", async () => {
-    const noise = Uint8Array.from({ length: 16 * 16 * 3 }, (_, i) => (i * i * 31) % 251);
-    const image = sharp(noise, { raw: { width: 16, height: 16, channels: 3 } });
-    const sources = await Promise.all([image.png().toBuffer(), image.jpeg().toBuffer(), image.webp().toBuffer()]);
+    const image = noisy();
+    const formats = [
+      image.png(),
+      image.jpeg(),
+      image.webp(),
+      image.gif(),
+      image.tiff({ compression: "lzw" }),
+      image.avif(),
+    ];
+    const sources = await Promise.all(formats.map((format) => format.clone().toBuffer()));
     let state = 1;
     const random = (below: number): number => {
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
       return Math.floor((state / 2 ** 32) * below);
     };
     for (let i = 0; i < 1000; i++) {
-      const bytes = Buffer.from(sources[i % 3]);
+      const bytes = Buffer.from(sources[i % sources.length]);
       for (let k = 0; k <= random(4); k++) bytes[random(bytes.length)] = random(256);
       const outcome: unknown = await decodeImage(
         bytes.subarray(0, random(8) ? bytes.length : random(bytes.length)),

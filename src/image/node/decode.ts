@@ -1,15 +1,38 @@
-import sharp from "sharp";
+import sharp, { type Metadata } from "sharp";
 import { z } from "zod";
-import { checkArguments, ImageError, isA, type Picture, someText, whole } from "../../core/index.ts";
+import {
+  checkArguments,
+  type ErrorDetails,
+  ImageError,
+  isA,
+  type Picture,
+  someText,
+  type Warning,
+  whole,
+} from "../../core/index.ts";
 import { readRegular, wordsOf } from "../../storage/node.ts";
-import { layOverWhite } from "../alpha.ts";
-import { isPng, pngChunks } from "../pngText.ts";
+import { type AlphaChannel, layOverWhite } from "../alpha.ts";
+import { type PhotoFormat, sniff } from "../formats.ts";
+import { pngChunks } from "../pngText.ts";
 import { longestSide } from "../resize.ts";
 import { decodeSamples } from "./samples.ts";
 
 export interface DecodeOptions {
-  /** Pictures with more pixels are refused before they are decoded. Default 100 million. Sides are at most 65,535. */
+  /** Photos with more pixels are refused before they are decoded. Default 100 million. Sides are at most 65,535. */
   maxPixels?: number;
+}
+
+/** A photo as it is edited, and the facts about its file. */
+export interface DecodedPhoto {
+  /** Upright, in 8-bit sRGB. Transparent pixels are laid over white. */
+  readonly picture: Picture;
+  /** Absent if every pixel is opaque. */
+  readonly alpha?: AlphaChannel;
+  readonly format: PhotoFormat;
+  /** Frames or pages after the first. They were not decoded. */
+  readonly framesLeftOut: number;
+  /** Codes: "frames-left-out"; "unusable-profile" if colours were taken as sRGB because their profile is damaged. */
+  readonly warnings: readonly Warning[];
 }
 
 const decodeArguments = z.object({
@@ -19,25 +42,9 @@ const decodeArguments = z.object({
   options: z.strictObject({ maxPixels: whole(1, Number.MAX_SAFE_INTEGER).optional() }),
 });
 
-const expected = "a PNG, JPEG or WebP picture";
+const expected = "a PNG, JPEG, WebP, TIFF, AVIF or GIF picture";
 /** More than any picture within the default pixel limit needs, and what one Buffer can hold. */
 const maxFileBytes = 1024 ** 3;
-
-/** First bytes that tell what a file is; so what we refuse can be named, and sharp sees only what we accept. */
-const kinds: readonly { name: string; accepted?: true; test: (head: Buffer) => boolean }[] = [
-  { name: "PNG", accepted: true, test: isPng },
-  { name: "JPEG", accepted: true, test: (h) => h.subarray(0, 3).equals(Buffer.of(0xff, 0xd8, 0xff)) },
-  { name: "WebP", accepted: true, test: (h) => ascii(h, 0, 4) === "RIFF" && ascii(h, 8, 12) === "WEBP" },
-  { name: "a GIF", test: (h) => ascii(h, 0, 4) === "GIF8" },
-  { name: "a TIFF", test: (h) => ["II*\0", "MM\0*"].includes(ascii(h, 0, 4)) },
-  { name: "a BMP", test: (h) => ascii(h, 0, 2) === "BM" },
-  { name: "an AVIF", test: (h) => ascii(h, 4, 12) === "ftypavif" },
-  { name: "a HEIC", test: (h) => /^ftyp(heic|heix|mif1|hevc)/.test(ascii(h, 4, 12)) },
-  { name: "a PDF", test: (h) => ascii(h, 0, 5) === "%PDF-" },
-  { name: "an SVG, XML or HTML", test: (h) => /^\uFEFF?\s*</.test(h.toString("utf8")) },
-];
-
-const ascii = (bytes: Buffer, from: number, to: number): string => bytes.toString("latin1", from, to);
 
 /** libvips reports one fault a line, some of them many times. */
 const reason = (error: unknown): string =>
@@ -53,7 +60,7 @@ async function readPicture(path: string): Promise<Buffer> {
   }
 }
 
-/** Frames of an APNG, which sharp would silently take for its first one. */
+/** Frames of an APNG. libvips sees only the first. */
 function pngFrames(bytes: Buffer): number {
   for (const { type, data } of pngChunks(bytes)) {
     if (type === "acTL") return Buffer.from(data).readUInt32BE(0);
@@ -62,54 +69,104 @@ function pngFrames(bytes: Buffer): number {
   return 1;
 }
 
-async function decode(bytes: Buffer, maxPixels: number, where: string | undefined): Promise<Picture> {
-  if (bytes.length === 0) throw new ImageError("empty file", { where, found: "0 bytes", expected });
-  const kind = kinds.find(({ test }) => test(bytes.subarray(0, 64)));
-  if (!kind?.accepted) {
-    throw new ImageError("not a picture that baret reads", {
-      where,
-      found: kind?.name ?? "an unknown format",
-      expected,
-    });
-  }
-  const header = await sharp(bytes, { limitInputPixels: false }).metadata();
-  // A decoder holds whole rows, and takes its time for each: within the pixel limit, one row would take gigabytes.
-  if (Math.max(header.width, header.height) > longestSide) {
-    throw new ImageError("a side is too long", {
-      where,
-      found: `${header.width}x${header.height}`,
-      expected: `at most ${longestSide} pixels along each side`,
-    });
-  }
-  const pixels = header.width * header.height;
-  if (pixels > maxPixels) {
-    throw new ImageError("too many pixels", {
-      where,
-      found: `${header.width}x${header.height} = ${pixels}`,
-      expected: `at most ${maxPixels}`,
-    });
-  }
-  const frames = Math.max(header.pages ?? 1, kind.name === "PNG" ? pngFrames(bytes) : 1);
-  if (frames > 1) throw new ImageError("animated", { where, found: `${frames} frames`, expected: "one picture" });
-  const { width, height, channels, data } = await decodeSamples(bytes, header, maxPixels);
-  if (channels > 4) throw new ImageError("colours", { where, found: `${channels} channels`, expected: "at most 4" });
-  return channels === 4 ? layOverWhite(data, width, height).picture : { width, height, data };
+/** A file whose header was read, and is within the limits. */
+interface OpenedPhoto {
+  readonly bytes: Buffer;
+  readonly where: string | undefined;
+  readonly format: PhotoFormat;
+  readonly header: Metadata;
+  readonly frames: number;
+  readonly maxPixels: number;
 }
 
-/**
- * Reads a PNG, JPEG or WebP as 8-bit sRGB: oriented by its EXIF, colour profile applied, alpha laid over white, 16-bit
- * and grey converted. Throws ImageError if the source is anything else: another format, animated, truncated, corrupt,
- * empty, or too large (more than `maxPixels`, or 65,535 pixels along a side). `source` is a path or the file's bytes.
- */
-export async function decodeImage(source: Uint8Array | string, options: DecodeOptions = {}): Promise<Picture> {
-  checkArguments("decodeImage", decodeArguments, { source, options });
+async function open(source: Uint8Array | string, { maxPixels = 100_000_000 }: DecodeOptions): Promise<OpenedPhoto> {
   const where = typeof source === "string" ? source : undefined;
+  const refuse = (problem: string, details: ErrorDetails) => new ImageError(problem, { where, ...details });
   const bytes =
     typeof source === "string"
       ? await readPicture(source)
       : Buffer.from(source.buffer, source.byteOffset, source.byteLength);
-  return decode(bytes, options.maxPixels ?? 100_000_000, where).catch((cause) => {
+  if (bytes.length === 0) throw refuse("empty file", { found: "0 bytes", expected });
+  // Only formats named here reach sharp, and a file of another is called by its name.
+  const { format, name } = sniff(bytes);
+  if (format === undefined) throw refuse("not a picture that baret reads", { found: name, expected });
+  const header = await sharp(bytes, { limitInputPixels: false }).metadata();
+  const { width, height, depth, space } = header;
+  // A decoder holds whole rows, and takes its time for each: within the pixel limit, one row would take gigabytes.
+  if (Math.max(width, height) > longestSide) {
+    throw refuse("a side is too long", {
+      found: `${width}x${height}`,
+      expected: `at most ${longestSide} pixels along each side`,
+    });
+  }
+  const pixels = width * height;
+  if (pixels > maxPixels) {
+    throw refuse("too many pixels", { found: `${width}x${height} = ${pixels}`, expected: `at most ${maxPixels}` });
+  }
+  // libvips cannot know how bright other numbers are; it holds 16-bit Lab as signed numbers.
+  if (depth !== "uchar" && depth !== "ushort" && space !== "labs") {
+    throw refuse("samples of a kind that is not read", { found: depth, expected: "whole numbers of 8 or 16 bits" });
+  }
+  const frames = Math.max(header.pages ?? 1, format === "png" ? pngFrames(bytes) : 1);
+  return { bytes, where, format, header, frames, maxPixels };
+}
+
+async function decode({ bytes, where, format, header, frames, maxPixels }: OpenedPhoto): Promise<DecodedPhoto> {
+  const { width, height, channels, data, unusableProfile } = await decodeSamples(bytes, header, maxPixels);
+  if (channels > 4) throw new ImageError("colours", { where, found: `${channels} channels`, expected: "at most 4" });
+  const framesLeftOut = frames - 1;
+  const name = where ?? "the photo";
+  const warnings: Warning[] = [
+    ...(framesLeftOut > 0
+      ? [
+          {
+            code: "frames-left-out",
+            message: `${name}: only the first of ${frames} ${format === "tiff" ? "pages" : "frames"} is used.`,
+            details: { where, frames, framesLeftOut },
+          },
+        ]
+      : []),
+    ...(unusableProfile
+      ? [
+          {
+            code: "unusable-profile",
+            message: `${name}: the colour profile is damaged, so its colours are taken as sRGB.`,
+            details: { where },
+          },
+        ]
+      : []),
+  ];
+  const opaque = channels === 3 && { picture: { width, height, data } };
+  return { ...(opaque || layOverWhite(data, width, height)), format, framesLeftOut, warnings };
+}
+
+/** Turns errors of sharp into an ImageError that names the photo. */
+async function naming<T>(source: Uint8Array | string, work: () => Promise<T>): Promise<T> {
+  const where = typeof source === "string" ? source : undefined;
+  return work().catch((cause: unknown) => {
     if (cause instanceof ImageError && cause.details.where === where) throw cause;
     throw new ImageError("corrupt or truncated", { where, found: reason(cause), expected, cause });
+  });
+}
+
+/**
+ * Reads a PNG, JPEG, WebP, TIFF, AVIF or GIF: turned upright by its EXIF, colour profile applied, 16 bits, grey and CMYK
+ * converted. Of an animation or a document with several pages, reads the first. `source` is a path or the file's bytes.
+ * Throws ImageError if the file is of another format, truncated, corrupt, empty or too large (more than `maxPixels`, or
+ * 65,535 pixels along a side).
+ */
+export async function decodePhoto(source: Uint8Array | string, options: DecodeOptions = {}): Promise<DecodedPhoto> {
+  checkArguments("decodePhoto", decodeArguments, { source, options });
+  return naming(source, async () => decode(await open(source, options)));
+}
+
+/** The picture that decodePhoto reads. Throws ImageError as it does, and if the file has several frames. */
+export async function decodeImage(source: Uint8Array | string, options: DecodeOptions = {}): Promise<Picture> {
+  checkArguments("decodeImage", decodeArguments, { source, options });
+  return naming(source, async () => {
+    const opened = await open(source, options);
+    const { frames, where } = opened;
+    if (frames > 1) throw new ImageError("animated", { where, found: `${frames} frames`, expected: "one picture" });
+    return (await decode(opened)).picture;
   });
 }
