@@ -58,7 +58,7 @@ export interface Outcome extends Edited {
 }
 
 /**
- * Edits after which all else looks as before: METHODS §2.2 sets α to 1 for them, and the photo's own self-attention may
+ * Edits after which all else looks as before: the paper sets α to 1 for them, and the photo's own self-attention may
  * lead for longer. A new background is none: there most of the picture changes (docs/benchmarks.md, tuning pairs).
  */
 const rigid: readonly PairKind[] = ["add", "style", "expression", "colour"];

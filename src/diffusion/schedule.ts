@@ -34,7 +34,7 @@ function betas({ betaSchedule, betaStart, betaEnd, trainTimesteps, trainedBetas 
   );
 }
 
-/** ᾱ_t = Π(1 − β_k), k ≤ t, in double precision. METHODS §1; diffusers, schedulers/scheduling_ddim.py. */
+/** ᾱ_t = Π(1 − β_k), k ≤ t, in double precision. docs/method.md, "DDIM"; diffusers, schedulers/scheduling_ddim.py. */
 export function alphasCumprod(config: SchedulerConfig): Float64Array {
   let product = 1;
   const alphas = Float64Array.from(betas(config), (beta) => {

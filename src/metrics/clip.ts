@@ -28,7 +28,7 @@ import {
 import { type ClipParts, openFolder, readParts, towersOf } from "./clipParts.ts";
 import { pixelsOf } from "./preprocessing.ts";
 
-/** What the paper of CLIPScore puts before every sentence; METHODS §8.2 asks for figures with and without it. */
+/** Prefix of every prompt in CLIPScore (Hessel et al. 2021). Published figures exist with and without it. */
 export const CLIP_SCORE_PREFIX = "A photo depicts ";
 
 /** Pictures and sentences that one call of a tower takes. 32 pictures make layers of 135 MB in a ViT-L/14 of 224 pixels. */

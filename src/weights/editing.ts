@@ -38,7 +38,7 @@ const schema = z.strictObject({
   familiar: z.strictObject({ psnr: between(1, 100), share: between(0.01, 1) }).optional(),
 });
 
-/** METHODS' reading of the threshold that the paper's text lost. */
+/** Early-stop threshold of preset "paper". The paper's formula is lost; docs/method.md says how it is read. */
 export const paperThreshold = { first: 1e-5, growth: 2e-5 } as const;
 
 /** What a model is best edited with; every one can be chosen otherwise in a call. */

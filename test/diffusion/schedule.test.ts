@@ -27,7 +27,7 @@ const sd = (more: Record<string, unknown> = {}) =>
 
 test("the noise levels are the published ones", () => {
   const alphas = alphasCumprod(sd());
-  // METHODS §1
+  // ᾱ of Stable Diffusion 1.x as diffusers computes it.
   for (const [t, value] of [
     [0, 0.99915],
     [1, 0.998296],

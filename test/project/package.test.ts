@@ -64,6 +64,14 @@ test("every headline that a link of the package's Markdown names exists", () => 
   expect(broken).toEqual([]);
 });
 
+test("every page that a source of the package cites is in the package", () => {
+  const cited = [...packed]
+    .filter((path) => path.startsWith("src/"))
+    .flatMap((path) => [...read(path).matchAll(/\b[\w/-]+\.md\b/g)].map(([page]) => `${path} → ${page}`));
+  expect(cited.length).toBeGreaterThan(1);
+  expect(cited.filter((entry) => !packed.has(entry.split(" → ")[1]))).toEqual([]);
+});
+
 test("the package can be run, imported, read and cited", () => {
   const entries = Object.values<{ types: string; default: string }>(manifest.exports).flatMap((entry) =>
     Object.values(entry),

@@ -1,7 +1,7 @@
 """An attention processor of our own: rows routed, probabilities spelt out and recorded, or fused for timings.
 
 At a site, row r of the batch takes its query, key and value from rows (q[r], k[r], v[r]). Written from
-METHODS §2.3 (eqs. 4 and 5), independently of the TypeScript engine.
+equations 4 and 5 of docs/method.md, independently of the TypeScript engine.
 """
 
 from __future__ import annotations

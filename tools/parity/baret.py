@@ -1,4 +1,4 @@
-"""BARET, written from METHODS §2 alone: DDIM inversion, target-text inversion (TTIS), the edit.
+"""BARET, written from the paper's equations as docs/method.md reads them: DDIM inversion, target-text inversion (TTIS), the edit.
 
     python tools/parity/baret.py dump --model FOLDER --image PHOTO --target SENTENCE -o OUT.safetensors [--pictures DIR]
     python tools/parity/baret.py time --model FOLDER --image PHOTO --target SENTENCE
@@ -32,7 +32,7 @@ ROLES = ["reconstruction", "initial", "transition", "edit"]
 
 @dataclass
 class Settings:
-    """METHODS §2's table. Defaults are the paper's for SD1.5, or its recommended readings."""
+    """The settings of docs/method.md. Defaults are the paper's for SD1.5, or the readings given there."""
 
     target: str
     steps: int = 50

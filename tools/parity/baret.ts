@@ -68,7 +68,7 @@ interface Case {
 /** No file of a model or a picture is meant. */
 const noOrigin = { model: "0".repeat(64), picture: "0".repeat(64) };
 
-/** Everything that baret.py's settings say, and what METHODS recommends for the rest, whatever our own defaults are. */
+/** All settings of baret.py, and docs/method.md's readings for the rest, whatever our own defaults are. */
 const optionsOf = (given: Settings): InversionOptions & { target: string } => ({
   target: given.target,
   steps: given.steps,

@@ -1,4 +1,4 @@
-"""DDIM as METHODS §1 states it: schedule, steps in both directions, guidance. float64 unless the inputs are not.
+"""DDIM as docs/method.md states it: schedule, steps in both directions, guidance. float64 unless the inputs are not.
 
     python tools/parity/ddim.py
 

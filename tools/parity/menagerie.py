@@ -69,7 +69,7 @@ def sentences(scenes: Shards) -> list[str]:
 
 
 def bytes_of(pictures: Tensor) -> Tensor:
-    """[n, 3, H, W] in −1..1 → U8 [n, H, W, 3], as METHODS §1 rounds: down."""
+    """[n, 3, H, W] in −1..1 → U8 [n, H, W, 3], rounded down (docs/method.md)."""
     return ((pictures.float() / 2 + 0.5).clamp(0, 1) * 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 

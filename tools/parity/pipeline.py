@@ -76,7 +76,7 @@ def read_picture(path: Path, size: int) -> Tensor:
 
 
 def write_picture(path: Path, picture: Tensor) -> None:
-    """METHODS §1: x/2 + 0.5, clamped, ×255, truncated."""
+    """docs/method.md: x/2 + 0.5, clamped, ×255, truncated."""
     pixels = ((picture[0] / 2 + 0.5).clamp(0, 1) * 255).to(torch.uint8).permute(1, 2, 0).contiguous()
     Image.frombytes("RGB", (pixels.shape[1], pixels.shape[0]), pixels.numpy().tobytes()).save(path)
 
