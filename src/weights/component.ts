@@ -1,4 +1,5 @@
 import { CheckpointError, few, listed, shown } from "../core/index.ts";
+import { pickleError } from "./fileKind.ts";
 import { isObject, readJsonObject } from "./json.ts";
 import { readSafetensors } from "./safetensors.ts";
 import { type Folder, filesOf } from "./source.ts";
@@ -111,15 +112,6 @@ function noWeights(
   if (pickles.length) return pickleError(where, few(pickles));
   return new CheckpointError("no weights", { where, found: few(files) || "an empty folder", expected: wanted });
 }
-
-/** Why no pickle is read, and what to use instead. */
-export const pickleError = (where: string, found: string): CheckpointError =>
-  new CheckpointError("these weights are a Python pickle, which can run any program when it is read", {
-    where,
-    found,
-    expected: "safetensors",
-    advice: "Use the .safetensors file of the same model, or convert it in Python with safetensors.torch.save_file.",
-  });
 
 /** Weights cut into several files, put together as the index says. Every key must lie where it says, and no other. */
 async function readShards(folder: Folder, indexFile: string): Promise<Map<string, TensorRef>> {

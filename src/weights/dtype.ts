@@ -1,10 +1,13 @@
-/** Bytes of one element, for every dtype that the safetensors format knows. */
+/** Bytes of one element, for every dtype of the safetensors format whose elements are whole bytes. */
 export const dtypeBytes = {
   BOOL: 1,
   U8: 1,
   I8: 1,
   F8_E5M2: 1,
   F8_E4M3: 1,
+  F8_E8M0: 1,
+  F8_E4M3FNUZ: 1,
+  F8_E5M2FNUZ: 1,
   I16: 2,
   U16: 2,
   F16: 2,
@@ -15,6 +18,7 @@ export const dtypeBytes = {
   F64: 8,
   I64: 8,
   U64: 8,
+  C64: 8,
 } as const;
 
 export type Dtype = keyof typeof dtypeBytes;

@@ -1,7 +1,8 @@
 import { CheckpointError, few } from "../core/index.ts";
 import type { Checkpoint, TokenizerFiles } from "./checkpoint.ts";
-import { type Component, PICKLE_FILE, pickleError, readComponent } from "./component.ts";
+import { type Component, PICKLE_FILE, readComponent } from "./component.ts";
 import { type OpenOptions, openDiffusersFolder, readTokenizerFiles } from "./diffusers.ts";
+import { pickleError } from "./fileKind.ts";
 import { snapshotOf } from "./hub.ts";
 import { openSingleFile } from "./ldm/index.ts";
 import { withTodaysNames } from "./names.ts";

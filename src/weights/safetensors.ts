@@ -1,5 +1,6 @@
 import { CheckpointError, listed, shown } from "../core/index.ts";
 import { dtypeBytes, isDtype } from "./dtype.ts";
+import { HEAD_BYTES, refuseOtherFormats } from "./fileKind.ts";
 import { isObject, parseJson } from "./json.ts";
 import type { ByteSource } from "./source.ts";
 import type { TensorRef } from "./tensor-ref.ts";
@@ -10,8 +11,8 @@ export interface Safetensors {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Far above any model's header (Stable Diffusion's has 0.2 MB), far below what would fill the memory. */
-export const MAX_HEADER_BYTES = 16 << 20;
+/** The largest header that the safetensors library reads. Stable Diffusion's has 0.2 MB, but some files keep a workflow in it. */
+export const MAX_HEADER_BYTES = 100_000_000;
 const MAX_RANK = 8;
 
 /**
@@ -22,20 +23,9 @@ const MAX_RANK = 8;
  */
 export async function readSafetensors(source: ByteSource): Promise<Safetensors> {
   const where = source.name;
-  if (source.size < 8) {
-    throw new CheckpointError("too short for a safetensors file", { where, found: `${source.size} bytes` });
-  }
-  const prefix = await source.read(0, 8);
-  const headerBytes = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true);
-  if (headerBytes > BigInt(Math.min(MAX_HEADER_BYTES, source.size - 8))) {
-    throw new CheckpointError("the safetensors header does not fit: the file is truncated, or is something else", {
-      where,
-      found: `a header of ${headerBytes} bytes`,
-      expected: `at most ${Math.min(MAX_HEADER_BYTES, source.size - 8)}`,
-    });
-  }
-  const dataStart = 8 + Number(headerBytes);
-  const header = parseJson(await source.read(8, Number(headerBytes)), `${where}, header`, 4);
+  const headerBytes = await readHeaderLength(source);
+  const dataStart = 8 + headerBytes;
+  const header = parseJson(await source.read(8, headerBytes), `${where}, header`, 4);
   if (!isObject(header)) throw new CheckpointError("the safetensors header is not a JSON object", { where });
 
   const problems: string[] = [];
@@ -54,6 +44,37 @@ export async function readSafetensors(source: ByteSource): Promise<Safetensors> 
   if (!problems.length) problems.push(...layoutProblems([...tensors.values()], dataStart, source.size));
   if (problems.length) throw new CheckpointError(`damaged safetensors file\n${listed(problems)}`, { where });
   return { tensors, metadata };
+}
+
+/** Length of the header in bytes. Throws CheckpointError if the file is something else, or is too short for its header. */
+async function readHeaderLength(source: ByteSource): Promise<number> {
+  const { name: where, size } = source;
+  const head = await source.read(0, Math.min(HEAD_BYTES, size));
+  const length = size < 8 ? undefined : new DataView(head.buffer, head.byteOffset, 8).getBigUint64(0, true);
+  const fits = length !== undefined && length <= BigInt(size - 8);
+  if (fits && length <= BigInt(MAX_HEADER_BYTES)) return Number(length);
+  refuseOtherFormats(head, where);
+  const advice = "Download it again.";
+  if (length === undefined) {
+    throw new CheckpointError("too short for a safetensors file", { where, found: `${size} bytes`, advice });
+  }
+  if (fits) {
+    throw new CheckpointError("the safetensors header is too long", {
+      where,
+      found: `${length} bytes`,
+      expected: `at most ${MAX_HEADER_BYTES}`,
+    });
+  }
+  if (length <= BigInt(MAX_HEADER_BYTES)) {
+    throw new CheckpointError("the file is truncated within its header", {
+      where,
+      found: `${size} bytes`,
+      expected: `more than ${8n + length}`,
+      advice,
+    });
+  }
+  const start = Array.from(head.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0"));
+  throw new CheckpointError("this is not a safetensors file", { where, found: `first bytes ${start.join(" ")}` });
 }
 
 /** One tensor's line of the header, with the offset counted from the start of the data; or what is wrong with it. */

@@ -1,4 +1,5 @@
 import { CheckpointError } from "../core/index.ts";
+import { refuseFailedDownload } from "./fileKind.ts";
 
 /** Bytes that can be read at any place: a file on disk, a Blob in a browser, an array in memory. */
 export interface ByteSource {
@@ -41,7 +42,10 @@ export function memorySource(name: string, bytes: Uint8Array): ByteSource {
   };
 }
 
-/** All bytes of a file. Throws CheckpointError before it reads any if there are more than `maxBytes`. */
+/**
+ * Reads a whole file. Throws CheckpointError if it is a failed download, or, before it reads any, if it has more than
+ * `maxBytes`.
+ */
 export async function readWhole(source: ByteSource, maxBytes: number): Promise<Uint8Array> {
   if (source.size > maxBytes) {
     throw new CheckpointError("too long for what it should be", {
@@ -50,7 +54,9 @@ export async function readWhole(source: ByteSource, maxBytes: number): Promise<U
       expected: `at most ${maxBytes}`,
     });
   }
-  return source.read(0, source.size);
+  const bytes = await source.read(0, source.size);
+  refuseFailedDownload(bytes, source.name);
+  return bytes;
 }
 
 /** Names of the files that lie directly in a folder. */

@@ -221,6 +221,11 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
   ["a class that is an object", build({ tokenizer_class: marked }), /tokenizer_class: found {"toString":1}/],
   ["a length that is an object", build({ model_max_length: marked }), /model_max_length: found {"toString":1}/],
   ["a marker of objects", build({ eos_token: { content: marked } }), /eos_token: not a token: found {"content":{/],
+  [
+    "a Git LFS pointer in place of merges",
+    () => readVocabulary(text("m.txt", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 524619\n")),
+    /m\.txt: this is a Git LFS pointer, a placeholder for the real file/,
+  ],
   ["a merge of one piece", () => readVocabulary(text("m.txt", "d o\ndog\n")), /m.txt: merge 2: found "dog"/],
   ["a merge of unknown pieces", () => readVocabulary(text("m.txt", "q u\nxx yy\n")), /merge 2: found "xx yy"/],
   ["merges that are not text", () => readVocabulary(memorySource("m.txt", Uint8Array.of(0xff, 0xfe))), /merge 1/],

@@ -65,11 +65,15 @@ test.each<[string, () => void, RegExp]>([
     /pickle, which can run any program.*model\.bin, expected safetensors\.\nUse the \.safetensors file/,
   ],
   ["truncated weights", () => truncateSync(at(unet), 100_000), new RegExp(`${unet}: damaged.*\\n.*truncated`)],
-  ["weights cut in their header", () => truncateSync(at(unet), 99), /header does not fit: the file is truncated/],
   [
-    "an oversized header",
+    "weights cut in their header",
+    () => truncateSync(at(unet), 99),
+    /the file is truncated within its header: found 99/,
+  ],
+  [
+    "weights of another format",
     () => put(unet, rawSafetensors({ w }, 8, 1n << 40n)),
-    /found a header of 1099511627776 bytes/,
+    /this is not a safetensors file: found first bytes 00 00 00 00 00 01 00 00/,
   ],
   [
     "overlapping weights",
@@ -80,6 +84,16 @@ test.each<[string, () => void, RegExp]>([
     "weights of an unknown dtype",
     () => put(unet, rawSafetensors({ w: { ...w, dtype: "F4" } }, 8)),
     /dtype "F4" is not/,
+  ],
+  [
+    "a pointer in place of weights",
+    () => put(unet, "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5000000000\n"),
+    /Git LFS pointer, a placeholder for the real file of 5\.00 GB/,
+  ],
+  [
+    "a web page in place of a config",
+    () => put("vae/config.json", "<!doctype html><title>x</title>"),
+    /config\.json: this is a web page, titled "x"/,
   ],
   ["a config that is no JSON", () => put("unet/config.json", "{"), /unet\/config\.json: not JSON/],
   ["a config that is a list", () => put("unet/config.json", "[]"), /unet\/config\.json: not a JSON object/],

@@ -7,7 +7,7 @@ import {
   readSafetensors,
   readTensor,
 } from "../../src/weights/index.ts";
-import { originalNames } from "../../src/weights/ldm/index.ts";
+import { originalNames } from "../../src/weights/ldm/parts.ts";
 import { openClipWeights } from "../../src/weights/ldm/text.ts";
 import { hollow, keys, oneFloat, rawSafetensors, refusal, text } from "./helpers.ts";
 
@@ -18,6 +18,15 @@ const networks = { unet: "unet", vae: "vae", text: "textEncoder" } as const;
 const extras = {
   betas: [1000],
   alphas_cumprod: [1000],
+  alphas_cumprod_prev: [1000],
+  sqrt_one_minus_alphas_cumprod: [1000],
+  log_one_minus_alphas_cumprod: [1000],
+  posterior_variance: [1000],
+  logvar: [1000],
+  scale_factor: [],
+  "denoiser.sigmas": [1000],
+  "first_stage_model.loss.logvar": [],
+  "cond_stage_model.transformer.text_model.embeddings.position_ids": [1, 77],
   "model_ema.decay": [],
   "model_ema.diffusion_modelinput_blocks00weight": [320, 4, 3, 3],
 };
@@ -62,7 +71,7 @@ test.each(families)("the configurations of an %s file are those that its weights
 
 test.each(families)("a weight of an %s file has its name there, whether it is there or not", (family) => {
   for (const part of ["unet", "vae", "text"] as const) {
-    const found = Object.keys(keys[family].parts[part]).map((name) => [name, originalNames[family][part](name)]);
+    const found = Object.keys(keys[family].parts[part]).map((name) => [name, originalNames(family)[part](name)]);
     const expected = Object.entries(keys[family].parts[part]).map(([name, [, original]]) => [name, original]);
     expect(found).toEqual(expected);
   }
@@ -105,6 +114,56 @@ test("a file that holds one weight under two keys is refused with both", async (
   const { message } = await refusal(openCheckpoint(hollow("sd.safetensors", shapes)));
   expect(message).toMatch(/^sd\.safetensors: two keys for one weight: found /);
   for (const name of ["q", "to_q"]) expect(message).toContain(`"first_stage_model.encoder.mid.attn_1.${name}.weight"`);
+});
+
+/** Keys as Stability's later code calls the text encoder. */
+const inNewerLayout = (shapes: Record<string, number[]>): Record<string, number[]> =>
+  Object.fromEntries(
+    Object.entries(shapes).map(([key, shape]) => [
+      key.replace(/^cond_stage_model\./, "conditioner.embedders.0."),
+      shape,
+    ]),
+  );
+
+test.each(families)(
+  "an %s file in the newer layout is the same model, with its own names in errors",
+  async (family) => {
+    const { original, parts } = keys[family];
+    const checkpoint = await openCheckpoint(hollow("sd.safetensors", inNewerLayout(original)), {
+      prediction: "epsilon",
+    });
+    expect(checkpoint.unknown).toEqual([]);
+    for (const part of ["unet", "vae", "text"] as const) {
+      const { weights, nameInFile } = checkpoint[networks[part]];
+      const expected = new Map(Object.entries(parts[part]).map(([name, [shape]]) => [name, shape]));
+      expect(() => checkWeights(expected, weights, { where: part })).not.toThrow();
+      for (const [name, [, key]] of Object.entries(parts[part])) {
+        expect(nameInFile!(name)).toBe(Object.keys(inNewerLayout({ [key]: [] }))[0]);
+      }
+    }
+    const { "conditioner.embedders.0.model.ln_final.bias": _, ...without } = inNewerLayout(keys["SD2.x"].original);
+    const broken = await openCheckpoint(hollow("sd.safetensors", without), { prediction: "epsilon" });
+    expect(broken.textEncoder.nameInFile!("text_model.final_layer_norm.bias")).toBe(
+      "conditioner.embedders.0.model.ln_final.bias",
+    );
+  },
+);
+
+test.each<[string, string]>([
+  ["a LoRA", "lora_te_text_model_encoder_layers_0_mlp_fc1.lora_down.weight"],
+  ["a LoRA of another kind", "unet.down_blocks.0.attn.to_q.lora_A.weight"],
+  ["a ControlNet", "control_model.time_embed.0.weight"],
+  ["SDXL's text encoder", "conditioner.embedders.1.model.ln_final.bias"],
+  ["a transformer", "double_blocks.0.img_attn.norm.key_norm.scale"],
+  ["a textual inversion", "emb_params"],
+  ["a component of diffusers", "text_model.final_layer_norm.bias"],
+])("a full checkpoint with leftovers of %s is the checkpoint, and the leftovers are told", async (_, key) => {
+  for (const family of families) {
+    const source = hollow("sd.safetensors", { ...keys[family].original, [key]: [8] });
+    const { unknown, unet } = await openCheckpoint(source, { prediction: "epsilon" });
+    expect(unknown).toEqual([key]);
+    expect(unet.weights.size).toBe(Object.keys(keys[family].parts.unet).length);
+  }
 });
 
 test("weights of no network are told apart", async () => {
@@ -175,7 +234,28 @@ const only = (prefix: string) => Object.fromEntries(Object.entries(sd1).filter((
 test.each<[string, Uint8Array | Record<string, readonly number[]>, RegExp]>([
   ["inpainting", { ...sd1, [convIn]: [320, 9, 3, 3] }, /\[320, 9, 3, 3\], expected \[320, 4, 3, 3\].*\n.*inpainting/],
   ["InstructPix2Pix", { ...sd1, [convIn]: [320, 8, 3, 3] }, /InstructPix2Pix; baret needs the plain one/],
-  ["SDXL", { ...sd1, "conditioner.embedders.0.transformer.text_model.x": [1] }, /this is an SDXL checkpoint/],
+  ["a depth-to-image model", { ...sd2, [convIn]: [320, 5, 3, 3] }, /a depth-to-image model; baret needs the plain one/],
+  ["unCLIP", { ...sd2, "model.diffusion_model.label_emb.0.0.weight": [1280, 2048] }, /U-Net .* also takes .*unCLIP/],
+  [
+    "a video model",
+    { ...sd2, [convIn]: [320, 8, 3, 3], "model.diffusion_model.input_blocks.1.1.time_stack.0.norm1.bias": [320] },
+    /this is a video model.*\nbaret runs Stable Diffusion 1.x and 2.x/,
+  ],
+  [
+    "SDXL",
+    {
+      [convIn]: [320, 4, 3, 3],
+      "model.diffusion_model.input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight": [640, 2048],
+      "conditioner.embedders.0.transformer.text_model.final_layer_norm.bias": [768],
+      "conditioner.embedders.1.model.ln_final.bias": [1280],
+    },
+    /this is an SDXL checkpoint/,
+  ],
+  [
+    "SDXL's U-Net alone",
+    { [convIn]: [320, 4, 3, 3], "model.diffusion_model.label_emb.0.0.weight": [1280, 2816] },
+    /SDXL/,
+  ],
   ["SD3", { "model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight": [1] }, /has a transformer/],
   ["Flux", { "double_blocks.0.img_attn.norm.key_norm.scale": [1] }, /has a transformer/],
   ["LoRA (kohya)", { "lora_unet_down_blocks_0.lora_down.weight": [4, 8] }, /this is a LoRA.*\nMerge it into its base/],
@@ -189,7 +269,7 @@ test.each<[string, Uint8Array | Record<string, readonly number[]>, RegExp]>([
   ["GGUF", text("GGUF\x03\0\0\0"), /this is a GGUF file/],
   ["a zip pickle", text("PK\x03\x04........"), /Python pickle.*\nUse the .safetensors/],
   ["a bare pickle", Uint8Array.of(0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20), /Python pickle/],
-  ["a torn file", rawSafetensors({}, 0, 99n), /header does not fit/],
+  ["a torn file", rawSafetensors({}, 0, 99n), /truncated within its header: found 10 bytes, expected more than 107/],
   ["another safetensors file", oneFloat("weight"), /not a layout that baret knows/],
 ])("%s is refused with a sentence that says what it is", async (_, content, message) => {
   const source =

@@ -1,12 +1,11 @@
 import { CheckpointError, few } from "../../core/index.ts";
-import { PICKLE_FILE, pickleError } from "../component.ts";
 import type { Safetensors } from "../safetensors.ts";
-import type { ByteSource } from "../source.ts";
 import type { Family } from "./configs.ts";
 
 const CONV_IN = "model.diffusion_model.input_blocks.0.0.weight";
 const CROSS_ATTENTION = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight";
 
+/** A kind of file that baret does not run. */
 interface OtherKind {
   /** A key that only this kind has. */
   mark: RegExp;
@@ -15,10 +14,29 @@ interface OtherKind {
 }
 
 const RUNS = "baret runs Stable Diffusion 1.x and 2.x.";
+const PLAIN = "baret needs the plain one of the same model.";
 
-/** First match wins, so the more telling marks come first. */
+/** Models whose U-Net has the keys of Stable Diffusion's, and takes more than a latent, a timestep and a text. */
+const variants: OtherKind[] = [
+  {
+    mark: /^model\.diffusion_model\..*\.(time_stack|time_mixer)\./,
+    problem: "this is a video model",
+    advice: RUNS,
+  },
+  {
+    mark: /^model\.diffusion_model\.label_emb\./,
+    problem: "the U-Net of this model also takes a class or an embedding of a picture (unCLIP, an upscaler)",
+    advice: PLAIN,
+  },
+];
+
+/** Kinds of files without a Stable Diffusion U-Net. The first match counts, so the more telling marks come first. */
 const otherKinds: OtherKind[] = [
-  { mark: /^conditioner\./, problem: "this is an SDXL checkpoint, with other text encoders", advice: RUNS },
+  {
+    mark: /^(conditioner\.|model\.diffusion_model\.label_emb\.)/,
+    problem: "this is an SDXL checkpoint, with other text encoders",
+    advice: RUNS,
+  },
   {
     mark: /^(control_model|controlnet_cond_embedding|input_hint_block)\./,
     problem: "this is a ControlNet, an addition to a model",
@@ -46,44 +64,36 @@ const otherKinds: OtherKind[] = [
   },
 ];
 
-/** Throws CheckpointError where the first bytes or the name say that this is no safetensors file. */
-export async function refuseOtherFormats(source: ByteSource): Promise<void> {
-  const where = source.name;
-  const magic = await source.read(0, Math.min(8, source.size));
-  const text = String.fromCharCode(...magic);
-  if (text.startsWith("GGUF")) {
-    throw new CheckpointError("this is a GGUF file, whose weights are quantised", {
-      where,
-      advice: "Use the .safetensors file of the same model.",
-    });
-  }
-  // A bare pickle starts with its protocol's number. So may the length of a safetensors header, but never past 4 GiB.
-  const bare = magic[0] === 0x80 && magic[1] >= 2 && magic[1] <= 5 && magic.subarray(4).some((byte) => byte !== 0);
-  const pickled = text.startsWith("PK\x03\x04") || bare;
-  if (pickled || PICKLE_FILE.test(where)) throw pickleError(where, "a .ckpt, .bin or .pt file");
+/** Throws CheckpointError if a file is of one of these kinds. */
+function refuse(kinds: readonly OtherKind[], keys: readonly string[], where: string): void {
+  const other = kinds.find(({ mark }) => keys.some((key) => mark.test(key)));
+  if (other) throw new CheckpointError(other.problem, { where, advice: other.advice });
 }
 
-/** Which family a single file belongs to. Throws CheckpointError, saying what it is instead, where it is of neither. */
+/**
+ * The family that a single file belongs to, by the keys of its U-Net: leftovers of other kinds do not count. Throws
+ * CheckpointError, which says what the file is instead, if it belongs to neither.
+ */
 export function familyOf({ tensors }: Safetensors, where: string): Family {
   const keys = [...tensors.keys()];
-  const other = otherKinds.find(({ mark }) => keys.some((key) => mark.test(key)));
-  if (other) throw new CheckpointError(other.problem, { where, advice: other.advice });
   const convIn = tensors.get(CONV_IN);
   const width = tensors.get(CROSS_ATTENTION)?.shape.at(-1);
   const family = width === 768 ? "SD1.x" : width === 1024 ? "SD2.x" : undefined;
   if (!convIn || !family) {
+    refuse(otherKinds, keys, where);
     throw new CheckpointError("this is not a layout that baret knows", {
       where,
       found: few(keys, 5) || "no tensor",
       expected: `"${CONV_IN}" and "${CROSS_ATTENTION}" of width 768 (SD1.x) or 1024 (SD2.x)`,
     });
   }
+  refuse(variants, keys, where);
   const channels = convIn.shape[1];
   if (channels !== 4) {
-    const kind = channels === 9 ? "an inpainting checkpoint" : channels === 8 ? "InstructPix2Pix" : "another variant";
+    const kind = { 5: "a depth-to-image model", 8: "InstructPix2Pix", 9: "an inpainting checkpoint" }[channels];
     throw new CheckpointError(`shape [${convIn.shape.join(", ")}], expected [320, 4, 3, 3]`, {
       where: `${where}, "${CONV_IN}"`,
-      advice: `This is ${kind}; baret needs the plain one of the same model.`,
+      advice: `This is ${kind ?? "another variant"}; ${PLAIN}`,
     });
   }
   return family;

@@ -1,5 +1,5 @@
 import { rows, type TensorRef } from "../tensor-ref.ts";
-import { originalOf } from "./invert.ts";
+import { originalName } from "./originalName.ts";
 
 /** The parts of an OpenCLIP layer that CLIPTextModel only calls otherwise. */
 const layerParts = new Map(
@@ -57,8 +57,8 @@ export function openClipWeights(key: string, ref: TensorRef): [string, TensorRef
 export function originalOpenClipName(name: string): string {
   const inside = name.replace(/^text_model\./, "");
   const [, layer, path, kind] = /^encoder\.layers\.(\d+)\.(.+)\.(weight|bias)$/.exec(inside) ?? [];
-  if (!layer) return originalOf(outerKeys, inside) ?? name;
+  if (!layer) return originalName(outerKeys, inside) ?? name;
   const block = `transformer.resblocks.${layer}`;
   if (/^self_attn\.[qkv]_proj$/.test(path)) return `${block}.attn.in_proj_${kind}`;
-  return `${block}.${originalOf(layerParts, path) ?? path}.${kind}`;
+  return `${block}.${originalName(layerParts, path) ?? path}.${kind}`;
 }

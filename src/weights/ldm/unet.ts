@@ -1,4 +1,4 @@
-import { originalOf } from "./invert.ts";
+import { originalName } from "./originalName.ts";
 
 /** The parts of a residual block, in the original code and in diffusers. */
 const resnetParts = new Map(
@@ -56,7 +56,7 @@ export function unetName(key: string): string | undefined {
 /** What the original U-Net, prefix removed, calls a weight that diffusers calls `name`. */
 export function originalUnetName(name: string): string {
   const [, path, kind] = /^(.+)\.(weight|bias)$/.exec(name) ?? [];
-  const outer = originalOf(outerParts, path);
+  const outer = originalName(outerParts, path);
   if (outer) return `${outer}.${kind}`;
   const [, side, block, layer, index, rest] =
     /^(down|mid|up)_blocks?(?:\.(\d+))?\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.+)$/.exec(name) ?? [];
@@ -73,7 +73,7 @@ export function originalUnetName(name: string): string {
 
 function originalInResnet(rest: string): string {
   const [, part, kind] = /^(.+)\.(weight|bias)$/.exec(rest) ?? [];
-  return `${originalOf(resnetParts, part) ?? part}.${kind}`;
+  return `${originalName(resnetParts, part) ?? part}.${kind}`;
 }
 
 /** A weight inside a residual block or an attention layer. */

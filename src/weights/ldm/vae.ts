@@ -1,5 +1,5 @@
 import { attentionNames } from "../names.ts";
-import { originalOf } from "./invert.ts";
+import { originalName } from "./originalName.ts";
 
 /** The attention's layers in the original code. */
 const attentionParts = new Map(
@@ -58,7 +58,7 @@ export function originalVaeName(name: string): string {
   const middle = /^mid_block\.resnets\.(\d+)\.(.+)$/.exec(rest);
   if (middle) return `${coder}.mid.block_${Number(middle[1]) + 1}.${middle[2]}`;
   const attention = /^mid_block\.attentions\.0\.(.+)\.(weight|bias)$/.exec(rest);
-  if (attention) return `${coder}.mid.attn_1.${originalOf(attentionParts, attention[1])}.${attention[2]}`;
+  if (attention) return `${coder}.mid.attn_1.${originalName(attentionParts, attention[1])}.${attention[2]}`;
   return `${coder}.${rest.replace(/^conv_norm_out\./, "norm_out.")}`;
 }
 
