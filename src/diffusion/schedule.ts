@@ -48,14 +48,18 @@ export function alphasCumprod(config: SchedulerConfig): Float64Array {
   return alphas.map((a) => ((Math.sqrt(a) - last) * (first / (first - last))) ** 2);
 }
 
+/** Timesteps of `steps` steps, noisiest first and all different. diffusers, schedulers/scheduling_ddim.py. */
 function placeTimesteps({ trainTimesteps: T, timestepSpacing, stepsOffset }: SchedulerConfig, steps: number): number[] {
   const gap = Math.floor(T / steps);
+  // An offset that would lead past T − 1 is cut to what fits: 1000 steps of Stable Diffusion are 999, 998, …, 0 though its
+  // steps_offset is 1. diffusers fails there, since it asks for timestep 1000.
+  const offset = Math.min(stepsOffset, T - 1 - gap * (steps - 1));
   const place = {
-    leading: (i: number) => gap * (steps - 1 - i) + stepsOffset,
+    leading: (i: number) => gap * (steps - 1 - i) + offset,
     trailing: (i: number) => roundHalfEven(T - (i * T) / steps) - 1,
     linspace: (i: number) => roundHalfEven(steps === 1 ? 0 : ((steps - 1 - i) * (T - 1)) / (steps - 1)),
   }[timestepSpacing];
-  return Array.from({ length: steps }, (_, i) => Math.min(T - 1, place(i)));
+  return Array.from({ length: steps }, (_, i) => place(i));
 }
 
 /** As NumPy rounds. */
@@ -65,7 +69,8 @@ function roundHalfEven(x: number): number {
 }
 
 /**
- * DDIM's schedule over `steps` steps. Throws UsageError if the model was not trained with that many timesteps, and
+ * DDIM's schedule over `steps` steps, at most one for each timestep of training. If the scheduler's steps_offset would lead
+ * past the last timestep, as with 1000 steps of Stable Diffusion, it is cut to what fits. Throws UsageError if the model was not trained with that many timesteps, and
  * CheckpointError if its schedule has a level without meaning, or leaves no signal at the start (then ε has none there).
  */
 export function makeSchedule(config: SchedulerConfig, steps: number): Schedule {

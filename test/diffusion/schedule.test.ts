@@ -71,6 +71,32 @@ describe.each(Object.entries(cases))("%s", (name, { prediction, steps, offset })
   });
 });
 
+test.each(["leading", "trailing", "linspace"])(
+  "%s timesteps of any number of steps are different, ordered and within training",
+  (spacing) => {
+    for (const offset of [0, 1, 2, 999]) {
+      const config = sd({ timestep_spacing: spacing, steps_offset: offset });
+      for (let steps = 1; steps <= 1000; steps++) {
+        const { timesteps, alphaBar } = makeSchedule(config, steps);
+        expect(timesteps).toHaveLength(steps);
+        const ordered = timesteps.every((t, i) => Number.isInteger(t) && t >= 0 && t < (timesteps[i - 1] ?? 1000));
+        expect(ordered, `${steps} steps, offset ${offset}: ${timesteps.slice(0, 4)}`).toBe(true);
+        expect(alphaBar.every((level, i) => i === 0 || level >= alphaBar[i - 1])).toBe(true);
+      }
+    }
+  },
+);
+
+test("an offset counts where there is room for it; 1000 steps use every timestep once", () => {
+  const timesteps = (steps: number, offset = 1) => makeSchedule(sd({ steps_offset: offset }), steps).timesteps;
+  expect(timesteps(1000)).toEqual(Array.from({ length: 1000 }, (_, i) => 999 - i));
+  expect(timesteps(999)).toEqual(Array.from({ length: 999 }, (_, i) => 999 - i));
+  expect(timesteps(500)).toEqual(Array.from({ length: 500 }, (_, i) => 999 - 2 * i));
+  expect(timesteps(4)).toEqual([751, 501, 251, 1]);
+  expect(timesteps(4, 249)).toEqual([999, 749, 499, 249]);
+  expect(timesteps(4, 600)).toEqual([999, 749, 499, 249]);
+});
+
 test("a step down undoes a step up with the same output", () => {
   const schedule = makeSchedule(sd({ prediction_type: "v_prediction" }), 50);
   const up = invertCoefficients(makeSchedule(sd(), 50), 7);
