@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
+import { setTimeout as pause, setImmediate } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { CancelledError, EngineError, tensor } from "../../src/core/index.ts";
 import { childProgram, EngineProcess } from "../../src/runtime/childProcess.ts";
@@ -22,9 +22,10 @@ const isAlive = (pid: number): boolean => {
     return false;
   }
 };
-async function until(condition: () => boolean, milliseconds = 5000): Promise<number> {
+/** Waits until `condition` holds, and returns after how many milliseconds it did. */
+async function until(condition: () => boolean): Promise<number> {
   const start = performance.now();
-  while (!condition() && performance.now() - start < milliseconds) await pause(5);
+  await expect.poll(condition, { timeout: 10_000, interval: 5 }).toBe(true);
   return performance.now() - start;
 }
 
@@ -47,10 +48,24 @@ beforeEach(async () => {
   expect((await short.run({ x: row })).y.data[2]).toBe(6);
 });
 
+/** Waits until a process has computed for a fifth of a second from now on, so that it is inside a native call. */
+async function computing(pid: number): Promise<void> {
+  if (process.platform !== "linux") return void (await pause(1000));
+  /** Processor time in hundredths of a second; see proc(5). */
+  const spent = (): number => {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /, "")
+      .split(" ");
+    return Number(fields[11]) + Number(fields[12]);
+  };
+  const before = spent();
+  await until(() => spent() >= before + 20);
+}
+
 /** `work` once it is inside its native call. */
 async function inside<T>(work: Promise<T>): Promise<{ result: Promise<T>; pid: number }> {
   work.catch(() => undefined);
-  await pause(250);
+  await computing(engine.pid!);
   expect(await Promise.race([work, "running"])).toBe("running");
   return { result: work, pid: engine.pid! };
 }
@@ -112,7 +127,7 @@ describe("cancelling", () => {
     const starts = vi.spyOn(EngineProcess, "start");
     const abort = new AbortController();
     const first = short.run({ x: row }, { signal: abort.signal });
-    await pause(10);
+    await until(() => starts.mock.calls.length > 0);
     expect(await cancelled(abort, first)).toBeLessThan(1000);
     const results = await Promise.all([short.run({ x: row }), short.run({ x: row })]);
     expect(results.map(({ y }) => y.data[2])).toEqual([6, 6]);
@@ -131,10 +146,12 @@ describe("cancelling", () => {
 
   test("while the engine starts takes effect at once", async () => {
     const abort = new AbortController();
+    const starts = vi.spyOn(EngineProcess, "start");
     const starting = startEngine({ signal: abort.signal });
     starting.catch(() => undefined);
-    await pause(1);
+    await until(() => starts.mock.calls.length > 0);
     expect(await cancelled(abort, starting)).toBeLessThan(1000);
+    starts.mockRestore();
   });
 
   test("after the call is done changes nothing", async () => {
@@ -184,7 +201,6 @@ describe("the engine's process", () => {
   test("ignores the terminal's Ctrl-C, which is its parent's to answer", async () => {
     const { pid } = engine;
     process.kill(pid!, "SIGINT");
-    await pause(100);
     await short.run({ x: row });
     expect(engine.pid).toBe(pid);
   });
@@ -193,7 +209,7 @@ describe("the engine's process", () => {
     const abort = new AbortController();
     const { result } = await underWay(abort.signal);
     const start = performance.now();
-    for (let i = 0; i < 20; i++) await pause(1);
+    for (let turn = 0; turn < 20; turn++) await setImmediate();
     expect(performance.now() - start).toBeLessThan(1000);
     await cancelled(abort, result);
   });
@@ -202,11 +218,11 @@ describe("the engine's process", () => {
     const other = await startEngine({ threads: 1 });
     const result = (await other.load(slow())).run({ x: matrix });
     result.catch(() => undefined);
-    await pause(300);
-    const { pid } = other;
+    const pid = other.pid!;
+    await computing(pid);
     await other.close();
     await expect(result).rejects.toThrow(EngineError);
-    expect(isAlive(pid!)).toBe(false);
+    expect(isAlive(pid)).toBe(false);
   });
 
   test("ends when its parent is killed, inside a native call", async () => {
@@ -228,8 +244,7 @@ describe("the engine's process", () => {
       setInterval(() => {}, 1000);`;
     const parent = spawn(process.execPath, ["-e", script, childProgram(), join(root, "requests")]);
     const [pid] = (await once(parent.stdout, "data")).map(Number);
-    await pause(1000);
-    expect(isAlive(pid)).toBe(true);
+    await computing(pid);
     // Both write to this pipe, so it ends when both have ended; whose child an orphan becomes differs between systems.
     const ended = once(parent.stderr.resume(), "end");
     const start = performance.now();

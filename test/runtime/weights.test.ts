@@ -178,7 +178,7 @@ describe("a program optimised once and saved", () => {
       (await tiny.acquire({ kind: "fill", of }, async () => undefined)).release();
     await fill(1);
     process.kill(engine.pid!, "SIGKILL");
-    while (engine.pid !== undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+    await expect.poll(() => engine.pid).toBeUndefined();
     expectProduct((await session.run({ x })).y, [a]);
     await session.release();
     await fill(2);

@@ -19,6 +19,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CancelledError, StorageError } from "../../src/core/index.ts";
+import type { CacheEntry } from "../../src/storage/index.ts";
 import { DiskCache } from "../../src/storage/node.ts";
 
 let root: string;
@@ -59,12 +60,24 @@ test("different keys have different entries", async () => {
 test("asked twice at once, it is made once", async () => {
   const cache = new DiskCache({ folder: root });
   let made = 0;
-  const make = async (folder: string): Promise<void> => {
-    made++;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    await writes(5)(folder);
-  };
-  const both = await Promise.all([cache.acquire(key(1), make), cache.acquire(key(1), make)]);
+  const acquire = (begin: () => void, finish: Promise<void>) =>
+    cache.acquire(key(1), async (folder) => {
+      made++;
+      begin();
+      await finish;
+      await writes(5)(folder);
+    });
+  let askedTwice = (): void => undefined;
+  const finish = new Promise<void>((resolve) => {
+    askedTwice = resolve;
+  });
+  let first: Promise<CacheEntry> | undefined;
+  await new Promise<void>((begin) => {
+    first = acquire(begin, finish);
+  });
+  const second = acquire(() => undefined, finish);
+  askedTwice();
+  const both = await Promise.all([first!, second]);
   expect([made, both[0].folder]).toEqual([1, both[1].folder]);
 });
 

@@ -232,10 +232,13 @@ test.each(["info", "tree", "file", "blob"] as const)(
       if (request.kind !== kind) return false;
       if (kind === "blob")
         response.writeHead(200, { "Content-Length": content.length }).write(content.subarray(0, 100));
-      setTimeout(() => abort.abort(), 100);
+      else setImmediate(() => abort.abort());
       return true;
     };
-    expect(await failure(pull({ signal: abort.signal }))).toBeInstanceOf(CancelledError);
+    const onProgress = ({ phase, done }: Progress): void => {
+      if (kind === "blob" && phase === "download" && done > 0) abort.abort();
+    };
+    expect(await failure(pull({ signal: abort.signal, onProgress }))).toBeInstanceOf(CancelledError);
     expect(sinceAbort()).toBeLessThan(1000);
     const kept = kind === "blob" && part().size;
     hub.disturb = () => false;

@@ -236,6 +236,6 @@ export function sendPart(request: HubRequest, response: ServerResponse, content:
     "Content-Range": `bytes ${request.from}-${content.length - 1}/${content.length}`,
   };
   response.writeHead(request.from > 0 ? 206 : 200, { "Content-Length": rest.length, ...range });
-  // Later, so that the other side has most of it by then.
-  response.write(rest.subarray(0, bytes), () => setTimeout(() => response.destroy(), 50));
+  // The other side gets all of these bytes before the end of the connection.
+  response.write(rest.subarray(0, bytes), () => response.socket?.end());
 }
