@@ -6,15 +6,15 @@ import { openPackageFile } from "../storage/node.ts";
 import { CLIP_MERGES, loadTokenizer } from "../text/index.ts";
 import type { Checkpoint } from "../weights/index.ts";
 import { Model, textLength } from "./model.ts";
-import type { Part, ProgramLoader } from "./programs.ts";
-import { isLarge, loadOptionsOf } from "./weightsOf.ts";
+import { isLarge, loadOptionsOf, type Network } from "./networks.ts";
+import type { ProgramLoader } from "./programs.ts";
 
-/** Loads nothing: keeps account of what loaded programs would take, and answers every run with zeros. */
+/** Loads nothing. Adds up the memory that loaded programs would take, and answers every run with zeros. */
 class Account implements ProgramLoader {
-  /** Bytes at the worst moment so far. */
+  /** The most bytes so far. */
   peak = 0;
-  private readonly held = new Map<MeasuredSession, { part: Part; estimate: MemoryEstimate }>();
-  /** Bytes of the tensors that stay in the engine. */
+  private readonly held = new Map<MeasuredSession, { network: Network; estimate: MemoryEstimate }>();
+  /** Bytes of the tensors that are kept in the engine. */
   private resident = 0;
   private readonly checkpoint: Checkpoint;
 
@@ -22,12 +22,12 @@ class Account implements ProgramLoader {
     this.checkpoint = checkpoint;
   }
 
-  isLarge(part: Part): boolean {
-    return isLarge(this.checkpoint, part);
+  isLarge(network: Network): boolean {
+    return isLarge(this.checkpoint, network);
   }
 
-  async load(part: Part, name: string, outputs: Readonly<Record<string, Node>>): Promise<MeasuredSession> {
-    const program = await compileInTurns(outputs, { name, bind: placeInOneFile(part) });
+  async load(network: Network, name: string, outputs: Readonly<Record<string, Node>>): Promise<MeasuredSession> {
+    const program = await compileInTurns(outputs, { name, bind: placeInOneFile(network) });
     const held = this.held;
     const session: MeasuredSession = {
       name,
@@ -40,7 +40,7 @@ class Account implements ProgramLoader {
       checkBatch: () => undefined,
       run: async (feeds) => {
         const batch = batchOfFeeds(program.inputs, feeds);
-        this.hold(session, part, program, batch);
+        this.hold(session, network, program, batch);
         return Object.fromEntries(program.outputs.map((port) => [port.name, zeros(port.shape, batch)]));
       },
       runKeeping: async (feeds, keep, options) => {
@@ -52,7 +52,7 @@ class Account implements ProgramLoader {
         this.held.delete(session);
       },
     };
-    this.hold(session, part, program, 1);
+    this.hold(session, network, program, 1);
     return session;
   }
 
@@ -60,7 +60,7 @@ class Account implements ProgramLoader {
     this.held.clear();
   }
 
-  /** A tensor of zeros that would stay in the engine. */
+  /** Counts a tensor that would be kept in the engine. Its values are zeros. */
   keep(shape: readonly number[]): Resident {
     const bytes = 4 * sizeOf(shape);
     let held = true;
@@ -76,19 +76,21 @@ class Account implements ProgramLoader {
     };
   }
 
-  private hold(session: MeasuredSession, part: Part, program: Program, batch: number): void {
-    const estimate = estimateMemory(program, { ...loadOptionsOf(this.checkpoint, part), batch });
+  private hold(session: MeasuredSession, network: Network, program: Program, batch: number): void {
+    const estimate = estimateMemory(program, { ...loadOptionsOf(this.checkpoint, network), batch });
     const before = this.held.get(session)?.estimate;
-    if (!before || before.total < estimate.total) this.held.set(session, { part, estimate });
+    if (!before || before.total < estimate.total) this.held.set(session, { network, estimate });
     this.peak = Math.max(this.peak, this.total());
   }
 
-  /** Programs have their own activations and copies; the process they share, and the mapped weights of one part. */
+  /** Adds up all programs. They share the engine's process, and the mapped weights of their network. */
   private total(): number {
     const all = [...this.held.values()];
-    const parts = [...new Set(all.map(({ part }) => part))];
+    const networks = [...new Set(all.map(({ network }) => network))];
     const most = (values: readonly number[]): number => Math.max(0, ...values);
-    const mapped = parts.map((part) => most(all.filter((one) => one.part === part).map((one) => one.estimate.mapped)));
+    const mapped = networks.map((network) =>
+      most(all.filter((one) => one.network === network).map((one) => one.estimate.mapped)),
+    );
     const own = all.map(
       ({ estimate: { operations, copied, activations, transfer } }) => operations + copied + activations + transfer,
     );
@@ -97,13 +99,13 @@ class Account implements ProgramLoader {
   }
 }
 
-/** Weights one after another as float32, as they lie once they are expanded. */
-function placeInOneFile(part: Part): (name: string, shape: readonly number[]) => MappedWeight {
+/** Places weights one after another in one file, as float32. */
+function placeInOneFile(network: Network): (name: string, shape: readonly number[]) => MappedWeight {
   let end = 0;
   const places = new Map<string, MappedWeight>();
   return (name, shape) => {
     const length = 4 * shape.reduce((n, d) => n * d, 1);
-    const place = places.get(name) ?? { file: part, offset: end, length };
+    const place = places.get(name) ?? { file: network, offset: end, length };
     if (!places.has(name)) end += length;
     places.set(name, place);
     return place;
@@ -112,7 +114,7 @@ function placeInOneFile(part: Part): (name: string, shape: readonly number[]) =>
 
 const zeros = (shape: Program["outputs"][number]["shape"], batch: number): Tensor => tensor(withBatch(shape, batch));
 
-/** There is nothing to run anything on. */
+/** An engine that runs nothing. */
 const noEngine = (account: Account): Engine => ({
   device: "cpu",
   threads: 1,
@@ -124,8 +126,9 @@ const noEngine = (account: Account): Engine => ({
 });
 
 /**
- * Bytes that the engine would take on a CPU, at the worst moment of what `use` does with the model. Every network is
- * compiled and none is run: what they give is zero. Throws CheckpointError where the checkpoint does not fit itself.
+ * Estimates the memory that the engine takes on a CPU while `use` works with the model: the most bytes at any moment.
+ * Networks are compiled and not run; their outputs are zeros. Throws CheckpointError if the parts of the checkpoint do not
+ * belong together.
  */
 export async function peakMemory(checkpoint: Checkpoint, use: (model: Model) => Promise<unknown>): Promise<number> {
   const tokenizer = await loadTokenizer(checkpoint.tokenizer, {

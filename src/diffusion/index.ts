@@ -1,14 +1,14 @@
 // Diffusion with a loaded checkpoint: the model as one value, noise schedules, guidance, sampling. Loading is in node.ts.
-// Knows of: every layer above it, models included.
-// Does not know of: how a picture is inverted or edited.
+// Uses: every layer above it, models included.
+// Does not know: inversion and editing.
 export type { Size } from "../core/index.ts";
 export { atLeastTwo } from "./batch.ts";
 export { aModel, type Embedding, Model } from "./model.ts";
 export {
   aTimestep,
   type MapMix,
+  type NoisePrediction,
   openPredictor,
-  type Prediction,
   Predictor,
   type Routing,
   type Row,

@@ -44,18 +44,18 @@ import {
   type WeightsToCheck,
 } from "../weights/index.ts";
 import { atLeastTwo } from "./batch.ts";
-import { type ProgramLoader, Programs } from "./programs.ts";
+import { ProgramCache, type ProgramLoader } from "./programs.ts";
 import { makeSchedule, type Schedule } from "./schedule.ts";
 
-/** A sentence as a model hears it. */
+/** Text embedding of a prompt. */
 export interface Embedding {
   /** [1, L, D] */
   readonly tensor: Tensor;
-  /** Words that found no room in it. */
+  /** Words cut off by the text encoder's token limit. */
   readonly lostWords: readonly string[];
 }
 
-/** A checkpoint with what it takes to run it. */
+/** A checkpoint and what runs it. */
 export interface ModelParts {
   readonly checkpoint: Checkpoint;
   readonly tokenizer: ClipTokenizer;
@@ -63,24 +63,24 @@ export interface ModelParts {
   readonly loader: ProgramLoader;
 }
 
-/** Prompts that go through the text encoder together: more take more memory, and no less time. */
+/** Prompts that go through the text encoder together. More take more memory and no less time. */
 const PROMPTS_AT_ONCE = 16;
 
-/** Tokens of a checkpoint's sentences, from its text encoder's configuration. */
+/** Tokens of a prompt's row, from the configuration of a checkpoint's text encoder. */
 export const textLength = (checkpoint: Checkpoint): number => readClipTextConfig(checkpoint.textEncoder.config).length;
 
 const { signal } = workFields;
-const embedArguments = z.object({ sentences: z.array(z.string()), signal });
+const embedArguments = z.object({ prompts: z.array(z.string()), signal });
 const sizeArguments = z.object({ size: aSize });
 const encodeArguments = z.object({ picture: aPicture, signal });
 const decodeArguments = z.object({ latents: aTensor, signal });
 
-/** Keys that old releases of transformers wrote and that hold no weight. */
+/** Keys that old releases of transformers wrote, and that are no weights. */
 const ignorable = [/(^|\.)position_ids$/];
 
 /**
- * A loaded checkpoint as one value: sentences to embeddings, pictures to latents and back, schedules, and the programs
- * that every method runs. Latents are scaled as the U-Net takes them.
+ * A loaded checkpoint as one value: turns prompts into embeddings and pictures into latents and back, makes schedules, and
+ * keeps the programs that every method runs. Latents are scaled as the U-Net takes them.
  */
 export class Model {
   readonly name: string;
@@ -90,7 +90,7 @@ export class Model {
   readonly vae: VaeConfig;
   readonly text: ClipTextConfig;
   readonly engine: Engine;
-  readonly programs: Programs;
+  readonly programs: ProgramCache;
   /** Facts about the model's files that its user should know. */
   readonly warnings: readonly Warning[];
   private readonly tokenizer: ClipTokenizer;
@@ -105,20 +105,20 @@ export class Model {
     this.text = readClipTextConfig(checkpoint.textEncoder.config);
     this.tokenizer = tokenizer;
     this.engine = engine;
-    this.programs = new Programs(loader);
+    this.programs = new ProgramCache(loader);
     this.checkConfigurations();
     const unused = this.checkWeights();
     this.warnings = [...checkpoint.warnings, ...unusedWeightsWarning(unused, checkpoint.name)];
   }
 
-  /** Pixels for one latent pixel, along each side. */
+  /** Pixels of the picture for one pixel of the latent, along each side. */
   get factor(): number {
     return this.vae.factor;
   }
 
   /**
-   * Shape of the latents of a picture, [1, C, H/8, W/8] with a VAE of factor 8. Throws UsageError if a side is no multiple
-   * of the VAE's factor, or larger than 8192.
+   * Shape of a picture's latent: [1, C, H/8, W/8] for a VAE of factor 8. Throws UsageError if a side is not a multiple of
+   * the VAE's factor or is longer than 8192.
    */
   latentShape(size: Size): [number, number, number, number] {
     checkArguments("latentShape", sizeArguments, { size });
@@ -135,43 +135,43 @@ export class Model {
     return [1, this.unet.inChannels, height / this.factor, width / this.factor];
   }
 
-  /** The size to work at: the one that is asked for, or the model's own. Throws UsageError for one that it cannot make. */
+  /** The size to work at: `asked`, or the model's own. Throws UsageError if the model cannot make pictures of that size. */
   workingSize(asked?: Size): Size {
     const size = asked ?? this.editing.size;
     this.latentShape(size);
     return size;
   }
 
-  /** DDIM's schedule of this model. Throws UsageError. */
+  /** DDIM's schedule of this model. Throws UsageError if the model was not trained with so many timesteps. */
   schedule(steps: number): Schedule {
     return makeSchedule(this.checkpoint.scheduler, steps);
   }
 
-  /** Attention layers of the U-Net at a picture size, in order of execution. */
+  /** Attention layers of the U-Net for pictures of a size, in order of execution. */
   attentionSites(size: Size): AttentionSite[] {
     const [, , height, width] = this.latentShape(size);
     return attentionSites(this.unet, height, width, this.text.length);
   }
 
   /**
-   * Embeddings of prompts, one for each. What a prompt has beyond the text encoder's tokens is cut off and named in
+   * Embeds prompts, one embedding for each. Words beyond the text encoder's token limit are cut off and named in
    * `lostWords`. Throws UsageError if a prompt has more than 100,000 characters.
    */
   async embed<const S extends readonly string[]>(
-    sentences: S,
+    prompts: S,
     signal?: AbortSignal,
   ): Promise<{ -readonly [K in keyof S]: Embedding }>;
-  async embed(sentences: readonly string[], signal?: AbortSignal): Promise<Embedding[]> {
-    checkArguments("embed", embedArguments, { sentences, signal });
-    if (sentences.length === 0) return [];
+  async embed(prompts: readonly string[], signal?: AbortSignal): Promise<Embedding[]> {
+    checkArguments("embed", embedArguments, { prompts, signal });
+    if (prompts.length === 0) return [];
     const session = await this.programs.open("text", "text encoder", () => this.textGraph(), signal);
     const known = new Map<string, Embedding>();
-    const different = [...new Set(sentences)];
+    const different = [...new Set(prompts)];
     for (let from = 0; from < different.length; from += PROMPTS_AT_ONCE) {
       const some = different.slice(from, from + PROMPTS_AT_ONCE);
-      const encodings = some.map((sentence) => this.tokenizer.encode(sentence));
-      // A prompt among others has the same bits however many they are.
-      const rows = sentences.length > 1 ? atLeastTwo(encodings) : encodings;
+      const encodings = some.map((prompt) => this.tokenizer.encode(prompt));
+      // In a batch of two or more, a prompt has the same bits however many there are.
+      const rows = prompts.length > 1 ? atLeastTwo(encodings) : encodings;
       const ids: IntTensor = {
         shape: [rows.length, this.text.length],
         data: Int32Array.from(rows.flatMap((e) => [...e.ids.data])),
@@ -182,10 +182,10 @@ export class Model {
         known.set(some[i], { tensor, lostWords });
       }
     }
-    return sentences.map((sentence) => known.get(sentence)!);
+    return prompts.map((prompt) => known.get(prompt)!);
   }
 
-  /** The latent of a picture, [1, C, H/8, W/8]: the posterior's mean times the scaling factor. */
+  /** Encodes a picture as a latent, [1, C, H/8, W/8]: the posterior's mean times the scaling factor. */
   async encode(picture: Picture, signal?: AbortSignal): Promise<Tensor> {
     checkArguments("encode", encodeArguments, { picture, signal });
     const [, , h, w] = this.latentShape(picture);
@@ -193,7 +193,7 @@ export class Model {
     return (await session.run({ picture: toUnit(picture) }, { finite: true, signal })).latent;
   }
 
-  /** Pictures of latents [B, C, H/8, W/8]. */
+  /** Decodes latents, [B, C, H/8, W/8], as pictures. */
   async decode(latents: Tensor, signal?: AbortSignal): Promise<Picture[]> {
     checkArguments("decode", decodeArguments, { latents, signal });
     const [count, channels, h, w] = latents.shape;
@@ -213,7 +213,7 @@ export class Model {
     return pictures;
   }
 
-  /** What the picture is once the VAE has had it: the most that any edit can keep of it. */
+  /** Encodes and decodes a picture: the VAE's reconstruction, closer to which no edit can stay. */
   async roundTrip(picture: Picture, signal?: AbortSignal): Promise<Picture> {
     return (await this.decode(await this.encode(picture, signal), signal))[0];
   }
@@ -259,7 +259,7 @@ export class Model {
 
   /** Names of the weights that no part of the model uses. */
   private checkWeights(): string[] {
-    // Any size will do to find the weights' shapes; this one can be halved as often as any known model does.
+    // The weights' shapes do not depend on the picture's size. This side can be halved as often as there are levels.
     const side = 2 ** this.unet.blocks.length;
     const sample = g.input("sample", [1, this.unet.inChannels, side, side]);
     const context = g.input("context", [1, this.text.length, this.text.width]);
@@ -271,7 +271,7 @@ export class Model {
     ];
     const { kind, unknown, ...parts } = this.checkpoint;
     const toCheck = (part: string, outputs: readonly g.Node[], { weights, nameInFile }: Component): WeightsToCheck => ({
-      // A single file's own names say which part they are of.
+      // Names in a single file say which network they belong to.
       part: kind === "single file" ? undefined : part,
       expected: new Map([...g.parametersOf(outputs)].map(([key, node]) => [key, node.shape as readonly number[]])),
       actual: weights,
@@ -286,4 +286,4 @@ export class Model {
   }
 }
 
-export const aModel = isA<Model>("a model, as loadModel gives it", (value) => value instanceof Model);
+export const aModel = isA<Model>("a model, as loadModel returns it", (value) => value instanceof Model);

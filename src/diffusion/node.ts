@@ -7,13 +7,13 @@ import { DiskCache, findModel, hashFile, openLocal, openPackageFile, sha256 } fr
 import { CLIP_MERGES, loadTokenizer } from "../text/index.ts";
 import { type ByteSource, type Checkpoint, type OpenOptions, openCheckpoint, predictions } from "../weights/index.ts";
 import { Model, textLength } from "./model.ts";
-import type { Part, ProgramLoader } from "./programs.ts";
-import { isLarge, loadOptionsOf, weightsOf } from "./weightsOf.ts";
+import { isLarge, loadOptionsOf, type Network, weightsOf } from "./networks.ts";
+import type { ProgramLoader } from "./programs.ts";
 
 export { peakMemory } from "./dryRun.ts";
 
 export interface LoadModelOptions extends OpenOptions, Omit<EngineOptions, "signal">, Work {
-  /** Where expanded weights and optimised programs are kept. Default: the user's cache folder. */
+  /** Keeps expanded weights and optimised programs. Default: the user's cache folder. */
   cache?: Cache;
 }
 
@@ -35,8 +35,8 @@ const loadArguments = z.object({
 
 /**
  * Loads a model: "menagerie", the name of a pulled one or of one in the Hugging Face cache, a diffusers folder, or a
- * single .safetensors file. Starts the engine, reads configurations and headers; weights are mapped when a program first needs them. Throws CheckpointError,
- * DeviceError, UsageError.
+ * single .safetensors file. Starts the engine and reads configurations and headers; weights are mapped when a program first
+ * needs them. Throws CheckpointError, DeviceError or UsageError.
  */
 export async function loadModel(name: string, options: LoadModelOptions = {}): Promise<Model> {
   checkArguments("loadModel", loadArguments, { name, options });
@@ -64,30 +64,30 @@ export async function loadModel(name: string, options: LoadModelOptions = {}): P
   }
 }
 
-/** Maps the weights of each part once, when the first program asks for them. */
+/** Loads programs. Maps the weights of each network once, for the first program that needs them. */
 function programLoader(
   engine: Engine,
   checkpoint: Checkpoint,
   { cache, onProgress }: { cache: Cache } & Pick<Work, "onProgress">,
 ): ProgramLoader {
   const weights = weightsOf(checkpoint);
-  const mapped = new Map<Part, Promise<MappedWeights>>();
-  const map = (part: Part, signal: AbortSignal | undefined): Promise<MappedWeights> =>
+  const mapped = new Map<Network, Promise<MappedWeights>>();
+  const map = (network: Network, signal: AbortSignal | undefined): Promise<MappedWeights> =>
     sharedWork(() => {
-      const known = mapped.get(part);
+      const known = mapped.get(network);
       if (known) return known;
-      const made = mapWeights(weights[part], { cache, onProgress, signal });
-      mapped.set(part, made);
-      made.catch(() => mapped.delete(part));
+      const made = mapWeights(weights[network], { cache, onProgress, signal });
+      mapped.set(network, made);
+      made.catch(() => mapped.delete(network));
       return made;
     }, signal);
   return {
-    isLarge: (part) => isLarge(checkpoint, part),
-    load: async (part, name, outputs, signal) =>
+    isLarge: (network) => isLarge(checkpoint, network),
+    load: async (network, name, outputs, signal) =>
       loadGraph(engine, outputs, {
         name: `${checkpoint.name}, ${name}`,
-        weights: await map(part, signal),
-        load: loadOptionsOf(checkpoint, part),
+        weights: await map(network, signal),
+        load: loadOptionsOf(checkpoint, network),
         cache,
         signal,
       }),
@@ -103,16 +103,13 @@ async function vocabularyFiles({ tokenizer: { vocabulary, addedTokens } }: Check
   return addedTokens ? [...files, addedTokens] : files;
 }
 
-/**
- * SHA-256 of everything that a model computes from: its weight files, its configurations and its tokenizer. Hexadecimal
- * digits.
- */
+/** SHA-256 of a model's weight files, configurations and tokenizer, as hexadecimal digits: two models with one hash compute the same. */
 export async function modelHash({ checkpoint }: Model, work: Work = {}): Promise<string> {
   const { unet, vae, textEncoder, scheduler, tokenizer } = checkpoint;
-  const parts = [unet, vae, textEncoder];
-  const paths = new Set(parts.flatMap(({ weights }) => [...weights.values()].map(({ source }) => source.path)));
+  const networks = [unet, vae, textEncoder];
+  const paths = new Set(networks.flatMap(({ weights }) => [...weights.values()].map(({ source }) => source.path)));
   const hashes: string[] = [];
   for (const path of paths) if (path) hashes.push(await hashFile(path, work));
   for (const file of await vocabularyFiles(checkpoint)) hashes.push(sha256(await file.read(0, file.size)));
-  return sha256(JSON.stringify([hashes, parts.map(({ config }) => config), scheduler, tokenizer.config]));
+  return sha256(JSON.stringify([hashes, networks.map(({ config }) => config), scheduler, tokenizer.config]));
 }

@@ -34,10 +34,10 @@ import {
 import type { MeasuredSession } from "../runtime/index.ts";
 import { aModel, type Model } from "./model.ts";
 
-/** What a U-Net's program lets rows take from each other, and which attention maps can be looked at. */
+/** Attention sites of a U-Net's program at which rows may take from each other, and sites whose maps may be observed. */
 export interface Routing {
   readonly groups: readonly SiteGroup[];
-  /** Paths of the sites whose maps can be asked for. Default: none. */
+  /** Paths of the sites whose attention maps may be observed. Default: none. */
   readonly observe?: readonly string[];
 }
 
@@ -53,8 +53,8 @@ export interface Row {
 type RowShapes = Readonly<Record<keyof Row, readonly number[]>>;
 
 /**
- * How a row's attention maps are mixed with those of the row that it takes from: taken ⊙ (S·mapper) + kept ⊙ M. The
- * vectors are over the text's tokens in cross-attention, and single numbers in self-attention.
+ * Mixes a row's attention maps M with the maps S of the row that it takes from: taken ⊙ (S·mapper) + kept ⊙ M. `taken` and
+ * `kept` have one value for each token of the text in cross-attention, and one in all in self-attention.
  */
 export interface MapMix {
   readonly taken: number | Tensor;
@@ -63,30 +63,30 @@ export interface MapMix {
   readonly mapper?: Tensor;
 }
 
-/** What each row of a batch takes at the sites of one group. */
+/** The rows that each row of a batch takes from at the sites of one group. */
 export interface Taken {
   /** For each row, the row that it takes from. */
   readonly from: readonly number[];
-  /** For each row of a group that takes maps, how they are mixed. Default: the maps of the other row, as they are. */
+  /** For each row of a group that takes maps, how they are mixed. Default: the other row's maps replace its own. */
   readonly mix?: readonly (MapMix | undefined)[];
 }
 
-/** What the rows of a batch take, by the groups' names. A group that is left out takes nothing. */
+/** For each group by its name, the rows that rows take from. In a group that is left out, every row uses its own. */
 export type Sources = Readonly<Record<string, Taken>>;
 
 const { signal } = workFields;
-/** What a U-Net can be asked for; none was trained with as many timesteps. */
+/** A timestep that a U-Net may be called with. No model was trained with as many. */
 export const aTimestep = between(0, 1_000_000);
 
 const predictArguments = ({ latent, context }: RowShapes) =>
   z.object({
     rows: z
       .array(z.looseObject({ latent: aTensorOf(latent), context: aTensorOf(context) }))
-      .min(1, "expected a row or more"),
+      .min(1, "expected at least one row"),
     timestep: aTimestep,
     options: z.looseObject({ signal }),
   });
-/** Of `count` rows. */
+/** The argument `sources` for a batch of `count` rows. */
 const sourcesArgument = (count: number) => {
   const from = z.array(whole(0, count - 1)).length(count, `expected ${count} row numbers`);
   const mix = z.array(z.looseObject({}).optional()).length(count, `expected ${count} mixes`);
@@ -101,20 +101,20 @@ const openArguments = z.object({
   signal,
 });
 
-/** The name of the output with a site's attention maps. */
+/** Name of the output that holds a site's attention maps. */
 const mapsOutput = (path: string): string => `maps.${path}`;
 
-/** What a forward pass gives. */
-export interface Prediction {
+/** Outputs of a forward pass. */
+export interface NoisePrediction {
   /** The model's output for each row, [B, C, h, w]. */
   readonly output: Tensor;
-  /** Attention maps [B, heads, L, M] of the sites that were asked for, by their paths. */
+  /** Attention maps [B, heads, L, M] of the observed sites, by their paths. */
   readonly maps: ReadonlyMap<string, Tensor>;
 }
 
 /**
- * The U-Net over a batch of rows, in which rows may use each other's queries, keys, values or attention maps. What it
- * gives is the noise, or v, as the model was trained to.
+ * Runs the U-Net over a batch of rows, which may use each other's queries, keys, values or attention maps. Predicts ε or v,
+ * whichever the model was trained for.
  */
 export class Predictor {
   private readonly session: MeasuredSession;
@@ -122,7 +122,7 @@ export class Predictor {
   private readonly groups: readonly (SiteGroup & { readonly tokens: number })[];
   private readonly expected: ReturnType<typeof predictArguments>;
 
-  /** groups: with the number of tokens over which their maps are mixed, 1 for self-attention. */
+  /** `groups` have the number of tokens over which their maps are mixed, 1 for self-attention. */
   constructor(session: MeasuredSession, config: UNetConfig, groups: Predictor["groups"], shapes: RowShapes) {
     this.session = session;
     this.config = config;
@@ -130,14 +130,15 @@ export class Predictor {
     this.expected = predictArguments(shapes);
   }
 
-  /** Throws MemoryError if so many rows at once would need more memory than is free. */
+  /** Throws MemoryError if a batch of so many rows would need more memory than is free. */
   checkBatch(rows: number): void {
     this.session.checkBatch(rows);
   }
 
   /**
-   * The model's output for each row, [B, C, h, w]. sources: absent, every row uses its own. Throws UsageError if a row
-   * is not one of this picture size or a source is no row, NumericError if the output is not finite, CancelledError.
+   * Predicts ε or v for each row, [B, C, h, w]. Without `sources` every row uses its own queries, keys and values. Throws
+   * UsageError if a row does not have this predictor's size or a source is not in the batch, NumericError if the output is
+   * not finite, or CancelledError.
    */
   async predict(
     rows: readonly Row[],
@@ -147,12 +148,12 @@ export class Predictor {
     return (await this.look(rows, timestep, options)).output;
   }
 
-  /** As `predict`, with the attention maps of the sites `observe`. They must be among those the program was opened with. */
+  /** Like `predict`, and returns the attention maps of the sites `observe`, which must be among those of the Routing. */
   async look(
     rows: readonly Row[],
     timestep: number,
     options: { sources?: Sources; observe?: readonly string[]; signal?: AbortSignal } = {},
-  ): Promise<Prediction> {
+  ): Promise<NoisePrediction> {
     checkArguments("predict", this.expected, { rows, timestep, options });
     const { sources = {}, observe = [], signal } = options;
     checkArguments("predict", sourcesArgument(rows.length), { sources });
@@ -175,12 +176,12 @@ export class Predictor {
     throw new UsageError("no such group of attention sites", {
       where: "sources",
       found: unknown.join(", "),
-      expected: `one of those the program was opened with: ${known.join(", ") || "none"}`,
+      expected: `groups that the predictor was opened with: ${known.join(", ") || "none"}`,
     });
   }
 }
 
-/** The graph inputs of a group: whom each of `count` rows takes from, and how maps are mixed. */
+/** The graph inputs of a group: the rows that each of `count` rows takes from, and how maps are mixed. */
 function feedsOf(
   { name, takes, tokens }: Predictor["groups"][number],
   count: number,
@@ -222,10 +223,13 @@ function fitting({ shape, data }: Tensor, length: number, where: string): Float3
   });
 }
 
-/** No row uses another's. */
+/** A routing in which no row uses another's queries, keys, values or maps. */
 export const unrouted: Routing = { groups: [] };
 
-/** The sites of a group; they must be of one kind if their maps are mixed. Throws UsageError if one does not exist. */
+/**
+ * Finds the sites of a group. Throws UsageError if one does not exist, and GraphError if the group mixes the maps of both
+ * kinds of attention.
+ */
 function sitesOf({ name, sites, takes }: SiteGroup, all: readonly AttentionSite[]): AttentionSite[] {
   const found = chooseSites(all, { paths: sites }, `routing, ${name}`);
   if (takes === "maps" && new Set(found.map(({ kind }) => kind)).size > 1) {
@@ -235,8 +239,8 @@ function sitesOf({ name, sites, takes }: SiteGroup, all: readonly AttentionSite[
 }
 
 /**
- * Opens the model's U-Net for pictures of a size. The program is kept by the model and shared by all who ask alike. Throws
- * UsageError if the model has no such size or attention site, MemoryError, CancelledError.
+ * Opens the model's U-Net for pictures of a size. The model keeps the program, and predictors with the same size and routing
+ * share it. Throws UsageError if the model has no such size or attention site, MemoryError or CancelledError.
  */
 export async function openPredictor(
   model: Model,

@@ -2,13 +2,13 @@ import { CheckpointError, combine, shown, type Tensor, UsageError } from "../cor
 import type { BetaSchedule, Prediction, SchedulerConfig } from "../weights/index.ts";
 
 /**
- * The noise levels that sampling walks through. Step i (0 is the noisiest) asks the model at `timesteps[i]` and leads from
- * level i to level i + 1; level N is the clean picture.
+ * Noise levels of sampling. Step i calls the model at `timesteps[i]` and leads from level i to level i + 1. Level 0 is the
+ * noisiest, level N the clean picture.
  */
 export interface Schedule {
   /** Model timesteps, noisiest first: t_0 > t_1 > … > t_{N−1}. */
   readonly timesteps: readonly number[];
-  /** ᾱ of the N + 1 levels: level i < N is that of timestep t_i, level N what lies below the last. */
+  /** ᾱ of the N + 1 levels: of timestep t_i for level i < N, and of the level below the last timestep for level N. */
   readonly alphaBar: readonly number[];
   readonly prediction: Prediction;
 }
@@ -16,7 +16,7 @@ export interface Schedule {
 const betaRules: Record<BetaSchedule, (from: number, to: number, at: number) => number> = {
   linear: (from, to, at) => from + (to - from) * at,
   scaled_linear: (from, to, at) => (Math.sqrt(from) + (Math.sqrt(to) - Math.sqrt(from)) * at) ** 2,
-  squaredcos_cap_v2: () => Number.NaN, // is defined by ᾱ, not by its ends
+  squaredcos_cap_v2: () => Number.NaN, // is defined by ᾱ, not by its first and last β
 };
 
 /** β_k for k in 0..T − 1. */
@@ -62,7 +62,7 @@ function placeTimesteps({ trainTimesteps: T, timestepSpacing, stepsOffset }: Sch
   return Array.from({ length: steps }, (_, i) => place(i));
 }
 
-/** As NumPy rounds. */
+/** Rounds as NumPy does. */
 function roundHalfEven(x: number): number {
   const down = Math.floor(x);
   return x - down === 0.5 ? down + (down % 2) : Math.round(x);
@@ -70,8 +70,9 @@ function roundHalfEven(x: number): number {
 
 /**
  * DDIM's schedule over `steps` steps, at most one for each timestep of training. If the scheduler's steps_offset would lead
- * past the last timestep, as with 1000 steps of Stable Diffusion, it is cut to what fits. Throws UsageError if the model was not trained with that many timesteps, and
- * CheckpointError if its schedule has a level without meaning, or leaves no signal at the start (then ε has none there).
+ * past the last timestep, as with 1000 steps of Stable Diffusion, it is cut to what fits. Throws UsageError if the model
+ * was not trained with that many timesteps. Throws CheckpointError if a noise level is not in 0..1, or if the schedule
+ * starts without any signal and the model predicts ε, which says nothing there.
  */
 export function makeSchedule(config: SchedulerConfig, steps: number): Schedule {
   if (!(Number.isInteger(steps) && steps >= 1 && steps <= config.trainTimesteps)) {
@@ -86,24 +87,27 @@ export function makeSchedule(config: SchedulerConfig, steps: number): Schedule {
   const below = timesteps[steps - 1] - Math.floor(config.trainTimesteps / steps);
   const end = below >= 0 ? alphas[below] : config.setAlphaToOne ? 1 : alphas[0];
   const alphaBar = [...timesteps.map((t) => alphas[t]), end];
-  const senseless = alphaBar.findIndex((level) => !(level >= 0 && level <= 1));
-  if (senseless >= 0) {
-    throw new CheckpointError("this schedule has a noise level without meaning", {
+  const meaningless = alphaBar.findIndex((level) => !(level >= 0 && level <= 1));
+  if (meaningless >= 0) {
+    throw new CheckpointError("a noise level of this schedule is out of range", {
       where: "scheduler/scheduler_config.json",
-      found: `ᾱ ${alphaBar[senseless]} at step ${senseless}`,
+      found: `ᾱ ${alphaBar[meaningless]} at step ${meaningless}`,
       expected: "0..1",
     });
   }
   if (alphaBar[0] < 1e-12 && config.prediction === "epsilon") {
-    throw new CheckpointError("this schedule starts without any signal, which epsilon-prediction cannot express", {
-      where: "scheduler/scheduler_config.json",
-      found: `ᾱ ${alphaBar[0]} at timestep ${timesteps[0]}`,
-    });
+    throw new CheckpointError(
+      "this schedule starts without any signal, which a model that predicts epsilon cannot recover",
+      {
+        where: "scheduler/scheduler_config.json",
+        found: `ᾱ ${alphaBar[0]} at timestep ${timesteps[0]}`,
+      },
+    );
   }
   return { timesteps, alphaBar, prediction: config.prediction };
 }
 
-/** A DDIM step is linear in the latent and the model's output: z' = sample·z + output·f(z, t). */
+/** A DDIM step as a linear function of the latent and the model's output: z' = sample·z + output·f(z, t). */
 export interface StepCoefficients {
   readonly sample: number;
   readonly output: number;

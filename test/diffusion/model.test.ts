@@ -34,11 +34,11 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
   });
 
   test("embeddings, ten guided steps and the picture are the reference's", async () => {
-    const [empty, said] = (await model.embed(["", sentence])).map(({ tensor }) => tensor);
+    const [empty, embedded] = (await model.embed(["", sentence])).map(({ tensor }) => tensor);
     expect(relativeError(empty, rows(reference.text, 0, 1))).toBeLessThan(1e-4);
-    expect(relativeError(said, rows(reference.text, 1, 2))).toBeLessThan(1e-4);
+    expect(relativeError(embedded, rows(reference.text, 1, 2))).toBeLessThan(1e-4);
     const predictor = await openPredictor(model, size);
-    const sampling = { start: reference.noise, contexts: [said], empty, guidance: 7.5 };
+    const sampling = { start: reference.noise, contexts: [embedded], unconditional: empty, guidance: 7.5 };
     const z = await sample(predictor, model.schedule(10), sampling);
     const last = rows(reference.latents, 10, 11);
     expect(relativeError(z, { ...last, shape: last.shape.slice(1) })).toBeLessThan(1e-3);

@@ -124,7 +124,7 @@ describe.each([
     const result = await editAll({ selfSteps: 0, crossSteps: 0, rows: "all" });
     expect(latent(result, "edit").data).toEqual(latent(result, "initial").data);
     const [empty, target] = (await model.embed(["", inversion.target])).map((e) => e.tensor);
-    const sampling = { start: row(inversion.inverted, 0), contexts: [target], empty, guidance: 3 };
+    const sampling = { start: row(inversion.inverted, 0), contexts: [target], unconditional: empty, guidance: 3 };
     const plain = await sample(await openPredictor(model, inversion.size), model.schedule(steps), sampling);
     expect(latent(result, "initial").data).toEqual(plain.data);
   });

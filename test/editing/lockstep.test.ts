@@ -61,7 +61,7 @@ const group = (kind: "self" | "cross", takes: Taking): SiteGroup => ({
 describe("guidance", () => {
   test("of two terms is classifier-free guidance, to the bit", async () => {
     const { a } = await run({ processes: [plain("a", dog)] });
-    const sampling = { start, contexts: [dog], empty, guidance: 3 };
+    const sampling = { start, contexts: [dog], unconditional: empty, guidance: 3 };
     expect(a).toEqual(await sample(await openPredictor(model, size), model.schedule(steps), sampling));
   });
 

@@ -55,10 +55,10 @@ const calls: [call: string, make: () => unknown, field: string, found: string, e
   ["loadModel on 1.5 threads", () => loadModel("x", { threads: 1.5 }), "options.threads", "1.5", "a whole number in 1.."],
   ["loadModel on a toaster", () => loose(loadModel)("x", { device: "toaster" }), "options.device", '"toaster"', "cpu, cuda"],
   ["loadModel with a function as signal", () => loose(loadModel)("x", { signal: () => 1 }), "options.signal", "a function", "an AbortSignal"],
-  ["generate with text for a list", () => loose(generate)(model, "a dog"), "sentences", '"a dog"', "expected array"],
-  ["generate of nothing", () => loose(generate)(model), "sentences", "nothing", "expected array"],
-  ["generate of no text", () => loose(generate)(model, ["a", null]), "sentences.1", "null", "expected string"],
-  ["generate without a model", () => loose(generate)({}, ["a"]), "model", "{}", "a model, as loadModel gives it"],
+  ["generate with text for a list", () => loose(generate)(model, "a dog"), "prompts", '"a dog"', "expected array"],
+  ["generate of nothing", () => loose(generate)(model), "prompts", "nothing", "expected array"],
+  ["generate of no text", () => loose(generate)(model, ["a", null]), "prompts.1", "null", "expected string"],
+  ["generate without a model", () => loose(generate)({}, ["a"]), "model", "{}", "a model, as loadModel returns it"],
   ["generate with NaN", () => generate(model, ["a"], { guidance: Number.NaN }), "options.guidance", "NaN", "0..100"],
   ["generate with a text as seed", () => loose(generate)(model, ["a"], { seed: "1" }), "options.seed", '"1"', "a whole number"],
   ["generate with half a step", () => generate(model, ["a"], { steps: 2.5 }), "options.steps", "2.5", "in 1..1000"],
@@ -90,7 +90,7 @@ const calls: [call: string, make: () => unknown, field: string, found: string, e
   ["encodePng of sides below 0", () => encodePng({ ...picture, height: -64, width: -64 }), "picture", '{"width":-64', "above 0"],
   ["encodePng with a number as text", () => loose(encodePng)(picture, { a: 1 }), "text.a", "1", "string"],
   ["readInversion of a number", () => loose(readInversion)(3), "path", "3", "string"],
-  ["embed of a text", () => loose(model.embed).call(model, "a dog"), "sentences", '"a dog"', "array"],
+  ["embed of a text", () => loose(model.embed).call(model, "a dog"), "prompts", '"a dog"', "array"],
   ["encode of bytes", () => loose(model.encode).call(model, picture.data), "picture", "a Uint8Array", "three bytes a pixel"],
   ["decode of an empty tensor", () => loose(model.decode).call(model, { shape: [1, 4], data: [] }), "latents", '{"shape":[1,4]', "a tensor"],
   ["openPredictor without a size", () => loose(openPredictor)(model), "size", "nothing", "object"],
@@ -125,7 +125,7 @@ test.each(calls)("%s is refused before any program is opened", async (_, make, f
 test("everything that is wrong with a call is listed at once", async () => {
   const wrong = loose(generate)("menagerie", "a dog", { seed: -1, steps: "9" }, { signal: 1 });
   await expect(wrong).rejects.toThrow(UsageError);
-  for (const field of ["model", "sentences", "options.seed", "options.steps", "work.signal"]) {
+  for (const field of ["model", "prompts", "options.seed", "options.steps", "work.signal"]) {
     await expect(wrong).rejects.toThrow(`\n  ${field}: found`);
   }
 });
@@ -148,7 +148,7 @@ test.each([{ toString: 1 }, Symbol("steps"), "9", -1])("a number of steps is non
   expect(schedule).toThrow("expected 1..1000");
 });
 
-test("no sentences have no embeddings", async () => {
+test("no prompts have no embeddings", async () => {
   expect(await model.embed([])).toEqual([]);
 });
 

@@ -80,7 +80,7 @@ async function comparePainting(model: Model, { metadata, values, ints }: Referen
   const [empty, ...contexts] = (await model.embed(["", ...captions])).map((e) => e.tensor);
   const predictor = await openPredictor(model, { height: h * model.factor, width: w * model.factor });
   const guidance = Number(metadata.guidance);
-  const latents = await sample(predictor, model.schedule(steps), { start, contexts, empty, guidance });
+  const latents = await sample(predictor, model.schedule(steps), { start, contexts, unconditional: empty, guidance });
   const [painted, expected] = [await model.decode(latents), pictures(ints["painted/pictures"])];
   for (const [i, caption] of captions.entries()) {
     const error = relativeError(row(latents, i), row(values["painted/latents"], i));
