@@ -1,7 +1,4 @@
 import type { Mask, Picture } from "../core/index.ts";
-import type { Scene } from "./scene.ts";
-import { compose } from "./shot.ts";
-import { FIRST_PART, Tracer } from "./trace.ts";
 
 /** Grey levels by which two pixels may differ and still count as the same: below what an eye or a codec keeps apart. */
 const SAME = 2;
@@ -35,18 +32,4 @@ export function keptMask(before: Picture, after: Picture): Mask {
   }
   const grown = dilate(changed, size, Math.max(1, Math.floor(size * MARGIN)));
   return { width: size, height: size, data: grown.map((x) => (x === 0 ? 255 : 0)) };
-}
-
-/** 255 where the middle of a pixel shows the animal or a thing with it. */
-export function silhouette(scene: Scene, size: number): Mask {
-  const tracer = new Tracer(compose(scene), scene.place);
-  const data = new Uint8Array(size * size);
-  const pixel = 2 / size;
-  for (let y = 0, i = 0; y < size; y++) {
-    for (let x = 0; x < size; x++, i++) {
-      tracer.see((x + 0.5) * pixel - 1, 1 - (y + 0.5) * pixel, pixel);
-      if (tracer.met >= FIRST_PART) data[i] = 255;
-    }
-  }
-  return { width: size, height: size, data };
 }

@@ -1,4 +1,4 @@
-import { type Mask, type Picture, Random, UsageError } from "../core/index.ts";
+import { type Mask, type Picture, Random } from "../core/index.ts";
 import { completeCaption } from "./caption.ts";
 import { keptMask } from "./mask.ts";
 import { render } from "./render.ts";
@@ -158,18 +158,9 @@ function shares(mix: Record<PairKind, number>, count: number): PairKind[] {
 }
 
 /**
- * `count` pairs of one split, an even number: the first half seen, the second half held out. Throws UsageError if
- * `count` is not an even number from 2.
+ * `count` random pairs of one split: the first half of combinations that training shows, the second half of held-out ones.
  */
-export function samplePairs(
-  split: Exclude<Split, "train">,
-  count: number,
-  seed: number,
-  edition: Edition = DEFAULT_EDITION,
-): Pair[] {
-  if (!Number.isInteger(count) || count < 2 || count % 2 !== 0) {
-    throw new UsageError("", { where: "count", found: `${count}`, expected: "an even number from 2" });
-  }
+function samplePairs(split: Exclude<Split, "train">, count: number, seed: number, edition: Edition): Pair[] {
   const random = new Random(seed, 7);
   const prefix = edition === 1 ? split : `${split}-${edition}`;
   const kinds = [SEEN_MIX, HELD_OUT_MIX].map((mix) => shares(mix, count / 2));

@@ -20,63 +20,54 @@ import {
   WORN,
 } from "./scene.ts";
 
-/** What pictures are for. Both seeds of a scene are congruent to the place of its split here, modulo 4: no two splits share one. */
+/**
+ * Uses of pictures. Both seeds of a scene are congruent, modulo 4, to the index of its split in this list, so no two splits
+ * share a seed.
+ */
 export const SPLITS = ["train", "validation", "tuning", "benchmark"] as const;
 export type Split = (typeof SPLITS)[number];
 
-/** A seed that belongs to `split`. */
+/** A random seed that belongs to `split`. */
 export const sampleSeed = (random: Random, split: Split): number =>
   random.below(SEED_LIMIT / SPLITS.length) * SPLITS.length + SPLITS.indexOf(split);
 
-/** The split whose seeds a scene has; undefined where its two seeds belong to different splits. */
-export function splitOf({ viewSeed, bodySeed }: Pick<Scene, "viewSeed" | "bodySeed">): Split | undefined {
-  return viewSeed % SPLITS.length === bodySeed % SPLITS.length ? SPLITS[viewSeed % SPLITS.length] : undefined;
-}
-
 /**
- * Whether training leaves a combination out, to measure whether a model composes: 14 of the 132, spread like a Latin
- * square. Of any two of the three attributes' values, no more than one combination is left out.
+ * True for combinations that training leaves out, to measure whether a model composes: 14 of the 132, spread like a Latin
+ * square. For any two values of two attributes, at most one combination is left out.
  */
-export function isHeldOut(animal: Animal, pose: Pose, colour: Colour): boolean {
+function isHeldOut(animal: Animal, pose: Pose, colour: Colour): boolean {
   return (COLOURS.indexOf(colour) + 3 * POSES.indexOf(pose) + 2 * ANIMALS.indexOf(animal)) % 10 === 5;
 }
 
-/** The same of a scene. A portrait shows no pose, so it is never held out. */
+/** True if training leaves out a scene's combination. A portrait shows no pose, so it is never left out. */
 export const isHeldOutScene = ({ animal, pose, colour, framing }: Scene): boolean =>
   framing === "whole body" && isHeldOut(animal, pose, colour);
 
-/** Every animal × pose × colour. */
-export const COMBINATIONS: readonly { animal: Animal; pose: Pose; colour: Colour }[] = ANIMALS.flatMap((animal) =>
-  posesOf(animal).flatMap((pose) => COLOURS.map((colour) => ({ animal, pose, colour }))),
-);
-
 export interface SampleOptions {
   readonly split: Split;
-  /** "seen": only what training may show (the default). "held out": whole-body scenes that it may not. */
+  /** "seen" (default): scenes that training may show. "held out": whole-body scenes that it may not. */
   readonly combinations?: "seen" | "held out";
   /** Default: DEFAULT_EDITION. */
   readonly edition?: Edition;
-  /** Portraits alone, for those who learn expressions. */
+  /** If true, only portraits, which show expressions. */
   readonly portraits?: boolean;
 }
 
-/** Shares of the kinds of scene: plain whole bodies take the rest. */
+/** Shares of the kinds of scene. The rest are plain whole bodies. */
 const SHARE = { things: 0.12, styles: 0.09, portraits: 0.09 };
 
-/**
- * A random scene of a split. Throws UsageError if training asks for held-out combinations, or if held-out portraits are
- * asked for: a portrait shows no pose, so none is held out.
- */
-export function sampleScene(
-  random: Random,
-  { split, edition = DEFAULT_EDITION, combinations = "seen", portraits }: SampleOptions,
-): Scene {
-  if (combinations === "held out" && split === "train") {
-    throw new UsageError("held-out combinations are not for training", { where: "combinations" });
-  }
-  if (combinations === "held out" && portraits) {
-    throw new UsageError("no portrait is a held-out combination", { where: "portraits" });
-  }
+/** Throws UsageError if the options ask for held-out scenes for training, or for held-out portraits, of which there are none. */
+export function checkSample({ split, combinations, portraits }: SampleOptions): void {
+  if (combinations !== "held out") return;
+  const refused = (problem: string) => new UsageError(problem, { where: "combinations", found: '"held out"' });
+  if (split === "train") throw refused("held-out combinations are not for training; use another split");
+  if (portraits) throw refused("a portrait shows no pose, so no portrait is a held-out combination");
+}
+
+/** A random scene of a split. Throws UsageError if there are no such scenes. */
+export function sampleScene(random: Random, options: SampleOptions): Scene {
+  checkSample(options);
+  const { split, edition = DEFAULT_EDITION, combinations = "seen", portraits } = options;
   const roll = random.uniform();
   const portrait = portraits || (combinations === "seen" && roll < SHARE.portraits);
   const styled = !portrait && roll < SHARE.portraits + SHARE.styles;

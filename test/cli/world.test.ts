@@ -1,11 +1,11 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterAll, expect, test } from "vitest";
-import { writeShards } from "../../src/cli/world/shards.ts";
 import { StorageError } from "../../src/core/index.ts";
 import { decodeImage } from "../../src/image/node.ts";
 import { openLocalFile } from "../../src/storage/node.ts";
 import { readSafetensors } from "../../src/weights/index.ts";
 import { isHeldOutScene, type Pair, type Scene } from "../../src/world/index.ts";
+import { writeShards } from "../../src/world/node.ts";
 import { Workplace } from "../support/cli.ts";
 
 const here = new Workplace();
@@ -29,13 +29,13 @@ test("one scene, and a sheet of them, as pictures", async () => {
 test("shards hold the scenes asked for; what is finished is kept, and another set has no place in the folder", async () => {
   const set = ["world", "shards", "--split", "validation", "--held-out", "--size", "8", "--workers", "1", "--quiet"];
   const made = await here.baret([...set, "--count", "6", "-o", "left-out"]);
-  expect(made).toMatchObject({ code: 0, stdout: "left-out: 1 shards made\n" });
+  expect(made).toMatchObject({ code: 0, stdout: "left-out: 1 shards written\n" });
   expect(scenes("left-out")).toHaveLength(6);
   expect(scenes("left-out").every(isHeldOutScene)).toBe(true);
   const file = await readSafetensors(await openLocalFile(here.path("left-out", "00000.safetensors")));
   expect(file.tensors.get("images")).toMatchObject({ dtype: "U8", shape: [6, 8, 8, 3] });
   const again = await here.baret([...set, "--count", "6", "-o", "left-out"]);
-  expect(again.stdout).toBe("left-out: 0 shards made\n");
+  expect(again.stdout).toBe("left-out: 0 shards written\n");
   const other = [
     "world",
     "shards",
@@ -77,7 +77,10 @@ test("a set grows to what a larger one is from the start, and never shrinks or m
 
 test("training is never shown what is left out of it", async () => {
   const made = await here.baret(["world", "shards", "--held-out", "--count", "4", "-o", "train", "--quiet"]);
-  expect(made).toMatchObject({ code: 2, stderr: expect.stringContaining("--held-out: held-out combinations") });
+  expect(made).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("held-out combinations are not for training"),
+  });
 });
 
 test("a set of portraits is another set than one of everything", async () => {
@@ -87,7 +90,7 @@ test("a set of portraits is another set than one of everything", async () => {
   const mixed = await here.baret(set);
   expect(mixed).toMatchObject({ code: 1, stderr: expect.stringContaining("the folder holds another set") });
   const both = await here.baret([...set, "--portraits", "--split", "validation", "--held-out"]);
-  expect(both).toMatchObject({ code: 2, stderr: expect.stringContaining("--portraits: no portrait is a held-out") });
+  expect(both).toMatchObject({ code: 2, stderr: expect.stringContaining("no portrait is a held-out combination") });
 });
 
 test("the second edition is asked for by its number; the first one's sets say nothing of it", async () => {

@@ -10,13 +10,10 @@ import {
   parseScene,
   type RenderedPair,
   renderPair,
-  samplePairs,
-  silhouette,
-  splitOf,
   tuningPairs,
   vocabulary,
 } from "../../src/world/index.ts";
-import { sha256 } from "./scenes.ts";
+import { sha256, silhouette, splitOf } from "./scenes.ts";
 
 const SIZE = 64;
 const benchmark = benchmarkPairs();
@@ -189,8 +186,4 @@ test("a picture keeps all of itself, and one changed pixel takes its neighbours 
     x === 0 ? [`${i % 16},${Math.floor(i / 16)}`] : [],
   );
   expect(lost.sort()).toEqual([4, 5, 6].flatMap((y) => [6, 7, 8].map((x) => `${x},${y}`)).sort());
-});
-
-test("an odd or empty count of pairs is refused", () => {
-  for (const count of [0, 3, 2.5]) expect(() => samplePairs("tuning", count, 1)).toThrow(/count.*even number/);
 });

@@ -1,16 +1,6 @@
 import { describe, expect, test } from "vitest";
-import {
-  ANIMALS,
-  COLOURS,
-  EXPRESSIONS,
-  PLACES,
-  posesOf,
-  render,
-  type Scene,
-  STYLES,
-  silhouette,
-} from "../../src/world/index.ts";
-import { changedShare, scene, sha256 } from "./scenes.ts";
+import { ANIMALS, COLOURS, EXPRESSIONS, PLACES, posesOf, render, type Scene, STYLES } from "../../src/world/index.ts";
+import { changedShare, scene, sha256, silhouette } from "./scenes.ts";
 
 const SIZE = 64;
 const shot = (fields: Partial<Scene>): Uint8Array => render(scene(fields), SIZE).data;

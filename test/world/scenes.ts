@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
-import { Random } from "../../src/core/index.ts";
-import { parseScene, type Scene, sampleScene } from "../../src/world/index.ts";
+import { type Mask, Random } from "../../src/core/index.ts";
+import { parseScene, type Scene, SPLITS, type Split, sampleScene } from "../../src/world/index.ts";
+import { compose } from "../../src/world/shot.ts";
+import { FIRST_PART, Tracer } from "../../src/world/trace.ts";
 
 /** A scene from what matters to a test; seeds of the validation split unless said. */
 export const scene = (fields: Partial<Scene> = {}): Scene =>
@@ -25,4 +27,23 @@ export function changedShare(a: Uint8Array, b: Uint8Array, least = 12): number {
     if ([0, 1, 2].some((c) => Math.abs(a[i + c] - b[i + c]) > least)) changed++;
   }
   return changed / (a.length / 3);
+}
+
+/** The split whose seeds a scene has. Undefined if its two seeds belong to different splits. */
+export function splitOf({ viewSeed, bodySeed }: Scene): Split | undefined {
+  return viewSeed % SPLITS.length === bodySeed % SPLITS.length ? SPLITS[viewSeed % SPLITS.length] : undefined;
+}
+
+/** 255 where the middle of a pixel shows the animal or a thing with it. */
+export function silhouette(scene: Scene, size: number): Mask {
+  const tracer = new Tracer(compose(scene), scene.place);
+  const data = new Uint8Array(size * size);
+  const pixel = 2 / size;
+  for (let y = 0, i = 0; y < size; y++) {
+    for (let x = 0; x < size; x++, i++) {
+      tracer.see((x + 0.5) * pixel - 1, 1 - (y + 0.5) * pixel, pixel);
+      if (tracer.met >= FIRST_PART) data[i] = 255;
+    }
+  }
+  return { width: size, height: size, data };
 }

@@ -10,13 +10,11 @@ import {
   render,
   renderPair,
   type Scene,
-  silhouette,
-  splitOf,
   tuningPairs,
 } from "../../src/world/index.ts";
 import { lookOf } from "../../src/world/look/draw.ts";
 import { compose } from "../../src/world/shot.ts";
-import { changedShare, sampled, scene, second, sha256 } from "./scenes.ts";
+import { changedShare, sampled, scene, second, sha256, silhouette, splitOf } from "./scenes.ts";
 
 const benchmark = benchmarkPairs(2);
 const tuning = tuningPairs(2);

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import type { Option } from "commander";
+import { Option } from "commander";
 import { EDITIONS, type Edition, MAX_SIZE } from "../../world/index.ts";
 import { integer, type Kind, option } from "../options.ts";
 
@@ -15,7 +15,10 @@ export const sizeOption = (): Option =>
   option("--size <pixels>", "width and height of a picture", integer(8, MAX_SIZE)).default(128);
 
 export const countOption = (count: number): Option =>
-  option("--count <n>", "how many", integer(1, 10_000_000)).default(count);
+  option("--count <n>", "number of pictures", integer(1, 10_000_000)).default(count);
 
-export const workersOption = (): Option =>
-  option("--workers <n>", "threads", integer(1, 256)).default(availableParallelism());
+export const heldOutOption = (): Option =>
+  new Option("--held-out", "only combinations that training leaves out; not with --split train");
+
+export const threadsOption = (): Option =>
+  option("--workers <n>", "number of threads", integer(1, 256)).default(availableParallelism());
