@@ -13,25 +13,26 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { transform } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { LocalHub, readFiles } from "../support/hub.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const readme = readFileSync(join(root, "README.md"), "utf8");
-const blocks = (language: string): string[] =>
-  [...readme.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"))].map((match) => match[1]);
+const blocks = (language: string, page: string): string[] =>
+  [...page.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"))].map((match) => match[1]);
 
-/** The commands of the README, one a line; the install and the test command are what leads to this test. */
-const commands = blocks("sh")
+/** The commands of the README, one a line, without those that install and that run this test. */
+const commands = blocks("sh", readme)
   .flatMap((block) => block.trim().split("\n"))
   .map((line) => line.replace(/^npm ci && /, ""))
   .filter((line) => line !== "npm test");
 
-/** A copy of the checkout, with its node_modules, and a hub on this machine that has a tiny model for sd1.5. */
+/** A copy of the checkout with its node_modules, and a local hub whose sd1.5 is a tiny model. */
 const copy = mkdtempSync(join(tmpdir(), "baret-readme-"));
 let hub: LocalHub;
 beforeAll(async () => {
-  // The first `npx baret` in a checkout links it into npm's cache, for which npm runs its prepare script: it is built there.
+  // The first `npx baret` in a checkout runs npm's prepare script, which builds it.
   const built = ["package.json", "src", "tools", "tsconfig.json", "tsconfig.build.json"];
   for (const name of [...built, "assets", "checkpoints", "examples"]) {
     const filter = (path: string): boolean => !path.endsWith("/node_modules");
@@ -76,9 +77,13 @@ test("the README's commands work, in their order", { timeout: 900_000 }, async (
   }
 });
 
-test("the README's program works", { timeout: 300_000 }, async () => {
-  const [program] = blocks("ts");
-  writeFileSync(join(copy, "program.mjs"), program);
-  const { code, err } = await run(process.execPath, ["program.mjs"]);
-  expect(code, err).toBe(0);
+/** Blocks of other languages, or with more than "ts" after the fence, are not run. */
+const programs = ["README.md", "docs/architecture.md"].flatMap((page) =>
+  blocks("ts", readFileSync(join(root, page), "utf8")).map((code, i) => ({ name: `${page}, program ${i + 1}`, code })),
+);
+
+test.each(programs)("$name works", { timeout: 300_000 }, async ({ code }) => {
+  writeFileSync(join(copy, "program.mjs"), (await transform(code, { loader: "ts" })).code);
+  const { code: status, err } = await run(process.execPath, ["program.mjs"]);
+  expect(status, err).toBe(0);
 });
