@@ -13,7 +13,10 @@ export interface AdamOptions {
   weightDecay?: number;
 }
 
-/** A parameter with its moments, all of one shape. */
+/**
+ * A parameter with its moments, all of one shape. The moments are kept divided by 1 − β, which saves a pass over each:
+ * M = m/(1 − β₁) and V = v/(1 − β₂) of Kingma & Ba.
+ */
 export interface AdamState {
   readonly value: Node;
   readonly first: Node;
@@ -29,23 +32,27 @@ export interface AdamStep {
 }
 
 /**
- * Values of a step's scalars, t counted from 1, at learning rate η. The bias corrections c₁ = 1/(1 − β₁ᵗ) and
- * c₂ = 1/(1 − β₂ᵗ) of Kingma & Ba 2015, algorithm 1, are drawn out of the tensors:
- * η·c₁m/(√(c₂v) + ε) = (η·c₁/√c₂)·m/(√v + ε/√c₂). decay: 1 − η·λ (Loshchilov & Hutter 2019, algorithm 2).
+ * Values of a step's scalars, t counted from 1, at learning rate η. Everything that is the same for all elements is drawn
+ * into them. With the bias corrections c₁ = 1/(1 − β₁ᵗ) and c₂ = 1/(1 − β₂ᵗ) of Kingma & Ba 2015, algorithm 1, and
+ * s = √((1 − β₂)·c₂): η·c₁m/(√(c₂v) + ε) = (η·c₁(1 − β₁)/s)·M/(√V + ε/s). decay: 1 − η·λ (Loshchilov & Hutter 2019,
+ * algorithm 2).
  */
 export function adamScalars(
   t: number,
   learningRate: number,
   { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0 }: AdamOptions = {},
 ): Record<keyof AdamStep, number> {
-  const root = Math.sqrt(1 - beta2 ** t);
-  return { rate: (learningRate * root) / (1 - beta1 ** t), eps: eps * root, decay: 1 - learningRate * weightDecay };
+  const s = Math.sqrt((1 - beta2) / (1 - beta2 ** t));
+  return {
+    rate: (learningRate * (1 - beta1)) / (1 - beta1 ** t) / s,
+    eps: eps / s,
+    decay: 1 - learningRate * weightDecay,
+  };
 }
 
 /**
  * One step of Adam as graph, so that parameter and moments need not leave the engine, in as few passes over them as there
- * are. Kingma & Ba 2015, algorithm 1: m' = m + (1−β₁)(g − m), v' = v + (1−β₂)(g² − v), x' = x − rate·m'/(√v' + eps); with
- * weight decay, x is scaled by `decay` before.
+ * are: M' = β₁·M + g, V' = β₂·V + g², x' = x − rate·M'/(√V' + eps). With weight decay, x is scaled by `decay` before.
  */
 export function adamStep(
   { value, first, second }: AdamState,
@@ -53,8 +60,8 @@ export function adamStep(
   { rate, eps, decay }: AdamStep,
   { beta1 = 0.9, beta2 = 0.999, weightDecay = 0 }: AdamOptions = {},
 ): AdamState {
-  const m = add(first, mul(1 - beta1, sub(gradient, first)));
-  const v = add(second, mul(1 - beta2, sub(square(gradient), second)));
+  const m = add(mul(beta1, first), gradient);
+  const v = add(mul(beta2, second), square(gradient));
   const update = mul(rate, div(m, add(sqrt(v), eps)));
   return { value: sub(weightDecay === 0 ? value : mul(decay, value), update), first: m, second: v };
 }

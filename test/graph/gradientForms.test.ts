@@ -105,6 +105,23 @@ describe("a convolution's gradient with the kernel flipped is that without", () 
   });
 });
 
+test("a kernel's gradient over a batch of any size is the sum of its rows' gradients", async () => {
+  const of = (batch: number | "B", x = g.input("x", [batch, 3, 6, 5])) => {
+    const y = g.conv2d(x, g.parameter("w", [4, 3, 3, 3]), undefined, { stride: 2, pads: [1, 0, 1, 1] });
+    return g.gradients(g.sum(g.mul(y, y)), [...g.parametersOf([y]).values()])[0];
+  };
+  const whole = g.input("x", [3, 3, 6, 5]);
+  const rows = [0, 1, 2].map((i) => of(1, g.slice(whole, 0, i, i + 1)));
+  const [any, fixed, single] = await Promise.all([
+    evaluate({ gradient: of("B") }, 3),
+    evaluate({ gradient: of(3) }),
+    evaluate(Object.fromEntries(rows.map((node, i) => [`${i}`, node]))),
+  ]);
+  expect(any).toEqual(fixed);
+  const sum = fixed.gradient.data.map((_, k) => [0, 1, 2].reduce((total, i) => total + single[`${i}`].data[k], 0));
+  expect(relativeError({ ...fixed.gradient, data: sum }, fixed.gradient)).toBeLessThan(1e-6);
+});
+
 test("kernels are flipped where the pictures are largest, until their copies take what is allowed", () => {
   let h = g.input("x", [1, 8, 16, 16]);
   for (let level = 0; level < 3; level++) {

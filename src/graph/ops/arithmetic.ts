@@ -95,10 +95,7 @@ const reduction = (name: string, onnx: string, scale: (x: Node, axes: readonly n
       ];
     },
     implement: {
-      lower: (out, [x], { attrs }) =>
-        attrs.axes.length === 0
-          ? out.node("Identity", [x])
-          : out.node(onnx, [x, out.ints(attrs.axes)], { keepdims: attrs.keep ? 1 : 0 }),
+      lower: (out, [x], { attrs }) => out.node(onnx, [x, out.ints(attrs.axes)], { keepdims: attrs.keep ? 1 : 0 }),
     },
   });
 
@@ -108,12 +105,17 @@ const meanOp = reduction("mean", "ReduceMean", (x, axes) => 1 / count(axes.map((
 const every = (x: Node): readonly number[] => x.shape.map((_, i) => i);
 const axesOf = (x: Node, axes: readonly number[]) => axes.map((a) => axisOf(x.shape, a)).sort((a, b) => a - b);
 
+/** A reduction. Over axes of length 1 there is nothing to compute. */
+function reduce(op: typeof sumOp, x: Node, axes: readonly number[], keep: boolean): Node {
+  const attrs = { axes: axesOf(x, axes), keep };
+  const isOne = attrs.axes.every((a) => x.shape[a] === 1);
+  return isOne ? reshape(x, reduced(x.shape, attrs)) : op([x], attrs);
+}
+
 /** Sum over `axes` (all, if not given). `keep` leaves them as length 1. */
-export const sum = (x: Node, axes: readonly number[] = every(x), keep = false): Node =>
-  sumOp([x], { axes: axesOf(x, axes), keep });
+export const sum = (x: Node, axes: readonly number[] = every(x), keep = false): Node => reduce(sumOp, x, axes, keep);
 /** Mean over `axes` (all, if not given), none of which may be the batch when it is differentiated. */
-export const mean = (x: Node, axes: readonly number[] = every(x), keep = false): Node =>
-  meanOp([x], { axes: axesOf(x, axes), keep });
+export const mean = (x: Node, axes: readonly number[] = every(x), keep = false): Node => reduce(meanOp, x, axes, keep);
 
 /** Mean of x² over all elements. */
 export const meanSquare = (x: Node): Node => mean(mul(x, x));

@@ -2,7 +2,7 @@ import { GraphError, sizeOf } from "../../core/index.ts";
 import { defineOp, isParameter, type Node } from "../node.ts";
 import { fixed, product, type Shape, show } from "../shape.ts";
 import { reshape, sum } from "./arithmetic.ts";
-import { concat, pad, slice } from "./layout.ts";
+import { concat, pad, slice, transpose } from "./layout.ts";
 import { matmul } from "./linear.ts";
 
 /** pads: zeros at [top, left, bottom, right]. */
@@ -115,21 +115,30 @@ function inputGradient(dy: Node, weight: Node, shape: Shape, options: Convolutio
   return reshape(flat, shape);
 }
 
-/** dL/dW of a convolution: for each place in the kernel, the product of dy with the input shifted there. */
+/** [B, C, H, W] → [C, B, H, W] */
+const channelsFirst = (x: Node): Node => {
+  const [batch, channels, height, width] = x.shape;
+  return batch === 1 ? reshape(x, [channels, batch, height, width]) : transpose(x, [1, 0, 2, 3]);
+};
+
+/**
+ * dL/dW of a convolution: for each place in the kernel, the product of dy with the input shifted there, over the pixels of
+ * the whole batch at once.
+ */
 function weightGradient(x: Node, dy: Node, shape: Shape, { stride, pads }: ConvolutionOptions): Node {
   const [top, left, bottom, right] = pads;
   const [out, channels, kh, kw] = [0, 1, 2, 3].map((a) => fixed(shape, a));
   const [height, width] = [fixed(dy.shape, 2), fixed(dy.shape, 3)];
-  const padded = pad(pad(x, 2, top, bottom), 3, left, right);
-  const batch = dy.shape[0];
-  const columns = reshape(dy, [batch, out, height * width]);
+  const pixels = product([dy.shape[0], height, width]);
+  const padded = pad(pad(channelsFirst(x), 2, top, bottom), 3, left, right);
+  const columns = reshape(channelsFirst(dy), [out, pixels]);
   const places: Node[] = [];
   for (let i = 0; i < kh; i++) {
     for (let j = 0; j < kw; j++) {
       const below = slice(padded, 2, i, i + (height - 1) * stride + 1, stride);
       const window = slice(below, 3, j, j + (width - 1) * stride + 1, stride);
-      const one = matmul(columns, reshape(window, [batch, channels, height * width]), { transB: true });
-      places.push(reshape(sum(one, [0]), [out, channels, 1]));
+      const one = matmul(columns, reshape(window, [channels, pixels]), { transB: true });
+      places.push(reshape(one, [out, channels, 1]));
     }
   }
   return reshape(concat(places, 2), [out, channels, kh, kw]);
