@@ -1,5 +1,6 @@
-import { CheckpointError, listed, shown } from "../core/index.ts";
-import { type ByteSource, type Config, isObject, readJsonObject } from "../weights/index.ts";
+import { z } from "zod";
+import { CheckpointError, listed, problemsOf, shown, whole } from "../core/index.ts";
+import { type ByteSource, type Config, readJsonObject } from "../weights/index.ts";
 
 /** Text that is one token wherever it stands: never spelt in pieces, never joined with what is beside it. */
 export interface AddedToken {
@@ -19,59 +20,73 @@ export interface ListedToken extends AddedToken {
 /** More than any tokenizer file has: CLIP's own tokenizer.json has 3.6 MB. */
 export const MAX_BYTES = 16 << 20;
 
-/**
- * Reads a token as tokenizer_config.json, special_tokens_map.json and tokenizer.json write it: as plain text or as an
- * object with flags. A special token given as plain text is matched as written. Throws CheckpointError if it is neither.
- */
-export function readToken(value: unknown, where: string, special: boolean): AddedToken {
-  const token = typeof value === "string" ? { content: value, normalized: !special } : value;
-  if (isObject(token) && typeof token.content === "string" && !/^$|\s/.test(token.content)) {
-    return {
-      content: token.content,
-      normalized: token.normalized === true,
-      singleWord: token.single_word === true,
-    };
+const content = z.string().regex(/^\S+$/, { error: "expected text without a space" });
+const flag = z.boolean().nullish();
+const object = z.looseObject({ content, normalized: flag, single_word: flag });
+const error = "expected a token: text without a space";
+
+/** A token as the files of a tokenizer write it: as text, or as an object with flags. */
+export const tokenSchema = z.union([content, object], { error });
+
+const idSchema = whole(0, 999_999_999);
+
+/** Reads a token. A token given as text without flags is matched in the normalized text if `normalized`. */
+export function tokenOf(value: z.infer<typeof tokenSchema>, normalized: boolean): AddedToken {
+  if (typeof value === "string") return { content: value, normalized, singleWord: false };
+  return { content: value.content, normalized: value.normalized === true, singleWord: value.single_word === true };
+}
+
+/** added_tokens_decoder of a tokenizer_config.json: an object of ids and tokens. */
+export const decoderSchema = z
+  .record(z.string(), tokenSchema, { error: "expected an object of ids and tokens" })
+  .superRefine((tokens, { addIssue }) => {
+    for (const id of Object.keys(tokens)) {
+      if (!/^\d{1,9}$/.test(id)) addIssue({ code: "custom", path: [id], message: "expected a token's id as its key" });
+    }
+  });
+
+/** Reads added_tokens_decoder. */
+export const decoderTokens = (tokens: z.infer<typeof decoderSchema>, file: string): ListedToken[] =>
+  Object.entries(tokens).map(([id, value]) => ({
+    ...tokenOf(value, true),
+    id: Number(id),
+    where: `${file}, added_tokens_decoder`,
+  }));
+
+const fileSchema = z.record(z.string(), idSchema).superRefine((tokens, { addIssue }) => {
+  for (const text of Object.keys(tokens)) {
+    if (!content.safeParse(text).success)
+      addIssue({ code: "custom", path: [text], message: "a token must not hold a space" });
   }
-  throw new CheckpointError("not a token", { where, found: shown(value), expected: "text without a space" });
-}
+});
 
-const isId = (id: unknown): id is number => typeof id === "number" && Number.isInteger(id) && id >= 0 && id < 1e9;
-
-function wrongId(where: string, found: unknown): CheckpointError {
-  return new CheckpointError("not a token's id", { where, found: shown(found), expected: "a whole number" });
-}
-
-/** Reads added_tokens.json: an object of tokens and their ids. `specials`: the contents of special tokens. */
+/**
+ * Reads added_tokens.json: an object of tokens and their ids. Tokens among `specials` are matched as written. Throws
+ * CheckpointError that lists all problems.
+ */
 export async function readAddedTokens(source: ByteSource, specials: ReadonlySet<string>): Promise<ListedToken[]> {
   const where = source.name;
-  return Object.entries(await readJsonObject(source, MAX_BYTES)).map(([content, id]) => {
-    if (!isId(id)) throw wrongId(`${where}, ${shown(content)}`, id);
-    return { ...readToken({ content, normalized: !specials.has(content) }, where, false), id, where };
-  });
+  const json = await readJsonObject(source, MAX_BYTES);
+  const { data, error } = fileSchema.safeParse(json);
+  if (error)
+    throw new CheckpointError(`the added tokens cannot be read\n${listed(problemsOf(error, json))}`, { where });
+  return Object.entries(data).map(([text, id]) => ({ ...tokenOf(text, !specials.has(text)), id, where }));
 }
 
-/** Reads added_tokens of a tokenizer.json: a list of objects with id and flags. */
-export function addedTokensOf(json: Config, file: string): ListedToken[] {
-  const { added_tokens: added = [] } = json;
-  const where = `${file}, added_tokens`;
-  if (!Array.isArray(added)) throw new CheckpointError("not a list", { where, found: shown(added) });
-  return added.map((value: unknown) => {
-    const token = readToken(value, where, false);
-    const id = isObject(value) ? value.id : undefined;
-    if (!isId(id)) throw wrongId(`${where}, ${shown(token.content)}`, id);
-    return { ...token, id, where };
-  });
-}
+const listSchema = z.looseObject({
+  added_tokens: z.array(object.extend({ id: idSchema }), { error: "expected a list" }).default([]),
+});
 
-/** Reads added_tokens_decoder of a tokenizer_config.json: an object of ids and tokens. */
-export function addedTokensDecoder({ added_tokens_decoder: added }: Config, file: string): ListedToken[] {
-  if (added === undefined || added === null) return [];
-  const where = `${file}, added_tokens_decoder`;
-  if (!isObject(added)) throw new CheckpointError("not an object", { where, found: shown(added) });
-  return Object.entries(added).map(([id, value]) => {
-    if (!/^\d{1,9}$/.test(id)) throw wrongId(where, id);
-    return { ...readToken(value, where, false), id: Number(id), where };
-  });
+/** Reads added_tokens of a tokenizer.json: a list of objects with id and flags. Throws CheckpointError. */
+export function addedTokensOf(json: Config, where: string): ListedToken[] {
+  const { data, error } = listSchema.safeParse(json);
+  if (error)
+    throw new CheckpointError(`the added tokens cannot be read\n${listed(problemsOf(error, json))}`, { where });
+  return data.added_tokens.map(({ id, ...token }) => ({
+    ...tokenOf(token, true),
+    id,
+    where: `${where}, added_tokens`,
+  }));
 }
 
 /**

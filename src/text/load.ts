@@ -19,18 +19,18 @@ export async function loadTokenizer(
   files: TokenizerFiles,
   { shipped, maxLength }: LoadTokenizerOptions,
 ): Promise<ClipTokenizer> {
-  const { config, addedTokens } = files;
-  const { vocabulary, added, where } = await readVocabularyFiles(files, shipped);
-  const listed = addedTokens ? await readAddedTokens(addedTokens, markersOf(config, where)) : [];
-  return new ClipTokenizer(vocabulary, config, where, maxLength, [added, listed]);
+  const { name = "CLIP's tokenizer", config, addedTokens } = files;
+  const { vocabulary, added } = await readVocabularyFiles(files, shipped);
+  const listed = addedTokens ? await readAddedTokens(addedTokens, markersOf(config)) : [];
+  return new ClipTokenizer(vocabulary, config, name, maxLength, [added, listed]);
 }
 
 async function readVocabularyFiles(
   { vocabulary: files }: TokenizerFiles,
   shipped: () => Promise<ByteSource>,
-): Promise<{ vocabulary: Vocabulary; added: ListedToken[]; where: string }> {
-  if (!files) return { vocabulary: await readVocabulary(await shipped()), added: [], where: "CLIP's tokenizer" };
-  if (!("vocab" in files)) return { ...(await readTokenizerJson(files.json)), where: files.json.name };
+): Promise<{ vocabulary: Vocabulary; added: ListedToken[] }> {
+  if (!files) return { vocabulary: await readVocabulary(await shipped()), added: [] };
+  if (!("vocab" in files)) return readTokenizerJson(files.json);
   const vocabulary = await readVocabulary(files.merges, files.vocab);
-  return { vocabulary, added: files.json ? await readAddedOf(files.json) : [], where: files.vocab.name };
+  return { vocabulary, added: files.json ? await readAddedOf(files.json) : [] };
 }

@@ -1,6 +1,15 @@
-import { CheckpointError, shown } from "../core/index.ts";
+import { z } from "zod";
+import { CheckpointError, listed, oneOf, problemsOf } from "../core/index.ts";
 import type { Config } from "../weights/index.ts";
-import { type AddedToken, addedTokensDecoder, joinAdded, type ListedToken, readToken } from "./added.ts";
+import {
+  type AddedToken,
+  decoderSchema,
+  decoderTokens,
+  joinAdded,
+  type ListedToken,
+  tokenOf,
+  tokenSchema,
+} from "./added.ts";
 import { BOS, EOS, type Vocabulary } from "./vocabulary.ts";
 
 /** An added token and its id. */
@@ -18,51 +27,44 @@ export interface TokenizerSettings {
   readonly added: readonly Token[];
 }
 
-const CLASSES = ["CLIPTokenizer", "CLIPTokenizerFast"];
-
 /** transformers writes 1e30 for a tokenizer without a limit. */
 const NO_LIMIT = 100_000;
 
-/** Fields that name further special tokens, in transformers before and since version 5. */
-const SPECIAL_LISTS = ["additional_special_tokens", "extra_special_tokens"] as const;
+/** Further special tokens: a list, or an object of names and tokens. */
+const further = z.union([z.array(tokenSchema), z.record(z.string(), tokenSchema)], {
+  error: "expected a list of tokens",
+});
 
-/** The special tokens that the configuration names beside start, end, unknown and padding. */
-function furtherSpecials(config: Config, where: string): AddedToken[] {
-  return SPECIAL_LISTS.flatMap((field) => {
-    const value = config[field] ?? [];
-    const place = `${where}, ${field}`;
-    if (typeof value !== "object") throw new CheckpointError("not a list", { where: place, found: shown(value) });
-    return Object.values(value).map((token: unknown) => readToken(token, place, true));
-  });
-}
-
-const MARKERS = ["bos_token", "eos_token", "unk_token", "pad_token"] as const;
-
-/** Contents of the tokens that a configuration names for start and end of text, unknown text and padding. */
-export function markersOf(config: Config, where: string): Set<string> {
-  const named = MARKERS.filter((key) => (config[key] ?? undefined) !== undefined);
-  return new Set(named.map((key) => readToken(config[key], `${where}, ${key}`, true).content));
-}
+const schema = z.looseObject({
+  tokenizer_class: oneOf(["CLIPTokenizer", "CLIPTokenizerFast"]).optional(),
+  model_max_length: z.number({ error: "expected 2 or more" }).min(2, { error: "expected 2 or more" }).nullish(),
+  bos_token: tokenSchema.nullish(),
+  eos_token: tokenSchema.nullish(),
+  unk_token: tokenSchema.nullish(),
+  pad_token: tokenSchema.nullish(),
+  // transformers' names before and since version 5.
+  additional_special_tokens: further.nullish(),
+  extra_special_tokens: further.nullish(),
+  added_tokens_decoder: decoderSchema.nullish(),
+});
 
 /**
- * Reads a tokenizer's configuration. `listed` holds the added tokens of its other files. A special token without an id
- * gets the next free one, as transformers gives it. Throws CheckpointError if the class is another one, a setting makes no
- * sense, or the files contradict each other.
+ * Reads tokenizer_config.json, overridden by special_tokens_map.json. `where` names it in errors. `others` are the
+ * added tokens that the tokenizer's other files list. A special token without an id gets the next free one, as transformers
+ * gives it. Throws CheckpointError that lists all problems, or all contradictions of the files.
  */
 export function readSettings(
   config: Config,
   { ids }: Vocabulary,
   where: string,
-  listed: readonly (readonly ListedToken[])[] = [],
+  others: readonly (readonly ListedToken[])[] = [],
 ): TokenizerSettings {
-  const { tokenizer_class: name, model_max_length: limit } = config;
-  if (name !== undefined && !(CLASSES as unknown[]).includes(name)) {
-    throw new CheckpointError("tokenizer_class", { where, found: shown(name), expected: CLASSES[0] });
+  const { data, error } = schema.safeParse(config);
+  if (error) {
+    throw new CheckpointError(`not a CLIP tokenizer's configuration\n${listed(problemsOf(error, config))}`, { where });
   }
-  if (limit !== undefined && limit !== null && !(typeof limit === "number" && limit >= 2)) {
-    throw new CheckpointError("model_max_length", { where, found: shown(limit), expected: "2 or more" });
-  }
-  const lists = joinAdded([addedTokensDecoder(config, where), ...listed], ids, where);
+  const { model_max_length: limit, added_tokens_decoder: decoder } = data;
+  const lists = joinAdded([decoderTokens(decoder ?? {}, where), ...others], ids, where);
   const added = new Map<string, Token>(lists.map((token) => [token.content, token]));
   const isListed = new Set(added.keys());
   const taken = new Set([...ids.values(), ...lists.map(({ id }) => id)]);
@@ -72,23 +74,24 @@ export function readSettings(
     taken.add(free);
     return free;
   };
-  const register = (token: AddedToken): Token => {
-    const { content } = token;
-    const known = added.get(content);
-    if (known && isListed.has(content)) return known;
+  const register = (value: z.infer<typeof tokenSchema>): Token => {
+    const token = tokenOf(value, false);
+    const known = added.get(token.content);
+    if (known && isListed.has(token.content)) return known;
     // Several fields may name one token; the flags of the last count, as in transformers.
-    const registered = { ...token, id: known?.id ?? ids.get(content) ?? nextFree() };
-    added.set(content, registered);
+    const registered = { ...token, id: known?.id ?? ids.get(token.content) ?? nextFree() };
+    added.set(token.content, registered);
     return registered;
   };
-  const marker = (key: string, absent: string) => register(readToken(config[key] ?? absent, `${where}, ${key}`, true));
   const [bos, eos, unk, pad] = [
-    marker("bos_token", BOS),
-    marker("eos_token", EOS),
-    marker("unk_token", EOS),
-    marker("pad_token", EOS),
+    register(data.bos_token ?? BOS),
+    register(data.eos_token ?? EOS),
+    register(data.unk_token ?? EOS),
+    register(data.pad_token ?? EOS),
   ];
-  for (const token of furtherSpecials(config, where)) register(token);
+  for (const tokens of [data.additional_special_tokens, data.extra_special_tokens]) {
+    for (const token of Object.values(tokens ?? {})) register(token);
+  }
   return {
     ...(typeof limit === "number" && limit < NO_LIMIT && { maxLength: Math.floor(limit) }),
     bos,
@@ -97,4 +100,11 @@ export function readSettings(
     pad,
     added: [...added.values()],
   };
+}
+
+/** Contents of the tokens that a configuration names for start and end of text, unknown text and padding. */
+export function markersOf(config: Config): Set<string> {
+  const values = [config.bos_token, config.eos_token, config.unk_token, config.pad_token];
+  const tokens = values.flatMap((value) => tokenSchema.safeParse(value).data ?? []);
+  return new Set(tokens.map((token) => tokenOf(token, false).content));
 }

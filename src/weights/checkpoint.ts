@@ -6,6 +6,8 @@ import type { ByteSource } from "./source.ts";
 
 /** The files of a CLIP tokenizer. */
 export interface TokenizerFiles {
+  /** Names the tokenizer in errors: its folder. Default: CLIP's tokenizer. */
+  readonly name?: string;
   /**
    * vocab.json and merges.txt, with a tokenizer.json beside them if there is one, or tokenizer.json alone. Absent: CLIP's
    * own, which ships with baret.

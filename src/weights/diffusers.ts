@@ -148,7 +148,7 @@ export async function readTokenizerFiles(folder: Folder): Promise<TokenizerFiles
   const openIfThere = async (file: string) => (files.includes(file) ? await folder.open(file) : undefined);
   const addedTokens = await openIfThere("added_tokens.json");
   const json = await openIfThere("tokenizer.json");
-  const rest = { config, ...(addedTokens && { addedTokens }) };
+  const rest = { name: folder.name, config, ...(addedTokens && { addedTokens }) };
   if (files.includes("vocab.json") && files.includes("merges.txt")) {
     const [vocab, merges] = await Promise.all([folder.open("vocab.json"), folder.open("merges.txt")]);
     return { vocabulary: { vocab, merges, ...(json && { json }) }, ...rest };

@@ -70,12 +70,12 @@ test.each<[string, Case["files"], string[]]>([
   [
     "one word with two ids",
     { ...decoder({ 709: { content: "<cat>" } }), "added_tokens.json": { "<cat>": 710 } },
-    [`"<cat>": id 710 in tokenizer/added_tokens.json, id 709 in tokenizer/vocab.json, added_tokens_decoder`],
+    [`"<cat>": id 710 in tokenizer/added_tokens.json, id 709 in tokenizer, added_tokens_decoder`],
   ],
   [
     "one id with two words",
     { ...decoder({ 709: { content: "<cat>" } }), "added_tokens.json": { "<dog>": 709 } },
-    [`id 709: "<dog>" in tokenizer/added_tokens.json, "<cat>" in tokenizer/vocab.json, added_tokens_decoder`],
+    [`id 709: "<dog>" in tokenizer/added_tokens.json, "<cat>" in tokenizer, added_tokens_decoder`],
   ],
   [
     "the id of a piece of the vocabulary, and a piece with another id",
@@ -90,15 +90,31 @@ test.each<[string, Case["files"], string[]]>([
     { "tokenizer.json": { added_tokens: [{ id: 709, content: "<cat>" }] }, "added_tokens.json": { "<cat>": 710 } },
     [`"<cat>": id 710 in tokenizer/added_tokens.json, id 709 in tokenizer/tokenizer.json, added_tokens`],
   ],
-  ["ids that are no numbers", { "added_tokens.json": { "<cat>": "709" } }, [`"<cat>": not a token's id: found "709"`]],
-  ["a negative id", { "added_tokens.json": { "<cat>": -1 } }, ["not a token's id: found -1, expected a whole number"]],
-  ["added tokens without an id", { "tokenizer.json": { added_tokens: [{ content: "<cat>" }] } }, ["found nothing"]],
-  ["added tokens that are no list", { "tokenizer.json": { added_tokens: 7 } }, ["added_tokens: not a list: found 7"]],
-  ["an added token with a space", { "added_tokens.json": { "my cat": 709 } }, ["expected text without a space"]],
+  [
+    "ids that are no numbers",
+    { "added_tokens.json": { "<cat>": "709" } },
+    [`<cat>: found "709", expected a whole number in`],
+  ],
+  ["a negative id", { "added_tokens.json": { "<cat>": -1 } }, ["<cat>: found -1, expected a whole number in"]],
+  [
+    "added tokens without an id",
+    { "tokenizer.json": { added_tokens: [{ content: "<cat>" }] } },
+    ["added_tokens.0.id: found nothing, expected a whole number"],
+  ],
+  [
+    "added tokens that are no list",
+    { "tokenizer.json": { added_tokens: 7 } },
+    ["added_tokens: found 7, expected a list"],
+  ],
+  [
+    "an added token with a space",
+    { "added_tokens.json": { "my cat": 709 } },
+    ["my cat: found 709, a token must not hold a space"],
+  ],
   [
     "special tokens that are no list",
     { "special_tokens_map.json": { additional_special_tokens: "<cat>" } },
-    ["additional_special_tokens: not a list"],
+    ['additional_special_tokens: found "<cat>", expected a list of tokens'],
   ],
 ])("a tokenizer with %s is refused, with the file and the token", async (_, files, lines) => {
   const error = await load(files).then(

@@ -220,7 +220,11 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
   ],
   ["a class that is an object", build({ tokenizer_class: marked }), /tokenizer_class: found {"toString":1}/],
   ["a length that is an object", build({ model_max_length: marked }), /model_max_length: found {"toString":1}/],
-  ["a marker of objects", build({ eos_token: { content: marked } }), /eos_token: not a token: found {"content":{/],
+  [
+    "a marker of objects",
+    build({ eos_token: { content: marked } }),
+    /eos_token: found {"content":{.*, expected a token/,
+  ],
   [
     "a Git LFS pointer in place of merges",
     () => readVocabulary(text("m.txt", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 524619\n")),
@@ -245,10 +249,23 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
     /tokenizer_class: found "T5Tokenizer", expected CLIPTok/,
   ],
   ["a length without room", build({ model_max_length: 1 }), /model_max_length: found 1, expected 2 or more/],
-  ["a marker that is no text", build({ eos_token: 7 }), /eos_token: not a token: found 7/],
+  ["a marker that is no text", build({ eos_token: 7 }), /eos_token: found 7, expected a token: text without a space/],
   ["an added token with a space", build({ added_tokens_decoder: { 1: { content: "a b" } } }), /text without a space/],
-  ["an added token without an id", build({ added_tokens_decoder: { x: {} } }), /not a token's id: found "x"/],
-  ["added tokens that are a list", build({ added_tokens_decoder: 3 }), /added_tokens_decoder: not an object/],
+  [
+    "an added token without an id",
+    build({ added_tokens_decoder: { x: {} } }),
+    /added_tokens_decoder.x: found {}, expected a token/,
+  ],
+  [
+    "an added token whose id is no number",
+    build({ added_tokens_decoder: { x: { content: "<cat>" } } }),
+    /added_tokens_decoder.x: found {"content":"<cat>"}, expected a token's id as its key/,
+  ],
+  [
+    "added tokens that are a list",
+    build({ added_tokens_decoder: 3 }),
+    /added_tokens_decoder: found 3, expected an object of ids and tokens/,
+  ],
 ])("%s is refused, with the place and the reason", async (_, make, message) => {
   const error = await make().then(
     () => "no error",
