@@ -21,10 +21,10 @@ export interface TokenizerFiles {
   readonly config: Config;
 }
 
-/** A text-to-image model as it lies on disk: configurations read, weights located, nothing loaded. */
+/** A text-to-image model on disk: its configurations, and the places of its weights. No weight is read. */
 export interface Checkpoint {
   readonly kind: "diffusers folder" | "single file";
-  /** What the user called it. */
+  /** The name that the user gave. */
   readonly name: string;
   /** UNet2DConditionModel. */
   readonly unet: Component;
@@ -34,7 +34,7 @@ export interface Checkpoint {
   readonly textEncoder: Component;
   /** Keys of a single file that belong to none of these. */
   readonly unknown: readonly string[];
-  /** Facts about its files that its user should know. */
+  /** Facts about the files that the user should know. */
   readonly warnings: readonly Warning[];
   readonly scheduler: SchedulerConfig;
   readonly tokenizer: TokenizerFiles;

@@ -5,18 +5,18 @@ import { readSafetensors } from "./safetensors.ts";
 import { type Folder, filesOf } from "./source.ts";
 import type { TensorRef } from "./tensor-ref.ts";
 
-/** A component's config.json, word for word. What it means is for the model that is built from it to say. */
+/** A component's config.json, unchanged. The model that is built from it checks the fields. */
 export type Config = Readonly<Record<string, unknown>>;
 
-/** One network of a checkpoint: what it is, and where its weights lie under the names that diffusers gives them. */
+/** One network of a checkpoint: its configuration, and the places of its weights by diffusers' names. */
 export interface Component {
   readonly config: Config;
   readonly weights: ReadonlyMap<string, TensorRef>;
-  /** What the user's file calls a weight, also one that is not there. Absent: as its key. */
+  /** Returns the name of a weight in the user's file, also of one that is not there. Absent: the key itself. */
   readonly nameInFile?: (key: string) => string;
 }
 
-/** What diffusers and transformers call the weight file in each component's folder. */
+/** Name of the weight file in each component's folder, without its extension, as diffusers and transformers write it. */
 export const weightStems = {
   unet: "diffusion_pytorch_model",
   vae: "diffusion_pytorch_model",
@@ -27,13 +27,13 @@ export const weightStems = {
 export type ComponentName = keyof typeof weightStems;
 export const componentNames = Object.keys(weightStems) as ComponentName[];
 
-/** Refused by their names alone: reading one would run the program inside. */
+/** Names of Python pickles, which are refused unread: reading one runs the program inside. */
 export const PICKLE_FILE = /\.(bin|ckpt|pt|pth)$/;
 
 /**
- * A component of a folder: its config.json and the safetensors beside it. `stem` is what diffusers calls the weight
- * file: "diffusion_pytorch_model" or "model". Shards are put together by their index; `variant` picks one of
- * `stem.fp16.safetensors` and the like, and without it the plain file is taken, or the only one there is.
+ * Reads a component from its folder: config.json and the safetensors beside it. `stem` is the weight file's name without
+ * its extension: "diffusion_pytorch_model" or "model". Shards are joined by their index. `variant` chooses
+ * `stem.fp16.safetensors` and the like; without it the plain file is taken, or the only one.
  */
 export async function readComponent(folder: Folder, stem: string, variant?: string): Promise<Component> {
   const config = await readJsonObject(await folder.open("config.json"));
@@ -47,9 +47,9 @@ async function readWeights(folder: Folder, stem: string, variant?: string): Prom
 }
 
 /**
- * Which of a component's files holds its weights: `stem.safetensors`, or the index of shards; with a variant, that
- * one's, and without one the plain file or the only one there is. Throws CheckpointError where there is none, or where
- * the choice is not clear. `where` is what errors call the folder.
+ * Chooses the file with a component's weights: `stem.safetensors` or the index of its shards, of the given variant, or
+ * else the plain one or the only one. Throws CheckpointError if there is none, or if several could be meant. `where` names
+ * the folder in errors.
  */
 export function chooseWeights(where: string, files: readonly string[], stem: string, variant?: string): string {
   const found = variantsAmong(files, stem);
@@ -60,8 +60,8 @@ export function chooseWeights(where: string, files: readonly string[], stem: str
 }
 
 /**
- * Which variant to take of each component, given the names of its files: of one that does not come in the variant that
- * is asked for, the plain file, as diffusers does. Where no component comes in it, it stays, for chooseWeights to refuse.
+ * Chooses the variant of each component, given the names of its files. A component without the variant that is asked for
+ * gives its plain file, as in diffusers, if another component has the variant. If none has it, chooseWeights refuses it.
  */
 export function variantOfEach(
   files: Readonly<Record<ComponentName, readonly string[]>>,
@@ -82,7 +82,7 @@ function variantsAmong(files: readonly string[], stem: string): Map<string, stri
   return new Map(named.filter((entry): entry is readonly [string, string] => entry[0] !== undefined));
 }
 
-/** "" for the plain file, "fp16" for `stem.fp16.safetensors`; the same for the index of shards. Else undefined. */
+/** Variant of a weight file or an index of shards: "" for the plain one, "fp16" for `stem.fp16.safetensors`. */
 function variantOf(file: string, stem: string): string | undefined {
   if (!file.startsWith(`${stem}.`)) return undefined;
   const rest = file.slice(stem.length);
@@ -102,10 +102,10 @@ function noWeights(
 ): CheckpointError {
   const wanted = `${stem}${variant ? `.${variant}` : ""}.safetensors`;
   if (found.length) {
-    const problem = variant ? `no weights of the variant "${variant}"` : "which weights to take is not clear";
+    const problem = variant ? `no weights of the variant "${variant}"` : "several files could hold the weights";
     const advice = variant
-      ? "Give a variant that is there, or none (--variant)."
-      : "Choose one with the variant option (--variant).";
+      ? "Set the option variant to one that is there, or to none."
+      : "Choose one with the option variant.";
     return new CheckpointError(problem, { where, found: few(found), expected: wanted, advice });
   }
   const pickles = files.filter((f) => PICKLE_FILE.test(f));
@@ -113,7 +113,7 @@ function noWeights(
   return new CheckpointError("no weights", { where, found: few(files) || "an empty folder", expected: wanted });
 }
 
-/** Weights cut into several files, put together as the index says. Every key must lie where it says, and no other. */
+/** Joins the shards that an index names. Throws CheckpointError if a key is not in the file that the index says. */
 async function readShards(folder: Folder, indexFile: string): Promise<Map<string, TensorRef>> {
   const source = await folder.open(indexFile);
   const where = source.name;
@@ -139,6 +139,10 @@ async function readShards(folder: Folder, indexFile: string): Promise<Map<string
       if (map[key] !== file) problems.push(`${shown(key)}: in ${file}, but the index does not say so`);
     }
   }
-  if (problems.length) throw new CheckpointError(`index and shards disagree\n${listed(problems)}`, { where });
+  if (problems.length)
+    throw new CheckpointError(
+      `the index of the shards does not fit them, download the model again\n${listed(problems)}`,
+      { where },
+    );
   return weights;
 }

@@ -10,21 +10,21 @@ import {
 } from "./component.ts";
 import { parseEditing } from "./editing.ts";
 import { readJsonObject } from "./json.ts";
-import { isTextEncoder, withTodaysNames } from "./names.ts";
+import { isTextEncoder, withCurrentNames } from "./names.ts";
 import { clippingWarning, type Prediction, parseScheduler } from "./scheduler.ts";
 import { type Folder, filesOf, subfolder } from "./source.ts";
 
 export interface OpenOptions {
-  /** What the U-Net predicts, where the files do not say, or say it wrongly. */
+  /** What the U-Net predicts, if the files do not say or are wrong. */
   prediction?: Prediction;
   /**
-   * Which weights of a folder that has several: "fp16" for diffusion_pytorch_model.fp16.safetensors. A component that has
-   * no such file gives its plain one, as long as another has one.
+   * Variant of the weights, if a folder has several: "fp16" for diffusion_pytorch_model.fp16.safetensors. A component
+   * without such a file gives its plain one, if another component has one.
    */
   variant?: string;
 }
 
-/** Pipelines that are something other than text to image with Stable Diffusion, and what to use instead. */
+/** Pipelines other than text-to-image with Stable Diffusion, and what to use instead. */
 const otherPipelines: [RegExp, string][] = [
   [/XL/, "This is an SDXL model, with two text encoders; baret runs Stable Diffusion 1.x and 2.x."],
   [/Inpaint/, "This is an inpainting model; baret needs the plain one of the same model."],
@@ -39,14 +39,14 @@ const otherPipelines: [RegExp, string][] = [
   ],
 ];
 
-/** A folder as `save_pretrained` of diffusers writes it. Throws CheckpointError with all its missing parts. */
+/** Opens a folder that `save_pretrained` of diffusers wrote. Throws CheckpointError that lists all missing subfolders. */
 export async function openDiffusersFolder(folder: Folder, options: OpenOptions): Promise<Checkpoint> {
   const entries = await folder.list();
   const has = (name: string) => entries.some((e) => e.name === name);
   await checkPipeline(folder);
   const missing = ["unet", "vae", "text_encoder", "tokenizer", "scheduler"].filter((part) => !has(part));
   if (missing.length) {
-    throw new CheckpointError("the model's folder is not complete", {
+    throw new CheckpointError("the model's folder is incomplete", {
       where: folder.name,
       found: few(entries.map((e) => e.name)),
       expected: `also ${missing.map((m) => `${m}/`).join(", ")}`,
@@ -80,8 +80,8 @@ export async function openDiffusersFolder(folder: Folder, options: OpenOptions):
     kind: "diffusers folder",
     name: folder.name,
     unet,
-    vae: withTodaysNames(vae),
-    textEncoder: withTodaysNames(text),
+    vae: withCurrentNames(vae),
+    textEncoder: withCurrentNames(text),
     unknown: [],
     warnings: [...clippingWarning(schedulerConfig, schedulerSource.name), ...trained.warnings],
     scheduler: { ...scheduler, prediction: options.prediction ?? scheduler.prediction },
@@ -91,8 +91,8 @@ export async function openDiffusersFolder(folder: Folder, options: OpenOptions):
 }
 
 /**
- * Throws CheckpointError if a folder says that it is a pipeline other than text to image with Stable Diffusion. Needs no
- * weights, so a download can be refused before they are fetched.
+ * Throws CheckpointError if a folder holds a pipeline other than text-to-image with Stable Diffusion. Reads no weights, so
+ * that a download can be refused before they are fetched.
  */
 export async function checkPipeline(folder: Folder): Promise<void> {
   const names = (await folder.list()).map((e) => e.name);
@@ -126,14 +126,14 @@ function checkTextEncoder(config: Config, where: string): void {
   });
 }
 
-/** A plain model gives as many channels as it takes; inpainting (9) and InstructPix2Pix (8) take a picture besides. */
+/** Throws CheckpointError if the U-Net also takes a picture: an inpainting model takes 9 channels, InstructPix2Pix 8. */
 function checkChannels(unet: Component, where: string): void {
   const { in_channels: taken = 4, out_channels: given = 4 } = unet.config;
   if (taken === given) return;
   throw new CheckpointError("in_channels", {
     where,
     found: shown(taken),
-    expected: `${shown(given)}, as out_channels has`,
+    expected: `${shown(given)}, as many as out_channels`,
     advice: "This model also takes a picture as input (inpainting, or InstructPix2Pix); baret needs the plain one.",
   });
 }

@@ -23,14 +23,14 @@ export const dtypeBytes = {
 
 export type Dtype = keyof typeof dtypeBytes;
 
-/** The dtypes that a model's weights may have. */
+/** Dtypes that a model's weights may have. */
 export const floatDtypes = ["F32", "F16", "BF16"] as const;
 export type FloatDtype = (typeof floatDtypes)[number];
 
 export const isDtype = (name: string): name is Dtype => Object.hasOwn(dtypeBytes, name);
 export const isFloatDtype = (dtype: Dtype): dtype is FloatDtype => (floatDtypes as readonly string[]).includes(dtype);
 
-/** The value of IEEE 754 binary16 bits: 1 sign, 5 exponent, 10 fraction. Exact: every half is a float. */
+/** Value of the bits of a float16 (IEEE 754 binary16): 1 sign, 5 exponent, 10 fraction. */
 function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 31;
@@ -39,23 +39,24 @@ function halfToNumber(bits: number): number {
   return exponent ? sign * 2 ** (exponent - 15) * (1 + fraction / 1024) : sign * 2 ** -14 * (fraction / 1024);
 }
 
-let halves: Float32Array | undefined;
+/** The value of every float16, by its bits. */
+let float16Values: Float32Array | undefined;
 
-/** A copy of `bytes` in a buffer of its own. Not `bytes.slice().buffer`: a Node Buffer's slice shares the whole pool. */
-export const ownBuffer = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;
+/** Copies bytes into a new buffer. `bytes.slice().buffer` would not do: a Node Buffer's slice shares Node's whole pool. */
+export const copiedBuffer = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;
 
-/** Little-endian bytes of `dtype` as floats, exactly. The bytes may start at any alignment. */
+/** Converts little-endian bytes of `dtype` to 32-bit floats, exactly. The bytes may start at any alignment. */
 export function toFloat32(bytes: Uint8Array, dtype: FloatDtype): Float32Array {
-  const own = ownBuffer(bytes);
-  if (dtype === "F32") return new Float32Array(own);
-  const bits = new Uint16Array(own);
+  const buffer = copiedBuffer(bytes);
+  if (dtype === "F32") return new Float32Array(buffer);
+  const bits = new Uint16Array(buffer);
   if (dtype === "BF16") {
     const words = new Uint32Array(bits.length);
     for (let i = 0; i < bits.length; i++) words[i] = bits[i] << 16;
     return new Float32Array(words.buffer);
   }
-  halves ??= Float32Array.from({ length: 65536 }, (_, i) => halfToNumber(i));
+  float16Values ??= Float32Array.from({ length: 65536 }, (_, i) => halfToNumber(i));
   const out = new Float32Array(bits.length);
-  for (let i = 0; i < out.length; i++) out[i] = halves[bits[i]];
+  for (let i = 0; i < out.length; i++) out[i] = float16Values[bits[i]];
   return out;
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { between, CheckpointError, listed, MAX_SIDE, problemsOf, type Size, whole } from "../core/index.ts";
 
-/** Ranges of what editing.json, an inversion's options and its file may all say. */
+/** Ranges of values that editing.json, the options of an inversion and its file share. */
 export const settingRanges = {
   steps: whole(1, 1000),
   guidance: between(0, 100),
@@ -41,7 +41,7 @@ const schema = z.strictObject({
 /** Early-stop threshold of preset "paper". The paper's formula is lost; docs/method.md says how it is read. */
 export const paperThreshold = { first: 1e-5, growth: 2e-5 } as const;
 
-/** What a model is best edited with; every one can be chosen otherwise in a call. */
+/** Defaults for editing with a model. A call can set each otherwise. */
 export interface EditingDefaults {
   /** Size of the pictures. */
   readonly size: Size;
@@ -49,23 +49,23 @@ export interface EditingDefaults {
   /** Sampling steps. */
   readonly steps: number;
   readonly inversion: {
-    /** Adam's, for the tuned embeddings. The paper's 1e-3 belongs to SD1.5's embedding of 77 x 768 numbers. */
+    /** Adam's learning rate for the tuned embeddings. The paper's 1e-3 is for SD1.5's embedding of 77 x 768 numbers. */
     readonly learningRate: number;
-    /** Loss below which step i of N needs no more tuning: first + growth·i·50/N. */
+    /** Step i of N is tuned until its loss is below first + growth·i·50/N. */
     readonly threshold: { readonly first: number; readonly growth: number };
   };
-  /** BARET's: α from start to end, and the shares of the steps in which self- and cross-attention are balanced. */
+  /** BARET's α at the first and the last step, and the shares of the steps with balanced self- and cross-attention. */
   readonly edit: { readonly alpha: readonly [number, number]; readonly selfSteps: number; readonly crossSteps: number };
   /**
-   * What tells the pictures that the model knows from others: its VAE gives back `share` of them with at least this PSNR
-   * in dB, so 1 − share is the rate of false alarms. Absent where nobody measured it.
+   * Tells pictures like those that the model was trained on from others: its VAE reconstructs `share` of them with at least
+   * this PSNR in dB, so that 1 − share is the rate of false alarms. Absent if nobody measured it.
    */
   readonly familiar?: { readonly psnr: number; readonly share: number };
 }
 
 /**
  * Reads editing.json, whose fields are all optional: absent ones have SD1.5's values, and size is `trained`. Throws
- * CheckpointError on any other field.
+ * CheckpointError that lists all wrong and unknown fields.
  */
 export function parseEditing(
   json: unknown,

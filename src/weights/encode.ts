@@ -1,7 +1,7 @@
 import { GraphError, sizeOf } from "../core/index.ts";
 import { type Dtype, dtypeBytes } from "./dtype.ts";
 
-/** A tensor to write: `data` holds the bytes of `shape` at `dtype`, row-major. */
+/** A tensor to write. `data` holds its elements, row-major. */
 export interface TensorData {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
@@ -9,8 +9,8 @@ export interface TensorData {
 }
 
 /**
- * A whole safetensors file in memory. Every tensor starts at a multiple of its element size, so it can be mapped in
- * place; the same input gives the same bytes. Throws GraphError where data does not fill its shape.
+ * Encodes a safetensors file in memory. Every tensor starts at a multiple of its element size, so that it can be mapped in
+ * place. The same input gives the same bytes. Throws GraphError if a tensor's data does not fill its shape.
  */
 export function encodeSafetensors(
   tensors: Readonly<Record<string, TensorData>>,

@@ -1,6 +1,6 @@
-// What lies in model files: safetensors, diffusers folders, single-file checkpoints, and what their tensors are called.
-// Knows of: core, and bytes behind ByteSource and Folder.
-// Does not know of: disks and networks, graphs, what the weights compute.
+// Model files: safetensors, diffusers folders, single-file checkpoints, and the names of their weights.
+// Uses: core, and bytes behind ByteSource and Folder.
+// Does not know: disks and networks, graphs, what the weights compute.
 export {
   type CheckOptions,
   checkAllWeights,
@@ -22,7 +22,6 @@ export { checkPipeline, type OpenOptions } from "./diffusers.ts";
 export { type Dtype, dtypeBytes, type FloatDtype, floatDtypes, isFloatDtype, toFloat32 } from "./dtype.ts";
 export { type EditingDefaults, paperThreshold, parseEditing, settingRanges } from "./editing.ts";
 export { encodeSafetensors, type TensorData } from "./encode.ts";
-export { snapshotOf } from "./hub.ts";
 export { isObject, parseJson, readJsonObject } from "./json.ts";
 export { type ModelFolder, openCheckpoint, openModelFolder } from "./open.ts";
 export { readSafetensors, type Safetensors } from "./safetensors.ts";
@@ -34,6 +33,7 @@ export {
   type SchedulerConfig,
   type TimestepSpacing,
 } from "./scheduler.ts";
+export { snapshotOf } from "./snapshot.ts";
 export {
   type ByteSource,
   type Folder,

@@ -8,13 +8,13 @@ const [OPENING_BRACKET, CLOSING_BRACKET] = [91, 93];
 const [OPENING_BRACE, CLOSING_BRACE] = [123, 125];
 const [CAPITAL_I, CAPITAL_N] = [73, 78];
 
-/** Repeated keys are only named, so that a text of nothing else stays cheap. */
+/** Only so many repeated keys are collected, so that a text of nothing else stays cheap. */
 const MAX_DUPLICATES = 10;
 
 /** NaN, Infinity and -Infinity where a value begins and no key: Python's json writes them, though JSON has no such numbers. */
 const NON_FINITE = /(?<=[\s:,[]-?|^-?)(?:Infinity|(?<!-)NaN)(?![\w.]|\s*:)/y;
 
-/** What a scan of a text finds. */
+/** Result of scanning a text. */
 interface Scan {
   /** The first keys that one object names twice. */
   readonly duplicates: readonly string[];
@@ -23,15 +23,15 @@ interface Scan {
 }
 
 /**
- * Checks what JSON.parse does not: nesting, repeated keys and Python's numbers. Each character is looked at once, and the
- * memory that it takes is bounded by the text's length. Throws CheckpointError if brackets are nested deeper than `maxDepth`.
+ * Looks for what JSON.parse does not report: deep nesting, repeated keys and Python's numbers. Reads each character once,
+ * with memory bounded by the text's length. Throws CheckpointError if brackets are nested deeper than `maxDepth`.
  */
 function scan(text: string, where: string, maxDepth: number): Scan {
-  /** The keys of each object that is open here; undefined for an array, and for an object that has none yet. */
+  /** Keys of each open object; undefined for an array, and for an object without keys so far. */
   const open: (Set<string> | undefined)[] = [];
   const duplicates = new Set<string>();
   const nonFinite: number[] = [];
-  /** The last string, which a colon makes a key. */
+  /** The last string; it is a key if a colon follows. */
   let string: { from: number; to: number } | undefined;
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i);
@@ -127,7 +127,7 @@ export function parseJson(bytes: Uint8Array, where: string, maxDepth = 32): unkn
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** A whole JSON file that holds an object. Throws CheckpointError, also if it has more than `maxBytes`. */
+/** Reads a JSON file that holds an object. Throws CheckpointError if it does not, or has more than `maxBytes`. */
 export async function readJsonObject(source: ByteSource, maxBytes = 4 << 20): Promise<Record<string, unknown>> {
   const value = parseJson(await readWhole(source, maxBytes), source.name);
   if (!isObject(value)) throw new CheckpointError("not a JSON object", { where: source.name });

@@ -2,14 +2,14 @@ import { CheckpointError, shown } from "../core/index.ts";
 import type { Component, Config } from "./component.ts";
 import { reshaped, type TensorRef } from "./tensor-ref.ts";
 
-/** A component whose keys may differ from its file's. `original` gives the file's name for a weight that is not there. */
+/** Makes a component whose keys may differ from its file's. `original` names a weight that is not in the file. */
 export const renamedComponent = (
   config: Config,
   weights: ReadonlyMap<string, TensorRef>,
   original: (key: string) => string = (key) => key,
 ): Component => ({ config, weights, nameInFile: (key) => weights.get(key)?.name ?? original(key) });
 
-/** Adds a weight under its name of today. Throws CheckpointError if another key of the file stands for the same weight. */
+/** Adds a weight under its current name. Throws CheckpointError if another key of the file stands for the same weight. */
 export function addWeight(weights: Map<string, TensorRef>, name: string, ref: TensorRef): void {
   const known = weights.get(name);
   if (known) {
@@ -22,25 +22,22 @@ export function addWeight(weights: Map<string, TensorRef>, name: string, ref: Te
   weights.set(name, ref);
 }
 
-/**
- * A key of a CLIP text encoder as Stable Diffusion's files have it: "text_model.embeddings...". transformers 5 leaves the
- * first part out.
- */
+/** Name of a CLIP text encoder's weight with the prefix "text_model.", which transformers 5 leaves out. */
 export const textEncoderName = (key: string): string =>
   /^(embeddings|encoder|final_layer_norm)\./.test(key) ? `text_model.${key}` : key;
 
 /** Names of the layers of a VAE's attention before diffusers 0.18, with today's. */
 export const attentionNames = { query: "to_q", key: "to_k", value: "to_v", proj_attn: "to_out.0" } as const;
 
-/** A square 1x1 convolution [C, C, 1, 1] as the matrix [C, C]; any other weight as it is. */
+/** Views a 1x1 convolution [C, C, 1, 1] as the matrix [C, C]. Returns any other weight unchanged. */
 const asMatrix = (ref: TensorRef): TensorRef =>
   ref.shape.length === 4 && ref.shape[2] === 1 && ref.shape[3] === 1 ? reshaped(ref, ref.shape.slice(0, 2)) : ref;
 
-/** A weight of a VAE as diffusers has it today: projections of the attention are matrices, whatever the file has. */
+/** Views a weight of a VAE as diffusers has it today: the projections of its attention are matrices. */
 export const vaeWeight = (name: string, ref: TensorRef): TensorRef =>
   /\.attentions\.\d+\.to_(q|k|v|out\.0)\.weight$/.test(name) ? asMatrix(ref) : ref;
 
-/** A key of an AutoencoderKL as diffusers writes it today. */
+/** Name that diffusers gives a weight of an AutoencoderKL today. */
 const vaeName = (key: string): string =>
   key.replace(
     /(\.attentions\.\d+\.)(query|key|value|proj_attn)\./,
@@ -56,8 +53,8 @@ export const isTextEncoder = ({ architectures, model_type: type }: Config): bool
     ? architectures.some((name) => TEXT_ENCODERS.includes(name))
     : type === "clip_text_model";
 
-/** A component under the names that its class has today, whichever release of diffusers or transformers wrote it. */
-export function withTodaysNames({ config, weights }: Component): Component {
+/** Renames a component's weights to today's names, whichever release of diffusers or transformers wrote it. */
+export function withCurrentNames({ config, weights }: Component): Component {
   const isVae = config._class_name === "AutoencoderKL";
   const isText = isTextEncoder(config);
   const today = new Map<string, TensorRef>();

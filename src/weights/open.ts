@@ -3,17 +3,17 @@ import type { Checkpoint, TokenizerFiles } from "./checkpoint.ts";
 import { type Component, PICKLE_FILE, readComponent } from "./component.ts";
 import { type OpenOptions, openDiffusersFolder, readTokenizerFiles } from "./diffusers.ts";
 import { pickleError } from "./fileKind.ts";
-import { snapshotOf } from "./hub.ts";
 import { openSingleFile } from "./ldm/index.ts";
-import { withTodaysNames } from "./names.ts";
+import { withCurrentNames } from "./names.ts";
+import { snapshotOf } from "./snapshot.ts";
 import { type ByteSource, type Folder, filesOf } from "./source.ts";
 
 const isFolder = (place: Folder | ByteSource): place is Folder => "list" in place;
 
 /**
- * A text-to-image model: a diffusers folder, an entry of the Hugging Face cache, or a single .safetensors file in the
- * original layout. Reads configurations and headers only. Throws CheckpointError, with a sentence on what to use
- * instead, where it is a model of another kind.
+ * Opens a text-to-image model: a diffusers folder, an entry of the Hugging Face cache, or a single .safetensors file in the
+ * original layout. Reads configurations and headers only. Throws CheckpointError, with advice what to use instead, if it
+ * is a model of another kind.
  */
 export async function openCheckpoint(place: Folder | ByteSource, options: OpenOptions = {}): Promise<Checkpoint> {
   if (!isFolder(place)) return openSingleFile(place, options);
@@ -27,21 +27,21 @@ export async function openCheckpoint(place: Folder | ByteSource, options: OpenOp
   );
 }
 
-/** One network, with its tokenizer where it has one: a CLIPModel, or a single component of a diffusers folder. */
+/** One network, with its tokenizer if it has one: a CLIPModel, or a single component of a diffusers folder. */
 export interface ModelFolder extends Component {
   readonly name: string;
-  /** Where it lies, for the files that only some models have. */
+  /** Its folder, for files that only some models have. */
   readonly folder: Folder;
   readonly tokenizer?: TokenizerFiles;
 }
 
-/** A folder with config.json and weights, as `save_pretrained` of a model writes it. Throws CheckpointError. */
+/** Opens a folder with config.json and weights, as `save_pretrained` of a model writes it. Throws CheckpointError. */
 export async function openModelFolder(place: Folder, { variant }: OpenOptions = {}): Promise<ModelFolder> {
   const folder = await snapshotOf(place);
   const files = await filesOf(folder);
   if (!files.includes("config.json")) throw notAModel(folder.name, files);
   const stem = files.some((f) => f.startsWith("diffusion_pytorch_model.")) ? "diffusion_pytorch_model" : "model";
-  const component = withTodaysNames(await readComponent(folder, stem, variant));
+  const component = withCurrentNames(await readComponent(folder, stem, variant));
   const hasTokenizer = files.includes("vocab.json") || files.includes("tokenizer.json");
   return {
     name: folder.name,
@@ -51,7 +51,7 @@ export async function openModelFolder(place: Folder, { variant }: OpenOptions = 
   };
 }
 
-/** Why a folder without the marks of a model is none. */
+/** The error for a folder that is not a model. Says what it is, as far as its files tell. */
 function notAModel(where: string, names: string[]): CheckpointError {
   const found = few(names) || "an empty folder";
   const pickles = names.filter((name) => PICKLE_FILE.test(name));
@@ -74,6 +74,6 @@ function notAModel(where: string, names: string[]): CheckpointError {
     where,
     found,
     expected: "a diffusers folder (model_index.json, unet/, vae/, text_encoder/, tokenizer/, scheduler/)",
-    advice: "A single-file checkpoint is given by the file's own path.",
+    advice: "If you mean a single-file checkpoint, give the path of the file itself.",
   });
 }

@@ -5,7 +5,7 @@ import { isObject, parseJson } from "./json.ts";
 import type { ByteSource } from "./source.ts";
 import type { TensorRef } from "./tensor-ref.ts";
 
-/** What a safetensors file holds. */
+/** The tensors and the metadata of a safetensors file. */
 export interface Safetensors {
   readonly tensors: ReadonlyMap<string, TensorRef>;
   readonly metadata: Readonly<Record<string, string>>;
@@ -16,10 +16,10 @@ export const MAX_HEADER_BYTES = 100_000_000;
 const MAX_RANK = 8;
 
 /**
- * The layout of a safetensors file: 8 bytes of header length, a JSON header, then the data. Only the header is read.
- * The header is believed in nothing: shapes, dtypes and offsets must agree with each other and with the file's size,
- * and the tensors must fill the data without overlap, hole or rest, as the format demands. All problems are listed in
- * one CheckpointError. Format: https://github.com/huggingface/safetensors
+ * Reads the layout of a safetensors file: 8 bytes of header length, a JSON header, then the data. Reads only the header,
+ * and trusts nothing in it: shapes, dtypes and offsets must agree with each other and with the file's size, and the tensors
+ * must fill the data without overlap, hole or rest, as the format demands. Throws one CheckpointError that lists all
+ * problems. Format: https://github.com/huggingface/safetensors
  */
 export async function readSafetensors(source: ByteSource): Promise<Safetensors> {
   const where = source.name;
@@ -42,7 +42,8 @@ export async function readSafetensors(source: ByteSource): Promise<Safetensors> 
     else tensors.set(name, { name, source, ...found, offset: dataStart + found.offset });
   }
   if (!problems.length) problems.push(...layoutProblems([...tensors.values()], dataStart, source.size));
-  if (problems.length) throw new CheckpointError(`damaged safetensors file\n${listed(problems)}`, { where });
+  if (problems.length)
+    throw new CheckpointError(`the safetensors file is damaged, download it again\n${listed(problems)}`, { where });
   return { tensors, metadata };
 }
 
@@ -77,7 +78,7 @@ async function readHeaderLength(source: ByteSource): Promise<number> {
   throw new CheckpointError("this is not a safetensors file", { where, found: `first bytes ${start.join(" ")}` });
 }
 
-/** One tensor's line of the header, with the offset counted from the start of the data; or what is wrong with it. */
+/** Reads a tensor's entry of the header, its offset counted from the start of the data. Returns text if it is wrong. */
 function readEntry(entry: unknown): Pick<TensorRef, "dtype" | "shape" | "offset" | "length"> | string {
   if (!isObject(entry)) return "not an object";
   const stray = Object.keys(entry).filter((k) => !["dtype", "shape", "data_offsets"].includes(k));
@@ -94,7 +95,7 @@ function readEntry(entry: unknown): Pick<TensorRef, "dtype" | "shape" | "offset"
   return { dtype, shape, offset: span[0], length };
 }
 
-/** Overlaps, holes, a truncated end and a rest, in file order. */
+/** Lists overlaps, holes, a truncated end and a rest, in file order. */
 function layoutProblems(tensors: readonly TensorRef[], dataStart: number, size: number): string[] {
   const problems: string[] = [];
   let end = dataStart;

@@ -1,15 +1,15 @@
 import { CheckpointError } from "../core/index.ts";
 import { refuseFailedDownload } from "./fileKind.ts";
 
-/** Bytes that can be read at any place: a file on disk, a Blob in a browser, an array in memory. */
+/** Bytes that can be read at any position: a file on disk, a Blob in a browser, an array in memory. */
 export interface ByteSource {
-  /** How errors call it: the path as the user knows it. */
+  /** Name in errors: the path as the user knows it. */
   readonly name: string;
-  /** Bytes in all. */
+  /** Number of bytes. */
   readonly size: number;
-  /** Where native code can map it: the real path on disk, all links resolved. Absent where there is none. */
+  /** Path on disk, with all links resolved, for native code that maps it. Absent if it is not a file on disk. */
   readonly path?: string;
-  /** Exactly `length` bytes from `offset`. Rejects where the source has fewer. */
+  /** Reads exactly `length` bytes from `offset`. Rejects if the source has fewer. */
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 
@@ -20,15 +20,15 @@ export interface FolderEntry {
 
 /** A folder of files. Paths are relative to it and separated by "/". */
 export interface Folder {
-  /** How errors call it. */
+  /** Name in errors. */
   readonly name: string;
-  /** What lies directly in `path`, sorted by name. Empty where there is no such folder. */
+  /** Lists the files and folders directly in `path`, sorted by name. Empty if there is no such folder. */
   list(path?: string): Promise<readonly FolderEntry[]>;
-  /** Rejects with CheckpointError where there is no such file, or where it may not be read. */
+  /** Opens a file. Rejects with CheckpointError if there is no such file or it may not be read. */
   open(path: string): Promise<ByteSource>;
 }
 
-/** `bytes` as a source. */
+/** Makes a source of bytes in memory. */
 export function memorySource(name: string, bytes: Uint8Array): ByteSource {
   return {
     name,
@@ -48,7 +48,7 @@ export function memorySource(name: string, bytes: Uint8Array): ByteSource {
  */
 export async function readWhole(source: ByteSource, maxBytes: number): Promise<Uint8Array> {
   if (source.size > maxBytes) {
-    throw new CheckpointError("too long for what it should be", {
+    throw new CheckpointError("the file is too long", {
       where: source.name,
       found: `${source.size} bytes`,
       expected: `at most ${maxBytes}`,
@@ -59,12 +59,12 @@ export async function readWhole(source: ByteSource, maxBytes: number): Promise<U
   return bytes;
 }
 
-/** Names of the files that lie directly in a folder. */
+/** Lists the names of the files directly in a folder. */
 export async function filesOf(folder: Folder): Promise<string[]> {
   return (await folder.list()).filter((e) => e.kind === "file").map((e) => e.name);
 }
 
-/** The folder `path` of a folder. */
+/** Opens the folder `path` of a folder. */
 export const subfolder = (folder: Folder, path: string): Folder => ({
   name: `${folder.name.replace(/\/$/, "")}/${path}`,
   list: (below) => folder.list(below ? `${path}/${below}` : path),

@@ -1,21 +1,21 @@
 import { CheckpointError, GraphError, type IntTensor, sizeOf, type Tensor } from "../core/index.ts";
-import { type Dtype, dtypeBytes, isFloatDtype, ownBuffer, toFloat32 } from "./dtype.ts";
+import { copiedBuffer, type Dtype, dtypeBytes, isFloatDtype, toFloat32 } from "./dtype.ts";
 import type { ByteSource } from "./source.ts";
 
-/** Where a tensor lies: nothing is read until it is asked for. Row-major, little-endian, contiguous. */
+/** The place of a tensor in a file. Nothing is read until readTensor or readBytes. Row-major, little-endian, contiguous. */
 export interface TensorRef {
-  /** Its key in the file. A view keeps the key of the tensor that it looks into. */
+  /** Key in the file. A view keeps the key of its tensor. */
   readonly name: string;
   readonly dtype: Dtype;
   readonly shape: readonly number[];
   readonly source: ByteSource;
-  /** First byte, from the start of the source. */
+  /** Position of the first byte in the source. */
   readonly offset: number;
-  /** Bytes in all. */
+  /** Number of bytes. */
   readonly length: number;
 }
 
-/** The same bytes under another shape of equal size. */
+/** Views a tensor under another shape of equal size. Throws GraphError if the size differs. */
 export function reshaped(ref: TensorRef, shape: readonly number[]): TensorRef {
   if (sizeOf(shape) !== sizeOf(ref.shape)) {
     throw new GraphError("a view keeps the number of elements", {
@@ -27,7 +27,7 @@ export function reshaped(ref: TensorRef, shape: readonly number[]): TensorRef {
   return { ...ref, shape };
 }
 
-/** Rows `from` to `to` (exclusive) of the first axis: a view of part of the same bytes. */
+/** Views rows `from` to `to` (exclusive) of the first axis. Throws GraphError if there are no such rows. */
 export function rows(ref: TensorRef, from: number, to: number): TensorRef {
   const [count, ...tail] = ref.shape;
   if (!(from >= 0 && from <= to && to <= count)) {
@@ -37,7 +37,7 @@ export function rows(ref: TensorRef, from: number, to: number): TensorRef {
   return { ...ref, shape: [to - from, ...tail], offset: ref.offset + from * rowBytes, length: (to - from) * rowBytes };
 }
 
-/** The bytes of a tensor, as they lie in the file. */
+/** Reads the bytes of a tensor, as the file has them. */
 export const readBytes = (ref: TensorRef): Promise<Uint8Array> => ref.source.read(ref.offset, ref.length);
 
 function wrongDtype(ref: TensorRef, expected: string): CheckpointError {
@@ -55,9 +55,9 @@ export async function readInts(ref: TensorRef): Promise<IntTensor> {
   const bytes = await readBytes(ref);
   const { dtype, shape } = ref;
   if (dtype === "U8") return { shape, data: Int32Array.from(bytes) };
-  if (dtype === "I32") return { shape, data: new Int32Array(ownBuffer(bytes)) };
+  if (dtype === "I32") return { shape, data: new Int32Array(copiedBuffer(bytes)) };
   if (dtype !== "I64") throw wrongDtype(ref, "U8, I32 or I64");
-  const wide = new BigInt64Array(ownBuffer(bytes));
+  const wide = new BigInt64Array(copiedBuffer(bytes));
   const data = Int32Array.from(wide, Number);
   const lost = wide.findIndex((x, i) => x !== BigInt(data[i]));
   if (lost >= 0) {

@@ -41,7 +41,7 @@ test("what a file cannot say of itself, options say: a single SD2.x file's predi
   writeFileSync(file, await source.read(0, source.size - dataBytes(keys["SD2.x"].original)));
   truncateSync(file, source.size);
   expect((await here.baret(["models", file])).stderr).toMatch(
-    /does not say what its U-Net predicts.*\nGive --prediction/,
+    /does not say what its U-Net predicts.*\nSet the option prediction/,
   );
   const said = await here.baret(["models", file, "--prediction", "v_prediction", "--json"]);
   expect(said).toMatchObject({ code: 0, stderr: "" });
@@ -54,7 +54,9 @@ test("what a file cannot say of itself, options say: a single SD2.x file's predi
   const weights = join(folder, "unet/diffusion_pytorch_model");
   for (const variant of ["ema", "fp16"]) cpSync(`${weights}.safetensors`, `${weights}.${variant}.safetensors`);
   rmSync(`${weights}.safetensors`);
-  expect((await here.baret(["models", folder])).stderr).toMatch(/which weights to take.*\n.*--variant/);
+  expect((await here.baret(["models", folder])).stderr).toMatch(
+    /several files could hold the weights.*\n.*option variant/,
+  );
   expect(await here.baret(["models", folder, "--variant", "ema"])).toMatchObject({ code: 0, stderr: "" });
 });
 

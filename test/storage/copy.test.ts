@@ -119,7 +119,7 @@ test("a single file is installed, opens as one, and what was said of it is remem
   expect((await openCheckpoint(await openLocal(found.path))).kind).toBe("single file");
 
   const second = singleFile("SD2.x");
-  await expect(copy("me/second", second)).rejects.toThrow("--prediction");
+  await expect(copy("me/second", second)).rejects.toThrow("Set the option prediction");
   expect(existsSync(staged("me--second"))).toBe(false);
   await copy("me/second", second, { prediction: "v_prediction" });
   const { path, prediction } = await findModel("second", { cache: cache() });

@@ -45,7 +45,7 @@ const open = async (path: string, variant?: string) => openCheckpoint(await open
 const put = (path: string, value: object | string) =>
   writeFileSync(path, typeof value === "string" ? value : JSON.stringify(value));
 
-test("a diffusers folder is read whole, under today's names", async () => {
+test("a diffusers folder is read whole, under current names", async () => {
   for (const name of ["tiny-sd1", "tiny-sd2"]) {
     const { kind, unet, vae, textEncoder, scheduler, tokenizer, editing } = await open(fixture(name));
     expect(kind).toBe("diffusers folder");
@@ -231,9 +231,9 @@ test("a cached model without refs/main opens by its only snapshot, and not where
   rmSync(join(cache, "refs/main"));
   expect((await open(cache)).kind).toBe("diffusers folder");
   mkdirSync(join(cache, "snapshots/9999"));
-  expect((await refusal(open(cache))).message).toMatch(/which snapshot.*found 0123abcd, 9999, expected refs\/main/);
+  expect((await refusal(open(cache))).message).toMatch(/several snapshots.*found 0123abcd, 9999, expected refs\/main/);
   put(join(cache, "refs/main"), "../../../etc");
-  expect((await refusal(open(cache))).message).toMatch(/which snapshot.*expected ..\/..\/..\/etc/);
+  expect((await refusal(open(cache))).message).toMatch(/several snapshots.*expected ..\/..\/..\/etc/);
 });
 
 test("a link may fetch weights from another disk, and nothing that is no part of a model", async () => {
@@ -302,10 +302,12 @@ test("the variant chooses among files; without one, the plain file or the only o
   expect(await taken()).toBe(file(""));
   expect(await taken("fp16")).toBe(file(".fp16"));
   expect((await refusal(taken("bf16"))).message).toMatch(
-    /no weights of the variant "bf16": .*expected .*bf16.safetens.*\nGive a variant that is there, or none/,
+    /no weights of the variant "bf16": .*expected .*bf16.safetens.*\nSet the option variant to one that is there, or to none/,
   );
   rmSync(file(""));
-  expect((await refusal(taken())).message).toMatch(/found .*fp16.safetensors, .*non_ema.safetensors.*\n.*--variant/s);
+  expect((await refusal(taken())).message).toMatch(
+    /found .*fp16.safetensors, .*non_ema.safetensors.*\n.*option variant/s,
+  );
   rmSync(file(".non_ema"));
   expect(await taken()).toBe(file(".fp16"));
 });
@@ -370,7 +372,7 @@ test("an index that its shards do not bear out is refused with every difference"
   const { [second]: _, ...rest } = map;
   put(index, { weight_map: { ...rest, ghost: map[first], [third]: "../../../model.safetensors" } });
   const { message } = await refusal(open(path));
-  expect(message).toMatch(/index and shards disagree/);
+  expect(message).toMatch(/the index of the shards does not fit them/);
   expect(message).toContain(`"ghost": not in "${map[first]}"`);
   expect(message).toContain(`"${second}": in ${map[second]}, but the index does not say so`);
   expect(message).toContain(`"../../../model.safetensors" is not the name of a shard`);

@@ -215,10 +215,10 @@ test("an SD1.x file predicts ε at 512 pixels unless it is told otherwise", asyn
   expect([told.scheduler.prediction, told.editing.size.height]).toEqual(["v_prediction", 512]);
 });
 
-test("an SD2.x file needs --prediction, from the user or from its own metadata", async () => {
+test("an SD2.x file needs to be told what it predicts, by the user or by its own metadata", async () => {
   const { message } = await refusal(openCheckpoint(hollow("v2-1.safetensors", sd2)));
   expect(message).toMatch(/v2-1.safetensors: .*does not say what its U-Net predicts/);
-  expect(message).toMatch(/--prediction v_prediction .*--prediction epsilon/);
+  expect(message).toMatch(/Set the option prediction to v_prediction .* or to epsilon/);
   const open = async (prediction?: "epsilon" | "v_prediction", metadata?: Record<string, string>) => {
     const { scheduler, editing, unet } = await openCheckpoint(hollow("v2.safetensors", sd2, metadata), { prediction });
     return [scheduler.prediction, editing.size.height, unet.config.sample_size];

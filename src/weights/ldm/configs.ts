@@ -1,7 +1,7 @@
 import type { Config } from "../component.ts";
 import type { Prediction } from "../scheduler.ts";
 
-/** Generations of Stable Diffusion that single files are read for. */
+/** Generations of Stable Diffusion whose single files can be read. */
 export type Family = "SD1.x" | "SD2.x";
 
 const sharedUNet = {
@@ -37,7 +37,7 @@ const sharedText = {
 /** Tokens of CLIP's vocabulary. */
 const CLIP_TOKENS = 49408;
 
-/** The U-Net of an SD1.x or SD2.x single file, as diffusers describes it. `sampleSize`: side of the latents. */
+/** Configuration of a single file's U-Net, as diffusers writes it. `sampleSize`: side of the latents. */
 export const unetConfig = (family: Family, sampleSize: number): Config =>
   family === "SD1.x"
     ? { ...sharedUNet, sample_size: sampleSize, attention_head_dim: 8, cross_attention_dim: 768 }
@@ -49,7 +49,7 @@ export const unetConfig = (family: Family, sampleSize: number): Config =>
         use_linear_projection: true,
       };
 
-/** The VAE of both families; `sampleSize`: side of the pictures. */
+/** Configuration of the VAE of both families. `sampleSize`: side of the pictures. */
 export const vaeConfig = (sampleSize: number): Config => ({
   _class_name: "AutoencoderKL",
   act_fn: "silu",
@@ -66,8 +66,8 @@ export const vaeConfig = (sampleSize: number): Config => ({
 });
 
 /**
- * CLIP ViT-L/14's text tower, or OpenCLIP ViT-H/14's without its last layer, which SD2.x does not use. tokens: rows of
- * the file's token table; learnt words make it longer than CLIP's.
+ * Configuration of the text encoder: CLIP ViT-L/14's, or OpenCLIP ViT-H/14's without its last layer, which SD2.x does not
+ * use. `tokens`: rows of the file's token table, which has more than CLIP's if words were learnt.
  */
 export const textConfig = (family: Family, tokens = CLIP_TOKENS): Config =>
   family === "SD1.x"
@@ -96,7 +96,7 @@ export const textConfig = (family: Family, tokens = CLIP_TOKENS): Config =>
         projection_dim: 512,
       };
 
-/** The noise schedule that all of them were trained with. */
+/** The noise schedule that both families were trained with. */
 export const schedulerConfig = (prediction: Prediction): Config => ({
   _class_name: "DDIMScheduler",
   beta_end: 0.012,
@@ -110,7 +110,7 @@ export const schedulerConfig = (prediction: Prediction): Config => ({
   trained_betas: null,
 });
 
-/** SD1.x pads with the end token, SD2.x with token 0. */
+/** Configuration of the tokenizer. SD1.x pads with the end of text, SD2.x with token 0. */
 export const tokenizerConfig = (family: Family): Config => ({
   bos_token: { content: "<|startoftext|>", normalized: true },
   eos_token: { content: "<|endoftext|>", normalized: true },

@@ -41,7 +41,7 @@ export async function openSingleFile(source: ByteSource, { prediction }: OpenOpt
   };
 }
 
-/** SD1.x predicts ε. SD2.x comes in two kinds with the same keys; a few files say which in their metadata. */
+/** What the U-Net predicts. SD1.x predicts ε; SD2.x models of both kinds have the same keys, and few files say which. */
 function predictionOf({ metadata }: Safetensors, family: Family, where: string): Prediction {
   const told = metadata["modelspec.prediction_type"];
   if (told === "epsilon") return "epsilon";
@@ -50,6 +50,6 @@ function predictionOf({ metadata }: Safetensors, family: Family, where: string):
   throw new CheckpointError("this SD2.x file does not say what its U-Net predicts", {
     where,
     advice:
-      "Give --prediction v_prediction (the 768-pixel models, such as v2-1_768-ema-pruned) or --prediction epsilon (the 512-base ones).",
+      "Set the option prediction to v_prediction (768-pixel models, such as v2-1_768-ema-pruned) or to epsilon (512-base models).",
   });
 }

@@ -1,7 +1,7 @@
 import { rows, type TensorRef } from "../tensor-ref.ts";
 import { originalName } from "./originalName.ts";
 
-/** The parts of an OpenCLIP layer that CLIPTextModel only calls otherwise. */
+/** Parts of an OpenCLIP layer and their names in CLIPTextModel. */
 const layerParts = new Map(
   Object.entries({
     ln_1: "layer_norm1",
@@ -21,16 +21,16 @@ const outerKeys = new Map(
   }),
 );
 
-/** Used by OpenCLIP to compare texts with pictures, not by Stable Diffusion. */
+/** Weights with which OpenCLIP compares texts and pictures. Stable Diffusion does not use them. */
 const unused = ["text_projection", "logit_scale", "attn_mask"];
 
-/** SD2.x reads the text from the last layer but one, so the last of the 24 is left out. */
+/** SD2.x takes the output of the last layer but one, so the last of the 24 is left out. */
 const LAYERS = 23;
 
 /**
- * What one weight of OpenCLIP's text tower, prefix "cond_stage_model.model." removed, is in a CLIPTextModel: usually
- * one weight under another name; three, as views of the same bytes, where query, key and value are fused; none where
- * it is not used. Undefined where the tower of SD2.x has no such weight.
+ * Translates a weight of OpenCLIP's text encoder, without the file's prefix, to CLIPTextModel: usually one weight under
+ * another name, three views of the same bytes if query, key and value are fused, none if Stable Diffusion does not use it.
+ * Returns undefined if the text encoder of SD2.x has no such weight.
  */
 export function openClipWeights(key: string, ref: TensorRef): [string, TensorRef][] | undefined {
   if (unused.includes(key)) return [];
@@ -53,7 +53,7 @@ export function openClipWeights(key: string, ref: TensorRef): [string, TensorRef
   ]);
 }
 
-/** What OpenCLIP's text tower, prefix removed, calls a weight that CLIPTextModel calls `name`. */
+/** Name in OpenCLIP's text encoder, without the file's prefix, of the weight `name` of a CLIPTextModel. */
 export function originalOpenClipName(name: string): string {
   const inside = name.replace(/^text_model\./, "");
   const [, layer, path, kind] = /^encoder\.layers\.(\d+)\.(.+)\.(weight|bias)$/.exec(inside) ?? [];

@@ -1,6 +1,6 @@
 import { originalName } from "./originalName.ts";
 
-/** The parts of a residual block, in the original code and in diffusers. */
+/** Parts of a residual block, in the original code and in diffusers. */
 const resnetParts = new Map(
   Object.entries({
     "in_layers.0": "norm1",
@@ -24,12 +24,12 @@ const outerParts = new Map(
 
 const middleParts = ["resnets.0", "attentions.0", "resnets.1"];
 
-/** Layers of one resolution on the way down: two residual blocks and the downsampler. On the way up: three. */
+/** Layers of one resolution: two residual blocks and a downsampler on the way down, three residual blocks on the way up. */
 const PER_BLOCK = 3;
 
 /**
- * What diffusers calls a weight of the original U-Net, prefix "model.diffusion_model." removed; undefined where the
- * SD1.x and SD2.x U-Nets have no such weight. Attention layers have the same names in both.
+ * Name in diffusers of a weight of the original U-Net, without the prefix "model.diffusion_model.". Returns undefined if
+ * the U-Nets of SD1.x and SD2.x have no such weight. Layers of attention blocks have the same names in both.
  */
 export function unetName(key: string): string | undefined {
   const [, path, kind] = /^(.+)\.(weight|bias)$/.exec(key) ?? [];
@@ -53,7 +53,7 @@ export function unetName(key: string): string | undefined {
   return second === "1" ? layerName(`${block}.attentions.${place}`, rest) : undefined;
 }
 
-/** What the original U-Net, prefix removed, calls a weight that diffusers calls `name`. */
+/** Name in the original U-Net, without its prefix, of the weight that diffusers calls `name`. */
 export function originalUnetName(name: string): string {
   const [, path, kind] = /^(.+)\.(weight|bias)$/.exec(name) ?? [];
   const outer = originalName(outerParts, path);
@@ -76,7 +76,7 @@ function originalInResnet(rest: string): string {
   return `${originalName(resnetParts, part) ?? part}.${kind}`;
 }
 
-/** A weight inside a residual block or an attention layer. */
+/** Name in diffusers of a weight inside a residual block or an attention block. */
 function layerName(layer: string, rest: string): string | undefined {
   if (layer.includes("attentions.")) return `${layer}.${rest}`;
   const [, part, kind] = /^(.+)\.(weight|bias)$/.exec(rest) ?? [];

@@ -12,12 +12,12 @@ const convertedParts = new Map<string, string>([
   ...[...attentionParts.values()].map((name) => [name, name] as const),
 ]);
 
-/** Resolutions of SD's VAE. The original counts those of the decoder from the finest, diffusers from the coarsest. */
+/** Resolutions of Stable Diffusion's VAE. In the decoder the original counts from the finest, diffusers from the coarsest. */
 const LEVELS = 4;
 
 /**
- * What diffusers calls a weight of the original VAE, prefix "first_stage_model." removed; undefined where the VAE of
- * SD1.x and SD2.x has no such weight.
+ * Name in diffusers of a weight of the original VAE, without the prefix "first_stage_model.". Returns undefined if the VAE
+ * of SD1.x and SD2.x has no such weight.
  */
 export function vaeName(key: string): string | undefined {
   if (/^(post_)?quant_conv\.(weight|bias)$/.test(key)) return key;
@@ -42,7 +42,7 @@ export function vaeName(key: string): string | undefined {
   return end ? `${coder}.${end[1] === "norm_out" ? "conv_norm_out" : end[1]}.${end[2]}` : undefined;
 }
 
-/** What the original VAE, prefix removed, calls a weight that diffusers calls `name`. */
+/** Name in the original VAE, without its prefix, of the weight that diffusers calls `name`. */
 export function originalVaeName(name: string): string {
   const [, coder, rest] = /^(encoder|decoder)\.(.+)$/.exec(name) ?? [];
   if (!coder) return name;

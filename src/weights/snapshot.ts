@@ -2,8 +2,9 @@ import { CheckpointError, few } from "../core/index.ts";
 import { type Folder, subfolder } from "./source.ts";
 
 /**
- * The model's own folder if `folder` is an entry of the Hugging Face cache ("models--org--name", with blobs/, refs/
- * and snapshots/): the snapshot that refs/main names, or the only one. Any other folder is returned as it is.
+ * Finds the model's folder in an entry of the Hugging Face cache ("models--org--name", with blobs/, refs/ and snapshots/):
+ * the snapshot that refs/main names, or the only one. Returns any other folder unchanged. Throws CheckpointError if several
+ * snapshots could be meant.
  */
 export async function snapshotOf(folder: Folder): Promise<Folder> {
   const parts = new Set((await folder.list()).filter((e) => e.kind === "folder").map((e) => e.name));
@@ -12,7 +13,7 @@ export async function snapshotOf(folder: Folder): Promise<Folder> {
   const refs = (await folder.list("refs")).map((e) => e.name);
   const main = refs.includes("main") ? await readRevision(folder) : snapshots.length === 1 ? snapshots[0] : undefined;
   if (main === undefined || !snapshots.includes(main)) {
-    throw new CheckpointError("which snapshot of this cached model to take is not clear", {
+    throw new CheckpointError("several snapshots of this cached model could be meant", {
       where: folder.name,
       found: few(snapshots) || "no snapshot",
       expected: main ?? "refs/main",
