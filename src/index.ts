@@ -1,4 +1,7 @@
 // The library's public face.
+import { baret as baretMethod, plain as plainMethod } from "./editing/index.ts";
+import { faceOf } from "./tasks/node/index.ts";
+
 export * from "./core/index.ts";
 export {
   type Generated,
@@ -9,8 +12,12 @@ export {
   type Size,
 } from "./diffusion/index.ts";
 export { type LoadModelOptions, loadModel } from "./diffusion/node.ts";
-export type { BaretOptions, BaretResult, BaretSettings, Role, Sweep, SweepPoint } from "./editing/index.ts";
-export * as baret from "./editing/node.ts";
+export { type Method, methods, type Prepared, registerMethod, type Sweep } from "./editing/index.ts";
+export { PreparedCache, type PreparedCacheOptions, readPrepared } from "./editing/node/index.ts";
 export { decodeImage, encodePng } from "./image/node.ts";
-export type { Inversion, InversionOptions, InversionSettings } from "./inversion/index.ts";
-export { readInversion } from "./inversion/node.ts";
+export { faceOf, type MethodFace, type PhotoInput, type PreparedPhoto } from "./tasks/node/index.ts";
+
+/** BARET: edits that may change poses and shapes, from a target prompt alone. */
+export const baret = faceOf(baretMethod);
+/** DDIM inversion, then sampling with the target prompt. */
+export const plain = faceOf(plainMethod);

@@ -1,12 +1,11 @@
 /** `npm run bench -- edits`: how well BARET edits the benchmark's pairs, and how fast, beside plain sampling and PyTorch. */
 import { loadModel } from "../../src/diffusion/node.ts";
-import type { BaretOptions } from "../../src/editing/index.ts";
-import { type InversionOptions, type InversionPreset, inversionPresets } from "../../src/inversion/index.ts";
+import { baret } from "../../src/editing/index.ts";
 import { Judge } from "../../src/metrics/node.ts";
 import { findModel } from "../../src/storage/node.ts";
 import { PAIR_KINDS } from "../../src/world/index.ts";
 import { count, flag, json, readOptions, text, word, words } from "../options.ts";
-import { measure, sets } from "./quality.ts";
+import { measure, type Options, sets } from "./quality.ts";
 import { qualityReport } from "./report.ts";
 import { speedReport } from "./speed.ts";
 
@@ -20,9 +19,9 @@ const options = {
   limit: count("pairs at most, spread evenly over the set", 200),
   kinds: words(PAIR_KINDS, "kinds of pairs"),
   "seen-only": flag("only pairs whose combinations the model was trained on"),
-  preset: word(Object.keys(inversionPresets) as InversionPreset[], "preset of the inversion"),
-  inversion: json<InversionOptions>("options of the inversion, over those of the preset", {}),
-  baret: json<BaretOptions>("options of the edit", {}),
+  preset: word(Object.keys(baret.presets ?? {}), "preset of the preparation"),
+  prepare: json<Options>("options of the preparation, over those of the preset", {}),
+  edit: json<Options>("options of the edit", {}),
   python: text("FILE", "Python with torch and diffusers, to time the same edit in PyTorch"),
   runs: count("timed runs", 3),
   out: text("FOLDER", "keeps pictures and figures; an edit that is there is not made again", "out/edits"),
@@ -36,20 +35,19 @@ export async function main(args: readonly string[]): Promise<void> {
 }
 
 async function quality(values: ReturnType<typeof readOptions<typeof options>>): Promise<void> {
-  const { set, limit, kinds, out, baret } = values;
+  const { set, limit, kinds, out, preset, prepare, edit } = values;
   const model = await loadModel(values.model);
   try {
     const judge = await Judge.load(model.engine, (await findModel(values.judge)).path);
-    const preset = values.preset ? inversionPresets[values.preset] : {};
-    const inversion = { ...preset, ...values.inversion };
     const outcomes = await measure(model, judge, {
       set,
       limit,
       kinds,
       seenOnly: values["seen-only"],
       out,
-      inversion,
-      baret,
+      preset,
+      prepare,
+      edit,
     });
     console.log(qualityReport(outcomes));
     await judge.release();

@@ -6,11 +6,10 @@ import { join } from "node:path";
 import type { Picture } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
 import { modelHash } from "../../src/diffusion/node.ts";
-import { type BaretOptions, edit } from "../../src/editing/index.ts";
+import { baret, edit } from "../../src/editing/index.ts";
+import { prepareKept } from "../../src/editing/node/index.ts";
 import { contactSheet } from "../../src/image/index.ts";
 import { decodeImage, encodePng } from "../../src/image/node.ts";
-import { type InversionOptions, iterationsOf } from "../../src/inversion/index.ts";
-import { prepare } from "../../src/inversion/node.ts";
 import { askedChanges, psnr } from "../../src/metrics/index.ts";
 import type { Judge } from "../../src/metrics/node.ts";
 import {
@@ -22,6 +21,9 @@ import {
   renderPair,
   tuningPairs,
 } from "../../src/world/index.ts";
+
+/** Options of the method, as JSON gives them. */
+export type Options = Readonly<Record<string, unknown>>;
 
 export const sets = { benchmark: benchmarkPairs, tuning: tuningPairs };
 
@@ -62,7 +64,7 @@ export interface Outcome extends Edited {
  * lead for longer. A new background is none: there most of the picture changes (docs/benchmarks.md, tuning pairs).
  */
 const rigid: readonly PairKind[] = ["add", "style", "expression", "colour"];
-export const optionsFor = (kind: PairKind, own: BaretOptions = {}): BaretOptions =>
+export const optionsFor = (kind: PairKind, own: Options = {}): Options =>
   rigid.includes(kind) ? { selfSteps: 0.5, ...own, alpha: 1 } : own;
 
 export interface QualityOptions {
@@ -72,8 +74,9 @@ export interface QualityOptions {
   /** Only pairs whose combinations training has. */
   readonly seenOnly: boolean;
   readonly out: string;
-  readonly inversion: InversionOptions;
-  readonly baret: BaretOptions;
+  readonly preset?: string;
+  readonly prepare: Options;
+  readonly edit: Options;
 }
 
 /**
@@ -81,9 +84,9 @@ export interface QualityOptions {
  * Figures and pictures stay in `out`.
  */
 export async function measure(model: Model, judge: Judge, options: QualityOptions): Promise<Outcome[]> {
-  const { set, limit, kinds, seenOnly, inversion, baret } = options;
-  const settings = PAIR_KINDS.map((kind) => optionsFor(kind, baret));
-  const key = JSON.stringify([await modelHash(model), model.editing, set, inversion, settings]);
+  const { set, limit, kinds, seenOnly, preset, prepare } = options;
+  const settings = PAIR_KINDS.map((kind) => optionsFor(kind, options.edit));
+  const key = JSON.stringify([await modelHash(model), model.editing, set, preset, prepare, settings]);
   const folder = join(options.out, `${set}-${createHash("sha256").update(key).digest("hex").slice(0, 12)}`);
   mkdirSync(folder, { recursive: true });
   const log = join(folder, "edits.jsonl");
@@ -144,16 +147,17 @@ async function writeOverview(folder: string, pairs: readonly Pair[]): Promise<vo
 async function editPair(
   model: Model,
   pair: Pair,
-  { inversion: settings, baret }: QualityOptions,
+  { preset, prepare, edit: own }: QualityOptions,
   folder: string,
 ): Promise<Edited> {
   const { before, after, mask } = renderPair(pair, model.editing.size.height);
   const begun = performance.now();
-  const inversion = await prepare(model, before, { ...settings, target: pair.target });
-  const options = optionsFor(pair.kind, baret);
-  const { images } = await edit(model, inversion, options, { images: ["edit", "initial", "reconstruction"] });
+  const input = { target: pair.target, preset, options: prepare };
+  const prepared = await prepareKept(baret, model, before, input, {});
+  const options = optionsFor(pair.kind, own);
+  const { images } = await edit(baret, model, prepared, options, { images: ["edit", "initial", "reconstruction"] });
   const seconds = (performance.now() - begun) / 1000;
-  const results = { baret: images.edit!, plain: images.initial! };
+  const results = { baret: images.edit, plain: images.initial };
   for (const [name, picture] of Object.entries(results)) {
     await writeFile(resultFile(folder, pair, name as keyof typeof results), await encodePng(picture));
   }
@@ -164,7 +168,7 @@ async function editPair(
   const roundTrip = await model.roundTrip(before);
   const cells = Object.entries({
     before,
-    reconstruction: images.reconstruction!,
+    reconstruction: images.reconstruction,
     plain: results.plain,
     BARET: results.baret,
     truth: after,
@@ -182,8 +186,8 @@ async function editPair(
     baret: nearness(results.baret),
     plain: nearness(results.plain),
     ceiling: psnr(roundTrip, before, mask),
-    reconstruction: psnr(images.reconstruction!, roundTrip),
-    iterations: iterationsOf(inversion).reduce((sum, n) => sum + n, 0),
+    reconstruction: psnr(images.reconstruction, roundTrip),
+    iterations: baret.iterations?.(prepared as never) ?? 0,
     seconds,
   };
 }

@@ -4,15 +4,9 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Progress } from "../../src/core/index.ts";
 import { loadModel } from "../../src/diffusion/node.ts";
-import { edit } from "../../src/editing/index.ts";
+import { edit, baret as method } from "../../src/editing/index.ts";
+import { prepareKept } from "../../src/editing/node/index.ts";
 import { encodePng } from "../../src/image/node.ts";
-import {
-  type InversionOptions,
-  type InversionPreset,
-  inversionPresets,
-  iterationsOf,
-} from "../../src/inversion/index.ts";
-import { prepare } from "../../src/inversion/node.ts";
 import { psnr } from "../../src/metrics/index.ts";
 import { findModel } from "../../src/storage/node.ts";
 import { render, tuningPairs } from "../../src/world/index.ts";
@@ -44,17 +38,17 @@ interface PyTorchRun {
 
 /**
  * Whole runs in turn: the command line from its start to its end, and Python likewise. The command line has a cache of
- * its own, empty before its very first run; inversions that it keeps for the next edit of a photo are taken away.
+ * its own, empty before its very first run; prepared photos that it keeps for the next edit of a photo are taken away.
  */
 async function endToEnd({ model, python, runs, out }: SpeedOptions): Promise<string[]> {
   const photo = join(out, "photo.png");
   writeFileSync(photo, await encodePng(render(pair.before, 128)));
-  const presets = Object.keys(inversionPresets) as InversionPreset[];
+  const presets = Object.keys(method.presets ?? {});
   const cache = join(out, "cache");
   rmSync(cache, { recursive: true, force: true });
   const env = { ...process.env, BARET_CACHE: cache };
   const baret = (preset: string) => () => {
-    rmSync(join(cache, "inversions"), { recursive: true, force: true });
+    rmSync(join(cache, "prepared"), { recursive: true, force: true });
     const args = ["dist/cli/main.js", "edit", photo, pair.target, "--model", model, "--preset", preset, "--quiet"];
     execFileSync(process.execPath, [...args, "-o", join(out, `${preset}.png`)], { stdio: "inherit", env });
   };
@@ -87,7 +81,7 @@ async function endToEnd({ model, python, runs, out }: SpeedOptions): Promise<str
     "|---|---|---|",
     ...[...seconds].map(([name, values]) => {
       const own = median(values);
-      return `| ${presets.includes(name as InversionPreset) ? `baret edit --preset ${name}` : name} | ${own.toFixed(1)} | ${peer ? (peer / own).toFixed(2) : "–"} |`;
+      return `| ${presets.includes(name) ? `baret edit --preset ${name}` : name} | ${own.toFixed(1)} | ${peer ? (peer / own).toFixed(2) : "–"} |`;
     }),
     "",
     `The first run after installation, which builds the graphs: ${first.toFixed(1)} s.`,
@@ -107,7 +101,7 @@ interface Measured {
 }
 
 /** One inversion and one edit in this process, by phase. */
-async function phases(name: string, size: number, options: InversionOptions, sentences = 1): Promise<Measured> {
+async function phases(name: string, size: number, options: object, sentences = 1): Promise<Measured> {
   const seconds: Record<string, number> = {};
   let at = performance.now();
   const lap = (phase: string): void => {
@@ -125,14 +119,14 @@ async function phases(name: string, size: number, options: InversionOptions, sen
     let reconstruction = 0;
     for (let k = 0; k < sentences; k++) {
       const target = k === 0 ? pair.target : `${pair.target} ${"now ".repeat(k)}`.trim();
-      const inversion = await prepare(model, picture, { ...options, target }, { onProgress });
+      const prepared = await prepareKept(method, model, picture, { target, options }, {}, { onProgress });
       lap("other");
-      const result = await edit(model, inversion, {}, { images: ["edit"], onProgress });
+      const result = await edit(method, model, prepared, {}, { images: ["edit"], onProgress });
       lap("decode");
       rows += result.rows;
-      iterations += iterationsOf(inversion).reduce((sum, n) => sum + n, 0);
-      const { images } = await edit(model, inversion, { rows: "needed" }, { images: ["reconstruction"] });
-      reconstruction = psnr(images.reconstruction!, await model.roundTrip(picture));
+      iterations += method.iterations?.(prepared as never) ?? 0;
+      const { images } = await edit(method, model, prepared, { rows: "needed" }, { images: ["reconstruction"] });
+      reconstruction = psnr(images.reconstruction, await model.roundTrip(picture));
       at = performance.now();
     }
     return { seconds, iterations, rows, reconstruction };
@@ -152,8 +146,8 @@ export async function speedReport(options: SpeedOptions): Promise<string> {
     "| what | total s | by phase | iterations | rows of the edit | reconstruction dB |",
     "|---|---|---|---|---|---|",
   );
-  const row = async (what: string, size: number, inversion: InversionOptions, sentences?: number): Promise<void> => {
-    const { seconds, iterations, rows, reconstruction } = await phases(options.model, size, inversion, sentences);
+  const row = async (what: string, size: number, prepareOptions: object, sentences?: number): Promise<void> => {
+    const { seconds, iterations, rows, reconstruction } = await phases(options.model, size, prepareOptions, sentences);
     const total = Object.values(seconds).reduce((sum, s) => sum + s, 0);
     const shares = Object.entries(seconds).map(
       ([phase, s]) => `${phase} ${s.toFixed(2)} (${((100 * s) / total).toFixed(0)} %)`,
@@ -162,7 +156,7 @@ export async function speedReport(options: SpeedOptions): Promise<string> {
       `| ${what} | ${total.toFixed(1)} | ${shares.join(", ")} | ${iterations} | ${rows} | ${reconstruction.toFixed(1)} |`,
     );
   };
-  for (const [name, preset] of Object.entries(inversionPresets)) await row(`preset ${name}`, 128, preset);
+  for (const [name, preset] of Object.entries(method.presets ?? {})) await row(`preset ${name}`, 128, preset);
   for (const steps of [25, 100]) await row(`${steps} steps`, 128, { steps });
   for (const size of [192, 256]) await row(`${size} x ${size} pixels`, size, {});
   for (const sentences of [2, 3]) await row(`${sentences} sentences`, 128, {}, sentences);

@@ -6,8 +6,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../../src/core/index.ts";
+import { readPrepared } from "../../src/editing/node/index.ts";
 import { encodePng } from "../../src/image/node.ts";
-import { readInversion } from "../../src/inversion/node.ts";
 import { processTreeMemory } from "../../src/runtime/node.ts";
 import { render, tuningPairs } from "../../src/world/index.ts";
 import { count, readOptions, text } from "../options.ts";
@@ -81,10 +81,8 @@ export async function main(args: readonly string[]): Promise<void> {
   const whole = await baret(invert("whole"));
   console.log(`invert: status ${whole.code}, ${whole.seconds.toFixed(0)} s, peak ${gigabytes(whole.peak)}`);
   const killed = await baret(invert("killed"), /tune 2\//, "SIGKILL");
-  const { done } = await readInversion(file("killed"));
-  console.log(
-    `killed with SIGKILL after ${done.inverted} inverted and ${done.tuned} tuned steps (status ${killed.code})`,
-  );
+  const { done, total } = (await readPrepared(file("killed"))).progress;
+  console.log(`killed with SIGKILL after ${done} of ${total} steps (status ${killed.code})`);
   const resumed = await baret(invert("killed"));
   const same = readFileSync(file("killed")).equals(readFileSync(file("whole")));
   console.log(

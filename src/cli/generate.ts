@@ -2,89 +2,102 @@ import { Command } from "commander";
 import { UsageError, type Work } from "../core/index.ts";
 import { type Generated, generate, type Model, requirePictures } from "../diffusion/index.ts";
 import { checkWritable } from "../storage/node.ts";
+import { cutPrompt, type EditRecord, type Maker } from "../tasks/index.ts";
+import { writePicture } from "../tasks/node/index.ts";
 import { working } from "./interrupt.ts";
 import { likeOption, repeat, warnOfOtherModel } from "./like.ts";
-import { type ModelFlags, modelOptions, type Origin, originOf, samplingOf, withModel } from "./model.ts";
-import { anyText, integer, option, repeatable } from "./options.ts";
-import { type Metadata, numbered, outOption, writePicture } from "./output.ts";
-import { lostWordsWarning, settingLines, Voice } from "./print.ts";
+import { type ModelFlags, makerOf, modelOptions, withModel } from "./model.ts";
+import { anyText, integer, number, option, repeatable, seedOption } from "./options.ts";
+import { numbered, outOption } from "./outputs.ts";
+import { Reporter, settingLines } from "./print.ts";
 
 interface GenerateFlags extends ModelFlags {
   readonly out: string;
   readonly count: number;
   readonly negative: string;
+  readonly steps?: number;
+  readonly guidance?: number;
+  readonly seed: number;
   readonly like?: string;
 }
 
 interface Written extends Pick<Generated, "seed" | "lostWords"> {
   readonly path: string;
-  readonly sentence: string;
+  readonly prompt: string;
 }
 
-/** Settings of one picture. */
-const settingsOf = (flags: GenerateFlags, model: Model) => ({
-  ...samplingOf(flags, model),
-  negative: flags.negative,
-  seed: flags.seed,
+/** Settings of one picture: the model's, if the flags leave them open. Throws UsageError for a size that it cannot make. */
+const settingsOf = ({ size, steps, guidance, negative, seed }: GenerateFlags, model: Model) => ({
+  size: model.workingSize(size),
+  steps: steps ?? model.editing.steps,
+  guidance: guidance ?? model.editing.guidance,
+  negative,
+  seed,
 });
 
-/** Makes the pictures of a list of sentences and writes each as soon as it is finished. */
+/** Makes the pictures of a list of prompts and writes each as soon as it is finished. */
 async function makePictures(
-  wanted: readonly string[],
+  prompts: readonly string[],
   { out }: GenerateFlags,
   settings: ReturnType<typeof settingsOf>,
-  { model, origin, voice }: { model: Model; origin: Origin; voice: Voice },
+  { model, maker, reporter }: { model: Model; maker: Maker; reporter: Reporter },
   work: Work,
 ): Promise<Written[]> {
   const written: Written[] = [];
   const write = async ({ picture, seed, lostWords, lostNegative }: Generated, k: number): Promise<void> => {
-    const sentence = wanted[k];
-    const path = numbered(out, k, wanted.length);
-    await writePicture(path, picture, { ...origin, settings: { sentence, ...settings, seed } });
-    if (lostWords.length > 0) voice.warn(lostWordsWarning(sentence, lostWords));
-    if (lostNegative.length > 0) voice.warn(lostWordsWarning(settings.negative, lostNegative));
-    voice.result(`${path}  seed ${seed}`);
-    written.push({ path, sentence, seed, lostWords });
+    const prompt = prompts[k];
+    const path = numbered(out, k, prompts.length);
+    await writePicture(path, picture, { command: "generate", ...maker, settings: { prompt, ...settings, seed } });
+    if (lostWords.length > 0) reporter.warn(cutPrompt(prompt, lostWords).message);
+    if (lostNegative.length > 0) reporter.warn(cutPrompt(settings.negative, lostNegative).message);
+    reporter.result(`${path}  seed ${seed}`);
+    written.push({ path, prompt, seed, lostWords });
   };
-  await generate(model, wanted, settings, { ...work, onPicture: write });
+  await generate(model, prompts, settings, { ...work, onPicture: write });
   return written;
 }
 
-async function run(command: Command, given: string[], voice: Voice): Promise<void> {
+async function run(command: Command, given: string[], reporter: Reporter): Promise<void> {
   const { like } = command.opts<GenerateFlags>();
-  const made: Metadata | undefined = like === undefined ? undefined : await repeat(command, like, voice);
+  const made: EditRecord | undefined = like === undefined ? undefined : await repeat(command, like, reporter);
   const flags = command.opts<GenerateFlags>();
-  const repeated = typeof made?.settings.sentence === "string" ? [made.settings.sentence] : [];
-  const sentences = given.length > 0 ? given : repeated;
-  if (sentences.length === 0) throw new UsageError("a sentence is missing");
-  requirePictures(sentences.length * flags.count);
-  const wanted = sentences.flatMap((sentence) => Array<string>(flags.count).fill(sentence));
+  const repeated = typeof made?.settings.prompt === "string" ? [made.settings.prompt] : [];
+  const prompts = given.length > 0 ? given : repeated;
+  if (prompts.length === 0)
+    throw new UsageError("a prompt is missing", { expected: "what the picture shows, in quotes" });
+  requirePictures(prompts.length * flags.count);
+  const wanted = prompts.flatMap((prompt) => Array<string>(flags.count).fill(prompt));
   await checkWritable(numbered(flags.out, 0, wanted.length));
   await working(flags.quiet ?? false, (work) =>
     withModel(flags, work, async (model) => {
-      for (const { message } of model.warnings) voice.warn(message);
+      for (const { message } of model.warnings) reporter.warn(message);
       const settings = settingsOf(flags, model);
       const { device, threads } = model.engine;
-      voice.detail(settingLines(command, { model: flags.model, ...settings, device, threads }));
-      const origin = await originOf("generate", flags, model, work);
-      warnOfOtherModel(made, origin.model.sha256, `${like}`, voice);
-      const pictures = await makePictures(wanted, flags, settings, { model, origin, voice }, work);
-      voice.object({ ...origin, settings, pictures });
+      reporter.info(settingLines(command, { model: flags.model, ...settings, device, threads }));
+      const maker = await makerOf(flags, model, work);
+      warnOfOtherModel(made, maker.model.sha256, `${like}`, reporter);
+      const pictures = await makePictures(wanted, flags, settings, { model, maker, reporter }, work);
+      reporter.object({ command: "generate", ...maker, settings, pictures });
     }),
   );
 }
 
 export function generateCommand(): Command {
   const command = new Command("generate")
-    .description("make pictures of sentences, from noise")
-    .argument("[sentence...]", "what the pictures show")
-    .addOption(option("--count <n>", "pictures of each sentence", integer(1, 10_000)).default(1))
+    .description("make pictures of prompts, from noise")
+    .argument("[prompt...]", "what the pictures show")
+    .addOption(option("--count <n>", "pictures of each prompt", integer(1, 10_000)).default(1))
     .addOption(likeOption())
     .addOption(outOption("out.png"));
   repeatable(command, (made) =>
-    made.addOption(option("--negative <sentence>", "what the pictures should not show", anyText).default("")),
+    made
+      .optionsGroup("Sampling:")
+      .addOption(option("--negative <prompt>", "what the pictures should not show", anyText).default(""))
+      .addOption(option("--steps <n>", "DDIM steps, default the model's", integer(1, 1000)))
+      .addOption(option("--guidance <scale>", "classifier-free guidance scale, default the model's", number(0, 100)))
+      .addOption(seedOption(0)),
   );
-  return modelOptions(command).action((sentences: string[], flags: GenerateFlags) =>
-    run(command, sentences, new Voice(flags)),
+  return modelOptions(command).action((prompts: string[], flags: GenerateFlags) =>
+    run(command, prompts, new Reporter(flags)),
   );
 }

@@ -5,19 +5,9 @@ import { loadModel, modelHash } from "../diffusion/node.ts";
 import { type Device, devices } from "../runtime/index.ts";
 import { mostThreads } from "../runtime/node.ts";
 import { version } from "../storage/node.ts";
+import type { Maker } from "../tasks/index.ts";
 import { type Prediction, predictions } from "../weights/index.ts";
-import {
-  anyText,
-  choiceOption,
-  integer,
-  jsonOption,
-  number,
-  option,
-  pictureSize,
-  quietOption,
-  repeatable,
-  seedOption,
-} from "./options.ts";
+import { anyText, choiceOption, integer, jsonOption, option, pictureSize, quietOption, repeatable } from "./options.ts";
 
 /** What every command that runs a model takes. */
 export interface ModelFlags {
@@ -27,11 +17,9 @@ export interface ModelFlags {
   readonly device?: Device;
   readonly threads?: number;
   readonly size?: Size;
-  readonly steps?: number;
-  readonly guidance?: number;
-  readonly seed: number;
   readonly json?: boolean;
   readonly quiet?: boolean;
+  readonly verbose?: boolean;
 }
 
 const modelOption = () =>
@@ -43,24 +31,23 @@ const modelOption = () =>
 /** What of a checkpoint's files to take, and how to read them. */
 export const checkpointOptions = (command: Command): Command =>
   command
-    .addOption(choiceOption("--prediction <kind>", "what the U-Net predicts, where its files do not say", predictions))
-    .addOption(option("--variant <name>", "which weights of a folder that has several, such as fp16", anyText));
+    .addOption(
+      choiceOption("--prediction <kind>", "prediction type of the U-Net, if its files do not say it", predictions),
+    )
+    .addOption(option("--variant <name>", "weights to take if a folder has several, such as fp16", anyText));
 
-/** Adds the options of ModelFlags. seed: what its help says. */
-export function modelOptions(command: Command, seed = seedOption(0)): Command {
+/** Adds the options of ModelFlags. */
+export function modelOptions(command: Command): Command {
   return repeatable(command, (made) =>
     checkpointOptions(made.optionsGroup("Model:").addOption(modelOption()))
-      .addOption(choiceOption("--device <device>", "what computes, default cpu", devices))
+      .addOption(choiceOption("--device <device>", "device to compute on, default cpu", devices))
       .addOption(option("--threads <n>", "CPU threads, default one for each core", integer(1, mostThreads())))
-      .optionsGroup("Sampling:")
-      .addOption(option("--size <WxH>", "size of the picture in pixels, default the model's", pictureSize))
-      .addOption(option("--steps <n>", "sampling steps, default the model's", integer(1, 1000)))
-      .addOption(option("--guidance <scale>", "classifier-free guidance, default the model's", number(0, 100)))
-      .addOption(seed),
+      .addOption(option("--size <WxH>", "size of the picture in pixels, default the model's", pictureSize)),
   )
     .optionsGroup("Output:")
     .addOption(jsonOption())
-    .addOption(quietOption());
+    .addOption(quietOption())
+    .option("-v, --verbose", "print all settings, not only those that are not the default");
 }
 
 /** Loads the model that the flags name, runs `use` with it, and lets go of it. */
@@ -74,34 +61,11 @@ export async function withModel<T>(flags: ModelFlags, work: Work, use: (model: M
   }
 }
 
-/** Size, steps and guidance: the model decides what the flags do not. Throws UsageError for sizes that it cannot make. */
-export function samplingOf({ size, steps, guidance }: ModelFlags, model: Model) {
-  const { editing } = model;
-  return {
-    size: model.workingSize(size),
-    steps: steps ?? editing.steps,
-    guidance: guidance ?? editing.guidance,
-  };
-}
-
-/** What made a picture, as its PNG and `--json` tell it: with this program and model, the settings repeat it. */
-export interface Origin {
-  readonly command: string;
-  readonly version: string;
-  readonly model: {
-    readonly name: string;
-    readonly prediction?: Prediction;
-    readonly variant?: string;
-    readonly sha256: string;
-  };
-  readonly engine: { readonly device: string; readonly threads: number; readonly onnxruntime: string };
-}
-
-export async function originOf(command: string, flags: ModelFlags, model: Model, work: Work): Promise<Origin> {
+/** The program, model and engine that make pictures, as their records tell. */
+export async function makerOf(flags: ModelFlags, model: Model, work: Work): Promise<Maker> {
   const { prediction, variant } = flags;
   const { device, threads, versions } = model.engine;
   return {
-    command,
     version,
     model: { name: flags.model, prediction, variant, sha256: await modelHash(model, work) },
     engine: { device, threads, onnxruntime: versions.onnxruntime },

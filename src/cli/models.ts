@@ -2,8 +2,7 @@ import { Command } from "commander";
 import { BaretError, formatBytes, type Size, sizeOf, type Warning } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
 import { peakMemory } from "../diffusion/node.ts";
-import { edit } from "../editing/index.ts";
-import { invert } from "../inversion/index.ts";
+import { baret, edit, prepare } from "../editing/index.ts";
 import { type FoundModel, findModel, listModels, openLocal } from "../storage/node.ts";
 import {
   type Checkpoint,
@@ -58,9 +57,10 @@ async function wholeEdit(model: Model): Promise<void> {
   const { size } = model.editing;
   const black = { ...size, data: new Uint8Array(3 * size.height * size.width) };
   const noHash = "0".repeat(64);
-  const options = { target: "a picture", steps: 1, iterations: 1, earlyStop: false };
-  const inversion = await invert(model, black, options, { model: noHash, picture: noHash });
-  await edit(model, inversion, { selfSteps: 1, crossSteps: 1 });
+  const options = { steps: 1, iterations: 1, earlyStop: false };
+  const origin = { model: noHash, picture: noHash };
+  const prepared = await prepare(baret, model, black, { target: "a picture", options }, origin);
+  await edit(baret, model, prepared, { selfSteps: 1, crossSteps: 1 });
 }
 
 /** Throws CheckpointError where the model is broken. */

@@ -10,7 +10,7 @@ export interface Kind<T> {
   readonly write?: (value: T) => string;
 }
 
-/** Stands where an option's value was wrong, until all of them are reported at once. */
+/** The value of an option whose text was wrong, until all of them are reported at once. */
 class Wrong {
   readonly where: string;
   readonly found: string;
@@ -24,6 +24,15 @@ class Wrong {
 }
 
 const writers = new WeakMap<Option, (value: unknown) => string>();
+
+/** Options that take a setting as JSON, unread. */
+const isJson = new WeakSet<Option>();
+
+/** Lets an option take the JSON of a setting as it is: its reader checks it later. */
+export function jsonSetting(one: Option): Option {
+  isJson.add(one);
+  return one;
+}
 
 /** The options that `repeatable` has added. */
 const repeated = new WeakSet<Option>();
@@ -47,13 +56,33 @@ export function option<T>(flags: string, about: string, { expected, read, write 
   return made.argParser((text) => read(text) ?? new Wrong(name, JSON.stringify(text), expected));
 }
 
+/** What is wrong with one option. */
+export interface OptionProblem {
+  /** The option as it is written: "--steps". */
+  readonly where: string;
+  readonly problem?: string;
+  readonly found?: string;
+  readonly expected?: string;
+}
+
+const checks = new WeakMap<Command, (command: Command) => readonly OptionProblem[]>();
+
+/** Adds a check of a command's options. */
+export function checkOptions(command: Command, check: (command: Command) => readonly OptionProblem[]): Command {
+  checks.set(command, check);
+  return command;
+}
+
 /** Throws one UsageError that names every option whose value is wrong. */
 export function refuseWrongOptions(command: Command): void {
   const wrong = Object.values(command.opts()).filter((value) => value instanceof Wrong);
-  if (wrong.length === 0) return;
-  if (wrong.length === 1) throw new UsageError("", wrong[0]);
-  const lines = wrong.map(({ where, found, expected }) => `\n  ${where}: found ${found}, expected ${expected}`);
-  throw new UsageError(`${wrong.length} options are wrong${lines.join("")}`);
+  const problems: readonly OptionProblem[] = [...wrong, ...(checks.get(command)?.(command) ?? [])];
+  if (problems.length === 0) return;
+  if (problems.length === 1) throw new UsageError(problems[0].problem ?? "", problems[0]);
+  const lines = problems.map(
+    ({ where, problem, found, expected }) => `${where}: ${problem ?? `found ${found}, expected ${expected}`}`,
+  );
+  throw new UsageError(`${problems.length} options are wrong\n${listed(lines)}`);
 }
 
 /** A setting as it is written on the command line, `name` as commander calls it: "selfSteps". */
@@ -74,7 +103,7 @@ export function applySettings(command: Command, settings: Readonly<Record<string
     const name = one.attributeName();
     const value = settings[name];
     if (!repeated.has(one) || value === undefined || command.getOptionValueSource(name) === "cli") continue;
-    const read = one.isBoolean() || one.negate ? asBoolean(value) : readAgain(one, value);
+    const read = isJson.has(one) ? value : one.isBoolean() || one.negate ? asBoolean(value) : readAgain(one, value);
     if (read === undefined || read instanceof Wrong) problems.push(`${name}: found ${shown(value)}`);
     else command.setOptionValueWithSource(name, read, "config");
   }
@@ -86,7 +115,7 @@ const asBoolean = (value: unknown): boolean | undefined => (typeof value === "bo
 
 function readAgain(one: Option, value: unknown): unknown {
   try {
-    return one.parseArg?.(writers.get(one)?.(value) ?? String(value), undefined);
+    return one.parseArg?.(typeof value === "string" ? value : (writers.get(one)?.(value) ?? String(value)), undefined);
   } catch (error) {
     if (error instanceof TypeError) return undefined;
     throw error;
@@ -163,4 +192,4 @@ export const seedOption = (value: number, about = "seed of the random choices"):
   option("--seed <n>", about, integer(0, Number.MAX_SAFE_INTEGER)).default(value);
 
 export const jsonOption = (): Option => new Option("--json", "print the result, or the error, as one JSON object");
-export const quietOption = (): Option => new Option("--quiet", "no progress, no settings: only results and warnings");
+export const quietOption = (): Option => new Option("--quiet", "print only results and warnings");

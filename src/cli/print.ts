@@ -17,40 +17,52 @@ export function note(text: string): void {
 
 export const printJson = (value: unknown): void => print(printableJson(value));
 
-/** How a command speaks: with --json standard output is for its one object, and with --quiet details are left out. */
-export class Voice {
-  /** What was warned of. */
+/** What a command prints: with --json standard output is for its one object; --quiet leaves details out, --verbose adds some. */
+export class Reporter {
+  /** Messages of all warnings so far. */
   readonly warnings: string[] = [];
   private readonly json: boolean;
   private readonly quiet: boolean;
+  private readonly verbose: boolean;
 
-  constructor({ json = false, quiet = false }: { json?: boolean; quiet?: boolean }) {
+  constructor({
+    json = false,
+    quiet = false,
+    verbose = false,
+  }: { json?: boolean; quiet?: boolean; verbose?: boolean }) {
     this.json = json;
     this.quiet = quiet;
+    this.verbose = verbose;
   }
 
   /** Settings and the like. */
-  detail(text: string): void {
-    if (!this.quiet) this.say(text);
+  info(text: string): void {
+    if (!this.quiet) this.write(text);
+  }
+
+  /** `all` with --verbose, else `short`. */
+  infoOr(short: string, all: string): void {
+    this.info(this.verbose ? all : short);
   }
 
   /** One line on what was made. */
   result(text: string): void {
-    if (!(this.json && this.quiet)) this.say(oneLine(text));
+    if (!(this.json && this.quiet)) this.write(oneLine(text));
   }
 
+  /** Prints a warning once. */
   warn(text: string): void {
     if (this.warnings.includes(text)) return;
     this.warnings.push(text);
     note(`Warning: ${text}`);
   }
 
-  /** What `--json` prints; the rest is for people, and was said already. */
+  /** Prints the command's one JSON object, if --json asks for it. */
   object(value: object): void {
     if (this.json) printJson({ ...value, warnings: this.warnings });
   }
 
-  private say(text: string): void {
+  private write(text: string): void {
     if (this.json) note(text);
     else print(text);
   }
@@ -75,18 +87,4 @@ export function settingLines(command: Command, settings: object): string {
   const entries = Object.entries(settings).filter(([, value]) => value !== undefined);
   const written = entries.map(([key, value]) => writtenSetting(command, key, value));
   return columns(written.map(({ name, text }) => [`  ${name}`, text]));
-}
-
-/** At most this many words are named, so that the warning stays one. */
-const named = 12;
-/** Of a prompt or a word, the warning shows so many characters. */
-const shown = 40;
-
-const beginning = (text: string): string => (text.length > shown ? `${text.slice(0, shown)}…` : text);
-
-/** Why part of a prompt has no effect. */
-export function lostWordsWarning(prompt: string, lost: readonly string[]): string {
-  const rest = lost.length - named;
-  const words = lost.slice(0, named).map(beginning).join(" ") + (rest > 0 ? ` and ${rest} more` : "");
-  return `"${beginning(prompt)}" is longer than the model's text encoder reads. Not heard: ${words}`;
 }

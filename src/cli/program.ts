@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { version } from "../storage/node.ts";
 import { editCommand, invertCommand, sweepCommand } from "./edit/index.ts";
 import { generateCommand } from "./generate.ts";
+import { methodsCommand } from "./methods.ts";
 import { modelsCommand } from "./models.ts";
 import { pullCommand } from "./pull/index.ts";
 import { worldCommand } from "./world/index.ts";
@@ -15,6 +16,7 @@ export const baretProgram = (): Command =>
     .addCommand(invertCommand())
     .addCommand(sweepCommand())
     .addCommand(generateCommand())
+    .addCommand(methodsCommand())
     .addCommand(modelsCommand())
     .addCommand(pullCommand())
     .addCommand(worldCommand());

@@ -5,6 +5,7 @@ export * from "./arguments.ts";
 export * from "./bytes.ts";
 export * from "./cancel.ts";
 export * from "./errors.ts";
+export * from "./option.ts";
 export * from "./picture.ts";
 export * from "./progress.ts";
 export * from "./random.ts";

@@ -2,8 +2,10 @@
 export interface Warning {
   /** Kind of the warning, for programs: "unused-weights". */
   readonly code: string;
-  /** One or two sentences: where, what, and what can be done if anything can. */
+  /** One or two sentences: where, what, and what can be done if anything can. No full stop at the end. */
   readonly message: string;
   /** The same facts as values; lists are bounded. */
-  readonly details: Readonly<Record<string, unknown>>;
+  readonly details?: Readonly<Record<string, unknown>>;
+  /** Options that can help, with values to try. */
+  readonly remedies?: Readonly<Record<string, unknown>>;
 }

@@ -3,7 +3,7 @@
 // Does not know: inversion and editing.
 export type { Size } from "../core/index.ts";
 export { atLeastTwo } from "./batch.ts";
-export { aModel, type Embedding, Model } from "./model.ts";
+export { aModel, type Embedding, type LatentShapes, Model } from "./model.ts";
 export {
   aTimestep,
   type MapMix,

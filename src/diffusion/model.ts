@@ -55,6 +55,14 @@ export interface Embedding {
   readonly lostWords: readonly string[];
 }
 
+/** Shapes of a latent and of a text embedding, for one picture size. */
+export interface LatentShapes {
+  /** [C, h, w] */
+  readonly latent: readonly number[];
+  /** [L, D] */
+  readonly embedding: readonly number[];
+}
+
 /** A checkpoint and what runs it. */
 export interface ModelParts {
   readonly checkpoint: Checkpoint;
@@ -65,6 +73,8 @@ export interface ModelParts {
 
 /** Prompts that go through the text encoder together. More take more memory and no less time. */
 const PROMPTS_AT_ONCE = 16;
+/** Embeddings of as many prompts are kept, so that one edit embeds each prompt once. One of SD1.5 has 237 kB. */
+const PROMPTS_KEPT = 64;
 
 /** Tokens of a prompt's row, from the configuration of a checkpoint's text encoder. */
 export const textLength = (checkpoint: Checkpoint): number => readClipTextConfig(checkpoint.textEncoder.config).length;
@@ -94,6 +104,10 @@ export class Model {
   /** Facts about the model's files that its user should know. */
   readonly warnings: readonly Warning[];
   private readonly tokenizer: ClipTokenizer;
+  /** Attention sites by latent size. */
+  private readonly sites = new Map<string, readonly AttentionSite[]>();
+  /** Embeddings of the last prompts, oldest first. */
+  private readonly embeddings = new Map<string, Embedding>();
 
   /** Throws CheckpointError that counts the missing and mis-shaped weights of all components, and lists the first. */
   constructor({ checkpoint, tokenizer, engine, loader }: ModelParts) {
@@ -135,6 +149,11 @@ export class Model {
     return [1, this.unet.inChannels, height / this.factor, width / this.factor];
   }
 
+  /** Shapes of the latent and the text embedding of one picture. Throws UsageError if the model cannot make the size. */
+  latentShapes(size: Size): LatentShapes {
+    return { latent: this.latentShape(size).slice(1), embedding: [this.text.length, this.text.width] };
+  }
+
   /** The size to work at: `asked`, or the model's own. Throws UsageError if the model cannot make pictures of that size. */
   workingSize(asked?: Size): Size {
     const size = asked ?? this.editing.size;
@@ -148,9 +167,12 @@ export class Model {
   }
 
   /** Attention layers of the U-Net for pictures of a size, in order of execution. */
-  attentionSites(size: Size): AttentionSite[] {
+  attentionSites(size: Size): readonly AttentionSite[] {
     const [, , height, width] = this.latentShape(size);
-    return attentionSites(this.unet, height, width, this.text.length);
+    const key = `${height}x${width}`;
+    const sites = this.sites.get(key) ?? attentionSites(this.unet, height, width, this.text.length);
+    this.sites.set(key, sites);
+    return sites;
   }
 
   /**
@@ -163,34 +185,60 @@ export class Model {
   ): Promise<{ -readonly [K in keyof S]: Embedding }>;
   async embed(prompts: readonly string[], signal?: AbortSignal): Promise<Embedding[]> {
     checkArguments("embed", embedArguments, { prompts, signal });
-    if (prompts.length === 0) return [];
-    const session = await this.programs.open("text", "text encoder", () => this.textGraph(), signal);
-    const known = new Map<string, Embedding>();
     const different = [...new Set(prompts)];
-    for (let from = 0; from < different.length; from += PROMPTS_AT_ONCE) {
-      const some = different.slice(from, from + PROMPTS_AT_ONCE);
-      const encodings = some.map((prompt) => this.tokenizer.encode(prompt));
-      // In a batch of two or more, a prompt has the same bits however many there are.
-      const rows = prompts.length > 1 ? atLeastTwo(encodings) : encodings;
-      const ids: IntTensor = {
-        shape: [rows.length, this.text.length],
-        data: Int32Array.from(rows.flatMap((e) => [...e.ids.data])),
-      };
-      const { hidden } = await session.run({ ids }, { finite: true, signal });
-      for (const [i, { lostWords }] of encodings.entries()) {
-        const tensor = { shape: [1, ...hidden.shape.slice(1)], data: row(hidden, i).data.slice() };
-        known.set(some[i], { tensor, lostWords });
-      }
+    // Kept aside: the memory of embeddings may forget some of these while others are computed.
+    const known = new Map(
+      different.flatMap((one) => (this.embeddings.has(one) ? [[one, this.embeddings.get(one)!]] : [])),
+    );
+    const missing = different.filter((one) => !known.has(one));
+    if (missing.length > 0) {
+      await this.programs.during(["text"], async () => {
+        for (let from = 0; from < missing.length; from += PROMPTS_AT_ONCE) {
+          const some = missing.slice(from, from + PROMPTS_AT_ONCE);
+          for (const [k, embedding] of (await this.encodePrompts(some, signal)).entries())
+            known.set(some[k], embedding);
+        }
+      });
     }
-    return prompts.map((prompt) => known.get(prompt)!);
+    for (const [prompt, embedding] of known) {
+      this.embeddings.delete(prompt);
+      this.embeddings.set(prompt, embedding);
+    }
+    for (const prompt of this.embeddings.keys()) {
+      if (this.embeddings.size <= PROMPTS_KEPT) break;
+      this.embeddings.delete(prompt);
+    }
+    // Copies: what a caller does with its tensor must not change the next edit.
+    return prompts.map((prompt) => {
+      const { tensor, lostWords } = known.get(prompt)!;
+      return { tensor: { shape: tensor.shape, data: tensor.data.slice() }, lostWords };
+    });
+  }
+
+  /** Runs prompts through the text encoder, all at once. A batch of two or more, so that others change no bit of one. */
+  private async encodePrompts(prompts: readonly string[], signal?: AbortSignal): Promise<Embedding[]> {
+    const session = await this.programs.open("text", "text encoder", () => this.textGraph(), signal);
+    const encodings = prompts.map((prompt) => this.tokenizer.encode(prompt));
+    const rows = atLeastTwo(encodings);
+    const ids: IntTensor = {
+      shape: [rows.length, this.text.length],
+      data: Int32Array.from(rows.flatMap((e) => [...e.ids.data])),
+    };
+    const { hidden } = await session.run({ ids }, { finite: true, signal });
+    return encodings.map(({ lostWords }, i) => ({
+      tensor: { shape: [1, ...hidden.shape.slice(1)], data: row(hidden, i).data.slice() },
+      lostWords,
+    }));
   }
 
   /** Encodes a picture as a latent, [1, C, H/8, W/8]: the posterior's mean times the scaling factor. */
   async encode(picture: Picture, signal?: AbortSignal): Promise<Tensor> {
     checkArguments("encode", encodeArguments, { picture, signal });
     const [, , h, w] = this.latentShape(picture);
-    const session = await this.programs.open("vae", `encoder ${h}x${w}`, () => this.encoderGraph(picture), signal);
-    return (await session.run({ picture: toUnit(picture) }, { finite: true, signal })).latent;
+    return this.programs.during(["vae"], async () => {
+      const session = await this.programs.open("vae", `encoder ${h}x${w}`, () => this.encoderGraph(picture), signal);
+      return (await session.run({ picture: toUnit(picture) }, { finite: true, signal })).latent;
+    });
   }
 
   /** Decodes latents, [B, C, H/8, W/8], as pictures. */
@@ -203,14 +251,16 @@ export class Model {
         expected: `[B, ${this.vae.latentChannels}, H/${this.factor}, W/${this.factor}]`,
       });
     }
-    const session = await this.programs.open("vae", `decoder ${h}x${w}`, () => this.decoderGraph(h, w), signal);
-    const pictures: Picture[] = [];
-    // One by one: a decoder's activations at 512 x 512 take gigabytes, and a batch is no faster.
-    for (let i = 0; i < count; i++) {
-      const { picture } = await session.run({ latent: row(latents, i) }, { finite: true, signal });
-      pictures.push(fromUnit(picture));
-    }
-    return pictures;
+    return this.programs.during(["vae"], async () => {
+      const session = await this.programs.open("vae", `decoder ${h}x${w}`, () => this.decoderGraph(h, w), signal);
+      const pictures: Picture[] = [];
+      // One by one: a decoder's activations at 512 x 512 take gigabytes, and a batch is no faster.
+      for (let i = 0; i < count; i++) {
+        const { picture } = await session.run({ latent: row(latents, i) }, { finite: true, signal });
+        pictures.push(fromUnit(picture));
+      }
+      return pictures;
+    });
   }
 
   /** Encodes and decodes a picture: the VAE's reconstruction, closer to which no edit can stay. */

@@ -24,6 +24,8 @@ const smallProgram = 400e6;
 /** The loaded programs of a model. Each is built once and kept until it is released. */
 export class ProgramCache {
   private readonly loader: ProgramLoader;
+  /** How many calls of `during` are running for each network. */
+  private readonly scopes = new Map<Network, number>();
   private readonly loaded = new Map<string, { network: Network; session: Promise<MeasuredSession> }>();
 
   constructor(loader: ProgramLoader) {
@@ -53,9 +55,19 @@ export class ProgramCache {
     return this.loader.isLarge(network);
   }
 
-  /** Releases large programs of these networks: the phase that needed them is over. They are loaded again if needed. */
-  async finished(...networks: readonly Network[]): Promise<void> {
-    await this.release((network, { memory }) => networks.includes(network) && memory > smallProgram);
+  /**
+   * Runs `work`, and then frees the large programs of these networks. Calls may be nested: only the end of the outermost one
+   * of a network frees its programs. What is asked for again is loaded again.
+   */
+  async during<T>(networks: readonly Network[], work: () => Promise<T>): Promise<T> {
+    for (const network of networks) this.scopes.set(network, (this.scopes.get(network) ?? 0) + 1);
+    try {
+      return await work();
+    } finally {
+      for (const network of networks) this.scopes.set(network, this.scopes.get(network)! - 1);
+      const over = networks.filter((network) => this.scopes.get(network) === 0);
+      await this.release((network, { memory }) => over.includes(network) && memory > smallProgram);
+    }
   }
 
   async close(): Promise<void> {

@@ -103,7 +103,6 @@ export async function generate(
   const schedule = model.schedule(steps);
   if (prompts.length === 0) return [];
   const [unconditional, ...embedded] = await model.embed([negative, ...prompts], signal);
-  await model.programs.finished("text");
 
   const made: Generated[] = [];
   const atOnce = batchOf(model, 8);
@@ -112,21 +111,27 @@ export async function generate(
     const contexts = embedded.slice(from, from + atOnce).map(({ tensor }) => tensor);
     const report: Work["onProgress"] = ({ done }) =>
       onProgress?.({ phase: "generate", done: (from / atOnce) * steps + done, total });
-    // Before the noise is computed, since this refuses what does not fit into memory.
-    const predictor = await openPredictor(model, size, undefined, signal);
-    const start = stack(contexts.map((_, k) => noise(shape, seed + from + k)));
-    const sampling = { start, contexts, unconditional: unconditional.tensor, guidance };
-    const latents = await sample(predictor, schedule, sampling, { signal, onProgress: report });
-    await model.programs.finished("unet");
-    for (const latent of unstack(latents)) {
-      const [picture] = await model.decode(latent, signal);
-      const k = made.length;
-      const { lostWords } = embedded[k];
-      const one = { picture, seed: seed + k, lostWords, lostNegative: unconditional.lostWords };
-      made.push(one);
-      await onPicture?.(one, k);
-    }
-    await model.programs.finished("vae");
+    const latents = await model.programs.during(["unet"], async () => {
+      // Before the noise is computed, since this refuses what does not fit into memory.
+      const predictor = await openPredictor(model, size, undefined, signal);
+      const start = stack(contexts.map((_, k) => noise(shape, seed + from + k)));
+      const sampling = { start, contexts, unconditional: unconditional.tensor, guidance };
+      return sample(predictor, schedule, sampling, { signal, onProgress: report });
+    });
+    await model.programs.during(["vae"], async () => {
+      for (const latent of unstack(latents)) {
+        const [picture] = await model.decode(latent, signal);
+        const k = made.length;
+        const one = {
+          picture,
+          seed: seed + k,
+          lostWords: embedded[k].lostWords,
+          lostNegative: unconditional.lostWords,
+        };
+        made.push(one);
+        await onPicture?.(one, k);
+      }
+    });
   }
   return made;
 }

@@ -1,19 +1,23 @@
-// Edits of an inverted photo: BARET, and what lock-step methods share.
-// Knows of: inversion and every layer above it.
+// Editing methods behind one interface, and what they share: prepared photos, lock-step sampling, the runners.
+// Knows of: inversion and every layer above it. Files and the cache are in node/.
 // Does not know of: where photos come from, where results go.
-export { type BaretResult, edit, type Role, roles } from "./baret.ts";
 export {
-  type AlphaShape,
-  alphaSchedule,
-  alphaShapes,
-  type BaretOptions,
-  type BaretSettings,
-  baretOptions,
-  baretSettings,
-  type Layers,
-  replacements,
-  routedHalves,
-  type Window,
-} from "./baretOptions.ts";
+  type EditResult,
+  type EditWork,
+  edit,
+  requirePoints,
+  type Sweep,
+  type SweepWork,
+  settledSettings,
+  sweep,
+} from "./edit.ts";
+export { type Fidelity, fidelityOf } from "./fidelity.ts";
 export * from "./lockstep/index.ts";
-export { requirePoints, type Sweep, type SweepPoint, type SweepWork, sweep } from "./sweep.ts";
+export * from "./method.ts";
+export { baret } from "./methods/baret/index.ts";
+export { plain } from "./methods/plain/index.ts";
+export { type PrepareInput, type PrepareWork, prepare } from "./prepare.ts";
+export * from "./prepared/index.ts";
+export { methodNamed, methods, registerMethod } from "./registry.ts";
+export * as samplingOptions from "./samplingOptions.ts";
+export { editSettings, type PromptInput, prepareSettings } from "./settings.ts";

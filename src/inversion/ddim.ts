@@ -1,18 +1,18 @@
-import { row, type Tensor, throwIfCancelled, type Work } from "../core/index.ts";
+import { type Progress, row, type Tensor, throwIfCancelled } from "../core/index.ts";
 import { applyStep, guide, invertCoefficients, type Predictor, type Schedule } from "../diffusion/index.ts";
 
-/** What DDIM inversion listens to. */
+/** The condition of DDIM inversion. */
 export interface InversionPrompt {
   /** [1, L, D] */
   readonly context: Tensor;
-  /** Embedding of the empty sentence, for guidance other than 1. */
+  /** Embedding of the empty prompt, for a guidance scale other than 1. */
   readonly empty: Tensor;
   readonly guidance: number;
 }
 
 /**
  * One step of DDIM inversion: the latent at level i + 1 → that at level i. The model is asked at the noisier level's
- * timestep (METHODS §1; null-text inversion's code).
+ * timestep (docs/method.md; null-text inversion's code).
  */
 export async function invertStep(
   predictor: Predictor,
@@ -31,24 +31,32 @@ export async function invertStep(
   return applyStep(invertCoefficients(schedule, i), z, guide(row(output, 0), row(output, 1), guidance));
 }
 
+/** What a run of DDIM inversion reports to. */
+export interface InversionWork {
+  /** Steps that are done already. Default 0. */
+  readonly from?: number;
+  /** Called after every step; it is waited for. */
+  readonly stepDone?: (progress: Progress) => Promise<void>;
+  readonly signal?: AbortSignal;
+}
+
 /**
- * DDIM inversion of a clean latent: fills `trajectory` z* [N + 1, C, h, w], noisiest first, whose last entry it starts
- * from. from: how many steps are there already.
+ * DDIM inversion of a clean latent: fills `trajectory` z* [N + 1, C, h, w], noisiest first, from its last entry on. Throws
+ * CancelledError, NumericError.
  */
 export async function ddimInversion(
   predictor: Predictor,
   schedule: Schedule,
   trajectory: Tensor,
   prompt: InversionPrompt,
-  { from = 0, onStep, onProgress, signal }: Work & { from?: number; onStep?: (done: number) => Promise<void> } = {},
+  { from = 0, stepDone, signal }: InversionWork = {},
 ): Promise<void> {
   const total = schedule.timesteps.length;
   for (let done = from; done < total; done++) {
-    throwIfCancelled(signal, "the inversion");
+    throwIfCancelled(signal, "DDIM inversion");
     const i = total - 1 - done;
     const z = await invertStep(predictor, schedule, i, row(trajectory, i + 1), prompt, signal);
     row(trajectory, i).data.set(z.data);
-    await onStep?.(done + 1);
-    onProgress?.({ phase: "invert", done: done + 1, total });
+    await stepDone?.({ phase: "invert", done: done + 1, total });
   }
 }

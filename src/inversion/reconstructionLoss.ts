@@ -1,10 +1,16 @@
 import { z } from "zod";
 import { aScalar, aSize, aTensorOf, checkArguments, type Tensor, tensor, workFields } from "../core/index.ts";
-import { aModel, aTimestep, type Model, type Size, type StepCoefficients } from "../diffusion/index.ts";
+import {
+  aModel,
+  aTimestep,
+  type LatentShapes,
+  type Model,
+  type Size,
+  type StepCoefficients,
+} from "../diffusion/index.ts";
 import * as g from "../graph/index.ts";
 import { timeShape, timestepSinusoids, type UNetConfig, unet } from "../models/index.ts";
 import type { Session } from "../runtime/index.ts";
-import { type ModelShapes, shapesFor } from "./arrays.ts";
 
 /** One step of sampling, and where it should lead. */
 export interface Step {
@@ -42,7 +48,7 @@ const lossArguments = (context: z.ZodType<Tensor>, latent: z.ZodType<Tensor>) =>
 const openArguments = z.object({ model: aModel, size: aSize, signal });
 
 /**
- * METHODS §2, eq. 2: L = mean((a·z + b·(f + w·(ε(z, t, c) − f)) − z*)²) and ∂L/∂c, where f is the output for the sentence
+ * Paper, eq. 2: L = mean((a·z + b·(f + w·(ε(z, t, c) − f)) − z*)²) and ∂L/∂c, where f is the output for the sentence
  * that stays. With w and 1 − w exchanged the same program tunes the empty sentence (null-text inversion).
  */
 export class ReconstructionLoss {
@@ -50,7 +56,7 @@ export class ReconstructionLoss {
   private readonly config: UNetConfig;
   private readonly expected: ReturnType<typeof lossArguments>;
 
-  constructor(session: Session, config: UNetConfig, shapes: ModelShapes) {
+  constructor(session: Session, config: UNetConfig, shapes: LatentShapes) {
     this.session = session;
     this.config = config;
     this.expected = lossArguments(aTensorOf([1, ...shapes.embedding]), aTensorOf([1, ...shapes.latent]));
@@ -82,7 +88,7 @@ export async function openReconstructionLoss(
   signal?: AbortSignal,
 ): Promise<ReconstructionLoss> {
   checkArguments("openReconstructionLoss", openArguments, { model, size, signal });
-  const shapes = shapesFor(model, size);
+  const shapes = model.latentShapes(size);
   const [latent, embedding] = [shapes.latent, shapes.embedding].map((shape) => [1, ...shape]);
   const build = (): Record<string, g.Node> => {
     const scalar = (name: string) => g.input(name, []);

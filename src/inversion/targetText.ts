@@ -8,10 +8,9 @@ import {
   type Schedule,
 } from "../diffusion/index.ts";
 import type { Adam } from "./adam.ts";
-import { type InversionSettings, learningRateAt, thresholdAt } from "./options.ts";
 import type { ReconstructionLoss, Step } from "./reconstructionLoss.ts";
 
-/** Shares of the last embedding in the starts that are tried between it and the target's, the nearest to the target first. */
+/** Shares of `start` in the mixes that are tried between the target's embedding and it, nearest to the target first. */
 const MIXES = [0.25, 0.5, 0.75, 1];
 
 /** An embedding that a step may start from, and where sampling with it leads. */
@@ -22,7 +21,7 @@ interface Start {
   readonly loss: number;
 }
 
-/** DDIM step i with guidance: the latent it leads to, and the output for the empty sentence. */
+/** DDIM step i with guidance: the latent it leads to (`next`), and the unconditional output (`fixed`). */
 export async function sampleStep(
   predictor: Predictor,
   schedule: Schedule,
@@ -30,16 +29,16 @@ export async function sampleStep(
   { latent, context, empty, guidance }: { latent: Tensor; context: Tensor; empty: Tensor; guidance: number },
   signal?: AbortSignal,
 ): Promise<{ next: Tensor; fixed: Tensor }> {
-  const rows = [empty, context].map((heard) => ({ latent, context: heard }));
+  const rows = [empty, context].map((one) => ({ latent, context: one }));
   const output = await predictor.predict(rows, schedule.timesteps[i], { signal });
   const fixed = row(output, 0);
   return { fixed, next: applyStep(denoiseCoefficients(schedule, i), latent, guide(fixed, row(output, 1), guidance)) };
 }
 
-/** What target-text inversion runs. */
-export interface Programs {
+/** The programs that target-text inversion runs. */
+export interface TuningPrograms {
   readonly predictor: Predictor;
-  /** Absent where no step may be tuned. */
+  /** Absent if no step may be tuned. */
   readonly loss: ReconstructionLoss | undefined;
 }
 
@@ -55,40 +54,47 @@ export interface TunedStep {
   readonly gradientRms: readonly number[];
 }
 
-/** What a step of target-text inversion begins with. Latents [1, C, h, w], embeddings [1, L, D]. */
-export interface TuneInputs {
+/** One step of target-text inversion. Latents [1, C, h, w], embeddings [1, L, D]. */
+export interface TuneInput {
   readonly latent: Tensor;
+  /** Latent that the step should lead to. */
   readonly wanted: Tensor;
-  /** The embedding that is tuned. */
+  /** The embedding to tune. */
   readonly start: Tensor;
-  /** The target's, to which `nearestStart` holds. */
+  /** The target's, near which `nearestStart` stays. */
   readonly target: Tensor;
   readonly empty: Tensor;
+  readonly guidance: number;
   readonly adam: Adam;
+  readonly learningRate: number;
+  /** Adam's iterations, at most. */
+  readonly iterations: number;
+  /** Loss below which the embedding needs no more tuning. */
+  readonly limit: number;
+  /** Starts at the target's embedding if its loss is below the limit, else at the nearest mix with `start` that is. */
+  readonly nearestStart: boolean;
+  readonly signal?: AbortSignal;
 }
 
 /**
- * Target-text inversion of sampling step i (METHODS §2.1, eqs. 1 and 2): tunes c until DDIM with guidance leads from z̄_i
- * to z*_{i+1}. The loss is tested before the gradient is asked for, so a step that needs no tuning costs none; the
- * output for the empty sentence is computed once.
+ * Target-text inversion of sampling step i (paper, eqs. 1 and 2): tunes c until DDIM with guidance leads from z̄_i to
+ * z*_{i+1}. The loss is tested before the gradient is computed, so a step that needs no tuning costs none; the
+ * unconditional prediction is computed once.
  *
  * z̄_{i+1} comes from the batched program that sampling uses, so that sampling with C later gives the same bits.
  */
 export async function tuneStep(
-  { predictor, loss }: Programs,
+  { predictor, loss }: TuningPrograms,
   schedule: Schedule,
   i: number,
-  { latent, wanted, start, target, empty, adam }: TuneInputs,
-  settings: InversionSettings,
-  signal?: AbortSignal,
+  input: TuneInput,
 ): Promise<TunedStep> {
+  const { latent, wanted, start, target, empty, guidance, adam, learningRate, iterations, limit, signal } = input;
   const timestep = schedule.timesteps[i];
   const coefficients = denoiseCoefficients(schedule, i);
-  const { guidance, iterations, earlyStop } = settings;
-  const limit = earlyStop ? thresholdAt(i, settings) : 0;
   const sampled = (context: Tensor) => sampleStep(predictor, schedule, i, { latent, context, empty, guidance }, signal);
 
-  const from = settings.nearestStart ? target : start;
+  const from = input.nearestStart ? target : start;
   const { fixed, next: reached } = await sampled(from);
   const asGiven = { embedding: from, next: reached, loss: meanSquaredError(reached, wanted) };
   const step = { latent, timestep, fixed, coefficients, guidance, wanted };
@@ -106,9 +112,9 @@ export async function tuneStep(
       if (value < limit) break;
     }
     gradientRms.push(rootMeanSquare(gradient));
-    embedding = adam.step(embedding, gradient, learningRateAt(i, settings));
+    embedding = adam.step(embedding, gradient, learningRate);
     next = undefined;
-    // Sampling costs a third of a gradient, and is needed once more in any case where this iteration was the last.
+    // Sampling costs a third of a gradient, and is needed anyway if this iteration was the last.
     if (expectedLoss(losses) < limit || gradientRms.length === iterations) {
       ({ next } = await sampled(embedding));
       losses.push(meanSquaredError(next, wanted));
@@ -117,7 +123,7 @@ export async function tuneStep(
   return { embedding, latent: next ?? (await sampled(embedding)).next, losses, gradientRms };
 }
 
-/** Where sampling leads from each of some embeddings, whose output for the empty prompt is known: one batch. */
+/** Samples one step from each embedding, in one batch; the unconditional output is known. */
 async function startsFrom(
   predictor: Predictor,
   embeddings: readonly Tensor[],
@@ -133,7 +139,7 @@ async function startsFrom(
   });
 }
 
-/** What an iteration makes of the last loss, if it does as well as the one before it; the first divides by ten. */
+/** Loss after one more iteration, if it shrinks as in the iteration before; the first is taken to divide by ten. */
 function expectedLoss(losses: readonly number[]): number {
   const [before, last] = [losses[losses.length - 2], losses[losses.length - 1]];
   return before === undefined ? last / 10 : last ** 2 / before;

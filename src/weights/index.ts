@@ -20,7 +20,7 @@ export {
 } from "./component.ts";
 export { checkPipeline, type OpenOptions } from "./diffusers.ts";
 export { type Dtype, dtypeBytes, type FloatDtype, floatDtypes, isFloatDtype, toFloat32 } from "./dtype.ts";
-export { type EditingDefaults, paperThreshold, parseEditing, settingRanges } from "./editing.ts";
+export { type EditingDefaults, type MethodDefaults, parseEditing, settingRanges } from "./editing.ts";
 export { encodeSafetensors, type TensorData } from "./encode.ts";
 export { isObject, parseJson, readJsonObject } from "./json.ts";
 export { type ModelFolder, openCheckpoint, openModelFolder } from "./open.ts";

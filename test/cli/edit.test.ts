@@ -4,10 +4,10 @@ import { crc32 } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { baretProgram } from "../../src/cli/program.ts";
 import { runCommand } from "../../src/cli/run.ts";
+import { encodePrepared } from "../../src/editing/index.ts";
+import { readPrepared } from "../../src/editing/node/index.ts";
 import { readPngText } from "../../src/image/index.ts";
 import { decodeImage, encodePng } from "../../src/image/node.ts";
-import { encodeInversion } from "../../src/inversion/index.ts";
-import { readInversion } from "../../src/inversion/node.ts";
 import { smoothPicture } from "../support/baret.ts";
 import { asOrdinaryUser, fixtureModel, Workplace } from "../support/cli.ts";
 
@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 
 test("a photo and a sentence become a picture that tells every setting, and --like repeats it to the byte", async () => {
-  const options = ["--alpha", "0.7:0.2", "--self-steps", "0.25:0.5", "--self-levels", "1,2", "--threads", "1"];
+  const options = ["--alpha", "0.7:0.2", "--self-steps", "0.25:0.5", "--self-layers", "1,2", "--threads", "1", "-v"];
   const made = await here.baret(["edit", "photo.png", sentence, ...quick, ...options, "-o", "out.png"]);
   expect(made.code).toBe(0);
   expect(made.stdout).toMatch(/^photo\.png \(64x64\): a dog lying down$/m);
@@ -48,8 +48,9 @@ test("a photo and a sentence become a picture that tells every setting, and --li
     engine: { device: "cpu", threads: 1, onnxruntime: expect.stringMatching(/^\d/) },
     photo: { path: "photo.png", sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
     settings: {
-      sentence,
-      size: { width: 64, height: 64 },
+      method: "baret",
+      target: sentence,
+      size: "64x64",
       fit: "crop",
       steps: 4,
       guidance: 7.5,
@@ -67,12 +68,12 @@ test("a photo and a sentence become a picture that tells every setting, and --li
       alphaShape: "linear",
       selfSteps: [0.25, 0.5],
       crossSteps: [0, 0.6],
-      selfLevels: [1, 2],
-      crossLevels: [0, 1, 2, 3],
+      selfLayers: [1, 2],
+      crossLayers: [0, 1, 2, 3],
       half: "conditional",
       replace: "qk",
       editGuidance: 7.5,
-      seed: 0,
+      rows: "needed",
     },
     image: "edit",
   });
@@ -99,7 +100,7 @@ test("a stranger's picture chooses no file that is written, and its paths and co
   writeFileSync(here.path("victim.safetensors"), "mine");
   const settings = {
     ...made.settings,
-    sentence: "a dog\u001b[2J\nWarning: all is well",
+    target: "a dog\u001b[2J\nWarning: all is well",
     out: "victim.png",
     preview: "victim.png",
     saveInversion: "victim.safetensors",
@@ -123,7 +124,7 @@ test("a stranger's picture chooses no file that is written, and its paths and co
 test.each([
   ["threads", { engine: { threads: 100_000 } }, /threads: .*100000/],
   ["steps", { settings: { steps: 1_000_000 } }, /steps: .*1000000/],
-  ["size", { settings: { size: { width: 80_000, height: 80_000 } } }, /size: .*80000/],
+  ["size", { settings: { size: "80000x80000" } }, /size: .*80000/],
 ])("%s beyond what the command line takes are refused in a picture too", async (_, forged, message) => {
   const made = metadata("out.png");
   const settings = { ...made.settings, ...("settings" in forged && forged.settings) };
@@ -139,7 +140,7 @@ test("metadata that the options would not take is refused, all of it at once", a
   writeFileSync(here.path("forged.png"), await encodePng(smoothPicture(1), { baret: JSON.stringify(text) }));
   const { code, stderr } = await here.baret(["edit", "photo.png", sentence, "--like", "forged.png"]);
   expect(code).toBe(2);
-  for (const name of ["alpha", "steps", "earlyStop"]) expect(stderr).toContain(`  ${name}: `);
+  for (const name of ["alpha", "steps", "early-stop"]) expect(stderr).toContain(`--${name}: `);
   expect(stderr).not.toContain("half");
 });
 
@@ -156,45 +157,44 @@ test("photos with sentences, all pictures of an edit, and the same as JSON", asy
     ["other.png", "a cat"],
   ].map(([path, said], k) => ({
     photo: { path },
-    sentence: said,
+    prompt: said,
     files: {
       edit: `many-${k + 1}.png`,
       ...Object.fromEntries(kinds.map((kind) => [kind, `many-${k + 1}-${kind}.png`])),
     },
-    fidelity: { inversion: expect.any(Number), vae: expect.any(Number), photo: expect.any(Number) },
+    quality: { inversion: expect.any(Number), vae: expect.any(Number), photo: expect.any(Number) },
   }));
   expect(result.edits).toMatchObject(expected);
   for (const { files } of result.edits)
     for (const name of Object.values(files)) expect(existsSync(here.path(`${name}`)));
-  expect(metadata("many-2-transition.png")).toMatchObject({ image: "transition", settings: { sentence: "a cat" } });
+  expect(metadata("many-2-transition.png")).toMatchObject({ image: "transition", settings: { target: "a cat" } });
   const sheet = await decodeImage(here.path("many-1-sheet.png"));
   expect(sheet.width).toBeGreaterThan(5 * 64);
-  expect(result.warnings).toContainEqual(expect.stringMatching(/the inversion reproduces photo.png poorly \(/));
   expect(result.warnings).toContainEqual(expect.stringMatching(/does not know pictures like photo.png: /));
 
   const reused = ["edit", "many-3.safetensors", ...tiny.slice(0, 2), "--quiet"];
   expect((await here.baret([...reused, "-o", "reused.png"])).code).toBe(0);
   const [a, b] = [metadata("reused.png"), metadata("many-3.png")];
-  expect(a.settings).toEqual(b.settings);
+  expect({ fit: "crop", ...a.settings }).toEqual(b.settings);
   expect(await decodeImage(here.path("reused.png"))).toEqual(await decodeImage(here.path("many-3.png")));
 });
 
 test("an inversion file of another model or sentence, a damaged one, and options it cannot follow are refused", async () => {
   writeFileSync(here.path("short.safetensors"), file("many-1.safetensors").subarray(0, 5000));
   writeFileSync(here.path("weights.safetensors"), readFileSync(`${fixtureModel("tiny-sd1")}/unet/diffusion_pytorch_model.safetensors`)); // biome-ignore format: one call
-  const inversion = await readInversion(here.path("many-1.safetensors"));
+  const inversion = await readPrepared(here.path("many-1.safetensors"));
   const timesteps = inversion.timesteps.map((t) => t + 1);
-  writeFileSync(here.path("later.safetensors"), encodeInversion({ ...inversion, timesteps }));
+  writeFileSync(here.path("later.safetensors"), encodePrepared({ ...inversion, timesteps }));
   const model = tiny.slice(0, 2);
   const cases: [string[], number, string][] = [
-    [["many-1.safetensors", "--model", fixtureModel("tiny-sd2")], 1, "belongs to another model"],
-    [["many-1.safetensors", "--save-inversion", "copy.safetensors", ...model], 2, "--save-inversion: keeps the inversion of a photo"], // biome-ignore format: one case
-    [["many-1.safetensors", "a bird", ...model], 1, `belongs to another sentence: found "${sentence}"`],
-    [["many-1.safetensors", "--steps", "7", "--no-early-stop", ...model], 2, "--no-early-stop, --steps: belongs to"],
+    [["many-1.safetensors", "--model", fixtureModel("tiny-sd2")], 1, "prepared from another model"],
+    [["many-1.safetensors", "--save-inversion", "copy.safetensors", ...model], 2, "--save-inversion: keeps the preparation of a photo"], // biome-ignore format: one case
+    [["many-1.safetensors", "a bird", ...model], 1, `prepared from another prompt: found "${sentence}"`],
+    [["many-1.safetensors", "--steps", "7", "--no-early-stop", ...model], 2, "--steps, --early-stop: belongs to"],
     [["later.safetensors", ...model], 1, `does not fit the model ${model[1]}\n  timesteps.0: found ${timesteps[0]}`],
-    [["short.safetensors", ...model], 1, "not an inversion file, or a damaged one"],
-    [["weights.safetensors", ...model], 1, "a safetensors file, but not an inversion"],
-    [["nothing.safetensors", ...model], 1, "the inversion file cannot be read: there is no such file or folder"],
+    [["short.safetensors", ...model], 1, "not a file of a prepared photo, or a damaged one"],
+    [["weights.safetensors", ...model], 1, "a safetensors file, but not of a prepared photo"],
+    [["nothing.safetensors", ...model], 1, "the file cannot be read: there is no such file or folder"],
   ];
   for (const [args, code, message] of cases) {
     const made = await here.baret(["edit", ...args, "-o", "refused.png"]);
@@ -228,10 +228,10 @@ test("photos that cannot be used are named all at once; one dot and 500 words ar
   const dot = await here.baret(["edit", "dot.png", words, ...quick, "-o", "dot-edit.png"]);
   expect(dot.code).toBe(0);
   expect(dot.stderr).toMatch(/^Warning: dot\.png is smaller than what the model works at, .* 1x1 to 64x64$/m);
-  expect(metadata("dot-edit.png").settings.sentence).toBe(words);
+  expect(metadata("dot-edit.png").settings.target).toBe(words);
   // Words that find no room are named before the work begins.
-  expect(dot.stderr.indexOf("Not heard: ")).toBeGreaterThan(0);
-  expect(dot.stderr.indexOf("Not heard: ")).toBeLessThan(dot.stderr.indexOf("invert 1/4"));
+  expect(dot.stderr.indexOf("Cut off: ")).toBeGreaterThan(0);
+  expect(dot.stderr.indexOf("Cut off: ")).toBeLessThan(dot.stderr.indexOf("invert 1/4"));
 });
 
 test("a pipe or a device as photo, as --like or as inversion is refused at once", async () => {
@@ -242,7 +242,7 @@ test("a pipe or a device as photo, as --like or as inversion is refused at once"
     [["zero.png", sentence], "zero.png: cannot be read: it is a device, not a regular file"],
     [["--like", "pipe.png"], "pipe.png: cannot be read: it is a pipe, not a regular file"],
     [["--like", "zero.png"], "zero.png: cannot be read: it is a device, not a regular file"],
-    [["pipe.safetensors"], "pipe.safetensors: the inversion file cannot be read: it is a pipe, not a regular file"],
+    [["pipe.safetensors"], "pipe.safetensors: the file cannot be read: it is a pipe, not a regular file"],
   ];
   for (const [args, message] of cases) {
     const made = await here.baret(["edit", ...args, ...tiny.slice(0, 2), "-o", "strange.png"]);
@@ -253,9 +253,9 @@ test("a pipe or a device as photo, as --like or as inversion is refused at once"
 
 test("settings that do not fit the model are refused before any work", async () => {
   const cases: [string[], string][] = [
-    [["--self-levels", "7"], "selfLayers: chooses no attention site"],
-    [["--learning-rate", "0"], "learningRate: found 0"],
-    [[" "], "a sentence is empty: expected what the edited photo shows, in quotes"],
+    [["--self-layers", "7"], "selfLayers: chooses no attention site"],
+    [["--learning-rate", "0"], '--learning-rate: found "0"'],
+    [[" "], "a prompt is empty: expected what the edited photo shows, in quotes"],
     [["--size", "60x64"], "size: a picture's side must be a positive multiple of the VAE's factor: found 60x64"],
   ];
   for (const [args, message] of cases) {
@@ -306,5 +306,5 @@ test("an edit stopped by Ctrl-C goes on where it was, and shows itself as it for
   expect(resumed.code).toBe(0);
   expect(resumed.stderr).not.toMatch(/^invert \d/m);
   expect(await decodeImage(here.path("forming.png"))).toMatchObject({ width: 64, height: 64 });
-  expect(readdirSync(here.path("cache", "inversions")).every((name) => name.endsWith(".safetensors"))).toBe(true);
+  expect(readdirSync(here.path("cache", "prepared")).every((name) => name.endsWith(".safetensors"))).toBe(true);
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeEach, expect, test, vi } from "vitest";
 import { editCommand } from "../../src/cli/edit/edit.ts";
 import { repeat } from "../../src/cli/like.ts";
-import { Voice } from "../../src/cli/print.ts";
+import { Reporter } from "../../src/cli/print.ts";
 import { insertPngText, readPngText } from "../../src/image/index.ts";
 import { encodePng } from "../../src/image/node.ts";
 import { version } from "../../src/storage/node.ts";
@@ -61,7 +61,7 @@ test("the settings in a PNG, down to the options of the command line", async () 
     writeFileSync(path, random.below(20) ? png : png.subarray(0, random.below(png.length)));
     const command = editCommand();
     command.exitOverride();
-    await repeat(command, path, new Voice({ quiet: true }));
+    await repeat(command, path, new Reporter({ quiet: true }));
     for (const value of Object.values(command.opts())) expect(value).not.toBeNaN();
   });
   expect(longest).toBeLessThan(10_000);

@@ -11,7 +11,7 @@ afterAll(here.remove);
 const tiny = ["--model", fixtureModel("tiny-sd1"), "--size", "64x32"];
 const metadata = (name: string) => JSON.parse(readPngText(readFileSync(here.path(name))).baret);
 
-test("a sentence becomes a picture that tells what made it", async () => {
+test("a prompt becomes a picture that tells what made it", async () => {
   const made = await here.baret(["generate", "a dog", ...tiny, "--steps", "3", "--seed", "5", "-o", "dog.png"]);
   expect(made.code).toBe(0);
   expect(made.stdout).toMatch(/^ {2}size +64x32$/m);
@@ -25,7 +25,7 @@ test("a sentence becomes a picture that tells what made it", async () => {
     model: { name: fixtureModel("tiny-sd1"), sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
     engine: { device: "cpu", threads: expect.any(Number), onnxruntime: expect.stringMatching(/^\d/) },
     settings: {
-      sentence: "a dog",
+      prompt: "a dog",
       negative: "",
       seed: 5,
       size: { width: 64, height: 32 },
@@ -35,13 +35,13 @@ test("a sentence becomes a picture that tells what made it", async () => {
   });
 });
 
-test("several sentences and counts make numbered pictures, each as it would be alone", async () => {
+test("several prompts and counts make numbered pictures, each as it would be alone", async () => {
   const args = [...tiny, "--steps", "2", "--quiet"];
   const made = await here.baret(["generate", "a dog", "a cat", "--count", "2", ...args, "-o", "many.png", "--json"]);
   const { pictures } = JSON.parse(made.stdout);
   expect(pictures).toEqual(
-    ["a dog", "a dog", "a cat", "a cat"].map((sentence, k) => {
-      return { path: `many-${k + 1}.png`, sentence, seed: k, lostWords: [] };
+    ["a dog", "a dog", "a cat", "a cat"].map((prompt, k) => {
+      return { path: `many-${k + 1}.png`, prompt, seed: k, lostWords: [] };
     }),
   );
   expect(made.stderr).toBe("");
@@ -53,17 +53,17 @@ test("several sentences and counts make numbered pictures, each as it would be a
   expect(readFileSync(here.path("cat.png"))).toEqual(readFileSync(here.path("many-4.png")));
 });
 
-test("of a sentence of 500 words, those that were not heard are named; an empty one is a sentence", async () => {
+test("of a prompt of 500 words, those that are cut off are named; an empty one is a prompt", async () => {
   const sentence = Array.from({ length: 500 }, (_, k) => `dog${k}`).join(" ");
   const made = await here.baret(["generate", sentence, "", ...tiny, "--steps", "1", "-o", "long.png"]);
   expect(made.code).toBe(0);
-  expect(made.stderr).toMatch(/^Warning: "dog0 dog1 .*…" is longer .* Not heard: dog\d+ dog\d+ .* and \d{3} more$/m);
+  expect(made.stderr).toMatch(/^Warning: "dog0 dog1 .*…" is longer .* Cut off: dog\d+, dog\d+, .* \d{3} more$/m);
 });
 
-test("of what a picture should not show, the words that were not heard are named too", async () => {
+test("words cut off a negative prompt are named too", async () => {
   const negative = Array.from({ length: 90 }, (_, k) => `cat${k}`).join(" ");
   const made = await here.baret(["generate", "a dog", ...tiny, "--steps", "1", "--negative", negative, "--count", "2"]);
-  expect(made.stderr.match(/^Warning: "cat0 cat1 .*…" is longer .* Not heard: cat/gm)).toHaveLength(1);
+  expect(made.stderr.match(/^Warning: "cat0 cat1 .*…" is longer .* Cut off: cat/gm)).toHaveLength(1);
 });
 
 test("an output that cannot be written is refused before any work", async () => {

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { isComplete } from "../../src/editing/index.ts";
+import { readPrepared } from "../../src/editing/node/index.ts";
 import { encodePng } from "../../src/image/node.ts";
-import { isComplete } from "../../src/inversion/index.ts";
-import { readInversion } from "../../src/inversion/node.ts";
 import { smoothPicture } from "../support/baret.ts";
 import { fixtureModel, Workplace } from "../support/cli.ts";
 
@@ -24,18 +24,18 @@ test("stopped by Ctrl-C or killed, an inversion goes on where it was and ends wi
   const stopped = await here.baret([...long, "-o", "parts.safetensors"], { interruptAt: /^invert 7\/12/m });
   expect(stopped).toMatchObject({ code: 130, stdout: expect.stringContaining("The same command goes on from there.") });
   expect(stopped.afterInterrupt).toBeLessThan(1000);
-  expect((await readInversion(here.path("parts.safetensors"))).done.inverted).toBeGreaterThanOrEqual(6);
+  expect((await readPrepared(here.path("parts.safetensors"))).progress.done).toBeGreaterThanOrEqual(6);
 
   const killed = await here.baret([...long, "-o", "parts.safetensors"], {
     interruptAt: /^tune 5\/12/m,
     interruptWith: "SIGKILL",
   });
   expect(killed).toMatchObject({ code: null, signal: "SIGKILL" });
-  const half = await readInversion(here.path("parts.safetensors"));
-  expect(half.done).toMatchObject({ inverted: 12, tuned: expect.any(Number) });
+  const half = await readPrepared(here.path("parts.safetensors"));
+  expect(half.progress.done).toBeGreaterThanOrEqual(12 + 4);
   expect(isComplete(half)).toBe(false);
   const refused = await here.baret(["edit", "parts.safetensors", ...tiny.slice(0, 2)]);
-  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("this inversion is not finished") });
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("parts.safetensors: not finished") });
 
   const rest = await here.baret([...long, "-o", "parts.safetensors"]);
   expect(rest.code).toBe(0);
@@ -46,21 +46,21 @@ test("stopped by Ctrl-C or killed, an inversion goes on where it was and ends wi
   expect(again).toMatchObject({ code: 0, stderr: expect.not.stringMatching(/^(invert|tune) /m) });
 });
 
-test("the default name is the photo's; as JSON it tells file, settings and fidelity", async () => {
+test("the default name is the photo's; as JSON it tells file, settings and quality", async () => {
   const made = await here.baret([...short, "--iterations", "0", "--json", "--quiet"]);
   expect(made.code).toBe(0);
   expect(JSON.parse(made.stdout)).toMatchObject({
     command: "invert",
     file: "photo.inversion.safetensors",
-    sentence: "a dog lying down",
+    prompt: "a dog lying down",
     iterations: 0,
     // The threshold is the preset's.
-    settings: { steps: 2, iterations: 0, threshold: [1e-4, 1e-4], size: { width: 64, height: 64 } },
-    fidelity: { inversion: expect.any(Number), vae: expect.any(Number), photo: expect.any(Number) },
+    settings: { steps: 2, iterations: 0, threshold: [1e-4, 1e-4], size: "64x64" },
+    quality: { inversion: expect.any(Number), vae: expect.any(Number), photo: expect.any(Number) },
   });
 });
 
-test("a file that holds another inversion is left alone, with every difference named", async () => {
+test("a file that holds another preparation is left alone, with every difference named", async () => {
   const before = readFileSync(here.path("photo.inversion.safetensors"));
   const made = await here.baret([...short, "--iterations", "1", "--guidance", "3"]);
   expect(made.code).toBe(1);

@@ -1,9 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { pointsOf } from "../../src/cli/edit/sweep.ts";
+import { baret, plain } from "../../src/editing/index.ts";
 import { readPngText } from "../../src/image/index.ts";
 import { decodeImage, encodePng } from "../../src/image/node.ts";
-import { smoothPicture } from "../support/baret.ts";
+import { smoothPicture, tinyModel } from "../support/baret.ts";
 import { fixtureModel, Workplace } from "../support/cli.ts";
 
 const here = new Workplace();
@@ -30,7 +31,7 @@ test("a grid is a sheet of all combinations; each picture is what an edit with i
   expect(made.code).toBe(0);
   const { files, points, rows } = JSON.parse(made.stdout);
   expect(files).toEqual([1, 2, 3, 4, 5, 6].map((k) => `g-${k}.png`));
-  expect(points[2]).toEqual({ alpha: [0.8, 0.1], selfSteps: [0, 0.3], crossSteps: [0, 0] });
+  expect(points[2]).toEqual({ alpha: [0.8, 0.1], crossSteps: 0 });
   expect(rows).toBeLessThan(6 * 3 * 4);
   const sheet = await decodeImage(here.path("g.png"));
   expect(sheet.width).toBeGreaterThan(3 * 64);
@@ -52,27 +53,29 @@ test("the photo is not replaced by one of the pictures of a sweep", async () => 
 
 test("stopped, what is finished is on the sheet", async () => {
   const args = ["sweep", "photo.png", "a dog", ...quick.slice(0, 4), "--steps", "30", "--iterations", "0"];
-  const stopped = await here.baret([...args, "-o", "part.png"], { interruptAt: /^edit (4\d|5\d)\/90/m });
+  const stopped = await here.baret([...args, "-o", "part.png"], { interruptAt: /^edit 2\d\d\/450/m });
   expect(stopped).toMatchObject({ code: 130 });
   expect(stopped.afterInterrupt).toBeLessThan(1000);
   const sheet = await decodeImage(here.path("part.png"));
   expect(sheet.width).toBeGreaterThan(5 * 64);
 });
 
-test("with nothing given, it is the paper's figure 9: one of the three moves, the others keep their defaults", () => {
-  const { points, columns } = pointsOf({}, { alpha: [0.8, 0.1], selfSteps: 0.3, crossSteps: 0.6 });
+test("with nothing given, it is the paper's figure 9: one of the three moves, the others keep the model's values", async () => {
+  const model = await tinyModel("tiny-sd1");
+  const { points, columns } = pointsOf(baret, model, {});
   expect(columns).toBe(5);
-  expect(points).toHaveLength(15);
-  expect(points.map(({ alpha }) => alpha.join("-")).slice(0, 5)).toEqual(["0.9-0.1", "0.8-0.1", "0.6-0.1", "0.5-0.1", "0-0"]); // biome-ignore format: one list
-  for (const { selfSteps, crossSteps } of points.slice(0, 5)) expect([selfSteps[1], crossSteps[1]]).toEqual([0.3, 0.6]);
-  expect(points.slice(5, 10).map(({ selfSteps }) => selfSteps[1])).toEqual([0.1, 0.2, 0.3, 0.4, 0.5]);
-  expect(points.slice(10).map(({ crossSteps }) => crossSteps[1])).toEqual([0.8, 0.6, 0.4, 0.2, 0]);
+  expect(points.map(({ alpha }) => alpha).slice(0, 5)).toEqual([[0.9, 0.1], [0.8, 0.1], [0.6, 0.1], [0.5, 0.1], [0, 0]]); // biome-ignore format: one list
+  for (const point of points.slice(0, 5)) expect(point).toMatchObject({ selfSteps: [0, 0.3], crossSteps: [0, 0.6] });
+  expect(points.slice(5, 10).map(({ selfSteps }) => selfSteps)).toEqual([0.1, 0.2, 0.3, 0.4, 0.5]);
+  expect(points.slice(10).map(({ crossSteps }) => crossSteps)).toEqual([0.8, 0.6, 0.4, 0.2, 0]);
+  expect(() => pointsOf(plain, model, {})).toThrow("a sweep needs an option with several values");
+  await model.close();
 });
 
-test("a grid of too many points is refused before its points are made", () => {
-  const alpha = Array.from({ length: 100_000 }, (): [number, number] => [1, 0]);
-  const share = Array.from({ length: 100_000 }, (): [number, number] => [0, 1]);
-  const defaults = { alpha: [1, 0], selfSteps: 0, crossSteps: 0 } as const;
-  const points = () => pointsOf({ alpha, selfSteps: share, crossSteps: share }, defaults);
+test("a grid of too many points is refused before its points are made", async () => {
+  const model = await tinyModel("tiny-sd1");
+  const many = Array.from({ length: 100_000 }, () => 1);
+  const points = () => pointsOf(baret, model, { alpha: many, selfSteps: many, crossSteps: many });
   expect(points).toThrow("too many points of a sweep: found 1000000000000000, expected at most 1000");
+  await model.close();
 });

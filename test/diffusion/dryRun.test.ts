@@ -38,14 +38,13 @@ test("work that does nothing takes nothing", async () => {
   expect(await peakMemory(checkpoint, async () => undefined)).toBe(0);
 });
 
-/** Which of two programs the model lets go of when their phase is over. */
+/** Which of two programs the model has let go of after their use. */
 async function released(checkpoint: Checkpoint): Promise<string[]> {
   const gone: string[] = [];
   await peakMemory(checkpoint, async (model) => {
     const side = model.editing.size.height;
     await model.embed(["a dog"]);
     await model.encode({ width: side, height: side, data: new Uint8Array(3 * side * side) });
-    await model.programs.finished("text", "vae");
     const latent = side / model.factor;
     for (const [part, name] of [
       ["text", "text encoder"],

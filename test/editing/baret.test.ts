@@ -1,6 +1,5 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { samplingOf } from "../../src/cli/model.ts";
 import { MemoryError, noise, type Picture, row, type Tensor, tensor, UsageError } from "../../src/core/index.ts";
 import {
   applyStep,
@@ -12,35 +11,33 @@ import {
   sample,
 } from "../../src/diffusion/index.ts";
 import { modelHash } from "../../src/diffusion/node.ts";
+import { edit, fidelityOf, guidedBy, baret as method, planRows, sweep } from "../../src/editing/index.ts";
 import {
   alphaSchedule,
-  alphaShapes,
-  type BaretOptions,
-  type BaretResult,
-  edit,
-  guidedBy,
-  planRows,
+  type BaretPrepared,
+  type EditOptions,
+  iterationsOf,
   type Role,
-  roles,
-  sweep,
-} from "../../src/editing/index.ts";
-import * as baret from "../../src/editing/node.ts";
-import { fidelityOf, type Inversion, invert, iterationsOf } from "../../src/inversion/index.ts";
-import { baretReference, smoothPicture, someOrigin, tinyModel } from "../support/baret.ts";
+} from "../../src/editing/methods/baret/index.ts";
+import { baret } from "../../src/index.ts";
+import { psnr } from "../../src/metrics/index.ts";
+import { openPhoto } from "../../src/tasks/node/index.ts";
+import { baretReference, prepared, roles, smoothPicture, tinyModel, withTensors } from "../support/baret.ts";
 import { relativeError } from "../support/run.ts";
 
-const { openPhoto } = baret;
 const examplePhoto = fileURLToPath(new URL("../../examples/dog.png", import.meta.url));
 const largest = (a: Tensor, b: Tensor): number => Math.max(...a.data.map((x, i) => Math.abs(x - b.data[i])));
 
-const everyKind: BaretOptions[] = [
+type Options = Partial<EditOptions>;
+
+const everyKind: Options[] = [
   {},
   { alpha: 1 },
   { half: "both" },
   { selfSteps: 0 },
   { crossSteps: 0.2 },
-  { guidance: 5 },
-  { guidance: 1 },
+  { editGuidance: 5 },
+  { editGuidance: 1 },
   { replace: "kv" },
   { selfSteps: [0.2, 0.9], crossSteps: [0.4, 1] },
 ];
@@ -52,42 +49,42 @@ describe.each([
   {
     name: "menagerie",
     steps: 4,
-    kinds: [{ crossSteps: 0.6 }, { alpha: 1, half: "both", crossSteps: 0.6 }] as BaretOptions[],
+    kinds: [{ crossSteps: 0.6 }, { alpha: 1, half: "both", crossSteps: 0.6 }] as Options[],
   },
 ])("$name", ({ name, steps, kinds }) => {
   let model: Model;
   let photo: Picture;
-  let inversion: Inversion;
+  let inversion: BaretPrepared;
   const options = { target: "a dog lying down", steps, iterations: 2, guidance: 3, learningRate: 1e-2 };
   beforeAll(async () => {
     model = await tinyModel(name);
     photo =
       name === "menagerie"
-        ? await openPhoto(model, examplePhoto, { size: { width: 64, height: 64 } })
+        ? (await openPhoto(model, examplePhoto, { size: { width: 64, height: 64 } })).picture
         : smoothPicture(1);
-    inversion = await invert(model, photo, options, someOrigin);
+    inversion = await prepared(model, photo, options);
   });
   afterAll(() => model.close());
-  const editAll = (options: BaretOptions): Promise<BaretResult> => edit(model, inversion, options, { images: roles });
-  const latent = (result: BaretResult, role: Role): Tensor => result.latents[role]!;
+  const editAll = (options: Options) => edit(method, model, inversion, options, { images: roles });
+  const latent = (result: { latents: Readonly<Record<Role, Tensor>> }, role: Role): Tensor => result.latents[role];
 
   test("a fresh sampler fed C reproduces the reconstruction to the bit", async () => {
     const result = await editAll({ rows: "all" });
-    expect(latent(result, "reconstruction").data).toEqual(row(inversion.reconstruction, steps).data);
+    expect(latent(result, "reconstruction").data).toEqual(row(inversion.tensors.reconstruction, steps).data);
     expect(result.rows).toBe(8 * steps);
   });
 
   test("tuned from the photo's own latents, C is judged by what its replay gives", async () => {
-    const carried = await invert(model, photo, { ...options, carry: "inversion" }, someOrigin);
-    const { latents } = await edit(model, carried, { rows: "all" }, { images: ["reconstruction"] });
-    expect(latents.reconstruction!.data).toEqual(row(carried.reconstruction, steps).data);
-    const { reconstruction } = await fidelityOf(model, carried);
-    expect(reconstruction).toEqual((await model.decode(latents.reconstruction!))[0]);
+    const carried = await prepared(model, photo, { ...options, carry: "inversion" });
+    const { latents } = await edit(method, model, carried, { rows: "all" }, { images: ["reconstruction"] });
+    expect(latents.reconstruction.data).toEqual(row(carried.tensors.reconstruction, steps).data);
+    const { inversion, roundTrip } = await fidelityOf(method, model, carried);
+    expect(inversion).toBe(psnr((await model.decode(latents.reconstruction))[0], roundTrip));
   });
 
   /** Inversion and sampling with c* as it is. */
-  const untuned = (steps: number, guidance: number): Promise<Inversion> =>
-    invert(model, photo, { target: options.target, steps, guidance, iterations: 0 }, someOrigin);
+  const untuned = async (steps: number, guidance: number) =>
+    (await prepared(model, photo, { target: options.target, steps, guidance, iterations: 0 })).tensors;
 
   test("guidance 1 and c* leave the error of DDIM inversion only: no other prediction than that for c*", async () => {
     const { inverted, reconstruction } = await untuned(steps, 1);
@@ -124,32 +121,37 @@ describe.each([
     const result = await editAll({ selfSteps: 0, crossSteps: 0, rows: "all" });
     expect(latent(result, "edit").data).toEqual(latent(result, "initial").data);
     const [empty, target] = (await model.embed(["", inversion.target])).map((e) => e.tensor);
-    const sampling = { start: row(inversion.inverted, 0), contexts: [target], unconditional: empty, guidance: 3 };
+    const sampling = {
+      start: row(inversion.tensors.inverted, 0),
+      contexts: [target],
+      unconditional: empty,
+      guidance: 3,
+    };
     const plain = await sample(await openPredictor(model, inversion.size), model.schedule(steps), sampling);
     expect(latent(result, "initial").data).toEqual(plain.data);
   });
 
   test("with everything from the reconstruction the edit differs from it through values only", async () => {
-    const everywhere = { selfSteps: 1, crossSteps: 1, alpha: 1, half: "both", rows: "all" } as const;
+    const everywhere: Options = { selfSteps: 1, crossSteps: 1, alpha: 1, half: "both", rows: "all" };
     const result = await editAll(everywhere);
     expect(largest(latent(result, "edit"), latent(result, "reconstruction"))).toBeGreaterThan(1e-4);
     // With the values of the reconstruction's text too, nothing is left to differ.
-    const same = { ...inversion, embeddings: repeated(await targetOf(), steps) };
-    const none = await edit(model, same, everywhere, { images: roles });
+    const same = withTensors(inversion, { embeddings: repeated(await targetOf(), steps) });
+    const none = await edit(method, model, same, everywhere, { images: roles });
     expect(latent(none, "edit").data).toEqual(latent(none, "reconstruction").data);
   });
 
   test.each(kinds)("rows left out and latents reused change nothing beyond rounding: %j", async (options) => {
     const plain = await editAll({ ...options, rows: "all" });
-    const lean = await edit(model, inversion, options, { images: roles });
+    const lean = await edit(method, model, inversion, options, { images: roles });
     for (const role of roles) {
       expect(largest(latent(lean, role), latent(plain, role)), role).toBeLessThan(1e-3);
-      const [a, b] = [lean.images[role]!.data, plain.images[role]!.data];
+      const [a, b] = [lean.images[role].data, plain.images[role].data];
       expect(Math.max(...a.map((x, i) => Math.abs(x - b[i]))), role).toBeLessThanOrEqual(1);
     }
-    const editOnly = await edit(model, inversion, options);
+    const editOnly = await edit(method, model, inversion, options);
     expect(editOnly.rows).toBeLessThan(plain.rows);
-    expect(editOnly.latents.edit!.data).toEqual(latent(lean, "edit").data);
+    expect(editOnly.latents.edit.data).toEqual(latent(lean, "edit").data);
   });
 
   // Of the routing alone, whatever the weights: the tiny models show it in a tenth of the time.
@@ -157,28 +159,28 @@ describe.each([
     const points = ([0.5, [0.8, 0.1]] as const).flatMap((alpha) =>
       [0.2, 0.8].flatMap((selfSteps) => [0, 0.6].map((crossSteps) => ({ alpha, selfSteps, crossSteps }))),
     );
-    const { pictures, rows } = await sweep(model, inversion, { half: "both" }, points, { atOnce: 5 });
+    const { pictures, rows } = await sweep(method, model, inversion, { half: "both" }, points, { atOnce: 5 });
     let alone = 0;
     for (const [k, point] of points.entries()) {
-      const single = await edit(model, inversion, { ...point, half: "both" });
-      expect(single.images.edit!.data).toEqual(pictures[k].data);
+      const single = await edit(method, model, inversion, { ...point, half: "both" });
+      expect(single.images.edit.data).toEqual(pictures[k].data);
       alone += single.rows;
     }
     expect(rows).toBeLessThan(alone);
-    expect((await sweep(model, inversion, {}, [])).pictures).toEqual([]);
+    expect((await sweep(method, model, inversion, {}, [])).pictures).toEqual([]);
   });
 
   test("settings out of range are refused, all at once", async () => {
-    const numbers = { alpha: [1.4, -1], selfSteps: 2, crossSteps: [0.8, 0.2], guidance: -1 };
+    const numbers = { alpha: [1.4, -1], selfSteps: 2, crossSteps: [0.8, 0.2], editGuidance: -1 };
     const wrong: unknown = { ...numbers, alphaShape: "round", half: "most", replace: "vv", rows: 7 };
-    const error = await edit(model, inversion, wrong as BaretOptions).catch((e: unknown) => e);
+    const error = await edit(method, model, inversion, wrong as Options).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(UsageError);
     for (const part of [
       /alpha.0: found 1.4, expected 0..1/,
       /alpha.1: found -1, expected 0..1/,
       /selfSteps: found 2, expected 0..1/,
       /crossSteps: found \[0.8,0.2\], expected the start before the end/,
-      /guidance/,
+      /editGuidance/,
       /alphaShape: found "round", expected linear, cosine, power/,
       /half: found "most", expected conditional, both/,
       /replace: found "vv", expected qk, kv/,
@@ -186,7 +188,7 @@ describe.each([
     ]) {
       expect((error as Error).message).toMatch(part);
     }
-    await expect(edit(model, inversion, { selfLayers: { levels: [7] } })).rejects.toThrow(
+    await expect(edit(method, model, inversion, { selfLayers: [7] })).rejects.toThrow(
       /selfLayers: chooses no attention site/,
     );
   });
@@ -245,22 +247,21 @@ describe.each([
   );
 
   test("an inversion that is not finished is not edited", async () => {
-    const half = { ...inversion, done: { inverted: steps, tuned: 3 } };
-    await expect(edit(model, half)).rejects.toThrow(/not finished: found \d steps inverted, 3 tuned/);
+    const half = { ...inversion, progress: { done: steps + 3, total: 2 * steps } };
+    await expect(edit(method, model, half)).rejects.toThrow(/not finished: found \d of \d+ steps/);
   });
 
   test("the library edits only inversions of the very model", async () => {
-    const refusal = /belongs to another model: found 0{16},/;
+    const refusal = /prepared from another model: found 0{16},/;
     await expect(baret.edit(model, inversion)).rejects.toThrow(refusal);
     await expect(baret.sweep(model, inversion, {}, [{}])).rejects.toThrow(refusal);
     const own = { ...inversion, origin: { ...inversion.origin, model: await modelHash(model) } };
-    expect((await baret.edit(model, own)).images).toEqual((await edit(model, inversion)).images);
+    expect((await baret.edit(model, own)).images).toEqual((await edit(method, model, inversion)).images);
     expect((await baret.sweep(model, own, {}, [])).pictures).toEqual([]);
   });
 
-  test("the model decides the size where none is asked for; one that it cannot make is refused", async () => {
-    const { size, steps } = samplingOf({ model: name, seed: 0, steps: 3 }, model);
-    expect({ size, steps }).toEqual({ size: model.editing.size, steps: 3 });
+  test("the model decides the size if none is asked for; one that it cannot make is refused", async () => {
+    expect((await openPhoto(model, photo)).picture).toMatchObject(model.editing.size);
     await expect(openPhoto(model, photo, { size: { width: 99, height: 64 } })).rejects.toThrow(UsageError);
   });
 
@@ -296,7 +297,7 @@ test("the rows that METHODS counts: 50 steps, τ .3 and .6, the reconstruction k
   expect(count(known)).toBe(100 + 2 * 15 + 2 * 30);
 });
 
-test.each(alphaShapes)("α goes from start to end: %s", (shape) => {
+test.each(["linear", "cosine", "power"] as const)("α goes from start to end: %s", (shape) => {
   const alphas = alphaSchedule([0.8, 0.1], shape, 50);
   expect(alphas[0]).toBe(0.8);
   expect(alphas[49]).toBeCloseTo(0.1, 15);
@@ -310,32 +311,26 @@ describe.each(["tiny-sd1", "tiny-sd2"])("the reference's own inversion of %s", (
     const { settings, values } = await baretReference(name);
     const model = await tinyModel(name);
     const { steps, guidance, iterations } = settings;
-    const made = await invert(
-      model,
-      smoothPicture(2),
-      { target: settings.target, steps, guidance, iterations: 0 },
-      someOrigin,
-    );
-    const inversion: Inversion = {
-      ...made,
+    const made = await prepared(model, smoothPicture(2), { target: settings.target, steps, guidance, iterations: 0 });
+    const inversion = withTensors(made, {
       inverted: values.inverted,
       embeddings: values.tuned,
       reconstruction: values.trajectory,
-    };
+    });
     for (const rows of ["all", "needed"] as const) {
-      const options: BaretOptions = {
+      const options: Options = {
         alpha: [settings.alpha_start, settings.alpha_end],
         selfSteps: settings.self_steps,
         crossSteps: settings.cross_steps,
         half: settings.both_halves ? "both" : "conditional",
         rows,
       };
-      const { latents, images } = await edit(model, inversion, options, { images: roles });
+      const { latents, images } = await edit(method, model, inversion, options, { images: roles });
       const last = row(values.latents, steps);
       const count = last.data.length / roles.length;
       for (const [k, role] of roles.entries()) {
-        const expected = { shape: latents[role]!.shape, data: last.data.subarray(k * count, (k + 1) * count) };
-        expect(relativeError(latents[role]!, expected), `${role}, ${rows} rows`).toBeLessThan(1e-3);
+        const expected = { shape: latents[role].shape, data: last.data.subarray(k * count, (k + 1) * count) };
+        expect(relativeError(latents[role], expected), `${role}, ${rows} rows`).toBeLessThan(1e-3);
       }
       expect(images.edit).toBeDefined();
     }

@@ -1,20 +1,19 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CancelledError, type Picture, UsageError } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
-import { edit, type SweepPoint, sweep } from "../../src/editing/index.ts";
-import { type Inversion, invert } from "../../src/inversion/index.ts";
-import { smoothPicture, someOrigin, tinyModel } from "../support/baret.ts";
+import { baret, edit, type Prepared, sweep } from "../../src/editing/index.ts";
+import { prepared, smoothPicture, tinyModel } from "../support/baret.ts";
 
 let model: Model;
-let inversion: Inversion;
+let inversion: Prepared;
 beforeAll(async () => {
   model = await tinyModel("tiny-sd1");
   const options = { target: "a dog lying down", steps: 6, iterations: 1, guidance: 3, learningRate: 1e-2 };
-  inversion = await invert(model, smoothPicture(1), options, someOrigin);
+  inversion = await prepared(model, smoothPicture(1), options);
 });
 afterAll(() => model.close());
 
-const points: SweepPoint[] = [
+const points: object[] = [
   {},
   { selfSteps: 0 },
   { selfSteps: 0.5 },
@@ -25,50 +24,50 @@ const points: SweepPoint[] = [
   { alpha: 0.5, alphaShape: "cosine" },
 ];
 
-test.each([{}, { guidance: 5 }, { half: "both" }, { replace: "kv" }, { rows: "all" }] as const)(
+test.each([{}, { editGuidance: 5 }, { half: "both" }, { replace: "kv" }, { rows: "all" }] as const)(
   "each picture of a sweep is the one that an edit makes alone, for fewer rows: %j",
   async (common) => {
     const finished: number[] = [];
     const onPicture = async (index: number): Promise<void> => void finished.push(index);
-    const { pictures, rows } = await sweep(model, inversion, common, points, { atOnce: 5, onPicture });
+    const { pictures, rows } = await sweep(baret, model, inversion, common, points, { atOnce: 5, onPicture });
     expect(finished).toEqual(points.map((_, k) => k));
     let rowsAlone = 0;
     for (const [k, point] of points.entries()) {
-      const alone = await edit(model, inversion, { ...common, ...point });
+      const alone = await edit(baret, model, inversion, { ...common, ...point });
       rowsAlone += alone.rows;
-      expect(largest(pictures[k], alone.images.edit!), JSON.stringify(point)).toBeLessThanOrEqual(1);
+      expect(largest(pictures[k], alone.images.edit), JSON.stringify(point)).toBeLessThanOrEqual(1);
     }
     expect(rows).toBeLessThan(rowsAlone);
   },
 );
 
 test("edits are computed once for as long as they are the same", async () => {
-  const same = await sweep(model, inversion, {}, [{}, {}, {}]);
-  const alone = await edit(model, inversion);
+  const same = await sweep(baret, model, inversion, {}, [{}, {}, {}]);
+  const alone = await edit(baret, model, inversion);
   expect(same.rows).toBe(alone.rows);
   for (const picture of same.pictures) expect(picture).toEqual(alone.images.edit);
   // Without the reconstruction's attention from step 3 on or from step 2 on: two rows for each step from 2 on.
-  const parting = await sweep(model, inversion, { crossSteps: 0 }, [{ selfSteps: 0.5 }, { selfSteps: 0.34 }]);
-  const [later, earlier] = [await edit(model, inversion, { crossSteps: 0, selfSteps: 0.5 }), parting];
+  const parting = await sweep(baret, model, inversion, { crossSteps: 0 }, [{ selfSteps: 0.5 }, { selfSteps: 0.34 }]);
+  const [later, earlier] = [await edit(baret, model, inversion, { crossSteps: 0, selfSteps: 0.5 }), parting];
   expect(earlier.rows - later.rows).toBe(2 * (6 - 2));
 });
 
 test("a point that cannot be is refused before anything is computed", async () => {
   const work = { onPicture: () => Promise.reject(new Error("something was computed")) };
-  await expect(sweep(model, inversion, {}, [{}, { alpha: 2 }], work)).rejects.toThrow(UsageError);
+  await expect(sweep(baret, model, inversion, {}, [{}, { alpha: 2 }], work)).rejects.toThrow(UsageError);
 });
 
 test("cancelled, it stops", async () => {
   const controller = new AbortController();
   const work = { signal: controller.signal, onProgress: () => controller.abort() };
-  await expect(sweep(model, inversion, {}, points, work)).rejects.toThrow(CancelledError);
+  await expect(sweep(baret, model, inversion, {}, points, work)).rejects.toThrow(CancelledError);
 });
 
 const largest = (a: Picture, b: Picture): number => Math.max(...a.data.map((x, i) => Math.abs(x - b.data[i])));
 
 test("a sweep of too many points is refused before any is looked at, with the limit", async () => {
-  const many = Array<SweepPoint>(100_000).fill({ selfSteps: Number.NaN });
-  await expect(sweep(model, inversion, {}, many)).rejects.toThrow(
+  const many = Array<object>(100_000).fill({ selfSteps: Number.NaN });
+  await expect(sweep(baret, model, inversion, {}, many)).rejects.toThrow(
     "too many points of a sweep: found 100000, expected at most 1000",
   );
 });

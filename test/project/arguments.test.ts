@@ -5,29 +5,28 @@ import {
   decodeImage,
   encodePng,
   generate,
-  type Inversion,
   loadModel,
   type Model,
   noise,
-  readInversion,
+  type Prepared,
+  readPrepared,
   UsageError,
 } from "../../src/index.ts";
-import { invert } from "../../src/inversion/index.ts";
-import { fixturePath, smoothPicture, someOrigin, tinyModel } from "../support/baret.ts";
+import { fixturePath, prepared as prepareTiny, smoothPicture, tinyModel } from "../support/baret.ts";
 
 // What JavaScript allows and the types do not: a UsageError at once, which says what was found and what was expected.
 
 const picture = smoothPicture(1);
 const size = { height: 64, width: 64 };
 let model: Model;
-let inversion: Inversion;
+let prepared: Prepared;
 let predictor: Predictor;
 let loss: ReconstructionLoss;
 beforeAll(async () => {
   model = await tinyModel("tiny-sd1");
   predictor = await openPredictor(model, size);
   loss = await openReconstructionLoss(model, size);
-  inversion = await invert(model, picture, { target: "a dog", steps: 2, iterations: 0 }, someOrigin);
+  prepared = await prepareTiny(model, picture, { target: "a dog", steps: 2, iterations: 0 });
 });
 afterAll(() => model.close());
 afterEach(() => vi.restoreAllMocks());
@@ -68,28 +67,28 @@ const calls: [call: string, make: () => unknown, field: string, found: string, e
   ["generate with null for options", () => loose(generate)(model, ["a"], null), "options", "null", "expected object"],
   ["prepare without options", () => loose(baret.prepare)(model, picture), "options", "nothing", "expected object"],
   ["prepare without a target", () => loose(baret.prepare)(model, picture, {}), "options.target", "nothing", "expected string"],
-  ["prepare for a blank target", () => baret.prepare(model, picture, { target: " " }), "options.target", '" "', "what the edit shows"],
+  ["prepare for a blank target", () => baret.prepare(model, picture, { target: " " }), "options.target", '" "', "what the edited photo shows"],
   ["prepare of too few bytes", () => baret.prepare(model, short, { target }), "photo", '{"width":64', "a path, the bytes"],
   ["prepare of a fraction of a pixel", () => baret.prepare(model, odd, { target }), "photo", '{"width":64.5', "or a picture"],
   ["prepare with Infinity", () => baret.prepare(model, picture, { target, learningRate: Infinity }), "options.learningRate", "Infinity", "1e-8..1"],
-  ["prepare with a text as threshold", () => loose(baret.prepare)(model, picture, { target, threshold: "x" }), "options.threshold", '"x"', "object"],
+  ["prepare with a text as threshold", () => loose(baret.prepare)(model, picture, { target, threshold: "x" }), "options.threshold", '"x"', "two numbers"],
   ["prepare with a misspelt option", () => loose(baret.prepare)(model, picture, { target, step: 3 }), '"step" in options', "", "not understood"],
   ["prepare with a number as file", () => loose(baret.prepare)(model, picture, { target, file: 3 }), "options.file", "3", "string"],
-  ["edit of no inversion", () => loose(baret.edit)(model, "dog.safetensors"), "inversion", '"dog.safetensors"', "an inversion, as prepare"],
-  ["edit with text as share", () => loose(baret.edit)(model, inversion, { selfSteps: "0.3" }), "options.selfSteps", '"0.3"', "0..1"],
-  ["edit with one α too many", () => loose(baret.edit)(model, inversion, { alpha: [1, 1, 1] }), "options.alpha", "[1,1,1]", "two such numbers"],
-  ["edit of other images", () => loose(baret.edit)(model, inversion, {}, { images: ["photo"] }), "work.images.0", '"photo"', "reconstruction, initial"],
-  ["edit with text for images", () => loose(baret.edit)(model, inversion, {}, { images: "edit" }), "work.images", '"edit"', "array"],
-  ["sweep without points", () => loose(baret.sweep)(model, inversion, {}), "points", "nothing", "expected array"],
-  ["sweep of a half", () => baret.sweep(model, inversion, {}, [{}], { atOnce: 0.5 }), "work.atOnce", "0.5", "a whole number"],
-  ["sweep with a wrong point", () => baret.sweep(model, inversion, {}, [{}, { alpha: 2 }]), "points.1.alpha", "2", "0..1"],
+  ["edit of no prepared photo", () => loose(baret.edit)(model, "dog.safetensors"), "prepared", '"dog.safetensors"', "a prepared photo, as prepare"],
+  ["edit with text as share", () => loose(baret.edit)(model, prepared, { selfSteps: "0.3" }), "options.selfSteps", '"0.3"', "0..1"],
+  ["edit with an α too large", () => loose(baret.edit)(model, prepared, { alpha: [1, 1, 2] }), "options.alpha.2", "2", "0..1"],
+  ["edit of other images", () => loose(baret.edit)(model, prepared, {}, { images: ["photo"] }), "work.images.0", '"photo"', "reconstruction, initial"],
+  ["edit with text for images", () => loose(baret.edit)(model, prepared, {}, { images: "edit" }), "work.images", '"edit"', "array"],
+  ["sweep without points", () => loose(baret.sweep)(model, prepared, {}), "points", "nothing", "expected array"],
+  ["sweep of a half", () => baret.sweep(model, prepared, {}, [{}], { atOnce: 0.5 }), "work.atOnce", "0.5", "a whole number"],
+  ["sweep with a wrong point", () => baret.sweep(model, prepared, {}, [{}, { alpha: 2 }]), "points.1.alpha", "2", "0..1"],
   ["decodeImage of nothing", () => loose(decodeImage)(), "source", "nothing", "a path or the bytes"],
   ["decodeImage of numbers", () => loose(decodeImage)([1, 2]), "source", "[1,2]", "a path or the bytes"],
   ["decodeImage of no pixels", () => decodeImage("x.png", { maxPixels: -1 }), "options.maxPixels", "-1", "a whole number"],
   ["encodePng of too few bytes", () => encodePng(short), "picture", '{"width":64', "three bytes a pixel"],
   ["encodePng of sides below 0", () => encodePng({ ...picture, height: -64, width: -64 }), "picture", '{"width":-64', "above 0"],
   ["encodePng with a number as text", () => loose(encodePng)(picture, { a: 1 }), "text.a", "1", "string"],
-  ["readInversion of a number", () => loose(readInversion)(3), "path", "3", "string"],
+  ["readPrepared of a number", () => loose(readPrepared)(3), "path", "3", "string"],
   ["embed of a text", () => loose(model.embed).call(model, "a dog"), "prompts", '"a dog"', "array"],
   ["encode of bytes", () => loose(model.encode).call(model, picture.data), "picture", "a Uint8Array", "three bytes a pixel"],
   ["decode of an empty tensor", () => loose(model.decode).call(model, { shape: [1, 4], data: [] }), "latents", '{"shape":[1,4]', "a tensor"],

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ImageError } from "../../src/core/index.ts";
+import { readPrepared } from "../../src/editing/node/index.ts";
 import { decodeImage } from "../../src/image/node.ts";
-import { readInversion } from "../../src/inversion/node.ts";
 import { hashFile, openLocal, openLocalFile, readRegular } from "../../src/storage/node.ts";
 
 let folder: string;
@@ -16,7 +16,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 test.each<[string, (path: string) => Promise<unknown>]>([
   ["a photo", decodeImage],
-  ["an inversion", readInversion],
+  ["a prepared photo", readPrepared],
   ["a model", openLocal],
   ["one of a model's files", openLocalFile],
   ["a file to hash", (path) => hashFile(path, { folder })],

@@ -6,6 +6,9 @@ import { fileURLToPath } from "node:url";
 import { type Picture, Random, type Tensor } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
 import { loadModel } from "../../src/diffusion/node.ts";
+import { baret, type KnownOrigin, type PrepareWork, prepare } from "../../src/editing/index.ts";
+import type { BaretPrepared } from "../../src/editing/methods/baret/index.ts";
+import { type Keeping, prepareKept } from "../../src/editing/node/index.ts";
 import { DiskCache } from "../../src/storage/node.ts";
 import { memorySource, readSafetensors } from "../../src/weights/index.ts";
 import { fixture } from "./run.ts";
@@ -67,3 +70,38 @@ export async function baretReference(
     values: (await fixture(path)) as Record<string, Tensor>,
   };
 }
+
+/** Prompts and options of a preparation by BARET, together. */
+export interface BaretInput {
+  readonly target: string;
+  readonly [option: string]: unknown;
+}
+
+const inputOf = ({ target, ...options }: BaretInput) => ({ target, options });
+
+/** A photo prepared by BARET. */
+export const prepared = async (
+  model: Model,
+  picture: Picture,
+  input: BaretInput,
+  origin: KnownOrigin = someOrigin,
+  work: PrepareWork = {},
+): Promise<BaretPrepared> => (await prepare(baret, model, picture, inputOf(input), origin, work)) as BaretPrepared;
+
+/** The same, kept in a file or in the cache. */
+export const preparedKept = async (
+  model: Model,
+  picture: Picture,
+  input: BaretInput,
+  keeping: Keeping = {},
+  work: Pick<PrepareWork, "onProgress" | "signal"> = {},
+): Promise<BaretPrepared> => (await prepareKept(baret, model, picture, inputOf(input), keeping, work)) as BaretPrepared;
+
+/** A prepared photo with some tensors exchanged. */
+export const withTensors = (from: BaretPrepared, tensors: Partial<BaretPrepared["tensors"]>): BaretPrepared => ({
+  ...from,
+  tensors: { ...from.tensors, ...tensors },
+});
+
+/** The names of BARET's four pictures. */
+export const roles = ["reconstruction", "initial", "transition", "edit"] as const;

@@ -3,7 +3,7 @@ import { BaretError, Random } from "../../src/core/index.ts";
 
 /**
  * How often each of the tests here tries as many damaged files as by default. By hand, for 100,000 cases:
- * BARET_FUZZ_CASES=8 npx vitest run test/weights/fuzz.test.ts test/inversion/fuzz.test.ts test/cli/fuzz.test.ts
+ * BARET_FUZZ_CASES=8 npx vitest run test/weights/fuzz.test.ts test/editing/fuzz.test.ts test/cli/fuzz.test.ts
  */
 const times = Number(process.env.BARET_FUZZ_CASES ?? 1);
 vi.setConfig({ testTimeout: times * 240_000 });

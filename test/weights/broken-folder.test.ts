@@ -214,10 +214,11 @@ test("everything that is wrong with editing defaults is listed at once", async (
     size: -8,
     guidance: "7",
     steps: 1.5,
-    inversion: { learningRate: 0, threshold: { first: -1 } },
+    methods: { baret: { invert: {} } },
+    familiar: { psnr: 0 },
   });
   const { message } = await refusal(openLocal(path).then((place) => openCheckpoint(place)));
-  for (const field of ["size: ", "guidance: ", "steps: ", "inversion.learningRate: ", "inversion.threshold.growth: "])
+  for (const field of ["size: ", "guidance: ", "steps: ", '"invert" in methods.baret', "familiar.psnr: "])
     expect(message).toContain(field);
 });
 

@@ -91,5 +91,5 @@ test("the warning of unused weights names a few of them, however many there are"
   expect(many.message).toMatch(/^sd: 5000 weights belong to .*, 4992 more$/);
   expect(many.message.length).toBeLessThan(1000);
   expect(many).toMatchObject({ code: "unused-weights", details: { where: "sd", count: 5000 } });
-  expect(many.details.names).toHaveLength(20);
+  expect(many.details?.names).toHaveLength(20);
 });

@@ -59,7 +59,8 @@ const models: Record<string, string>[] = ["tiny-sd1", "tiny-sd2"].map((name) => 
     size: 128,
     guidance: 5,
     steps: 20,
-    inversion: { learningRate: 0.02, threshold: { first: 1e-4, growth: 0 } },
+    methods: { baret: { prepare: { learningRate: 0.02 }, edit: { alpha: [0.2, 0] } } },
+    familiar: { psnr: 27, share: 0.99 },
   }),
   "text_encoder/model.safetensors.index.json": index,
   "tokenizer/added_tokens.json": JSON.stringify({ "<cat>": 550, "<cat>_1": 551 }),
@@ -231,8 +232,8 @@ test("editing defaults", async () => {
   const outcomes = await survive(1500, ["CheckpointError"], async (random) => {
     const json = parseJson(mutated(original, random), "editing.json");
     const editing = parseEditing(json, "editing.json");
-    for (const x of Object.values(editing.inversion.threshold)) expect(Math.fround(x)).toBeGreaterThanOrEqual(0);
-    expect(Math.fround(editing.inversion.learningRate)).toBeGreaterThan(0);
+    expect(Math.fround(editing.guidance)).toBeGreaterThanOrEqual(0);
+    expect(editing.steps).toBeGreaterThan(0);
   });
   expect(outcomes.success).toBeGreaterThan(20);
   expect(outcomes.CheckpointError).toBeGreaterThan(700);

@@ -252,7 +252,8 @@ def prepare(arguments: argparse.Namespace, dtype: torch.dtype) -> tuple[Pipeline
     """Options win over the model's editing.json, which wins over the paper's settings."""
     pipe = Pipeline(arguments.model, dtype)
     given = {key: value for key, value in vars(arguments).items() if key in Settings.__dataclass_fields__ and value is not None}
-    inversion, edits = pipe.editing.get("inversion", {}), pipe.editing.get("edit", {})
+    defaults = pipe.editing.get("methods", {}).get("baret", {})
+    inversion, edits = defaults.get("prepare", {}), defaults.get("edit", {})
     alpha_start, alpha_end = edits.get("alpha", (None, None))
     own = {"steps": pipe.editing.get("steps"), "guidance": pipe.editing.get("guidance"), "learning_rate": inversion.get("learningRate")}
     own |= {"alpha_start": alpha_start, "alpha_end": alpha_end, "self_steps": edits.get("selfSteps"), "cross_steps": edits.get("crossSteps")}

@@ -10,21 +10,19 @@ import {
   type Schedule,
 } from "../../src/diffusion/index.ts";
 import { loadModel } from "../../src/diffusion/node.ts";
-import { edit, roles } from "../../src/editing/index.ts";
+import { baret, edit, prepare, prepareSettings } from "../../src/editing/index.ts";
+import {
+  type BaretPrepared,
+  iterationsOf,
+  type PrepareSettings,
+  thresholdAt,
+} from "../../src/editing/methods/baret/index.ts";
 import { fromUnit } from "../../src/image/index.ts";
 import {
   Adam,
-  type Inversion,
-  type InversionOptions,
-  type InversionSettings,
-  inversionPresets,
-  inversionSettings,
-  invert,
   invertStep,
-  iterationsOf,
   openReconstructionLoss,
   type ReconstructionLoss,
-  thresholdAt,
   tuneStep,
 } from "../../src/inversion/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
@@ -60,7 +58,7 @@ interface Case {
   readonly model: Model;
   readonly picture: Picture;
   readonly schedule: Schedule;
-  readonly settings: InversionSettings;
+  readonly settings: PrepareSettings;
   readonly predictor: Predictor;
   readonly loss: ReconstructionLoss;
 }
@@ -69,8 +67,7 @@ interface Case {
 const noOrigin = { model: "0".repeat(64), picture: "0".repeat(64) };
 
 /** All settings of baret.py, and docs/method.md's readings for the rest, whatever our own defaults are. */
-const optionsOf = (given: Settings): InversionOptions & { target: string } => ({
-  target: given.target,
+const optionsOf = (given: Settings) => ({
   steps: given.steps,
   guidance: given.guidance,
   iterations: given.iterations,
@@ -79,11 +76,23 @@ const optionsOf = (given: Settings): InversionOptions & { target: string } => ({
   earlyStop: given.early_stop,
   warmStart: given.warm_start,
   resetAdam: true,
-  inversionPrompt: given.target,
   inversionGuidance: 1,
-  ...inversionPresets.paper,
-  carry: "reconstruction",
+  ...baret.presets?.paper,
+  carry: "reconstruction" as const,
 });
+
+/** The roles of the reference's rows. */
+const roles = ["reconstruction", "initial", "transition", "edit"] as const;
+
+/** A whole preparation from the photo. */
+const prepared = async ({ model, picture, given }: Pick<Case, "model" | "picture" | "given">): Promise<BaretPrepared> =>
+  (await prepare(
+    baret,
+    model,
+    picture,
+    { target: given.target, options: optionsOf(given) },
+    noOrigin,
+  )) as BaretPrepared;
 
 const steps = ({ given }: Case): number[] => Array.from({ length: given.steps }, (_, i) => i);
 
@@ -99,7 +108,7 @@ async function openCase(model: Model, file: string): Promise<Case> {
     model,
     picture,
     schedule: model.schedule(given.steps),
-    settings: inversionSettings(given.target, optionsOf(given), model.editing),
+    settings: prepareSettings(baret, model, { target: given.target }, optionsOf(given)),
     predictor: await openPredictor(model, picture),
     loss: await openReconstructionLoss(model, picture),
   };
@@ -171,20 +180,19 @@ async function compareTuning(c: Case): Promise<void> {
   let close = 0;
   for (const i of steps(c)) {
     const start = given.warm_start && i > 0 ? row(values.tuned, i - 1) : values.target;
-    const tuned = await tuneStep(
-      { predictor, loss },
-      schedule,
-      i,
-      {
-        latent: row(values.trajectory, i),
-        wanted: row(values.inverted, i + 1),
-        start,
-        target: values.target,
-        empty: values.null,
-        adam: new Adam(tensor([2, ...start.shape.slice(1)])),
-      },
-      settings,
-    );
+    const tuned = await tuneStep({ predictor, loss }, schedule, i, {
+      latent: row(values.trajectory, i),
+      wanted: row(values.inverted, i + 1),
+      start,
+      target: values.target,
+      empty: values.null,
+      adam: new Adam(tensor([2, ...start.shape.slice(1)])),
+      guidance: settings.guidance,
+      learningRate: settings.learningRate,
+      iterations: settings.iterations,
+      limit: settings.earlyStop ? thresholdAt(i, settings) : 0,
+      nearestStart: false,
+    });
     next.push(relativeError(tuned.latent, row(values.trajectory, i + 1)));
     if (tuned.gradientRms.length === ints.iterations.data[i]) continue;
     const limit = thresholdAt(i, settings);
@@ -206,12 +214,15 @@ async function compareTuning(c: Case): Promise<void> {
 /** The edit alone, from the reference's inversion; then all of it from the photo. */
 async function compareEdits(c: Case): Promise<void> {
   const { title, given, values, model } = c;
-  const own = await invert(model, c.picture, optionsOf(given), noOrigin);
-  const theirs: Inversion = {
+  const own = await prepared(c);
+  const theirs: BaretPrepared = {
     ...own,
-    inverted: values.inverted,
-    embeddings: values.tuned,
-    reconstruction: values.trajectory,
+    tensors: {
+      ...own.tensors,
+      inverted: values.inverted,
+      embeddings: values.tuned,
+      reconstruction: values.trajectory,
+    },
   };
   const last = row(values.latents, given.steps);
   const wanted = roles.map((_, k): Tensor => {
@@ -226,17 +237,17 @@ async function compareEdits(c: Case): Promise<void> {
       half: given.both_halves ? "both" : "conditional",
       rows,
     } as const;
-    const parted = await edit(model, theirs, options, { images: roles });
-    const errors = roles.map((role, k) => relativeError(parted.latents[role]!, wanted[k]));
+    const parted = await edit(baret, model, theirs, options, { images: roles });
+    const errors = roles.map((role, k) => relativeError(parted.latents[role], wanted[k]));
     tell({ case: title, what: `edit with the reference's C, ${rows} rows`, value: worst(errors), most: oneStep });
-    const whole = await edit(model, own, options, { images: roles });
+    const whole = await edit(baret, model, own, options, { images: roles });
     for (const role of roles) {
-      const value = psnr(whole.images[role]!, fromUnit(values[`image/${role}`]));
+      const value = psnr(whole.images[role], fromUnit(values[`image/${role}`]));
       tell({ case: title, what: `whole edit, ${rows} rows: ${role}`, value, unit: "dB", least: 40 });
     }
   }
-  tell({ case: title, what: "whole edit: difference in C", value: differenceInC(own.embeddings, c) });
-  const end = relativeError(row(own.reconstruction, given.steps), row(values.trajectory, given.steps));
+  tell({ case: title, what: "whole edit: difference in C", value: differenceInC(own.tensors.embeddings, c) });
+  const end = relativeError(row(own.tensors.reconstruction, given.steps), row(values.trajectory, given.steps));
   tell({ case: title, what: "whole edit: difference in the last z̄", value: end });
 }
 
@@ -252,8 +263,9 @@ function differenceInC(embeddings: Tensor, { values: { tuned, target } }: Case):
 }
 
 /** With early stop, how many iterations each takes over a whole inversion, each on its own way. */
-async function compareCounts({ title, given, model, picture, ints }: Case): Promise<void> {
-  const found = iterationsOf(await invert(model, picture, optionsOf(given), noOrigin));
+async function compareCounts(c: Case): Promise<void> {
+  const { title, ints } = c;
+  const found = iterationsOf(await prepared(c));
   const theirs = [...ints.iterations.data];
   const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0);
   const other = found.filter((n, i) => n !== theirs[i]).length;

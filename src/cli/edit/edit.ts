@@ -1,31 +1,20 @@
+import { basename, extname } from "node:path";
 import { Command } from "commander";
-import { type Picture, requireAtMost, UsageError } from "../../core/index.ts";
-import { type BaretResult, baretSettings, edit, type Role, roles } from "../../editing/index.ts";
+import { type Picture, requireAtMost, StorageError, UsageError } from "../../core/index.ts";
 import { contactSheet } from "../../image/index.ts";
-import { type Fidelity, inversionSettings, iterationsOf } from "../../inversion/index.ts";
+import { encodePng } from "../../image/node.ts";
+import { writeFileAtomic } from "../../storage/node.ts";
+import type { EditRecord, TaskResult } from "../../tasks/index.ts";
+import { type EditTask, editTask, plannedSettings, writePicture } from "../../tasks/node/index.ts";
 import { likeOption, repeat, warnOfOtherModel } from "../like.ts";
-import { samplingOf } from "../model.ts";
+import { chosenMethod, givenValues } from "../methodOptions.ts";
 import { fileNamed, option } from "../options.ts";
-import {
-  checkOutputs,
-  type Metadata,
-  numbered,
-  type Output,
-  outOption,
-  pngFile,
-  suffixed,
-  writePicture,
-} from "../output.ts";
-import { settingLines, Voice } from "../print.ts";
-import { oneLine } from "../printable.ts";
-import { baretOptionsOf, type EditFlags, editOptions } from "./editOptions.ts";
-import { inversionOptionsOf } from "./inversionOptions.ts";
-import { previewing } from "./preview.ts";
-import { fidelityJson } from "./report.ts";
-import { type Arguments, isInversionFile, splitArguments, type Task, taskCount } from "./sources.ts";
-import { invertedTask, inWorkshop, type PhotoFlags, photoOptions, plannedSettings, type Workshop } from "./workshop.ts";
+import { checkOutputs, numbered, type Output, outOption, pngFile, suffixed } from "../outputs.ts";
+import { Reporter } from "../print.ts";
+import { type Arguments, isPreparedFile, splitArguments, taskCount } from "./sources.ts";
+import { type Bench, follow, type PhotoFlags, photoOptions, qualityJson, withTasks } from "./tasks.ts";
 
-interface Flags extends PhotoFlags, EditFlags {
+interface Flags extends PhotoFlags {
   readonly out: string;
   readonly saveAll?: boolean;
   readonly saveInversion?: string;
@@ -33,139 +22,170 @@ interface Flags extends PhotoFlags, EditFlags {
   readonly like?: string;
 }
 
-const inversionFile = fileNamed(".safetensors");
+const preparedFile = fileNamed(".safetensors");
 /** Most edits of one command. */
 const MAX_EDITS = 10_000;
 
-const labels: Record<Role, string> = {
-  reconstruction: "reconstruction",
-  initial: "initial inversion result",
-  transition: "transition",
-  edit: "edit",
-};
-
-/** The photo beside the four named pictures. */
-function beforeAndAfter({ photo, source, sentence }: Task, { roundTrip }: Fidelity, { images }: BaretResult): Picture {
+/** The photo beside the method's named pictures. */
+function beforeAndAfter({ photo, source, input, method }: EditTask, { roundTrip, images }: TaskResult): Picture {
   const before = { picture: photo?.picture ?? roundTrip, label: photo ? source : `${source}, as the model sees it` };
-  const after = roles.map((role) => ({
-    picture: images[role]!,
-    label: role === "edit" ? `edit: ${sentence}` : labels[role],
+  const after = Object.entries(method.pictures).map(([name, label]) => ({
+    picture: images[name],
+    label: name === "edit" ? `edit: ${input.target}` : label,
   }));
-  return contactSheet([before, ...after], { columns: 1 + roles.length });
+  return contactSheet([before, ...after], { columns: 1 + after.length });
 }
 
-/** The files of edit `index` of `count`, by what is in them. */
-function filesOf({ out, saveAll, saveInversion }: Flags, index: number, count: number) {
-  const edit = numbered(out, index, count);
-  const others = [...roles.filter((role) => role !== "edit"), "sheet"];
-  return {
-    inversion: saveInversion && numbered(saveInversion, index, count),
-    pictures: { edit, ...Object.fromEntries(saveAll ? others.map((what) => [what, suffixed(edit, what)]) : []) },
+/** A prompt as part of a file's name: at most 60 letters, digits and dashes. */
+const slug = (text: string): string =>
+  text
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}]+/gu, "-")
+    .replaceAll(/^-|-$/g, "")
+    .slice(0, 60) || "edit";
+
+/** The file of edit `index` of `count`: by a pattern with {photo}, {prompt} and {index}, or numbered. */
+export function outputName(
+  pattern: string,
+  { source, prompt }: { source: string; prompt: string },
+  index: number,
+  count: number,
+): string {
+  if (!/\{(photo|prompt|index)\}/.test(pattern)) return numbered(pattern, index, count);
+  const parts: Record<string, string> = {
+    photo: basename(source, extname(source)),
+    prompt: slug(prompt),
+    index: `${index + 1}`,
   };
+  return pattern.replaceAll(/\{(photo|prompt|index)\}/g, (_, name: string) => parts[name]);
 }
 
-/** Everything that `count` edits write. */
-function outputsOf(flags: Flags, count: number): Output[] {
-  const outputs = Array.from({ length: count }, (_, index): Output[] => {
-    const { pictures, inversion } = filesOf(flags, index, count);
-    return [
-      ...Object.values(pictures).map((path) => ({ option: "--out", path })),
-      ...(inversion ? [{ option: "--save-inversion", path: inversion }] : []),
-    ];
+/** Photo and prompt of each edit, in order. A prepared photo has its own prompt. */
+const pairsOf = ({ sources, prompts }: Arguments): { source: string; prompt: string }[] =>
+  sources.flatMap((source) =>
+    isPreparedFile(source) ? [{ source, prompt: prompts[0] ?? "" }] : prompts.map((prompt) => ({ source, prompt })),
+  );
+
+/** The files of each edit, by what is in them. */
+function filesOf({ out, saveAll, saveInversion }: Flags, others: readonly string[], given: Arguments) {
+  const pairs = pairsOf(given);
+  return pairs.map((pair, index) => {
+    const edit = outputName(out, pair, index, pairs.length);
+    const more = saveAll ? others.map((what) => [what, suffixed(edit, what)]) : [];
+    return {
+      prepared: saveInversion && numbered(saveInversion, index, pairs.length),
+      pictures: { edit, ...Object.fromEntries(more) } as Record<string, string>,
+    };
   });
-  return [...outputs.flat(), ...(flags.preview === undefined ? [] : [{ option: "--preview", path: flags.preview }])];
 }
 
-/** Makes one edit and writes it. What it says of itself in JSON. */
-async function editTask(task: Task, flags: Flags, index: number, workshop: Workshop): Promise<object> {
-  const { model, origin, tasks, work, voice } = workshop;
-  const files = filesOf(flags, index, tasks.length);
-  const { inversion, fidelity } = await invertedTask(task, flags, workshop, files.inversion);
-  const images = flags.saveAll ? roles : (["edit"] as const);
-  const onStep = flags.preview === undefined ? undefined : previewing(model, flags.preview, work.signal, voice);
-  const result = await edit(model, inversion, baretOptionsOf(flags), { images, onStep, ...work });
+type Files = ReturnType<typeof filesOf>;
 
-  const photo = { path: task.source, sha256: inversion.origin.picture };
-  const metadata = {
-    ...origin,
-    photo,
-    settings: plannedSettings(task, inversion.settings, result.settings, flags, model),
-  };
-  const paths: Record<string, string> = files.pictures;
+/** Everything that the edits write. */
+const outputsOf = (files: Files, preview: string | undefined): Output[] => [
+  ...files.flatMap(({ pictures, prepared }) => [
+    ...Object.values(pictures).map((path) => ({ option: "--out", path })),
+    ...(prepared ? [{ option: "--save-inversion", path: prepared }] : []),
+  ]),
+  ...(preview === undefined ? [] : [{ option: "--preview", path: preview }]),
+];
+
+/** Makes one edit and writes it. Gives what --json tells of it. */
+async function makeEdit(
+  planned: EditTask,
+  { pictures, prepared }: Files[number],
+  flags: Flags,
+  bench: Bench,
+  reporter: Reporter,
+  place: string,
+): Promise<object> {
+  const task = { ...planned, file: prepared };
+  const images = flags.saveAll ? Object.keys(task.method.pictures) : ["edit"];
+  const { preview } = flags;
+  const events = editTask(task, { images, previews: preview !== undefined, signal: bench.signal });
+  const result = await follow(task, events, bench, reporter, {
+    onPreview: (picture) => writePreview(`${preview}`, picture, reporter),
+  });
+  const { record, quality, iterations } = result;
   const write = async (what: string, picture: Picture): Promise<void> => {
-    await writePicture(paths[what], picture, { ...metadata, image: what });
-    voice.result(`${paths[what]}  ${what === "edit" ? task.sentence : what}`);
+    await writePicture(pictures[what], picture, { ...record, image: what });
+    reporter.result(`${place}${pictures[what]}  ${what === "edit" ? task.input.target : what}`);
   };
-  for (const role of images) await write(role, result.images[role]!);
-  if (flags.saveAll) await write("sheet", beforeAndAfter(task, fidelity, result));
-  const iterations = iterationsOf(inversion).reduce((sum, n) => sum + n, 0);
-  const { settings } = metadata;
-  return { photo, sentence: task.sentence, files: paths, fidelity: fidelityJson(fidelity), iterations, settings };
+  for (const name of images) await write(name, result.images[name]);
+  if (flags.saveAll) await write("sheet", beforeAndAfter(task, result));
+  const { photo, settings } = record;
+  return { photo, prompt: task.input.target, files: pictures, quality: qualityJson(quality), iterations, settings };
 }
 
-/** Says what is about to be done. Throws UsageError where the settings of an edit cannot be, before it is begun. */
-function announce(command: Command, flags: Flags, { model, tasks, origin, voice }: Workshop): void {
-  const photosOf = new Map<string, string[]>();
-  for (const task of tasks) {
-    const { source, sentence, photo, inversion } = task;
-    const settings = inversion?.settings ?? inversionSettings(sentence, inversionOptionsOf(flags), model.editing);
-    const sites = model.attentionSites(inversion?.size ?? samplingOf(flags, model).size);
-    const edit = baretSettings(baretOptionsOf(flags), settings, sites, model.editing.edit);
-    const { sentence: _, seed: _seed, ...planned } = plannedSettings(task, settings, edit, flags, model);
-    const { device, threads } = origin.engine;
-    const shown = settingLines(command, { model: origin.model.name, ...planned, device, threads });
-    const remark = photo?.remark ?? "inverted before";
-    photosOf.set(shown, [...(photosOf.get(shown) ?? []), oneLine(`${source} (${remark}): ${sentence}`)]);
-  }
-  for (const [settings, photos] of photosOf) for (const text of [...photos, settings]) voice.detail(text);
+/** Writes a preview. A preview that cannot be written is warned of, and the edit goes on. */
+export async function writePreview(path: string, picture: Picture, reporter: Reporter): Promise<void> {
+  await writeFileAtomic(path, await encodePng(picture)).catch((error: unknown) => {
+    if (!(error instanceof StorageError)) throw error;
+    reporter.warn(`no preview, but the edit goes on: ${error.message}`);
+  });
 }
 
-/** Photo and sentence of the picture that is to be repeated. */
-function repeatedArguments({ photo, settings: { sentence } }: Metadata): Arguments {
-  return { sources: photo ? [photo.path] : [], sentences: typeof sentence === "string" ? [sentence] : [] };
+/** Photo and prompt of the picture that is to be repeated. */
+function repeatedArguments({ photo, settings: { target } }: EditRecord): Arguments {
+  return { sources: photo ? [photo.path] : [], prompts: typeof target === "string" ? [target] : [] };
 }
 
-async function run(command: Command, given: readonly string[], voice: Voice): Promise<void> {
+async function run(command: Command, given: readonly string[], reporter: Reporter): Promise<void> {
   const { like } = command.opts<Flags>();
-  const made = like === undefined ? undefined : await repeat(command, like, voice);
+  const made = like === undefined ? undefined : await repeat(command, like, reporter);
   const flags = command.opts<Flags>();
   const named = splitArguments(given, made && repeatedArguments(made));
-  const inverted = named.sources.filter(isInversionFile);
-  if (flags.saveInversion !== undefined && inverted.length > 0) {
-    throw new UsageError("keeps the inversion of a photo, and this file is one already", {
+  const preparedBefore = named.sources.filter(isPreparedFile);
+  if (flags.saveInversion !== undefined && preparedBefore.length > 0) {
+    throw new UsageError("keeps the preparation of a photo, and this file is one already", {
       where: "--save-inversion",
-      found: inverted.join(", "),
+      found: preparedBefore.join(", "),
       advice: "Leave it out, or copy the file.",
     });
   }
-  const count = taskCount(named);
-  requireAtMost(MAX_EDITS, count, "edits");
-  await checkOutputs(outputsOf(flags, count), named.sources);
-  await inWorkshop(command, flags, named, voice, async (workshop) => {
-    const { tasks, origin } = workshop;
-    announce(command, flags, workshop);
-    warnOfOtherModel(made, origin.model.sha256, `${like}`, voice);
+  requireAtMost(MAX_EDITS, taskCount(named), "edits");
+  const others = [...Object.keys(chosenMethod(command).pictures).filter((name) => name !== "edit"), "sheet"];
+  const files = filesOf(flags, others, named);
+  await checkOutputs(outputsOf(files, flags.preview), named.sources);
+  const use = async (bench: Bench): Promise<void> => {
+    const { tasks } = bench;
+    const [{ maker }] = tasks;
+    for (const task of tasks) plannedSettings(task);
+    warnOfOtherModel(made, maker.model.sha256, `${like}`, reporter);
     for (const { photo } of tasks) {
-      if (made?.photo && photo && photo.path === made.photo.path && photo.sha256 !== made.photo.sha256) {
-        voice.warn(`${photo.path} is not what it was when ${like} was made`);
+      if (made?.photo && photo?.name === made.photo.path && photo.sha256 !== made.photo.sha256) {
+        reporter.warn(`${photo.name} is not what it was when ${like} was made`);
       }
     }
     const edits: object[] = [];
-    for (const [k, task] of tasks.entries()) edits.push(await editTask(task, flags, k, workshop));
-    voice.object({ ...origin, edits });
-  });
+    for (const [k, task] of tasks.entries()) {
+      const place = tasks.length > 1 ? `[${k + 1}/${tasks.length}] ` : "";
+      edits.push(await makeEdit(task, files[k], flags, bench, reporter, place));
+    }
+    reporter.object({ command: "edit", ...maker, edits });
+  };
+  await withTasks(command, flags, named, use, (method) => givenValues(command, method, "edit"));
 }
 
 export function editCommand(): Command {
   const command = new Command("edit")
-    .description("edit photos so that they show what a sentence says")
-    .argument("[photo-then-sentence...]", "photos or inversion files, then target sentences")
+    .description("edit photos so that they show what a prompt says")
+    .argument("[photo-then-prompt...]", "photos, folders of photos or prepared photos, then target prompts")
     .addOption(likeOption())
     .addOption(outOption("out.png"))
-    .option("--save-all", "also reconstruction, initial inversion result and transition, and a sheet of all")
-    .addOption(option("--save-inversion <file>", "keep the inversion, to use it again", inversionFile))
-    .addOption(option("--preview <file.png>", "a picture that shows the edit as it forms", pngFile));
-  return photoOptions(editOptions(command)).action((given: string[], flags: Flags) =>
-    run(command, given, new Voice(flags)),
+    .option("--save-all", "also write the method's other pictures, and a sheet of all")
+    .addOption(option("--save-inversion <file>", "keep the prepared photo, to edit it again", preparedFile))
+    .addOption(option("--preview <file.png>", "a picture that shows the edit as it forms", pngFile))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  baret edit dog.png "a dog lying down" -o lying.png
+  baret edit photos/ "a drawing" -o "{photo}-{prompt}.png"
+  baret edit dog.png "a dog lying down" --method plain
+  baret edit --like lying.png --alpha 1 -o other.png`,
+    );
+  return photoOptions(command, ["prepare", "edit"]).action((given: string[], flags: Flags) =>
+    run(command, given, new Reporter(flags)),
   );
 }

@@ -1,84 +1,74 @@
+import { readdirSync, type Stats, statSync } from "node:fs";
+import { join } from "node:path";
 import { UsageError } from "../../core/index.ts";
-import type { Model, Size } from "../../diffusion/index.ts";
-import { type Inversion, requireInversionOf } from "../../inversion/index.ts";
-import { readInversion } from "../../inversion/node.ts";
-import { type Fit, type Photo, readPhotos } from "./photo.ts";
 
-const inversionFile = /\.safetensors$/i;
-/** Also what baret does not read, so that it is refused as a picture and not heard as a sentence. */
+const preparedFile = /\.safetensors$/i;
+/** Also names of pictures that baret does not read, so that they are refused as pictures and not taken for prompts. */
 const pictureFile = /\.(png|jpe?g|jfif|webp|gif|bmp|tiff?|avif|hei[cf]|svg|pdf)$/i;
 
-export const isInversionFile = (path: string): boolean => inversionFile.test(path);
+export const isPreparedFile = (path: string): boolean => preparedFile.test(path);
 
 export interface Arguments {
-  /** Photos and inversion files. */
+  /** Photos and files of prepared photos. */
   readonly sources: readonly string[];
-  readonly sentences: readonly string[];
+  readonly prompts: readonly string[];
 }
 
+/** What lies at a path. Nothing does if the text cannot be a path, as a long prompt cannot. */
+function statOf(text: string): Stats | undefined {
+  try {
+    return statSync(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const isFolder = (path: string): boolean => statOf(path)?.isDirectory() ?? false;
+
+/** The pictures in a folder, by name. */
+function picturesIn(folder: string): string[] {
+  const found = readdirSync(folder)
+    .filter((name) => pictureFile.test(name) && !name.startsWith("."))
+    .sort();
+  if (found.length === 0) throw new UsageError("a folder without pictures", { where: folder });
+  return found.map((name) => join(folder, name));
+}
+
+/** A prompt may end like a file's name ("logo of acme.png"); a file's name seldom has spaces, unless the file exists. */
+const looksLikeFile = (text: string): boolean =>
+  (preparedFile.test(text) || pictureFile.test(text)) && (!/\s/.test(text) || statOf(text) !== undefined);
+
 /**
- * Photos come first, then sentences. The first argument is a photo, however it is called, unless `repeated` stands in for
- * it; further ones are photos where their names end as those of pictures or inversion files do. What the arguments leave
- * out is taken from `repeated`. Throws UsageError.
+ * Photos come first, then prompts. The first argument is a photo or a folder of photos, whatever its name, unless
+ * `repeated` stands in for it; further ones are photos if their names end like those of pictures or prepared photos. What
+ * the arguments leave out is taken from `repeated`. Throws UsageError.
  */
 export function splitArguments(given: readonly string[], repeated?: Arguments): Arguments {
   const isSource = (text: string, k: number): boolean =>
-    (k === 0 && repeated === undefined) || inversionFile.test(text) || pictureFile.test(text);
+    (k === 0 && repeated === undefined) || looksLikeFile(text) || isFolder(text);
   const end = given.findIndex((text, k) => !isSource(text, k));
-  const [files, said] = end < 0 ? [given, []] : [given.slice(0, end), given.slice(end)];
-  const late = said.filter((text, k) => isSource(text, k + 1));
-  if (late.length > 0) throw new UsageError("photos come before sentences", { found: late.join(", ") });
-  const sources = files.length > 0 ? files : (repeated?.sources ?? []);
-  const sentences = said.length > 0 ? said : (repeated?.sentences ?? []);
+  const [files, rest] = end < 0 ? [given, []] : [given.slice(0, end), given.slice(end)];
+  const late = rest.filter((text, k) => isSource(text, k + 1));
+  if (late.length > 0) {
+    throw new UsageError("photos come before prompts", {
+      found: `${late.join(", ")} after "${rest[0]}"`,
+      advice: "Write the photos first, then what they should show, in quotes.",
+    });
+  }
+  const sources = (files.length > 0 ? files : (repeated?.sources ?? [])).flatMap((path) =>
+    isFolder(path) ? picturesIn(path) : [path],
+  );
+  const prompts = rest.length > 0 ? rest : (repeated?.prompts ?? []);
   if (sources.length === 0) throw new UsageError("a photo is missing");
-  const blank = sentences.some((sentence) => sentence.trim() === "");
-  if (blank || (sentences.length === 0 && !sources.every(isInversionFile))) {
-    throw new UsageError(`a sentence is ${blank ? "empty" : "missing"}`, {
+  const blank = prompts.some((prompt) => prompt.trim() === "");
+  if (blank || (prompts.length === 0 && !sources.every(isPreparedFile))) {
+    throw new UsageError(`a prompt is ${blank ? "empty" : "missing"}`, {
       expected: "what the edited photo shows, in quotes",
     });
   }
-  return { sources, sentences };
+  return { sources, prompts };
 }
 
-/** How many edits that makes: every photo with every sentence; an inversion file has its own. */
-export const taskCount = ({ sources, sentences }: Arguments): number =>
-  sources.reduce((count, source) => count + (isInversionFile(source) ? 1 : sentences.length), 0);
-
-/** One edit that is to be made. */
-export interface Task {
-  readonly source: string;
-  readonly sentence: string;
-  readonly photo?: Photo;
-  /** Absent where the photo is still to be inverted. */
-  readonly inversion?: Inversion;
-}
-
-/**
- * Every source with every sentence; an inversion file has its own. Reads and checks all of them, so that what is wrong
- * shows before any work. modelSha256: an inversion file must be of this model.
- */
-export async function readTasks(
-  { sources, sentences }: Arguments,
-  { size, fit, model, modelSha256 }: { size: Size; fit: Fit; model: Model; modelSha256: string },
-): Promise<Task[]> {
-  const photos = await readPhotos(
-    sources.filter((path) => !isInversionFile(path)),
-    size,
-    fit,
-    model,
-  );
-  const tasks: Task[] = [];
-  for (const source of sources) {
-    if (isInversionFile(source)) {
-      const inversion = await readInversion(source);
-      for (const target of sentences.length > 0 ? sentences : [undefined]) {
-        requireInversionOf(model, inversion, { model: modelSha256, target }, source);
-      }
-      tasks.push({ source, sentence: inversion.target, inversion });
-    } else {
-      const photo = photos.find(({ path }) => path === source);
-      tasks.push(...sentences.map((sentence) => ({ source, sentence, photo })));
-    }
-  }
-  return tasks;
-}
+/** Number of edits: every photo with every prompt; a prepared photo has its own. */
+export const taskCount = ({ sources, prompts }: Arguments): number =>
+  sources.reduce((count, source) => count + (isPreparedFile(source) ? 1 : prompts.length), 0);

@@ -1,176 +1,111 @@
 import { Command } from "commander";
 import { type Picture, UsageError } from "../../core/index.ts";
-import { batchOf } from "../../diffusion/index.ts";
-import { baretSettings, requirePoints, type SweepPoint, sweep } from "../../editing/index.ts";
+import { batchOf, type Model } from "../../diffusion/index.ts";
+import { editSettings, type Method, requirePoints } from "../../editing/index.ts";
 import { type Cell, contactSheet } from "../../image/index.ts";
-import { inversionSettings } from "../../inversion/index.ts";
-import type { EditingDefaults } from "../../weights/index.ts";
-import { samplingOf } from "../model.ts";
-import { type Kind, listOf, option } from "../options.ts";
-import { checkOutputs, numbered, outOption, writePicture } from "../output.ts";
-import { settingLines, Voice } from "../print.ts";
-import { oneLine } from "../printable.ts";
-import { type Alpha, alphaKind, baretOptionsOf, commonEditOptions, type EditFlags, windowKind } from "./editOptions.ts";
-import { inversionOptionsOf } from "./inversionOptions.ts";
-import { fidelityJson } from "./report.ts";
+import type { SettingValues } from "../../tasks/index.ts";
+import { plannedSettings, sweepTask, writePicture } from "../../tasks/node/index.ts";
+import { sweepValues, writtenSettings } from "../methodOptions.ts";
+import { checkOutputs, numbered, outOption } from "../outputs.ts";
+import { Reporter } from "../print.ts";
 import { splitArguments } from "./sources.ts";
-import { invertedTask, inWorkshop, type PhotoFlags, photoOptions, plannedSettings, type Workshop } from "./workshop.ts";
+import { type Bench, follow, type PhotoFlags, photoOptions, qualityJson, withTasks } from "./tasks.ts";
 
-/** What a sweep goes through. */
-interface Axes {
-  readonly alpha: readonly Alpha[];
-  readonly selfSteps: readonly (readonly [number, number])[];
-  readonly crossSteps: readonly (readonly [number, number])[];
-}
-
-interface Flags extends PhotoFlags, Omit<EditFlags, keyof Axes>, Partial<Axes> {
+interface Flags extends PhotoFlags {
   readonly out: string;
   readonly saveAll?: boolean;
 }
 
-type Point = Required<Pick<SweepPoint, keyof Axes>> & { readonly [axis in keyof Axes]: Axes[axis][number] };
-
-/** The point from which the paper's figure 9 moves one setting at a time, and that fills in what a grid does not name. */
-const usualOf = ({ alpha, selfSteps, crossSteps }: EditingDefaults["edit"]): Point => ({
-  alpha,
-  selfSteps: [0, selfSteps],
-  crossSteps: [0, crossSteps],
-});
-
-/** The values of the paper's figure 9; for the last axis it names only some. */
-const figure9: Axes = {
-  alpha: [0.9, 0.8, 0.6, 0.5, 0].map((start) => [start, start === 0 ? 0 : 0.1]),
-  selfSteps: [0.1, 0.2, 0.3, 0.4, 0.5].map((share) => [0, share]),
-  crossSteps: [0.8, 0.6, 0.4, 0.2, 0].map((share) => [0, share]),
-};
-
-/**
- * The points of a sweep and how many lie beside each other: all combinations of what is given, or figure 9. Throws
- * UsageError if there are too many.
- */
-export function pointsOf(
-  { alpha, selfSteps, crossSteps }: Partial<Axes>,
-  defaults: EditingDefaults["edit"],
-): { points: Point[]; columns: number } {
-  const usual = usualOf(defaults);
-  if (!alpha && !selfSteps && !crossSteps) {
-    const axes = Object.entries(figure9) as [keyof Axes, Axes[keyof Axes]][];
-    const points = axes.flatMap(([axis, values]) => values.map((value): Point => ({ ...usual, [axis]: value })));
-    return { points, columns: figure9.alpha.length };
-  }
-  const grid = {
-    alpha: alpha ?? [usual.alpha],
-    selfSteps: selfSteps ?? [usual.selfSteps],
-    crossSteps: crossSteps ?? [usual.crossSteps],
-  };
-  requirePoints(grid.alpha.length * grid.selfSteps.length * grid.crossSteps.length);
-  const points = grid.alpha.flatMap((a) =>
-    grid.selfSteps.flatMap((s) => grid.crossSteps.map((c) => ({ alpha: a, selfSteps: s, crossSteps: c }))),
-  );
-  const lengths = [grid.crossSteps.length, grid.selfSteps.length, grid.alpha.length];
-  return { points, columns: lengths.find((length) => length > 1) ?? 1 };
+interface Points {
+  readonly points: readonly SettingValues[];
+  /** How many stand beside each other. */
+  readonly columns: number;
 }
 
-/** The different values of each axis. */
-const axesOf = (points: readonly Point[]): Axes => ({
-  alpha: different(
-    alphaKind,
-    points.map(({ alpha }) => alpha),
-  ),
-  selfSteps: different(
-    windowKind,
-    points.map(({ selfSteps }) => selfSteps),
-  ),
-  crossSteps: different(
-    windowKind,
-    points.map(({ crossSteps }) => crossSteps),
-  ),
-});
+/**
+ * All combinations of the values of each axis; without axes, what the method shows by itself. Throws UsageError if there are
+ * too many, or if the method has nothing to show.
+ */
+export function pointsOf(method: Method, model: Model, axes: Readonly<Record<string, readonly unknown[]>>): Points {
+  const entries = Object.entries(axes);
+  if (entries.length === 0) {
+    const own = method.sweepPoints?.(editSettings(method, model, {}));
+    if (own) return own;
+    throw new UsageError("a sweep needs an option with several values", {
+      expected: "values with commas between, such as --guidance 3,5,7",
+    });
+  }
+  requirePoints(entries.reduce((count, [, values]) => count * values.length, 1));
+  const points = entries.reduce<SettingValues[]>(
+    (made, [name, values]) => made.flatMap((point) => values.map((value) => ({ ...point, [name]: value }))),
+    [{}],
+  );
+  return { points, columns: entries[entries.length - 1][1].length };
+}
 
-const different = <T>({ write = String }: Kind<T>, values: readonly T[]): T[] => [
-  ...new Map(values.map((value) => [write(value), value])).values(),
-];
+/** The options that differ between points, as they are written on the command line. */
+function labelOf(method: Method, point: SettingValues): string {
+  return writtenSettings(method, point)
+    .map(([flag, text]) => `${flag} ${text}`)
+    .join("\n");
+}
 
-const labelOf = ({ alpha, selfSteps, crossSteps }: Point): string =>
-  `alpha ${alphaKind.write!(alpha)}\nself ${windowKind.write!(selfSteps)}, cross ${windowKind.write!(crossSteps)}`;
-
-async function makeSheet(command: Command, flags: Flags, workshop: Workshop): Promise<void> {
-  const { model, origin, tasks, work, voice } = workshop;
-  const [task] = tasks;
-  const { points, columns } = pointsOf(flags, model.editing.edit);
+async function makeSheet(command: Command, flags: Flags, bench: Bench, reporter: Reporter): Promise<void> {
+  const { model, signal } = bench;
+  const [task] = bench.tasks;
+  const { method, editOptions } = task;
+  const { points, columns } = pointsOf(method, model, sweepValues(command, method).axes);
   const single = points.map((_, index) => numbered(flags.out, index, Math.max(2, points.length)));
   const written = [flags.out, ...(flags.saveAll ? single : [])];
   await checkOutputs(
     written.map((path) => ({ option: "--out", path })),
     [task.source],
   );
-  const common = baretOptionsOf({ ...flags, alpha: undefined, selfSteps: undefined, crossSteps: undefined });
-  const planned =
-    task.inversion?.settings ?? inversionSettings(task.sentence, inversionOptionsOf(flags), model.editing);
-  const sites = model.attentionSites(task.inversion?.size ?? samplingOf(flags, model).size);
-  const settings = points.map((point) => baretSettings({ ...common, ...point }, planned, sites, model.editing.edit));
-  voice.detail(oneLine(`${task.source} (${task.photo?.remark ?? "inverted before"}): ${task.sentence}`));
-  const first = plannedSettings(task, planned, settings[0], flags, model);
-  voice.detail(settingLines(command, { model: origin.model.name, ...first, ...axesOf(points) }));
+  for (const point of points) plannedSettings(task, { ...editOptions, ...point });
 
-  const { inversion, fidelity } = await invertedTask(task, flags, workshop);
-  const photo = { path: task.source, sha256: inversion.origin.picture };
-  const metadata = { ...origin, photo };
   const cells: Cell[] = [];
   const files: string[] = [];
-  const onPicture = async (index: number, picture: Picture): Promise<void> => {
-    const label = labelOf(points[index]);
+  const photo = { path: task.source, sha256: task.photo?.sha256 ?? task.prepared!.origin.picture };
+  const onPicture = async (index: number, picture: Picture, settings: SettingValues): Promise<void> => {
+    const label = labelOf(method, points[index]);
     cells.push({ picture, label });
     if (flags.saveAll) {
       const path = single[index];
-      await writePicture(path, picture, {
-        ...metadata,
-        command: "edit",
-        settings: plannedSettings(task, planned, settings[index], flags, model),
-        image: "edit",
-      });
+      await writePicture(path, picture, { command: "edit", ...task.maker, photo, settings, image: "edit" });
       files.push(path);
-      voice.result(`${path}  ${label.replace("\n", ", ")}`);
+      reporter.result(`${path}  ${label.replaceAll("\n", ", ")}`);
     }
-    // What there is so far, should the rest not come about.
+    // All that is finished so far, in case the rest is stopped.
     const sheet = contactSheet(cells, { columns, textScale: Math.max(1, Math.floor(picture.width / 128)) });
-    await writePicture(flags.out, sheet, { ...metadata, settings: { ...first, points } });
+    await writePicture(flags.out, sheet, { command: "sweep", ...task.maker, photo, settings: { ...settings, points } });
   };
-  const atOnce = batchOf(model, 6);
-  const { rows } = await sweep(model, inversion, common, points, { ...work, atOnce, onPicture });
-  voice.result(`${flags.out}  ${points.length} edits, ${rows} rows of the U-Net`);
-  voice.object({
-    ...metadata,
-    sheet: flags.out,
-    files,
-    fidelity: fidelityJson(fidelity),
-    points,
-    rows,
-    settings: first,
-  });
+  const events = sweepTask(task, points, { atOnce: batchOf(model, 6), signal });
+  const { record, quality, rows } = await follow(task, events, bench, reporter, { onPicture });
+  reporter.result(`${flags.out}  ${points.length} edits, ${rows} rows of the U-Net`);
+  reporter.object({ ...record, sheet: flags.out, files, quality: qualityJson(quality), points, rows });
 }
 
-async function run(command: Command, given: readonly string[], flags: Flags, voice: Voice): Promise<void> {
+async function run(command: Command, given: readonly string[], flags: Flags, reporter: Reporter): Promise<void> {
   const named = splitArguments(given);
-  if (named.sources.length > 1 || named.sentences.length > 1) {
-    throw new UsageError("a sweep is of one photo and one sentence", {
-      found: `${named.sources.length} photos, ${named.sentences.length} sentences`,
+  if (named.sources.length > 1 || named.prompts.length > 1) {
+    throw new UsageError("a sweep is of one photo and one prompt", {
+      found: `${named.sources.length} photos, ${named.prompts.length} prompts`,
     });
   }
-  await inWorkshop(command, flags, named, voice, (workshop) => makeSheet(command, flags, workshop));
+  const use = (bench: Bench): Promise<void> => makeSheet(command, flags, bench, reporter);
+  await withTasks(command, flags, named, use, (method) => sweepValues(command, method).common);
 }
 
 export function sweepCommand(): Command {
   const command = new Command("sweep")
-    .description("edit one photo in many ways, as a labelled sheet; with none of the three, the paper's figure 9")
-    .argument("<photo-then-sentence...>", "a photo and a target sentence, or an inversion file")
+    .description(
+      "edit one photo in many ways, as a labelled sheet. Options of the edit take several values, with commas; with none, " +
+        "the sheet is the paper's figure 9",
+    )
+    .argument("<photo-then-prompt...>", "a photo and a target prompt, or a prepared photo")
     .addOption(outOption("sweep.png"))
-    .option("--save-all", "each edit as a picture of its own, too")
-    .optionsGroup("Edit:")
-    .addOption(option("--alpha <list>", "values of alpha, such as 0.8:0.1,0.6:0.1,0", listOf(alphaKind)))
-    .addOption(option("--self-steps <list>", "shares of steps with the photo's self-attention", listOf(windowKind)))
-    .addOption(option("--cross-steps <list>", "shares with the transition's cross-attention", listOf(windowKind)));
-  return photoOptions(commonEditOptions(command)).action((given: string[], flags: Flags) =>
-    run(command, given, flags, new Voice(flags)),
+    .option("--save-all", "each edit as a picture of its own, too");
+  return photoOptions(command, ["prepare", "edit"]).action((given: string[], flags: Flags) =>
+    run(command, given, flags, new Reporter(flags)),
   );
 }

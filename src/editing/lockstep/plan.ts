@@ -1,4 +1,4 @@
-import { GraphError } from "../../core/index.ts";
+import { GraphError, type Tensor } from "../../core/index.ts";
 import { type Attention, firstStep, type Process, type Term } from "./process.ts";
 
 /** One row of a step's batch: a process, in one term of its guidance. */
@@ -33,6 +33,13 @@ function processOf(named: ByName, name: string): Process {
   throw new GraphError("no such process", { found: name, expected: [...named.keys()].join(", ") });
 }
 
+/** Whether two values are the same object, or tensors over the same numbers in memory. */
+function isOne(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  const [p, q] = [a, b].map((value) => (value as Partial<Tensor> | undefined)?.data);
+  return p !== undefined && p.buffer === q?.buffer && p.byteOffset === q.byteOffset && p.length === q.length;
+}
+
 /** What a process takes at step i in one of its terms. */
 const attentionOf = (process: Process, i: number, term: string): Attention => process.attention?.(i, term) ?? {};
 
@@ -43,7 +50,7 @@ const attentionOf = (process: Process, i: number, term: string): Attention => pr
 function leadersOf(processes: readonly Process[], N: number, share: boolean): Map<Process, Process>[] {
   const named = new Map(processes.map((p) => [p.name, p]));
   const beginAlike = (p: Process, q: Process): boolean =>
-    p.known === q.known && p.start === q.start && firstStep(p) === firstStep(q);
+    isOne(p.known, q.known) && isOne(p.start, q.start) && firstStep(p) === firstStep(q);
   let before = new Map(processes.map((p) => [p, processes.find((q) => q === p || (share && beginAlike(p, q)))!]));
   return Array.from({ length: N }, (_, i) => {
     const now = new Map<Process, Process>();
@@ -67,7 +74,7 @@ function leadersOf(processes: readonly Process[], N: number, share: boolean): Ma
       const isSame = (q: Process): boolean => {
         if (before.get(q) !== before.get(p)) return false;
         const others = dependencies(q);
-        return others.length === own.length && others.every((value, k) => value === own[k]);
+        return others.length === own.length && others.every((value, k) => isOne(value, own[k]));
       };
       const leader = processes.find((q) => q === p || (share && isSame(q)))!;
       now.set(p, leader);

@@ -1,0 +1,176 @@
+import { type Command, Option } from "commander";
+import { type DeclaredOption, dashed, optionsOf, shown, textOfValue, UsageError, valueOfText } from "../core/index.ts";
+import { type Method, methodNamed, methods } from "../editing/index.ts";
+import type { SettingValues } from "../tasks/index.ts";
+import { checkOptions, choiceOption, jsonSetting, type OptionProblem, repeatable } from "./options.ts";
+
+/** Which of a method's two schemas. */
+export type Verb = "prepare" | "edit";
+
+const headings: Record<Verb, string> = { prepare: "Preparing the photo:", edit: "Edit:" };
+
+const schemaOf = (method: Method, verb: Verb) => (verb === "prepare" ? method.prepareOptions : method.editOptions);
+
+/** The options of a method for some verbs. */
+export const declaredOptions = (method: Method, verbs: readonly Verb[]): DeclaredOption[] =>
+  verbs.flatMap((verb) => optionsOf(schemaOf(method, verb)));
+
+/** What an option takes and what it is by default, in words. */
+export function describeOption(one: DeclaredOption): string {
+  const { about, unset, off, isSwitch } = one;
+  if (isSwitch) return one.default ? (off ?? `do not ${about}`) : about;
+  const value = one.default === undefined ? unset : textOfValue(one, one.default);
+  return `${about}${one.expected === "some text" ? "" : ` (${one.expected})`}${value === undefined ? "" : `, default ${value}`}`;
+}
+
+/** A flag of an option. Its text is kept as it is, and read once the method is known. */
+function flagOf(one: DeclaredOption): Option {
+  const flag = dashed(one.name);
+  const flags = one.isSwitch ? `--${one.default ? "no-" : ""}${flag}` : `--${flag} ${one.value ?? "<value>"}`;
+  return jsonSetting(new Option(flags, describeOption(one)));
+}
+
+/** Names of all options that were added from methods. */
+const added = new WeakMap<Command, { readonly verbs: readonly Verb[]; readonly names: ReadonlySet<string> }>();
+
+/**
+ * Adds --method, --preset, and the options of every method. Options of equal name are one flag. Help shows those of the
+ * method that --method names.
+ */
+export function methodOptions(command: Command, verbs: readonly Verb[]): Command {
+  const names = new Set<string>();
+  repeatable(command, (made) => {
+    const known = methods().map(({ name }) => name);
+    made
+      .optionsGroup("Method:")
+      .addOption(choiceOption("--method <name>", `editing method, default ${known[0]}`, known));
+    if (verbs.includes("prepare")) {
+      const presets = [...new Set(methods().flatMap((method) => Object.keys(method.presets ?? {})))];
+      made.addOption(choiceOption("--preset <name>", "named settings; options given besides win", presets));
+    }
+    for (const verb of verbs) {
+      made.optionsGroup(headings[verb]);
+      for (const one of methods().flatMap((method) => optionsOf(schemaOf(method, verb)))) {
+        if (names.has(one.name)) continue;
+        names.add(one.name);
+        made.addOption(flagOf(one));
+      }
+    }
+  });
+  added.set(command, { verbs, names });
+  command.configureHelp({
+    visibleOptions(shown) {
+      const own = new Set(declaredOptions(chosenMethod(command), verbs).map(({ name }) => name));
+      const isShown = (one: Option): boolean => {
+        const name = one.attributeName();
+        return !one.hidden && (!names.has(name) || own.has(name));
+      };
+      return [...shown.options.filter(isShown), new Option("-h, --help", "display help for command")];
+    },
+  });
+  return checkOptions(command, (made) => methodProblems(made, chosenMethod(made)));
+}
+
+/** The method that --method names, or the default. */
+export function chosenMethod(command: Command, otherwise: string = methods()[0].name): Method {
+  const named = command.opts<{ method?: unknown }>().method;
+  return methodNamed(typeof named === "string" ? named : otherwise);
+}
+
+/** Whether an option was given, on the command line or by --like. */
+const isGiven = (command: Command, name: string): boolean =>
+  ["cli", "config"].includes(command.getOptionValueSource(name) ?? "");
+
+/** The values of a method's options that were given. */
+export function givenValues(command: Command, method: Method, verb: Verb): SettingValues {
+  const opts = command.opts<Record<string, unknown>>();
+  const given = optionsOf(schemaOf(method, verb)).filter(({ name }) => isGiven(command, name));
+  return Object.fromEntries(given.map((one) => [one.name, givenValue(command, one, opts[one.name])]));
+}
+
+const givenValue = (command: Command, one: DeclaredOption, value: unknown): unknown =>
+  command.getOptionValueSource(one.name) === "cli" && typeof value === "string" ? valueOfText(one, value) : value;
+
+/** Axes of a sweep: for each option given with several values, all of them. The others are common to all points. */
+export function sweepValues(
+  command: Command,
+  method: Method,
+): { common: SettingValues; axes: Record<string, unknown[]> } {
+  const opts = command.opts<Record<string, unknown>>();
+  const common: Record<string, unknown> = {};
+  const axes: Record<string, unknown[]> = {};
+  for (const one of optionsOf(method.editOptions)) {
+    if (!isGiven(command, one.name)) continue;
+    const text = opts[one.name];
+    const texts = typeof text === "string" && !one.isList ? textsOf(text) : [];
+    if (texts.length > 1) axes[one.name] = texts.map((each) => valueOfText(one, each));
+    else common[one.name] = givenValue(command, one, text);
+  }
+  return { common, axes };
+}
+
+/** Problems of the options given, for a method: values that are wrong, options of other methods. */
+export function methodProblems(command: Command, method: Method): OptionProblem[] {
+  const { verbs, names } = added.get(command)!;
+  const own = declaredOptions(method, verbs);
+  // Scripts may pass a seed to every command.
+  const foreign = [...names].filter(
+    (name) => name !== "seed" && isGiven(command, name) && !own.some((one) => one.name === name),
+  );
+  const isSweep = command.name() === "sweep";
+  const wrong = own
+    .filter(({ name }) => isGiven(command, name))
+    .flatMap((one): OptionProblem[] => {
+      const given = command.opts<Record<string, unknown>>()[one.name];
+      const value = givenValue(command, one, given);
+      const isAxis = isSweep && Array.isArray(value) && typeof given === "string" && given.includes(",") && !one.isList;
+      const values = isAxis ? textsOf(given).map((text) => valueOfText(one, text)) : [value];
+      const [problem] = values.flatMap((each) => one.schema.safeParse(each).error?.issues ?? []);
+      if (!problem) return [];
+      // A message of one part of the value ("0..1") says less than what the whole is to be.
+      const whole = problem.path.length === 0 ? problem.message.replace(/^expected /, "") : one.expected;
+      return [{ where: asFlag(one.name), found: shown(given), expected: whole }];
+    });
+  return [...foreign.map((name) => ({ where: asFlag(name), problem: `no option of ${method.name}` })), ...wrong];
+}
+
+const textsOf = (list: string): string[] => list.split(",").map((text) => text.trim());
+
+const asFlag = (name: string): string => `--${dashed(name)}`;
+
+/** Throws UsageError if one of these options was given. */
+export function refuseGiven(command: Command, names: readonly string[], problem: string, found: string): void {
+  const given = names.filter((name) => isGiven(command, name));
+  if (given.length === 0) return;
+  throw new UsageError(problem, {
+    where: given.map(asFlag).join(", "),
+    found,
+    advice: "Leave it out, or give the photo.",
+  });
+}
+
+/** A method's settings as flags and texts, in the order of `settings`. Other names stay as they are. */
+export function writtenSettings(method: Method, settings: SettingValues): [flag: string, text: string][] {
+  const declared = declaredOptions(method, ["prepare", "edit"]);
+  return Object.entries(settings)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => {
+      const one = declared.find((each) => each.name === name);
+      const text = one ? textOfValue(one, value) : String(value);
+      return [dashed(name), text || '""'];
+    });
+}
+
+/** A method's settings that are not its defaults. */
+export function unusualSettings(method: Method, settings: SettingValues): SettingValues {
+  const usual = new Map(declaredOptions(method, ["prepare", "edit"]).map((one) => [one.name, one.default]));
+  return Object.fromEntries(
+    Object.entries(settings).filter(([name, value]) => JSON.stringify(usual.get(name)) !== JSON.stringify(value)),
+  );
+}
+
+/** Options that can help, as one would write them on the command line. */
+export const writtenRemedies = (method: Method, remedies: SettingValues): string =>
+  writtenSettings(method, remedies)
+    .map(([flag, text]) => (text === "false" ? `--no-${flag}` : text === "true" ? `--${flag}` : `--${flag} ${text}`))
+    .join(", ");

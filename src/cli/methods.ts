@@ -1,0 +1,54 @@
+import { Command } from "commander";
+import { type DeclaredOption, dashed, optionsOf } from "../core/index.ts";
+import { type Method, methods } from "../editing/index.ts";
+import { describeOption } from "./methodOptions.ts";
+import { jsonOption } from "./options.ts";
+import { columns, print, printJson } from "./print.ts";
+
+/** What a method needs besides photo and prompt, in words. */
+function needsOf({ needs }: Method): string {
+  const words = [
+    needs.sourceCaption && "a caption of the photo",
+    needs.randomSeed && "a seed",
+    needs.weightGradients && "gradients of the weights",
+  ].filter((word) => word !== false);
+  return words.join(", ") || "nothing else";
+}
+
+const optionLines = (options: readonly DeclaredOption[]): string =>
+  columns(options.map((one) => [`    --${dashed(one.name)}`, describeOption({ ...one, off: one.about })]));
+
+function describe(method: Method): string {
+  const parts = [
+    `${method.name}: ${method.title}`,
+    `  paper: ${method.paper}`,
+    `  needs: ${needsOf(method)}`,
+    `  prepare:\n${optionLines(optionsOf(method.prepareOptions))}`,
+    `  edit:\n${optionLines(optionsOf(method.editOptions))}`,
+  ];
+  return parts.join("\n");
+}
+
+const optionsJson = (options: readonly DeclaredOption[]): object[] =>
+  options.map(({ name, about, expected, default: value, unset }) => ({ name, about, expected, default: value, unset }));
+
+const methodJson = (method: Method): object => ({
+  name: method.name,
+  title: method.title,
+  paper: method.paper,
+  needs: method.needs,
+  pictures: method.pictures,
+  presets: method.presets ?? {},
+  prepare: optionsJson(optionsOf(method.prepareOptions)),
+  edit: optionsJson(optionsOf(method.editOptions)),
+});
+
+export function methodsCommand(): Command {
+  return new Command("methods")
+    .description("list the editing methods: paper, needs, options with defaults and ranges")
+    .addOption(jsonOption())
+    .action(({ json }: { json?: boolean }) => {
+      if (json) printJson({ methods: methods().map(methodJson) });
+      else print(methods().map(describe).join("\n\n"));
+    });
+}

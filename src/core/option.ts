@@ -1,0 +1,133 @@
+import { z } from "zod";
+import { problemsOf } from "./schema.ts";
+
+/** What a person reads of an option: in `--help`, in `baret methods`, in a form. */
+export interface OptionInfo {
+  /** One sentence without a full stop: what it does, with units. */
+  readonly about: string;
+  /** Placeholder of its value in help: "<start:end>". Not for switches. */
+  readonly value?: string;
+  /** The default in words, if no number or word can say it: "the model's". */
+  readonly unset?: string;
+  /** For a switch that is on by default: what switching it off does. */
+  readonly off?: string;
+}
+
+const infos = z.registry<OptionInfo>();
+
+/** Declares a field of a schema as an option that people set. The schema and these words are its only declaration. */
+export function option<S extends z.ZodType>(schema: S, info: OptionInfo): S {
+  // A copy, so that one range may serve several options.
+  const own = schema.clone();
+  infos.add(own, info);
+  return own;
+}
+
+/** One declared option, as a command line, a form or a page of documentation needs it. */
+export interface DeclaredOption extends OptionInfo {
+  readonly name: string;
+  readonly schema: z.ZodType;
+  /** Used if nothing else is given; undefined if `unset` says it in words. */
+  readonly default: unknown;
+  /** What its value may be, in words: "0..1", "linear, cosine, power". */
+  readonly expected: string;
+  readonly isSwitch: boolean;
+  /** Whether its value is always a list. */
+  readonly isList: boolean;
+}
+
+/** The options that a schema declares, in its order. Fields without `option` are not listed. */
+export function optionsOf(schema: z.ZodObject): DeclaredOption[] {
+  return Object.entries(schema.shape).flatMap(([name, field]): DeclaredOption[] => {
+    const [info, inner] = infoOf(field as z.ZodType);
+    if (!info) return [];
+    return [
+      {
+        ...info,
+        name,
+        schema: field as z.ZodType,
+        default: (field as z.ZodType).safeParse(undefined).data,
+        expected: expectedOf(inner),
+        isSwitch: inner instanceof z.ZodBoolean,
+        isList: inner instanceof z.ZodArray,
+      },
+    ];
+  });
+}
+
+/** The words of an option, however its schema is wrapped, and the schema without its wrappers. */
+function infoOf(schema: z.ZodType): [OptionInfo | undefined, z.ZodType] {
+  let info: OptionInfo | undefined;
+  let inner = schema;
+  for (;;) {
+    info ??= infos.get(inner);
+    if (inner instanceof z.ZodDefault || inner instanceof z.ZodOptional) inner = inner.unwrap() as z.ZodType;
+    else if (inner instanceof z.ZodPipe) inner = inner.in as z.ZodType;
+    else return [info, inner];
+  }
+}
+
+/** Never a value of any option. */
+const nonsense = Symbol("no value");
+
+function expectedOf(schema: z.ZodType): string {
+  const { error } = schema.safeParse(nonsense);
+  if (schema instanceof z.ZodBoolean) return "true or false";
+  if (schema instanceof z.ZodString) return "some text";
+  const [problem = ""] = error ? problemsOf(error, undefined) : [];
+  return /expected (.+)$/.exec(problem)?.[1] ?? "a value";
+}
+
+/** "selfSteps" → "self-steps". */
+export const dashed = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/**
+ * The value of an option from its text: words as they are, numbers, pairs with a colon ("0.8:0.1"), lists with commas.
+ * Whether the value is allowed is for the schema to say.
+ */
+export function valueOfText({ schema, isSwitch, isList }: DeclaredOption, text: string): unknown {
+  if (isSwitch) return text === "true" ? true : text === "false" ? false : text;
+  if (schema.safeParse(text).success) return text;
+  const parts = text.split(",");
+  const values = parts.map((part) => pairOrNumber(part.trim()));
+  return isList || values.length > 1 ? values : values[0];
+}
+
+function pairOrNumber(text: string): unknown {
+  const parts = text.split(":");
+  const numbers = parts.map((part) => (decimal.test(part) ? Number(part) : part));
+  return numbers.length === 2 && numbers.every((part) => typeof part === "number") ? numbers : scalar(text);
+}
+
+const scalar = (text: string): unknown => (decimal.test(text) ? Number(text) : text);
+
+/** The text of an option's value, from which `valueOfText` makes it again. */
+export function textOfValue({ isList }: Pick<DeclaredOption, "isList">, value: unknown): string {
+  if (!Array.isArray(value)) return String(value);
+  if (isList) return value.map((one) => textOfValue({ isList: false }, one)).join(",");
+  if (value.length > 2 || value.some(Array.isArray)) return value.map((one) => textOfValue({ isList }, one)).join(",");
+  return value.join(":");
+}
+
+/**
+ * Every problem of values that do not fit a schema, one a line. nameOf: an option as the caller wrote it ("--self-steps").
+ */
+export function optionProblems(
+  schema: z.ZodObject,
+  values: Readonly<Record<string, unknown>>,
+  nameOf: (name: string) => string = (name) => name,
+): string[] {
+  const { error } = schema.safeParse(values);
+  if (!error) return [];
+  return error.issues.flatMap((issue) => {
+    if (issue.code === "unrecognized_keys") return problemsOf(new z.ZodError([issue]), values);
+    const [name, ...rest] = issue.path;
+    const value = values[String(name)];
+    const one = new z.ZodError([{ ...issue, path: rest } as z.core.$ZodIssue]);
+    return problemsOf(one, value, nameOf(String(name))).map((line) =>
+      rest.length === 0 ? line : `${nameOf(String(name))}.${line}`,
+    );
+  });
+}

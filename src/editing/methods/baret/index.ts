@@ -1,0 +1,57 @@
+import { row } from "../../../core/index.ts";
+import { defineMethod } from "../../method.ts";
+import { alphaSchedule, editBaret, settleBaret } from "./edit.ts";
+import { type EditSettings, editOptions, prepareOptions, presets } from "./options.ts";
+import { iterationsOf, prepareBaret, problemsOfBaret, tensorLayouts } from "./prepare.ts";
+
+export type { Role } from "./edit.ts";
+export type { EditOptions, EditSettings, PrepareSettings } from "./options.ts";
+export { type BaretPrepared, iterationsOf, thresholdAt } from "./prepare.ts";
+export { alphaSchedule };
+
+/** BARET: balanced attention based real image editing driven by target-text inversion. */
+export const baret = defineMethod({
+  name: "baret",
+  title: "BARET: target-text inversion, transition and balanced attention",
+  paper: "https://arxiv.org/abs/2312.05482",
+  needs: { sourceCaption: false, randomSeed: false, weightGradients: false },
+  prepareOptions,
+  editOptions,
+  presets,
+  pictures: {
+    reconstruction: "reconstruction",
+    initial: "initial inversion result",
+    transition: "transition",
+    edit: "edit",
+  },
+  prompts: ({ inversionPrompt }, target) => ({ inversion: inversionPrompt ?? target }),
+  prepareSteps: ({ steps }) => 2 * steps,
+  tensors: tensorLayouts,
+  prepare: prepareBaret,
+  problems: problemsOfBaret,
+  photoLatent: ({ tensors, settings }) => row(tensors.inverted, settings.steps),
+  reconstruction: ({ tensors, settings }) => row(tensors.reconstruction, settings.steps),
+  iterations: (prepared) => iterationsOf(prepared).reduce((sum, n) => sum + n, 0),
+  remedies: ({ settings: { iterations, learningRate, earlyStop, steps, guidance } }) => ({
+    ...(earlyStop && { earlyStop: false }),
+    iterations: Math.max(5, 2 * iterations),
+    learningRate: 2 * learningRate,
+    ...(steps < 50 && { steps: 50 }),
+    ...(guidance > 3 && { guidance: 3 }),
+  }),
+  settle: settleBaret,
+  edit: editBaret,
+  sweepPoints: figure9,
+});
+
+/** The paper's figure 9: moves one setting at a time. For the last axis the paper names only some values. */
+function figure9({ alpha, selfSteps, crossSteps }: EditSettings) {
+  const usual = { alpha, selfSteps, crossSteps };
+  const axes = {
+    alpha: [0.9, 0.8, 0.6, 0.5, 0].map((start) => [start, start === 0 ? 0 : 0.1]),
+    selfSteps: [0.1, 0.2, 0.3, 0.4, 0.5],
+    crossSteps: [0.8, 0.6, 0.4, 0.2, 0],
+  };
+  const points = Object.entries(axes).flatMap(([axis, values]) => values.map((value) => ({ ...usual, [axis]: value })));
+  return { points, columns: axes.alpha.length };
+}

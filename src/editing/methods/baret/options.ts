@@ -1,0 +1,143 @@
+import { z } from "zod";
+import { between, isA, oneOf, option, whole } from "../../../core/index.ts";
+import { settingRanges } from "../../../weights/index.ts";
+import { ddimInversionOptions, guidance, steps } from "../../samplingOptions.ts";
+
+/** Loss below which step i of N needs no more tuning: first + growth·i·50/N. */
+export type Threshold = readonly [first: number, growth: number];
+
+/** Reading of the threshold that the paper's text lost (docs/method.md). */
+const paperThreshold: Threshold = [1e-5, 2e-5];
+
+const pairOf = (one: z.ZodNumber, expected: string) => z.tuple([one, one], { error: `expected ${expected}` });
+
+/** What target-text inversion takes (paper, §3.2). */
+export const prepareOptions = z.strictObject({
+  steps,
+  guidance,
+  ...ddimInversionOptions,
+  learningRate: option(settingRanges.learningRate.default(1e-3), {
+    about: "Adam's learning rate for the embedding",
+    value: "<rate>",
+  }),
+  learningRateEnd: option(between(0, 1).default(1), {
+    about: "share of the learning rate that is left at the last step, linear between",
+    value: "<share>",
+  }),
+  iterations: option(whole(0, 1000).default(5), {
+    about: "Adam's iterations at one step, at most",
+    value: "<n>",
+  }),
+  earlyStop: option(z.boolean().default(true), {
+    about: "end a step as soon as its loss is below the threshold",
+    off: "use all iterations, however small the loss",
+  }),
+  threshold: option(
+    pairOf(settingRanges.loss, "two numbers from 0 to 1000, FIRST:GROWTH").default([...paperThreshold]),
+    {
+      about: "loss that is small enough at step i of N: first + growth·i·50/N",
+      value: "<first:growth>",
+    },
+  ),
+  warmStart: option(z.boolean().default(true), {
+    about: "start each step from the embedding of the step before",
+    off: "start each step from the target's embedding",
+  }),
+  nearestStart: option(z.boolean().default(false), {
+    about: "start each step as near to the target's embedding as its loss allows",
+  }),
+  resetAdam: option(z.boolean().default(true), {
+    about: "reset Adam's moments at each step",
+    off: "keep Adam's moments from step to step",
+  }),
+  carry: option(oneOf(["reconstruction", "inversion"]).default("reconstruction"), {
+    about: "latent that the next step starts from: the reconstruction, or DDIM inversion's",
+    value: "<latent>",
+  }),
+});
+export type PrepareSettings = z.output<typeof prepareOptions>;
+
+/**
+ * Named settings. "paper": BARET's threshold. "fast": a step ends at a loss that no picture shows, since the VAE's own is
+ * larger; takes about a third of the iterations (docs/benchmarks.md).
+ */
+export const presets = {
+  paper: { threshold: [...paperThreshold] as [number, number] },
+  fast: { threshold: [1e-4, 1e-4] as [number, number] },
+};
+
+/** Shares of the steps: from the first up to the second. */
+export type Window = readonly [from: number, to: number];
+
+const share = between(0, 1);
+const isOrdered = ([from, to]: readonly [number, number]): boolean => from <= to;
+const window = z
+  .union([share, z.tuple([share, share]).refine(isOrdered, "expected the start before the end")], {
+    error: "expected a share of the steps in 0..1, or FROM:TO",
+  })
+  .transform((value): [number, number] => (typeof value === "number" ? [0, value] : value));
+
+/** α by step: share i of N → α_i. */
+type AlphaFunction = (i: number, N: number) => number;
+const aFunctionOfStep = isA<AlphaFunction>("a function of the step", (value) => typeof value === "function");
+
+const layers = z.array(z.union([whole(0, 7), z.string()]), {
+  error: "expected levels from 0, the finest, or paths of layers, with commas",
+});
+
+/** How a prepared photo is edited (paper, §3.3 and §3.4). */
+export const editOptions = z.strictObject({
+  alpha: option(
+    z
+      .union([share, z.array(share).min(2), aFunctionOfStep], {
+        error: "expected 0..1, START:END, or one number for each step, each in 0..1",
+      })
+      .default([0.8, 0.1]),
+    {
+      about: "share of the tuned embedding in the transition, from the first step to the last; 1 for rigid edits",
+      value: "<start:end>",
+    },
+  ),
+  alphaShape: option(oneOf(["linear", "cosine", "power"]).default("linear"), {
+    about: "how alpha goes from start to end: evenly, as a half cosine, or fast at first",
+    value: "<shape>",
+  }),
+  selfSteps: option(window.default([0, 0.3]), {
+    about: "share of the steps in which self-attention uses the reconstruction's queries and keys",
+    value: "<share>",
+  }),
+  crossSteps: option(window.default([0, 0.6]), {
+    about: "share of the steps in which cross-attention uses the transition's queries and keys",
+    value: "<share>",
+  }),
+  selfLayers: option(layers, {
+    about: "self-attention layers that take part, as levels (0 is the finest) or paths",
+    value: "<layers>",
+    unset: "those of up to 32x32 tokens",
+  }).optional(),
+  crossLayers: option(layers, {
+    about: "cross-attention layers that take part, as levels or paths",
+    value: "<layers>",
+    unset: "all",
+  }).optional(),
+  half: option(oneOf(["conditional", "both"]).default("conditional"), {
+    about: "noise predictions whose attention is balanced: the conditional one, or both",
+    value: "<half>",
+  }),
+  replace: option(oneOf(["qk", "kv"]).default("qk"), {
+    about: "taken from the other process: queries and keys, or keys and values",
+    value: "<what>",
+  }),
+  editGuidance: option(settingRanges.guidance, {
+    about: "guidance scale of the edit",
+    value: "<scale>",
+    unset: "that of the inversion",
+  }).optional(),
+  rows: option(oneOf(["needed", "all"]).default("needed"), {
+    about: "batch rows to compute: those that something reads, or all, as the method is written down",
+    value: "<rows>",
+  }),
+});
+export type EditOptions = z.input<typeof editOptions>;
+/** Settled: α for each step, layers by path. */
+export type EditSettings = z.output<typeof editOptions>;

@@ -1,0 +1,35 @@
+import { z } from "zod";
+import { row } from "../../../core/index.ts";
+import { openPredictor } from "../../../diffusion/index.ts";
+import { ddimInversion } from "../../../inversion/index.ts";
+import { guidedBy } from "../../lockstep/index.ts";
+import { defineMethod } from "../../method.ts";
+import { ddimInversionOptions, guidance, steps } from "../../samplingOptions.ts";
+
+/** DDIM inversion of the photo, then sampling with the target prompt: what every other method is compared with. */
+export const plain = defineMethod({
+  name: "plain",
+  title: "DDIM inversion, then sampling with the target prompt",
+  paper: "https://arxiv.org/abs/2010.02502",
+  needs: { sourceCaption: false, randomSeed: false, weightGradients: false },
+  prepareOptions: z.strictObject({ steps, ...ddimInversionOptions }),
+  editOptions: z.strictObject({ guidance }),
+  pictures: { edit: "edit" },
+  prompts: ({ inversionPrompt }, target) => ({ inversion: inversionPrompt ?? target }),
+  prepareSteps: ({ steps }) => steps,
+  /** z*, [N + 1, C, h, w], noisiest first; the last is the photo's latent. */
+  tensors: ({ steps }, { latent }) => ({ inverted: { shape: [steps + 1, ...latent] } }),
+  prepare: async ({ model, picture, prepared, embeddings, schedule, stepDone, signal }) => {
+    const { settings, tensors, progress } = prepared;
+    if (progress.done === 0) row(tensors.inverted, settings.steps).data.set((await model.encode(picture, signal)).data);
+    const predictor = await openPredictor(model, picture, undefined, signal);
+    const prompt = { context: embeddings.inversion, empty: embeddings.empty, guidance: settings.inversionGuidance };
+    await ddimInversion(predictor, schedule, tensors.inverted, prompt, { from: progress.done, stepDone, signal });
+  },
+  photoLatent: ({ tensors, settings }) => row(tensors.inverted, settings.steps),
+  edit: ({ prepared, embeddings: { empty, target } }, settings, key) => {
+    const name = `edit${key}`;
+    const terms = () => guidedBy(settings.guidance, target, empty);
+    return { processes: [{ name, start: row(prepared.tensors.inverted, 0), terms }], pictures: { edit: name } };
+  },
+});

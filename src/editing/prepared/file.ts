@@ -1,0 +1,122 @@
+import { CheckpointError, few, listed, StorageError, shown, type Tensor } from "../../core/index.ts";
+import {
+  type ByteSource,
+  encodeSafetensors,
+  parseJson,
+  readSafetensors,
+  readTensor,
+  type TensorRef,
+} from "../../weights/index.ts";
+import type { Method } from "../method.ts";
+import { methods } from "../registry.ts";
+import { type Header, headerOf, headerProblems, methodProblems } from "./header.ts";
+import { inversionFormat, ofInversion } from "./inversionFile.ts";
+import { layoutProblems, valueProblems } from "./layout.ts";
+import type { Prepared } from "./prepared.ts";
+
+const format = "baret prepared";
+const version = "2";
+
+/** A value of 1000 steps at 2048 x 2048 has 2.5 GB. */
+const MAX_BYTES = 2 ** 32;
+
+/**
+ * A prepared value as one safetensors file: tensors as F32, everything else as JSON in the header. No clock and no path:
+ * equal values give equal bytes.
+ */
+export function encodePrepared(prepared: Prepared): Uint8Array {
+  const tensors = Object.entries(prepared.tensors).map(([name, { shape, data }]) => [
+    name,
+    { dtype: "F32" as const, shape, data },
+  ]);
+  const header = JSON.stringify(headerOf(prepared));
+  return encodeSafetensors(Object.fromEntries(tensors), { format, version, prepared: header });
+}
+
+/**
+ * Reads a file of a prepared value, finished or not; also an inversion file of format 1. The header is checked before a
+ * tensor is read. Throws StorageError if it is no such file, damaged, of another version, or of an unknown method.
+ */
+export async function decodePrepared(source: ByteSource): Promise<Prepared> {
+  const where = source.name;
+  if (source.size > MAX_BYTES) {
+    const facts = { found: `${source.size} bytes`, expected: `at most ${MAX_BYTES}` };
+    throw new StorageError("too large for a file of a prepared photo", { where, ...facts });
+  }
+  const { metadata, tensors } = await readable(readSafetensors(source), where);
+  const header = await headerIn(metadata, tensors, where);
+  const method = methodOf(header, where);
+  refuse("the file's header is damaged", methodProblems(method, header), where);
+  const settings = method.prepareOptions.parse(header.settings);
+  const layouts = method.tensors(settings, header.shapes);
+  refuse("the file's tensors do not fit its header", tensorProblems(tensors, layouts), where);
+  const read: Record<string, Tensor> = {};
+  for (const name of Object.keys(layouts)) read[name] = await readTensor(tensors.get(name)!);
+  const prepared: Prepared = { ...headerOf({ ...header, settings }), tensors: read };
+  refuse("the file's tensors are damaged", valueProblems(method, prepared), where);
+  return prepared;
+}
+
+/** The header of a file of either format. Throws StorageError. */
+async function headerIn(
+  metadata: Readonly<Record<string, string>>,
+  tensors: ReadonlyMap<string, TensorRef>,
+  where: string,
+): Promise<Header> {
+  const isOld = metadata.format === inversionFormat;
+  if (metadata.format !== format && !isOld) {
+    throw new StorageError("a safetensors file, but not of a prepared photo", {
+      where,
+      expected: `format "${format}"`,
+    });
+  }
+  const expected = isOld ? "1" : version;
+  if (metadata.version !== expected) {
+    throw new StorageError("a file of another version of baret", {
+      where,
+      found: `${metadata.version}`,
+      expected,
+      advice: "Prepare the photo again.",
+    });
+  }
+  const text = (isOld ? metadata.inversion : metadata.prepared) ?? "";
+  const json = await readable(parse(text, `${where}, header`), where);
+  const header = isOld ? ofInversion(json, tensors) : json;
+  refuse("the file's header is damaged", headerProblems(header), where);
+  return header as Header;
+}
+
+function methodOf({ method: name }: Header, where: string): Method {
+  const found = methods().find((method) => method.name === name);
+  if (found) return found;
+  throw new StorageError("the file is of a method that is not known here", {
+    where,
+    found: shown(name),
+    expected: few(methods().map((method) => method.name)),
+  });
+}
+
+function refuse(problem: string, problems: readonly string[], where: string): void {
+  if (problems.length > 0) throw new StorageError(`${problem}\n${listed(problems)}`, { where });
+}
+
+const parse = async (text: string, where: string): Promise<unknown> => parseJson(new TextEncoder().encode(text), where);
+
+/** Waits for `work`, but throws its CheckpointError as a StorageError: the file is no model's. */
+const readable = <T>(work: Promise<T>, where: string): Promise<T> =>
+  work.catch((cause: unknown) => {
+    if (!(cause instanceof CheckpointError)) throw cause;
+    throw new StorageError("not a file of a prepared photo, or a damaged one", { where, found: cause.message, cause });
+  });
+
+/** What is wrong with names, dtypes and shapes of the tensors, before one is read. */
+function tensorProblems(
+  tensors: ReadonlyMap<string, TensorRef>,
+  layouts: Parameters<typeof layoutProblems>[1],
+): string[] {
+  const wrongTypes = [...tensors].filter(([name, { dtype }]) => dtype !== "F32" && Object.hasOwn(layouts, name));
+  return [
+    ...wrongTypes.map(([name, { dtype }]) => `"${name}": found dtype ${dtype}, expected F32`),
+    ...layoutProblems(Object.fromEntries(tensors), layouts),
+  ];
+}

@@ -1,0 +1,74 @@
+import { listed, StorageError, shown } from "../../core/index.ts";
+import type { Model } from "../../diffusion/index.ts";
+import type { Method } from "../method.ts";
+import { problemsOfPrepared } from "./layout.ts";
+import { isComplete, type Origin, type Prepared } from "./prepared.ts";
+
+/** Facts that must hold for one use of a prepared value; absent ones do not matter. */
+export interface Use extends Partial<Pick<Origin, "model" | "picture">> {
+  readonly target?: string;
+}
+
+/**
+ * Throws StorageError if a prepared value is not finished, belongs to another method, model, photo or prompt, or does not
+ * fit `model`. where: its file.
+ */
+export function requirePreparedOf(method: Method, model: Model, prepared: Prepared, use: Use, where?: string): void {
+  if (prepared.method !== method.name) {
+    throw new StorageError("prepared by another method", {
+      where,
+      found: shown(prepared.method),
+      expected: method.name,
+    });
+  }
+  if (!isComplete(prepared)) {
+    const { done, total } = prepared.progress;
+    throw new StorageError("not finished", {
+      where: where ?? "the prepared photo",
+      found: `${done} of ${total} steps`,
+      advice: "Prepare the same photo with the same prompt and file to go on with it (`baret invert`).",
+    });
+  }
+  const found = { model: prepared.origin.model, picture: prepared.origin.picture, target: prepared.target };
+  const words = { model: "model", picture: "photo", target: "prompt" };
+  for (const key of ["model", "picture", "target"] as const) {
+    if (use[key] === undefined || use[key] === found[key]) continue;
+    throw new StorageError(`prepared from another ${words[key]}`, {
+      where,
+      found: key === "target" ? shown(found[key]) : found[key].slice(0, 16),
+      expected: key === "target" ? shown(use[key]) : use[key].slice(0, 16),
+      advice: "Prepare each photo with each prompt and model separately (`baret invert`).",
+    });
+  }
+  requireFit(method, model, prepared, where);
+}
+
+/**
+ * Throws StorageError that lists everything in which a prepared value, finished or not, differs from what `model` gives:
+ * picture size, shapes, timesteps, settings, values. where: its file.
+ */
+export function requireFit(method: Method, model: Model, prepared: Prepared, where?: string): void {
+  const problems = problemsOfPrepared(method, prepared);
+  if (problems.length === 0) problems.push(...misfits(model, prepared));
+  if (problems.length > 0) {
+    throw new StorageError(`this prepared photo does not fit the model ${model.name}\n${listed(problems)}`, { where });
+  }
+}
+
+function misfits(model: Model, { size, timesteps, shapes }: Prepared): string[] {
+  const { trainTimesteps } = model.checkpoint.scheduler;
+  if (timesteps.length > trainTimesteps)
+    return [`settings.steps: found ${timesteps.length}, expected 1..${trainTimesteps}`];
+  if ([size.width, size.height].some((side) => side % model.factor !== 0)) {
+    return [`size: found ${size.width}x${size.height}, expected multiples of ${model.factor}`];
+  }
+  const planned = model.schedule(timesteps.length).timesteps;
+  const at = planned.findIndex((t, i) => t !== timesteps[i]);
+  const own = model.latentShapes(size);
+  return [
+    ...(at < 0 ? [] : [`timesteps.${at}: found ${timesteps[at]}, expected ${planned[at]}`]),
+    ...(["latent", "embedding"] as const)
+      .filter((key) => `${shapes[key]}` !== `${own[key]}`)
+      .map((key) => `shapes.${key}: found ${shown(shapes[key])}, expected ${shown(own[key])}`),
+  ];
+}

@@ -1,0 +1,28 @@
+import { few, UsageError } from "../core/index.ts";
+import type { Method } from "./method.ts";
+import { baret } from "./methods/baret/index.ts";
+import { plain } from "./methods/plain/index.ts";
+
+const registered: Method[] = [baret, plain];
+
+/** All methods, in the order in which they are shown. The first is the default. */
+export const methods = (): readonly Method[] => registered;
+
+/** Adds a method of your own; it is then known to files, library and command line. Throws UsageError if its name is taken. */
+export function registerMethod(method: Method): void {
+  if (registered.some(({ name }) => name === method.name)) {
+    throw new UsageError("a method of this name exists", { found: method.name, expected: "another name" });
+  }
+  registered.push(method);
+}
+
+/** The method of a name. Throws UsageError if there is none. */
+export function methodNamed(name: string): Method {
+  const found = registered.find((method) => method.name === name);
+  if (found) return found;
+  throw new UsageError("no such method", {
+    where: "method",
+    found: name,
+    expected: few(registered.map((method) => method.name)),
+  });
+}

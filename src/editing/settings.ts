@@ -1,0 +1,97 @@
+import type { z } from "zod";
+import { CheckpointError, few, listed, optionProblems, shown, UsageError } from "../core/index.ts";
+import type { Model } from "../diffusion/index.ts";
+import type { Method } from "./method.ts";
+
+/** Which of a method's two schemas. */
+type Verb = "prepare" | "edit";
+
+const schemaOf = (method: Method, verb: Verb): z.ZodObject =>
+  verb === "prepare" ? method.prepareOptions : method.editOptions;
+
+/** The entries that are not undefined. */
+const defined = (values: object): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+
+/** A model's values for a method, from its editing.json. Throws CheckpointError if they do not fit the method's schema. */
+function modelDefaults(model: Model, method: Method, verb: Verb): Record<string, unknown> {
+  const { steps, guidance, methods } = model.editing;
+  const schema = schemaOf(method, verb);
+  const own = methods[method.name]?.[verb] ?? {};
+  const problems = optionProblems(schema.partial(), own, (name) => `methods.${method.name}.${verb}.${name}`);
+  if (problems.length > 0) {
+    throw new CheckpointError(`editing defaults that the method does not take\n${listed(problems)}`, {
+      where: `${model.name}, editing.json`,
+    });
+  }
+  const common = Object.fromEntries(Object.entries({ steps, guidance }).filter(([name]) => name in schema.shape));
+  return { ...common, ...own };
+}
+
+/** A preset's values. Throws UsageError if the method has no preset of that name. */
+function presetValues({ name, presets = {} }: Method, preset: string | undefined): object {
+  if (preset === undefined) return {};
+  if (Object.hasOwn(presets, preset)) return presets[preset];
+  throw new UsageError(`no such preset of ${name}`, {
+    where: "preset",
+    found: preset,
+    expected: few(Object.keys(presets)) || "none: it has no presets",
+  });
+}
+
+/** What a prompt may be in words, one problem a line. */
+function promptProblems({ name, needs }: Method, { target, source }: PromptInput): string[] {
+  const isPrompt = (text: unknown): boolean => typeof text === "string" && text.trim() !== "";
+  const found = (text: unknown): string => (typeof text === "string" ? "an empty prompt" : shown(text));
+  return [
+    ...(isPrompt(target) ? [] : [`target: found ${found(target)}, expected what the edited photo shows`]),
+    ...(source === undefined || isPrompt(source)
+      ? []
+      : [`source: found ${found(source)}, expected what the photo shows`]),
+    ...(needs.sourceCaption && source === undefined
+      ? [`source: found nothing, but ${name} needs a caption of the photo`]
+      : []),
+  ];
+}
+
+/** The prompts of an edit. */
+export interface PromptInput {
+  readonly target: string;
+  readonly source?: string;
+}
+
+function parsed(
+  schema: z.ZodObject,
+  values: Record<string, unknown>,
+  { name }: Method,
+  more: readonly string[] = [],
+): Record<string, unknown> {
+  const problems = [...more, ...optionProblems(schema, values)];
+  if (problems.length > 0) throw new UsageError(`options of ${name}\n${listed(problems)}`);
+  return schema.parse(values);
+}
+
+/**
+ * All prepare settings: given values, else the preset's, else the model's (editing.json), else the method's defaults.
+ * Throws one UsageError that lists every wrong value.
+ */
+export function prepareSettings<P extends z.ZodObject>(
+  method: Pick<Method<P>, "prepareOptions"> & Method,
+  model: Model,
+  { preset, ...prompts }: PromptInput & { readonly preset?: string },
+  given: Partial<z.input<P>>,
+): z.output<P> {
+  const own = defined(given);
+  const values = { ...modelDefaults(model, method, "prepare"), ...presetValues(method, preset), ...own };
+  return parsed(method.prepareOptions, values, method, promptProblems(method, prompts)) as z.output<P>;
+}
+
+/** All edit settings, as `prepareSettings`, before the method settles them. */
+export function editSettings<E extends z.ZodObject>(
+  method: Pick<Method<z.ZodObject, E>, "editOptions"> & Method,
+  model: Model,
+  given: Partial<z.input<E>>,
+): z.output<E> {
+  const values = { ...modelDefaults(model, method, "edit"), ...defined(given) };
+  return parsed(method.editOptions, values, method) as z.output<E>;
+}

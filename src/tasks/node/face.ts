@@ -1,0 +1,167 @@
+import { z } from "zod";
+import {
+  aFunction,
+  aPicture,
+  aSize,
+  checkArguments,
+  isA,
+  oneOf,
+  someText,
+  type Warning,
+  type Work,
+  whole,
+  workFields,
+} from "../../core/index.ts";
+import { aModel, type Model } from "../../diffusion/index.ts";
+import { modelHash } from "../../diffusion/node.ts";
+import * as editing from "../../editing/index.ts";
+import { PreparedCache } from "../../editing/node/index.ts";
+import { preparePhoto } from "./edit.ts";
+import { type FitOptions, fits, openPhoto, type PhotoInput } from "./photo.ts";
+
+/** Options of `prepare` that all methods share. */
+export interface CommonPrepareOptions extends FitOptions {
+  /** Prompt of the edited photo. */
+  target: string;
+  /** Caption of the photo, for methods that need one. */
+  source?: string;
+  /** One of the method's presets. Other options win over it. */
+  preset?: string;
+  /** Where the prepared photo is kept after every step, and gone on with if it is there unfinished. */
+  file?: string;
+  /** Where it is kept if no file is given. Default: a cache in the user's cache folder. false: nowhere. */
+  cache?: PreparedCache | false;
+}
+
+/** A prepared photo, how well it reproduces the photo, and what a person should know. */
+export interface PreparedPhoto<Settings = Record<string, unknown>> extends editing.Prepared<Settings> {
+  /** PSNR in dB. Infinity if there is no difference. */
+  readonly quality: { readonly inversion?: number; readonly vae?: number; readonly photo?: number };
+  readonly warnings: readonly Warning[];
+}
+
+/** Result of an edit: pictures and latents by name, the settings in effect. */
+export interface EditResult<R extends string, E> extends editing.EditResult<R, E> {
+  /** Those of the prepared photo. */
+  readonly warnings: readonly Warning[];
+}
+
+/** A method as the library offers it. P: its prepare options; E: its edit options; R: names of its pictures. */
+export interface MethodFace<P extends z.ZodObject, E extends z.ZodObject, R extends string> {
+  readonly name: string;
+  /**
+   * Prepares a photo for edits with a target prompt. Takes what an earlier call has finished from `file` or cache. Throws
+   * ImageError, UsageError, StorageError if `file` holds other work, MemoryError, CancelledError.
+   */
+  prepare(
+    model: Model,
+    photo: PhotoInput,
+    given: CommonPrepareOptions & Partial<z.input<P>>,
+    work?: Work,
+  ): Promise<PreparedPhoto<z.output<P>>>;
+  /**
+   * Edits a prepared photo. images: names of the pictures to make, default the edit alone. Throws UsageError, StorageError
+   * if the prepared photo is not finished or belongs to another model, NumericError, CancelledError.
+   */
+  edit<I extends R = "edit" & R>(
+    model: Model,
+    prepared: editing.Prepared,
+    options?: Partial<z.input<E>>,
+    work?: editing.EditWork<I>,
+  ): Promise<EditResult<I, z.output<E>>>;
+  /** Edits a prepared photo at several points, which share what they have in common. Throws as `edit`. */
+  sweep(
+    model: Model,
+    prepared: editing.Prepared,
+    common: Partial<z.input<E>>,
+    points: readonly Partial<z.input<E>>[],
+    work?: editing.SweepWork,
+  ): Promise<editing.Sweep<z.output<E>>>;
+}
+
+const aPhoto = z.union([someText, isA<Uint8Array>("bytes", (value) => value instanceof Uint8Array), aPicture], {
+  error: "expected a path, the bytes of a picture file, or a picture",
+});
+const aPrepared = isA<editing.Prepared>("a prepared photo, as prepare and readPrepared give it", (value) => {
+  const fields = ["method", "target", "size", "settings", "origin", "timesteps", "shapes", "tensors", "progress"];
+  return typeof value === "object" && value !== null && fields.every((field) => field in value);
+});
+const commonOptions = {
+  target: z.string().regex(/\S/, "expected what the edited photo shows"),
+  source: z.string().regex(/\S/, "expected what the photo shows").optional(),
+  preset: someText.optional(),
+  size: aSize.optional(),
+  fit: oneOf(fits).optional(),
+  file: someText.optional(),
+  cache: z
+    .union([z.literal(false), isA<PreparedCache>("a PreparedCache", (value) => value instanceof PreparedCache)], {
+      error: "expected a PreparedCache or false",
+    })
+    .optional(),
+};
+const editWork = { ...workFields, onStep: aFunction.optional() };
+
+/** A method as functions for callers of the library. */
+export function faceOf<P extends z.ZodObject, E extends z.ZodObject, T extends string, R extends string>(
+  method: editing.Method<P, E, T, R>,
+): MethodFace<P, E, R> {
+  const prepareArguments = z.object({
+    model: aModel,
+    photo: aPhoto,
+    options: method.prepareOptions.partial().extend(commonOptions),
+    work: z.strictObject(workFields),
+  });
+  const options = method.editOptions.partial();
+  const editArguments = z.object({
+    model: aModel,
+    prepared: aPrepared,
+    options,
+    work: z.strictObject({ ...editWork, images: z.array(oneOf(Object.keys(method.pictures))).optional() }),
+  });
+  const sweepArguments = z.object({
+    model: aModel,
+    prepared: aPrepared,
+    common: options,
+    points: z.array(options),
+    work: z.strictObject({ ...editWork, atOnce: whole(1, 1000).optional(), onPicture: aFunction.optional() }),
+  });
+  const anyMethod = method as unknown as editing.Method;
+  const requireOwn = async (model: Model, prepared: editing.Prepared, { signal }: Work): Promise<void> =>
+    editing.requirePreparedOf(anyMethod, model, prepared, { model: await modelHash(model, { signal }) });
+  return {
+    name: method.name,
+    prepare: async (model, photo, given, work = {}) => {
+      checkArguments("prepare", prepareArguments, { model, photo, options: given, work });
+      const { target, source, preset, size, fit, file, cache = new PreparedCache(), ...own } = given;
+      const opened = await openPhoto(model, photo, { size, fit });
+      const { prepared, fidelity, warnings } = await preparePhoto(
+        {
+          method: anyMethod,
+          model,
+          source: opened.name,
+          photo: opened,
+          input: { target, source, preset, options: own },
+          file,
+          cache: cache || undefined,
+        },
+        work,
+      );
+      const { roundTrip: _, ...quality } = fidelity;
+      return { ...prepared, quality, warnings } as PreparedPhoto<z.output<P>>;
+    },
+    edit: async (model, prepared, options = {}, work = {}) => {
+      checkArguments("edit", editArguments, { model, prepared, options, work });
+      await requireOwn(model, prepared, work);
+      const result = await editing.edit(anyMethod, model, prepared, options, work);
+      return { ...result, settings: result.settings as z.output<E>, warnings: warningsOf(prepared) };
+    },
+    sweep: async (model, prepared, common, points, work = {}) => {
+      checkArguments("sweep", sweepArguments, { model, prepared, common, points, work });
+      await requireOwn(model, prepared, work);
+      return (await editing.sweep(anyMethod, model, prepared, common, points, work)) as editing.Sweep<z.output<E>>;
+    },
+  };
+}
+
+const warningsOf = (prepared: editing.Prepared): readonly Warning[] =>
+  "warnings" in prepared ? (prepared as PreparedPhoto).warnings : [];

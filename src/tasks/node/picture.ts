@@ -1,0 +1,76 @@
+import { dirname, isAbsolute, join, relative } from "node:path";
+import { ImageError, listed, type Picture, problemsOf } from "../../core/index.ts";
+import { readPngText } from "../../image/index.ts";
+import { encodePng } from "../../image/node.ts";
+import { exists, findModel, readRegular, storageError, writeFileAtomic } from "../../storage/node.ts";
+import { parseJson } from "../../weights/index.ts";
+import { type EditRecord, recordSchema } from "../record.ts";
+
+/** No picture of baret's comes near. */
+const MAX_PNG_BYTES = 1 << 30;
+
+/** Under this keyword a PNG holds, as JSON, the record of what made it. */
+const KEYWORD = "baret";
+
+/** A relative path with the dot in front that no model's name has. */
+const dotted = (path: string): string => (isAbsolute(path) || path.startsWith("..") ? path : `./${path}`);
+
+/** A path, given from here, as it is written from `folder`; absolute ones stay. */
+const seenFrom = (folder: string, path: string): string =>
+  isAbsolute(path) ? path : relative(folder, path).replaceAll("\\", "/");
+
+/** A path that was written from `folder`, given from here. If nothing is there, it may have been given from here. */
+async function foundFrom(folder: string, path: string): Promise<string> {
+  const beside = isAbsolute(path) ? path : join(folder, path);
+  return (await exists(beside)) ? beside : path;
+}
+
+type Places = Partial<Pick<EditRecord, "model" | "photo">>;
+
+/** Writes a picture with the record of what made it, whose paths are noted as they are found from the picture's folder. */
+export async function writePicture(
+  path: string,
+  picture: Picture,
+  record: Places & Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const folder = dirname(path);
+  const { model, photo } = record;
+  const modelPath = model && (await findModel(model.name).catch(() => undefined))?.place === "path";
+  const placed = {
+    ...record,
+    ...(modelPath && { model: { ...model, name: dotted(seenFrom(folder, model.name)) } }),
+    ...(photo && { photo: { ...photo, path: seenFrom(folder, photo.path) } }),
+  };
+  await writeFileAtomic(path, await encodePng(picture, { [KEYWORD]: JSON.stringify(placed) }));
+}
+
+/** The record in a PNG file, as it was written. Throws ImageError if the file has none, or a damaged one. */
+function recordIn(png: Uint8Array, where: string): EditRecord {
+  const advice = "It must be a PNG that baret wrote, and that no other program has changed since.";
+  const problem = "does not tell what made it";
+  try {
+    const json = parseJson(new TextEncoder().encode(readPngText(png)[KEYWORD] ?? "null"), where);
+    const { data, error } = recordSchema.safeParse(json);
+    if (error) throw new ImageError(`${problem}\n${listed(problemsOf(error, json, KEYWORD))}`, { where, advice });
+    return data;
+  } catch (cause) {
+    if (cause instanceof ImageError && cause.details.where === where) throw cause;
+    throw new ImageError(problem, { where, found: (cause as Error).message, advice, cause });
+  }
+}
+
+/** The record in a PNG file, its paths as they are found from here. Throws ImageError, StorageError if it cannot be read. */
+export async function readRecord(path: string): Promise<EditRecord> {
+  const bytes = await readRegular(path, MAX_PNG_BYTES).catch((cause: unknown) => {
+    throw storageError("cannot be read", path, cause);
+  });
+  const made = recordIn(bytes, path);
+  const folder = dirname(path);
+  const { model, photo } = made;
+  const name = /^\.\.?\//.test(model.name) ? dotted(await foundFrom(folder, model.name)) : model.name;
+  return {
+    ...made,
+    model: { ...model, name },
+    ...(photo && { photo: { ...photo, path: await foundFrom(folder, photo.path) } }),
+  };
+}

@@ -1,0 +1,43 @@
+import { mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { checkOutputs } from "../../src/cli/outputs.ts";
+import { StorageError, UsageError } from "../../src/core/index.ts";
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), "baret-output-")));
+afterAll(() => rmSync(folder, { recursive: true }));
+const at = (name: string): string => join(folder, name);
+writeFileSync(at("photo.png"), "");
+symlinkSync(at("photo.png"), at("link.png"));
+symlinkSync(folder, at("here"));
+const out = (path: string, option = "--out") => ({ option, path });
+
+test("outputs that would replace an input or each other are refused, whatever they are called, all at once", async () => {
+  const outputs = [
+    out(at("photo.png")),
+    out(at("link.png"), "--preview"),
+    out(join(at("here"), "photo.png")),
+    out(at("new.png")),
+    out(join(at("here"), "new.png"), "--preview"),
+    out(at("other.png")),
+  ];
+  const refused = checkOutputs(outputs, [at("photo.png")]);
+  await expect(refused).rejects.toThrow(UsageError);
+  for (const line of [
+    `--out: ${at("photo.png")} would replace ${at("photo.png")}, which is read`,
+    `--preview: ${at("link.png")} would replace ${at("photo.png")}, which is read`,
+    `--out: ${at("here/photo.png")} would replace ${at("photo.png")}, which is read`,
+    `--preview: ${at("here/new.png")} would replace what --out writes`,
+  ]) {
+    await expect(refused).rejects.toThrow(line);
+  }
+  await expect(refused).rejects.not.toThrow("other.png");
+  await expect(checkOutputs([out(at("photo.png"))], [at("here/link.png")])).rejects.toThrow(/would replace/);
+});
+
+test("outputs beside the inputs, and over files that nobody reads, are welcome; those without a folder are not", async () => {
+  writeFileSync(at("old.png"), "");
+  await checkOutputs([out(at("old.png")), out(at("fresh.png"))], [at("photo.png"), at("missing.png")]);
+  await expect(checkOutputs([out(at("none/a.png"))], [])).rejects.toThrow(StorageError);
+});

@@ -1,0 +1,40 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { row } from "../../src/core/index.ts";
+import type { Model } from "../../src/diffusion/index.ts";
+import { baret, fidelityOf } from "../../src/editing/index.ts";
+import type { BaretPrepared } from "../../src/editing/methods/baret/index.ts";
+import { psnr } from "../../src/metrics/index.ts";
+import { prepared, smoothPicture, tinyModel, withTensors } from "../support/baret.ts";
+
+const photo = smoothPicture(4);
+let model: Model;
+let inversion: BaretPrepared;
+beforeAll(async () => {
+  model = await tinyModel("tiny-sd1");
+  const options = { target: "a dog", steps: 3, iterations: 0 };
+  inversion = await prepared(model, photo, options);
+});
+afterAll(() => model.close());
+
+test("what the VAE loses and what the inversion loses are told apart", async () => {
+  const { vae, inversion: lost, photo: both, roundTrip } = await fidelityOf(baret, model, inversion, photo);
+  expect(roundTrip).toEqual(await model.roundTrip(photo));
+  const [reconstruction] = await model.decode(row(inversion.tensors.reconstruction, 3));
+  expect(vae).toBe(psnr(roundTrip, photo));
+  expect(lost).toBe(psnr(reconstruction, roundTrip));
+  expect(both).toBe(psnr(reconstruction, photo));
+});
+
+test("an inversion that leads back to where it began loses nothing", async () => {
+  const perfect = withTensors(inversion, { reconstruction: inversion.tensors.inverted });
+  const { inversion: lost, vae, photo: both } = await fidelityOf(baret, model, perfect, photo);
+  expect(lost).toBe(Number.POSITIVE_INFINITY);
+  expect(both).toBe(vae);
+});
+
+test("without the photo, only the inversion is judged", async () => {
+  const fidelity = await fidelityOf(baret, model, inversion);
+  expect(fidelity.vae).toBeUndefined();
+  expect(fidelity.photo).toBeUndefined();
+  expect(fidelity.inversion).toBeGreaterThan(0);
+});

@@ -1,0 +1,119 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { editCommand } from "../../src/cli/edit/index.ts";
+import { baretProgram } from "../../src/cli/program.ts";
+import { runCommand } from "../../src/cli/run.ts";
+import type { Model } from "../../src/diffusion/index.ts";
+import { registerMethod } from "../../src/editing/index.ts";
+import { readPrepared } from "../../src/editing/node/index.ts";
+import { encodePng } from "../../src/image/node.ts";
+import { faceOf } from "../../src/index.ts";
+import { psnr } from "../../src/metrics/index.ts";
+import { readRecord } from "../../src/tasks/node/index.ts";
+import { fixturePath, smoothPicture, tinyModel } from "../support/baret.ts";
+import { sdedit } from "./sdedit.ts";
+
+// A method of one's own, in one file and one call, works everywhere: library, file, command line, --like, help.
+
+const folder = mkdtempSync(join(tmpdir(), "baret-own-"));
+const at = (name: string): string => join(folder, name);
+const photo = smoothPicture(1);
+const size = { width: 64, height: 64 };
+let model: Model;
+beforeAll(async () => {
+  vi.stubEnv("BARET_CACHE", at("cache"));
+  registerMethod(sdedit);
+  writeFileSync(at("photo.png"), await encodePng(photo));
+  model = await tinyModel("tiny-sd1");
+});
+afterAll(async () => {
+  await model.close();
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true });
+});
+afterEach(() => vi.restoreAllMocks());
+
+/** Runs the command line here; gives what it prints. */
+async function cli(...args: string[]): Promise<string> {
+  let printed = "";
+  const keep = (text: unknown): boolean => {
+    printed += text;
+    return true;
+  };
+  vi.spyOn(process.stdout, "write").mockImplementation(keep);
+  vi.spyOn(process.stderr, "write").mockImplementation(keep);
+  await runCommand(baretProgram(), args);
+  return printed;
+}
+
+test("it is one file of less than sixty lines, and its name is its own", () => {
+  const lines = readFileSync(new URL("sdedit.ts", import.meta.url), "utf8")
+    .trim()
+    .split("\n");
+  expect(lines.length).toBeLessThan(60);
+  expect(() => registerMethod(sdedit)).toThrow("a method of this name exists: found sdedit-test");
+});
+
+test("the library prepares, keeps in a file and edits with it: more strength keeps less, and a seed repeats an edit", async () => {
+  const own = faceOf(sdedit);
+  const prepared = await own.prepare(model, photo, { target: "a dog", steps: 8, size, file: at("own.safetensors") });
+  expect(await readPrepared(at("own.safetensors"))).toMatchObject({
+    method: "sdedit-test",
+    progress: { done: 1, total: 1 },
+  });
+  const [weak, strong, other] = await Promise.all(
+    [{ strength: 0.2 }, { strength: 0.9 }, { strength: 0.9, seed: 1 }].map((o) => own.edit(model, prepared, o)),
+  );
+  const kept = await model.roundTrip(photo);
+  expect(psnr(weak.images.edit, kept)).toBeGreaterThan(psnr(strong.images.edit, kept));
+  expect(other.images.edit).not.toEqual(strong.images.edit);
+  expect(strong.rows).toBe(2 * 7);
+  const { pictures } = await own.sweep(model, prepared, { seed: 1 }, [{ strength: 0.2 }, { strength: 0.9 }]);
+  expect(pictures[1]).toEqual(other.images.edit);
+  await expect(own.edit(model, prepared, { strength: 7 })).rejects.toThrow(
+    "options.strength: found 7, expected 0.01..1",
+  );
+});
+
+test("the command line edits, sweeps and repeats with it, and lists it", async () => {
+  const quick = ["--model", fixturePath("tiny-sd1"), "--size", "64", "--threads", "1", "--steps", "6"];
+  const own = ["--method", "sdedit-test", ...quick];
+  const said = await cli(
+    "edit",
+    at("photo.png"),
+    "a dog",
+    ...own,
+    "--strength",
+    "0.5",
+    "--seed",
+    "3",
+    "-o",
+    at("a.png"),
+  );
+  expect(said).toMatch(/sdedit-test, 64x64: .*strength 0\.5/);
+  const { settings } = await readRecord(at("a.png"));
+  expect(settings).toMatchObject({ method: "sdedit-test", target: "a dog", strength: 0.5, seed: 3 });
+  await cli("edit", "--like", at("a.png"), "-o", at("b.png"));
+  expect(readFileSync(at("b.png"))).toEqual(readFileSync(at("a.png")));
+  await cli("sweep", at("photo.png"), "a dog", ...own, "--strength", "0.3,0.6", "-o", at("s.png"));
+  await expect(cli("edit", at("photo.png"), "a dog", ...own, "--strength", "2", "--alpha", "1")).rejects.toThrow(
+    /--alpha: no option of sdedit-test\n {2}--strength: found "2", expected 0\.01\.\.1/,
+  );
+  await expect(cli("edit", at("photo.png"), "a dog", ...own, "--alpha", "1")).rejects.toThrow(
+    "--alpha: no option of sdedit-test",
+  );
+  const listed = await cli("methods");
+  expect(listed).toContain("sdedit-test: SDEdit: noise, then sampling");
+  expect(listed).toMatch(/needs: a seed/);
+});
+
+test("help shows the options of the method that is named", () => {
+  const help = (...args: string[]) => editCommand().exitOverride().parseOptions(args) && editCommand();
+  expect(help().helpInformation()).not.toContain("--strength");
+  const own = editCommand();
+  own.setOptionValueWithSource("method", "sdedit-test", "cli");
+  expect(own.helpInformation()).toContain("--strength <share>");
+  expect(own.helpInformation()).not.toContain("--alpha");
+});

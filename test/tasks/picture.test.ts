@@ -1,0 +1,56 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { ImageError } from "../../src/core/index.ts";
+import { encodePng } from "../../src/image/node.ts";
+import { readRecord, writePicture } from "../../src/tasks/node/index.ts";
+import { smoothPicture } from "../support/baret.ts";
+import { fixtureModel } from "../support/cli.ts";
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), "baret-picture-")));
+afterAll(() => rmSync(folder, { recursive: true }));
+const at = (name: string): string => join(folder, name);
+writeFileSync(at("photo.png"), "");
+
+test("a picture tells where its photo and its model are from its own folder, wherever it is read from", async () => {
+  const home = process.cwd();
+  mkdirSync(at("pictures/deep"), { recursive: true });
+  const model = { name: relative(folder, fixtureModel("tiny-sd1")), sha256: "m" };
+  const made = { command: "edit", version: "1", engine: { device: "cpu", threads: 1 }, settings: {} };
+  try {
+    process.chdir(folder);
+    const written = { ...made, model, photo: { path: "photo.png", sha256: "p" } };
+    await writePicture("pictures/out.png", smoothPicture(1), written);
+    await writePicture("named.png", smoothPicture(1), { ...made, model: { name: "menagerie", sha256: "m" } });
+    await writePicture("pictures/moved.png", smoothPicture(1), { ...written, photo: { path: "pictures/gone.png", sha256: "p" } }); // biome-ignore format: one call
+    process.chdir(at("pictures/deep"));
+    expect(await readRecord("../out.png")).toEqual({
+      ...made,
+      model: { name: relative(process.cwd(), fixtureModel("tiny-sd1")), sha256: "m" },
+      photo: { path: "../../photo.png", sha256: "p" },
+    });
+    expect((await readRecord("../../named.png")).model.name).toBe("menagerie");
+    writeFileSync("gone.png", "");
+    expect((await readRecord("../moved.png")).photo?.path).toBe("gone.png");
+  } finally {
+    process.chdir(home);
+  }
+});
+
+const png = async (name: string, settings: string): Promise<string> => {
+  writeFileSync(at(name), await encodePng(smoothPicture(1), { baret: settings }));
+  return at(name);
+};
+test.each([
+  ["deep nesting", `{"settings":${"[".repeat(1e5)}${"]".repeat(1e5)}}`, /nested too deeply: found 33 levels/],
+  ["objects for words", '{"command":{"toString":1}}', /\n {2}command: found {"toString":1}, expected string/],
+  ["no settings", "[]", /\n {2}baret: found \[\], expected object/],
+  ["something that is no JSON", "{", /not JSON/],
+  ["a key twice", '{"command":"edit","command":"edit"}', /names a key twice: "command"/],
+])("a picture that tells of %s does not tell what made it", async (name, settings, reason) => {
+  const read = readRecord(await png(`${name}.png`, settings));
+  await expect(read).rejects.toThrow(ImageError);
+  await expect(read).rejects.toThrow(`${name}.png: does not tell what made it`);
+  await expect(read).rejects.toThrow(reason);
+});
