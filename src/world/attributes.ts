@@ -1,6 +1,6 @@
 import type { Scene } from "./scene.ts";
 
-/** What a picture shows, for a judge to name; null where the picture cannot show it. */
+/** Attributes of a picture that a judge can name. Null if the picture cannot show one. */
 export interface Attributes {
   readonly animal: string;
   readonly pose: string | null;
@@ -9,7 +9,7 @@ export interface Attributes {
   readonly style: string;
   readonly framing: string;
   readonly expression: string | null;
-  /** "nothing" where nothing is worn; so is it with beside. */
+  /** "nothing" if nothing is worn. The same holds for `beside`. */
   readonly wearing: string;
   readonly beside: string | null;
   readonly facing: string;

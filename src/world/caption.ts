@@ -9,7 +9,7 @@ const PLACE_PHRASES: Record<Place, string> = {
   room: "in a room",
 };
 
-/** How a pose is said after the noun; the first way is the canonical one. */
+/** Phrases for a pose after the noun. The first is the canonical one. */
 const POSE_PHRASES: Record<Pose, readonly string[]> = {
   standing: ["standing", "that is standing"],
   sitting: ["sitting", "that is sitting"],
@@ -31,10 +31,10 @@ const STYLE_PHRASES: Record<Scene["style"], readonly string[]> = {
   watercolour: ["a watercolour of", "a watercolour painting of"],
 };
 
-/** How often a sampled sentence leaves something out, or says it another way. */
+/** Probabilities with which a sampled caption leaves something out or uses another phrase. */
 const CHANCE = { noColour: 0.2, noPose: 0.1, noPlace: 0.2, variant: 0.25, photo: 0.15, thingsLast: 0.5 };
 
-/** How often a sampled sentence says which way the animal faces. */
+/** Probability with which a sampled caption says which way the animal faces. */
 const FACING_CHANCE: Record<Edition, number> = { 1: 0.3, 2: 0.6 };
 
 const article = (noun: string): string => (/^[aeiou]/.test(noun) ? "an" : "a");
@@ -45,13 +45,13 @@ interface Choices {
   readonly pose: boolean;
   readonly place: boolean;
   readonly facing: boolean;
-  /** Which of a phrase's ways is taken. */
+  /** Chooses one of several phrases. */
   readonly pick: (phrases: readonly string[]) => string;
   readonly thingsLast: boolean;
 }
 
-/** "a yellow dog wearing a red hat", "the head of a white cat", ... without its style. */
-function sentence(scene: Scene, say: Choices): string {
+/** A caption without its style: "a yellow dog wearing a red hat", "the head of a white cat". */
+function withoutStyle(scene: Scene, say: Choices): string {
   const noun = join([say.colour ? scene.colour : "", scene.animal]);
   const subject = `${article(noun)} ${noun}`;
   const facing = say.facing ? `facing ${scene.facing}` : "";
@@ -68,9 +68,9 @@ function sentence(scene: Scene, say: Choices): string {
 }
 
 /**
- * What a scene shows, in lower-case words with single spaces. Without `random` the canonical sentence, which names
- * everything but which way the animal faces: "a brown dog lying down on the grass". With `random` one of many ways to
- * say it, in which colour, pose or place may be missing.
+ * Caption of a scene, in lower-case words with single spaces. Without `random`, the canonical caption, which names
+ * everything except which way the animal faces: "a brown dog lying down on the grass". With `random`, one of many captions,
+ * in which colour, pose or place may be missing.
  */
 export function caption(scene: Scene, random?: Random): string {
   if (random === undefined) {
@@ -87,25 +87,25 @@ export function caption(scene: Scene, random?: Random): string {
   };
   const styles = STYLE_PHRASES[scene.style];
   const style = styles[chance(scene.style === "photo" ? CHANCE.photo : CHANCE.variant) ? 1 : 0];
-  return join([style, sentence(scene, say)]);
+  return join([style, withoutStyle(scene, say)]);
 }
 
-/** One of the complete ways to say things, to be used for both sentences of a pair. */
+/** One of the complete wordings, used for both captions of a pair. */
 export interface Wording {
-  /** Takes the second way of every phrase. */
+  /** If true, uses the second phrase everywhere. */
   readonly variant: boolean;
-  /** What is worn or lies beside comes after the place. */
+  /** If true, things come after the place. */
   readonly thingsLast: boolean;
 }
 
-/** A sentence that leaves nothing out but which way the animal faces, in a wording. */
+/** Caption in a given wording that names everything except which way the animal faces. */
 export function completeCaption(scene: Scene, { variant, thingsLast }: Wording): string {
   const pick = (phrases: readonly string[]): string => phrases[variant && phrases.length > 1 ? 1 : 0];
   const style = scene.style === "photo" ? "" : pick(STYLE_PHRASES[scene.style]);
-  return join([style, sentence(scene, { colour: true, pose: true, place: true, facing: false, thingsLast, pick })]);
+  return join([style, withoutStyle(scene, { colour: true, pose: true, place: true, facing: false, thingsLast, pick })]);
 }
 
-/** The canonical sentence and `count` − 1 sampled ones. */
+/** The canonical caption and `count` − 1 sampled ones. */
 export function captions(scene: Scene, count: number, random: Random): string[] {
   return [caption(scene), ...Array.from({ length: count - 1 }, () => caption(scene, random))];
 }

@@ -5,8 +5,8 @@ const PATTERNS: readonly Pattern[] = ["plain", "fur", "ball", "rough"];
 const STRIDE = 20;
 
 /**
- * The signed distance to the smooth union of round cones, laid out for speed. A ray first picks the parts it comes near
- * (`cull`); `distance` and `surface` then look at those only, without allocating.
+ * Signed distance to the smooth union of round cones, laid out for speed. A ray first keeps the parts that it comes near
+ * (`cull`). `distance` and `surface` then use only those parts, and allocate nothing.
  *
  * Smooth union of distances d and e over width k (Quilez): with h = ½ + ½(d − e)/k in 0..1, d(1 − h) + e·h − k·h(1 − h).
  * Its gradient is the same mixture of the two gradients, since the derivative by h vanishes; colours are mixed alike.
@@ -19,11 +19,11 @@ export class Field {
   /** A ball around all parts: middle and radius. */
   private readonly whole: readonly [number, number, number, number];
 
-  /** Where the culled ray may meet a part. */
+  /** Stretch of the culled ray in which it may meet a part. */
   from = 0;
   to = 0;
 
-  /** What `surface` found: the unit normal, the colour, and the number of the part that lies foremost. */
+  /** Results of `surface`: unit normal, colour, and number of the foremost part. */
   nx = 0;
   ny = 0;
   nz = 0;
@@ -42,7 +42,7 @@ export class Field {
       const axis = [b[0] - a[0], b[1] - a[1], b[2] - a[2]];
       const l = Math.sqrt(axis[0] * axis[0] + axis[1] * axis[1] + axis[2] * axis[2]);
       const widening = rb - ra;
-      // Where the nearest ball of the hull lies: its place along the axis leans by this much of the distance from it.
+      // The nearest ball of the hull is shifted along the axis by this share of the distance from the axis.
       const slope = widening / Math.sqrt(Math.max(l * l - widening * widening, 1e-9));
       const reach = l / 2 + Math.max(ra, rb);
       const middle = [0, 1, 2].map((k) => (a[k] + b[k]) / 2);
@@ -87,7 +87,7 @@ export class Field {
 
   /**
    * Keeps the parts within `margin`, growing by `spread` for each unit of way, of the ray from o along the unit vector
-   * d, and says where it may meet them. False when there are none.
+   * d, and sets the stretch in which it may meet them. Returns false if there are none.
    */
   cull(
     ox: number,
@@ -130,7 +130,7 @@ export class Field {
     return n > 0;
   }
 
-  /** Whether any part may be within `reach` of a point. */
+  /** True if any part may be within `reach` of a point. */
   isNear(x: number, y: number, z: number, reach: number): boolean {
     const [wx, wy, wz, radius] = this.whole;
     const r = radius + reach;
@@ -152,7 +152,7 @@ export class Field {
     this.active = n;
   }
 
-  /** Signed distance of a point to the kept parts; a large number when there are none. */
+  /** Signed distance of a point to the kept parts; a large number if there are none. */
   distance(x: number, y: number, z: number): number {
     const { data, near, active } = this;
     let d = 1e9;
@@ -180,7 +180,7 @@ export class Field {
     return d;
   }
 
-  /** Normal, colour and part at a point on the surface; sets the fields of the same names. */
+  /** Computes normal, colour and part at a point on the surface, and leaves them in the fields of these names. */
   surface(x: number, y: number, z: number): void {
     const { data, near, active } = this;
     let d = 1e9;

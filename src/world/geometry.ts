@@ -1,4 +1,4 @@
-// Small vectors and angles by exactly rounded operations only.
+// Small vectors and angles. Only exactly rounded operations, so every machine computes the same bits.
 
 export type Vec = readonly [x: number, y: number, z: number];
 
@@ -17,7 +17,7 @@ export const cross = (a: Vec, b: Vec): Vec => [
 
 export const clamp01 = (x: number): number => (x < 0 ? 0 : Math.min(x, 1));
 
-/** 0 below `from`, 1 above `to`, and a smooth cubic between. */
+/** 0 below `from`, 1 above `to`, a smooth cubic between them. */
 export function smoothstep(from: number, to: number, x: number): number {
   const t = clamp01((x - from) / (to - from));
   return t * t * (3 - 2 * t);
@@ -37,7 +37,7 @@ export function direction(degrees: number): readonly [cos: number, sin: number] 
   return [cos, sin];
 }
 
-/** `v` turned about the vertical axis; a positive angle turns +x towards +z. */
+/** Turns `v` about the vertical axis. A positive angle turns +x towards +z. */
 export function turn(v: Vec, degrees: number): Vec {
   const [c, s] = direction(degrees);
   return [v[0] * c - v[2] * s, v[1], v[0] * s + v[2] * c];

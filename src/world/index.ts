@@ -1,6 +1,6 @@
-// The Menagerie: a small world of toy animals whose every edit has a known true picture.
+// The Menagerie: a small world of toy animals. The true result of every edit can be rendered.
 // Knows of: core.
-// Does not know of: files, models, how training uses it.
+// Does not know of: files (see node.ts), models, training.
 export * from "./attributes.ts";
 export * from "./caption.ts";
 export * from "./mask.ts";

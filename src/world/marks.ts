@@ -1,7 +1,7 @@
 import { clamp01, smoothstep, type Vec } from "./geometry.ts";
 import { cellDistances, cellWall, noise2 } from "./noise.ts";
 
-/** Stretches of a body that marks tell apart. Eyes, noses, horns, manes and hooves belong to none and carry no marks. */
+/** Parts of a body that can have marks of their own. Eyes, noses, horns, manes and hooves carry no marks. */
 export type Zone = "trunk" | "leg" | "neck" | "head" | "tail" | "tuft";
 
 interface Marked {
@@ -72,7 +72,7 @@ export function shade(paint: Paint, k: number): void {
   paint.blue *= k;
 }
 
-/** Mixes in share `w` of a colour. */
+/** Mixes share `w` of another colour into a colour. */
 export function mixIn(paint: Paint, [r, g, b]: Vec, w: number): void {
   paint.red += (r - paint.red) * w;
   paint.green += (g - paint.green) * w;
@@ -94,7 +94,7 @@ function toLine([ax, ay, az]: Vec, [bx, by, bz]: Vec, u: number, v: number, w: n
   return Math.sqrt(px * px + py * py + pz * pz);
 }
 
-/** How much of a mark of one colour covers a point: 0..1. */
+/** Share of a point that a mark of one colour covers: 0..1. */
 function cover(mark: Blot | Band | Stripes | Spots, u: number, v: number, w: number, seed: number): number {
   switch (mark.shape) {
     case "blot": {

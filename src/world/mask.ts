@@ -1,12 +1,12 @@
 import type { Mask, Picture } from "../core/index.ts";
 
-/** Grey levels by which two pixels may differ and still count as the same: below what an eye or a codec keeps apart. */
+/** Two pixels count as equal if they differ by at most this many grey levels. No eye and no codec tells them apart. */
 const SAME = 2;
 
-/** Changed pixels grow by this share of the picture's width, so that soft borders do not count as kept. */
+/** The area of changed pixels grows by this share of the picture's width, so that soft borders do not count as kept. */
 const MARGIN = 1 / 64;
 
-/** Every pixel within `reach` of one that is set, in both directions at once. */
+/** Sets every pixel within `reach` of a set one, horizontally and vertically. */
 function dilate(set: Uint8Array, size: number, reach: number): Uint8Array {
   const across = new Uint8Array(set.length);
   const out = new Uint8Array(set.length);
@@ -23,7 +23,7 @@ function dilate(set: Uint8Array, size: number, reach: number): Uint8Array {
   return out;
 }
 
-/** 255 where two pictures of one size agree, at some distance from any pixel where they do not. */
+/** Mask of what an edit must keep: 255 at pixels that are equal in both pictures and not close to a changed one. */
 export function keptMask(before: Picture, after: Picture): Mask {
   const { width: size, data } = before;
   const changed = new Uint8Array(size * size);

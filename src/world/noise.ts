@@ -1,4 +1,4 @@
-// Integer hashes and the smooth noise made of them: the world's only source of texture.
+// Integer hashes and smooth noise made from them: the world's only source of texture.
 
 /** A well mixed 32-bit hash of three integers, as a number in 0..1. */
 export function hash(x: number, y: number, seed: number): number {
@@ -46,7 +46,7 @@ export function cellDistances(x: number, y: number, z: number, seed: number): re
   return [Math.sqrt(first), Math.sqrt(second)];
 }
 
-/** How much farther the second nearest centre of a cell is than the nearest: 0 on the walls between cells. */
+/** Distance to the second nearest centre minus distance to the nearest: 0 on the walls between cells. */
 export function cellWall(x: number, y: number, z: number, seed: number): number {
   const [first, second] = cellDistances(x, y, z, seed);
   return second - first;

@@ -23,26 +23,26 @@ import { isHeldOutScene, type Split, sampleSeed } from "./split.ts";
 export const PAIR_KINDS = ["pose", "add", "background", "style", "expression", "colour", "several"] as const;
 export type PairKind = (typeof PAIR_KINDS)[number];
 
-/** An edit whose true result is known: the same animal, view and light before and after. */
+/** An edit whose true result is known. Individual, view and light are the same before and after. */
 export interface Pair {
   /** "benchmark-017" in the first edition, "benchmark-2-017" in the second. */
   readonly name: string;
   readonly kind: PairKind;
-  /** Whether training leaves out the combination that the edit leads to. */
+  /** True if training leaves out the combination that the edit leads to. */
   readonly heldOut: boolean;
   readonly before: Scene;
-  /** Sentence for `before`. */
+  /** Caption of `before`. */
   readonly source: string;
-  /** Sentence for `after`. */
+  /** Caption of `after`: the target prompt. */
   readonly target: string;
   readonly after: Scene;
 }
 
-/** A pair's pictures, [size, size, 3], and the pixels that the edit must leave alone. */
+/** Pictures of a pair, [size, size, 3], and the pixels that the edit must keep. */
 export interface RenderedPair {
   readonly before: Picture;
   readonly after: Picture;
-  /** 255 where nothing may change; 0 everywhere when the style changes. */
+  /** 255 at pixels that must not change. 0 everywhere if the style changes. */
   readonly mask: Mask;
 }
 
@@ -53,7 +53,7 @@ interface PairSet {
 
 const other = <T>(random: Random, items: readonly T[], not: T): T => random.pick(items.filter((item) => item !== not));
 
-/** What an edit of this kind makes of a scene. */
+/** The scene after a random edit of this kind. */
 function edited(kind: PairKind, scene: Scene, random: Random): Scene {
   const pose = (): Partial<Scene> => ({ pose: other(random, posesOf(scene.animal), scene.pose) });
   const place = (): Partial<Scene> => ({ place: other(random, PLACES, scene.place) });
@@ -106,12 +106,12 @@ function sampleBefore(kind: PairKind, { split, edition }: PairSet, random: Rando
   };
 }
 
-/** Kinds that change the combination of animal, pose and colour, so that training can know one side only. */
+/** True for kinds that change the combination of animal, pose and colour: training may then show one side alone. */
 const changesCombination = (kind: PairKind): boolean => kind === "pose" || kind === "colour" || kind === "several";
 
 /**
- * A random pair. held out: the combination after the edit is left out of training, the one before is not, where the kind
- * of edit changes the combination at all; else both sides are left out. Otherwise both are what training shows.
+ * A random pair. If `heldOut`, training leaves out the combination after the edit but shows the one before; if the kind of
+ * edit does not change the combination, it leaves out both. If not `heldOut`, training shows both.
  */
 function samplePair(kind: PairKind, heldOut: boolean, set: PairSet, name: string, random: Random): Pair {
   for (;;) {
@@ -125,7 +125,7 @@ function samplePair(kind: PairKind, heldOut: boolean, set: PairSet, name: string
   }
 }
 
-/** How many pairs of each kind a set of 100 with seen, and of 100 with held-out combinations has. */
+/** Pairs of each kind among 100 pairs of combinations that training shows. */
 const SEEN_MIX: Record<PairKind, number> = {
   pose: 36,
   add: 12,
@@ -135,7 +135,7 @@ const SEEN_MIX: Record<PairKind, number> = {
   colour: 6,
   several: 12,
 };
-/** A portrait shows no pose, so no expression pair is held out. */
+/** Pairs of each kind among 100 held-out pairs. A portrait shows no pose, so no expression pair is held out. */
 const HELD_OUT_MIX: Record<PairKind, number> = {
   pose: 44,
   add: 12,
@@ -146,7 +146,7 @@ const HELD_OUT_MIX: Record<PairKind, number> = {
   several: 18,
 };
 
-/** Shares of `mix` that add up to `count`, by largest remainder. */
+/** `count` kinds in the shares of `mix`, by largest remainder. */
 function shares(mix: Record<PairKind, number>, count: number): PairKind[] {
   const parts = PAIR_KINDS.map((kind) => ({ kind, exact: (mix[kind] * count) / 100 }));
   const rounded = parts.map(({ kind, exact }) => ({ kind, n: Math.floor(exact), rest: exact - Math.floor(exact) }));
@@ -186,7 +186,7 @@ export const benchmarkPairs = (edition: Edition = DEFAULT_EDITION): Pair[] =>
 export const tuningPairs = (edition: Edition = DEFAULT_EDITION): Pair[] =>
   samplePairs("tuning", 60, SET_SEEDS[edition].tuning, edition);
 
-/** Renders both sides of a pair, and finds what it keeps. */
+/** Renders both sides of a pair and the mask of what the edit must keep. */
 export function renderPair({ before, after }: Pick<Pair, "before" | "after">, size: number): RenderedPair {
   const first = render(before, size);
   const second = render(after, size);

@@ -1,7 +1,7 @@
 import type { Part } from "./body/parts.ts";
 import { add, scale, turn, type Vec } from "./geometry.ts";
 
-/** Moves the animal's space into the picture's: turned by the view, and mirrored when the animal faces left. */
+/** Moves the animal's space into the picture's: turned by the view, and mirrored if the animal faces left. */
 export const placing =
   (yaw: number, mirrored: boolean) =>
   (v: Vec): Vec => {
@@ -12,7 +12,7 @@ export const placing =
 export const placed = (parts: readonly Part[], move: (v: Vec) => Vec): Part[] =>
   parts.map((part) => ({ ...part, a: move(part.a), b: move(part.b) }));
 
-/** Moves the skins of parts along with them, or, for marks in the picture, lays all of them where the picture is. */
+/** Moves the skins of parts with the parts. If marks are fixed to the picture, places all skins at the picture instead. */
 export function skinned(
   parts: readonly Part[],
   on: "body" | "picture",
@@ -29,7 +29,7 @@ export function skinned(
   });
 }
 
-/** Parts moved, turned by `degrees` about the vertical axis and scaled, so that they stand at (x, 0, z). */
+/** Turns parts by `degrees` about the vertical axis, scales them, and moves them so that they stand at (x, 0, z). */
 export function standing(parts: readonly Part[], x: number, z: number, size: number, degrees: number): Part[] {
   const move = (v: Vec): Vec => add(scale(turn(v, degrees), size), [x, 0, z]);
   return parts.map((part) => ({

@@ -5,11 +5,11 @@ import { compose } from "./shot.ts";
 import { type Layers, pencil, watercolour } from "./styles.ts";
 import { FIRST_PART, Tracer } from "./trace.ts";
 
-/** The four places in a pixel that an edge is sampled at: a rotated grid. */
+/** The four points of a pixel at which an edge is sampled: a rotated grid. */
 const ACROSS = [-0.125, 0.375, 0.125, -0.375] as const;
 const DOWN = [-0.375, -0.125, 0.375, 0.125] as const;
 
-/** Colours that differ by more than this between neighbours make an edge. */
+/** Neighbouring pixels are an edge if their colours differ by more than this. */
 const CONTRAST = 0.08;
 
 export const MAX_SIZE = 2048;
@@ -20,7 +20,7 @@ function checkSize(size: number): void {
   }
 }
 
-/** One sample in the middle of each pixel, then four in each pixel where it differs from a neighbour. */
+/** Traces one sample in the middle of each pixel, then four samples in each pixel that differs from a neighbour. */
 function trace(scene: Scene, size: number): Layers {
   const tracer = new Tracer(compose(scene), scene.place);
   const colour = new Float32Array(size * size * 3);
@@ -73,8 +73,8 @@ function trace(scene: Scene, size: number): Layers {
 }
 
 /**
- * The picture of a scene: `size` × `size` pixels, the same bytes on every machine. Throws SceneError for a value that is
- * no scene, or a size outside 8..2048.
+ * Renders a scene: `size` × `size` pixels, the same bytes on every machine. Throws SceneError if the value is not a scene
+ * or the size is outside 8..2048.
  */
 export function render(scene: Scene, size: number): Picture {
   checkSize(size);

@@ -14,12 +14,12 @@ export const FACINGS = ["left", "right"] as const;
 export const FRAMINGS = ["whole body", "portrait"] as const;
 export const EXPRESSIONS = ["neutral", "smiling", "eyes closed"] as const;
 
-/** Editions of the world: a model is trained on one of them. What belongs to the first one alone is look/first.ts. */
+/** Editions of the world. A model is trained on one of them. look/first.ts serves the first one alone. */
 export const EDITIONS = [1, 2] as const;
 
 export type Edition = (typeof EDITIONS)[number];
 
-/** The edition of random scenes and of pairs if none is named: the one that the models in checkpoints/ know. */
+/** Default edition of random scenes and of pairs: the one that the models in checkpoints/ know. */
 export const DEFAULT_EDITION: Edition = 1;
 
 export type Animal = (typeof ANIMALS)[number];
@@ -36,12 +36,12 @@ export type Expression = (typeof EXPRESSIONS)[number];
 /** Seeds are unsigned 32-bit integers. */
 export const SEED_LIMIT = 4294967296;
 
-/** One picture of the Menagerie, as a small JSON value. */
+/** Describes one picture of the Menagerie, as a small JSON value. */
 export interface Scene {
-  /** Absent: the first. */
+  /** If absent, the first. */
   readonly edition?: Edition;
   readonly animal: Animal;
-  /** Of a portrait, which does not show it: "standing", or "wings folded" for a bird. */
+  /** A portrait shows no pose; there it is "standing", or "wings folded" for a bird. */
   readonly pose: Pose;
   readonly colour: Colour;
   readonly place: Place;
@@ -52,18 +52,18 @@ export interface Scene {
   readonly framing: Framing;
   /** Shown by portraits only; "neutral" elsewhere. */
   readonly expression: Expression;
-  /** Camera, light and the particular place. No sentence says them. */
+  /** Seed of camera, light and the particular place, which no caption says. */
   readonly viewSeed: number;
-  /** Proportions and markings of this particular animal. Its other poses share them, and no sentence says them. */
+  /** Seed of this individual's proportions and markings, which are the same in every pose and which no caption says. */
   readonly bodySeed: number;
 }
 
 export const posesOf = (animal: Animal): readonly Pose[] => (animal === "bird" ? BIRD_POSES : BEAST_POSES);
 
-/** The key of an edition in a scene or a set of scenes: none for the first, so that what was written before stays. */
+/** The field of a scene or a set of scenes that names its edition. The first has none, so that older files stay valid. */
 export const editionKey = (edition: Edition): { edition?: Edition } => (edition === 1 ? {} : { edition });
 
-/** The pose of an animal when nothing is said about it. */
+/** Default pose of an animal. */
 export const restPose = (animal: Animal): Pose => posesOf(animal)[0];
 
 const seed = z
@@ -89,7 +89,7 @@ const shape = z.strictObject({
   bodySeed: seed,
 });
 
-/** What a scene says that no single field shows to be wrong. */
+/** Problems of fields that contradict each other. */
 function contradictions(value: Record<string, unknown>): string[] {
   const { animal, pose, framing, expression, beside } = value;
   const known = ANIMALS.find((name) => name === animal);
@@ -116,8 +116,8 @@ function describe(issue: z.core.$ZodIssue): string {
 }
 
 /**
- * Checks a JSON value and fills in what it leaves out. Throws SceneError with every problem at once.
- * where: the file or option it came from, for the error.
+ * Checks a JSON value and fills in defaults. Throws one SceneError that lists every problem.
+ * where: the file or option that it came from, for the error.
  */
 export function parseScene(value: unknown, where?: string): Scene {
   const parsed = shape.safeParse(value);

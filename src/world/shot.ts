@@ -20,11 +20,11 @@ const PAINT: Record<Colour, Vec> = {
   yellow: [0.97, 0.83, 0.2],
 };
 
-/** Everything the renderer needs to know, in space: x to the right, y up, z to the viewer. */
+/** Everything that the renderer needs, in space: x to the right, y up, z towards the viewer. */
 export interface Shot {
   readonly parts: readonly Part[];
   readonly eye: Vec;
-  /** Unit vectors of the picture's right, up, and into it; half its width spans `lens` at distance 1. */
+  /** Unit vectors to the picture's right, up, and into it. Half the picture's width spans `lens` at distance 1. */
   readonly right: Vec;
   readonly up: Vec;
   readonly ahead: Vec;
@@ -35,7 +35,7 @@ export interface Shot {
   readonly tint: Vec;
   /** Strength of the sun, about 1. */
   readonly sunshine: number;
-  /** Where a wall stands behind the animal: z, and the height of the tallest pose. */
+  /** z of the wall behind the animal, and height of the tallest pose. */
   readonly wall: number;
   readonly tall: number;
   readonly setting: Setting;
@@ -46,7 +46,7 @@ export interface Shot {
   readonly coat: number;
 }
 
-/** Where a thing beside the animal lies, and its radius. */
+/** Place and radius of a thing beside the animal. */
 function ballPlace(animal: Animal): { x: number; z: number; radius: number } {
   if (animal === "bird") return { x: 0.36, z: 0.34, radius: 0.15 };
   const { trunk, leg } = BUILDS[animal];
@@ -59,7 +59,7 @@ interface Choice {
   readonly beside: Scene["beside"];
 }
 
-/** The colours of an animal, from its named one. */
+/** Colours of an individual, from its named colour. */
 function coatOf(colour: Colour, { dye, pale, hair, wing, eye }: Individual): Coat {
   const [r, g, b] = PAINT[colour].map((x, i) => clamp01(x * dye[i]));
   const main: Vec = [r, g, b];
@@ -67,7 +67,7 @@ function coatOf(colour: Colour, { dye, pale, hair, wing, eye }: Individual): Coa
   return { main, pale: paler(main, dark ? pale * 0.3 : pale), hair: hair ?? maneColour(main), wing, eye };
 }
 
-/** The animal's parts, facing +x. */
+/** Parts of the animal, which faces +x. */
 function bodyOf(
   scene: Scene,
   individual: Individual,
@@ -91,7 +91,7 @@ function bodyOf(
   return built;
 }
 
-/** Eye position from which `parts` span `fill` of the picture, their middle `shift` beside its middle. */
+/** Position of the eye from which `parts` span `fill` of the picture, with their middle `shift` away from its middle. */
 function frame(
   parts: readonly Part[],
   axes: readonly [Vec, Vec, Vec],
@@ -130,8 +130,8 @@ const extent = (parts: readonly Part[], f: (v: Vec, r: number) => number): numbe
   Math.max(...parts.flatMap(({ a, b, ra, rb }) => [f(a, ra), f(b, rb)]));
 
 /**
- * Places the animal, the camera and the sun. The camera is set from all poses of this animal together, with and without
- * a hat and a ball, so that scenes that differ in pose, place, colour, style or things share it.
+ * Places the animal, the camera and the sun. The camera is set from all poses of this individual together, with and without
+ * a hat and a ball. So scenes that differ in pose, place, colour, style or things have the same camera.
  */
 export function compose(scene: Scene): Shot {
   const { individual, view, setting } = lookOf(scene);

@@ -9,11 +9,11 @@ export interface Layers {
   readonly colour: Float32Array;
   readonly depth: Float32Array;
   readonly normal: Float32Array;
-  /** What each pixel's middle met, as the tracer numbers it. */
+  /** Number of what each pixel's middle met, as in Tracer.met. */
   readonly met: Int16Array;
 }
 
-/** How strongly an outline runs between two neighbouring pixels: a step in depth, or a crease. */
+/** Strength of an outline between two neighbouring pixels: a step in depth, or a crease. */
 function outline({ depth, normal, met }: Layers, i: number, j: number): number {
   const animal = met[i] >= FIRST_PART || met[j] >= FIRST_PART;
   if (met[i] < FIRST_PART !== met[j] < FIRST_PART) return 1;
@@ -24,14 +24,14 @@ function outline({ depth, normal, met }: Layers, i: number, j: number): number {
   return Math.max(smoothstep(0.008, 0.025, step), 0.8 * smoothstep(0.25, 0.6, bend));
 }
 
-/** A border between two colours, where nothing else shows one: hills, tiles, eyes. */
+/** Strength of a border between two colours without a step or crease: hills, tiles, eyes. */
 function contrast({ colour }: Layers, i: number, j: number): number {
   let most = 0;
   for (let c = 0; c < 3; c++) most = Math.max(most, Math.abs(colour[3 * i + c] - colour[3 * j + c]));
   return 0.7 * smoothstep(0.1, 0.35, most);
 }
 
-/** 0..1 for each pixel: the outlines, one pixel wide at 128, wider in larger pictures. */
+/** Outlines, 0..1 for each pixel: one pixel wide at 128, wider in larger pictures. */
 function outlines(layers: Layers): Float32Array {
   const { size } = layers;
   const lines = new Float32Array(size * size);
@@ -86,7 +86,7 @@ function stripe(x: number): number {
 }
 
 /**
- * The Kuwahara filter: each pixel becomes the mean of the most even of the four squares it is a corner of, which
+ * The Kuwahara filter: each pixel becomes the mean of the most even of the four squares of which it is a corner. This
  * flattens areas and keeps their borders.
  */
 function flatten(colour: Float32Array, size: number, radius: number): Float32Array {

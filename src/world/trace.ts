@@ -6,35 +6,35 @@ import type { Place } from "./scene.ts";
 import { Scenery } from "./scenery.ts";
 import type { Shot } from "./shot.ts";
 
-/** What a sample met. */
+/** Numbers of what a sample met. */
 export const SKY = 0;
 export const GROUND = 1;
 export const WALL = 2;
 /** A thing that stands in the place. */
 export const PROP = 3;
-/** Parts of the animal and its things count from here. */
+/** Number of the first part of the animal and its things. */
 export const FIRST_PART = 4;
 
 const FUR = 1;
 const BALL = 2;
 const ROUGH = 3;
 
-/** A distance that stands for none. */
+/** Distance that means: nothing was met. */
 const FAR = 1e9;
 
 /** Sharpness of the sun's shadow: the sun's disc spans about 2/7 of a radian. */
 const PENUMBRA = 7;
 
-/** Highlights are rolled off above this, so that a lit white still shows its form. */
+/** Compresses highlights, so that a lit white surface still shows its form. */
 const shoulder = (x: number): number => (x <= 0.8 ? x : 0.8 + (0.2 * (x - 0.8)) / (0.2 + (x - 0.8)));
 
-/** Follows one ray at a time and leaves what it saw in its fields. */
+/** Follows one ray at a time and leaves the result in its fields. */
 export class Tracer {
   /** Display colour in 0..1. */
   red = 0;
   green = 0;
   blue = 0;
-  /** What was met: SKY, GROUND, WALL, PROP, or FIRST_PART + the number of the part. */
+  /** SKY, GROUND, WALL, PROP, or FIRST_PART + the number of the part. */
   met = SKY;
   depth = 0;
   nx = 0;
@@ -55,7 +55,7 @@ export class Tracer {
     this.unit = shot.tall;
   }
 
-  /** Sees the picture's point (u, v), each in −1..1, v upwards; a pixel is `pixel` wide. */
+  /** Traces the picture's point (u, v), each in −1..1, v upwards. A pixel is `pixel` wide. */
   see(u: number, v: number, pixel: number): void {
     const { eye, right, up, ahead, lens } = this.shot;
     const x = ahead[0] + (right[0] * u + up[0] * v) * lens;
@@ -98,7 +98,7 @@ export class Tracer {
     }
   }
 
-  /** How far along a ray it meets a field, if it does so before `limit`; FAR otherwise. */
+  /** Distance along a ray at which it meets a field, if that is less than `limit`; FAR otherwise. */
   private meet(
     field: Field,
     limit: number,
@@ -130,7 +130,7 @@ export class Tracer {
     this.blue = shoulder(blue * light * (1 + (tint[2] - 1) * k));
   }
 
-  /** How much of the sun's light reaches a point past a field: 0 in its full shadow, the sun's strength in full light. */
+  /** Sunlight that reaches a point past a field: 0 in its full shadow, the sun's strength in full light. */
   private sunlight(field: Field, x: number, y: number, z: number): number {
     const { shot } = this;
     const [lx, ly, lz] = shot.sun;
@@ -148,14 +148,14 @@ export class Tracer {
     return light * light * (3 - 2 * light) * shot.sunshine;
   }
 
-  /** The same past everything. */
+  /** Sunlight that reaches a point past everything. */
   private sunlightPastAll(x: number, y: number, z: number): number {
     let light = this.sunlight(this.field, x, y, z);
     for (const prop of this.props) light = Math.min(light, this.sunlight(prop, x, y, z));
     return light;
   }
 
-  /** How near the animal and the things are to a point of the ground or a wall: 0 at them, 1 from `reach` on. */
+  /** Distance of a point of the ground or a wall from the animal and the things: 0 at them, 1 from `reach` on. */
   private nearness(x: number, z: number, reach: number): number {
     this.field.cullAround(x, 0, z, reach);
     let near = clamp01(this.field.distance(x, 0, z) / reach);
@@ -198,7 +198,7 @@ export class Tracer {
     this.paint((0.52 + 0.46 * sun) * corner, 1);
   }
 
-  /** A point on the animal or on a thing. Things throw no shadow on the animal, which looks the same in every place. */
+  /** Shades a point on the animal or on a thing. Things cast no shadow on the animal, so it looks the same in every place. */
   private solid(field: Field, x: number, y: number, z: number, dx: number, dy: number, dz: number): void {
     const { shot, unit } = this;
     const [lx, ly, lz] = shot.sun;
@@ -232,7 +232,7 @@ export class Tracer {
     this.blue = shoulder(blue * light * tint[2] + rim);
   }
 
-  /** Varies the colour that the field found by the pattern of the part and the animal's marks. */
+  /** Changes the field's colour by the part's pattern and the animal's marks. */
   private markings(x: number, y: number, z: number): void {
     const { field, shot } = this;
     const { skin } = shot.parts[field.part];

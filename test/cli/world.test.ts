@@ -17,7 +17,7 @@ const scenes = (folder: string): Scene[] =>
     .split("\n")
     .map((line) => JSON.parse(line).scene);
 
-test("one scene, and a sheet of them, as pictures", async () => {
+test("render and sheet write pictures", async () => {
   const scene = ["--animal", "horse", "--pose", "jumping", "--colour", "brown", "--place", "beach", "--size", "32"];
   const one = await here.baret(["world", "render", ...scene, "-o", "horse.png"]);
   expect(one).toMatchObject({ code: 0, stdout: expect.stringContaining("brown horse jumping") });
@@ -26,7 +26,7 @@ test("one scene, and a sheet of them, as pictures", async () => {
   expect(sheet).toMatchObject({ code: 0, stdout: "sheet.png\n" });
 });
 
-test("shards hold the scenes asked for; what is finished is kept, and another set has no place in the folder", async () => {
+test("shards contain the requested scenes; finished ones are kept, and another set in the same folder is refused", async () => {
   const set = ["world", "shards", "--split", "validation", "--held-out", "--size", "8", "--workers", "1", "--quiet"];
   const made = await here.baret([...set, "--count", "6", "-o", "left-out"]);
   expect(made).toMatchObject({ code: 0, stdout: "left-out: 1 shards written\n" });
@@ -54,7 +54,7 @@ test("shards hold the scenes asked for; what is finished is kept, and another se
   rmSync(here.path("left-out"), { recursive: true });
 });
 
-test("a set grows to what a larger one is from the start, and never shrinks or mixes with a damaged one", async () => {
+test("a grown set has the bytes of one made at that size; shrinking it and a damaged set.json are refused", async () => {
   const held = { split: "validation", seed: 0, size: 8, combinations: "seen" } as const;
   const make = (count: number, folder: string) => writeShards({ ...held, count }, here.path(folder), 1);
   const bytes = (folder: string) =>
@@ -75,7 +75,7 @@ test("a set grows to what a larger one is from the start, and never shrinks or m
   }
 });
 
-test("training is never shown what is left out of it", async () => {
+test("held-out combinations are refused for training", async () => {
   const made = await here.baret(["world", "shards", "--held-out", "--count", "4", "-o", "train", "--quiet"]);
   expect(made).toMatchObject({
     code: 2,
@@ -83,7 +83,7 @@ test("training is never shown what is left out of it", async () => {
   });
 });
 
-test("a set of portraits is another set than one of everything", async () => {
+test("a set of portraits is another set than one of all scenes", async () => {
   const set = ["world", "shards", "--count", "4", "--size", "8", "--workers", "1", "-o", "portraits", "--quiet"];
   expect(await here.baret([...set, "--portraits"])).toMatchObject({ code: 0 });
   expect(scenes("portraits").every((scene) => scene.framing === "portrait")).toBe(true);
@@ -93,7 +93,7 @@ test("a set of portraits is another set than one of everything", async () => {
   expect(both).toMatchObject({ code: 2, stderr: expect.stringContaining("no portrait is a held-out combination") });
 });
 
-test("the second edition is asked for by its number; the first one's sets say nothing of it", async () => {
+test("--edition 2 gives the second edition; sets of the first do not name theirs", async () => {
   const set = ["world", "shards", "--count", "3", "--size", "8", "--workers", "1", "--quiet"];
   expect(await here.baret([...set, "--edition", "2", "-o", "second"])).toMatchObject({ code: 0 });
   expect(scenes("second").map(({ edition }) => edition)).toEqual([2, 2, 2]);
@@ -108,7 +108,7 @@ test("the second edition is asked for by its number; the first one's sets say no
   expect(JSON.parse(one.stdout).scene).toMatchObject({ animal: "cat", edition: 2 });
 });
 
-test("pairs of the second edition are written with names of their own", async () => {
+test("pairs of the second edition have names of their own", async () => {
   const asked = ["world", "pairs", "--set", "tuning", "--edition", "2", "--size", "8", "-o", "pairs", "--quiet"];
   expect(await here.baret(asked)).toMatchObject({ code: 0 });
   const pairs: Pair[] = JSON.parse(readFileSync(here.path("pairs", "pairs.json"), "utf8"));

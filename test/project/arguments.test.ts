@@ -14,7 +14,7 @@ import {
 } from "../../src/index.ts";
 import { fixturePath, prepared as prepareTiny, smoothPicture, tinyModel } from "../support/baret.ts";
 
-// What JavaScript allows and the types do not: a UsageError at once, which says what was found and what was expected.
+// Arguments that TypeScript's types forbid: each is a UsageError at once, with the value found and the value expected.
 
 const picture = smoothPicture(1);
 const size = { height: 64, width: 64 };
@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(() => model.close());
 afterEach(() => vi.restoreAllMocks());
 
-/** A function that takes whatever it is given. */
+/** A function whose arguments are not type-checked. */
 type Loose = (...given: unknown[]) => unknown;
 const loose = (call: unknown): Loose => call as Loose;
 const short = { ...picture, data: picture.data.subarray(1) };
@@ -121,7 +121,7 @@ test.each(calls)("%s is refused before any program is opened", async (_, make, f
   expect(open).not.toHaveBeenCalled();
 });
 
-test("everything that is wrong with a call is listed at once", async () => {
+test("one error lists everything that is wrong with a call", async () => {
   const wrong = loose(generate)("menagerie", "a dog", { seed: -1, steps: "9" }, { signal: 1 });
   await expect(wrong).rejects.toThrow(UsageError);
   for (const field of ["model", "prompts", "options.seed", "options.steps", "work.signal"]) {
@@ -129,25 +129,25 @@ test("everything that is wrong with a call is listed at once", async () => {
   }
 });
 
-test("latents of another model are no latents of this one", async () => {
+test("latents of another model are refused", async () => {
   await expect(model.decode(noise([1, 8, 8, 8], 1))).rejects.toThrow(
     "not latents of this model: found shape [1, 8, 8, 8], expected [B, 4, H/8, W/8]",
   );
 });
 
-test("attention sites that the model does not have are refused, and it says which it has", async () => {
+test("attention sites that the model does not have are refused, and the error names those that it has", async () => {
   const routing = { groups: [{ name: "self", sites: ["mid.attn"], takes: "qk" as const }] };
   await expect(openPredictor(model, size, routing)).rejects.toThrow(UsageError);
   await expect(openPredictor(model, size, routing)).rejects.toThrow(/routing, self.*mid.attn.*expected some of/s);
 });
 
-test.each([{ toString: 1 }, Symbol("steps"), "9", -1])("a number of steps is none if it is %o", (steps) => {
+test.each([{ toString: 1 }, Symbol("steps"), "9", -1])("%o is refused as a number of steps", (steps) => {
   const schedule = () => loose(model.schedule).call(model, steps);
   expect(schedule).toThrow(UsageError);
   expect(schedule).toThrow("expected 1..1000");
 });
 
-test("no prompts have no embeddings", async () => {
+test("no prompts give no embeddings", async () => {
   expect(await model.embed([])).toEqual([]);
 });
 

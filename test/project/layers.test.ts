@@ -92,7 +92,7 @@ test("pure layers use no Node or browser API, except in their Node part", () => 
   expect(broken).toEqual([]);
 });
 
-test("what gives the same bits on every machine uses only operations that are rounded exactly", () => {
+test("code that must give the same bits on every machine uses only exactly rounded operations", () => {
   const engineDependent =
     /Math\.(?!(abs|ceil|floor|imul|max|min|round|sign|sqrt|trunc|PI|SQRT2|SQRT1_2|LN2)\b)\w+|\*\*(?![/*])/g;
   const broken = files

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => model.close());
 
-test("the entries of the package are files that the sources make", () => {
+test("every entry of the package is built from a source", () => {
   const { exports } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   expect(Object.keys(exports)).toEqual([".", "./engine"]);
   for (const { default: file, types } of Object.values<{ default: string; types: string }>(exports)) {
@@ -27,7 +27,7 @@ test("the entries of the package are files that the sources make", () => {
   }
 });
 
-test("a loss of one's own has the gradient to the text embedding that its values have", async () => {
+test("the gradient of a user's own loss agrees with its finite differences", async () => {
   const program = await model.programs.open("unet", "my loss", () => {
     const c = graph.input("context", context.shape);
     const inputs = {
@@ -50,7 +50,7 @@ test("a loss of one's own has the gradient to the text embedding that its values
   const [ahead, behind] = await Promise.all([1, -1].map((s) => lossAt(combine(1, context, s * reach, gradient))));
   expect((ahead - behind) / (2 * reach) / length ** 2).toBeCloseTo(1, 1);
 
-  // BARET's loss is this one where a step is what the model says, unguided.
+  // BARET's loss equals this one if the step is the unguided prediction itself.
   const baret = await (await openReconstructionLoss(model, size)).at(context, {
     latent,
     timestep: 500,

@@ -19,7 +19,7 @@ test.each<[Partial<Scene>, string]>([
   expect(caption(scene(fields))).toBe(sentence);
 });
 
-test("sampled sentences are lower-case words of the vocabulary with single spaces, and all words occur", () => {
+test("sampled captions are lower-case words of the vocabulary with single spaces, and every word occurs", () => {
   const words = vocabulary();
   const known = new Set(words);
   const random = new Random(3);
@@ -35,7 +35,7 @@ test("sampled sentences are lower-case words of the vocabulary with single space
   expect(words.filter((word) => !used.has(word))).toEqual([]);
 });
 
-test("colour, pose and place are left out about as often as documented, and facing is said now and then", () => {
+test("colour, pose, place and facing are left out with their probabilities", () => {
   const random = new Random(4);
   const n = 4000;
   const share = (word: RegExp): number => {
@@ -49,7 +49,7 @@ test("colour, pose and place are left out about as often as documented, and faci
   expect(share(/facing left/)).toBeCloseTo(0.3, 1);
 });
 
-test("the first of several captions is the canonical one, and a seed repeats them", () => {
+test("the first of several captions is the canonical one, and a seed reproduces all of them", () => {
   const first = captions(scene(), 8, new Random(1));
   expect(first).toHaveLength(8);
   expect(first[0]).toBe(caption(scene()));

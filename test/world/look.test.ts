@@ -10,13 +10,13 @@ import { sampled, second } from "./scenes.ts";
 
 const pairs: readonly Pair[] = [...benchmarkPairs(2), ...tuningPairs(2)];
 
-/** A look without what another named colour may change: the colours of marks and wings. */
+/** A look without the colours of marks and wings, which follow the named colour. */
 function uncoloured({ individual, view, setting }: Look): unknown {
   const marks = individual.marks.map((mark) => ({ ...mark, colour: null }));
   return { view, setting, individual: { ...individual, wing: null, marks } };
 }
 
-test("both sides of a pair share all that no sentence says: the individual, the view, the light and the place", () => {
+test("both sides of a pair have the same individual, view, light and place", () => {
   for (const { name, before, after } of pairs) {
     const [one, two] = [lookOf(before), lookOf(after)];
     const place = before.place === after.place ? {} : { setting: null };
@@ -25,7 +25,7 @@ test("both sides of a pair share all that no sentence says: the individual, the 
   }
 });
 
-test("both sides of a pair have the same camera and light, and the same things where the place is the same", () => {
+test("both sides of a pair have the same camera and light, and the same things if the place is the same", () => {
   for (const { name, before, after } of pairs) {
     const [one, two] = [before, after].map(compose);
     for (const key of ["eye", "ahead", "lens", "sun", "tint", "sunshine"] as const)
@@ -34,7 +34,7 @@ test("both sides of a pair have the same camera and light, and the same things w
   }
 });
 
-test("seeds decide the look: another bodySeed gives another individual, another viewSeed another view and place", () => {
+test("another bodySeed gives another individual, another viewSeed another view and place", () => {
   const [own, body, view] = [second(), second({ bodySeed: 9 }), second({ viewSeed: 9 })].map(lookOf);
   expect(body.individual).not.toEqual(own.individual);
   expect([body.view, body.setting]).toEqual([own.view, own.setting]);
@@ -47,7 +47,7 @@ test("seeds decide the look: another bodySeed gives another individual, another 
 const inSkin = ({ a, b, skin }: Part): number[] =>
   [a, b].flatMap((end) => [skin!.x, skin!.y, skin!.z].map((axis) => dot(sub(end, skin!.origin), axis)));
 
-test("marks move with the body: in every pose and facing either way, trunk and head lie alike in their marks' frames", () => {
+test("marks move with the body: trunk and head have the same place in their marks' frames in every pose and facing", () => {
   for (const animal of ANIMALS) {
     const poses = posesOf(animal).flatMap((pose) =>
       (["left", "right"] as const).map((facing) => compose(second({ animal, pose, facing })).parts),
@@ -72,7 +72,7 @@ function look(tracer: Tracer, size: number, each: (tracer: Tracer, i: number) =>
   }
 }
 
-test("marks come second to the named colour: they cover less than 45 % of an animal", () => {
+test("marks cover less than 45 % of an animal", () => {
   for (const one of sampled(150, 11)) {
     if (one.animal === "giraffe") continue;
     const shot = compose(one);
@@ -90,7 +90,7 @@ test("marks come second to the named colour: they cover less than 45 % of an ani
   }
 });
 
-test("things in a place neither hide nor shade the animal, and most places show some", () => {
+test("things in a place neither hide nor shade the animal, and most places have some", () => {
   let shown = 0;
   const scenes = sampled(100, 12);
   for (const one of scenes) {

@@ -34,7 +34,7 @@ test("the benchmark and the tuning set are the same pairs on every machine", () 
   expect(sha256(JSON.stringify(tuning))).toBe("c5dbc8d3820c8a62");
 });
 
-test("some of the benchmark's pictures and masks are the same bytes on every machine", () => {
+test("pictures and masks of the benchmark are the same bytes on every machine (a sample)", () => {
   const hashes = [0, 50, 75, 120, 190].map((i) => {
     const { before, after, mask } = renderPair(benchmark[i], 48);
     return sha256(Buffer.concat([before.data, after.data, mask.data]));
@@ -48,14 +48,14 @@ test("some of the benchmark's pictures and masks are the same bytes on every mac
   ]);
 });
 
-test("the benchmark has 200 pairs of all kinds, half held out after the edit, all names apart", () => {
+test("the benchmark has 200 pairs of all kinds with different names, half of them held out", () => {
   expect(benchmark).toHaveLength(200);
   expect(benchmark.filter((p) => p.heldOut)).toHaveLength(100);
   expect(new Set(benchmark.map((p) => p.kind))).toEqual(new Set(PAIR_KINDS));
   expect(new Set([...benchmark, ...tuning].map((p) => p.name)).size).toBe(260);
 });
 
-test("seeds of pairs belong to their split, and training never sees them", () => {
+test("the seeds of pairs belong to their split, so training never sees them", () => {
   for (const [split, pairs] of [
     ["benchmark", benchmark],
     ["tuning", tuning],
@@ -64,7 +64,7 @@ test("seeds of pairs belong to their split, and training never sees them", () =>
   }
 });
 
-test("held out is said of the scene after the edit; seen pairs are seen on both sides", () => {
+test("a pair is held out if its scene after the edit is; training shows both sides of every other pair", () => {
   for (const pair of [...benchmark, ...tuning]) {
     expect(isHeldOutScene(pair.after)).toBe(pair.heldOut);
     if (!pair.heldOut) expect(isHeldOutScene(pair.before)).toBe(false);
@@ -72,7 +72,7 @@ test("held out is said of the scene after the edit; seen pairs are seen on both 
   }
 });
 
-test("a pair changes what its kind names, and nothing else", () => {
+test("a pair changes only the attributes that its kind names", () => {
   const allowed: Record<PairKind, readonly string[]> = {
     pose: ["pose"],
     add: ["wearing", "beside"],
@@ -93,7 +93,7 @@ test("a pair changes what its kind names, and nothing else", () => {
   }
 });
 
-test("sentences of pairs name animal and colour and use the vocabulary", () => {
+test("captions of pairs name animal and colour and use the vocabulary", () => {
   const known = new Set(vocabulary());
   for (const { source, target, before, after } of benchmark) {
     expect(source).toContain(`${before.colour} ${before.animal}`);
@@ -102,7 +102,7 @@ test("sentences of pairs name animal and colour and use the vocabulary", () => {
   }
 });
 
-/** What is set, and all within `reach` pixels of it. */
+/** Sets all pixels within `reach` of a set one. */
 function grown(data: Uint8Array, reach: number): Uint8Array {
   return data.map((_, i) => {
     const [x, y] = [i % SIZE, Math.floor(i / SIZE)];
@@ -113,7 +113,7 @@ function grown(data: Uint8Array, reach: number): Uint8Array {
   });
 }
 
-test("pose pairs differ only on the two animals and in their shadows, and shadows only darken", () => {
+test("pose pairs differ only on the two animals and in their shadows, which only darken", () => {
   for (const pair of of("pose", 12)) {
     const { before, after } = rendered(pair);
     const one = grown(silhouette(pair.before, SIZE).data, 1);
@@ -125,7 +125,7 @@ test("pose pairs differ only on the two animals and in their shadows, and shadow
       elsewhere++;
       const [a, b] = [luma(before, i), luma(after, i)];
       if (a === b) same++;
-      // A shadow takes at most the sun away; it never turns one ground into another.
+      // A shadow removes at most the sunlight; it never turns one ground into another.
       expect(Math.min(a, b) / Math.max(a, b)).toBeGreaterThan(0.3);
     }
     expect(same / elsewhere).toBeGreaterThan(0.6);
@@ -134,7 +134,7 @@ test("pose pairs differ only on the two animals and in their shadows, and shadow
 
 const luma = ({ data }: Picture, i: number): number => data[3 * i] + data[3 * i + 1] + data[3 * i + 2];
 
-test("another colour or expression changes the animal alone; an added thing itself, and what lies in its shadow", () => {
+test("another colour or expression changes only the animal; an added thing changes only itself and its shadow", () => {
   for (const pair of [...of("colour", 6), ...of("expression", 6), ...of("add", 12)]) {
     const { before, after } = rendered(pair);
     const shown = grown(silhouette(pair.after, SIZE).data, 1);
@@ -145,7 +145,7 @@ test("another colour or expression changes the animal alone; an added thing itse
   }
 });
 
-test("kept pixels agree, and lie away from all that changed", () => {
+test("kept pixels are equal and not close to a changed one", () => {
   for (const kind of PAIR_KINDS) {
     for (const pair of of(kind, 3)) {
       const { before, after, mask } = rendered(pair);
@@ -162,7 +162,7 @@ test("kept pixels agree, and lie away from all that changed", () => {
   }
 });
 
-test("an added thing, an expression and a pose leave most of the picture alone; a new background leaves the animal", () => {
+test("an added thing, an expression and a pose keep most of the picture; a new background keeps the animal", () => {
   const kept = (kind: PairKind): number[] => of(kind, 6).map((pair) => share(rendered(pair).mask.data));
   for (const x of kept("add")) expect(x).toBeGreaterThan(0.75);
   for (const x of kept("expression")) expect(x).toBeGreaterThan(0.6);
@@ -176,7 +176,7 @@ test("an added thing, an expression and a pose leave most of the picture alone; 
   }
 });
 
-test("a picture keeps all of itself, and one changed pixel takes its neighbours with it", () => {
+test("a picture keeps all of itself; one changed pixel removes its neighbours from the mask", () => {
   const data = new Uint8Array(3 * 16 * 16).fill(100);
   const picture = { width: 16, height: 16, data };
   expect(share(keptMask(picture, picture).data)).toBe(1);

@@ -13,7 +13,7 @@ function problems(value: unknown): string[] {
   return [];
 }
 
-test("an animal alone is a scene; the rest has defaults, and parsing again changes nothing", () => {
+test("an animal alone is a scene: all else has defaults, and parsing again changes nothing", () => {
   for (const animal of ANIMALS) {
     const parsed = parseScene({ animal });
     expect(parsed).toMatchObject({ animal, pose: posesOf(animal)[0], framing: "whole body", style: "photo" });
@@ -49,7 +49,7 @@ test.each<{ name: string; value: unknown; says: RegExp }>([
   expect(() => parseScene(value, "scene.json")).toThrow(/^scene\.json: not a scene/);
 });
 
-test("a scene's attributes are what its picture can show", () => {
+test("a scene's attributes are those that its picture can show", () => {
   expect(attributes(scene({ animal: "cow", wearing: "red hat", style: "watercolour", facing: "left" }))).toEqual({
     animal: "cow",
     pose: "standing",
@@ -70,19 +70,19 @@ test("a scene's attributes are what its picture can show", () => {
   });
 });
 
-test("all problems of a scene are listed at once", () => {
+test("one error lists all problems of a scene", () => {
   const found = problems({ animal: "cat", pose: "wings folded", colour: "pink", expression: "smiling", viewSeed: -2 });
   expect(found).toHaveLength(4);
   for (const key of ["pose", "colour", "expression", "viewSeed"]) expect(found.join("\n")).toContain(key);
 });
 
-test("render checks the scene, and refuses a size that is no size", () => {
+test("render refuses an invalid scene or size", () => {
   expect(() => render({ ...scene(), animal: "ant" } as unknown as Scene, 16)).toThrow(SceneError);
   for (const size of [0, -1, 7, 12.5, Number.NaN, 4096])
     expect(() => render(scene(), size)).toThrow(/size: .*8 to 2048/);
 });
 
-test.each([0, 3, "2", null, 1.5])("edition %j is refused, and told which there are", (edition) => {
+test.each([0, 3, "2", null, 1.5])("edition %j is refused, and the error names the editions", (edition) => {
   const found = problems({ animal: "dog", edition });
   expect(found).toHaveLength(1);
   expect(found[0]).toMatch(/edition: .*1\|2/);

@@ -4,11 +4,11 @@ import { parseScene, type Scene, SPLITS, type Split, sampleScene } from "../../s
 import { compose } from "../../src/world/shot.ts";
 import { FIRST_PART, Tracer } from "../../src/world/trace.ts";
 
-/** A scene from what matters to a test; seeds of the validation split unless said. */
+/** A scene of the first edition, by default with seeds of the validation split. */
 export const scene = (fields: Partial<Scene> = {}): Scene =>
   parseScene({ animal: "dog", viewSeed: 1, bodySeed: 5, ...fields });
 
-/** The same in the second edition. */
+/** A scene of the second edition. */
 export const second = (fields: Partial<Scene> = {}): Scene => scene({ edition: 2, ...fields });
 
 /** Random scenes of the second edition. */
@@ -34,7 +34,7 @@ export function splitOf({ viewSeed, bodySeed }: Scene): Split | undefined {
   return viewSeed % SPLITS.length === bodySeed % SPLITS.length ? SPLITS[viewSeed % SPLITS.length] : undefined;
 }
 
-/** 255 where the middle of a pixel shows the animal or a thing with it. */
+/** 255 at pixels whose middle shows the animal or a thing that it wears or has beside it. */
 export function silhouette(scene: Scene, size: number): Mask {
   const tracer = new Tracer(compose(scene), scene.place);
   const data = new Uint8Array(size * size);

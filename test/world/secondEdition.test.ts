@@ -19,7 +19,7 @@ import { changedShare, sampled, scene, second, sha256, silhouette, splitOf } fro
 const benchmark = benchmarkPairs(2);
 const tuning = tuningPairs(2);
 
-// These change only when the second edition does: then the models that learnt it no longer belong to it.
+// If these change, the second edition has changed, and models trained on it no longer fit it.
 test.each<{ fields: Partial<Scene>; size: number; hash: string }>([
   { fields: { animal: "dog", pose: "lying down" }, size: 128, hash: "4c78a095a715071b" },
   { fields: { animal: "giraffe", place: "snow", facing: "left" }, size: 64, hash: "ae841ba326acccfa" },
@@ -47,7 +47,7 @@ test.each<{ fields: Partial<Scene>; size: number; hash: string }>([
   expect(sha256(render(second(fields), size).data)).toBe(hash);
 });
 
-test("an edition that is not said is the first", () => {
+test("a scene without an edition is of the first", () => {
   expect(render(scene({ edition: 1 }), 32)).toEqual(render(scene(), 32));
   expect(changedShare(render(second(), 32).data, render(scene(), 32).data)).toBeGreaterThan(0.3);
 });
@@ -57,7 +57,7 @@ test("the second edition's benchmark and tuning set are the same pairs on every 
   expect(sha256(JSON.stringify(tuning))).toBe("d81e5d18ec32e13f");
 });
 
-test("some of the pairs' pictures and masks are the same bytes on every machine", () => {
+test("pictures and masks of the pairs are the same bytes on every machine (a sample)", () => {
   const hashes = [...[0, 50, 75, 120, 190].map((i) => benchmark[i]), tuning[7]].map((pair) => {
     const { before, after, mask } = renderPair(pair, 48);
     return sha256(Buffer.concat([before.data, after.data, mask.data]));
@@ -75,7 +75,7 @@ test("some of the pairs' pictures and masks are the same bytes on every machine"
 const seeds = (pairs: readonly Pair[]): Set<number> =>
   new Set(pairs.flatMap(({ before }) => [before.viewSeed, before.bodySeed]));
 
-test("200 and 60 pairs of all kinds, with names and seeds of their own that training never sees", () => {
+test("the sets have 200 and 60 pairs of all kinds, with names and seeds of their own that training never sees", () => {
   expect([benchmark.length, tuning.length]).toEqual([200, 60]);
   const first = [...benchmarkPairs(), ...tuningPairs()];
   const all = [...first, ...benchmark, ...tuning];
@@ -95,7 +95,7 @@ test("200 and 60 pairs of all kinds, with names and seeds of their own that trai
   }
 });
 
-test("a pose pair keeps every pixel away from the two animals and their shadows, things in the place included", () => {
+test("a pose pair keeps every pixel outside the two animals and their shadows, including things in the place", () => {
   for (const pair of benchmark.filter(({ kind }) => kind === "pose").slice(0, 10)) {
     const { before, after, mask } = renderPair(pair, 64);
     const animals = [pair.before, pair.after].map((side) => silhouette(side, 64).data);
@@ -105,7 +105,7 @@ test("a pose pair keeps every pixel away from the two animals and their shadows,
       if (animals.some((shown) => shown[i] === 255)) continue;
       elsewhere++;
       if (x === 255) kept++;
-      // What changes beside them is shadow, that takes at most the sun away.
+      // Everything else that changes is shadow, which removes at most the sunlight.
       const [a, b] = [before, after].map(({ data }) => data[3 * i] + data[3 * i + 1] + data[3 * i + 2]);
       expect(x === 255 || Math.min(a, b) / Math.max(a, b) > 0.1, pair.name).toBe(true);
     }
@@ -126,7 +126,7 @@ test("an eye is at least five pixels wide in a picture of 128", () => {
   }
 });
 
-test("every pose fills the picture and lies wholly in it, wherever the camera stands", () => {
+test("every pose fills the picture and is never cut off, wherever the camera is", () => {
   for (const one of sampled(120, 18)) {
     if (one.framing === "portrait") continue;
     const { data } = silhouette(one, 64);
@@ -137,7 +137,7 @@ test("every pose fills the picture and lies wholly in it, wherever the camera st
   }
 });
 
-test("every place shows, whatever stands in it", () => {
+test("every place can be recognised, whatever stands in it", () => {
   for (const animal of ANIMALS) {
     const pictures = PLACES.map((place) => render(second({ animal, place }), 48).data);
     for (const [i, one] of pictures.entries())

@@ -30,7 +30,7 @@ test("training never shows a combination that is held out", () => {
   expect(train.filter(isHeldOutScene)).toEqual([]);
 });
 
-test("about a tenth is held out, at most one of any two values, and everything else occurs in training", () => {
+test("about a tenth is held out, at most one for any two values, and training shows everything else", () => {
   const held = combinations.filter(isHeldOutScene);
   expect(held).toHaveLength(14);
   for (const two of [
@@ -44,7 +44,7 @@ test("about a tenth is held out, at most one of any two values, and everything e
   expect(seen.size).toBe(combinations.length - held.length);
 });
 
-test("held-out scenes can be asked for, but not for training", () => {
+test("held-out scenes can be sampled, but not for training", () => {
   const random = new Random(2);
   const scenes = Array.from({ length: 200 }, () =>
     sampleScene(random, { split: "validation", combinations: "held out" }),
@@ -53,7 +53,7 @@ test("held-out scenes can be asked for, but not for training", () => {
   expect(() => sampleScene(random, { split: "train", combinations: "held out" })).toThrow(UsageError);
 });
 
-test("portraits alone can be asked for, with every expression, but none is held out", () => {
+test("portraits alone can be sampled, with every expression; no portrait is held out", () => {
   const random = new Random(3);
   const scenes = Array.from({ length: 200 }, () => sampleScene(random, { split: "train", portraits: true }));
   expect(scenes.every((scene) => scene.framing === "portrait" && scene.style === "photo")).toBe(true);
@@ -62,7 +62,7 @@ test("portraits alone can be asked for, with every expression, but none is held 
   expect(() => sampleScene(random, both)).toThrow(/no portrait is a held-out combination/);
 });
 
-test("no seed belongs to two splits, and each sampled scene is a valid one of its split", () => {
+test("no seed belongs to two splits, and every sampled scene is valid and belongs to its split", () => {
   for (const split of SPLITS) {
     for (const scene of sample(split, 1000)) {
       expect(splitOf(scene)).toBe(split);

@@ -5,14 +5,14 @@ import { lookOf } from "../../src/world/look/draw.ts";
 import { compose } from "../../src/world/shot.ts";
 import { sampled } from "./scenes.ts";
 
-test("sentences say nothing that the second edition adds", () => {
+test("captions say nothing that the second edition adds", () => {
   const added = sampled(300, 20).flatMap((one) => {
     const { individual, setting } = lookOf(one);
     return [...setting.props.map(({ kind }) => kind), ...individual.marks.map(({ shape }) => shape)];
   });
   const words = new Set(vocabulary());
   const told = [...new Set(added.flatMap((kind) => kind.split(" ")))].filter((word) => words.has(word));
-  // "stone" is said of the floor alone.
+  // "stone" belongs to the floor alone.
   expect(told.filter((word) => word !== "stone")).toEqual([]);
   for (const one of sampled(200, 13)) {
     const { edition: _, ...first } = one;
@@ -21,7 +21,7 @@ test("sentences say nothing that the second edition adds", () => {
   }
 });
 
-test("sentences say which way the animal faces in about half of a scene's captions, and say it right", () => {
+test("about half of a scene's captions say which way the animal faces, and correctly", () => {
   const random = new Random(14);
   const said = sampled(800, 14).flatMap((one) =>
     captions(one, 8, random).map((text) => ({ facing: one.facing, told: /facing (\w+)/.exec(text)?.[1] })),
@@ -32,7 +32,7 @@ test("sentences say which way the animal faces in about half of a scene's captio
   expect(told.filter((one) => one.told !== one.facing)).toEqual([]);
 });
 
-test("the sentences of a mirrored picture are the same ones with left and right swapped", () => {
+test("the captions of a mirrored picture are the same with left and right swapped", () => {
   const swapped: Record<string, string> = { left: "right", right: "left" };
   for (const one of sampled(200, 15)) {
     const other: Scene = { ...one, facing: one.facing === "left" ? "right" : "left" };
@@ -46,7 +46,7 @@ test("the sentences of a mirrored picture are the same ones with left and right 
   }
 });
 
-test("an animal faces the way that its scene says: its face lies on that side of its head, and its head of its body", () => {
+test("an animal faces the side that its scene names: its face is on that side of its head, its head on that side of its body", () => {
   for (const one of sampled(300, 16)) {
     const { parts } = compose(one);
     const way = attributes(one).facing === "right" ? 1 : -1;

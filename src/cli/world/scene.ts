@@ -21,10 +21,10 @@ const KEYS = [
 
 const MAX_SCENE_BYTES = 1 << 20;
 
-/** The command line's flags, named like the scene's fields. */
+/** Flags of the command line, named like the scene's fields. */
 export type SceneFlags = { readonly [key in (typeof KEYS)[number]]?: string | number };
 
-/** The scene of a JSON file or of standard input, with the flags laid over it. */
+/** Reads a scene from a JSON file or from standard input ("-"). Flags replace its fields. Throws SceneError, StorageError. */
 export async function readScene(file: string | undefined, flags: SceneFlags): Promise<Scene> {
   const where = file === "-" ? "standard input" : (file ?? "the scene");
   let base: unknown = {};
@@ -42,6 +42,6 @@ export async function readScene(file: string | undefined, flags: SceneFlags): Pr
     }
   }
   if (typeof base !== "object" || base === null || Array.isArray(base)) return parseScene(base, where);
-  const said = Object.fromEntries(KEYS.filter((key) => flags[key] !== undefined).map((key) => [key, flags[key]]));
-  return parseScene({ ...base, ...said }, where);
+  const given = Object.fromEntries(KEYS.filter((key) => flags[key] !== undefined).map((key) => [key, flags[key]]));
+  return parseScene({ ...base, ...given }, where);
 }

@@ -5,7 +5,7 @@ import { addHead } from "./head.ts";
 import { Body, type Coat, DARK, darker, type HeadFrame, type Skin, skin } from "./parts.ts";
 import type { Beast, Build } from "./species.ts";
 
-/** The trunk's two ends in a pose, and how the neck and head are held. */
+/** The trunk's two ends in a pose, and the directions of neck and head. */
 interface Posture {
   readonly rump: Vec;
   readonly chest: Vec;
@@ -52,7 +52,7 @@ function posture(build: Build, pose: Pose, headTurn: number): Posture {
   };
 }
 
-/** A leg through hip, knee and ankle, and its foot, which points along `toe`. Returns the shin's skin. */
+/** Adds a leg through hip, knee and ankle, and a foot that points along `toe`. Returns the shin's skin. */
 function addLeg(body: Body, build: Build, coat: Coat, joints: readonly [Vec, Vec, Vec], thigh: number, toe: Vec): Skin {
   const [hip, knee, ankle] = joints;
   const r = build.leg.radius;
@@ -134,7 +134,7 @@ function addTail(body: Body, build: Build, coat: Coat, beast: Beast, pose: Pose,
   body.cone(middle, end, tail.radius, tail.radius * tail.tuft, tip, { blend: 0.04, pattern: "fur" });
 }
 
-/** The animal in its pose, feet on y = 0 unless it jumps. */
+/** Adds the animal in its pose. Its feet are on y = 0 unless it jumps. */
 export function buildBeast(
   { kind: beast, build, headTurn, swing, curl }: BeastShape,
   pose: Pose,

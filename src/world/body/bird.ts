@@ -95,7 +95,7 @@ function addBeak(body: Body, head: HeadFrame, { beak: length, horn }: BirdBuild,
   }
 }
 
-/** Three feathers that stand up on the crown. */
+/** Adds three feathers that stand up on the crown. */
 function addCrest(body: Body, head: HeadFrame, length: number, colour: Vec): void {
   for (const k of [0, 1, 2]) {
     const root = onHead(head, 0.3 - 0.35 * k, 0, 0.8);
@@ -103,7 +103,7 @@ function addCrest(body: Body, head: HeadFrame, length: number, colour: Vec): voi
   }
 }
 
-/** A bird on its feet, wings folded or spread. */
+/** Adds a bird that stands, with its wings folded or spread. */
 export function buildBird(
   { build }: BirdShape,
   pose: Pose,

@@ -3,7 +3,7 @@ import type { Expression } from "../scene.ts";
 import { type Body, type Coat, DARK, darker, type HeadFrame, onHead } from "./parts.ts";
 
 const SHINE: Vec = [0.97, 0.97, 0.95];
-/** Lips, and what replaces them on a black face. */
+/** Colour of the lips, and the colour used instead on a black face. */
 const LIP: Vec = [0.16, 0.06, 0.07];
 const PALE_LIP: Vec = [0.72, 0.3, 0.32];
 const TONGUE: Vec = [0.85, 0.3, 0.36];
@@ -11,7 +11,7 @@ const BLUSH: Vec = [0.93, 0.42, 0.42];
 
 const HARD = { blend: 0, pattern: "plain" } as const;
 
-/** Where the eyes sit in the head's frame, in units of its radius. */
+/** Place of the eyes in the head's frame, in units of its radius. */
 export interface EyePlace {
   readonly forward: number;
   readonly side: number;
@@ -19,7 +19,7 @@ export interface EyePlace {
   readonly radius: number;
 }
 
-/** Eyes, open or closed. The way an eye looks lies between straight ahead and straight out of the head. */
+/** Adds the eyes, open or closed. An eye looks in a direction between straight ahead and straight out of the head. */
 export function addEyes(
   body: Body,
   head: HeadFrame,
@@ -53,14 +53,14 @@ export function addEyes(
   }
 }
 
-/** Where the mouth sits: a ball of the snout, `centre` in space. */
+/** Place of the mouth: a ball of the snout, `centre` in space. */
 export interface MouthPlace {
   readonly centre: Vec;
   readonly radius: number;
   readonly skin: Vec;
 }
 
-/** A line across the snout for a resting mouth; a wide open curve with corners up, and red cheeks, for a smile. */
+/** Adds the mouth: a line across the snout at rest; for a smile, a wide curve with its corners up, and red cheeks. */
 export function addMouth(
   body: Body,
   head: HeadFrame,
@@ -108,6 +108,6 @@ export function addCheeks(body: Body, head: HeadFrame, { forward, side, up, radi
   }
 }
 
-/** A dark nose that stays visible on a black face. */
+/** Colour of the nose: dark, but visible on a black face. */
 export const noseColour = (skin: Vec): Vec =>
   skin[0] + skin[1] + skin[2] < 0.6 ? [0.3, 0.24, 0.25] : mix(DARK, darker(skin, 0.8), 0.2);

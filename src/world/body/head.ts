@@ -58,7 +58,7 @@ function addHorns(body: Body, beast: Beast, { horns }: Build, head: HeadFrame, c
   }
 }
 
-/** A mane along the back of the neck, and a forelock. */
+/** Adds a mane along the back of the neck, and a forelock. */
 function addMane(body: Body, head: HeadFrame, neck: { root: Vec; top: Vec }, radius: number, colour: Vec): void {
   const back = scale([head.neckAxis[1], -head.neckAxis[0], 0], -radius * 0.92);
   const points = [0.12, 0.4, 0.7, 1].map((k) => add(mix(neck.root, neck.top, k), back));
@@ -66,7 +66,7 @@ function addMane(body: Body, head: HeadFrame, neck: { root: Vec; top: Vec }, rad
   body.cone(onHead(head, -0.2, 0, 0.86), onHead(head, 0.62, 0, 0.72), radius * 0.36, radius * 0.2, colour, SOFT);
 }
 
-/** Skull, snout, eyes, mouth, ears and what this species wears by nature. */
+/** Adds the head: skull, snout, nose, ears, eyes, mouth, and the horns or mane of its species. */
 export function addHead(
   body: Body,
   beast: Beast,

@@ -1,10 +1,10 @@
 import { add, cross, dot, mix, scale, sub, unit, type Vec } from "../geometry.ts";
 import type { Zone } from "../marks.ts";
 
-/** How a part's surface varies its colour. */
+/** Variation of colour over a part's surface. */
 export type Pattern = "plain" | "fur" | "ball" | "rough";
 
-/** The frame that marks are drawn in: it moves with its part of the body, so that every pose shows the same marks. */
+/** Coordinates in which marks are drawn. They move with their part of the body, so every pose shows the same marks. */
 export interface Skin {
   readonly zone: Zone;
   readonly origin: Vec;
@@ -44,22 +44,22 @@ type Marks = Partial<Pick<Part, "blend" | "pattern" | "skin">>;
 /** Collects parts. */
 export class Body {
   readonly parts: Part[] = [];
-  /** Of the furry parts that are added from here on. */
+  /** Skin of the furry parts that are added from now on. */
   skin: Skin | null = null;
   private readonly blend: number;
   private head = false;
 
-  /** blend: of parts that do not say their own. Such parts are furry, too, unless they say otherwise. */
+  /** blend: default of every part. The default pattern is fur. */
   constructor(blend: number) {
     this.blend = blend;
   }
 
-  /** What is added from here on belongs to the head. */
+  /** Parts that are added from now on belong to the head. */
   beginHead(): void {
     this.head = true;
   }
 
-  /** What is added from here on is no part of the animal. */
+  /** Parts that are added from now on do not belong to the animal. */
   beginThings(): void {
     this.head = false;
   }
@@ -74,7 +74,7 @@ export class Body {
     this.cone(centre, add(centre, [radius * 0.01, 0, 0]), radius, radius, colour, marks);
   }
 
-  /** A chain of cones through `points`, its radius going from `ra` to `rb`. */
+  /** Adds a chain of cones through `points`. The radius goes from `ra` to `rb`. */
   chain(points: readonly Vec[], ra: number, rb: number, colour: Vec, marks: Marks = {}): void {
     const n = points.length - 1;
     for (let i = 0; i < n; i++) {
@@ -84,11 +84,11 @@ export class Body {
   }
 }
 
-/** The head's own frame, and what hangs on it. */
+/** The head's own coordinates, and the place of a scarf. */
 export interface HeadFrame {
   readonly centre: Vec;
   readonly radius: number;
-  /** Orthonormal: where the face points, to the animal's near side, to the crown. */
+  /** Orthonormal: towards the face, towards the animal's near side, towards the crown. */
   readonly forward: Vec;
   readonly side: Vec;
   readonly up: Vec;
@@ -107,19 +107,19 @@ export const CREAM: Vec = [0.96, 0.9, 0.8];
 export const paler = (c: Vec, w: number): Vec => mix(c, CREAM, w);
 export const darker = (c: Vec, w: number): Vec => scale(c, 1 - w);
 
-/** The colours of one particular animal. */
+/** Colours of one individual animal. */
 export interface Coat {
   readonly main: Vec;
   /** Belly, snout and feet. */
   readonly pale: Vec;
   /** Mane and tufts. */
   readonly hair: Vec;
-  /** Of a bird's upper wings; null for a shade of the main colour. */
+  /** A bird's upper wings. Null means a shade of the main colour. */
   readonly wing: Vec | null;
-  /** What is white in most eyes. */
+  /** The part of an eye that is white in most animals. */
   readonly eye: Vec;
 }
 
-/** Mane, tail tuft and horn tips, unless an animal has its own colour of them: much darker than the coat, or paler where the coat is dark already. */
+/** Default colour of mane, tail tuft and horn tips: much darker than the coat, or paler if the coat is dark. */
 export const maneColour = (main: Vec): Vec =>
   main[0] + main[1] + main[2] < 0.6 ? mix(main, [0.5, 0.48, 0.47], 0.5) : darker(main, 0.62);

@@ -18,19 +18,19 @@ export interface Build {
   readonly horns: number;
 }
 
-/** What one bird is like; angles in degrees. */
+/** Proportions and colours of a bird; angles in degrees. */
 export interface BirdBuild {
-  /** Of the legs. */
+  /** Height of the legs. */
   readonly height: number;
   readonly girth: number;
   readonly beak: number;
   readonly headTurn: number;
-  /** How high it lifts its spread wings. */
+  /** Angle to which it lifts its spread wings. */
   readonly lift: number;
   readonly paleFront: boolean;
   /** Radius of an eye, in units of the head's. */
   readonly eye: number;
-  /** Lengths of the tail and of the crest, about 1; a crest of 0 is none. */
+  /** Lengths of the tail and of the crest, about 1. A crest of 0 is no crest. */
   readonly tail: number;
   readonly crest: number;
   /** Colour of beak and legs. */

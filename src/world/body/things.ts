@@ -13,7 +13,7 @@ function dyed(thing: Worn | Beside): { dye: Vec; kind: string } {
   return { dye: DYES[colour], kind };
 }
 
-/** A ring of cones about `centre`, at right angles to `axis`. */
+/** Adds a ring of cones around `centre`, at right angles to `axis`. */
 function addRing(body: Body, centre: Vec, axis: Vec, radius: number, thickness: number, colour: Vec): void {
   const first = unit(cross(axis, [0.31, 0.17, 0.94]));
   const second = cross(axis, first);
@@ -46,7 +46,7 @@ export function addWorn(body: Body, head: HeadFrame, worn: Worn): void {
   else addScarf(body, head, dye);
 }
 
-/** A collar as an animal has it always, narrower than a scarf; a disc or a bell hangs on it. */
+/** Adds an individual's own collar, which is narrower than a scarf, with a disc or a bell. */
 export function addCollar(body: Body, head: HeadFrame, { colour, bell }: Collar): void {
   const r = head.neckRadius;
   addRing(body, head.neck, head.neckAxis, r * 1.04, r * 0.2, colour);
@@ -54,7 +54,7 @@ export function addCollar(body: Body, head: HeadFrame, { colour, bell }: Collar)
   body.ball(below, r * (bell ? 0.36 : 0.24), BRASS, CLOTH);
 }
 
-/** A striped ball on the ground. */
+/** Adds a striped ball on the ground. */
 export function addBall(body: Body, x: number, z: number, radius: number, beside: Beside): void {
   body.ball([x, radius, z], radius, dyed(beside).dye, { blend: 0, pattern: "ball" });
 }

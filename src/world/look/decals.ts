@@ -37,7 +37,7 @@ const RUGS: readonly (readonly [edge: Vec, middle: Vec])[] = [
   ],
 ];
 
-/** Small things strewn over the ground, each `size` long, its middle in another colour. */
+/** Small things scattered over the ground, each `size` long, with a middle of another colour. */
 function strewn(
   count: number,
   size: number,
@@ -65,7 +65,7 @@ function strewn(
   });
 }
 
-/** Footprints in two rows, from somewhere to somewhere across the ground. */
+/** Two rows of footprints across the ground, between two random points. */
 function trail(ground: Vec, dark: Vec, random: Random): Decal[] {
   const [c, s] = direction(random.between(-50, 50));
   const u = random.between(-0.6, 0.6);
@@ -103,7 +103,7 @@ function rug(random: Random): Decal {
   };
 }
 
-/** What lies flat on the ground of a place. */
+/** Things that lie flat on the ground of a place. */
 export function decals(place: Place, random: Random): Decal[] {
   const much = random.uniform();
   switch (place) {

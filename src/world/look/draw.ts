@@ -5,7 +5,7 @@ import type { Look } from "./look.ts";
 import { setting } from "./setting.ts";
 import { view } from "./view.ts";
 
-/** What no sentence says of a scene, drawn from its two seeds. */
+/** Draws from a scene's two seeds everything that no caption says. */
 export const lookOf = (scene: Scene): Look =>
   scene.edition === 2
     ? { individual: individual(scene), view: view(scene), setting: setting(scene) }

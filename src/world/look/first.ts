@@ -1,6 +1,6 @@
-// The first edition of the world: the one that the models in checkpoints/ were trained on. When they go, this file goes,
-// and with it everything that names the first edition or serves it alone: Individual.marksOn, editionKey, the entries
-// for 1 in caption.ts and pairs.ts.
+// The first edition of the world, on which the models in checkpoints/ were trained. If those models are removed, remove
+// this file and everything else that serves the first edition alone: Individual.marksOn, editionKey, the entries for 1 in
+// caption.ts and pairs.ts.
 import { Random } from "../../core/index.ts";
 import { type Beast, BUILDS, type Build } from "../body/species.ts";
 import { unit, type Vec } from "../geometry.ts";

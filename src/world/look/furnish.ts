@@ -2,7 +2,7 @@ import type { Random } from "../../core/index.ts";
 import type { Prop, PropKind } from "../props/build.ts";
 import type { Place } from "../scene.ts";
 
-/** What may stand in a place: kind, its height, and how far behind the animal it may be, or null for at the wall. */
+/** Things that may stand in a place: kind, height, and range of distance behind the animal; null means at the wall. */
 type Offer = readonly [kind: PropKind, size: readonly [number, number], behind: readonly [number, number] | null];
 
 const OFFERS: Record<Place, readonly Offer[]> = {
@@ -50,7 +50,7 @@ const OFFERS: Record<Place, readonly Offer[]> = {
   ],
 };
 
-/** Where things may stand across the picture: the middle is the animal's. Along a wall there is room for fewer. */
+/** Positions of things across the picture. The animal has the middle. Along a wall there is room for fewer. */
 const SLOTS = { open: [-0.94, -0.58, 0.58, 0.94], walled: [-0.78, 0.78] } as const;
 
 function shuffled<T>(items: readonly T[], random: Random): T[] {
@@ -58,7 +58,7 @@ function shuffled<T>(items: readonly T[], random: Random): T[] {
   return items.map(() => left.splice(random.below(left.length), 1)[0]);
 }
 
-/** Two or three things, and now and then a fence far behind them. */
+/** Draws two or three things, and sometimes a fence far behind them. */
 export function furnish(place: Place, random: Random): Prop[] {
   const offers = shuffled(OFFERS[place], random);
   const walled = place === "room" || place === "stone floor";

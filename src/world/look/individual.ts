@@ -11,7 +11,7 @@ const STREAM = { shape: 12, marks: 13, dress: 14 };
 /** Radius of an eye in units of the head's: about 4 pixels of a picture of 128, so that an eye survives the VAE. */
 const EYE: Record<Scene["animal"], number> = { dog: 0.29, cat: 0.34, horse: 0.4, giraffe: 0.44, cow: 0.32, bird: 0.33 };
 
-/** A portrait shows eyes large enough without. */
+/** The same in a portrait, whose eyes are large anyway. */
 const eyeOf = ({ animal, framing }: Scene): number => EYE[animal] * (framing === "portrait" ? 0.78 : 1);
 
 function ear(beast: Beast, { ear: { kind, size } }: Build, random: Random): Build["ear"] {
@@ -84,7 +84,7 @@ function birdShape(eye: number, random: Random): BirdShape {
 }
 
 const WHITE: Vec = [0.97, 0.97, 0.95];
-/** Cats' eyes are seldom white. */
+/** Colours of the part of cats' eyes that is white in most animals. */
 const CAT_EYES: readonly Vec[] = [
   [0.86, 0.8, 0.24],
   [0.56, 0.78, 0.36],
@@ -92,7 +92,7 @@ const CAT_EYES: readonly Vec[] = [
   [0.55, 0.8, 0.9],
 ];
 
-/** Leather and ribbons in colours that no scarf has. */
+/** Colours of collars. No scarf has them. */
 const COLLARS: readonly Vec[] = [
   [0.34, 0.19, 0.1],
   [0.1, 0.1, 0.12],
@@ -107,13 +107,13 @@ function collar(animal: Scene["animal"], random: Random): Collar | null {
   return animal === "cow" && wears < 0.35 ? { colour: COLLARS[0], bell: true } : null;
 }
 
-/** Manes and tufts, if they are not a darker shade of the coat. */
+/** Colours of manes and tufts that are not a darker shade of the coat. */
 const HAIR: readonly Vec[] = [
   [0.93, 0.86, 0.72],
   [0.16, 0.12, 0.11],
 ];
 
-/** The animal of a bodySeed. The named colour decides only the colours of its marks. */
+/** Draws the individual of a bodySeed. The named colour decides only the colours of its marks. */
 export function individual(scene: Scene): Individual {
   const { animal, colour, bodySeed } = scene;
   const body = new Random(bodySeed, STREAM.shape);

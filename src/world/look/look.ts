@@ -3,15 +3,15 @@ import type { Vec } from "../geometry.ts";
 import type { Mark } from "../marks.ts";
 import type { Prop } from "../props/build.ts";
 
-/** One four-legged animal: its proportions, and how it holds itself. */
+/** One four-legged individual: its proportions and bearing. */
 export interface BeastShape {
   readonly kind: Beast;
   readonly build: Build;
   /** Degrees by which the head turns to the viewer. */
   readonly headTurn: number;
-  /** How far the feet stand apart from where they belong. */
+  /** Shift of the feet from their usual places. */
   readonly swing: number;
-  /** How far the tail goes to the side. */
+  /** Shift of the tail to the side. */
   readonly curl: number;
 }
 
@@ -22,30 +22,30 @@ export interface BirdShape {
 
 export interface Collar {
   readonly colour: Vec;
-  /** A bell hangs on it; a small disc otherwise. */
+  /** True for a bell, false for a small disc. */
   readonly bell: boolean;
 }
 
-/** What one animal is like, whatever its pose, its named colour and its place. */
+/** One individual. Its pose, its named colour and its place change nothing of this. */
 export interface Individual {
   readonly shape: BeastShape | BirdShape;
-  /** What the named colour is multiplied by. */
+  /** Factors of the named colour. */
   readonly dye: Vec;
-  /** How much paler a beast's belly, snout and feet are. */
+  /** Share by which a beast's belly, snout and feet are paler. */
   readonly pale: number;
-  /** Of mane and tufts; null for a shade of the coat. */
+  /** Colour of mane and tufts. Null means a shade of the coat. */
   readonly hair: Vec | null;
-  /** Of a bird's upper wings; null for a shade of its colour. */
+  /** Colour of a bird's upper wings. Null means a shade of its colour. */
   readonly wing: Vec | null;
-  /** What is white in most eyes. */
+  /** Colour of the part of an eye that is white in most animals. */
   readonly eye: Vec;
   readonly collar: Collar | null;
   readonly marks: readonly Mark[];
-  /** Where marks lie: on the body, in every pose the same, or in the picture, through which the body moves. */
+  /** Marks are fixed to the body, the same in every pose, or to the picture, through which the body moves. */
   readonly marksOn: "body" | "picture";
 }
 
-/** Where the camera stands, and how the light falls. Angles in degrees. */
+/** Camera and light. Angles in degrees. */
 export interface View {
   readonly yaw: number;
   readonly tilt: number;
@@ -53,23 +53,23 @@ export interface View {
   readonly fill: number;
   /** Half the picture's width at distance 1. */
   readonly lens: number;
-  /** Where the animal's middle is beside the picture's, in half widths of it: to the right and upwards. */
+  /** Offset of the animal's middle from the picture's, in half widths of the picture: to the right and upwards. */
   readonly shift: readonly [number, number];
   /** Towards the sun. */
   readonly sun: Vec;
   /** Colour of the light, near 1. */
   readonly tint: Vec;
-  /** Strength of the sun, about 1; less under a thin veil of cloud. */
+  /** Strength of the sun, about 1; less under thin clouds. */
   readonly sunshine: number;
 }
 
 /** Something flat on the ground: an ellipse or a rectangle with a border. */
 export interface Decal {
   readonly shape: "ellipse" | "rectangle";
-  /** Middle, to the right and to the viewer, from where the animal stands. */
+  /** Middle relative to the animal: to the right, and towards the viewer. */
   readonly u: number;
   readonly v: number;
-  /** Half of its length and of its width, and where its length points. */
+  /** Half of its length, half of its width, and the direction of its length. */
   readonly long: number;
   readonly wide: number;
   readonly axis: readonly [cos: number, sin: number];
@@ -79,16 +79,16 @@ export interface Decal {
   readonly second: Vec;
 }
 
-/** What one place is like. Lengths are in the animal's heights. */
+/** One particular place. Lengths are in the animal's heights. */
 export interface Setting {
-  /** How far behind the animal the wall or the shore is. */
+  /** Distance of the wall or the shore behind the animal. */
   readonly depth: number;
   readonly wallHeight: number;
   /** Paint of a room's walls. */
   readonly wall: Vec;
   /** Middle of a room's window, to the right of the animal; null for a room without one. */
   readonly window: number | null;
-  /** What the colours of the ground are multiplied by. */
+  /** Factors of the ground's colours. */
   readonly tone: Vec;
   readonly props: readonly Prop[];
   readonly decals: readonly Decal[];
@@ -109,7 +109,7 @@ export interface Painting {
   readonly bottom: Vec;
 }
 
-/** Everything that no sentence says: the animal from a scene's bodySeed, the rest from its viewSeed. */
+/** Everything that no caption says: the individual from a scene's bodySeed, the rest from its viewSeed. */
 export interface Look {
   readonly individual: Individual;
   readonly view: View;

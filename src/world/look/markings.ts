@@ -7,7 +7,7 @@ import type { BeastShape } from "./look.ts";
 const WHITE: Vec = [0.95, 0.93, 0.89];
 const CHARCOAL: Vec = [0.17, 0.16, 0.17];
 
-/** Colours of marks beside each named one: a light, a strong and a near one. A named colour stays the main one. */
+/** For each named colour, three colours of marks: light, strong and similar. The named colour stays the main one. */
 const BESIDE: Record<Colour, readonly [Vec, Vec, Vec]> = {
   brown: [WHITE, [0.14, 0.09, 0.06], [0.66, 0.46, 0.28]],
   black: [WHITE, [0.58, 0.36, 0.18], [0.34, 0.33, 0.35]],

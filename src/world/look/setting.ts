@@ -27,7 +27,7 @@ const PAINTS: readonly Vec[] = [
   [0.44, 0.4, 0.56],
 ];
 
-/** Half of a window's width, and what a painting keeps from it. */
+/** Half of a window's width, and the least distance of a painting from it. */
 const WINDOW = 0.32;
 
 function paintings(window: number | null, random: Random): Painting[] {
@@ -49,7 +49,7 @@ function paintings(window: number | null, random: Random): Painting[] {
   return hung.filter(({ u, wide }) => window === null || Math.abs(u - window) > WINDOW + wide);
 }
 
-/** The place of a viewSeed. */
+/** Draws the particular place of a viewSeed. */
 export function setting({ place, viewSeed }: Scene): Setting {
   const random = new Random(viewSeed, STREAM.ground);
   const deeper = random.uniform();

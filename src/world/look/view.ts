@@ -3,10 +3,10 @@ import { unit, type Vec } from "../geometry.ts";
 import type { Scene } from "../scene.ts";
 import type { View } from "./look.ts";
 
-/** The animals fill the picture up to here at most. */
+/** Largest share of the picture that an animal fills. */
 const FULL = 0.97;
 
-/** Camera and light of a viewSeed. */
+/** Draws camera and light of a viewSeed. */
 export function view({ framing, viewSeed }: Scene): View {
   const random = new Random(viewSeed, 11);
   const portrait = framing === "portrait";

@@ -19,15 +19,15 @@ export type PropKind = keyof typeof BUILDS;
 /** One thing that stands in the place. */
 export interface Prop {
   readonly kind: PropKind;
-  /** Where it stands: in half widths of what the camera sees there, to the right of the middle. */
+  /** Place to the right of the middle, in half widths of the camera's view there. */
   readonly across: number;
-  /** Its near side is this far behind the animal, or behind it stands the wall at once if null. */
+  /** Distance of its near side behind the animal. Null means that it stands at the wall. */
   readonly behind: number | null;
-  /** Its height. */
+  /** Height. */
   readonly size: number;
-  /** Degrees about its vertical axis. */
+  /** Turn about its vertical axis, in degrees. */
   readonly turn: number;
-  /** Decides its details. */
+  /** Seed of its details. */
   readonly seed: number;
 }
 
@@ -38,7 +38,7 @@ export interface Ground {
   readonly unit: number;
 }
 
-/** The parts of a thing where it stands. seen: the middle and half the width of what the camera sees at z. */
+/** Parts of a thing at its place. seen: middle and half width of the camera's view at z. */
 export function placeProp(
   { kind, seed, across, behind, size, turn }: Prop,
   ground: Ground,

@@ -25,7 +25,7 @@ const CLAY: readonly Vec[] = [
   [0.32, 0.42, 0.5],
 ];
 
-/** Bars side by side: the nearest to a plank that round cones give. */
+/** Adds bars side by side, which look like a plank: round cones have no flat sides. */
 function slab(body: Body, at: Vec, long: number, wide: number, thick: number, colour: Vec): void {
   const n = Math.ceil(wide / (1.6 * thick));
   for (let k = 0; k < n; k++) {

@@ -6,7 +6,7 @@ const BARK: Vec = [0.38, 0.27, 0.19];
 const SNOW: Vec = [0.95, 0.97, 1];
 const ROUGH = { pattern: "rough" } as const;
 const CLOTH = { pattern: "plain" } as const;
-/** Joined smoothly to what was built before. */
+/** Joins a part smoothly to the parts before it. */
 const CLUMP = { pattern: "rough", blend: 0.06 } as const;
 
 const GREENS: readonly Vec[] = [
@@ -108,7 +108,7 @@ function mushrooms(body: Body, random: Random): void {
   }
 }
 
-/** Six posts and two rails, much wider than high. */
+/** Builds six posts and two rails, much wider than high. */
 function fence(body: Body, random: Random): void {
   const wood = random.pick(WOODS);
   for (let k = 0; k < 6; k++) {

@@ -40,7 +40,7 @@ function palm(body: Body, random: Random): void {
   }
 }
 
-/** A sunshade, its panels in two colours. */
+/** Builds a sunshade with panels of two colours. */
 function parasol(body: Body, random: Random): void {
   const [one, two] = random.pick(SHADES);
   body.cone([0, 0, 0], [0, 0.8, 0], 0.018, 0.016, [0.9, 0.88, 0.84], CLOTH);
@@ -63,7 +63,7 @@ function rock(body: Body, random: Random): void {
   });
 }
 
-/** A scallop that stands half in the sand. */
+/** Builds a scallop that stands half in the sand. */
 function shell(body: Body, random: Random): void {
   const colour = random.pick(SHELLS);
   for (let k = -3; k <= 3; k++) {
