@@ -3,6 +3,7 @@ import { mkdir, open, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Random, sizeOf } from "../../src/core/index.ts";
 import { type Binding, type Node, parametersOf } from "../../src/graph/index.ts";
+import { fileSource } from "../../src/runtime/node.ts";
 
 const portion = 1 << 20;
 
@@ -55,5 +56,6 @@ export async function randomWeights(model: string, outputs: readonly Node[]): Pr
     await rename(`${path}.part`, path);
   }
   const at = new Map(places.map(({ name, offset, end }) => [name, { offset: start + offset, length: end - offset }]));
-  return (name) => ({ file: path, ...at.get(name)! });
+  const source = fileSource(path);
+  return (name) => ({ source, ...at.get(name)! });
 }

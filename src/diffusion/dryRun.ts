@@ -102,10 +102,11 @@ class Account implements ProgramLoader {
 /** Places weights one after another in one file, as float32. */
 function placeInOneFile(network: Network): (name: string, shape: readonly number[]) => MappedWeight {
   let end = 0;
+  const source = { name: network };
   const places = new Map<string, MappedWeight>();
   return (name, shape) => {
     const length = 4 * shape.reduce((n, d) => n * d, 1);
-    const place = places.get(name) ?? { file: network, offset: end, length };
+    const place = places.get(name) ?? { source, offset: end, length };
     if (!places.has(name)) end += length;
     places.set(name, place);
     return place;

@@ -12,23 +12,30 @@ export interface Port {
   dtype: DType;
 }
 
-/** A weight as it lies in a file, float32, row-major. */
+/** A source of weights: a file, or bytes that a browser has. Only the platform that runs a program knows how to open it. */
+export interface WeightSource {
+  /** Its path, as the user knows it. */
+  readonly name: string;
+}
+
+/** The place of a weight: a range of bytes in a source, float32, row-major. */
 export interface MappedWeight {
-  /** Absolute path of the file, without symbolic links. */
-  file: string;
+  source: WeightSource;
+  /** First byte, from the start of the source. */
   offset: number;
+  /** Bytes in all. */
   length: number;
 }
 
-/** Where a parameter's numbers come from: a file, or a value fed at every run. */
+/** Where a parameter's numbers come from: a source, or a value fed at every run. */
 export type Binding = MappedWeight | "fed";
 
 /** A compiled graph: an ONNX model whose weights stay where they are. */
 export interface Program {
   name: string;
   model: Uint8Array;
-  /** Location as the model names it → path of the file that holds the bytes. */
-  files: ReadonlyMap<string, string>;
+  /** The sources of its weights, by the names that the model gives them. */
+  sources: ReadonlyMap<string, WeightSource>;
   inputs: readonly Port[];
   outputs: readonly Port[];
   /** The graph after all rewriting, for estimates of work and memory. */
@@ -89,20 +96,20 @@ export function* compileInStages(
   const model = new OnnxModel();
   const written = new Map<Node, string>();
   const inputs: Port[] = [];
-  const files = new FileNames();
+  const sources = new SourceNames();
 
   const feed = (node: Node): string => {
     inputs.push({ name: nameOf(node), shape: node.shape, dtype: node.dtype });
     return model.input(nameOf(node), node.shape, node.dtype);
   };
-  const map = (id: string, shape: Shape, { file, offset, length }: MappedWeight): string => {
+  const map = (id: string, shape: Shape, { source, offset, length }: MappedWeight): string => {
     if (length !== 4 * sizeOf(shape as number[])) {
       throw new GraphError("a weight's bytes do not fill its shape", {
         where: id,
         found: `${length} bytes for ${show(shape)}`,
       });
     }
-    const data: ExternalData = { location: files.nameOf(file), offset, length };
+    const data: ExternalData = { location: sources.nameOf(source), offset, length };
     return model.external(id, shape as number[], data);
   };
   const write = (node: Node): string => {
@@ -135,7 +142,7 @@ export function* compileInStages(
   return {
     name,
     model: model.bytes(name),
-    files: files.paths,
+    sources: sources.named,
     inputs,
     outputs: names.map((key, i) => ({ name: key, shape: values[i].shape, dtype: values[i].dtype })),
     graph: values,
@@ -143,15 +150,15 @@ export function* compileInStages(
   };
 }
 
-/** Gives each weight file a short name that is unique within the program. */
-class FileNames {
-  readonly paths = new Map<string, string>();
+/** Gives each source a short name that is unique within the program. */
+class SourceNames {
+  readonly named = new Map<string, WeightSource>();
 
-  nameOf(file: string): string {
-    for (const [name, path] of this.paths) if (path === file) return name;
-    const base = file.split(/[\\/]/).at(-1)!;
-    const name = this.paths.has(base) ? `${this.paths.size}-${base}` : base;
-    this.paths.set(name, file);
+  nameOf(source: WeightSource): string {
+    for (const [name, known] of this.named) if (known === source) return name;
+    const base = source.name.split(/[\\/]/).at(-1)!;
+    const name = this.named.has(base) ? `${this.named.size}-${base}` : base;
+    this.named.set(name, source);
     return name;
   }
 }

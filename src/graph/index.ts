@@ -10,6 +10,7 @@ export {
   type MappedWeight,
   type Port,
   type Program,
+  type WeightSource,
 } from "./compile.ts";
 export { gradients } from "./gradient.ts";
 export {

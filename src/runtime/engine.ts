@@ -109,4 +109,4 @@ export interface Engine {
 }
 
 /** What of a compiled graph it takes to run it. */
-export type LoadableProgram = Pick<Program, "name" | "model" | "files" | "inputs" | "outputs">;
+export type LoadableProgram = Pick<Program, "name" | "model" | "sources" | "inputs" | "outputs">;

@@ -1,5 +1,13 @@
 import { sizeOf } from "../core/index.ts";
-import { inOrder, isParameter, type Node, type Program, type Shape, withBatch } from "../graph/index.ts";
+import {
+  inOrder,
+  isParameter,
+  type Node,
+  type Program,
+  type Shape,
+  type WeightSource,
+  withBatch,
+} from "../graph/index.ts";
 import { arenaPeak, fixedValues } from "./buffers.ts";
 import type { LoadOptions } from "./engine.ts";
 
@@ -32,12 +40,12 @@ const operationBytes = 6500;
 
 /** Bytes of the pages in any of `places`; views of one weight count once. */
 function mappedBytes(places: Program["weights"]): number {
-  const ends = new Map<string, number>();
+  const ends = new Map<WeightSource, number>();
   let total = 0;
-  for (const { file, offset, length } of places.toSorted((a, b) => a.offset - b.offset)) {
-    const covered = ends.get(file) ?? 0;
+  for (const { source, offset, length } of places.toSorted((a, b) => a.offset - b.offset)) {
+    const covered = ends.get(source) ?? 0;
     total += Math.max(0, offset + length - Math.max(offset, covered));
-    ends.set(file, Math.max(covered, offset + length));
+    ends.set(source, Math.max(covered, offset + length));
   }
   return total;
 }

@@ -63,8 +63,7 @@ function bindingOf(name: string, shape: readonly number[], ref: TensorRef | unde
   }
   if (ref.dtype !== "F32")
     throw new CheckpointError("dtype", { where, found: ref.dtype, expected: "F32, F16 or BF16" });
-  if (!ref.source.path) throw new CheckpointError("weights in memory cannot be mapped", { where });
-  return { file: ref.source.path, offset: ref.offset, length: ref.length };
+  return { source: ref.source, offset: ref.offset, length: ref.length };
 }
 
 export interface LoadGraphOptions {

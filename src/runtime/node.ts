@@ -3,3 +3,4 @@ export { compileInTurns, type LoadGraphOptions, loadGraph, type MappedWeights, m
 export { mostThreads, physicalCores } from "./machine.ts";
 export { availableMemory, checkMemory, type ProcessMemory, processTreeMemory } from "./memory.ts";
 export { startEngine } from "./nodeEngine.ts";
+export { fileSource } from "./weightFiles.ts";

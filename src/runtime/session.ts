@@ -20,7 +20,7 @@ import type { Host } from "./host.ts";
 import type { ArrayHead, ResidentHead } from "./messages.ts";
 import { withReasons } from "./reasons.ts";
 import { isResident, NodeResident } from "./resident.ts";
-import { type PlacedModel, placeWeights } from "./weightFiles.ts";
+import { type PlacedModel, pathOf, placeWeights } from "./weightFiles.ts";
 
 /** A tensor's numbers as they are sent: float32, or int64 for whole numbers. */
 export function bytesOf({ data }: Tensor | IntTensor): Uint8Array {
@@ -159,8 +159,10 @@ export class NodeSession implements Session {
 
   /** Everything that the optimised form of the program depends on. */
   private async savedKey(): Promise<CacheKey> {
-    const { model, files } = this.program;
-    const weights = await Promise.all([...files].map(async ([name, path]) => [name, await fileIdentity(path)]));
+    const { model, sources } = this.program;
+    const weights = await Promise.all(
+      [...sources].map(async ([name, source]) => [name, await fileIdentity(pathOf(source))]),
+    );
     const { device, versions } = this.host;
     const machine = { cpu: cpus()[0]?.model, arch: process.arch, platform: process.platform };
     return { kind: "program", of: { model: sha256(model), weights, device, versions, machine } };

@@ -3,6 +3,8 @@ import { basename, dirname, isAbsolute, relative, resolve, sep } from "node:path
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema } from "onnx-buf";
 import { CheckpointError } from "../core/index.ts";
+import type { WeightSource } from "../graph/index.ts";
+import type { ByteSource } from "../weights/index.ts";
 import type { LoadableProgram } from "./engine.ts";
 
 /** A model as onnxruntime takes it: every weight's location is a path below one folder, and no link. */
@@ -21,16 +23,27 @@ function commonFolder(paths: readonly string[]): string {
   return first.slice(0, shared).join(sep) + sep;
 }
 
+/** A file as a source of weights. */
+export const fileSource = (path: string): WeightSource & Pick<ByteSource, "path"> => ({ name: path, path });
+
+/** The file of a source. Throws CheckpointError if its bytes lie in memory: onnxruntime maps files. */
+export function pathOf(source: WeightSource): string {
+  const { path } = source as Partial<ByteSource>;
+  if (path === undefined) throw new CheckpointError("weights in memory cannot be mapped", { where: source.name });
+  return path;
+}
+
 /**
  * onnxruntime maps weights only from within one folder, and refuses links that lead out of it (the Hugging Face cache
  * consists of such links). So links are resolved here; where the files then lie in several folders, or under other
  * names, the model is rewritten with their paths below the folder that they share, up to the root of the disk. Nothing
  * is linked or copied. Throws CheckpointError where a file is gone.
  */
-export async function placeWeights({ name, model, files }: LoadableProgram): Promise<PlacedModel> {
-  if (files.size === 0) return { model, folder: undefined };
+export async function placeWeights({ name, model, sources }: LoadableProgram): Promise<PlacedModel> {
+  if (sources.size === 0) return { model, folder: undefined };
   const real = new Map<string, string>();
-  for (const [location, path] of files) {
+  for (const [location, source] of sources) {
+    const path = pathOf(source);
     const found = await realpath(path).catch((cause) => {
       throw new CheckpointError("a weight file cannot be opened", { where: path, found: cause.message, cause });
     });

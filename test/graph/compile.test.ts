@@ -99,7 +99,7 @@ test.each<[string, () => unknown, RegExp]>([
     () =>
       g.compile(
         { y: g.exp(g.parameter("w", [3])) },
-        { name: "short", bind: () => ({ file: "/f", offset: 0, length: 8 }) },
+        { name: "short", bind: () => ({ source: { name: "f" }, offset: 0, length: 8 }) },
       ),
     /w: a weight's bytes do not fill its shape: found 8 bytes for \[3\]/,
   ],
@@ -114,7 +114,7 @@ test("kernels are flipped where they are mapped from a file, never where they ar
   const outputs = { gradient: g.gradients(g.meanSquare(y), [x])[0] };
   const operations = (options: Omit<g.CompileOptions, "name">): string[] =>
     g.inOrder(g.compile(outputs, { name: "kernels", ...options }).graph).map(({ op }) => op.name);
-  const mapped = () => ({ file: "/weights", offset: 0, length: 4 * 4 * 3 * 9 });
+  const mapped = () => ({ source: { name: "weights" }, offset: 0, length: 4 * 4 * 3 * 9 });
   expect(operations({ bind: mapped })).toContain("flipKernel");
   expect(operations({ bind: mapped, kernelCopies: 0 })).not.toContain("flipKernel");
   expect(operations({ bind: mapped, target: "onnx" })).not.toContain("flipKernel");

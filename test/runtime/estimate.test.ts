@@ -7,7 +7,7 @@ import * as g from "../../src/graph/index.ts";
 import { Scope } from "../../src/models/index.ts";
 import { conv2d, groupNorm, linear, resnet } from "../../src/models/layers.ts";
 import type { Feeds, LoadOptions } from "../../src/runtime/index.ts";
-import { estimateMemory, processTreeMemory, startEngine } from "../../src/runtime/node.ts";
+import { estimateMemory, fileSource, processTreeMemory, startEngine } from "../../src/runtime/node.ts";
 
 const weights = new Scope("w");
 let root: string;
@@ -28,11 +28,12 @@ function numbers(shape: readonly number[]): Tensor {
 /** Every parameter of a graph, one after another in one file. */
 function mapped(outputs: Record<string, g.Node>): (name: string) => g.MappedWeight {
   const file = join(root, "weights");
+  const source = fileSource(file);
   const places = new Map<string, g.MappedWeight>();
   let offset = 0;
   for (const [name, { shape }] of g.parametersOf(Object.values(outputs))) {
     const length = 4 * g.count(shape);
-    places.set(name, { file, offset, length });
+    places.set(name, { source, offset, length });
     offset += length;
   }
   writeFileSync(file, new Uint8Array(numbers([offset / 4]).data.buffer));

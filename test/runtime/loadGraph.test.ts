@@ -91,8 +91,8 @@ describe.each([
 
 test("only what is no float32 is written anew", async () => {
   const weights = await mapWeights(await checkpoint(["F16", "F32"]), { cache });
-  expect(weights.binding("a.weight", [5, 7]).file).toContain(cache.folder);
-  expect(weights.binding("b.weight", [7, 4]).file).toBe(join(root, "F16-F32.safetensors"));
+  expect(weights.binding("a.weight", [5, 7]).source.name).toContain(cache.folder);
+  expect(weights.binding("b.weight", [7, 4]).source.name).toBe(join(root, "F16-F32.safetensors"));
   await mapWeights(await checkpoint(["F32", "F32"]), { cache });
   expect(readdirSync(cache.folder).filter((name) => name.startsWith("weights-"))).toHaveLength(1);
 });
@@ -131,11 +131,12 @@ test.each<[string, () => Node, RegExp]>([
   expect(leases()).toHaveLength(0);
 });
 
-test("weights in memory are refused", async () => {
+test("weights in memory are refused when a program that maps them is loaded", async () => {
   const bytes = encodeSafetensors({ p: as("F32", [2], 1) });
   const { tensors } = await readSafetensors(memorySource("memory", bytes));
   const weights = await mapWeights(tensors, { cache });
-  expect(() => weights.binding("p", [2])).toThrow(/memory, "p": weights in memory cannot be mapped/);
+  const loading = loadGraph(engine, { q: add(parameter("p", [2]), 1) }, { name: "sum", weights });
+  await expect(loading).rejects.toThrow(/^memory: weights in memory cannot be mapped/);
 });
 
 test("a program that needs more memory than there is, is refused before anything of it is loaded", async () => {

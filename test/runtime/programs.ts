@@ -15,6 +15,7 @@ import {
   sum,
 } from "../../src/graph/index.ts";
 import type { LoadableProgram } from "../../src/runtime/index.ts";
+import { fileSource } from "../../src/runtime/node.ts";
 
 const program = (name: string, outputs: Record<string, Node>): Program => compile(outputs, { name, bind: () => "fed" });
 
@@ -71,5 +72,8 @@ export function products(size: number, places: readonly WeightPlace[], name = "p
   const length = 4 * size * size;
   let y: Node = input("x", ["B", size]);
   for (const i of places.keys()) y = matmul(y, parameter(`${i}`, [size, size]));
-  return compile({ y }, { name, bind: (i) => ({ ...places[Number(i)], length }) });
+  return compile(
+    { y },
+    { name, bind: (i) => ({ source: fileSource(places[Number(i)].file), offset: places[Number(i)].offset, length }) },
+  );
 }

@@ -123,10 +123,7 @@ export async function main(args: string[]): Promise<void> {
     const at = new Map(names.map((key, i) => [key, expanded.refs[i]]));
     const program = g.compile(outputs, {
       name,
-      bind: (key) => {
-        const { source, offset, length } = at.get(key)!;
-        return { file: source.path!, offset, length };
-      },
+      bind: (key) => at.get(key)!,
     });
     const session = await engine.load(program);
     const began = performance.now();
