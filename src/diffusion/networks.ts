@@ -15,7 +15,7 @@ export const weightsOf = ({ unet, vae, textEncoder }: Checkpoint): Record<Networ
   text: textEncoder.weights,
 });
 
-/** Whether a network's weights must be mapped from their file, since a copy of them as float32 would take too much memory. */
+/** True if a network's weights must be mapped from their file, since a copy as float32 would take too much memory. */
 export function isLarge(checkpoint: Checkpoint, network: Network): boolean {
   const weights = [...weightsOf(checkpoint)[network].values()].filter(({ dtype }) => isFloatDtype(dtype));
   return weights.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0) > smallNetwork;

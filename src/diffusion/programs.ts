@@ -12,7 +12,7 @@ export interface ProgramLoader {
     outputs: Readonly<Record<string, Node>>,
     signal?: AbortSignal,
   ): Promise<MeasuredSession>;
-  /** Whether a network is so large that little else fits into memory beside it, and that batches of it are no faster. */
+  /** True if a network is so large that little else fits into memory beside it, and that batches of it are no faster. */
   isLarge(network: Network): boolean;
   /** Releases the weights. */
   close(): Promise<void>;
@@ -50,7 +50,7 @@ export class ProgramCache {
     return sharedWork(findOrLoad, signal, `loading ${name}`);
   }
 
-  /** Whether a network is so large that little else fits into memory beside it, and that batches of it are no faster. */
+  /** True if a network is so large that little else fits into memory beside it, and that batches of it are no faster. */
   isLarge(network: Network): boolean {
     return this.loader.isLarge(network);
   }

@@ -1,9 +1,9 @@
 import type { Token } from "./settings.ts";
 
-/** Whether text ends, or begins, within a word. */
+/** Text that ends, and text that begins, with a character of a word. */
 const [endsInWord, beginsInWord] = [/[\p{L}\p{M}\p{Nd}\p{Pc}]$/u, /^[\p{L}\p{M}\p{Nd}\p{Pc}]/u];
 
-/** Text as CLIP's tokenizer reads it: composed (NFC), lower-cased letter by letter. */
+/** Normalizes text as CLIP's tokenizer does: composes it (NFC) and lower-cases it letter by letter. */
 const normalized = (text: string): string => text.normalize("NFC").replaceAll("Σ", "σ").toLowerCase();
 
 /** Finds some of the added tokens in text: from the left, the longest first. */
@@ -12,7 +12,7 @@ class Finder {
   /** For each first character of a token, the lengths of those tokens, longest first. */
   private readonly lengths = new Map<string, number[]>();
 
-  /** tokens: by their text. */
+  /** `tokens` by the text that is looked for. */
   constructor(tokens: ReadonlyMap<string, Token>) {
     this.tokens = tokens;
     for (const token of [...tokens.keys()].sort((a, b) => b.length - a.length)) {

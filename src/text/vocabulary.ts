@@ -2,7 +2,7 @@ import { CheckpointError, shown } from "../core/index.ts";
 import { type ByteSource, type Config, isObject, readJsonObject, readWhole } from "../weights/index.ts";
 import { addedTokensOf, type ListedToken, MAX_BYTES } from "./added.ts";
 
-/** A byte-pair vocabulary: pieces with their ids, and which pairs are joined, most frequent first. */
+/** A byte-pair vocabulary: pieces with their ids, and the pairs that are joined, most frequent first. */
 export interface Vocabulary {
   readonly ids: ReadonlyMap<string, number>;
   readonly merges: readonly (readonly [string, string])[];
@@ -11,7 +11,7 @@ export interface Vocabulary {
 export const BOS = "<|startoftext|>";
 export const EOS = "<|endoftext|>";
 
-/** The printable character that stands for each byte, in CLIP's order: printable bytes stand for themselves, first. */
+/** For each byte, the printable character that stands for it. CLIP's order: first the printable bytes, as themselves. */
 export function byteLetters(): string[] {
   const printable = Array.from({ length: 256 }, (_, byte) => byte).filter(
     (byte) => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 255 && byte !== 173),
@@ -22,8 +22,8 @@ export function byteLetters(): string[] {
 }
 
 /**
- * Reads merges.txt and vocab.json. Without the latter the ids are those that CLIP gives: bytes, bytes that end a word,
- * one for each merge, the two markers. Throws CheckpointError where they are not what they should be.
+ * Reads merges.txt and vocab.json. Without vocab.json the ids are CLIP's: bytes, bytes that end a word, one for each merge,
+ * start and end of text. Throws CheckpointError if an id or a merge is wrong.
  */
 export async function readVocabulary(merges: ByteSource, vocab?: ByteSource): Promise<Vocabulary> {
   const lines = new TextDecoder().decode(await readWhole(merges, MAX_BYTES)).split(/\r?\n/);
@@ -100,7 +100,7 @@ function readIds(entries: readonly [string, unknown][], { name: where }: ByteSou
   return ids;
 }
 
-/** merges: pairs, each as a list or as text with a space between the two. */
+/** Reads merges: pairs, each as a list or as text with a space between the two. */
 function readMerges(
   merges: readonly unknown[],
   ids: ReadonlyMap<string, number>,

@@ -15,7 +15,7 @@ import { clippingWarning, type Prediction, parseScheduler } from "./scheduler.ts
 import { type Folder, filesOf, subfolder } from "./source.ts";
 
 export interface OpenOptions {
-  /** What the U-Net predicts, if the files do not say or are wrong. */
+  /** Output of the U-Net, if the files do not say it or are wrong. */
   prediction?: Prediction;
   /**
    * Variant of the weights, if a folder has several: "fp16" for diffusion_pytorch_model.fp16.safetensors. A component

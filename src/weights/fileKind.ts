@@ -1,6 +1,6 @@
 import { CheckpointError, formatBytes, shown } from "../core/index.ts";
 
-/** What a file is instead of the one that was expected, and how to get that. */
+/** Another kind of file than was expected, and advice how to get the right one. */
 interface OtherKind {
   readonly problem: string;
   readonly advice: string;
@@ -43,7 +43,7 @@ function failedDownload(head: Uint8Array): OtherKind | undefined {
   return undefined;
 }
 
-/** Whether a file starts with these characters, one for each byte. */
+/** True if a file starts with these characters, one for each byte. */
 const startsWith = (head: Uint8Array, start: string): boolean =>
   [...start].every((character, k) => head[k] === character.charCodeAt(0));
 
@@ -54,7 +54,7 @@ export function refuseFailedDownload(head: Uint8Array, where: string): void {
 }
 
 /**
- * Whether a file begins as a Python pickle does: as a zip, or with the number of a protocol. The length of a safetensors
+ * True if a file begins like a Python pickle: as a zip, or with the number of a protocol. The length of a safetensors
  * header may begin with the same number, but is never past 4 GiB.
  */
 function isPickle(head: Uint8Array): boolean {
@@ -62,7 +62,7 @@ function isPickle(head: Uint8Array): boolean {
   return isProtocol || startsWith(head, "PK\x03\x04");
 }
 
-/** Why no pickle is read, and what to use instead. */
+/** The error for a Python pickle. Says why it is not read and what to use instead. */
 export const pickleError = (where: string, found: string): CheckpointError =>
   new CheckpointError("these weights are a Python pickle, which can run any program when it is read", {
     where,

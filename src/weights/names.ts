@@ -47,7 +47,7 @@ const vaeName = (key: string): string =>
 /** CLIP's text encoder; the second class has a projection besides, which Stable Diffusion does not use. */
 const TEXT_ENCODERS: readonly unknown[] = ["CLIPTextModel", "CLIPTextModelWithProjection"];
 
-/** Whether a configuration is that of CLIP's text encoder. */
+/** True for the configuration of a CLIP text encoder. */
 export const isTextEncoder = ({ architectures, model_type: type }: Config): boolean =>
   Array.isArray(architectures) && architectures.length > 0
     ? architectures.some((name) => TEXT_ENCODERS.includes(name))

@@ -24,10 +24,10 @@ export interface SchedulerConfig {
   readonly trainedBetas?: readonly number[];
   readonly prediction: Prediction;
   readonly stepsOffset: number;
-  /** Whether ᾱ before the last step is 1, or ᾱ_0. */
+  /** ᾱ after the last step is 1 if true, ᾱ_0 if false. */
   readonly setAlphaToOne: boolean;
   readonly timestepSpacing: TimestepSpacing;
-  /** Whether β are rescaled so that the last ᾱ is 0. */
+  /** β are rescaled so that the last ᾱ is 0. */
   readonly rescaleBetasZeroSnr: boolean;
 }
 
@@ -46,7 +46,7 @@ const or = <T>(schema: z.ZodType<T>, absent: T) => schema.nullish().transform((v
 
 const flag = z.boolean({ error: "expected true or false" });
 
-/** At 1 − β outside of these bounds nothing of the signal is left, or none of it is lost, so that ᾱ means nothing. */
+/** With β outside of this range no signal is lost, or none is left, so that ᾱ means nothing. */
 const beta = between(1e-8, 0.9999);
 
 const schema = z.looseObject({
@@ -72,7 +72,7 @@ function misfits({ num_train_timesteps: count, trained_betas: betas, steps_offse
   ].filter((problem) => typeof problem === "string");
 }
 
-/** Whether a configuration gives its noise schedule, or leaves it to defaults that are known. */
+/** True if a configuration gives its noise schedule, or leaves it to known defaults. */
 function hasSchedule(config: Config): boolean {
   const { _class_name: name, trained_betas: betas } = config;
   if (typeof name === "string" && SAME_DEFAULTS.test(name)) return true;

@@ -56,7 +56,7 @@ test.each<[string, "unet" | "vae" | "textEncoder", string, string, (bytes: Buffe
     (b) => b.fill(Buffer.of(0xff, 0xff, 0x7f, 0x7f)),
   ],
   ["NaN everywhere", "textEncoder", "tiny-sd1", "text_model.final_layer_norm.bias", (b) => b.fill(0xff)],
-])("%s in the %s is noticed at its output, with the model's name", async (_, part, name, weight, damage) => {
+])("%s in the %s is found in its output, and the model is named", async (_, part, name, weight, damage) => {
   copy(name);
   const { offset, length, source } = (await openCheckpoint(await openLocal(path)))[part].weights.get(weight)!;
   const bytes = readFileSync(source.path!);
@@ -74,7 +74,7 @@ test.each<[string, "unet" | "vae" | "textEncoder", string, string, (bytes: Buffe
 const change = (file: string, fields: object) =>
   writeFileSync(join(path, file), JSON.stringify({ ...JSON.parse(readFileSync(join(path, file), "utf8")), ...fields }));
 
-test("parts that do not belong together are all named at once", async () => {
+test("all mismatches between the parts of a model are listed at once", async () => {
   copy("tiny-sd1");
   change("unet/config.json", { in_channels: 5, out_channels: 5 });
   change("tokenizer/tokenizer_config.json", {
@@ -109,7 +109,7 @@ async function rewrite(
   writeFileSync(file.path!, encodeSafetensors(changed));
 }
 
-test("missing and mistyped weights of all of a model's files are listed at once", async () => {
+test("missing and mistyped weights of all networks are listed at once", async () => {
   copy("tiny-sd1");
   const extra: TensorData = { dtype: "F32", shape: [1], data: new Float32Array(1) };
   const whole: TensorData = { dtype: "I64", shape: [8], data: new BigInt64Array(8) };
@@ -131,7 +131,7 @@ test("missing and mistyped weights of all of a model's files are listed at once"
   }
 });
 
-test("a model with weights of no use opens with one warning that names them, and makes the same pictures", async () => {
+test("unused weights give one warning that names them, and change no picture", async () => {
   copy("tiny-sd1");
   const plain = (await picture()) as Generated[];
   const extra: TensorData = { dtype: "F32", shape: [1], data: new Float32Array(1) };
@@ -159,7 +159,7 @@ test("a model with weights of no use opens with one warning that names them, and
   expect(((await picture()) as Generated[])[0].picture).toEqual(plain[0].picture);
 });
 
-test("a text encoder with a projection is the same text encoder", async () => {
+test("a text encoder with a projection is accepted", async () => {
   copy("tiny-sd1");
   change("text_encoder/config.json", { architectures: ["CLIPTextModelWithProjection"] });
   const model = await load();
@@ -167,7 +167,7 @@ test("a text encoder with a projection is the same text encoder", async () => {
   await model.close();
 });
 
-test("what is wrong with a single file is listed at once, in the file's own names", async () => {
+test("the problems of a single file are listed at once, in the file's own names", async () => {
   const { "cond_stage_model.model.ln_final.bias": _, ...shapes } = keys["SD2.x"].original;
   const changed = {
     ...shapes,
@@ -187,7 +187,7 @@ test("what is wrong with a single file is listed at once, in the file's own name
   ]);
 });
 
-test("who is cancelled while others wait for the same program leaves it to them", async () => {
+test("one caller's cancellation does not stop a program that others wait for", async () => {
   copy("tiny-sd2");
   const model = await load();
   const abort = new AbortController();

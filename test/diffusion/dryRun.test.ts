@@ -17,7 +17,7 @@ function unreadable(checkpoint: Checkpoint): Checkpoint {
   return { ...checkpoint, unet: hidden(unet), vae: hidden(vae), textEncoder: hidden(textEncoder) };
 }
 
-test.each(["tiny-sd1", "tiny-sd2"])("%s: without reading a weight, work is known to take more memory the more it is", async (name) => {
+test.each(["tiny-sd1", "tiny-sd2"])("%s: the estimate grows with the work, and no weight is read", async (name) => {
   const checkpoint = unreadable(await openCheckpoint(await openLocal(fixturePath(name))));
   const peakOf = (count: number, width: number): Promise<number> =>
     peakMemory(checkpoint, async (model) => {
@@ -33,12 +33,12 @@ test.each(["tiny-sd1", "tiny-sd2"])("%s: without reading a weight, work is known
   expect(await peakOf(1, 256)).toBeGreaterThan(one);
 }); // biome-ignore format: one law
 
-test("work that does nothing takes nothing", async () => {
+test("work that runs nothing takes no memory", async () => {
   const checkpoint = await openCheckpoint(await openLocal(fixturePath("tiny-sd1")));
   expect(await peakMemory(checkpoint, async () => undefined)).toBe(0);
 });
 
-/** Which of two programs the model has let go of after their use. */
+/** The networks whose programs the model releases after their use. */
 async function released(checkpoint: Checkpoint): Promise<string[]> {
   const gone: string[] = [];
   await peakMemory(checkpoint, async (model) => {
@@ -59,12 +59,12 @@ async function released(checkpoint: Checkpoint): Promise<string[]> {
   return gone;
 }
 
-test.each(["F16", "F32"] as const)("SD1.5's text encoder and VAE of %s leave the memory when their phase is over", async (dtype) => {
+test.each(["F16", "F32"] as const)("the programs of SD1.5's text encoder and VAE in %s are released when their phase is over", async (dtype) => {
   const file = hollow("sd.safetensors", keys["SD1.x"].original, undefined, dtype);
   expect(await released(await openCheckpoint(file))).toEqual(["text", "vae"]);
 }); // biome-ignore format: one law
 
-test("the Menagerie's stay, for they are needed again in a moment", async () => {
+test("the Menagerie's small programs stay loaded", async () => {
   const { path } = await findModel("menagerie");
   expect(await released(await openCheckpoint(await openLocal(path)))).toEqual([]);
 });

@@ -40,13 +40,13 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-test("sentences become transformers' ids", async () => {
+test("prompts have the ids of transformers", async () => {
   const tokenizer = await loadTokenizer(model.checkpoint.tokenizer, { shipped: () => openPackageFile(CLIP_MERGES) });
   const rows = said<string[]>("sentences").flatMap((sentence) => [...tokenizer.encode(sentence).ids.data]);
   expect(rows).toEqual([...(reference.ids as IntTensor).data]);
 });
 
-test("text encoder and U-Net give what transformers and diffusers give", async () => {
+test("text encoder and U-Net agree with transformers and diffusers", async () => {
   const [{ tensor: context }] = await model.embed([said<string>("caption")]);
   expect(relativeError(context, values.hidden)).toBeLessThan(1e-4);
   const predictor = await openPredictor(model, pictures[0]);
@@ -64,7 +64,7 @@ test("the VAE encodes and decodes as diffusers does", async () => {
   expect(relativeError((await decoder.run({ latent: values.latent })).crop, values.decoded)).toBeLessThan(1e-4);
 });
 
-test("the judge names what transformers' CLIP names, and is as sure", async () => {
+test("the judge's values and probabilities are those of transformers' CLIP", async () => {
   const judge = await Judge.load(model.engine, (await findModel("menagerie-judge")).path, { cache });
   const verdicts = await judge.name(pictures);
   expect(verdicts.map(({ named }) => named)).toEqual(names);

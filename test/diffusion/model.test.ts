@@ -33,7 +33,7 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
     await rm(cacheFolder, { recursive: true });
   });
 
-  test("embeddings, ten guided steps and the picture are the reference's", async () => {
+  test("embeddings, ten guided steps and the picture agree with the reference", async () => {
     const [empty, embedded] = (await model.embed(["", sentence])).map(({ tensor }) => tensor);
     expect(relativeError(empty, rows(reference.text, 0, 1))).toBeLessThan(1e-4);
     expect(relativeError(embedded, rows(reference.text, 1, 2))).toBeLessThan(1e-4);
@@ -47,7 +47,7 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
     expect(Math.max(...picture.data.map((x, i) => Math.abs(x - expected.data[i])))).toBeLessThanOrEqual(1);
   });
 
-  test("one seed gives one picture, alone or among others", async () => {
+  test("a seed gives the same picture alone and in a batch", async () => {
     for (const guidance of [3, 1]) {
       const options = { steps: 3, size, guidance };
       const both = await generate(model, [sentence, sentence], { ...options, seed: 7 });
@@ -58,7 +58,7 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
     }
   });
 
-  test("at guidance 1 the model is asked for the sentence alone", async () => {
+  test("at guidance 1 there is no unconditional prediction", async () => {
     const predict = vi.spyOn(Predictor.prototype, "predict");
     await generate(model, Array(3).fill(sentence), { steps: 2, size, guidance: 1 });
     await generate(model, Array(3).fill(sentence), { steps: 1, size, guidance: 2 });
@@ -66,7 +66,7 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
     predict.mockRestore();
   });
 
-  test("pictures are handed over as they are finished, and those of no sentence are none", async () => {
+  test("each picture is handed over as soon as it is finished; no prompts give no pictures", async () => {
     const seen: number[] = [];
     const onPicture = async ({ seed }: Generated, index: number) => void seen.push(seed, index);
     const made = await generate(model, Array(9).fill(""), { steps: 1, size, seed: 5 }, { onPicture });
@@ -75,21 +75,21 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
     expect(await generate(model, [])).toEqual([]);
   });
 
-  test("words that found no room are told of the sentence and of the negative one", async () => {
+  test("words beyond the token limit are named for the prompt and for the negative prompt", async () => {
     const long = Array.from({ length: 90 }, (_, k) => `dog${k}`).join(" ");
     const [made] = await generate(model, [sentence], { steps: 1, size, negative: long });
     expect(made.lostWords).toEqual([]);
     expect(made.lostNegative.at(-1)).toBe("dog89");
   });
 
-  test("a round trip is encoding, then decoding", async () => {
+  test("a round trip encodes and decodes", async () => {
     const picture = fromUnit(reference.image);
     const latent = await model.encode(picture);
     expect(latent.shape).toEqual([1, 4, 8, 8]);
     expect(await model.roundTrip(picture)).toEqual((await model.decode(latent))[0]);
   });
 
-  test("sizes, steps and seeds that cannot be are refused", async () => {
+  test("impossible sizes, steps and seeds are refused", async () => {
     const wrong = [{ size: { height: 60, width: 64 } }, { steps: 0 }, { steps: 1001 }, { seed: -1 }, { seed: 0.5 }];
     for (const options of wrong) {
       await expect(generate(model, [sentence], { steps: 1, size, ...options })).rejects.toThrow(UsageError);
@@ -101,7 +101,7 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
     );
   });
 
-  test("a picture larger than any model makes is refused at once, with the largest that is", async () => {
+  test("a picture that is too large is refused at once, with the largest side", async () => {
     await expect(generate(model, [sentence], { steps: 1, size: { height: 80_000, width: 80_000 } })).rejects.toThrow(
       "size: a picture's side must be a positive multiple of the VAE's factor: found 80000x80000, expected multiples of 8, up to 8192",
     );
@@ -109,7 +109,7 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
     expect(model.workingSize({ height: 64, width: 8192 })).toEqual({ height: 64, width: 8192 });
   });
 
-  test("a prompt among others has the same embedding, however many they are and however often it comes", async () => {
+  test("in a batch, a prompt's embedding does not depend on the other prompts", async () => {
     const prompts = Array.from({ length: 33 }, (_, k) => `a dog number ${k}`);
     const all = await model.embed([...prompts, ...prompts]);
     for (const k of [0, 15, 16, 32]) {
@@ -121,7 +121,7 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
     expect((await model.embed([prompts[0], prompts[0]]))[1].tensor).toEqual(all[0].tensor);
   });
 
-  test("more pictures than one call makes are refused before any", async () => {
+  test("too many pictures are refused before any is made", async () => {
     const many = generate(model, Array(10_001).fill(sentence), { steps: 1, size });
     await expect(many).rejects.toThrow("too many pictures: found 10001, expected at most 10000");
   });
@@ -133,7 +133,7 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
   });
 });
 
-test("another tokenizer, schedule or configuration is another model, another name is not", async () => {
+test("the hash of a model depends on tokenizer, schedule and configurations, and not on the name", async () => {
   const root = await mkdtemp(join(tmpdir(), "baret-hash-"));
   const hashOf = async (change: (text: string) => string, file: string): Promise<string> => {
     const copy = await mkdtemp(join(root, "model-"));

@@ -25,7 +25,7 @@ const sd = (more: Record<string, unknown> = {}) =>
     "scheduler_config.json",
   ); // biome-ignore format: one line of SD1.5's settings
 
-test("the noise levels are the published ones", () => {
+test("the noise levels are those published for Stable Diffusion", () => {
   const alphas = alphasCumprod(sd());
   // ᾱ of Stable Diffusion 1.x as diffusers computes it.
   for (const [t, value] of [
@@ -72,7 +72,7 @@ describe.each(Object.entries(cases))("%s", (name, { prediction, steps, offset })
 });
 
 test.each(["leading", "trailing", "linspace"])(
-  "%s timesteps of any number of steps are different, ordered and within training",
+  "%s spacing gives different, ordered timesteps within training for every number of steps",
   (spacing) => {
     for (const offset of [0, 1, 2, 999]) {
       const config = sd({ timestep_spacing: spacing, steps_offset: offset });
@@ -87,7 +87,7 @@ test.each(["leading", "trailing", "linspace"])(
   },
 );
 
-test("an offset counts where there is room for it; 1000 steps use every timestep once", () => {
+test("an offset counts if there is room for it; 1000 steps use every timestep once", () => {
   const timesteps = (steps: number, offset = 1) => makeSchedule(sd({ steps_offset: offset }), steps).timesteps;
   expect(timesteps(1000)).toEqual(Array.from({ length: 1000 }, (_, i) => 999 - i));
   expect(timesteps(999)).toEqual(Array.from({ length: 999 }, (_, i) => 999 - i));
@@ -106,17 +106,17 @@ test("a step down undoes a step up with the same output", () => {
   expect(schedule.timesteps.length).toBe(50);
 });
 
-test("a number of steps that cannot be is refused", () => {
+test("an impossible number of steps is refused", () => {
   for (const steps of [0, -1, 1.5, 1001, Number.NaN])
     expect(() => makeSchedule(sd(), steps)).toThrow(/steps.*1\.\.1000/);
 });
 
-test("a schedule of one timestep has its first noise level", () => {
+test("a schedule of one timestep has the first noise level", () => {
   const { alphaBar } = makeSchedule(sd({ num_train_timesteps: 1, steps_offset: 0 }), 1);
   expect(alphaBar).toEqual([1 - 0.00085, 1 - 0.00085]);
 });
 
-test("a schedule with a noise level that is no number is refused", () => {
+test("a schedule whose noise level is not a number is refused", () => {
   const config = sd({ num_train_timesteps: 1, steps_offset: 0, rescale_betas_zero_snr: true });
   expect(() => makeSchedule(config, 1)).toThrow(CheckpointError);
   expect(() => makeSchedule(config, 1)).toThrow(/scheduler_config\.json: .*found ᾱ NaN at step 0, expected 0\.\.1/);

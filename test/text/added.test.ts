@@ -36,7 +36,7 @@ function idsOf(tokenizer: ClipTokenizer, prompt: string): number[] {
 }
 
 test.each(Object.entries(cases))(
-  "words added by %s have the ids that transformers gives",
+  "words added by %s have the ids of transformers",
   async (_, { files, pad, prompts }) => {
     const tokenizer = await load(files);
     expect(tokenizer.pad).toBe(pad);
@@ -44,13 +44,13 @@ test.each(Object.entries(cases))(
   },
 );
 
-test("an added word keeps the id that its file gives, also if ids between are free", async () => {
+test("an added word has the id of its file, also if lower ids are free", async () => {
   const tokenizer = await load({ "added_tokens.json": { "<my-cat>": 720 } });
   expect(idsOf(tokenizer, "<my-cat>")).toEqual([707, 720, 708]);
   expect(tokenizer.vocabularySize).toBe(721);
 });
 
-test("a word that was learnt with several tokens is written out with all of them, and is one word", async () => {
+test("a word that was learnt with several tokens becomes all of them, and stays one word", async () => {
   const tokenizer = await load({
     "added_tokens.json": { "<cat>": 709, "<cat>_1": 710, "<cat>_2": 711, "<dog>": 712, "<dog>_2": 713 },
   });
@@ -125,7 +125,7 @@ test.each<[string, Case["files"], string[]]>([
   for (const line of lines) expect(error.message).toContain(line);
 });
 
-test("a thousand conflicts are counted and only some are listed", async () => {
+test("many conflicts are counted, and the first ones listed", async () => {
   const many = Object.fromEntries(Array.from({ length: 600 }, (_, k) => [`<w${k}>`, k]));
   const error: Error = await load({ "added_tokens.json": many }).then(
     () => new Error("no error"),

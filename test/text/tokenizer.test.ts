@@ -17,6 +17,7 @@ import { type ByteSource, type Config, memorySource } from "../../src/weights/in
 interface Reference {
   config: Config;
   pad: number;
+  /** Prompts and their ids. */
   sentences: [string, number[]][];
 }
 const references: Record<"SD1.x" | "SD2.x" | "plain", Reference> = JSON.parse(
@@ -31,7 +32,7 @@ beforeAll(async () => {
   clip = await readVocabulary(await openPackageFile(CLIP_MERGES));
 });
 
-test.each(["SD1.x", "SD2.x", "plain"] as const)("%s: every sentence has the ids that transformers gives", (name) => {
+test.each(["SD1.x", "SD2.x", "plain"] as const)("%s: every prompt has the ids of transformers", (name) => {
   const { config, pad, sentences } = references[name];
   const tokenizer = new ClipTokenizer(clip, config);
   const different = sentences.filter(([sentence, ids]) => {
@@ -49,7 +50,7 @@ test("the merges alone give CLIP's 49408 ids", () => {
   }
 });
 
-test("a row is start, sentence, end, padding; SD2.x pads with token 0", () => {
+test("a row is start of text, prompt, end of text, padding; SD2.x pads with token 0", () => {
   const row = (config: Config) => [
     ...new ClipTokenizer(clip, { ...config, model_max_length: 6 }).encode("A dog").ids.data,
   ];
@@ -76,7 +77,7 @@ test("every word knows its tokens", () => {
   for (let i = 2; i < bounds.length; i += 2) expect(bounds[i]).toBe(bounds[i - 1]);
 });
 
-test("words that find no room are named, one that is cut in two among them", () => {
+test("words beyond the token limit are named, also a word that is cut in two", () => {
   const tokenizer = new ClipTokenizer(clip, { model_max_length: 6 });
   const { ids, words, lostWords, length } = tokenizer.encode("one two three abcxyzabc four");
   expect(words).toEqual([
@@ -90,7 +91,7 @@ test("words that find no room are named, one that is cut in two among them", () 
   expect([exact.lostWords, exact.length]).toEqual([[], 6]);
 });
 
-test("words beyond a full row are lost; the white space between and behind them is not", () => {
+test("only words are named as lost, not the white space around them", () => {
   const tokenizer = new ClipTokenizer(clip, { model_max_length: 4 });
   const { lostWords, words } = tokenizer.encode("one two  three\u0085\u3000four \t ");
   expect([words.map((w) => w.text), lostWords]).toEqual([
@@ -113,7 +114,7 @@ test.each([
   "ᾳ\u0313\u0300",
   "K",
   "\ufeff",
-])("a word of any length begins with the tokens that it has where there is room for all of them: %j", (part) => {
+])("the first tokens of a word do not depend on the room for it: %j", (part) => {
   const all = new ClipTokenizer(clip, { model_max_length: 10_000 });
   const some = new ClipTokenizer(clip);
   for (const word of [part.repeat(8000 / part.length), `x${part.repeat(8000 / part.length)}`]) {
@@ -123,7 +124,7 @@ test.each([
   }
 });
 
-test("100,000 characters are a prompt and take no longer than a full row; more are refused", () => {
+test("a prompt of 100,000 characters takes no longer than a full row; a longer one is refused", () => {
   const tokenizer = new ClipTokenizer(clip);
   for (const [prompt, lost] of [
     ["a".repeat(100_000), 1],
@@ -142,7 +143,7 @@ test("100,000 characters are a prompt and take no longer than a full row; more a
   }
 });
 
-test("a tokenizer.json and its vocab.json and merges.txt give the same ids; so does the shipped vocabulary", async () => {
+test("tokenizer.json, vocab.json with merges.txt, and the shipped vocabulary give the same ids", async () => {
   const model = {
     type: "BPE",
     end_of_word_suffix: "</w>",
@@ -165,7 +166,7 @@ test("a tokenizer.json and its vocab.json and merges.txt give the same ids; so d
   }
 });
 
-test("a small vocabulary spells what it does not know, byte by byte", async () => {
+test("a small vocabulary spells unknown words byte by byte", async () => {
   const small = await readVocabulary(text("merges.txt", "#version: 0.2\nd o\ndo g</w>\n"));
   const tokenizer = new ClipTokenizer(small, { model_max_length: 16 });
   const { words } = tokenizer.encode("dog ünknown 狗");

@@ -178,14 +178,14 @@ test.each(words)("%s with an object as its %s is refused, and the object is show
   expect(error.message).toContain('found [{"toString":1}]');
 });
 
-test("a folder of many files is refused in a few lines", async () => {
+test("the refusal of a folder with many files takes a few lines", async () => {
   only(...Array.from({ length: 500 }, (_, k) => `${"long".repeat(50)}-${k}`));
   const { message } = await refusal(openLocal(path).then((place) => openCheckpoint(place)));
   expect(message).toContain("488 more");
   expect(message.length).toBeLessThan(2000);
 });
 
-test("everything that is wrong with a scheduler is listed at once", async () => {
+test("all problems of a scheduler are listed at once", async () => {
   change(scheduler, {
     prediction_type: "sample",
     beta_start: 2,
@@ -209,7 +209,7 @@ test("everything that is wrong with a scheduler is listed at once", async () => 
   }
 });
 
-test("everything that is wrong with editing defaults is listed at once", async () => {
+test("all problems of editing.json are listed at once", async () => {
   put("editing.json", {
     size: -8,
     guidance: "7",
@@ -222,7 +222,7 @@ test("everything that is wrong with editing defaults is listed at once", async (
     expect(message).toContain(field);
 });
 
-test("a weight of a dtype that models do not have is left to what needs it", async () => {
+test("a weight of an odd dtype does not keep a folder from opening", async () => {
   put(unet, encodeSafetensors({ w: { dtype: "I64", shape: [1], data: new BigInt64Array(1) } }));
   const checkpoint = await openCheckpoint(await openLocal(path));
   expect(checkpoint.unet.weights.get("w")?.dtype).toBe("I64");

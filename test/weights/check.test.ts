@@ -36,7 +36,7 @@ function checked(change: (weights: Map<string, TensorRef>) => void, ignorable?: 
   }
 }
 
-test("the weights that a model was saved with fit it", () => {
+test("the weights of a saved model fit its configuration", () => {
   expect(checked(() => undefined)).toEqual([]);
 });
 
@@ -44,7 +44,7 @@ const whole = { dtype: "I64", shape: [8, 4, 3, 3], data: new BigInt64Array(288) 
 const ints = await readSafetensors(memorySource("ints", encodeSafetensors({ whole })));
 const someInts = ints.tensors.get("whole")!;
 
-test("missing, mis-shaped and mistyped weights are all listed at once, unused ones are not", async () => {
+test("missing weights and those of another shape or dtype are listed at once; unused ones are not", async () => {
   const lines = checked((weights) => {
     weights.delete("conv_out.bias");
     weights.delete("mid_block.resnets.0.norm1.weight");
@@ -64,7 +64,7 @@ test("missing, mis-shaped and mistyped weights are all listed at once, unused on
   ]);
 });
 
-test("weights of no use are named, those that old files hold are not", () => {
+test("unused weights are returned, except those known from old files", () => {
   const change = (weights: Map<string, TensorRef>) => weights.set("a.position_ids", weights.get("conv_in.bias")!);
   expect(checked(change, [/position_ids$/])).toEqual([]);
   expect(checked(change)).toEqual(["a.position_ids"]);

@@ -45,7 +45,7 @@ const open = async (path: string, variant?: string) => openCheckpoint(await open
 const put = (path: string, value: object | string) =>
   writeFileSync(path, typeof value === "string" ? value : JSON.stringify(value));
 
-test("a diffusers folder is read whole, under current names", async () => {
+test("a diffusers folder gives configurations, weights under current names, tokenizer and defaults", async () => {
   for (const name of ["tiny-sd1", "tiny-sd2"]) {
     const { kind, unet, vae, textEncoder, scheduler, tokenizer, editing } = await open(fixture(name));
     expect(kind).toBe("diffusers folder");
@@ -60,7 +60,7 @@ test("a diffusers folder is read whole, under current names", async () => {
   }
 });
 
-test("a weight is a place in a real file, and is read from it", async () => {
+test("a weight is a place in a file on disk and can be read from it", async () => {
   const { unet } = await open(fixture("tiny-sd2"));
   const ref = unet.weights.get("conv_in.bias")!;
   expect(ref.source.path).toBe(fixture("tiny-sd2/unet/diffusion_pytorch_model.safetensors"));
@@ -86,7 +86,7 @@ test("a scheduler that asks for clipped samples is used without clipping, with o
   ]);
 });
 
-test("every scheduler that says its noise schedule gives it, whatever its class; a flow is refused", async () => {
+test("a scheduler of any class is read if it gives its noise schedule; a flow is refused", async () => {
   const path = copy("tiny-sd1");
   const file = join(path, "scheduler/scheduler_config.json");
   const original = JSON.parse(readFileSync(file, "utf8"));
@@ -120,7 +120,7 @@ test("every scheduler that says its noise schedule gives it, whatever its class;
   );
 });
 
-test("Python's Infinity and NaN in fields that nobody uses change nothing; in a field that is used they are refused", async () => {
+test("Python's Infinity and NaN change nothing in unused fields and are refused in used ones", async () => {
   const path = copy("tiny-sd1");
   const { scheduler } = await open(path);
   const file = join(path, "scheduler/scheduler_config.json");
@@ -157,7 +157,7 @@ test("pictures have the size that the model was trained on, also if height and w
   }
 });
 
-test("a folder's VAE may have old names and 1x1 kernels in its attention, and not one weight twice", async () => {
+test("a folder's VAE may have old names and 1x1 kernels in its attention, but no weight under two keys", async () => {
   const path = copy("tiny-sd1");
   const file = join(path, "vae/diffusion_pytorch_model.safetensors");
   const before = (await open(path)).vae.weights;
@@ -183,7 +183,7 @@ test("a folder's VAE may have old names and 1x1 kernels in its attention, and no
   );
 });
 
-test("one network's folder opens alone", async () => {
+test("the folder of one network opens by itself", async () => {
   const clip = await openModelFolder((await openLocal(fixture("clip-new"))) as Folder);
   expect(clip.weights.has("visual_projection.weight")).toBe(true);
   expect(clip.tokenizer).toBeUndefined();
@@ -209,7 +209,7 @@ function asCache(path: string): string {
   return cache;
 }
 
-test("the Hugging Face cache's layout opens, by the model's entry and by the snapshot", async () => {
+test("a model in the Hugging Face cache opens by its entry and by its snapshot", async () => {
   const plain = await open(fixture("tiny-sd1"));
   const cache = asCache(copy("tiny-sd1"));
   symlinkSync(cache, join(home, "link"));
@@ -222,7 +222,7 @@ test("the Hugging Face cache's layout opens, by the model's entry and by the sna
   }
 });
 
-test("a cached model without refs/main opens by its only snapshot, and not where there are two", async () => {
+test("a cached model without refs/main opens by its only snapshot, and is refused if it has two", async () => {
   const cache = asCache(copy("tiny-sd1"));
   rmSync(join(cache, "refs/main"));
   expect((await open(cache)).kind).toBe("diffusers folder");
@@ -232,7 +232,7 @@ test("a cached model without refs/main opens by its only snapshot, and not where
   expect((await refusal(open(cache))).message).toMatch(/several snapshots.*expected ..\/..\/..\/etc/);
 });
 
-test("a link may fetch weights from another disk, and nothing that is no part of a model", async () => {
+test("a link may lead to weights outside of the model's folder, and to nothing else", async () => {
   const path = copy("tiny-sd1");
   const weights = join(path, "unet/diffusion_pytorch_model.safetensors");
   renameSync(weights, join(home, "elsewhere.safetensors"));
@@ -258,7 +258,7 @@ test("a link may fetch weights from another disk, and nothing that is no part of
   }
 });
 
-test("a link to nowhere, a pipe and a folder in a file's place are refused at once", async () => {
+test("a broken link, a pipe and a folder in place of a file are refused at once", async () => {
   const path = copy("tiny-sd1");
   const config = join(path, "vae/config.json");
   rmSync(config);
@@ -279,7 +279,7 @@ test("a path out of the model's folder is refused", async () => {
   expect((await refusal(folder.open("/etc/hostname"))).message).toMatch(/leaves the model's folder/);
 });
 
-test("a file that is cut while it is open is refused, not read as zeros", async () => {
+test("a file that was truncated after opening is refused, not read as zeros", async () => {
   const path = copy("tiny-sd1");
   const { unet } = await open(path);
   const last = [...unet.weights.values()].sort((a, b) => b.offset - a.offset)[0];
@@ -287,7 +287,7 @@ test("a file that is cut while it is open is refused, not read as zeros", async 
   expect((await refusal(readTensor(last))).message).toMatch(/the file ends too early: found 5 bytes/);
 });
 
-test("the variant chooses among files; without one, the plain file or the only one is taken", async () => {
+test("the variant chooses a weight file; without it, the plain file or the only one is taken", async () => {
   const path = copy("tiny-sd1");
   const file = (name: string) => join(path, "unet", `diffusion_pytorch_model${name}.safetensors`);
   const taken = async (variant?: string) =>
@@ -308,7 +308,7 @@ test("the variant chooses among files; without one, the plain file or the only o
   expect(await taken()).toBe(file(".fp16"));
 });
 
-test("a component that does not come in the variant asked for gives its plain file, as long as another does", async () => {
+test("a component without the variant gives its plain file if another component has the variant", async () => {
   const path = copy("tiny-sd1");
   const file = (name: string) => join(path, name);
   cpSync(file("unet/diffusion_pytorch_model.safetensors"), file("unet/diffusion_pytorch_model.fp16.safetensors"));
@@ -342,7 +342,7 @@ async function shard(path: string, index = "model.safetensors.index.json"): Prom
   return map;
 }
 
-test("shards are put together by their index, with and without a variant", async () => {
+test("shards are joined by their index, with and without a variant", async () => {
   const whole = (await open(fixture("tiny-sd2"))).textEncoder.weights;
   const path = copy("tiny-sd2");
   await shard(path);
@@ -360,7 +360,7 @@ test("shards are put together by their index, with and without a variant", async
   }
 });
 
-test("an index that its shards do not bear out is refused with every difference", async () => {
+test("an index that does not fit its shards is refused, and every difference is listed", async () => {
   const path = copy("tiny-sd2");
   const map = await shard(path);
   const [first, second, third] = Object.keys(map);

@@ -36,7 +36,7 @@ import { survive } from "../support/survive.ts";
 import { folder, keys, oneFloat, rawSafetensors, text } from "./helpers.ts";
 import { mutateJson, mutateText } from "./mutate.ts";
 
-// Whatever happens to a model's files, opening them succeeds or ends in a typed error: no other exception, no hang.
+// A damaged model opens or is refused with a typed error; nothing else is thrown, and nothing hangs.
 
 const at = (name: string) => new URL(`../fixtures/${name}`, import.meta.url);
 const read = (name: string): string => readFileSync(at(name), "utf8");

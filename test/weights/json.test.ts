@@ -32,7 +32,7 @@ test("valid JSON gives the value that JSON.parse gives", () => {
   for (const value of values) expect(parse(JSON.stringify(value))).toEqual(value);
 });
 
-test("the numbers that only Python's JSON has are read as JavaScript's", () => {
+test("Python's NaN and Infinity are read as numbers", () => {
   const [nan, inf] = [Number.NaN, Number.POSITIVE_INFINITY];
   for (const [json, value] of [
     ["NaN", nan],
@@ -58,19 +58,19 @@ test.each([
   "-inf",
   "NaNNaN",
   "NaN NaN",
-])("%s is not JSON, in no dialect", (json) => expect(() => parse(json)).toThrow(/not JSON/));
+])("%s is refused", (json) => expect(() => parse(json)).toThrow(/not JSON/));
 
-test("an error behind Python's numbers has its position in the file", () => {
+test("an error after Python's numbers names its position in the file", () => {
   expect(() => parse("[NaN, Infinity, 1 2]")).toThrow("not JSON, at position 18");
 });
 
-test("a key that one object names twice is refused, however it is written; in two objects it may stand", () => {
+test("a key that occurs twice in one object is refused, in any spelling; in two objects it is allowed", () => {
   expect(() => parse('{"a": 1, "\\u0061": 2}')).toThrow('model.json: JSON names a key twice: "a"');
   expect(() => parse('{"b": {"a": 1}, "c": [{"a": 1}], "b": 0}')).toThrow('twice: "b"');
   expect(parse('[{"a": 1}, {"a": {"a": 2}}]')).toEqual([{ a: 1 }, { a: { a: 2 } }]);
 });
 
-test("nesting is allowed up to the limit, and refused beyond it with the place", () => {
+test("nesting is allowed up to the limit and refused beyond it, with the position", () => {
   expect(parse('[{"a":[]}]', 3)).toEqual([{ a: [] }]);
   expect(() => parse('[{"a":[]}]', 2)).toThrow(
     "model.json: JSON is nested too deeply: found 3 levels at position 6, expected at most 2",

@@ -15,7 +15,7 @@ import { rawSafetensors as file, refusal, text } from "./helpers.ts";
 const read = (bytes: Uint8Array) => readSafetensors(memorySource("x.safetensors", bytes));
 const entry = (dtype: string, shape: unknown, from: number, to: number) => ({ dtype, shape, data_offsets: [from, to] });
 
-test("what is written is read back, whatever the dtype and the order", async () => {
+test("a written file is read back, whatever the dtypes and the order", async () => {
   const f32 = Float32Array.of(1.5, -0, Number.NaN, 3e38, 1e-45, -7);
   const bytes = encodeSafetensors(
     {
@@ -61,7 +61,7 @@ test("every F16 and every BF16 number is read exactly", async () => {
   expect([...bits].filter((i) => !exact(i))).toEqual([]);
 });
 
-test("a view reads its part of the same bytes", async () => {
+test("a view reads its part of the tensor", async () => {
   const data = Float32Array.from({ length: 12 }, (_, i) => i);
   const { tensors } = await read(encodeSafetensors({ w: { dtype: "F32", shape: [6, 2, 1, 1], data } }));
   const middle = rows(reshaped(tensors.get("w")!, [6, 2]), 2, 4);
@@ -70,13 +70,13 @@ test("a view reads its part of the same bytes", async () => {
   expect(() => reshaped(middle, [5])).toThrow(GraphError);
 });
 
-test("data that does not fill its shape is not written", () => {
+test("data that does not fill its shape is refused", () => {
   const data = new Float32Array(3);
   expect(() => encodeSafetensors({ w: { dtype: "F32", shape: [4], data } })).toThrow(/"w".*12 bytes, expected 16/s);
   expect(() => encodeSafetensors({ __metadata__: { dtype: "F32", shape: [3], data } })).toThrow(GraphError);
 });
 
-test("an integer past 32 bits is not read as another one", async () => {
+test("an integer past 32 bits is refused", async () => {
   const big = { dtype: "I64", shape: [2], data: BigInt64Array.of(1n, 2n ** 40n) } as const;
   const { tensors } = await read(encodeSafetensors({ big }));
   expect((await refusal(readInts(tensors.get("big")!))).message).toMatch(/"big"\[1\].*1099511627776/);
@@ -188,13 +188,13 @@ test.each<[string, Uint8Array, RegExp]>([
   ["GGUF", ascii("GGUF\x03\0\0\0"), /this is a GGUF file, whose weights are quantised/],
   ["Keras", ascii("\x89HDF\r\n\x1a\n"), /this is an HDF5 file/],
   ["gzip", ascii("\x1f\x8b\x08\0\x99\0\0\x01\0\0"), /this is a gzip archive\.\nUnpack it/],
-])("%s in place of weights is called by its name, with what to do", async (_, content, message) => {
+])("%s in place of weights is named, with advice what to do", async (_, content, message) => {
   const { message: said } = await refusal(read(content));
   expect(said).toMatch(message);
   expect(said.length).toBeLessThan(400);
 });
 
-test("a header's length may begin as another format does", async () => {
+test("a header's length may have the first bytes of another format", async () => {
   for (const length of [0x088b1fn, 0x010280n]) {
     const { tensors } = await read(
       file(`${JSON.stringify({ w })}${" ".repeat(Number(length) - JSON.stringify({ w }).length)}`, 8),
@@ -209,7 +209,7 @@ test("all problems of a header are listed at once", async () => {
   for (const part of [/"a": dtype/, /"b": shape/, /"c": not an object/]) expect(message).toMatch(part);
 });
 
-test("a mutated file is a valid one or a CheckpointError, whatever the mutation", async () => {
+test("a mutated file is read or refused with CheckpointError", async () => {
   const random = new Random(7);
   const good = encodeSafetensors(
     {
@@ -245,7 +245,7 @@ test("a mutated file is a valid one or a CheckpointError, whatever the mutation"
   expect(outcomes.refused).toBeGreaterThan(3000);
 });
 
-test("a Buffer of Node gives the same numbers as any other bytes", async () => {
+test("a Node Buffer gives the same numbers as other bytes", async () => {
   const bytes = encodeSafetensors({
     i64: { dtype: "I64", shape: [2], data: BigInt64Array.of(-5n, 49407n) },
     f32: { dtype: "F32", shape: [2], data: Float32Array.of(1.5, -7) },

@@ -14,7 +14,7 @@ import { hollow, keys, oneFloat, rawSafetensors, refusal, text } from "./helpers
 const families = ["SD1.x", "SD2.x"] as const;
 const networks = { unet: "unet", vae: "vae", text: "textEncoder" } as const;
 
-/** What real files hold besides the networks. */
+/** Keys of real files that belong to no network. */
 const extras = {
   betas: [1000],
   alphas_cumprod: [1000],
@@ -31,7 +31,7 @@ const extras = {
   "model_ema.diffusion_modelinput_blocks00weight": [320, 4, 3, 3],
 };
 
-test.each(families)("every weight of an %s file is found where diffusers' own conversion finds it", async (family) => {
+test.each(families)("the weights of an %s file get the names of diffusers' own conversion", async (family) => {
   const { original, parts } = keys[family];
   const source = hollow("sd.safetensors", { ...original, ...extras });
   const { tensors } = await readSafetensors(source);
@@ -49,7 +49,7 @@ test.each(families)("every weight of an %s file is found where diffusers' own co
   }
 });
 
-test.each(families)("the configurations of an %s file are those that its weights were checked with", async (family) => {
+test.each(families)("the configurations of an %s file are those of diffusers' own conversion", async (family) => {
   const checkpoint = await openCheckpoint(hollow("sd.safetensors", keys[family].original), { prediction: "epsilon" });
   for (const part of ["unet", "vae", "text"] as const) {
     expect(checkpoint[networks[part]].config).toMatchObject(keys[family].config[part]);
@@ -69,7 +69,7 @@ test.each(families)("the configurations of an %s file are those that its weights
   });
 });
 
-test.each(families)("a weight of an %s file has its name there, whether it is there or not", (family) => {
+test.each(families)("every weight of an %s file can be named as in the file, also a missing one", (family) => {
   for (const part of ["unet", "vae", "text"] as const) {
     const found = Object.keys(keys[family].parts[part]).map((name) => [name, originalNames(family)[part](name)]);
     const expected = Object.entries(keys[family].parts[part]).map(([name, [, original]]) => [name, original]);
@@ -109,7 +109,7 @@ describe.each(families)("the VAE of an %s file", (family) => {
   });
 });
 
-test("a file that holds one weight under two keys is refused with both", async () => {
+test("a file with two keys for one weight is refused, and both are named", async () => {
   const shapes = { ...sd1, "first_stage_model.encoder.mid.attn_1.to_q.weight": [512, 512] };
   const { message } = await refusal(openCheckpoint(hollow("sd.safetensors", shapes)));
   expect(message).toMatch(/^sd\.safetensors: two keys for one weight: found /);
@@ -157,7 +157,7 @@ test.each<[string, string]>([
   ["a transformer", "double_blocks.0.img_attn.norm.key_norm.scale"],
   ["a textual inversion", "emb_params"],
   ["a component of diffusers", "text_model.final_layer_norm.bias"],
-])("a full checkpoint with leftovers of %s is the checkpoint, and the leftovers are told", async (_, key) => {
+])("a full checkpoint opens despite leftovers of %s, which are listed as unknown", async (_, key) => {
   for (const family of families) {
     const source = hollow("sd.safetensors", { ...keys[family].original, [key]: [8] });
     const { unknown, unet } = await openCheckpoint(source, { prediction: "epsilon" });
@@ -166,14 +166,14 @@ test.each<[string, string]>([
   }
 });
 
-test("weights of no network are told apart", async () => {
+test("keys that belong to no network are listed as unknown", async () => {
   const foreign = ["first_stage_model.encoder.extra.weight", "motion.module.weight"];
   const shapes = Object.fromEntries(foreign.map((key) => [key, [1]]));
   const { unknown } = await openCheckpoint(hollow("sd.safetensors", { ...keys["SD1.x"].original, ...shapes }));
   expect(unknown).toEqual(foreign);
 });
 
-test("fused query, key and value are read as the three thirds of their rows", async () => {
+test("fused query, key and value are three views of their rows", async () => {
   const key = "transformer.resblocks.4.attn.in_proj_bias";
   const data = Float32Array.from({ length: 3072 }, (_, i) => i);
   const file = encodeSafetensors({ [key]: { dtype: "F32", shape: [3072], data } });
@@ -197,7 +197,7 @@ test.each(families)(
   },
 );
 
-test("a text encoder without its outer name is the same text encoder", async () => {
+test("a text encoder is read with and without the prefix text_model", async () => {
   const { original, parts } = keys["SD1.x"];
   const bare = Object.entries(original).map(([k, s]) => [k.replace("transformer.text_model.", "transformer."), s]);
   const { textEncoder } = await openCheckpoint(hollow("sd.safetensors", Object.fromEntries(bare)));
@@ -208,14 +208,14 @@ const sd1 = keys["SD1.x"].original;
 const sd2 = keys["SD2.x"].original;
 const convIn = "model.diffusion_model.input_blocks.0.0.weight";
 
-test("an SD1.x file predicts ε at 512 pixels unless it is told otherwise", async () => {
+test("an SD1.x file predicts ε at 512 pixels unless an option says otherwise", async () => {
   const plain = await openCheckpoint(hollow("sd.safetensors", sd1));
   expect([plain.scheduler.prediction, plain.editing.size.height]).toEqual(["epsilon", 512]);
   const told = await openCheckpoint(hollow("sd.safetensors", sd1), { prediction: "v_prediction" });
   expect([told.scheduler.prediction, told.editing.size.height]).toEqual(["v_prediction", 512]);
 });
 
-test("an SD2.x file needs to be told what it predicts, by the user or by its own metadata", async () => {
+test("an SD2.x file opens if its metadata or an option says what it predicts", async () => {
   const { message } = await refusal(openCheckpoint(hollow("v2-1.safetensors", sd2)));
   expect(message).toMatch(/v2-1.safetensors: .*does not say what its U-Net predicts/);
   expect(message).toMatch(/Set the option prediction to v_prediction .* or to epsilon/);
@@ -271,7 +271,7 @@ test.each<[string, Uint8Array | Record<string, readonly number[]>, RegExp]>([
   ["a bare pickle", Uint8Array.of(0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20), /Python pickle/],
   ["a torn file", rawSafetensors({}, 0, 99n), /truncated within its header: found 10 bytes, expected more than 107/],
   ["another safetensors file", oneFloat("weight"), /not a layout that baret knows/],
-])("%s is refused with a sentence that says what it is", async (_, content, message) => {
+])("%s is refused, and the message says what it is", async (_, content, message) => {
   const source =
     content instanceof Uint8Array ? memorySource("m.safetensors", content) : hollow("m.safetensors", content);
   const error = await refusal(openCheckpoint(source));
@@ -279,13 +279,13 @@ test.each<[string, Uint8Array | Record<string, readonly number[]>, RegExp]>([
   expect(error.message).toContain("m.safetensors");
 });
 
-test("a file that is called a pickle is refused, whatever its bytes", async () => {
+test("a file with the extension of a pickle is refused, whatever its bytes", async () => {
   for (const name of ["a.ckpt", "a.bin", "a.pt", "a.pth"]) {
     expect((await refusal(openCheckpoint(memorySource(name, text("\0".repeat(20)))))).message).toMatch(/Python pickle/);
   }
 });
 
-test("a header length that looks like a pickle's first byte is none", async () => {
+test("a header's length may look like the start of a pickle", async () => {
   // 0x010280 bytes of header: 80 02 01 00 00 00 00 00.
   const json = `{${" ".repeat(0x010280 - 2)}}`;
   const { message } = await refusal(openCheckpoint(memorySource("m.safetensors", rawSafetensors(json))));

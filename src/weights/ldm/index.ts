@@ -41,7 +41,7 @@ export async function openSingleFile(source: ByteSource, { prediction }: OpenOpt
   };
 }
 
-/** What the U-Net predicts. SD1.x predicts ε; SD2.x models of both kinds have the same keys, and few files say which. */
+/** Finds out what the U-Net predicts. SD1.x predicts ε. Both kinds of SD2.x have the same keys, and few files say which. */
 function predictionOf({ metadata }: Safetensors, family: Family, where: string): Prediction {
   const told = metadata["modelspec.prediction_type"];
   if (told === "epsilon") return "epsilon";
