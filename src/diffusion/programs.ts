@@ -24,7 +24,7 @@ const smallProgram = 400e6;
 /** The loaded programs of a model. Each is built once and kept until it is released. */
 export class ProgramCache {
   private readonly loader: ProgramLoader;
-  /** How many calls of `during` are running for each network. */
+  /** Running calls of `during` for each network. */
   private readonly scopes = new Map<Network, number>();
   private readonly loaded = new Map<string, { network: Network; session: Promise<MeasuredSession> }>();
 

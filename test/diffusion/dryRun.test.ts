@@ -59,7 +59,7 @@ async function released(checkpoint: Checkpoint): Promise<string[]> {
   return gone;
 }
 
-test.each(["F16", "F32"] as const)("the programs of SD1.5's text encoder and VAE in %s are released when their phase is over", async (dtype) => {
+test.each(["F16", "F32"] as const)("the programs of SD1.5's text encoder and VAE in %s are released after their use", async (dtype) => {
   const file = hollow("sd.safetensors", keys["SD1.x"].original, undefined, dtype);
   expect(await released(await openCheckpoint(file))).toEqual(["text", "vae"]);
 }); // biome-ignore format: one law
