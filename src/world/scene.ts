@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { SceneError } from "../core/index.ts";
+import { listed, problemsOf, SceneError } from "../core/index.ts";
 
 export const ANIMALS = ["dog", "cat", "horse", "giraffe", "cow", "bird"] as const;
 export const BEAST_POSES = ["standing", "sitting", "lying down", "jumping"] as const;
@@ -110,21 +110,16 @@ function contradictions(value: Record<string, unknown>): string[] {
   return problems;
 }
 
-function describe(issue: z.core.$ZodIssue): string {
-  const where = issue.path.join(".");
-  return `${where ? `${where}: ` : ""}${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}`;
-}
-
 /**
  * Checks a JSON value and fills in defaults. Throws one SceneError that lists every problem.
  * where: the file or option that it came from, for the error.
  */
 export function parseScene(value: unknown, where?: string): Scene {
   const parsed = shape.safeParse(value);
-  const problems = parsed.success ? [] : parsed.error.issues.map(describe);
+  const problems = parsed.success ? [] : problemsOf(parsed.error, value, "the scene");
   if (typeof value === "object" && value !== null) problems.push(...contradictions(value as Record<string, unknown>));
   if (!parsed.success || problems.length > 0) {
-    throw new SceneError(`not a scene of the Menagerie\n  ${problems.join("\n  ")}`, { where });
+    throw new SceneError(`not a scene of the Menagerie\n${listed(problems)}`, { where });
   }
   return { ...parsed.data, pose: parsed.data.pose ?? restPose(parsed.data.animal) };
 }
