@@ -43,4 +43,4 @@ export {
   readWhole,
   subfolder,
 } from "./source.ts";
-export { readBytes, readInts, readTensor, reshaped, rows, type TensorRef } from "./tensor-ref.ts";
+export { readBytes, readInts, readTensor, reshaped, type TensorRef, viewRows } from "./tensor-ref.ts";

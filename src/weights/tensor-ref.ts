@@ -28,7 +28,7 @@ export function reshaped(ref: TensorRef, shape: readonly number[]): TensorRef {
 }
 
 /** Views rows `from` to `to` (exclusive) of the first axis. Throws GraphError if there are no such rows. */
-export function rows(ref: TensorRef, from: number, to: number): TensorRef {
+export function viewRows(ref: TensorRef, from: number, to: number): TensorRef {
   const [count, ...tail] = ref.shape;
   if (!(from >= 0 && from <= to && to <= count)) {
     throw new GraphError("no such rows", { where: ref.name, found: `${from}..${to}`, expected: `within 0..${count}` });

@@ -8,7 +8,7 @@ import {
   readSafetensors,
   readTensor,
   reshaped,
-  rows,
+  viewRows,
 } from "../../src/weights/index.ts";
 import { rawSafetensors as file, refusal, text } from "./helpers.ts";
 
@@ -64,9 +64,9 @@ test("every F16 and every BF16 number is read exactly", async () => {
 test("a view reads its part of the tensor", async () => {
   const data = Float32Array.from({ length: 12 }, (_, i) => i);
   const { tensors } = await read(encodeSafetensors({ w: { dtype: "F32", shape: [6, 2, 1, 1], data } }));
-  const middle = rows(reshaped(tensors.get("w")!, [6, 2]), 2, 4);
+  const middle = viewRows(reshaped(tensors.get("w")!, [6, 2]), 2, 4);
   expect(await readTensor(middle)).toEqual({ shape: [2, 2], data: Float32Array.of(4, 5, 6, 7) });
-  expect(() => rows(middle, 1, 3)).toThrow(GraphError);
+  expect(() => viewRows(middle, 1, 3)).toThrow(GraphError);
   expect(() => reshaped(middle, [5])).toThrow(GraphError);
 });
 

@@ -1,4 +1,4 @@
-import { rows, type TensorRef } from "../tensor-ref.ts";
+import { type TensorRef, viewRows } from "../tensor-ref.ts";
 import { originalName } from "./originalName.ts";
 
 /** Parts of an OpenCLIP layer and their names in CLIPTextModel. */
@@ -49,7 +49,7 @@ export function openClipWeights(key: string, ref: TensorRef): [string, TensorRef
   if (!Number.isInteger(third)) return undefined;
   return ["q", "k", "v"].map((letter, i) => [
     `${path}.self_attn.${letter}_proj.${fused[1]}`,
-    rows(ref, i * third, (i + 1) * third),
+    viewRows(ref, i * third, (i + 1) * third),
   ]);
 }
 
