@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { defineConfig } from "vitest/config";
 
 /** A test file that starts processes uses one of these: the command line, the engine, a compiler, npm. */
-const starters = /node:child_process|support\/(cli|packed)\.ts|\b(loadModel|startEngine|tinyModel)\b/;
+const starters =
+  /node:child_process|support\/(cli|packed)\.ts|from "esbuild"|\b(loadModel|startEngine|tinyModel|runCommand)\b/;
 
 const files = readdirSync("test", { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".test.ts"))

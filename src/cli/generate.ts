@@ -84,7 +84,6 @@ async function run(command: Command, given: string[], reporter: Reporter): Promi
 
 export function generateCommand(): Command {
   const command = new Command("generate")
-    .description("make pictures of prompts, from noise")
     .argument("[prompt...]", "what the pictures show")
     .addOption(option("--count <n>", "pictures of each prompt", integer(1, 10_000)).default(1))
     .addOption(likeOption())

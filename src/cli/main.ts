@@ -2,8 +2,11 @@
 // Imported at run time, so that a failure to load the program is a message. Node opens all modules of a program at once; if
 // too few files may be open, it even says that a module is missing.
 try {
-  const [{ baretProgram }, { runProgram }] = await Promise.all([import("./program.ts"), import("./run.ts")]);
-  await runProgram(baretProgram());
+  const args = process.argv.slice(2);
+  const { asksHelp, baretProgram } = await import("./program.ts");
+  const program = await baretProgram(args);
+  if (asksHelp(args)) program.outputHelp();
+  else await (await import("./run.ts")).runProgram(program);
 } catch (error) {
   const [message] = String(error).split("\n");
   process.stderr.write(

@@ -44,11 +44,8 @@ const methodJson = (method: Method): object => ({
 });
 
 export function methodsCommand(): Command {
-  return new Command("methods")
-    .description("list the editing methods: paper, needs, options with defaults and ranges")
-    .addOption(jsonOption())
-    .action(({ json }: { json?: boolean }) => {
-      if (json) printJson({ methods: methods().map(methodJson) });
-      else print(methods().map(describe).join("\n\n"));
-    });
+  return new Command("methods").addOption(jsonOption()).action(({ json }: { json?: boolean }) => {
+    if (json) printJson({ methods: methods().map(methodJson) });
+    else print(methods().map(describe).join("\n\n"));
+  });
 }

@@ -100,9 +100,7 @@ async function describe(model: FoundModel, options: OpenOptions): Promise<Descri
 }
 
 export function modelsCommand(): Command {
-  const command = new Command("models")
-    .description("list the models that are found, or say what the given ones are")
-    .argument("[model...]", "names, folders and .safetensors files");
+  const command = new Command("models").argument("[model...]", "names, folders and .safetensors files");
   return checkpointOptions(command)
     .addOption(jsonOption())
     .action(async (names: string[], { json, ...options }: OpenOptions & { json?: boolean }) => {

@@ -104,12 +104,23 @@ async function vocabularyFiles({ tokenizer: { vocabulary, addedTokens } }: Check
 }
 
 /** SHA-256 of a model's weight files, configurations and tokenizer, as hexadecimal digits: two models with one hash compute the same. */
-export async function modelHash({ checkpoint }: Model, work: Work = {}): Promise<string> {
+export async function modelHash(model: Model, work: Work = {}): Promise<string> {
+  const known = hashes.get(model);
+  if (known) return known;
+  const hash = await hashOf(model.checkpoint, work);
+  hashes.set(model, hash);
+  return hash;
+}
+
+/** Hashes of models that are loaded. */
+const hashes = new WeakMap<Model, string>();
+
+async function hashOf(checkpoint: Checkpoint, work: Work): Promise<string> {
   const { unet, vae, textEncoder, scheduler, tokenizer } = checkpoint;
   const networks = [unet, vae, textEncoder];
   const paths = new Set(networks.flatMap(({ weights }) => [...weights.values()].map(({ source }) => source.path)));
-  const hashes: string[] = [];
-  for (const path of paths) if (path) hashes.push(await hashFile(path, work));
-  for (const file of await vocabularyFiles(checkpoint)) hashes.push(sha256(await file.read(0, file.size)));
-  return sha256(JSON.stringify([hashes, networks.map(({ config }) => config), scheduler, tokenizer.config]));
+  const files: string[] = [];
+  for (const path of paths) if (path) files.push(await hashFile(path, work));
+  for (const file of await vocabularyFiles(checkpoint)) files.push(sha256(await file.read(0, file.size)));
+  return sha256(JSON.stringify([files, networks.map(({ config }) => config), scheduler, tokenizer.config]));
 }

@@ -39,6 +39,10 @@ export interface SearchPlaces {
   hubCache?: string;
 }
 
+/** Whether a model's name is the path of one, as `findModel` understands it. */
+export const isModelPath = async (name: string): Promise<boolean> =>
+  !(bundledNames as readonly string[]).includes(name) && (await look(name, name, "path")) !== undefined;
+
 /**
  * The model that a user means: one that ships with baret, a folder or a file, a pulled model (by its short name, with or
  * without its owner), or one in the Hugging Face cache; looked for in this order. Throws CheckpointError, which lists

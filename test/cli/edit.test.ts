@@ -290,9 +290,9 @@ test("outputs in a folder that this user may not write are refused before photo 
     ["-o", open, "--save-inversion", `${closed}/i.safetensors`],
     ["-o", open, "--preview", `${closed}/p.png`],
   ]) {
-    await expect(asOrdinaryUser(() => runCommand(baretProgram(), [...edit, ...output]))).rejects.toThrow(
-      `${output.at(-1)}: cannot be written: permission denied`,
-    );
+    await expect(
+      asOrdinaryUser(async () => runCommand(await baretProgram([...edit, ...output]), [...edit, ...output])),
+    ).rejects.toThrow(`${output.at(-1)}: cannot be written: permission denied`);
   }
 });
 

@@ -87,7 +87,7 @@ test("an output that cannot be written is refused before any work", async () => 
 test("an output in a folder that this user may not write is refused before the model is looked for", async () => {
   mkdirSync(here.path("closed"), { mode: 0o555 });
   const args = ["generate", "a dog", "--model", "none", "-o", here.path("closed/out.png")];
-  await expect(asOrdinaryUser(() => runCommand(baretProgram(), args))).rejects.toThrow(
+  await expect(asOrdinaryUser(async () => runCommand(await baretProgram(args), args))).rejects.toThrow(
     "closed/out.png: cannot be written: permission denied",
   );
 });

@@ -65,7 +65,7 @@ const wrongUsage: [string, string[], string][] = [
 ];
 
 test.each(wrongUsage)("%s is wrong usage", async (_, args, message) => {
-  const error = await runCommand(baretProgram(), args).catch((e: unknown) => e);
+  const error = await runCommand(await baretProgram(args), args).catch((e: unknown) => e);
   expect(error).toBeInstanceOf(UsageError);
   expect((error as Error).message).toContain(message);
 });

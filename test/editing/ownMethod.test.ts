@@ -44,7 +44,7 @@ async function cli(...args: string[]): Promise<string> {
   };
   vi.spyOn(process.stdout, "write").mockImplementation(keep);
   vi.spyOn(process.stderr, "write").mockImplementation(keep);
-  await runCommand(baretProgram(), args);
+  await runCommand(await baretProgram(args), args);
   return printed;
 }
 

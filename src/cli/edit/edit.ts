@@ -169,7 +169,6 @@ async function run(command: Command, given: readonly string[], reporter: Reporte
 
 export function editCommand(): Command {
   const command = new Command("edit")
-    .description("edit photos so that they show what a prompt says")
     .argument("[photo-then-prompt...]", "photos, folders of photos or prepared photos, then target prompts")
     .addOption(likeOption())
     .addOption(outOption("out.png"))

@@ -27,7 +27,6 @@ async function run(command: Command, path: string, prompt: string, flags: Flags,
 
 export function invertCommand(): Command {
   const command = new Command("invert")
-    .description("prepare a photo for a prompt, once for any number of edits; goes on where it was stopped")
     .argument("<photo>", "PNG, JPEG or WebP")
     .argument("<prompt>", "what the edited photo is to show")
     .addOption(

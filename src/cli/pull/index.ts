@@ -67,7 +67,6 @@ const named = (flags: string, about: string): Option =>
 
 export function pullCommand(): Command {
   return new Command("pull")
-    .description("fetch a Stable Diffusion model into the cache")
     .argument("<name>", "OWNER/NAME on the hub, or a short name")
     .addOption(named("--revision <name>", "branch, tag or commit; default: main"))
     .addOption(named("--variant <name>", "which weights, such as fp16; default: the plain ones, or the only ones"))

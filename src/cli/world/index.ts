@@ -9,7 +9,6 @@ import { renderCommand, sheetCommand } from "./pictures.ts";
 
 export function worldCommand(): Command {
   return new Command("world")
-    .description("render the Menagerie, the small world of baret's own model")
     .addCommand(renderCommand())
     .addCommand(sheetCommand())
     .addCommand(pairsCommand())

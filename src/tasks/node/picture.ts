@@ -2,7 +2,7 @@ import { dirname, isAbsolute, join, relative } from "node:path";
 import { ImageError, listed, type Picture, problemsOf } from "../../core/index.ts";
 import { readPngText } from "../../image/index.ts";
 import { encodePng } from "../../image/node.ts";
-import { exists, findModel, readRegular, storageError, writeFileAtomic } from "../../storage/node.ts";
+import { exists, isModelPath, readRegular, storageError, writeFileAtomic } from "../../storage/node.ts";
 import { parseJson } from "../../weights/index.ts";
 import { type EditRecord, recordSchema } from "../record.ts";
 
@@ -35,7 +35,7 @@ export async function writePicture(
 ): Promise<void> {
   const folder = dirname(path);
   const { model, photo } = record;
-  const modelPath = model && (await findModel(model.name).catch(() => undefined))?.place === "path";
+  const modelPath = model && (await isModelPath(model.name).catch(() => false));
   const placed = {
     ...record,
     ...(modelPath && { model: { ...model, name: dotted(seenFrom(folder, model.name)) } }),

@@ -1,0 +1,65 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { baretProgram } from "../../src/cli/program.ts";
+import { runCommand } from "../../src/cli/run.ts";
+import { Model } from "../../src/diffusion/index.ts";
+import { encodePng } from "../../src/image/node.ts";
+import { fixturePath, smoothPicture } from "../support/baret.ts";
+
+// One edit decides everything once. The functions that do the work are counted where they are defined.
+
+const counts = vi.hoisted((): Record<string, number> => ({}));
+
+/** A module whose functions of these names count their calls. */
+const counting = vi.hoisted(() => (module: Record<string, unknown>, names: readonly string[]): object => {
+  const counted = names.map((name) => {
+    const original = module[name] as (...given: unknown[]) => unknown;
+    const call = (...given: unknown[]): unknown => {
+      counts[name] = (counts[name] ?? 0) + 1;
+      return original(...given);
+    };
+    return [name, call];
+  });
+  return { ...module, ...Object.fromEntries(counted) };
+});
+
+vi.mock("../../src/models/unet.ts", async (load) => counting(await load(), ["unet", "attentionSites"]));
+vi.mock("../../src/storage/models.ts", async (load) => counting(await load(), ["findModel", "listModels"]));
+vi.mock("../../src/storage/hash.ts", async (load) => counting(await load(), ["hashFile"]));
+
+const folder = mkdtempSync(join(tmpdir(), "baret-counts-"));
+const at = (name: string): string => join(folder, name);
+beforeAll(async () => {
+  vi.stubEnv("BARET_CACHE", at("cache"));
+  writeFileSync(at("photo.png"), await encodePng(smoothPicture(1)));
+});
+afterAll(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true });
+});
+
+test("one edit builds each U-Net program once, embeds its prompts once, hashes and finds the model once", async () => {
+  vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  const encoded: string[] = [];
+  type Encoder = { encodePrompts(prompts: string[]): Promise<unknown> };
+  const prototype = Model.prototype as unknown as Encoder;
+  const encode = prototype.encodePrompts;
+  vi.spyOn(prototype, "encodePrompts").mockImplementation(function (this: Encoder, ...given) {
+    encoded.push(...given[0]);
+    return encode.apply(this, given);
+  });
+  const model = ["--model", fixturePath("tiny-sd1"), "--threads", "1", "--size", "64"];
+  const args = ["edit", at("photo.png"), "a dog", ...model, "--steps", "2", "--iterations", "1", "-o", at("out.png")];
+  await runCommand(await baretProgram(args), args);
+  // To check the weights, to predict noise, for the loss with its gradient, and with attention routed.
+  expect(counts.unet).toBe(4);
+  expect(counts.attentionSites).toBe(1);
+  expect(encoded.sort()).toEqual(["", "a dog"]);
+  // Of the U-Net, the VAE and the text encoder.
+  expect(counts.hashFile).toBe(3);
+  expect(counts.findModel).toBe(1);
+  expect(counts.listModels).toBeUndefined();
+});
