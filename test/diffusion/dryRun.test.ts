@@ -21,9 +21,9 @@ test.each(["tiny-sd1", "tiny-sd2"])("%s: the estimate grows with the work, and n
   const checkpoint = unreadable(await openCheckpoint(await openLocal(fixturePath(name))));
   const peakOf = (count: number, width: number): Promise<number> =>
     peakMemory(checkpoint, async (model) => {
-      const sentences = Array<string>(count).fill("a dog");
-      const made = await generate(model, sentences, { steps: 2, size: { width, height: 64 } });
-      expect(made.map(({ picture }) => [picture.width, picture.height])).toEqual(sentences.map(() => [width, 64]));
+      const prompts = Array<string>(count).fill("a dog");
+      const made = await generate(model, prompts, { steps: 2, size: { width, height: 64 } });
+      expect(made.map(({ picture }) => [picture.width, picture.height])).toEqual(prompts.map(() => [width, 64]));
     });
   const one = await peakOf(1, 64);
   const weights = [checkpoint.unet, checkpoint.vae, checkpoint.textEncoder].flatMap((part) => [...part.weights.values()]);

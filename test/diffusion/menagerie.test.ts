@@ -20,8 +20,8 @@ import { fixture, relativeError } from "../support/run.ts";
 const path = fixturePath("menagerie.safetensors");
 const reference = await fixture(path);
 const { metadata } = await readSafetensors(memorySource(path, new Uint8Array(readFileSync(path))));
-const said = <T>(name: string): T => JSON.parse(metadata[name]) as T;
-const names = said<Record<string, string>[]>("names");
+const listed = <T>(name: string): T => JSON.parse(metadata[name]) as T;
+const names = listed<Record<string, string>[]>("names");
 const values = reference as Record<string, Tensor>;
 
 let folder: string;
@@ -42,12 +42,12 @@ afterAll(async () => {
 
 test("prompts have the ids of transformers", async () => {
   const tokenizer = await loadTokenizer(model.checkpoint.tokenizer, { shipped: () => openPackageFile(CLIP_MERGES) });
-  const rows = said<string[]>("sentences").flatMap((sentence) => [...tokenizer.encode(sentence).ids.data]);
+  const rows = listed<string[]>("sentences").flatMap((prompt) => [...tokenizer.encode(prompt).ids.data]);
   expect(rows).toEqual([...(reference.ids as IntTensor).data]);
 });
 
 test("text encoder and U-Net agree with transformers and diffusers", async () => {
-  const [{ tensor: context }] = await model.embed([said<string>("caption")]);
+  const [{ tensor: context }] = await model.embed([listed<string>("caption")]);
   expect(relativeError(context, values.hidden)).toBeLessThan(1e-4);
   const predictor = await openPredictor(model, pictures[0]);
   const [timestep] = (reference.timestep as IntTensor).data;
@@ -57,7 +57,7 @@ test("text encoder and U-Net agree with transformers and diffusers", async () =>
 
 test("the VAE encodes and decodes as diffusers does", async () => {
   expect(relativeError(await model.encode(pictures[0]), values.latent)).toBeLessThan(1e-4);
-  const [low, high] = said<[number, number]>("crop");
+  const [low, high] = listed<[number, number]>("crop");
   const picture = decode(model.vae, g.div(g.input("latent", values.latent.shape), model.vae.scalingFactor));
   const crop = g.slice(g.slice(picture, 2, low, high), 3, low, high);
   const decoder = await model.programs.open("vae", "crop", () => ({ crop }));

@@ -14,12 +14,12 @@ import { fixture, relativeError } from "../support/run.ts";
 // Made by tools/parity/loops.py; see tools/parity/README.md.
 const folder = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 const pipelines = [
-  { name: "tiny-sd1", sentence: "a white cat lying down on the snow" },
-  { name: "tiny-sd2", sentence: "a brown dog standing in the grass" },
+  { name: "tiny-sd1", prompt: "a white cat lying down on the snow" },
+  { name: "tiny-sd2", prompt: "a brown dog standing in the grass" },
 ];
 const size = { height: 64, width: 64 };
 
-describe.each(pipelines)("$name", ({ name, sentence }) => {
+describe.each(pipelines)("$name", ({ name, prompt }) => {
   let model: Model;
   let cacheFolder: string;
   let reference: Record<string, Tensor>;
@@ -34,7 +34,7 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
   });
 
   test("embeddings, ten guided steps and the picture agree with the reference", async () => {
-    const [empty, embedded] = (await model.embed(["", sentence])).map(({ tensor }) => tensor);
+    const [empty, embedded] = (await model.embed(["", prompt])).map(({ tensor }) => tensor);
     expect(relativeError(empty, rows(reference.text, 0, 1))).toBeLessThan(1e-4);
     expect(relativeError(embedded, rows(reference.text, 1, 2))).toBeLessThan(1e-4);
     const predictor = await openPredictor(model, size);
@@ -50,8 +50,8 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
   test("a seed gives the same picture alone and in a batch", async () => {
     for (const guidance of [3, 1]) {
       const options = { steps: 3, size, guidance };
-      const both = await generate(model, [sentence, sentence], { ...options, seed: 7 });
-      const again = await generate(model, [sentence], { ...options, seed: 8 });
+      const both = await generate(model, [prompt, prompt], { ...options, seed: 7 });
+      const again = await generate(model, [prompt], { ...options, seed: 8 });
       expect(both.map(({ seed }) => seed)).toEqual([7, 8]);
       expect(again[0].picture.data).toEqual(both[1].picture.data);
       expect(both[0].picture.data).not.toEqual(both[1].picture.data);
@@ -60,8 +60,8 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
 
   test("at guidance 1 there is no unconditional prediction", async () => {
     const predict = vi.spyOn(Predictor.prototype, "predict");
-    await generate(model, Array(3).fill(sentence), { steps: 2, size, guidance: 1 });
-    await generate(model, Array(3).fill(sentence), { steps: 1, size, guidance: 2 });
+    await generate(model, Array(3).fill(prompt), { steps: 2, size, guidance: 1 });
+    await generate(model, Array(3).fill(prompt), { steps: 1, size, guidance: 2 });
     expect(predict.mock.calls.map(([rows]) => rows.length)).toEqual([3, 3, 6]);
     predict.mockRestore();
   });
@@ -77,7 +77,7 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
 
   test("words beyond the token limit are named for the prompt and for the negative prompt", async () => {
     const long = Array.from({ length: 90 }, (_, k) => `dog${k}`).join(" ");
-    const [made] = await generate(model, [sentence], { steps: 1, size, negative: long });
+    const [made] = await generate(model, [prompt], { steps: 1, size, negative: long });
     expect(made.lostWords).toEqual([]);
     expect(made.lostNegative.at(-1)).toBe("dog89");
   });
@@ -92,7 +92,7 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
   test("impossible sizes, steps and seeds are refused", async () => {
     const wrong = [{ size: { height: 60, width: 64 } }, { steps: 0 }, { steps: 1001 }, { seed: -1 }, { seed: 0.5 }];
     for (const options of wrong) {
-      await expect(generate(model, [sentence], { steps: 1, size, ...options })).rejects.toThrow(UsageError);
+      await expect(generate(model, [prompt], { steps: 1, size, ...options })).rejects.toThrow(UsageError);
     }
     const onPicture = () => Promise.reject(new Error("a picture was made"));
     const last = generate(model, Array(9).fill(""), { steps: 1, size, seed: Number.MAX_SAFE_INTEGER }, { onPicture });
@@ -102,7 +102,7 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
   });
 
   test("a picture that is too large is refused at once, with the largest side", async () => {
-    await expect(generate(model, [sentence], { steps: 1, size: { height: 80_000, width: 80_000 } })).rejects.toThrow(
+    await expect(generate(model, [prompt], { steps: 1, size: { height: 80_000, width: 80_000 } })).rejects.toThrow(
       "size: a picture's side must be a positive multiple of the VAE's factor: found 80000x80000, expected multiples of 8, up to 8192",
     );
     expect(() => model.workingSize({ height: 64, width: 8200 })).toThrow(UsageError);
@@ -122,14 +122,14 @@ describe.each(pipelines)("$name", ({ name, sentence }) => {
   });
 
   test("too many pictures are refused before any is made", async () => {
-    const many = generate(model, Array(10_001).fill(sentence), { steps: 1, size });
+    const many = generate(model, Array(10_001).fill(prompt), { steps: 1, size });
     await expect(many).rejects.toThrow("too many pictures: found 10001, expected at most 10000");
   });
 
   test("cancelled, it stops within a second", async () => {
     const controller = new AbortController();
     const work = { signal: controller.signal, onProgress: () => controller.abort() };
-    await expect(generate(model, [sentence], { steps: 500, size }, work)).rejects.toThrow("cancelled");
+    await expect(generate(model, [prompt], { steps: 500, size }, work)).rejects.toThrow("cancelled");
   });
 });
 

@@ -189,9 +189,9 @@ test.each<[string, Uint8Array, RegExp]>([
   ["Keras", ascii("\x89HDF\r\n\x1a\n"), /this is an HDF5 file/],
   ["gzip", ascii("\x1f\x8b\x08\0\x99\0\0\x01\0\0"), /this is a gzip archive\.\nUnpack it/],
 ])("%s in place of weights is named, with advice what to do", async (_, content, message) => {
-  const { message: said } = await refusal(read(content));
-  expect(said).toMatch(message);
-  expect(said.length).toBeLessThan(400);
+  const { message: found } = await refusal(read(content));
+  expect(found).toMatch(message);
+  expect(found.length).toBeLessThan(400);
 });
 
 test("a header's length may have the first bytes of another format", async () => {
