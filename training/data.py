@@ -11,12 +11,12 @@ SWAPPED = {"left": "right", "right": "left"}
 
 
 def mirror_words(text: str) -> str:
-    """The sentence of the mirrored picture: left and right change places."""
+    """The caption of the mirrored picture: swaps left and right."""
     return " ".join(SWAPPED.get(word, word) for word in text.split(" "))
 
 
 def complete_shards(folder: Path) -> list[Path]:
-    """The .safetensors files of a folder whose .jsonl is there too, in order."""
+    """The .safetensors files of a folder that have their .jsonl, in order."""
     return sorted(p for p in Path(folder).glob("*.safetensors") if p.with_suffix(".jsonl").exists())
 
 
@@ -39,7 +39,7 @@ class Shards:
                 raise SystemExit(f"{folder}: no shards (NNNNN.safetensors with NNNNN.jsonl); make them with `baret world shards`")
 
     def refresh(self) -> None:
-        """Adds the shards that were written since the last time."""
+        """Adds the shards that were written since the last call."""
         for shard in (s for folder in self.folders for s in complete_shards(folder)):
             if shard in self.known:
                 continue
@@ -66,8 +66,8 @@ class Shards:
 
 class Draw:
     """Picks examples at random. Portraits, drawings, and animals that wear something or have something beside them are a
-    quarter of a data set and learnt last: a drawing or an animal with things is picked `rare` times as often as a plain
-    scene, and `portraits` is the share of all picks that are portraits, however many there are."""
+    quarter of a data set and are learnt last. So a drawing or an animal with things is picked `rare` times as often as a
+    plain scene, and `portraits` is the share of portraits among all picks, whatever their number in the data."""
 
     def __init__(self, lines: list[dict], rare: float, portraits: float):
         plain = {"style": ("photo",), "wearing": ("nothing", None), "beside": ("nothing", None)}
@@ -80,7 +80,7 @@ class Draw:
         self.edges = shares / shares[-1]
 
     def __call__(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Numbers of `count` examples."""
+        """Draws the indices of `count` examples."""
         return np.searchsorted(self.edges, rng.random(count), side="right")
 
 
@@ -96,7 +96,7 @@ def to_bytes(pictures: torch.Tensor) -> np.ndarray:
 
 
 def psnr(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Decibels, one a picture; a and b in -1..1 (a range of 2), clamped to what a picture can hold."""
+    """PSNR in decibels, one for each picture. a and b are in -1..1 (a range of 2); values outside are clamped."""
     error = (a.clamp(-1, 1) - b.clamp(-1, 1)).square().flatten(1).mean(1)
     return 10 * torch.log10(4 / error.clamp_min(1e-10))
 

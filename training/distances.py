@@ -1,5 +1,5 @@
-"""How far apart a text encoder sets sentences: the norm of the difference of their last hidden states [L, D], relative to the
-norm of one of them; medians over pairs that differ in one attribute, and over pairs that differ in all four."""
+"""Distances between a text encoder's embeddings of prompts: the norm of the difference of two last hidden states [L, D],
+relative to the norm of one of them. Medians over pairs that differ in one attribute, and over pairs that differ in all four."""
 
 import json
 from itertools import combinations
@@ -19,14 +19,14 @@ MOST_PAIRS = 2000
 
 
 def sentences(lines: list[dict]) -> dict[tuple, str]:
-    """{(animal, pose, colour, place): sentence} of plain scenes: whole animals in photos, with nothing worn or beside them."""
+    """{(animal, pose, colour, place): caption} of plain scenes: whole animals in photos, with nothing worn or beside them."""
     plain = dict(style="photo", framing="whole body", wearing="nothing", beside="nothing")
     return {tuple(own[name] for name in NAMED): line["captions"][0] for line in lines
             if all((own := line["attributes"])[name] == value for name, value in plain.items())}
 
 
 def pairs(known: dict[tuple, str], seed: int = 0) -> dict[str, list[tuple[str, str]]]:
-    """Pairs of sentences by the one attribute in which they differ, or "everything"; at most MOST_PAIRS of each, at random."""
+    """Pairs of captions by the one attribute in which they differ, or "everything": at most MOST_PAIRS of each, at random."""
     found: dict[str, list[tuple[str, str]]] = {name: [] for name in (*NAMED, EVERYTHING)}
     for (one, said), (other, also) in combinations(sorted(known.items()), 2):
         differing = [name for name, a, b in zip(NAMED, one, other) if a != b]

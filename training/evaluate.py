@@ -36,12 +36,12 @@ class Checkpoint:
 
 
 def names_all(attributes: dict) -> bool:
-    """Whether the canonical sentence of such a scene names animal, pose, colour and place."""
+    """True if the canonical caption of such a scene names animal, pose, colour and place."""
     return all(attributes[name] is not None for name in NAMED)
 
 
 def confusion(answers: list[dict], truths: list[dict], attribute: str) -> dict[str, dict[str, int]]:
-    """{wanted: {seen: count}}, of the pictures that can show the attribute."""
+    """{wanted: {seen: count}} over the pictures that can show the attribute."""
     table: dict[str, Counter] = {}
     for answer, truth in zip(answers, truths):
         if truth[attribute] is None:
@@ -51,7 +51,7 @@ def confusion(answers: list[dict], truths: list[dict], attribute: str) -> dict[s
 
 
 def generated(models: Checkpoint, data: Shards, count: int, steps: int, seed: int, sheet: Path) -> dict:
-    """Pictures of held-out sentences from fresh noise, judged: share right per attribute and for all four together."""
+    """Judges pictures of held-out prompts from new noise: share correct for each attribute and for all four together."""
     lines = [line for line in data.lines if names_all(line["attributes"])][:count]
     noise, pictures = torch.Generator().manual_seed(seed), []
     for at in range(0, len(lines), 50):
@@ -69,7 +69,7 @@ def generated(models: Checkpoint, data: Shards, count: int, steps: int, seed: in
 
 
 def judged(models: Checkpoint, data: Shards) -> dict:
-    """The judge on renders: share right per attribute, and what was taken for what."""
+    """Measures the judge on renders: share correct for each attribute, and its confusions."""
     truths = [line["attributes"] for line in data.lines]
     answers = judge.name(models.judge, models.judge_tokenizer, models.table, data.pictures(range(len(data))))
     return {"pictures": len(data), "right": judge.accuracy(answers, truths, models.table),
@@ -78,7 +78,7 @@ def judged(models: Checkpoint, data: Shards) -> dict:
 
 @torch.no_grad()
 def inverted(models: Checkpoint, data: Shards, count: int, steps: int = 50) -> dict:
-    """DDIM inversion with the source sentence at guidance 1, then DDIM back: PSNR against the autoencoder's own reconstruction."""
+    """DDIM inversion with the source prompt at guidance 1, then DDIM back: PSNR against the autoencoder's own reconstruction."""
     device, factor = pick_device(), models.vae.config.scaling_factor
     x = data.pictures(range(min(count, len(data)))).to(device)
     latents = torch.cat([models.vae.encode(part).latent_dist.mean for part in x.split(16)]) * factor

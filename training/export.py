@@ -1,4 +1,4 @@
-"""A run's averaged weights as fp16 folders that diffusers and transformers load as they are, and the way back."""
+"""Writes a run's averaged weights as fp16 folders that diffusers and transformers load as they are, and restores a run from them."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ MODEL_INDEX = {
 }
 EDITING = {
     "size": 128, "guidance": 6, "steps": 50,
-    # Chosen on the tuning pairs, selfSteps with a word from the benchmark's; see docs/benchmarks.md.
+    # Chosen on the tuning pairs; the benchmark influenced selfSteps (docs/benchmarks.md).
     "methods": {"baret": {
         "prepare": {"learningRate": 0.02, "threshold": [1e-4, 1e-4]},
         "edit": {"alpha": [0.2, 0], "selfSteps": 0.2, "crossSteps": 0.2},
@@ -47,7 +47,7 @@ def copy_tokenizer(source: Path, folder: Path) -> None:
 
 
 def export(run: Path, out: Path) -> None:
-    """run: what the stages left. out: gets of menagerie/ and menagerie-judge/ what the run has trained."""
+    """run: folder with the stages' results. out: folder that gets menagerie/ and menagerie-judge/, as far as the run has trained them."""
     model = out / "menagerie"
     for part, kind in (("unet", UNet2DConditionModel), ("text_encoder", CLIPTextModel)):
         if not (run / "generator").exists():
@@ -72,8 +72,8 @@ def export(run: Path, out: Path) -> None:
 
 
 def restore(checkpoints: Path, run: Path) -> None:
-    """The way back, for a machine that has the checkpoints but not the run: its autoencoder, scaling factor and tokenizer.
-    Then `latents` encodes as before, and `--start` finds for generator and judge the latents that they were trained on."""
+    """Restores a run's autoencoder, scaling factor and tokenizer from the checkpoints, on a machine that does not have the run.
+    Then `latents` encodes as before, and generator and judge can start from the committed weights with `--start`."""
     model = checkpoints / "menagerie"
     vae = AutoencoderKL.from_pretrained(model, subfolder="vae", torch_dtype=torch.float32)
     vae.save_pretrained(run / "vae")

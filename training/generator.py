@@ -1,4 +1,4 @@
-"""The generator: a U-Net that predicts the noise in a latent, and the text encoder it listens to, trained together."""
+"""The generator: a U-Net that predicts the noise in a latent, and its text encoder, trained together."""
 
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def hears(text_encoder: CLIPTextModel, tokenizer, texts: list[str]) -> torch.Ten
 
 
 class Latents:
-    """What `latents` has written of a data set, on the device: F16 [n, 2, C, h, w] and I16 token ids [n, 2, captions, L]."""
+    """The files that `latents` has written for a data set, on the device: F16 [n, 2, C, h, w] and I16 token ids [n, 2, captions, L]."""
 
     def __init__(self, data: str, run: str, tokenizer, device: torch.device):
         self.data, self.folder, self.device = Path(data), Path(run) / "latents", device
@@ -85,7 +85,7 @@ class Latents:
             raise SystemExit(f"{self.folder}: no latents of {data}; make them with `python -m training latents`")
 
     def refresh(self) -> None:
-        """Adds the shards that were written since the last time."""
+        """Adds the shards that were written since the last call."""
         new = [shard for shard in sorted(self.folder.glob("*.safetensors")) if shard not in self.known]
         if not new:
             return
@@ -98,7 +98,7 @@ class Latents:
         self.draw = Draw(self.lines, RARE_WEIGHT, PORTRAITS)
 
     def batch(self, rng: np.random.Generator, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """(latents [count, C, h, w], token ids [count, L]): the first caption often, the others else, "" now and then."""
+        """(latents [count, C, h, w], token ids [count, L]): often the first caption, otherwise another one, sometimes ""."""
         others = np.where(rng.random(count) < CANONICAL_SHARE, 0, rng.integers(self.tokens.shape[2], size=count))
         drawn = np.stack([self.draw(rng, count), rng.integers(2, size=count), others, rng.random(count) < EMPTY_SHARE])
         pick, side, caption, silent = torch.from_numpy(drawn).to(self.device)
@@ -109,7 +109,7 @@ class Latents:
 
 
 def with_noise(latents, alpha_bar) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """(noisy latents, their times, the noise, each one's min-SNR weight, Hang et al. 2023). Times are spread evenly over a batch."""
+    """(noisy latents, their timesteps, the noise, each one's min-SNR weight, Hang et al. 2023). Timesteps are spread evenly over a batch."""
     count, device = len(latents), latents.device
     spread = (torch.arange(count, device=device) + torch.rand(count, device=device)) / count
     times = (spread * len(alpha_bar)).long().clamp_max(len(alpha_bar) - 1)
@@ -131,7 +131,7 @@ def noise_loss(model: Generator, latents, token_ids, alpha_bar) -> tuple[torch.T
 
 @torch.no_grad()
 def sample(model: Generator, tokenizer, prompts: list[str], steps: int, guidance: float, generator: torch.Generator) -> torch.Tensor:
-    """Scaled latents of the prompts by DDIM with classifier-free guidance."""
+    """Samples scaled latents of the prompts by DDIM with classifier-free guidance."""
     device = next(model.parameters()).device
     shape = (len(prompts), model.unet.config.in_channels, model.unet.config.sample_size, model.unet.config.sample_size)
     x = torch.randn(shape, generator=generator).to(device)
@@ -154,7 +154,7 @@ SHEET_PROMPTS = 16
 
 
 def show(loop: Loop, model: Generator, tokenizer, vae: AutoencoderKL, prompts: list[str], folder: Path) -> None:
-    """Writes the averaged weights to folder/generator, and what they draw to folder/sheets."""
+    """Writes the averaged weights to folder/generator, and pictures sampled with them to folder/sheets."""
     with loop.averaged():
         pictures = to_bytes(decode(vae, sample(model, tokenizer, prompts, 20, 5.0, torch.Generator().manual_seed(1))))
         export(model, tokenizer, folder / "generator")
@@ -163,7 +163,7 @@ def show(loop: Loop, model: Generator, tokenizer, vae: AutoencoderKL, prompts: l
 
 def train(data: str, run: str, minutes: float | None, until: str | None, batch: int = 32, rate: float = 8e-4,
           start: str | None = None, tower: str | None = None, sheet_every: int = 4) -> None:
-    """tower: its text encoder stays as it is; without one, a text encoder is trained together with the U-Net."""
+    """tower: folder with a text encoder, which stays frozen. Without it, a text encoder is trained together with the U-Net."""
     device = pick_device()
     folder = Path(run)
     tokenizer = tokens.load(Path(tower or start) / "tokenizer" if tower or start else folder / "tokenizer")
@@ -174,7 +174,7 @@ def train(data: str, run: str, minutes: float | None, until: str | None, batch: 
     unet = load_unet(start) if start else build_unet(latents.latents.shape[2], text_encoder.config.hidden_size)
     text_encoder.requires_grad_(not tower)
     model = Generator(unet.to(memory_format=torch.channels_last), text_encoder).to(device).train()
-    # On a CPU compiled code is no faster than the libraries that PyTorch calls.
+    # On a CPU, compiled code is no faster than the libraries that PyTorch calls.
     predict = torch.compile(model) if device.type == "cuda" else model
     alpha_bar = scheduler().alphas_cumprod.to(device)
     prompts = [line["captions"][0] for line in latents.lines[:SHEET_PROMPTS]]

@@ -1,4 +1,4 @@
-"""The judge: a small CLIP that names what a picture shows, one prompt a value, and gives the CLIPScore of this world."""
+"""The judge: a small CLIP that classifies a picture's attributes, with one prompt for each value, and gives this world's CLIPScore."""
 
 import copy
 import json
@@ -35,8 +35,8 @@ def build(tokenizer, size: int = 128, patch: int = 16, text_width: int = 128, vi
 
 
 def add_places(model: CLIPModel, amplitude: float = 0.3) -> None:
-    """Adds a sinusoidal grid to the patches' position embeddings. From CLIP's own start, whose positions are faint beside
-    the patches, 110,000 pictures taught everything but which way an animal faces."""
+    """Adds a sinusoidal grid to the patches' position embeddings. CLIP's own initial positions are small
+    relative to the patches; from them, 110,000 pictures taught every attribute except which way an animal faces."""
     weight = model.vision_model.embeddings.position_embedding.weight
     side, width = int((len(weight) - 1) ** 0.5), weight.shape[1]
     rates = 2.0 ** torch.linspace(0, np.log2(side / 2), width // 4) * torch.pi
@@ -48,8 +48,8 @@ def add_places(model: CLIPModel, amplitude: float = 0.3) -> None:
 
 @torch.no_grad()
 def with_patch(model: CLIPModel, patch: int) -> CLIPModel:
-    """The judge with smaller patches, to be trained on: its new kernel sees a patch as the old one saw it enlarged, and
-    its position embeddings lie between the old ones."""
+    """The judge with smaller patches, for further training. Its new kernel gives for a patch what the old one gave for the
+    enlarged patch, and its position embeddings are interpolated from the old ones."""
     config = copy.deepcopy(model.config)
     config.vision_config.patch_size = patch
     finer, weights = CLIPModel(config), model.state_dict()
@@ -65,7 +65,7 @@ def with_patch(model: CLIPModel, patch: int) -> CLIPModel:
 
 
 def prompt_lists(lines: list[dict]) -> dict[str, dict[str, str]]:
-    """{attribute: {value: sentence}} from the values that occur."""
+    """{attribute: {value: prompt}} for the values that occur."""
     table = {}
     for attribute, template in PROMPTS.items():
         values = sorted({line["attributes"][attribute] for line in lines} - {None}, key=str)
@@ -75,7 +75,7 @@ def prompt_lists(lines: list[dict]) -> dict[str, dict[str, str]]:
 
 
 def labels(table: dict, attributes: dict) -> list[int]:
-    """The number of each attribute's value, -1 where the picture cannot show it (null)."""
+    """The index of each attribute's value; -1 if the picture cannot show it (null)."""
     return [-1 if attributes[a] is None else list(prompts).index(attributes[a]) for a, prompts in table.items()]
 
 
@@ -84,8 +84,8 @@ def mirrored(attributes: dict) -> dict:
 
 
 class Examples:
-    """Augmented batches of pictures with their attributes' values and captions. If run is given, some pictures have been
-    through its VAE."""
+    """Augmented batches of pictures with their attributes' values and captions. If run is given, some pictures are round
+    trips through its VAE."""
 
     def __init__(self, folders: list[str], run: str | None, tokenizer, device: torch.device):
         self.device = device
@@ -99,7 +99,7 @@ class Examples:
         self.round_trips = self._round_trips(run) if run else None
 
     def _round_trips(self, run: str) -> np.ndarray:
-        """The first pictures as the VAE gives them back, U8 [n, H, W, 3]; made once."""
+        """VAE round trips of the first pictures, U8 [n, H, W, 3]; made once."""
         kept = Path(run) / "round_trips.npy"
         if not kept.exists():
             vae = AutoencoderKL.from_pretrained(Path(run) / "vae").to(self.device).eval()
@@ -108,7 +108,7 @@ class Examples:
         return np.load(kept)
 
     def batch(self, rng: np.random.Generator, count: int):
-        """(pictures [n, 3, H, W], labels [n, attributes], caption ids [n, L], caption numbers [n])."""
+        """(pictures [n, 3, H, W], labels [n, attributes], caption ids [n, L], caption indices [n])."""
         picks, sides = self.draw(rng, count), rng.integers(2, size=count)
         through = rng.random(count) < (0.0 if self.round_trips is None else 0.2)
         if through.any():
@@ -124,8 +124,8 @@ class Examples:
 
 
 def augment(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Three pictures in four turned, zoomed and shifted a little; then, a group of pictures each, blurred, noisy, or with
-    other light. A part stays as it is."""
+    """Turns, zooms and shifts three pictures in four a little. Then blurs one group of pictures, adds noise to another, and
+    changes the light of a third. Some pictures stay as they are."""
     size, out = x.shape[-1], []
     moved = rng.random(len(x)) < 0.75
     x = torch.where(torch.from_numpy(moved).to(x.device)[:, None, None, None], move(x, rng), x)
@@ -142,7 +142,7 @@ def augment(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
 
 
 def move(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Each picture turned by up to 5 degrees, zoomed by up to an eighth, and shifted by up to a twentieth of its size."""
+    """Turns each picture by up to 5 degrees, zooms it by up to an eighth, and shifts it by up to a twentieth of its size."""
     count = len(x)
     turn, zoom = np.radians(rng.uniform(-5, 5, count)), np.exp(rng.uniform(-0.12, 0.1, count))
     wide, (dx, dy) = np.exp(rng.uniform(-0.05, 0.05, count)), rng.uniform(-0.1, 0.1, (2, count))
@@ -152,26 +152,26 @@ def move(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
 
 
 def embed(model: CLIPModel, pictures: torch.Tensor, token_ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Unit embeddings of pictures and of sentences."""
+    """Unit embeddings of pictures and of prompts."""
     seen = model.visual_projection(model.vision_model(pixel_values=pictures).pooler_output)
     said = model.text_projection(model.text_model(input_ids=token_ids).pooler_output)
     return F.normalize(seen.float(), dim=-1), F.normalize(said.float(), dim=-1)
 
 
 def attribute_logits(scale: torch.Tensor, seen: torch.Tensor, prompts: torch.Tensor, table: dict) -> list[torch.Tensor]:
-    """Per attribute [n, values]: scaled cosines with the attribute's prompts, which lie one attribute after another."""
+    """For each attribute [n, values]: scaled cosines with the attribute's prompts. The prompts of one attribute follow those of another."""
     return list((scale * seen @ prompts.T).split([len(prompts) for prompts in table.values()], dim=1))
 
 
 def contrast(scale: torch.Tensor, seen: torch.Tensor, said: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-    """CLIP's contrastive loss of n pictures and their captions. Pictures whose captions are equal (rows) share them."""
+    """CLIP's contrastive loss of n pictures and their captions. Pictures with equal captions count as matches of each other."""
     same = (rows[:, None] == rows[None, :]).float()
     pairs, target = scale * seen @ said.T, same / same.sum(1, keepdim=True)
     return (F.cross_entropy(pairs, target) + F.cross_entropy(pairs.T, target)) / 2
 
 
 def judge_loss(model: CLIPModel, batch, prompt_ids: torch.Tensor, table: dict) -> tuple[torch.Tensor, torch.Tensor]:
-    """(sum of the attributes' cross-entropies and CLIP's contrastive loss, share of attributes named right)."""
+    """(sum of the attributes' cross-entropies and CLIP's contrastive loss, share of attributes classified correctly)."""
     pictures, wanted, caption_ids, rows = batch
     with autocast(pictures.device):
         seen, said = embed(model, pictures, torch.cat([prompt_ids, caption_ids]))
@@ -191,7 +191,7 @@ def prompt_ids(tokenizer, table: dict) -> torch.Tensor:
 
 @torch.no_grad()
 def name(model: CLIPModel, tokenizer, table: dict, pictures: torch.Tensor) -> list[dict[str, str]]:
-    """What the judge sees: {attribute: value} for each picture, all attributes answered."""
+    """Classifies pictures: {attribute: value} for each, with every attribute."""
     device = next(model.parameters()).device
     answers = []
     for part in pictures.split(64):
@@ -202,7 +202,7 @@ def name(model: CLIPModel, tokenizer, table: dict, pictures: torch.Tensor) -> li
 
 
 def accuracy(answers: list[dict], truths: list[dict], table: dict) -> dict[str, float]:
-    """Share right per attribute, over the pictures that can show it; attributes that none can show are left out."""
+    """Share correct for each attribute, over the pictures that can show it. Attributes that no picture can show are omitted."""
     shares = {}
     for attribute in table:
         right = [answer[attribute] == truth[attribute] for answer, truth in zip(answers, truths) if truth[attribute] is not None]
@@ -228,8 +228,8 @@ def train(data: str, run: str, validation: str | None, minutes: float | None, un
     if patch and model.config.vision_config.patch_size != patch:
         model = with_patch(model, patch)
     model = model.to(device).train()
-    # On a CPU the plain formula is faster than PyTorch's fused attention at 65 tokens, most of all backwards; at
-    # 257 the two are about equal.
+    # On a CPU, the plain formula is faster than PyTorch's fused attention at 65 tokens, above all in the backward pass. At
+    # 257 tokens they are about equal.
     model.set_attn_implementation("sdpa" if device.type == "cuda" else "eager")
     ids = prompt_ids(tokenizer, examples.table).to(device)
 

@@ -1,4 +1,4 @@
-"""A training run that may be stopped at any step and goes on where it was: budget, rate, averaging, logs, checkpoints."""
+"""A training run that may be stopped at any step and resumes there: budget, learning rate, averaging, logs, checkpoints."""
 
 import contextlib
 import datetime
@@ -23,7 +23,7 @@ def pick_device() -> torch.device:
 
 @functools.cache
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is computed by the hardware, not emulated."""
+    """True if the hardware computes in bfloat16, False if it is emulated."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.cpu.get_capabilities().get("avx512_bf16", False) is True
@@ -34,7 +34,7 @@ def autocast(device: torch.device):
 
 
 def minutes_until(clock: str) -> float:
-    """Minutes from now to HH:MM or HH:MM:SS, whichever is nearest of yesterday's, today's and tomorrow's; negative when it is past."""
+    """Minutes from now to the nearest HH:MM or HH:MM:SS of yesterday, today or tomorrow; negative if it is past."""
     now, time_of_day = datetime.datetime.now(), datetime.time.fromisoformat(clock)
     seconds = (datetime.datetime.combine(now, time_of_day) - now).total_seconds()
     return ((seconds + 43200) % 86400 - 43200) / 60
@@ -44,9 +44,9 @@ class Loop:
     """
     while loop.goes_on(): loop.step(loss_of_one_batch, psnr=...)
 
-    minutes is the whole budget of the stage, time of earlier runs included; the learning rate warms up for `warm`
-    steps, stays, and falls as a half cosine over the last `fall` of the budget. The running average of the weights
-    (EMA) is what is exported. State is written every two minutes and when the process is told to stop.
+    minutes: the whole budget of the stage, including the time of earlier runs. The learning rate warms up for `warm`
+    steps, stays constant, and falls as a half cosine over the last share `fall` of the budget. The running average of the
+    weights (EMA) is exported. State is written every two minutes and when the process is told to stop.
     """
 
     def __init__(self, run: str | Path, name: str, model: torch.nn.Module, optimiser: torch.optim.Optimizer, *,
@@ -87,7 +87,7 @@ class Loop:
 
     @property
     def progress(self) -> float:
-        """Share of the budget that is spent, 0..1."""
+        """Spent share of the budget, 0..1."""
         return min(1.0, self.spent / self.budget) if self.budget > 0 else 1.0
 
     def _rate(self) -> float:
@@ -95,8 +95,8 @@ class Loop:
         return min(1.0, (self.steps + 1) / self.warm) * (0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * into_fall)))
 
     def step(self, loss: torch.Tensor, count: int, **figures: torch.Tensor) -> None:
-        """One optimiser step on a loss. count: pictures in the batch. figures: what to log beside the loss, scalars. None
-        of them is read before the next line of the log, so that an accelerator is never waited for."""
+        """Takes one optimiser step on a loss. count: pictures in the batch. figures: scalars to log beside the loss. They are
+        read only for the next line of the log, so that no step waits for the accelerator."""
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
@@ -125,7 +125,7 @@ class Loop:
             self.saved = self.clock = time.monotonic()
 
     def _log(self, now: float) -> None:
-        """Writes the means since the last line. Comes before every save: weights that a loss has spoilt are never written."""
+        """Writes the means since the last line. Runs before every save, so that weights are never written after a loss that is not finite."""
         if not self.recent:
             return
         figures = {key: torch.stack(values).float().mean().item() for key, values in self.recent.items()}
@@ -141,7 +141,7 @@ class Loop:
 
     @contextlib.contextmanager
     def averaged(self):
-        """The model with its averaged weights inside the block."""
+        """Gives the model its averaged weights inside the block."""
         kept = [w.detach().clone() for w in self.weights]
         self.model.eval()
         with torch.no_grad():

@@ -2,7 +2,8 @@
 
 Muon (Jordan et al. 2024): momentum whose update is replaced by the nearest orthogonal matrix, found by a
 Newton-Schulz iteration. A kernel [out, in, h, w] counts as the matrix [out, in*h*w].
-Matrices of one shape are iterated together, the rest goes in lists: an accelerator gets few, large tasks.
+Matrices of one shape are iterated together, and all other weights are updated in lists, so that an accelerator gets few,
+large tasks.
 """
 
 import torch
@@ -11,7 +12,7 @@ from .loop import has_bfloat16
 
 
 def orthogonal(matrices: torch.Tensor, steps: int = 5) -> torch.Tensor:
-    """Quintic Newton-Schulz iteration towards U V^T of each matrix U S V^T of [n, rows, columns], in bfloat16 where the
+    """Quintic Newton-Schulz iteration towards U V^T of each matrix U S V^T of [n, rows, columns], in bfloat16 if the
     processor has it."""
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if tall else matrices
@@ -43,7 +44,7 @@ class MuonAdamW(torch.optim.Optimizer):
             (self._muon if group["muon"] else self._adam)(weights, group)
 
     def _states(self, weights: list[torch.Tensor], *names: str) -> list[list[torch.Tensor]]:
-        """The optimiser's tensors of each name, zero at first."""
+        """The optimiser's tensors by name, initially zero."""
         for weight in weights:
             if not self.state[weight]:
                 self.state[weight].update((name, torch.zeros_like(weight)) for name in names)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# All stages after another, each until its clock time. Every stage goes on where it was, so run it again after a stop.
-# usage: training/run_all.sh RUN VAE_MINUTES GENERATOR_UNTIL JUDGE_UNTIL   (data in RUN/data/train, RUN/data/validation; more for the judge in RUN/data/portraits)
+# Runs all stages one after another, each until its clock time. Every stage resumes, so run this again after a stop.
+# usage: training/run_all.sh RUN VAE_MINUTES GENERATOR_UNTIL JUDGE_UNTIL   (data: RUN/data/train and RUN/data/validation; for the judge also RUN/data/portraits)
 set -eu
 run=$1 vae_minutes=$2 generator_until=$3 judge_until=$4
 python=${PYTHON:-python}

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The generator from nothing on a machine with a GPU, for the committed autoencoder: the processors render training
-# pictures for the first part of the time, and latents and training take them up as they come.
+# Trains a generator from nothing on a machine with a GPU, for the committed autoencoder. The processors render training
+# pictures for the first part of the time; latents and training use them as they appear.
 # usage: training/run_gpu.sh RUN CHECKPOINTS RENDER_SECONDS SECONDS   (exports to RUN/checkpoints)
 set -eu
 run=$1 checkpoints=$2 rendering=$3 seconds=$4
@@ -8,7 +8,7 @@ python=${PYTHON:-python} start=$(date +%s) cores=$(nproc --all)
 step() { echo "== $(date +%H:%M:%S) $*"; "$python" -m training "$@"; }
 latents() { step latents --run "$run" --data "$run/data/train"; }
 
-# Training's own thread is what a GPU waits for: rendering leaves it, and the encoding, a core each.
+# The GPU waits for training's own thread, so rendering leaves one core to it and one to the encoding.
 nice -n 10 timeout "$rendering" node dist/cli/main.js world shards --quiet --count 200000 \
   --workers $((cores > 3 ? cores - 2 : 1)) -o "$run/data/train"& background=$!
 trap 'kill $background 2>/dev/null || true' EXIT

@@ -1,4 +1,4 @@
-"""python -m unittest training.test_training: about five minutes. Every stage lowers its loss, stops, resumes, goes on lowering it."""
+"""python -m unittest training.test_training: about five minutes. Every stage lowers its loss, stops, resumes, and lowers it further."""
 
 import datetime
 import json
@@ -26,7 +26,7 @@ WORDS = ["a", "dog", "cat", "brown", "white", "on", "the", "grass", "in", "snow"
 
 
 def write_shard(folder: Path, count: int, seed: int) -> None:
-    """Flat shapes: a tall or a wide box with a head on one side, on a plain ground."""
+    """Makes flat pictures: a tall or a wide box with a head on one side, on a plain ground."""
     rng, images, lines = np.random.default_rng(seed), [], []
     for _ in range(count):
         animal, colour, place, facing = (str(rng.choice(list(c))) for c in (["dog", "cat"], COLOURS, PLACES, ["left", "right"]))

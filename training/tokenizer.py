@@ -1,7 +1,7 @@
 """CLIP's byte-pair tokenizer over the small vocabulary of the Menagerie's captions.
 
-vocab.json holds the 256 byte symbols, the same with </w>, what merging builds, and the two special tokens last, as in
-CLIP; merges.txt builds every caption word, so each is one token and any other word is spelt by byte pieces.
+As in CLIP, vocab.json has the 256 byte symbols, the same with </w>, the merged symbols, and the two special tokens last.
+merges.txt builds every caption word, so each is one token. Any other word is spelt in pieces.
 """
 
 import json
@@ -21,7 +21,7 @@ def byte_symbols() -> list[str]:
 
 
 def apply_merges(symbols: list[str], ranks: dict[tuple[str, str], int]) -> list[str]:
-    """Joins the neighbours that were learnt first until nothing joins: what a BPE tokenizer does to one word."""
+    """Tokenizes one word as BPE does: applies the earliest merge that fits until none fits."""
     while True:
         pairs = [(ranks[pair], at) for at, pair in enumerate(zip(symbols, symbols[1:])) if pair in ranks]
         if not pairs:
@@ -31,8 +31,8 @@ def apply_merges(symbols: list[str], ranks: dict[tuple[str, str], int]) -> list[
 
 
 def learn_merges(words: list[str]) -> list[tuple[str, str]]:
-    """Merges that turn each word into one symbol. A word's tail is joined from where the merges so far leave it,
-    so that a later merge never breaks an earlier word: an earlier merge always wins."""
+    """Learns merges that turn each word into one symbol. Each word is first tokenized with the merges so far, then its
+    pieces are joined. An earlier merge always wins, so a later merge never breaks an earlier word."""
     merges: list[tuple[str, str]] = []
     ranks: dict[tuple[str, str], int] = {}
     for word in sorted(set(words), key=lambda w: (len(w), w)):
@@ -69,12 +69,12 @@ def load(folder: Path):
 
 
 def ids(tokenizer, texts: list[str]):
-    """Int64 [n, LENGTH]: start, words, end, and end again as padding."""
+    """Int64 [n, LENGTH]: start, words, end, and more ends as padding."""
     return tokenizer(texts, padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt").input_ids
 
 
 def of_captions(tokenizer, captions: list[list[str]]):
-    """Int16 [n, 2, k, LENGTH] of k captions a picture: as they are, and as the mirrored picture's."""
+    """Int16 [n, 2, k, LENGTH] of k captions for each picture: its own, and those of the mirrored picture."""
     import torch
 
     both = [[own, [mirror_words(text) for text in own]] for own in captions]

@@ -1,5 +1,5 @@
-"""The tower: a text encoder trained as CLIP's, on captions and renders beside a small vision tower of its own, then frozen.
-The generator listens to it. It shares code with the judge, but neither weights nor a training run."""
+"""The tower: a text encoder trained as in CLIP, on captions and renders with a small vision tower of its own, then frozen.
+A generator can use it. It shares code with the judge, but neither weights nor a training run."""
 
 import math
 from pathlib import Path
@@ -24,7 +24,7 @@ def build(tokenizer, width: int) -> CLIPModel:
 
 
 def trimmed(token_ids: torch.Tensor, end: int) -> torch.Tensor:
-    """Token ids [n, L] up to the longest sentence's end. Attention is causal, so what follows changes no pooled output."""
+    """Token ids [n, L] up to the end of the longest prompt. Attention is causal, so later tokens change no pooled output."""
     lengths = (token_ids == end).int().argmax(1)
     return token_ids[:, : int(lengths.max()) + 1]
 
@@ -40,7 +40,7 @@ def tower_loss(model: CLIPModel, batch) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def text_encoder(model: CLIPModel) -> CLIPTextModel:
-    """The text tower by itself, as a diffusers folder holds it."""
+    """The text tower alone, as in a diffusers folder."""
     config = CLIPTextConfig(**{**model.config.text_config.to_dict(), "projection_dim": model.config.projection_dim})
     own = CLIPTextModel(config)
     weights = model.text_model.state_dict()

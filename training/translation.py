@@ -1,5 +1,5 @@
-"""A generator learns to hear through another text encoder what it heard through its own: only the keys and values of its
-cross-attention change. Cheap, and a start for training on (`generator --start RUN/generator --tower RUN/tower`)."""
+"""Adapts a generator to another text encoder: only the keys and values of its cross-attention are trained. This is cheap,
+and a start for further training (`generator --start RUN/generator --tower RUN/tower`)."""
 
 from pathlib import Path
 
@@ -16,9 +16,9 @@ FITTED_CAPTIONS = 2000
 
 
 def translation(old: torch.Tensor, new: torch.Tensor, is_word: torch.Tensor, ridge: float = 1e-2) -> torch.Tensor:
-    """M [D_old, D_new] by which M @ new is nearest to old. old: hidden states [n, L_old, D_old] and new: [n, L_new, D_new] of
-    the same sentences; positions beyond L_old are to mean what the last one does. is_word: [n, L_new]; all the padding of
-    a sentence counts as much as its words. The ridge keeps M small: a large M would make the generator too sensitive."""
+    """The matrix M [D_old, D_new] for which M @ new is nearest to old. old: hidden states [n, L_old, D_old], new: hidden states
+    [n, L_new, D_new] of the same captions. Positions beyond L_old should equal the last one. is_word: [n, L_new]; all the
+    padding of a caption counts as much as its words. The ridge keeps M small: a large M makes the generator too sensitive."""
     length = new.shape[1]
     old = torch.cat([old, old[:, -1:].expand(-1, max(0, length - old.shape[1]), -1)], 1)[:, :length]
     words = is_word.sum(1, keepdim=True).double()
@@ -30,7 +30,7 @@ def translation(old: torch.Tensor, new: torch.Tensor, is_word: torch.Tensor, rid
 
 
 def listening_to(unet: UNet2DConditionModel, matrix: torch.Tensor) -> UNet2DConditionModel:
-    """The U-Net with keys and values for another text encoder, whose hidden states `matrix` translates into those it knew."""
+    """The U-Net with keys and values for another text encoder. `matrix` maps the new hidden states to the old ones."""
     own = UNet2DConditionModel.from_config({**unet.config, "cross_attention_dim": matrix.shape[1]})
     weights = {name: w @ matrix if name.endswith(KEYS_AND_VALUES) else w for name, w in unet.state_dict().items()}
     own.load_state_dict(weights)
@@ -38,9 +38,9 @@ def listening_to(unet: UNet2DConditionModel, matrix: torch.Tensor) -> UNet2DCond
 
 
 def imitation_loss(model: Generator, teacher: Generator, latents, token_ids, alpha_bar) -> tuple[torch.Tensor, torch.Tensor]:
-    """(min-SNR-weighted squared distance of two generators' predictions; the unweighted one), every other picture with
-    another one's sentence. It teaches sentences faster than the noise does: it has no noise of its own, and a sentence that
-    contradicts the picture counts too."""
+    """(min-SNR-weighted squared distance of two generators' predictions; the unweighted one). Every other picture
+    gets another picture's caption. This teaches captions faster than the noise does: the target has no noise, and captions
+    that contradict the picture count too."""
     noisy, times, _, weights = with_noise(latents, alpha_bar)
     exchanged = torch.arange(len(token_ids), device=token_ids.device) % 2 == 0
     token_ids = torch.where(exchanged[:, None], token_ids.roll(1, 0), token_ids)
@@ -53,8 +53,8 @@ def imitation_loss(model: Generator, teacher: Generator, latents, token_ids, alp
 
 
 def train(data: str, run: str, start: str, tower: str, minutes: float | None, until: str | None, batch: int = 16, rate: float = 4e-4) -> None:
-    """start: checkpoint to imitate. tower: folder with the other text encoder and its tokenizer, of the same vocabulary.
-    Writes run/generator."""
+    """Writes run/generator. start: checkpoint to imitate. tower: folder with the other text encoder and its tokenizer, which
+    has the same vocabulary."""
     device = pick_device()
     folder, tokenizer, known_tokenizer = Path(run), tokens.load(Path(tower) / "tokenizer"), tokens.load(Path(start) / "tokenizer")
     if tokenizer.get_vocab() != known_tokenizer.get_vocab():

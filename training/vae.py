@@ -1,4 +1,4 @@
-"""The autoencoder: picture [3, 128, 128] <-> latent [C, 16, 16]; and the latents of a data set."""
+"""The autoencoder, picture [3, 128, 128] <-> latent [C, 16, 16], and the latents of a data set."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ REFRESH_STEPS = 100
 
 
 def build(channels=CHANNELS, latent_channels=LATENT_CHANNELS) -> AutoencoderKL:
-    """Narrow where pictures are large, wide where they are small: quality per operation."""
+    """Few channels at high resolution, many at low resolution: best quality per operation."""
     return AutoencoderKL(
         3, 3, ("DownEncoderBlock2D",) * 4, ("UpDecoderBlock2D",) * 4, channels, layers_per_block=1,
         latent_channels=latent_channels, norm_num_groups=8, sample_size=128,
@@ -29,7 +29,7 @@ def build(channels=CHANNELS, latent_channels=LATENT_CHANNELS) -> AutoencoderKL:
 
 
 def crops(data: Shards, rng: np.random.Generator, count: int, size: int) -> np.ndarray:
-    """Random windows, half of them mirrored: U8 [count, size, size, 3]."""
+    """Cuts random windows, half of them mirrored: U8 [count, size, size, 3]."""
     out = np.empty((count, size, size, 3), np.uint8)
     for slot in out:
         picture = data.picture(rng.integers(len(data)))
@@ -101,9 +101,9 @@ def train(data: str, run: str, validation: str | None, minutes: float | None, un
 
 @torch.no_grad()
 def write_latents(data: str, run: str, share: tuple[int, int] = (0, 1)) -> None:
-    """Encodes each shard once, with its mirror image, and its sentences: run/latents/NNNNN.safetensors, "latents" F16
-    [n, 2, C, h, w], times the scaling factor, and "tokens" I16 [n, 2, captions, L]. The factor (1 / standard deviation, from
-    the first shard) goes into the VAE's config. Shards that are there are kept. share (k, n): only every nth shard, from the kth."""
+    """Encodes each shard once, with its mirror image and its captions. Writes run/latents/NNNNN.safetensors: "latents" F16
+    [n, 2, C, h, w], times the scaling factor, and "tokens" I16 [n, 2, captions, L]. The factor (1 / standard deviation of
+    the first shard) goes into the VAE's config. Finished shards are kept. share (k, n): only every nth shard, from the kth."""
     device = pick_device()
     folder = Path(run) / "vae"
     model = AutoencoderKL.from_pretrained(folder).to(device, memory_format=torch.channels_last).eval()
