@@ -32,16 +32,20 @@ export {
 } from "./inversion/index.ts";
 /** The networks as functions from their config to a graph. */
 export * as models from "./models/index.ts";
-export type { Device, Engine, EngineOptions, Feeds, LoadOptions, RunOptions, Session } from "./runtime/index.ts";
 export {
-  availableMemory,
+  type Device,
+  type Engine,
+  type EngineOptions,
   estimateMemory,
+  type Feeds,
   type LoadGraphOptions,
+  type LoadOptions,
   loadGraph,
   type MappedWeights,
   type MemoryEstimate,
-  mapWeights,
-  startEngine,
-} from "./runtime/node.ts";
+  type RunOptions,
+  type Session,
+} from "./runtime/index.ts";
+export { availableMemory, mapWeights, startEngine } from "./runtime/node/index.ts";
 export { DiskCache, type FoundModel, findModel, listModels, openLocal } from "./storage/node.ts";
 export { type Checkpoint, openCheckpoint, readSafetensors, readTensor, type TensorRef } from "./weights/index.ts";

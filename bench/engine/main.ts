@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { noise, type Tensor, tensor } from "../../src/core/index.ts";
 import * as g from "../../src/graph/index.ts";
 import { readUNetConfig, timestepSinusoids } from "../../src/models/index.ts";
-import { processTreeMemory, startEngine } from "../../src/runtime/node.ts";
+import { processTreeMemory, startEngine } from "../../src/runtime/node/index.ts";
 import { openLocalFile, writeFileAtomic } from "../../src/storage/node.ts";
 import { encodeSafetensors, readSafetensors, readTensor } from "../../src/weights/index.ts";
 import { count, flag, readOptions, text } from "../options.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { row, stack, type Tensor } from "../../src/core/index.ts";
 import type { Engine, Feeds, Session } from "../../src/runtime/index.ts";
-import { processTreeMemory, startEngine } from "../../src/runtime/node.ts";
+import { processTreeMemory, startEngine } from "../../src/runtime/node/index.ts";
 import type { PyTorch, TorchCall } from "./pytorch.ts";
 import type { Task, Variant } from "./variants.ts";
 

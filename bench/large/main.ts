@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { UsageError } from "../../src/core/index.ts";
 import { readPrepared } from "../../src/editing/node/index.ts";
 import { encodePng } from "../../src/image/node.ts";
-import { processTreeMemory } from "../../src/runtime/node.ts";
+import { processTreeMemory } from "../../src/runtime/node/index.ts";
 import { render, tuningPairs } from "../../src/world/index.ts";
 import { count, readOptions, text } from "../options.ts";
 

@@ -3,7 +3,7 @@ import { mkdir, open, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Random, sizeOf } from "../../src/core/index.ts";
 import { type Binding, type Node, parametersOf } from "../../src/graph/index.ts";
-import { fileSource } from "../../src/runtime/node.ts";
+import { fileSource } from "../../src/runtime/node/index.ts";
 
 const portion = 1 << 20;
 

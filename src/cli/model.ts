@@ -3,7 +3,7 @@ import type { Work } from "../core/index.ts";
 import type { Model, Size } from "../diffusion/index.ts";
 import { loadModel, modelHash } from "../diffusion/node.ts";
 import { type Device, devices } from "../runtime/index.ts";
-import { mostThreads } from "../runtime/node.ts";
+import { mostThreads } from "../runtime/node/index.ts";
 import { version } from "../storage/node.ts";
 import type { Maker } from "../tasks/index.ts";
 import { type Prediction, predictions } from "../weights/index.ts";

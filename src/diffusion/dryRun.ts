@@ -1,7 +1,14 @@
 import { EngineError, sizeOf, type Tensor, tensor } from "../core/index.ts";
 import { type MappedWeight, type Node, type Program, withBatch } from "../graph/index.ts";
-import { batchOfFeeds, type Engine, type MeasuredSession, type Resident } from "../runtime/index.ts";
-import { compileInTurns, estimateMemory, type MemoryEstimate } from "../runtime/node.ts";
+import {
+  batchOfFeeds,
+  compileInTurns,
+  type Engine,
+  estimateMemory,
+  type MeasuredSession,
+  type MemoryEstimate,
+  type Resident,
+} from "../runtime/index.ts";
 import { openPackageFile } from "../storage/node.ts";
 import { CLIP_MERGES, loadTokenizer } from "../text/index.ts";
 import type { Checkpoint } from "../weights/index.ts";
@@ -122,6 +129,7 @@ const noEngine = (account: Account): Engine => ({
   versions: { onnxruntime: "none" },
   pid: undefined,
   load: () => Promise.reject(new EngineError("a dry run has no engine")),
+  checkMemory: () => undefined,
   put: async (tensors) => tensors.map(({ shape }) => account.keep(shape)),
   close: async () => undefined,
 });

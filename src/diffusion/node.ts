@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { checkArguments, isA, oneOf, sharedWork, someText, type Work, whole, workFields } from "../core/index.ts";
-import { devices, type Engine, type EngineOptions } from "../runtime/index.ts";
-import { loadGraph, type MappedWeights, mapWeights, mostThreads, startEngine } from "../runtime/node.ts";
+import { devices, type Engine, type EngineOptions, loadGraph, type MappedWeights } from "../runtime/index.ts";
+import { mapWeights, mostThreads, startEngine } from "../runtime/node/index.ts";
 import type { Cache } from "../storage/index.ts";
 import { DiskCache, findModel, hashFile, openLocal, openPackageFile, sha256 } from "../storage/node.ts";
 import { CLIP_MERGES, loadTokenizer } from "../text/index.ts";

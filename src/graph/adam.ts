@@ -1,4 +1,4 @@
-import type { Node } from "./node.ts";
+import type { Node } from "./operation.ts";
 import { add, div, mul, sqrt, square, sub } from "./ops/index.ts";
 
 /** Constants of Adam. Defaults: those of Kingma & Ba 2015, and of PyTorch. */

@@ -1,6 +1,6 @@
 import { GraphError, sizeOf } from "../core/index.ts";
-import { type DType, isConstant, isInput, isParameter, type Node, nameOf, type Target } from "./node.ts";
 import { type ExternalData, OnnxModel } from "./onnx.ts";
+import { type DType, isConstant, isInput, isParameter, type Node, nameOf, type Target } from "./operation.ts";
 import { inOrder } from "./order.ts";
 import { expand, flipKernels, implementation, shareEqual, verify } from "./passes.ts";
 import { type Shape, show } from "./shape.ts";

@@ -1,5 +1,5 @@
 import { GraphError } from "../core/index.ts";
-import { constant, type Node } from "./node.ts";
+import { constant, type Node } from "./operation.ts";
 import { add, concat } from "./ops/index.ts";
 import { inOrder } from "./order.ts";
 import { count, sameShape, show } from "./shape.ts";

@@ -13,6 +13,7 @@ export {
   type WeightSource,
 } from "./compile.ts";
 export { gradients } from "./gradient.ts";
+export { fedShape } from "./onnx.ts";
 export {
   type Attributes,
   constant,
@@ -27,8 +28,7 @@ export {
   parameter,
   scalar,
   type Target,
-} from "./node.ts";
-export { fedShape } from "./onnx.ts";
+} from "./operation.ts";
 export * from "./ops/index.ts";
 export { inOrder } from "./order.ts";
 export { flipKernels, parametersOf, verify } from "./passes.ts";

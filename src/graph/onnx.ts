@@ -15,7 +15,7 @@ import {
   ValueInfoProtoSchema,
 } from "onnx-buf";
 import { GraphError } from "../core/index.ts";
-import type { DType, Emitter, OnnxAttributes } from "./node.ts";
+import type { DType, Emitter, OnnxAttributes } from "./operation.ts";
 import { type Dim, isSymbolic, type Shape } from "./shape.ts";
 
 /** The versions that the lowering rules are written for; onnxruntime 1.20 and newer read them. */

@@ -1,4 +1,4 @@
-import { make, type Node } from "./node.ts";
+import { make, type Node } from "./operation.ts";
 
 /** Every node that `outputs` need, inputs before what reads them. Iterative, since graphs are deep. */
 export function inOrder(outputs: readonly Node[]): Node[] {

@@ -8,7 +8,7 @@ import {
   type Node,
   nameOf,
   type Target,
-} from "./node.ts";
+} from "./operation.ts";
 import { flipped, isFlippable } from "./ops/index.ts";
 import { inOrder, rebuilt, rewrite } from "./order.ts";
 import { count, fixed, sameShape, show } from "./shape.ts";

@@ -12,8 +12,8 @@ import {
 } from "../core/index.ts";
 import { parametersOf } from "../graph/index.ts";
 import { endPositions, logitScale } from "../models/index.ts";
-import type { Engine, Session } from "../runtime/index.ts";
-import { loadGraph, mapWeights } from "../runtime/node.ts";
+import { type Engine, loadGraph, type Session } from "../runtime/index.ts";
+import { mapWeights } from "../runtime/node/index.ts";
 import type { Cache } from "../storage/index.ts";
 import { DiskCache } from "../storage/node.ts";
 import type { ClipTokenizer } from "../text/index.ts";

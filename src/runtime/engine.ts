@@ -103,6 +103,11 @@ export interface Engine {
   /** The process that does the work, to measure it. Changes when a call is cancelled or fails. */
   readonly pid: number | undefined;
   load(program: LoadableProgram, options?: LoadOptions): Promise<Session>;
+  /**
+   * Throws MemoryError if `what` is estimated to need more bytes than are free. Only the memory of a CPU is known: other
+   * devices refuse nothing.
+   */
+  checkMemory(estimate: number, what: string): void;
   /** Copies tensors into the engine, where they stay. Throws CancelledError, EngineError. */
   put(tensors: readonly Tensor[], signal?: AbortSignal): Promise<Resident[]>;
   close(): Promise<void>;

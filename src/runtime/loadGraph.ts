@@ -1,4 +1,4 @@
-import { CancelledError, CheckpointError, EngineError, giveTurn, type Work } from "../core/index.ts";
+import { CancelledError, giveTurn } from "../core/index.ts";
 import {
   type CompileOptions,
   compileInStages,
@@ -6,15 +6,11 @@ import {
   type MappedWeight,
   type Node,
   type Program,
-  show,
 } from "../graph/index.ts";
 import type { Cache } from "../storage/index.ts";
-import { expandWeights } from "../storage/node.ts";
-import { isFloatDtype, type TensorRef } from "../weights/index.ts";
 import { type Engine, type Feeds, type LoadOptions, type MeasuredSession, targetOf } from "./engine.ts";
 import { estimateMemory } from "./estimate.ts";
 import { batchOfFeeds } from "./feeds.ts";
-import { checkMemory } from "./memory.ts";
 
 /** Weights of one model as float32 in files that programs map. Any number of programs share them. */
 export interface MappedWeights {
@@ -24,46 +20,6 @@ export interface MappedWeights {
   hold(): () => Promise<void>;
   /** Lets the cache drop its files as soon as no program holds them either. */
   release(): Promise<void>;
-}
-
-/**
- * The weights of a checkpoint by their names, ready to be mapped: F32 where they lie, F16 and BF16 expanded once through
- * the cache, all of them in one file. Other dtypes (old checkpoints keep position_ids) are left alone. Throws
- * CheckpointError for weights that are not on disk, StorageError where it has too little room.
- */
-export async function mapWeights(
-  weights: ReadonlyMap<string, TensorRef>,
-  { cache, signal, onProgress }: Work & { cache: Cache },
-): Promise<MappedWeights> {
-  const halves = [...weights].filter(([, { dtype }]) => isFloatDtype(dtype) && dtype !== "F32");
-  const refs = halves.map(([, ref]) => ref);
-  const expanded = refs.length > 0 ? await expandWeights(refs, { cache, signal, onProgress }) : undefined;
-  const mapped = new Map([...weights, ...halves.map(([name], i) => [name, expanded!.refs[i]] as const)]);
-  let holders = 0;
-  let gone = false;
-  const hold = (): (() => Promise<void>) => {
-    if (gone) throw new EngineError("released weights were used");
-    holders++;
-    let holds = true;
-    return async () => {
-      if (!holds) return;
-      holds = false;
-      gone = --holders === 0;
-      if (gone) await expanded?.release();
-    };
-  };
-  return { binding: (name, shape) => bindingOf(name, shape, mapped.get(name)), hold, release: hold() };
-}
-
-function bindingOf(name: string, shape: readonly number[], ref: TensorRef | undefined): MappedWeight {
-  if (!ref) throw new CheckpointError("a weight is missing", { where: name, expected: show(shape) });
-  const where = `${ref.source.name}, "${name}"`;
-  if (show(ref.shape) !== show(shape)) {
-    throw new CheckpointError("shape", { where, found: show(ref.shape), expected: show(shape) });
-  }
-  if (ref.dtype !== "F32")
-    throw new CheckpointError("dtype", { where, found: ref.dtype, expected: "F32, F16 or BF16" });
-  return { source: ref.source, offset: ref.offset, length: ref.length };
 }
 
 export interface LoadGraphOptions {
@@ -120,9 +76,8 @@ export async function loadGraph(
     weights && !isFed(parameter) ? weights.binding(parameter, shape) : "fed";
   const program = await compileInTurns(outputs, { name, target: targetOf(engine.device), bind }, signal);
   const estimate = (rows: number) => estimateMemory(program, { ...load, batch: rows });
-  const limited = engine.device === "cpu";
   const first = estimate(batch);
-  if (limited) checkMemory(first.total, name);
+  engine.checkMemory(first.total, name);
   await giveTurn(signal, `loading ${name}`);
   const letGo = weights?.hold();
   try {
@@ -141,7 +96,7 @@ export async function loadGraph(
       const larger = estimate(rows);
       // Weights that it maps can have left memory for others; what it has copied is there.
       const { mapped, activations, transfer } = larger;
-      if (limited) checkMemory(mapped + transfer + Math.max(0, activations - kept), `${name}, ${rows} rows at once,`);
+      engine.checkMemory(mapped + transfer + Math.max(0, activations - kept), `${name}, ${rows} rows at once,`);
       checked = { batch: rows, estimate: larger };
     };
     const measured = async <T>(feeds: Feeds, run: () => Promise<T>): Promise<T> => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type IntTensor, Random, type Tensor } from "../../src/core/index.ts";
 import * as g from "../../src/graph/index.ts";
-import { make } from "../../src/graph/node.ts";
+import { make } from "../../src/graph/operation.ts";
 import { rewrite } from "../../src/graph/order.ts";
 import { relativeError, run } from "../support/run.ts";
 import { type Case, cases } from "./cases.ts";

@@ -10,7 +10,7 @@ import {
 } from "../../src/core/index.ts";
 import { CLIP_SCORE_PREFIX, Clip } from "../../src/metrics/node.ts";
 import type { Engine } from "../../src/runtime/index.ts";
-import { startEngine } from "../../src/runtime/node.ts";
+import { startEngine } from "../../src/runtime/node/index.ts";
 import { encodeSafetensors, memorySource, readBytes, readSafetensors } from "../../src/weights/index.ts";
 import { fixture, relativeError } from "../support/run.ts";
 import { fixtures, preprocessor, readJson, Workplace } from "./folders.ts";

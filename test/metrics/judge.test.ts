@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CheckpointError, type IntTensor, type Picture, type Tensor } from "../../src/core/index.ts";
 import { Clip, Judge } from "../../src/metrics/node.ts";
 import type { Engine } from "../../src/runtime/index.ts";
-import { startEngine } from "../../src/runtime/node.ts";
+import { startEngine } from "../../src/runtime/node/index.ts";
 import { fixture } from "../support/run.ts";
 import { fixtures, preprocessor, readJson, Workplace } from "./folders.ts";
 

@@ -25,8 +25,8 @@ const layers = [
   "server",
   "cli",
 ];
-/** Folders without Node or browser APIs: the same code runs in both. */
-const pure = ["core", "graph", "weights", "text", "world"];
+/** Folders without Node or browser APIs outside their node/ folder: the same code runs in both. */
+const pure = ["core", "graph", "weights", "text", "runtime", "models", "world"];
 
 const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((f) => f.endsWith(".ts"));
 const imports = new Map(

@@ -9,7 +9,7 @@ import {
   UsageError,
 } from "../../src/core/index.ts";
 import { type Device, devices, type Engine, type Session } from "../../src/runtime/index.ts";
-import { startEngine } from "../../src/runtime/node.ts";
+import { startEngine } from "../../src/runtime/node/index.ts";
 import { delicate, doubling, enormous, picking } from "./programs.ts";
 
 const floats = (shape: number[], ...values: number[]): Tensor => tensor(shape, Float32Array.from(values));

@@ -6,8 +6,8 @@ import { type Tensor, tensor } from "../../src/core/index.ts";
 import * as g from "../../src/graph/index.ts";
 import { Scope } from "../../src/models/index.ts";
 import { conv2d, groupNorm, linear, resnet } from "../../src/models/layers.ts";
-import type { Feeds, LoadOptions } from "../../src/runtime/index.ts";
-import { estimateMemory, fileSource, processTreeMemory, startEngine } from "../../src/runtime/node.ts";
+import { estimateMemory, type Feeds, type LoadOptions } from "../../src/runtime/index.ts";
+import { fileSource, processTreeMemory, startEngine } from "../../src/runtime/node/index.ts";
 
 const weights = new Scope("w");
 let root: string;

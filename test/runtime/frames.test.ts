@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Frame, frameParts, frameSplitter } from "../../src/runtime/frames.ts";
+import { type Frame, frameParts, frameSplitter } from "../../src/runtime/node/frames.ts";
 
 const bytes = (n: number): Uint8Array<ArrayBuffer> => Uint8Array.from({ length: n }, (_, i) => (i * 31) % 256);
 const frames: Frame[] = [

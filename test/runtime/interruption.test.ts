@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { setTimeout as pause, setImmediate } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { CancelledError, EngineError, tensor } from "../../src/core/index.ts";
-import { childProgram, EngineProcess } from "../../src/runtime/childProcess.ts";
-import { frameParts } from "../../src/runtime/frames.ts";
 import type { Engine, LoadOptions, Session } from "../../src/runtime/index.ts";
-import { startEngine } from "../../src/runtime/node.ts";
+import { childProgram, EngineProcess } from "../../src/runtime/node/childProcess.ts";
+import { frameParts } from "../../src/runtime/node/frames.ts";
+import { startEngine } from "../../src/runtime/node/index.ts";
 import { DiskCache } from "../../src/storage/node.ts";
 import { doubling, slow, slowToLoad } from "./programs.ts";
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MemoryError } from "../../src/core/index.ts";
-import { availableMemory, checkMemory, physicalCores, processTreeMemory } from "../../src/runtime/node.ts";
+import { availableMemory, checkMemory, physicalCores, processTreeMemory } from "../../src/runtime/node/index.ts";
 
 let root: string;
 beforeEach(() => {

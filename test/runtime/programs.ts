@@ -15,7 +15,7 @@ import {
   sum,
 } from "../../src/graph/index.ts";
 import type { LoadableProgram } from "../../src/runtime/index.ts";
-import { fileSource } from "../../src/runtime/node.ts";
+import { fileSource } from "../../src/runtime/node/index.ts";
 
 const program = (name: string, outputs: Record<string, Node>): Program => compile(outputs, { name, bind: () => "fed" });
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { GraphError, ResidentError, type Tensor, tensor } from "../../src/core/index.ts";
 import { add, compile, input, mul } from "../../src/graph/index.ts";
 import type { Engine, Session } from "../../src/runtime/index.ts";
-import { processTreeMemory, startEngine } from "../../src/runtime/node.ts";
+import { processTreeMemory, startEngine } from "../../src/runtime/node/index.ts";
 
 const floats = (...values: number[]): Tensor => tensor([values.length], Float32Array.from(values));
 

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { CheckpointError, EngineError, type Tensor, tensor } from "../../src/core/index.ts";
 import type { Engine, LoadableProgram, LoadOptions } from "../../src/runtime/index.ts";
-import { processTreeMemory, startEngine } from "../../src/runtime/node.ts";
+import { processTreeMemory, startEngine } from "../../src/runtime/node/index.ts";
 import { DiskCache } from "../../src/storage/node.ts";
 import { products, type WeightPlace, writeWeights } from "./programs.ts";
 

@@ -20,7 +20,7 @@ import {
   unet,
 } from "../../src/models/index.ts";
 import type { Feeds } from "../../src/runtime/index.ts";
-import { startEngine } from "../../src/runtime/node.ts";
+import { startEngine } from "../../src/runtime/node/index.ts";
 import { DiskCache, expandWeights, openLocal, openLocalFile } from "../../src/storage/node.ts";
 import {
   type Component,

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { CheckpointError, checkArguments, type Picture, StorageError, someText } from "../../core/index.ts";
 import type { Model } from "../../diffusion/index.ts";
 import { modelHash } from "../../diffusion/node.ts";
-import { checkMemory } from "../../runtime/node.ts";
+import { checkMemory } from "../../runtime/node/index.ts";
 import {
   endOfLinks,
   exists,

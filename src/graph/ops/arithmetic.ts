@@ -1,5 +1,5 @@
 import { GraphError } from "../../core/index.ts";
-import { defineOp, type Node, scalar } from "../node.ts";
+import { defineOp, type Node, scalar } from "../operation.ts";
 import { axisOf, broadcast, count, isSymbolic, product, type Shape, sameShape, show } from "../shape.ts";
 import { emitReshape } from "./emit.ts";
 

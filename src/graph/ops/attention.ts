@@ -1,5 +1,5 @@
 import { GraphError, sizeOf } from "../../core/index.ts";
-import { constant, defineOp, type Node, scalar } from "../node.ts";
+import { constant, defineOp, type Node, scalar } from "../operation.ts";
 import { fixed, isSymbolic, type Shape, sameShape, show } from "../shape.ts";
 import { add, broadcastLike, mul, neg, reshape, sub, sum } from "./arithmetic.ts";
 import { after, concat, slice, transpose } from "./layout.ts";

@@ -1,5 +1,5 @@
 import { GraphError, sizeOf } from "../../core/index.ts";
-import { defineOp, isParameter, type Node } from "../node.ts";
+import { defineOp, isParameter, type Node } from "../operation.ts";
 import { fixed, product, type Shape, show } from "../shape.ts";
 import { reshape, sum } from "./arithmetic.ts";
 import { concat, pad, slice, transpose } from "./layout.ts";

@@ -1,4 +1,4 @@
-import type { Emitter } from "../node.ts";
+import type { Emitter } from "../operation.ts";
 import { isSymbolic, type Shape } from "../shape.ts";
 
 /** Adds a Reshape. A length that depends on the batch is copied from the same axis of the input (0), or inferred (−1). */

@@ -1,4 +1,4 @@
-import { defineOp, type Emitter, type Implementation, type MemoryUse, type Node } from "../node.ts";
+import { defineOp, type Emitter, type Implementation, type MemoryUse, type Node } from "../operation.ts";
 import { add, div, mul, neg, sub, sum } from "./arithmetic.ts";
 
 // Functions of one value, elementwise.

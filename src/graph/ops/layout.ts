@@ -1,5 +1,5 @@
 import { GraphError } from "../../core/index.ts";
-import { constant, defineOp, type Node } from "../node.ts";
+import { constant, defineOp, type Node } from "../operation.ts";
 import { axisOf, type Dim, fixed, type Shape, sameShape, show } from "../shape.ts";
 import { reshape } from "./arithmetic.ts";
 import { emitReshape } from "./emit.ts";

@@ -1,5 +1,5 @@
 import { GraphError } from "../../core/index.ts";
-import { defineOp, type Node } from "../node.ts";
+import { defineOp, type Node } from "../operation.ts";
 import { broadcast, product, type Shape, show } from "../shape.ts";
 import { add, reshape, sumTo } from "./arithmetic.ts";
 

@@ -1,5 +1,5 @@
 import { GraphError } from "../../core/index.ts";
-import { defineOp, type Node } from "../node.ts";
+import { defineOp, type Node } from "../operation.ts";
 import { divide, fixed, product, type Shape, show } from "../shape.ts";
 import { add, broadcastLike, div, mean, mul, reshape, sub, sum } from "./arithmetic.ts";
 import { sqrt, square } from "./functions.ts";

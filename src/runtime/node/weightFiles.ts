@@ -2,10 +2,10 @@ import { realpath } from "node:fs/promises";
 import { basename, dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema } from "onnx-buf";
-import { CheckpointError } from "../core/index.ts";
-import type { WeightSource } from "../graph/index.ts";
-import type { ByteSource } from "../weights/index.ts";
-import type { LoadableProgram } from "./engine.ts";
+import { CheckpointError } from "../../core/index.ts";
+import type { WeightSource } from "../../graph/index.ts";
+import type { ByteSource } from "../../weights/index.ts";
+import type { LoadableProgram } from "../engine.ts";
 
 /** A model as onnxruntime takes it: every weight's location is a path below one folder, and no link. */
 export interface PlacedModel {

@@ -1,6 +1,6 @@
-import { ResidentError, type Tensor } from "../core/index.ts";
+import { ResidentError, type Tensor } from "../../core/index.ts";
+import type { Feeds, Resident } from "../engine.ts";
 import type { EngineProcess } from "./childProcess.ts";
-import type { Feeds, Resident } from "./engine.ts";
 import type { Host } from "./host.ts";
 
 let count = 0;

@@ -1,5 +1,5 @@
+import type { Device } from "../engine.ts";
 import type { EngineProcess } from "./childProcess.ts";
-import type { Device } from "./engine.ts";
 
 /** What sessions and resident tensors need of their engine. */
 export interface Host {

@@ -5,8 +5,8 @@ import type { Socket } from "node:net";
 import { dirname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { EngineError } from "../core/index.ts";
-import { BUNDLE_ADVICE, wordsOf } from "../storage/node.ts";
+import { EngineError } from "../../core/index.ts";
+import { BUNDLE_ADVICE, wordsOf } from "../../storage/node.ts";
 import { type Frame, frameParts, frameSplitter } from "./frames.ts";
 import type { Reply, Request } from "./messages.ts";
 
@@ -19,7 +19,7 @@ export function childProgram(): string {
   const here: string | undefined = import.meta.url;
   const fromSource = here?.endsWith(".ts");
   const runsTypeScript = "typescript" in process.features && process.features.typescript;
-  const name = !fromSource ? "./child.js" : runsTypeScript ? "./child.ts" : "../../dist/runtime/child.js";
+  const name = !fromSource ? "./child.js" : runsTypeScript ? "./child.ts" : "../../../dist/runtime/node/child.js";
   const program = here ? fileURLToPath(new URL(name, here)) : name;
   if (here && existsSync(program)) return program;
   throw new EngineError("the program that runs models is missing", { where: program, advice: BUNDLE_ADVICE });

@@ -9,13 +9,13 @@ import {
   MemoryError,
   NumericError,
   type Tensor,
-} from "../core/index.ts";
-import { fedShape, withBatch } from "../graph/index.ts";
-import type { CacheEntry, CacheKey } from "../storage/index.ts";
-import { fileIdentity, requireFolder, sha256 } from "../storage/node.ts";
+} from "../../core/index.ts";
+import { fedShape, withBatch } from "../../graph/index.ts";
+import type { CacheEntry, CacheKey } from "../../storage/index.ts";
+import { fileIdentity, requireFolder, sha256 } from "../../storage/node.ts";
+import type { Feeds, LoadableProgram, LoadOptions, RunOptions, Session } from "../engine.ts";
+import { batchOfFeeds, checkFeeds } from "../feeds.ts";
 import type { EngineProcess } from "./childProcess.ts";
-import type { Feeds, LoadableProgram, LoadOptions, RunOptions, Session } from "./engine.ts";
-import { batchOfFeeds, checkFeeds } from "./feeds.ts";
 import type { Host } from "./host.ts";
 import type { ArrayHead, ResidentHead } from "./messages.ts";
 import { withReasons } from "./reasons.ts";

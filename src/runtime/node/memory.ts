@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { freemem } from "node:os";
-import { MemoryError } from "../core/index.ts";
+import { MemoryError } from "../../core/index.ts";
 import { cgroups, readText } from "./cgroup.ts";
 
 /** The number behind a name in a file of the kernel's, in its unit. */

@@ -6,8 +6,7 @@ import {
   type Tensor,
   throwIfCancelled,
   UsageError,
-} from "../core/index.ts";
-import { EngineProcess } from "./childProcess.ts";
+} from "../../core/index.ts";
 import {
   type Device,
   devices,
@@ -15,10 +14,12 @@ import {
   type EngineOptions,
   type LoadableProgram,
   type LoadOptions,
-} from "./engine.ts";
+} from "../engine.ts";
+import { probeDevice } from "../probe.ts";
+import { EngineProcess } from "./childProcess.ts";
 import type { Host } from "./host.ts";
 import { mostThreads, physicalCores } from "./machine.ts";
-import { probeDevice } from "./probe.ts";
+import { checkMemory } from "./memory.ts";
 import { NodeResident } from "./resident.ts";
 import { bytesOf, NodeSession } from "./session.ts";
 
@@ -54,6 +55,10 @@ class NodeEngine implements Engine, Host {
       await child.request({ kind: "put", tensors: heads }, tensors.map(bytesOf));
       return made;
     });
+  }
+
+  checkMemory(estimate: number, what: string): void {
+    if (this.device === "cpu") checkMemory(estimate, what);
   }
 
   async close(): Promise<void> {

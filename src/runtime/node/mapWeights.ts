@@ -1,0 +1,46 @@
+import { CheckpointError, EngineError, type Work } from "../../core/index.ts";
+import { type MappedWeight, show } from "../../graph/index.ts";
+import type { Cache } from "../../storage/index.ts";
+import { expandWeights } from "../../storage/node.ts";
+import { isFloatDtype, type TensorRef } from "../../weights/index.ts";
+import type { MappedWeights } from "../loadGraph.ts";
+
+/**
+ * The weights of a checkpoint by their names, ready to be mapped: F32 where they lie, F16 and BF16 expanded once through
+ * the cache, all of them in one file. Other dtypes (old checkpoints keep position_ids) are left alone. Throws
+ * CheckpointError for weights that are not on disk, StorageError where it has too little room.
+ */
+export async function mapWeights(
+  weights: ReadonlyMap<string, TensorRef>,
+  { cache, signal, onProgress }: Work & { cache: Cache },
+): Promise<MappedWeights> {
+  const halves = [...weights].filter(([, { dtype }]) => isFloatDtype(dtype) && dtype !== "F32");
+  const refs = halves.map(([, ref]) => ref);
+  const expanded = refs.length > 0 ? await expandWeights(refs, { cache, signal, onProgress }) : undefined;
+  const mapped = new Map([...weights, ...halves.map(([name], i) => [name, expanded!.refs[i]] as const)]);
+  let holders = 0;
+  let gone = false;
+  const hold = (): (() => Promise<void>) => {
+    if (gone) throw new EngineError("released weights were used");
+    holders++;
+    let holds = true;
+    return async () => {
+      if (!holds) return;
+      holds = false;
+      gone = --holders === 0;
+      if (gone) await expanded?.release();
+    };
+  };
+  return { binding: (name, shape) => bindingOf(name, shape, mapped.get(name)), hold, release: hold() };
+}
+
+function bindingOf(name: string, shape: readonly number[], ref: TensorRef | undefined): MappedWeight {
+  if (!ref) throw new CheckpointError("a weight is missing", { where: name, expected: show(shape) });
+  const where = `${ref.source.name}, "${name}"`;
+  if (show(ref.shape) !== show(shape)) {
+    throw new CheckpointError("shape", { where, found: show(ref.shape), expected: show(shape) });
+  }
+  if (ref.dtype !== "F32")
+    throw new CheckpointError("dtype", { where, found: ref.dtype, expected: "F32, F16 or BF16" });
+  return { source: ref.source, offset: ref.offset, length: ref.length };
+}
