@@ -1,4 +1,4 @@
-// Compiles src/ to dist/ from scratch, so that a file deleted in src/ does not live on in dist/.
+// Compiles src/ to dist/ from scratch, so that dist/ has nothing that src/ no longer makes.
 import { execFileSync } from "node:child_process";
 import { chmodSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -1,6 +1,6 @@
 /**
- * Runs before `npm publish`. Refuses if package.json lacks an address without which the registry's page has broken links:
- * it resolves the README's relative links with `repository`.
+ * Runs before `npm publish`. Refuses if package.json lacks the repository's addresses: the registry's page resolves the
+ * README's relative links with `repository`.
  */
 import { readFileSync } from "node:fs";
 

@@ -1,5 +1,5 @@
 /**
- * Runs a TypeScript program of bench/ or tools/, which a plain Node 20 cannot: compiles them and src/ to
+ * Runs a TypeScript program of bench/ or tools/, because Node 20 runs no TypeScript: compiles them and src/ to
  * .cache/typescript and calls the module's `main` with the arguments.
  *
  *     node tools/run.mjs tools/parity/full.ts [arguments]
@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 
 const root = new URL("../", import.meta.url);
 
-/** file: below the repository's root. */
+/** file: relative to the repository's root. */
 export async function run(file, args) {
   const tsc = ["node_modules/typescript/bin/tsc", "-p", "tsconfig.bench.json"];
   execFileSync(process.execPath, tsc, { cwd: fileURLToPath(root), stdio: "inherit" });

@@ -23,7 +23,7 @@ def case(name: str) -> dict[str, object]:
     value = torch.nn.Parameter(normal((5,), name, "start"))
     start = value.detach().tolist()
     optimiser = make([value], **options)
-    # Gradients of very different sizes: Adam is to be indifferent to them.
+    # Gradients of very different scales: Adam's updates must not depend on the scale.
     gradients = [normal((5,), name, step, scale=10.0 ** (step - 2)) for step in range(4)]
     values = []
     for gradient in gradients:

@@ -1,4 +1,4 @@
-"""Ids that transformers' CLIPTokenizer gives when words were added to the Menagerie's vocabulary, in every way it knows.
+"""Ids that transformers' CLIPTokenizer gives if words were added to the Menagerie's vocabulary, in every way that it supports.
 
 Writes test/text/fixtures/added.json: {case: {files: {name: content}, prompts: [[text, ids]]}}, ids without padding.
 `files` replace those of checkpoints/menagerie/tokenizer; null removes one.

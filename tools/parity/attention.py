@@ -1,4 +1,4 @@
-"""An attention processor of our own: rows routed, probabilities spelt out and recorded, or fused for timings.
+"""An attention processor of our own: it routes rows and records probabilities, or is fused for timings.
 
 At a site, row r of the batch takes its query, key and value from rows (q[r], k[r], v[r]). Written from
 equations 4 and 5 of docs/method.md, independently of the TypeScript engine.
@@ -17,7 +17,7 @@ Tensor = torch.Tensor
 
 @dataclass
 class Rows:
-    """Which rows give queries, keys and values. Each: [B] indices, or None for every row's own."""
+    """Source rows of queries, keys and values. Each is [B] indices, or None if every row uses its own."""
 
     q: Tensor | None = None
     k: Tensor | None = None
@@ -25,7 +25,7 @@ class Rows:
 
 
 class RoutedAttention:
-    """Drop-in processor for diffusers' Attention. `rows(path, is_cross, tokens)` is asked at every call."""
+    """Drop-in processor for diffusers' Attention. Calls `rows(path, is_cross, tokens)` each time."""
 
     def __init__(self, path: str, rows: Callable[[str, bool, int], Rows] | None = None, maps: dict[str, Tensor] | None = None, fused: bool = False) -> None:
         self.path, self.rows, self.maps, self.fused = path, rows, maps, fused
@@ -52,7 +52,7 @@ class RoutedAttention:
 
 
 def install(unet, rows: Callable[[str, bool, int], Rows] | None = None, maps: dict[str, Tensor] | None = None, fused: bool = False) -> list[str]:
-    """Puts RoutedAttention at every site; returns the sites' paths. `fused` never makes probabilities, so it records none."""
+    """Installs RoutedAttention at every site and returns the sites' paths. If `fused`, no probabilities are computed or recorded."""
     paths = [name.removesuffix(".processor") for name in unet.attn_processors]
     unet.set_attn_processor({f"{path}.processor": RoutedAttention(path, rows, maps, fused) for path in paths})
     return paths

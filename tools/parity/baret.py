@@ -4,8 +4,8 @@
     python tools/parity/baret.py time --model FOLDER --image PHOTO --target SENTENCE
     python tools/parity/baret.py fixtures
 
-`dump` writes every intermediate value, noisiest first (README.md explains the names); `time` runs the method as the
-published codes do (eager, all rows at every step, float32, the faster memory layout) and prints seconds as JSON;
+`dump` writes every intermediate value, noisiest first (README.md explains the names); `time` runs the method as
+published code does (eager, all rows at every step, float32, the faster memory layout) and prints seconds as JSON;
 `fixtures` writes test/fixtures/baret-*.safetensors from the tiny pipelines. `--help` lists the options.
 """
 
@@ -56,7 +56,7 @@ class Settings:
 
 @torch.no_grad()
 def ddim_inversion(pipe: Pipeline, schedule: Schedule, z: Tensor, c: Tensor) -> Tensor:
-    """z*: [N+1, 4, h, w], noisiest first, guidance 1. The model is asked with the noisier timestep."""
+    """z*: [N+1, 4, h, w], noisiest first, guidance 1. The model gets the noisier timestep."""
     found = [z]
     for t in reversed(schedule.timesteps):
         found.append(schedule.invert(found[-1], pipe.predict(found[-1], t, c), t))
@@ -65,7 +65,7 @@ def ddim_inversion(pipe: Pipeline, schedule: Schedule, z: Tensor, c: Tensor) -> 
 
 @dataclass
 class Tuned:
-    """C: [N, L, D]; trajectory z̄: [N+1, 4, h, w], noisiest first; the rest is one entry an inner iteration."""
+    """C: [N, L, D]; trajectory z̄: [N+1, 4, h, w], noisiest first; the rest has one entry for each inner iteration."""
 
     embeddings: Tensor
     trajectory: Tensor

@@ -1,4 +1,4 @@
-/** BARET in TypeScript against the references of baret.py, step by step and over whole edits; edits.py runs it. */
+/** Compares BARET in TypeScript with the references of baret.py, step by step and over whole edits. edits.py runs it. */
 import { type IntTensor, type Picture, row, type Tensor, tensor } from "../../src/core/index.ts";
 import {
   applyStep,
@@ -63,7 +63,7 @@ interface Case {
   readonly loss: ReconstructionLoss;
 }
 
-/** No file of a model or a picture is meant. */
+/** Placeholder hashes: no file of a model or a picture exists. */
 const noOrigin = { model: "0".repeat(64), picture: "0".repeat(64) };
 
 /** All settings of baret.py, and docs/method.md's readings for the rest, whatever our own defaults are. */
@@ -81,7 +81,7 @@ const optionsOf = (given: Settings) => ({
   carry: "reconstruction" as const,
 });
 
-/** The roles of the reference's rows. */
+/** Roles of the reference's rows. */
 const roles = ["reconstruction", "initial", "transition", "edit"] as const;
 
 /** A whole preparation from the photo. */
@@ -172,7 +172,7 @@ async function compareSteps(c: Case): Promise<void> {
   tell({ case: title, what: `next z̄ with the reference's c, ${N} steps`, value: worst(found.next), most: oneStep });
 }
 
-/** Each step tuned from where the reference starts it: where it leads, and how many iterations it takes. */
+/** Tunes each step from the reference's start, and compares the next latent and the number of iterations. */
 async function compareTuning(c: Case): Promise<void> {
   const { title, given, values, ints, schedule, settings, predictor, loss } = c;
   const next: number[] = [];
@@ -251,7 +251,7 @@ async function compareEdits(c: Case): Promise<void> {
   tell({ case: title, what: "whole edit: difference in the last z̄", value: end });
 }
 
-/** ‖C − C'‖ beside how far the tuning moved the sentence's embedding, ‖C' − c*‖. */
+/** ‖C − C'‖ relative to the distance that tuning moved the prompt's embedding, ‖C' − c*‖. */
 function differenceInC(embeddings: Tensor, { values: { tuned, target } }: Case): number {
   let difference = 0;
   let moved = 0;
@@ -262,7 +262,7 @@ function differenceInC(embeddings: Tensor, { values: { tuned, target } }: Case):
   return Math.sqrt(difference / moved);
 }
 
-/** With early stop, how many iterations each takes over a whole inversion, each on its own way. */
+/** Compares the numbers of iterations of whole inversions with early stop. Each follows its own trajectory. */
 async function compareCounts(c: Case): Promise<void> {
   const { title, ints } = c;
   const found = iterationsOf(await prepared(c));

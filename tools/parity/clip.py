@@ -29,7 +29,7 @@ def byte_letters() -> list[str]:
 
 
 def vocabulary() -> tuple[dict[str, int], list[str]]:
-    """CLIP's layout: letters, letters that end a word, one entry a merge, the two markers."""
+    """CLIP's layout: letters, letters that end a word, one entry for each merge, the two special tokens."""
     merges: list[str] = []
     for word in WORDS:
         parts = [*word[:-1], word[-1] + "</w>"]

@@ -1,6 +1,6 @@
-"""What every parity script shares: paths, seeded weights, and files whose bytes repeat.
+"""Shared by all parity scripts: paths, seeded weights, and files whose bytes are reproducible.
 
-All fixtures are made on one thread with seeded CPU generators, so that running a script twice gives the same
+All fixtures are made on one thread with seeded CPU generators, so a script that runs twice gives the same
 bytes. Values are computed in float64 from float32 inputs and weights, then cast to float32 at the end, unless
 a script says otherwise.
 """
@@ -24,7 +24,7 @@ torch.use_deterministic_algorithms(True)
 
 
 def generator(*name: object) -> torch.Generator:
-    """A generator whose seed depends on the name alone, so that adding a case changes no other case."""
+    """A random generator whose seed depends on the name alone, so a new case changes no other case."""
     return torch.Generator().manual_seed(zlib.crc32("/".join(map(str, name)).encode()))
 
 
@@ -39,9 +39,9 @@ def uniform(shape: tuple[int, ...], low: float, high: float, *name: object) -> t
 
 
 def seeded_values(model: torch.nn.Module, name: str, store: torch.dtype = torch.float32) -> Iterator[tuple[str, torch.Tensor]]:
-    """Random weights that hide nothing: no norm scale is 1, no bias is 0, and attention is far from uniform.
+    """Random weights that hide no error: no norm scale is 1, no bias is 0, and attention is far from uniform.
 
-    One after another, of `store`'s type, by the names of the model's parameters; the model itself may be on "meta".
+    Yields them one after another, of `store`'s type, by the names of the model's parameters. The model may be on "meta".
     """
     norms = (torch.nn.GroupNorm, torch.nn.LayerNorm)
     owner = {f"{path}.{key}".lstrip("."): module for path, module in model.named_modules() for key, _ in module.named_parameters(recurse=False)}
@@ -61,7 +61,7 @@ def seeded_values(model: torch.nn.Module, name: str, store: torch.dtype = torch.
 
 
 def seed_weights(model: torch.nn.Module, name: str, store: torch.dtype = torch.float32) -> torch.nn.Module:
-    """The model in float64 with `seeded_values`, exactly those that `store` can hold."""
+    """The model in float64 with `seeded_values`, rounded to `store`."""
     with torch.no_grad():
         for key, value in seeded_values(model, name, store):
             model.get_parameter(key).copy_(value)
@@ -69,7 +69,7 @@ def seed_weights(model: torch.nn.Module, name: str, store: torch.dtype = torch.f
 
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor], note: dict[str, str] | None = None) -> None:
-    """Writes a safetensors file: floats as float32 unless they are half precision already, names sorted."""
+    """Writes a safetensors file with sorted names. Floats become float32 unless they are half precision already."""
     path.parent.mkdir(parents=True, exist_ok=True)
     ready = {
         key: (value.detach().float() if value.dtype == torch.float64 else value.detach()).contiguous().clone()
@@ -85,7 +85,7 @@ def write_json(path: Path, value: object) -> None:
 
 
 def write_model(folder: Path, file: str, model: torch.nn.Module, config: dict, store: torch.dtype = torch.float32) -> None:
-    """An ordinary component folder: config.json and one safetensors file."""
+    """Writes an ordinary component folder: config.json and one safetensors file."""
     weights = {key: value.to(store) for key, value in model.state_dict().items() if value.is_floating_point()}
     write_json(folder / "config.json", config)
     write_tensors(folder / file, weights, {"format": "pt"})
@@ -96,7 +96,7 @@ def leaf(value: torch.Tensor) -> torch.Tensor:
 
 
 def _sorted_header(data: bytes) -> bytes:
-    """The safetensors library writes metadata in hash order, which changes from run to run; this sorts it."""
+    """Sorts metadata. The safetensors library writes it in hash order, which changes from run to run."""
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
     header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))

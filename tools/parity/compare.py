@@ -1,4 +1,4 @@
-"""Runs a TypeScript comparison against a file of references, judges what it finds, and keeps the table in docs/."""
+"""Runs a TypeScript comparison against a file of references, checks the results, and keeps the table in docs/."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ WORKPLACE = ROOT / ".cache" / "parity"
 
 
 def built() -> list[str]:
-    """The command line of `baret`, freshly built."""
+    """Builds `baret` and returns its command line."""
     subprocess.run(["node", "tools/build.mjs"], cwd=ROOT, check=True)
     return ["node", str(ROOT / "dist" / "cli" / "main.js")]
 
 
 def findings(script: str, *arguments: object) -> list[dict]:
-    """What a script of this folder found: {case, what, value, unit, most, least}; only what and value are always there."""
+    """One result of a script of this folder: {case, what, value, unit, most, least}. Only what and value are required."""
     command = ["node", "tools/run.mjs", f"tools/parity/{script}", *map(str, arguments)]
     rows: list[dict] = []
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
@@ -37,7 +37,7 @@ def findings(script: str, *arguments: object) -> list[dict]:
 
 
 def is_good(row: dict) -> bool:
-    """NaN is never good."""
+    """NaN never passes."""
     return not math.isnan(row["value"]) and row["value"] <= row.get("most", math.inf) and row["value"] >= row.get("least", -math.inf)
 
 
@@ -50,7 +50,7 @@ def required(row: dict) -> str:
 
 
 def table(rows: list[dict]) -> str:
-    """Markdown: a line for each thing compared, a column for each case. What is beyond its limit is bold."""
+    """Markdown table: a row for each comparison, a column for each case. Results beyond their limit are bold."""
     cases = list(dict.fromkeys(row.get("case", "found") for row in rows))
     lines = [f"| what | {' | '.join(cases)} | required |", "|---" * (len(cases) + 2) + "|"]
     for what in dict.fromkeys(row["what"] for row in rows):
@@ -61,7 +61,7 @@ def table(rows: list[dict]) -> str:
 
 
 def provenance(**weights: Path) -> str:
-    """Which weights and which releases a table speaks of."""
+    """The weights and releases of a table."""
     hashes = [f"{name} `{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}`" for name, path in weights.items()]
     packages = [f"{name} {version(name)}" for name in ("torch", "diffusers", "transformers")]
     runtime = json.loads((ROOT / "node_modules" / "onnxruntime-node" / "package.json").read_text())["version"]
@@ -69,7 +69,7 @@ def provenance(**weights: Path) -> str:
 
 
 def conclude(section: str, rows: list[dict], said: str, record: Path | None) -> int:
-    """Prints the table, keeps it between the section's marks of the file `record`, and gives the exit status."""
+    """Prints the table, writes it between the section's marks in the file `record`, and returns the exit status."""
     text = f"{said}\n\n{table(rows)}"
     print(text)
     if record:

@@ -1,11 +1,11 @@
-/** What the comparisons of this folder share: reference files, errors, and findings that compare.py reads. */
+/** Shared by the comparisons of this folder: reference files, errors, and results that compare.py reads. */
 import type { IntTensor, Picture, Tensor } from "../../src/core/index.ts";
 import { openLocalFile } from "../../src/storage/node.ts";
 import { isFloatDtype, readInts, readSafetensors, readTensor } from "../../src/weights/index.ts";
 
-/** One thing compared. Without `most` and `least` it is told for information only. */
+/** One result. Without `most` and `least` it is for information only. */
 export interface Finding {
-  /** Which of several inputs; each is a column of the table. */
+  /** One of several inputs. Each is a column of the table. */
   case?: string;
   what: string;
   value: number;
@@ -14,11 +14,11 @@ export interface Finding {
   least?: number;
 }
 
-/** As one line of JSON; the number as text, since JSON has no infinity. */
+/** Prints a result as one line of JSON. The number is a string, because JSON has no infinity. */
 export const tell = (finding: Finding): void =>
   console.log(JSON.stringify({ ...finding, value: String(finding.value) }));
 
-/** A file that a Python program of this folder wrote. */
+/** Reads a file that a Python program of this folder wrote. */
 export interface References {
   readonly metadata: Readonly<Record<string, string>>;
   /** All floats, by name. */
@@ -38,7 +38,7 @@ export async function readReferences(path: string): Promise<References> {
   return { metadata, values, ints };
 }
 
-/** ‖a − b‖/‖b‖; not a number where shapes differ. */
+/** ‖a − b‖/‖b‖; NaN if shapes differ. */
 export function relativeError(a: Tensor, b: Tensor): number {
   if (`${a.shape}` !== `${b.shape}`) return Number.NaN;
   let difference = 0;
@@ -50,7 +50,7 @@ export function relativeError(a: Tensor, b: Tensor): number {
   return Math.sqrt(difference / norm);
 }
 
-/** The largest, and not a number where one is none. */
+/** The largest value; NaN if one of them is NaN. */
 export const worst = (errors: readonly number[]): number => errors.reduce((a, b) => Math.max(a, b), 0);
 
 /** Pictures of a batch of bytes, [n, H, W, 3]. */

@@ -59,7 +59,7 @@ class Schedule:
         return self.move(z, output, t, t - self.stride)
 
     def invert(self, z: Tensor, output: Tensor, t: int) -> Tensor:
-        """To level t, where the model was asked with that noisier t on the less noisy latent."""
+        """To level t. The model got the less noisy latent with the noisier t."""
         return self.move(z, output, t - self.stride, t)
 
 
@@ -68,7 +68,7 @@ def guided(conditional: Tensor, unconditional: Tensor, w: float) -> Tensor:
 
 
 def check_against_diffusers(schedule: Schedule, z: Tensor, outputs: Tensor, down: Tensor, up: Tensor) -> None:
-    """diffusers' schedulers keep ā in float32, hence the tolerance."""
+    """The tolerance is needed because diffusers' schedulers keep ā in float32."""
     options = CONFIG | {"steps_offset": schedule.offset, "prediction_type": schedule.prediction}
     forward, inverse = DDIMScheduler(**options), DDIMInverseScheduler(**options)
     forward.set_timesteps(schedule.steps)

@@ -3,8 +3,8 @@
     python tools/parity/edits.py [--model checkpoints/menagerie] [--steps N] [--record]
 
 A change of pose, a thing added, and several changes at once, each with early stop off (every step, and the pictures)
-and on (iteration counts). Exits with 1 where something is beyond its tolerance; --record keeps the table in
-docs/parity-menagerie.md. A reference that is there already, for the same weights and settings, is used again.
+and on (iteration counts). Exits with 1 if a result is beyond its tolerance. --record keeps the table in
+docs/parity-menagerie.md. An existing reference for the same weights and settings is used again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ KINDS = ["pose", "add", "several"]
 
 
 def photos() -> list[tuple[dict, Path]]:
-    """Pairs for choosing settings, none of which is in the benchmark: one of each kind, of combinations that training has."""
+    """Tuning pairs, which are not in the benchmark: one of each kind, of combinations that training has."""
     folder = WORKPLACE / "pairs"
     subprocess.run([*built(), "world", "pairs", "--set", "tuning", "--quiet", "-o", str(folder)], stdout=subprocess.DEVNULL, check=True)
     pairs = json.loads((folder / "pairs.json").read_text())
@@ -39,14 +39,14 @@ def photos() -> list[tuple[dict, Path]]:
 
 
 def identity(model: Path, photo: Path) -> str:
-    """Of everything that a reference is computed from, besides its settings."""
+    """Hash of everything that a reference is computed from, except its settings."""
     code = [Path(__file__).with_name(name) for name in ("baret.py", "attention.py", "ddim.py", "pipeline.py")]
     files = [*sorted(file for file in model.rglob("*") if file.is_file()), photo, *code]
     return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()
 
 
 def reference(model: Path, pair: dict, photo: Path, early_stop: bool, steps: int | None) -> Path:
-    """Written to a file, in float64; with early stop, of the inversion alone."""
+    """Writes a reference file, in float64. With early stop it has the inversion alone."""
     given = argparse.Namespace(model=model, image=photo, size=None, target=pair["target"], early_stop=early_stop, steps=steps)
     pipe, settings, picture = baret.prepare(given, torch.float64)
     note = {"title": pair["kind"], "settings": json.dumps(asdict(settings)), "identity": identity(model, photo)}

@@ -4,7 +4,7 @@
 
 writes each model as a diffusers folder and as a single file in the original layout (float16, seeded), computes U-Net,
 gradient to the text embedding, VAE and text encoder in PyTorch float32, has tools/parity/full.ts compute the same from
-both layouts, prints a table, and exits with 1 where anything is beyond its tolerance. The models (4.2 and 5 GB, and as
+both layouts, prints a table, and exits with 1 if a result is beyond its tolerance. The models (4.2 and 5 GB, and as
 much again while the engine has them expanded to float32) are deleted unless --keep. Needs about 10 GB of memory.
 
     python tools/parity/full.py sd15 --write-only --folder DIR
@@ -58,7 +58,7 @@ def skeleton(family: dict, part: str) -> torch.nn.Module:
 
 
 def key_of(part: str, name: str) -> str:
-    """The key in a Stable Diffusion checkpoint of a parameter, whichever release of transformers names it."""
+    """The key of a parameter in a Stable Diffusion checkpoint, for every release of transformers."""
     return name if name.startswith(PREFIX[part]) else PREFIX[part] + name
 
 
@@ -104,7 +104,7 @@ def load(name: str, family: dict, folder: Path, part: str) -> torch.nn.Module:
 
 
 def reference(name: str, family: dict, folder: Path) -> dict[str, Tensor]:
-    """Inputs and what PyTorch makes of them in float32."""
+    """Inputs, and PyTorch's results for them in float32."""
     width = family["config"]["unet"]["cross_attention_dim"]
     given = lambda shape, what, scale=1.0: normal(shape, "full", name, what, scale=scale).float()
     latent = (1, 4, SIDE, SIDE)
@@ -133,7 +133,7 @@ def reference(name: str, family: dict, folder: Path) -> dict[str, Tensor]:
 
 
 def engine(place: Path, name: str, references: Path, cache: Path) -> list[dict]:
-    """What the TypeScript engine computes from `place`, compared: [{what, error, tolerance, seconds}]."""
+    """Compares the TypeScript engine's results from `place`: [{what, error, tolerance, seconds}]."""
     command = ["node", str(ROOT / "tools" / "run.mjs"), "tools/parity/full.ts", str(place), str(references), "--cache", str(cache), "--prediction", PREDICTION[name]]
     run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]

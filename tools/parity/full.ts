@@ -1,5 +1,5 @@
 /**
- * What the engine computes from a full-size checkpoint, against the references of tools/parity/full.py, which runs it:
+ * Compares the engine on a full-size checkpoint with the references of tools/parity/full.py, which runs this:
  *
  *     node tools/run.mjs tools/parity/full.ts CHECKPOINT REFERENCES --cache DIR [--prediction epsilon|v_prediction]
  *
@@ -44,7 +44,7 @@ interface Part {
   kinds: Record<string, Kind>;
 }
 
-/** mean((a·z + b·(eps_u + w·(eps − eps_u)) − target)²), what inversion by optimisation minimises. */
+/** mean((a·z + b·(eps_u + w·(eps − eps_u)) − target)²), the loss of inversion by optimisation. */
 function guidedLoss(eps: g.Node, sample: g.Node): g.Node {
   const given = (name: string, shape: g.Shape = []) => g.input(`given.${name}`, shape);
   const unconditional = given("eps_uncond", eps.shape);

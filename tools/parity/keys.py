@@ -1,8 +1,8 @@
-"""Weight names and shapes of Stable Diffusion 1.x and 2.x in both layouts, and which is which.
+"""Weight names and shapes of Stable Diffusion 1.x and 2.x in both layouts, and the mapping between them.
 
 The names of the original layout come from the original code (CompVis/Stability's `ldm` package and OpenCLIP), built on
-the meta device; which weight is which in diffusers comes from diffusers' own conversion, run on tensors that hold their
-number and take no memory. Writes test/weights/fixtures/keys.json.gz.
+the meta device. The mapping comes from diffusers' own conversion, run on tensors that carry their index and take no
+memory. Writes test/weights/fixtures/keys.json.gz.
 
     pip download --no-deps -d /tmp/dl stable-diffusion-sdkit==2.1.5 open-clip-torch==3.3.0
     for w in /tmp/dl/*.whl; do python -m zipfile -e $w /tmp/dl/site; done
@@ -21,7 +21,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.loaders import single_file_utils as convert
 from transformers import CLIPTextConfig, CLIPTextModel
 
-# ldm's and OpenCLIP's packages import training, image and model-zoo libraries that the networks themselves do not need.
+# ldm's and OpenCLIP's packages import training, image and model-zoo libraries that the networks do not need.
 class Anything(types.ModuleType):
     """Stands in for a library that the networks do not use."""
 

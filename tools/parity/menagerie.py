@@ -3,8 +3,8 @@
     python tools/parity/menagerie.py [--model checkpoints/menagerie] [--judge checkpoints/menagerie-judge] [--record]
     python tools/parity/menagerie.py --fixtures
 
-compares tokenizer ids, text encoder, U-Net, VAE, judge, and whole pictures of 20 steps, and exits with 1 where one is
-beyond its tolerance; --record keeps the table in docs/parity-menagerie.md. --fixtures writes
+compares tokenizer ids, text encoder, U-Net, VAE, judge, and whole pictures of 20 steps, and exits with 1 if a result is
+beyond its tolerance. --record keeps the table in docs/parity-menagerie.md. --fixtures writes
 test/fixtures/menagerie.safetensors instead, a small part of the same values.
 """
 
@@ -48,7 +48,7 @@ def weights_of(model: Path) -> dict[str, Path]:
 
 
 def world() -> Shards:
-    """Scenes whose numbers training never used, with their sentences."""
+    """Scenes with seeds that training never used, with their captions."""
     folder = WORKPLACE / "world"
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([*built(), "world", "shards", "--split", "validation", "--count", str(SCENES), "--seed", "9", "--quiet", "-o", str(folder)], stdout=subprocess.DEVNULL, check=True)
@@ -56,12 +56,12 @@ def world() -> Shards:
 
 
 def captions(scenes: Shards) -> list[str]:
-    """Two for each timestep, of the first scenes."""
+    """Two of the first scenes for each timestep."""
     return [line["captions"][0] for line in scenes.lines[: 2 * len(TIMESTEPS)]]
 
 
 def sentences(scenes: Shards) -> list[str]:
-    """Every caption, then whatever else a tokenizer may meet."""
+    """Every caption, then other strings that a tokenizer may get."""
     said = dict.fromkeys(text for line in scenes.lines for text in line["captions"])
     rng = random.Random("menagerie")
     odd = [sentences_of_all_kinds.sentence(rng) for _ in range(ODD)]
@@ -94,7 +94,7 @@ def model_references(folder: Path, scenes: Shards) -> dict[str, Tensor]:
 
 
 def paint(folder: Path, prompts: list[str], shape: torch.Size) -> dict[str, Tensor]:
-    """Pictures from noise by diffusers' own pipeline."""
+    """Samples pictures from noise with diffusers' own pipeline."""
     pipe = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None, dtype=torch.float32).to(torch.float64)
     pipe.set_progress_bar_config(disable=True)
     noise = normal((len(prompts), *shape), "menagerie", "noise")
@@ -103,14 +103,14 @@ def paint(folder: Path, prompts: list[str], shape: torch.Size) -> dict[str, Tens
 
 
 def odd_picture(scenes: Shards) -> np.ndarray:
-    """Four scenes, a little cut: twice too large, and not square."""
+    """Four scenes, slightly cropped: twice as large as needed, and not square."""
     rows = [np.concatenate([scenes.picture(i), scenes.picture(i + 1)], axis=1) for i in (0, 2)]
     return np.ascontiguousarray(np.concatenate(rows)[:-30])
 
 
 @torch.no_grad()
 def judge_references(folder: Path, scenes: Shards) -> tuple[dict[str, Tensor], list[dict[str, str]]]:
-    """Embeddings of pictures and sentences; what the judge calls each picture's attributes, and how sure it is."""
+    """Embeddings of pictures and prompts, and the judge's attributes of each picture with their probabilities."""
     model = CLIPModel.from_pretrained(folder, dtype=torch.float32).double().eval()
     tokenizer, processor = CLIPTokenizer.from_pretrained(folder), CLIPImageProcessorPil.from_pretrained(folder)
     prompts: dict[str, dict[str, str]] = json.loads((folder / "attributes.json").read_text())

@@ -1,4 +1,4 @@
-/** What the engine computes from the Menagerie's trained weights, against the references of menagerie.py, which runs it. */
+/** Compares the engine on the Menagerie's trained weights with the references of menagerie.py, which runs this. */
 import { type IntTensor, row, type Tensor } from "../../src/core/index.ts";
 import { type Model, openPredictor, sample } from "../../src/diffusion/index.ts";
 import { loadModel } from "../../src/diffusion/node.ts";
@@ -13,7 +13,7 @@ import { pictures, type References, readReferences, relativeError, tell, worst }
 const oneForward = 1e-4;
 const loop = 1e-3;
 
-/** Sentences whose ids differ from those expected, [n, L]. */
+/** Number of prompts whose ids differ from those expected, [n, L]. */
 const unlike = (tokenizer: ClipTokenizer, sentences: readonly string[], expected: IntTensor): number =>
   sentences.filter((sentence, i) => {
     const { ids } = tokenizer.encode(sentence);
@@ -71,7 +71,7 @@ async function compareVae(model: Model, { values, ints }: References): Promise<v
   tell({ what: `VAE decoder, ${shown.length} latents`, value: worst(decoded), most: oneForward });
 }
 
-/** Sampling from the reference's noise, with the engine's own embeddings. */
+/** Samples from the reference's noise, with the engine's own embeddings. */
 async function comparePainting(model: Model, { metadata, values, ints }: References): Promise<void> {
   const start = values["painted/noise"];
   const [count, , h, w] = start.shape;

@@ -1,5 +1,5 @@
-"""A tiny judge as training/export.py writes the real one, what transformers and training/judge.py make of it, and
-scikit-image's and scipy's figures for pictures and for a mean.
+"""A tiny judge in the form that training/export.py writes, its results by transformers and training/judge.py, and metrics of
+pictures by scikit-image and of a mean by scipy.
 
     python tools/parity/metrics.py
 
@@ -45,7 +45,7 @@ def picture(width: int, height: int, number: int) -> np.ndarray:
 
 
 def centre(model: CLIPModel, pixels: torch.Tensor) -> None:
-    """Gives the last norm the bias that makes the pictures' embeddings point all ways: a random tower sees much the same in all."""
+    """Gives the last norm a bias that spreads the pictures' embeddings: a random tower gives similar ones for all pictures."""
     bias = model.vision_model.post_layernorm.bias
     with torch.no_grad():
         bias.zero_()

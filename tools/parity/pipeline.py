@@ -1,4 +1,4 @@
-"""A checkpoint folder as BARET's reference sees it: words, pictures, noise predictions."""
+"""A checkpoint folder for BARET's reference: text embeddings, latents, noise predictions."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Pipeline:
 
 
 def read_picture(path: Path, size: int) -> Tensor:
-    """Centre-cropped to a square, resized by Pillow's bicubic filter. [1, 3, size, size] in −1..1, float32."""
+    """Reads a picture, crops its centre square, and resizes it with Pillow's bicubic filter. [1, 3, size, size] in −1..1, float32."""
     picture = Image.open(path).convert("RGB")
     side = min(picture.size)
     left, top = (picture.width - side) // 2, (picture.height - side) // 2
@@ -82,6 +82,6 @@ def write_picture(path: Path, picture: Tensor) -> None:
 
 
 def psnr(a: Tensor, b: Tensor) -> float:
-    """Of pictures in −1..1, clamped, against the range's 2."""
+    """PSNR of pictures in −1..1, clamped, for a range of 2."""
     error = (a.clamp(-1, 1) - b.clamp(-1, 1)).double().square().mean().item()
     return float("inf") if error == 0 else 10 * torch.log10(torch.tensor(4 / error)).item()

@@ -1,4 +1,4 @@
-"""Ids that transformers' CLIPTokenizer gives to 12,000 varied sentences, under three configurations.
+"""Ids that transformers' CLIPTokenizer gives for 12,000 varied prompts, under three configurations.
 
 Writes test/text/fixtures/tokenizer.json.gz: {config name: {config: tokenizer_config.json, sentences: [[text, ids]]}},
 ids without padding, cut to 77 as Stable Diffusion cuts them.
@@ -28,8 +28,8 @@ supercalifragilisticexpialidocious aaaaaaaaaaaaaaaaaaaa www.example.com/a?b=c&d 
 
 SPACES = [" ", " ", " ", " ", " ", "  ", "\t", "\n", "\r\n", "\u00a0", "\u2003", "\u3000", "\u0085", "\u200b", "\ufeff", ""]
 
-# Scripts, symbols, marks, controls. Unassigned code points are left out: whether they are letters is a matter of the
-# Unicode version that a regular expression engine was built with.
+# Scripts, symbols, marks, controls. Unassigned code points are omitted: the Unicode version of a regular expression engine
+# decides which of them are letters.
 RANGES = [
     (0x00, 0xFF), (0x20, 0x7E), (0x20, 0x7E), (0x100, 0x24F), (0x2B0, 0x36F), (0x370, 0x3FF), (0x400, 0x4FF),
     (0x530, 0x5FF), (0x600, 0x6FF), (0x900, 0x97F), (0xE00, 0xE7F), (0x1100, 0x11FF), (0x1E00, 0x1FFF), (0x2000, 0x206F),

@@ -1,4 +1,4 @@
-"""Tiny U-Nets in the shapes people have: SD1.x, SD2.x, BK-SDM (small, which is also small-sd, and tiny), the Menagerie.
+"""Tiny U-Nets in the shapes of models that people have: SD1.x, SD2.x, BK-SDM (small, which is also small-sd, and tiny), the Menagerie.
 
     python tools/parity/unets.py
 
@@ -88,7 +88,7 @@ def build(name: str) -> UNet2DConditionModel:
 
 
 def written_config(name: str, unet: UNet2DConditionModel) -> dict:
-    """The old folders' short configs as they are; the Menagerie's in full, as diffusers writes it today."""
+    """Short configs as in old folders; for the Menagerie the full config that diffusers writes today."""
     config = UNETS[name][0]
     if "_class_name" in config:
         return config
@@ -97,7 +97,7 @@ def written_config(name: str, unet: UNet2DConditionModel) -> dict:
 
 
 def named_parameters(unet: UNet2DConditionModel) -> list[str]:
-    """One or two parameters of every kind; those that a shape lacks are left out."""
+    """One or two parameters of every kind, without those that a shape lacks."""
     wanted = [
         "conv_in.weight", "conv_in.bias", "time_embedding.linear_1.weight", "time_embedding.linear_2.bias",
         "down_blocks.0.resnets.0.norm1.weight", "down_blocks.0.resnets.0.norm1.bias", "down_blocks.0.resnets.0.conv1.weight",

@@ -2,7 +2,7 @@
 
     python tools/parity/vae.py
 
-writes tiny-sd1/vae (float32, the attention keys that old folders have: query, key, value, proj_attn) and
+writes tiny-sd1/vae (float32, with the attention keys of old folders: query, key, value, proj_attn) and
 tiny-sd2/vae (float16, today's keys, its own scaling factor) under test/fixtures.
 """
 
