@@ -1,5 +1,25 @@
 // The engine's public face, "baret/engine": for those who compute with a model themselves. A model comes from "baret".
-export * from "./core/index.ts";
+export {
+  BaretError,
+  CancelledError,
+  combine,
+  type IntTensor,
+  lerp,
+  meanSquaredError,
+  noise,
+  type Picture,
+  type Progress,
+  ResidentError,
+  row,
+  rows,
+  stack,
+  type Tensor,
+  tensor,
+  UsageError,
+  unstack,
+  type Warning,
+  type Work,
+} from "./core/index.ts";
 export {
   alphasCumprod,
   applyStep,

@@ -1,8 +1,26 @@
-// The library's public face.
+// The library's public face: load a model, prepare a photo, edit it, read and write pictures.
 import { baret as baretMethod, plain as plainMethod } from "./editing/index.ts";
 import { faceOf } from "./tasks/node/index.ts";
 
-export * from "./core/index.ts";
+export {
+  BaretError,
+  CancelledError,
+  CheckpointError,
+  DeviceError,
+  EngineError,
+  type ErrorDetails,
+  HubError,
+  ImageError,
+  MemoryError,
+  NumericError,
+  type Picture,
+  type Progress,
+  StorageError,
+  type Tensor,
+  UsageError,
+  type Warning,
+  type Work,
+} from "./core/index.ts";
 export {
   type Generated,
   type GenerateOptions,
@@ -15,7 +33,14 @@ export { type LoadModelOptions, loadModel } from "./diffusion/node.ts";
 export { type Method, methods, type Prepared, registerMethod, type Sweep } from "./editing/index.ts";
 export { PreparedCache, type PreparedCacheOptions, readPrepared } from "./editing/node/index.ts";
 export { decodeImage, encodePng } from "./image/node.ts";
-export { faceOf, type MethodFace, type PhotoInput, type PreparedPhoto } from "./tasks/node/index.ts";
+export {
+  type CommonPrepareOptions,
+  type EditResult,
+  faceOf,
+  type MethodFace,
+  type PhotoInput,
+  type PreparedPhoto,
+} from "./tasks/node/index.ts";
 
 /** BARET: edits that may change poses and shapes, from a target prompt alone. */
 export const baret = faceOf(baretMethod);

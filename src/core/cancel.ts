@@ -2,7 +2,7 @@ import { CancelledError } from "./errors.ts";
 
 /** Throws CancelledError once `signal` is aborted. Call it between steps of long work. */
 export function throwIfCancelled(signal: AbortSignal | undefined, what?: string): void {
-  if (signal?.aborted) throw new CancelledError(what);
+  if (signal?.aborted) throw new CancelledError(what, signal.reason);
 }
 
 /** Lets what else waits for this thread have its turn. Call it between stages of long work; throws as `throwIfCancelled`. */
@@ -20,7 +20,7 @@ export async function orCancelled<T>(work: Promise<T>, signal: AbortSignal | und
   if (!signal) return work;
   let cancel = (): void => undefined;
   const cancelled = new Promise<never>((_, reject) => {
-    cancel = () => reject(new CancelledError(what));
+    cancel = () => reject(new CancelledError(what, signal.reason));
   });
   signal.addEventListener("abort", cancel);
   if (signal.aborted) cancel();
@@ -46,5 +46,22 @@ export async function sharedWork<T>(
     } catch (error) {
       if (!(error instanceof CancelledError) || signal?.aborted) throw error;
     }
+  }
+}
+
+/**
+ * Runs `work` for a caller who called it `what`: if the caller's signal ends it, the error speaks of that, whatever was
+ * interrupted inside, and its cause is the signal's reason.
+ */
+export async function cancelledAs<T>(
+  what: string,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof CancelledError && signal?.aborted) throw new CancelledError(what, signal.reason);
+    throw error;
   }
 }

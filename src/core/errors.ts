@@ -114,8 +114,9 @@ export class CancelledError extends BaretError {
   readonly code = "cancelled";
   override readonly exitCode = 130;
 
-  constructor(what = "the work") {
-    super(`${what} was cancelled`);
+  /** what: a noun, "the edit". cause: the reason of the signal that was aborted. */
+  constructor(what = "the work", cause?: unknown) {
+    super(`${what} was cancelled`, { cause });
   }
 }
 

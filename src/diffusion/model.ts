@@ -65,6 +65,8 @@ export interface LatentShapes {
 
 /** A checkpoint and what runs it. */
 export interface ModelParts {
+  /** Default: the checkpoint's, its path. */
+  readonly name?: string;
   readonly checkpoint: Checkpoint;
   readonly tokenizer: ClipTokenizer;
   readonly engine: Engine;
@@ -93,6 +95,7 @@ const ignorable = [/(^|\.)position_ids$/];
  * keeps the programs that every method runs. Latents are scaled as the U-Net takes them.
  */
 export class Model {
+  /** As `loadModel` found it: "menagerie", a pulled model's full name, or a path. */
   readonly name: string;
   readonly checkpoint: Checkpoint;
   readonly editing: EditingDefaults;
@@ -110,8 +113,8 @@ export class Model {
   private readonly embeddings = new Map<string, Embedding>();
 
   /** Throws CheckpointError that counts the missing and mis-shaped weights of all components, and lists the first. */
-  constructor({ checkpoint, tokenizer, engine, loader }: ModelParts) {
-    this.name = checkpoint.name;
+  constructor({ checkpoint, name = checkpoint.name, tokenizer, engine, loader }: ModelParts) {
+    this.name = name;
     this.checkpoint = checkpoint;
     this.editing = checkpoint.editing;
     this.unet = readUNetConfig(checkpoint.unet.config);
@@ -268,9 +271,16 @@ export class Model {
     return (await this.decode(await this.encode(picture, signal), signal))[0];
   }
 
+  /** Releases memory and ends the engine. Later calls that run something throw UsageError. */
   async close(): Promise<void> {
+    this.embeddings.clear();
     await this.programs.close();
     await this.engine.close();
+  }
+
+  /** For `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   private textGraph(): Record<string, g.Node> {

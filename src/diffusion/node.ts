@@ -1,5 +1,15 @@
 import { z } from "zod";
-import { checkArguments, isA, oneOf, sharedWork, someText, type Work, whole, workFields } from "../core/index.ts";
+import {
+  cancelledAs,
+  checkArguments,
+  isA,
+  oneOf,
+  sharedWork,
+  someText,
+  type Work,
+  whole,
+  workFields,
+} from "../core/index.ts";
 import { devices, type Engine, type EngineOptions, loadGraph, type MappedWeights } from "../runtime/index.ts";
 import { mapWeights, mostThreads, startEngine } from "../runtime/node/index.ts";
 import type { Cache } from "../storage/index.ts";
@@ -40,8 +50,12 @@ const loadArguments = z.object({
  */
 export async function loadModel(name: string, options: LoadModelOptions = {}): Promise<Model> {
   checkArguments("loadModel", loadArguments, { name, options });
+  return cancelledAs("loading the model", options.signal, () => load(name, options));
+}
+
+async function load(given: string, options: LoadModelOptions): Promise<Model> {
   const { cache = new DiskCache(), signal, onProgress, device, threads } = options;
-  const { path, ...found } = await findModel(name);
+  const { path, name, ...found } = await findModel(given);
   const checkpoint = await openCheckpoint(await openLocal(path), {
     variant: options.variant ?? found.variant,
     prediction: options.prediction ?? found.prediction,
@@ -53,6 +67,7 @@ export async function loadModel(name: string, options: LoadModelOptions = {}): P
   const engine = await startEngine({ device, threads, signal });
   try {
     return new Model({
+      name,
       checkpoint,
       tokenizer,
       engine,

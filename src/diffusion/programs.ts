@@ -1,4 +1,4 @@
-import { sharedWork } from "../core/index.ts";
+import { sharedWork, UsageError } from "../core/index.ts";
 import type { Node } from "../graph/index.ts";
 import type { MeasuredSession } from "../runtime/index.ts";
 import type { Network } from "./networks.ts";
@@ -26,6 +26,7 @@ export class ProgramCache {
   private readonly loader: ProgramLoader;
   /** Running calls of `during` for each network. */
   private readonly scopes = new Map<Network, number>();
+  private isClosed = false;
   private readonly loaded = new Map<string, { network: Network; session: Promise<MeasuredSession> }>();
 
   constructor(loader: ProgramLoader) {
@@ -39,7 +40,8 @@ export class ProgramCache {
     build: () => Record<string, Node>,
     signal?: AbortSignal,
   ): Promise<MeasuredSession> {
-    const findOrLoad = (): Promise<MeasuredSession> => {
+    const findOrLoad = async (): Promise<MeasuredSession> => {
+      if (this.isClosed) throw new UsageError("the model is closed", { advice: "Load it again." });
       const known = this.loaded.get(name);
       if (known) return known.session;
       const session = this.loader.load(network, name, build(), signal);
@@ -70,7 +72,9 @@ export class ProgramCache {
     }
   }
 
+  /** Releases everything. `open` then throws UsageError. */
   async close(): Promise<void> {
+    this.isClosed = true;
     await this.release(() => true);
     await this.loader.close();
   }

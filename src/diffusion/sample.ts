@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   aFunction,
   aSize,
+  cancelledAs,
   checkArguments,
   noise,
   type Picture,
@@ -102,38 +103,40 @@ export async function generate(
   const shape = model.latentShape(size);
   const schedule = model.schedule(steps);
   if (prompts.length === 0) return [];
-  const [unconditional, ...embedded] = await model.embed([negative, ...prompts], signal);
+  return cancelledAs("generating", signal, async () => {
+    const [unconditional, ...embedded] = await model.embed([negative, ...prompts], signal);
 
-  const made: Generated[] = [];
-  const atOnce = batchOf(model, 8);
-  const total = Math.ceil(prompts.length / atOnce) * steps;
-  for (let from = 0; from < prompts.length; from += atOnce) {
-    const contexts = embedded.slice(from, from + atOnce).map(({ tensor }) => tensor);
-    const report: Work["onProgress"] = ({ done }) =>
-      onProgress?.({ phase: "generate", done: (from / atOnce) * steps + done, total });
-    const latents = await model.programs.during(["unet"], async () => {
-      // Before the noise is computed, since this refuses what does not fit into memory.
-      const predictor = await openPredictor(model, size, undefined, signal);
-      const start = stack(contexts.map((_, k) => noise(shape, seed + from + k)));
-      const sampling = { start, contexts, unconditional: unconditional.tensor, guidance };
-      return sample(predictor, schedule, sampling, { signal, onProgress: report });
-    });
-    await model.programs.during(["vae"], async () => {
-      for (const latent of unstack(latents)) {
-        const [picture] = await model.decode(latent, signal);
-        const k = made.length;
-        const one = {
-          picture,
-          seed: seed + k,
-          lostWords: embedded[k].lostWords,
-          lostNegative: unconditional.lostWords,
-        };
-        made.push(one);
-        await onPicture?.(one, k);
-      }
-    });
-  }
-  return made;
+    const made: Generated[] = [];
+    const atOnce = batchOf(model, 8);
+    const total = Math.ceil(prompts.length / atOnce) * steps;
+    for (let from = 0; from < prompts.length; from += atOnce) {
+      const contexts = embedded.slice(from, from + atOnce).map(({ tensor }) => tensor);
+      const report: Work["onProgress"] = ({ done }) =>
+        onProgress?.({ phase: "generate", done: (from / atOnce) * steps + done, total });
+      const latents = await model.programs.during(["unet"], async () => {
+        // Before the noise is computed, since this refuses what does not fit into memory.
+        const predictor = await openPredictor(model, size, undefined, signal);
+        const start = stack(contexts.map((_, k) => noise(shape, seed + from + k)));
+        const sampling = { start, contexts, unconditional: unconditional.tensor, guidance };
+        return sample(predictor, schedule, sampling, { signal, onProgress: report });
+      });
+      await model.programs.during(["vae"], async () => {
+        for (const latent of unstack(latents)) {
+          const [picture] = await model.decode(latent, signal);
+          const k = made.length;
+          const one = {
+            picture,
+            seed: seed + k,
+            lostWords: embedded[k].lostWords,
+            lostNegative: unconditional.lostWords,
+          };
+          made.push(one);
+          await onPicture?.(one, k);
+        }
+      });
+    }
+    return made;
+  });
 }
 
 export interface Sampling {

@@ -1,5 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { openPredictor, openReconstructionLoss, type Predictor, type ReconstructionLoss } from "../../src/engine.ts";
+import {
+  noise,
+  openPredictor,
+  openReconstructionLoss,
+  type Predictor,
+  type ReconstructionLoss,
+} from "../../src/engine.ts";
 import {
   baret,
   decodeImage,
@@ -7,7 +13,6 @@ import {
   generate,
   loadModel,
   type Model,
-  noise,
   type Prepared,
   readPrepared,
   UsageError,

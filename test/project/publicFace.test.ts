@@ -1,8 +1,18 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { graph, loadGraph, models, openPredictor, openReconstructionLoss } from "../../src/engine.ts";
-import { combine, loadModel, type Model, meanSquaredError, noise, type Tensor, tensor } from "../../src/index.ts";
+import {
+  combine,
+  graph,
+  loadGraph,
+  meanSquaredError,
+  models,
+  noise,
+  openPredictor,
+  openReconstructionLoss,
+  tensor,
+} from "../../src/engine.ts";
+import { loadModel, type Model, type Tensor } from "../../src/index.ts";
 
 const size = { height: 64, width: 64 };
 let model: Model;

@@ -3,6 +3,7 @@ import {
   aFunction,
   aPicture,
   aSize,
+  cancelledAs,
   checkArguments,
   isA,
   oneOf,
@@ -134,31 +135,30 @@ export function faceOf<P extends z.ZodObject, E extends z.ZodObject, T extends s
       checkArguments("prepare", prepareArguments, { model, photo, options: given, work });
       const { target, source, preset, size, fit, file, cache = new PreparedCache(), ...own } = given;
       const opened = await openPhoto(model, photo, { size, fit });
-      const { prepared, fidelity, warnings } = await preparePhoto(
-        {
-          method: anyMethod,
-          model,
-          source: opened.name,
-          photo: opened,
-          input: { target, source, preset, options: own },
-          file,
-          cache: cache || undefined,
-        },
-        work,
+      const { name } = opened;
+      const input = { target, source, preset, options: own };
+      const task = { method: anyMethod, model, source: name, photo: opened, input, file, cache: cache || undefined };
+      const { prepared, fidelity, warnings } = await cancelledAs("preparing the photo", work.signal, () =>
+        preparePhoto(task, work),
       );
       const { roundTrip: _, ...quality } = fidelity;
       return { ...prepared, quality, warnings } as PreparedPhoto<z.output<P>>;
     },
     edit: async (model, prepared, options = {}, work = {}) => {
       checkArguments("edit", editArguments, { model, prepared, options, work });
-      await requireOwn(model, prepared, work);
-      const result = await editing.edit(anyMethod, model, prepared, options, work);
+      const result = await cancelledAs("the edit", work.signal, async () => {
+        await requireOwn(model, prepared, work);
+        return editing.edit(anyMethod, model, prepared, options, work);
+      });
       return { ...result, settings: result.settings as z.output<E>, warnings: warningsOf(prepared) };
     },
     sweep: async (model, prepared, common, points, work = {}) => {
       checkArguments("sweep", sweepArguments, { model, prepared, common, points, work });
-      await requireOwn(model, prepared, work);
-      return (await editing.sweep(anyMethod, model, prepared, common, points, work)) as editing.Sweep<z.output<E>>;
+      const result = await cancelledAs("the sweep", work.signal, async () => {
+        await requireOwn(model, prepared, work);
+        return editing.sweep(anyMethod, model, prepared, common, points, work);
+      });
+      return result as editing.Sweep<z.output<E>>;
     },
   };
 }
