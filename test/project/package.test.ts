@@ -18,7 +18,7 @@ const REFERENCE = "docs/api/";
 let packed: Set<string>;
 beforeAll(async () => {
   packed = new Set(await packedFiles());
-});
+}, 240_000);
 
 test("every source that a source map names is in the package", () => {
   const maps = [...packed].filter((path) => path.startsWith("dist/") && path.endsWith(".map"));
@@ -62,6 +62,17 @@ test("every headline that a link of the package's Markdown names exists", () => 
       .map(([link]) => `${page} ${link}`),
   );
   expect(broken).toEqual([]);
+});
+
+test("every source file that a page of the package names exists", () => {
+  const pages = [...packed].filter((path) => path.endsWith(".md") && !path.startsWith(REFERENCE));
+  const named = pages.flatMap((page) =>
+    [...read(page).matchAll(/(?<![\w./-])(?:src|test|bench|tools|training)\/[\w/.-]+\.(?:ts|mjs|py|sh)\b/g)].map(
+      ([file]) => [page, file] as const,
+    ),
+  );
+  expect(named.length).toBeGreaterThan(20);
+  expect(named.filter(([, file]) => !existsSync(join(root, file)))).toEqual([]);
 });
 
 test("every page that a source of the package cites is in the package", () => {

@@ -39,7 +39,7 @@ const snippets = pages.flatMap(snippetsOf);
 
 /** A project that has installed the package. */
 const project = mkdtempSync(join(tmpdir(), "baret-snippets-"));
-beforeAll(() => installPackage(project), 120_000);
+beforeAll(() => installPackage(project), 240_000);
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
 /** What the compiler says of the files in the project, under options stricter than the project's own. */
@@ -65,7 +65,9 @@ async function typeErrors(files: readonly string[]): Promise<string> {
   );
 }
 
-test("every program in README and docs compiles in strict TypeScript against the package", async () => {
+test("every program in README and docs compiles in strict TypeScript against the package", {
+  timeout: 240_000,
+}, async () => {
   expect(snippets.map(({ place }) => place)).toContainEqual(expect.stringMatching(/^README/));
   for (const [i, { code, language }] of snippets.entries()) writeFileSync(join(project, `${i}.${language}`), code);
   const found = await typeErrors(snippets.map(({ language }, i) => `${i}.${language}`));
@@ -76,7 +78,7 @@ test("every program in README and docs compiles in strict TypeScript against the
   expect(named).toBe("");
 });
 
-test("a program that does not compile is found", async () => {
+test("a program that does not compile is found", { timeout: 240_000 }, async () => {
   const code = 'import { loadModel } from "baret";\nconst model: number = await loadModel();\n';
   writeFileSync(join(project, "wrong.mts"), code);
   const found = await typeErrors(["wrong.mts"]);
