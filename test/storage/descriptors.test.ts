@@ -40,7 +40,7 @@ test("without a free file descriptor, every file operation ends in an error of o
       cache: () => new storage.DiskCache().acquire({ kind: "test", of: 1 }, async () => undefined),
       lock: () => storage.lock("lock"),
       decodeImage: () => baret.decodeImage("file.png"),
-      readInversion: () => baret.readInversion("file.png"),
+      readPrepared: () => baret.readPrepared("file.png"),
       loadModel: () => baret.loadModel("menagerie"),
     };
     const taken = [];
