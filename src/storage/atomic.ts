@@ -2,11 +2,11 @@ import { constants } from "node:fs";
 import { access, type FileHandle, open, readdir, readlink, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { type BaretError, throwIfCancelled } from "../core/index.ts";
-import { codeOf, isMissing, storageError } from "./failures.ts";
-import { ownerLives, ownName } from "./owner.ts";
+import { mayBeInUse, uniqueName } from "./owner.ts";
 import { requireRegular } from "./regular.ts";
+import { codeOf, isMissing, storageError } from "./systemErrors.ts";
 
-/** Makes a rename last through a power cut. Windows cannot open a folder, and does not need it. */
+/** Writes a folder to the disk, so that a rename survives a power cut. Windows cannot open folders and needs no sync. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, constants.O_RDONLY).catch(() => undefined);
   await handle?.sync().catch(() => undefined);
@@ -14,23 +14,20 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 export interface WriteOptions {
-  /** Permissions. Default: those of the file that is replaced, or what the process's umask leaves of rw-rw-rw-. */
+  /** Permissions. Default: those of the replaced file, or rw-rw-rw- without the process's umask. */
   mode?: number;
   signal?: AbortSignal;
 }
 
-/** A file that is to take the place of `target` once it is complete. */
-interface Successor {
+/** A temporary file that replaces `target` once it is complete. */
+interface Replacement {
   readonly file: FileHandle;
   readonly path: string;
   readonly target: string;
   readonly permissions: number | undefined;
 }
 
-/**
- * Where a path leads once all links are followed: also one that leads to a file that is not there yet. Throws the system's
- * error if not even the folder is there.
- */
+/** Follows all links of a path. The file need not exist. Throws the system's error if its folder does not exist. */
 export async function endOfLinks(path: string): Promise<string> {
   try {
     return await realpath(path);
@@ -42,7 +39,10 @@ export async function endOfLinks(path: string): Promise<string> {
   }
 }
 
-/** Throws an Error if what is at a path must not be replaced: a folder, a pipe or device, a file that is read-only. */
+/**
+ * Throws an Error if a path must not be replaced, because it is a folder, a pipe, a device or a read-only file. Returns the
+ * permissions of the file that is replaced.
+ */
 async function requireReplaceable(target: string): Promise<number | undefined> {
   const old = await stat(target).catch((error) => {
     if (codeOf(error) === "ENOENT") return undefined;
@@ -50,7 +50,7 @@ async function requireReplaceable(target: string): Promise<number | undefined> {
   });
   if (!old) return undefined;
   requireRegular(old);
-  // The superuser may write everything, but whoever took away all permission to write has meant it.
+  // The superuser may write everything, but a file without any write permission is protected on purpose.
   if ((old.mode & 0o222) === 0) throw new Error("the file is read-only");
   await access(target, constants.W_OK);
   return old.mode & 0o7777;
@@ -59,80 +59,81 @@ async function requireReplaceable(target: string): Promise<number | undefined> {
 const MARK = ".baret";
 const ENDING = ".tmp";
 
-/** Folders in which this process has looked for what killed processes left. */
+/** Folders that this process has tidied. */
 const tidied = new Set<string>();
 
-/** Removes the unfinished files of processes that were killed, once for each folder. */
+/** Removes temporary files of processes that were killed, once per folder. */
 async function removeAbandoned(folder: string): Promise<void> {
   if (tidied.has(folder)) return;
   tidied.add(folder);
   for (const name of await readdir(folder).catch(() => [])) {
     if (!name.startsWith(".") || !name.includes(`${MARK}.`) || !name.endsWith(ENDING)) continue;
-    const owned = await ownerLives(folder, name, ENDING);
-    if (!owned) await rm(join(folder, name), { force: true }).catch(() => undefined);
+    const used = await mayBeInUse(folder, name, ENDING);
+    if (!used) await rm(join(folder, name), { force: true }).catch(() => undefined);
   }
 }
 
-async function openSuccessor(path: string, mode?: number): Promise<Successor> {
+async function openReplacement(path: string, mode?: number): Promise<Replacement> {
   const target = await endOfLinks(path).catch((error) => {
     throw codeOf(error) === "ENOENT" ? new Error("its folder does not exist", { cause: error }) : error;
   });
   const permissions = mode ?? (await requireReplaceable(target));
   const folder = dirname(target);
   await removeAbandoned(folder);
-  // A few letters of the name: with all of them the temporary one might be too long.
-  const temporary = join(folder, `${ownName(`.${basename(target).slice(0, 20)}${MARK}`)}${ENDING}`);
+  // Only the beginning of the name, because the whole temporary name might be too long.
+  const temporary = join(folder, `${uniqueName(`.${basename(target).slice(0, 20)}${MARK}`)}${ENDING}`);
   return { file: await open(temporary, "wx", permissions), path: temporary, target, permissions };
 }
 
-const discard = ({ path }: Successor): Promise<void> => rm(path, { force: true }).catch(() => undefined);
+const discard = ({ path }: Replacement): Promise<void> => rm(path, { force: true }).catch(() => undefined);
 
 const unwritable = (path: string, cause: unknown): BaretError => storageError("cannot be written", path, cause);
 
-/** Throws StorageError if writeFileAtomic could not even begin: known before hours of work, not after them. */
+/** Throws StorageError if writeFileAtomic would fail at once. Call it before hours of work, not after them. */
 export async function checkWritable(path: string): Promise<void> {
   try {
-    const successor = await openSuccessor(path);
-    await successor.file.close();
-    await discard(successor);
+    const replacement = await openReplacement(path);
+    await replacement.file.close();
+    await discard(replacement);
   } catch (cause) {
     throw unwritable(path, cause);
   }
 }
 
 /**
- * Writes a file so that its name holds the old content or the whole new one at every moment, also if the process is killed
- * or the power fails: to a neighbour first, then renamed. A link is followed, also one to a file that is not there yet.
- * Throws StorageError if the disk is full, read-only or closed to us, or if the path leads to a read-only file or to
- * anything but a file; what was there is then as it was. Removes what killed processes left in the folder.
+ * Writes a file so that at every moment it has either the old content or the complete new one, also if the process is
+ * killed or the power fails: a temporary file beside it is written first, then renamed. Links are followed, also to a file
+ * that does not exist yet. Throws StorageError if the disk is full or cannot be written, or if the path leads to a
+ * read-only file or to something else than a file; the old content is then kept. Also removes temporary files that killed
+ * processes left in the folder.
  *
- * (write-file-atomic does not stream, and takes a short write on a full disk for a complete one.)
+ * The package write-file-atomic does not stream, and takes a short write on a full disk for a complete one.
  */
 export async function writeFileAtomic(
   path: string,
   data: string | Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   { mode, signal }: WriteOptions = {},
 ): Promise<void> {
-  const successor = await openSuccessor(path, mode).catch((cause) => {
+  const replacement = await openReplacement(path, mode).catch((cause) => {
     throw unwritable(path, cause);
   });
-  const { file, target, permissions } = successor;
+  const { file, target, permissions } = replacement;
   try {
     try {
-      const whole = typeof data === "string" || data instanceof Uint8Array;
-      for await (const part of whole ? [data] : data) {
+      const isWhole = typeof data === "string" || data instanceof Uint8Array;
+      for await (const chunk of isWhole ? [data] : data) {
         throwIfCancelled(signal, `writing ${path}`);
-        await file.writeFile(part);
+        await file.writeFile(chunk);
       }
       if (permissions !== undefined) await file.chmod(permissions);
       await file.sync();
     } finally {
       await file.close();
     }
-    await rename(successor.path, target);
+    await rename(replacement.path, target);
     await syncFolder(dirname(target));
   } catch (cause) {
-    await discard(successor);
+    await discard(replacement);
     throw unwritable(path, cause);
   }
 }

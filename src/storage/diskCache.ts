@@ -4,36 +4,56 @@ import { join, resolve } from "node:path";
 import { orCancelled, throwIfCancelled } from "../core/index.ts";
 import { syncFolder } from "./atomic.ts";
 import type { Cache, CacheEntry, CacheKey } from "./cache.ts";
-import { codeOf, isMissing, isReadOnly, storageError } from "./failures.ts";
+import { cacheFolder } from "./cacheFolder.ts";
 import { makeFolder } from "./folders.ts";
 import { Leases } from "./leases.ts";
 import { isIntact, readManifest, sizeOfEntry, writeManifest } from "./manifest.ts";
-import { ownerLives, ownName } from "./owner.ts";
-import { cacheFolder } from "./places.ts";
+import { mayBeInUse, uniqueName } from "./owner.ts";
+import { codeOf, ignoreMissing, ignoreReadOnly, isReadOnly, storageError } from "./systemErrors.ts";
 
 export interface DiskCacheOptions {
+  /** Default: the cache folder. */
   folder?: string;
-  /** Entries beyond this are dropped, longest unused first. Default 20 GB: two SD checkpoints, expanded. */
+  /** If entries take more, the least recently used are dropped. Default 20 GB: two SD checkpoints, expanded. */
   maxBytes?: number;
 }
 
-const advice = "Set BARET_CACHE to a folder on a disk with room, where this user may write.";
-/** Folders whose names begin with this are being made or removed. */
+/** An entry as it lies on the disk. */
+export interface CachedItem {
+  readonly name: string;
+  /** The key's kind. */
+  readonly kind: string;
+  readonly bytes: number;
+  /** Milliseconds since 1970. */
+  readonly lastUse: number;
+  /** A process uses it now, so that it cannot be dropped. */
+  readonly inUse: boolean;
+}
+
+const advice = "Set BARET_CACHE to a folder where this user may write, on a disk with free space.";
+/** Begins the names of folders that are being made or removed. */
 const UNFINISHED = "tmp.";
-/** The kind and the key's hash. */
-const ENTRY = /^[\w-]+-[0-9a-f]{32}$/;
+/** The key's kind and hash. */
+const ENTRY = /^([\w-]+)-[0-9a-f]{32}$/;
+
+function nameOf({ kind, of }: CacheKey): string {
+  const hash = createHash("sha256")
+    .update(JSON.stringify([kind, of]))
+    .digest("hex");
+  return `${kind}-${hash.slice(0, 32)}`;
+}
 
 /**
- * A cache on disk, shared by any number of processes. An entry is a folder that appears complete by one rename. Whoever
- * uses it leaves a mark, and marked entries are not dropped. Every entry has checksums: a damaged one is made again.
- * On a disk that cannot be written, the entries that are there are used without a mark.
+ * A cache on disk that any number of processes share. An entry is a folder that appears complete, by one rename. A process
+ * that uses an entry leases it, and leased entries are not dropped. Entries have checksums; a damaged one is made again. On
+ * a disk that cannot be written, existing entries are used without a lease.
  */
 export class DiskCache implements Cache {
   readonly folder: string;
   private readonly maxBytes: number;
   private readonly leases: Leases;
   private readonly making = new Map<string, Promise<void>>();
-  private tidied: Promise<void> | undefined;
+  private tidied: Promise<unknown> | undefined;
 
   constructor({ folder = cacheFolder(), maxBytes = 20e9 }: DiskCacheOptions = {}) {
     this.folder = resolve(folder);
@@ -48,9 +68,52 @@ export class DiskCache implements Cache {
     try {
       return await orCancelled(entry, signal, what);
     } catch (error) {
-      // Cancelled, but what is being written out goes on for some seconds; then nobody would release it.
+      // Writing goes on for some seconds after it was cancelled. Nobody else would release the entry then.
       entry.then(({ release }) => release()).catch(() => undefined);
       throw error;
+    }
+  }
+
+  /** Returns the entry of `key`, or undefined if there is none or a damaged one. Throws StorageError. */
+  async get(key: CacheKey): Promise<CacheEntry | undefined> {
+    const name = nameOf(key);
+    const folder = join(this.folder, name);
+    return this.usingFolder(async () => {
+      if (!(await readManifest(folder))) return undefined;
+      const release = await this.lease(name);
+      const isThere = await this.touch(folder, () => undefined).catch(async (error) => {
+        await release();
+        throw error;
+      });
+      if (isThere) return { folder, release };
+      await release();
+      return undefined;
+    });
+  }
+
+  /** Makes the entry of `key` and replaces an older one, also if that is in use. Throws StorageError. */
+  async put(key: CacheKey, make: (folder: string) => Promise<void>): Promise<void> {
+    await this.usingFolder(() => this.create(nameOf(key), key, make, true));
+  }
+
+  /** Lists all intact entries, the least recently used first. Throws StorageError. */
+  async items(): Promise<CachedItem[]> {
+    return this.usingFolder(async () => (await this.scan()).items);
+  }
+
+  /**
+   * Drops entries that are not in use, the least recently used first, until the others take at most `maxBytes`. Returns the
+   * dropped ones. Throws StorageError.
+   */
+  async shrink(maxBytes: number): Promise<CachedItem[]> {
+    return this.usingFolder(() => this.evict(maxBytes));
+  }
+
+  private async usingFolder<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      throw storageError("the cache cannot be used", this.folder, cause, advice);
     }
   }
 
@@ -59,14 +122,11 @@ export class DiskCache implements Cache {
     make: (folder: string) => Promise<void>,
     throwIfUnwanted: () => void,
   ): Promise<CacheEntry> {
-    const hash = createHash("sha256")
-      .update(JSON.stringify([key.kind, key.of]))
-      .digest("hex");
-    const name = `${key.kind}-${hash.slice(0, 32)}`;
+    const name = nameOf(key);
     const folder = join(this.folder, name);
-    try {
+    return this.usingFolder(async () => {
       await this.tidyOnce();
-      const release = await this.mark(name);
+      const release = await this.lease(name);
       try {
         while (!(await this.touch(folder, throwIfUnwanted))) {
           throwIfUnwanted();
@@ -79,29 +139,27 @@ export class DiskCache implements Cache {
         await release();
         throw error;
       }
-    } catch (cause) {
-      throw storageError("the cache cannot be used", this.folder, cause, advice);
-    }
+    });
   }
 
-  /** Makes up for processes that were killed before they could evict. Tried again later if it fails. */
-  private tidyOnce(): Promise<void> {
-    this.tidied ??= this.evict().catch((error) => {
+  /** Evicts once per process, because killed processes could not. If it fails, the next call tries again. */
+  private tidyOnce(): Promise<unknown> {
+    this.tidied ??= this.evict(this.maxBytes).catch((error) => {
       this.tidied = undefined;
       throw error;
     });
     return this.tidied;
   }
 
-  /** Marks an entry as in use. Where nothing may be written, nobody who may not write either can drop it. */
-  private async mark(name: string): Promise<() => Promise<void>> {
+  /** Marks an entry as in use. On a disk that cannot be written there is nothing to mark, since nobody can drop it. */
+  private async lease(name: string): Promise<() => Promise<void>> {
     return this.leases.take(name).catch((error) => {
       if (isReadOnly(error)) return async () => undefined;
       throw error;
     });
   }
 
-  /** Notes that an entry is used now. False if there is none, or a damaged one. */
+  /** Notes that an entry is used now. Returns false if there is none or a damaged one. */
   private async touch(folder: string, throwIfUnwanted: () => void): Promise<boolean> {
     if (!(await isIntact(folder, throwIfUnwanted))) return false;
     const now = new Date();
@@ -112,92 +170,99 @@ export class DiskCache implements Cache {
   }
 
   private async createOnce(name: string, key: CacheKey, make: (folder: string) => Promise<void>): Promise<void> {
-    const made = this.create(name, key, make).finally(() => this.making.delete(name));
+    const made = this.create(name, key, make, false).finally(() => this.making.delete(name));
     this.making.set(name, made);
     await made;
   }
 
-  private async create(name: string, key: CacheKey, make: (folder: string) => Promise<void>): Promise<void> {
-    const folder = join(this.folder, ownName("tmp"));
+  private async create(
+    name: string,
+    key: CacheKey,
+    make: (folder: string) => Promise<void>,
+    replace: boolean,
+  ): Promise<void> {
+    const folder = join(this.folder, uniqueName("tmp"));
     await makeFolder(folder);
     try {
       await make(folder);
       await writeManifest(folder, key);
-      await this.install(folder, name);
+      await this.install(folder, name, replace);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
-    await this.evict();
+    await this.evict(this.maxBytes);
   }
 
-  /** Gives a complete folder its name. If another process was faster, its entry stays. */
-  private async install(folder: string, name: string): Promise<void> {
+  /** Gives a complete folder its name. An intact entry of this name stays, unless it is to be replaced. */
+  private async install(folder: string, name: string, replace: boolean): Promise<void> {
     const final = join(this.folder, name);
-    if (!(await isIntact(final))) await this.remove(name);
+    const old = join(this.folder, uniqueName("tmp"));
+    if (replace || !(await isIntact(final))) await rename(final, old).catch(ignoreMissing);
     await rename(folder, final).catch(async (error) => {
+      // Another process was faster.
       if (!(await isIntact(final))) throw error;
     });
     await syncFolder(this.folder);
+    await rm(old, { recursive: true, force: true });
   }
 
-  private async remove(name: string): Promise<void> {
-    const trash = join(this.folder, ownName("tmp"));
-    await rename(join(this.folder, name), trash).catch((error) => {
-      if (codeOf(error) !== "ENOENT") throw error;
-    });
-    await rm(trash, { recursive: true, force: true });
-  }
-
-  /** Removes an entry, but not one that another process began to use at this very moment. */
-  private async drop(name: string): Promise<void> {
-    const aside = join(this.folder, ownName("tmp"));
-    await rename(join(this.folder, name), aside).catch(() => undefined);
-    if ((await this.leases.inUse()).has(name)) await rename(aside, join(this.folder, name)).catch(() => undefined);
-    await rm(aside, { recursive: true, force: true });
-  }
-
-  /**
-   * Removes what dead processes left, then drops entries, longest unused first, until the rest fits beside what living
-   * processes are making.
-   */
-  private async evict(): Promise<void> {
+  /** Removes an entry, unless another process began to use it at this moment. Returns whether it is gone. */
+  private async drop(name: string): Promise<boolean> {
+    const path = join(this.folder, name);
+    const aside = join(this.folder, uniqueName("tmp"));
     try {
-      const used = await this.leases.inUse();
-      const entries: { name: string; bytes: number; lastUse: number }[] = [];
-      let total = 0;
-      for (const name of await readdir(this.folder)) {
-        const path = join(this.folder, name);
-        if (name.startsWith(UNFINISHED)) {
-          if (await ownerLives(this.folder, name)) total += await bytesBelow(path);
-          else await rm(path, { recursive: true, force: true });
-          continue;
-        }
-        if (!ENTRY.test(name)) continue;
-        const manifest = await readManifest(path);
-        const found = await stat(path).catch(() => undefined);
-        if (!manifest || !found) {
-          // Damaged, or of a version of baret that noted something else.
-          if (!used.has(name)) await this.drop(name);
-          continue;
-        }
-        const bytes = sizeOfEntry(manifest);
-        total += bytes;
-        entries.push({ name, bytes, lastUse: found.mtimeMs });
-      }
-      for (const { name, bytes } of entries.sort((a, b) => a.lastUse - b.lastUse)) {
-        if (total <= this.maxBytes) return;
-        if (used.has(name)) continue;
-        await this.drop(name);
-        total -= bytes;
-      }
-    } catch (error) {
-      // There is no cache yet, or it may only be read.
-      if (!isMissing(error) && !isReadOnly(error)) throw error;
+      await rename(path, aside).catch(ignoreMissing);
+    } catch {
+      // The disk cannot be written, or the entry is open on Windows.
+      return false;
     }
+    const isUsed = (await this.leases.inUse()).has(name);
+    if (isUsed) await rename(aside, path).catch(() => undefined);
+    await rm(aside, { recursive: true, force: true });
+    return !isUsed;
+  }
+
+  /** Removes what dead processes left and damaged entries. Lists the others, the least recently used first. */
+  private async scan(): Promise<{ items: CachedItem[]; unfinishedBytes: number }> {
+    const used = await this.leases.inUse();
+    const items: CachedItem[] = [];
+    let unfinishedBytes = 0;
+    for (const name of (await readdir(this.folder).catch(ignoreMissing)) ?? []) {
+      const path = join(this.folder, name);
+      if (name.startsWith(UNFINISHED)) {
+        if (await mayBeInUse(this.folder, name)) unfinishedBytes += await bytesBelow(path);
+        else await rm(path, { recursive: true, force: true }).catch(ignoreReadOnly);
+        continue;
+      }
+      const [, kind] = ENTRY.exec(name) ?? [];
+      if (kind === undefined) continue;
+      const inUse = used.has(name);
+      const manifest = await readManifest(path);
+      const found = await stat(path).catch(() => undefined);
+      // A manifest that cannot be read is damaged, or was written by another version of baret.
+      if (manifest && found) {
+        items.push({ name, kind, bytes: sizeOfEntry(manifest), lastUse: found.mtimeMs, inUse });
+      } else if (!inUse) await this.drop(name);
+    }
+    return { items: items.sort((a, b) => a.lastUse - b.lastUse), unfinishedBytes };
+  }
+
+  /** Drops entries until the others fit into `maxBytes`, together with entries that living processes are making. */
+  private async evict(maxBytes: number): Promise<CachedItem[]> {
+    const dropped: CachedItem[] = [];
+    const { items, unfinishedBytes } = await this.scan();
+    let total = items.reduce((sum, { bytes }) => sum + bytes, unfinishedBytes);
+    for (const item of items) {
+      if (total <= maxBytes) break;
+      if (item.inUse || !(await this.drop(item.name))) continue;
+      dropped.push(item);
+      total -= item.bytes;
+    }
+    return dropped;
   }
 }
 
-/** Bytes of the files that lie directly in a folder. */
+/** Size of the files directly in a folder. */
 async function bytesBelow(folder: string): Promise<number> {
   const names = await readdir(folder).catch(() => []);
   const sizes = names.map((name) =>

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError, sizeOf, throwIfCancelled, type Work } from "../core/index.ts";
 import { readTensor, type TensorRef } from "../weights/index.ts";
@@ -6,33 +6,28 @@ import type { Cache } from "./cache.ts";
 import { openLocalFile } from "./files.ts";
 import { type FileIdentity, fileIdentity } from "./hash.ts";
 import { requireSpace } from "./space.ts";
+import { writeAll } from "./writeAll.ts";
 
 export interface ExpandedWeights {
-  /** The same tensors, in the same order, as F32 in one file of the cache. */
+  /** The same tensors in the same order, as F32 in one file of the cache. */
   refs: TensorRef[];
-  /** Lets the cache drop the file again. Call it when no session maps it any more. */
+  /** Allows the cache to drop the file. Call it when no session maps the file any more. */
   release(): Promise<void>;
 }
 
-/** Every tensor starts on a page, so that it is mapped without a shared edge. */
+/** Every tensor starts on a page of its own, so that each can be mapped alone. */
 const page = 4096;
 const fileName = "weights.f32";
-/** Elements converted at a time, which bounds the memory that the work takes. */
+/** Elements converted at a time. Limits memory. */
 const portion = 1 << 22;
 
-/** Parts of a tensor, one after another, none larger than `portion`. */
+/** Splits a tensor into consecutive pieces of at most `portion` elements. */
 function* portions(ref: TensorRef): Generator<TensorRef> {
   const elements = sizeOf(ref.shape);
   for (let at = 0; at < elements; at += portion) {
     const n = Math.min(portion, elements - at);
     const bytes = ref.length / elements;
     yield { ...ref, shape: [n], offset: ref.offset + at * bytes, length: n * bytes };
-  }
-}
-
-async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
   }
 }
 
@@ -46,8 +41,8 @@ async function identities(refs: readonly TensorRef[]): Promise<Map<string, FileI
 }
 
 /**
- * F16 and BF16 weights as F32, which is what a CPU computes in: written once to one file of the cache, exactly, and
- * found there ever after. Throws CheckpointError for other dtypes, StorageError where the disk has too little room.
+ * Converts F16 and BF16 weights to F32, in which a CPU computes. The conversion is exact. The result is one file of the
+ * cache, where later calls find it. Throws CheckpointError for other dtypes, StorageError if the disk has too little room.
  */
 export async function expandWeights(
   refs: readonly TensorRef[],
@@ -69,9 +64,9 @@ export async function expandWeights(
       await file.truncate(total);
       for (const [i, ref] of refs.entries()) {
         let at = offsets[i];
-        for (const part of portions(ref)) {
+        for (const piece of portions(ref)) {
           throwIfCancelled(signal, "expanding weights");
-          const { data } = await readTensor(part);
+          const { data } = await readTensor(piece);
           await writeAll(file, new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
           at += data.byteLength;
         }

@@ -2,15 +2,15 @@ import { access, readdir, realpath, stat } from "node:fs/promises";
 import { extname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { CheckpointError } from "../core/index.ts";
 import type { ByteSource, Folder, FolderEntry } from "../weights/index.ts";
-import { isMissing, wordsOf } from "./failures.ts";
 import { openRegular, requireRegular } from "./regular.ts";
+import { isMissing, systemMessage } from "./systemErrors.ts";
 
-/** One read call of Node moves at most 2 GiB − 1 bytes. */
+/** Node reads at most 2 GiB − 1 bytes per call. */
 const MAX_READ = 1 << 30;
 
 /**
- * A file or a folder on disk, as `openCheckpoint` takes it. Links are resolved: the Hugging Face cache consists of nothing
- * else. Throws CheckpointError if there is none, or if it may not be read.
+ * Opens a file or a folder on disk for `openCheckpoint`. Links are followed, because the Hugging Face cache consists of
+ * links. Throws CheckpointError if it does not exist or cannot be read.
  */
 export async function openLocal(path: string): Promise<ByteSource | Folder> {
   const real = await resolved(path, path);
@@ -18,30 +18,30 @@ export async function openLocal(path: string): Promise<ByteSource | Folder> {
   return found.isDirectory() ? new LocalFolder(path, real) : localFile(path, real);
 }
 
-/** A regular file on disk. Throws CheckpointError if there is none, or if it may not be read. */
+/** Opens a regular file on disk. Throws CheckpointError if it does not exist or cannot be read. */
 export async function openLocalFile(path: string): Promise<ByteSource> {
   return localFile(path, await resolved(path, path));
 }
 
-/** Whether there is something at `path`; a link that leads to nothing is nothing. */
+/** True if a path exists. A link to nothing does not. */
 export const exists = (path: string): Promise<boolean> =>
   access(path).then(
     () => true,
     () => false,
   );
 
-/** Waits for a file operation. Throws CheckpointError with the reason if it fails. `name` is what errors call the file. */
+/** Waits for a file operation. Throws CheckpointError with the reason if it fails. name: the file in errors. */
 async function orUnreadable<T>(name: string, operation: Promise<T>): Promise<T> {
   try {
     return await operation;
   } catch (cause) {
-    throw new CheckpointError(wordsOf(cause), { where: name, cause });
+    throw new CheckpointError(systemMessage(cause), { where: name, cause });
   }
 }
 
 const resolved = (path: string, name: string): Promise<string> => orUnreadable(name, realpath(path));
 
-/** The file at `path`, all of whose links are resolved. */
+/** Opens the file at `path`, which must have no links any more. */
 async function localFile(name: string, path: string): Promise<ByteSource> {
   const found = await orUnreadable(
     name,
@@ -75,22 +75,22 @@ async function readAt(name: string, path: string, offset: number, length: number
   }
 }
 
-/** Weights are large, so a link may fetch them from another place; everything else lies in the model's own tree. */
+/** Weights are large, so a link may lead to them outside the model's folder. Other files must lie inside. */
 const WEIGHTS = ".safetensors";
 
 class LocalFolder implements Folder {
   readonly name: string;
   private readonly root: string;
-  /** Where links may point: the folder itself, or the whole model's cache where it lies in Hugging Face's. */
-  private readonly tree: string;
+  /** Where links may lead: the folder itself, or the model's folder in the Hugging Face cache. */
+  private readonly allowed: string;
 
   constructor(name: string, root: string) {
     this.name = name;
     this.root = root;
     const snapshot = root
       .split(sep)
-      .findIndex((part, i, all) => part.startsWith("models--") && all[i + 1] === "snapshots");
-    this.tree =
+      .findIndex((folder, i, all) => folder.startsWith("models--") && all[i + 1] === "snapshots");
+    this.allowed =
       snapshot < 0
         ? root
         : root
@@ -118,13 +118,13 @@ class LocalFolder implements Folder {
   async open(path: string): Promise<ByteSource> {
     const name = join(this.name, path);
     const real = await resolved(this.inside(path), name);
-    const outside = !contains(this.tree, real);
+    const outside = !contains(this.allowed, real);
     if (outside && !(extname(path) === WEIGHTS && extname(real) === WEIGHTS)) {
-      throw new CheckpointError("a link leaves the model's folder for a file that holds no weights", {
+      throw new CheckpointError("a link leads out of the model's folder to a file that holds no weights", {
         where: name,
         found: real,
-        expected: `a file under ${this.tree}, or weights that end in ${WEIGHTS}`,
-        advice: "Copy the file into the model's folder, if it belongs there.",
+        expected: `a file under ${this.allowed}, or weights that end in ${WEIGHTS}`,
+        advice: "If the file belongs to the model, copy it into the model's folder.",
       });
     }
     return localFile(name, real);

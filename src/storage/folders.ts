@@ -1,6 +1,6 @@
 import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { codeOf, storageError } from "./failures.ts";
+import { codeOf, storageError } from "./systemErrors.ts";
 
 const isFolder = (path: string): Promise<boolean> =>
   stat(path).then(
@@ -9,10 +9,10 @@ const isFolder = (path: string): Promise<boolean> =>
   );
 
 /**
- * Makes a folder, and the folders above it that are missing. Throws the system's error if it cannot.
+ * Makes a folder, with the missing folders above it. Throws the system's error if it cannot.
  *
- * Node's own recursive mkdir tries for ever where a folder exists that takes no new ones (/proc, a deleted folder), and
- * calls a read-only disk a missing folder.
+ * Node's recursive mkdir loops for ever if no folder can be made inside an existing one (/proc, a deleted folder), and
+ * reports a read-only disk as a missing folder.
  */
 export async function makeFolder(path: string): Promise<void> {
   try {
@@ -23,14 +23,14 @@ export async function makeFolder(path: string): Promise<void> {
     if (codeOf(error) !== "ENOENT" || above === path) throw error;
     await makeFolder(above);
     await mkdir(path).catch(async (again) => {
-      // Another process may have been faster.
+      // Another process may have made it.
       if (await isFolder(path)) return;
       throw codeOf(again) === "ENOENT" ? new Error("no folder can be made there", { cause: again }) : again;
     });
   }
 }
 
-/** Makes a folder that the user has named, and those above it that are missing. Throws StorageError if it cannot. */
+/** Makes a folder that the user named, with the missing folders above it. Throws StorageError if it cannot. */
 export async function requireFolder(path: string): Promise<void> {
   await makeFolder(path).catch((cause) => {
     throw storageError("the folder cannot be made", path, cause);

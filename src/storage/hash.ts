@@ -4,22 +4,22 @@ import { join } from "node:path";
 import { z } from "zod";
 import { CancelledError, StorageError, type Work } from "../core/index.ts";
 import { writeFileAtomic } from "./atomic.ts";
-import { storageError } from "./failures.ts";
+import { cacheFolder } from "./cacheFolder.ts";
 import { makeFolder } from "./folders.ts";
-import { cacheFolder } from "./places.ts";
 import { openRegular, readRegular } from "./regular.ts";
+import { storageError } from "./systemErrors.ts";
 
-/** What tells one state of a file from another without reading it. */
+/** Tells one state of a file from another without reading it. */
 export interface FileIdentity {
-  /** All links resolved. */
+  /** Without links. */
   path: string;
   size: number;
-  /** Nanoseconds since 1970, as digits. */
+  /** Nanoseconds since 1970, in decimal. */
   modified: string;
   inode: string;
 }
 
-/** Throws StorageError where there is no such file. */
+/** Identity of a file as it is now. Throws StorageError if it does not exist. */
 export async function fileIdentity(path: string): Promise<FileIdentity> {
   try {
     const real = await realpath(path);
@@ -37,12 +37,12 @@ const schema = z.strictObject({
   inode: z.string(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
-const MAX_MEMORY_BYTES = 1 << 16;
+const MAX_STORED_BYTES = 1 << 16;
 
-/** The hash that an earlier call noted. Undefined if there is none that can be read: it can be computed again. */
-async function remembered(path: string): Promise<z.infer<typeof schema> | undefined> {
+/** Reads the hash that an earlier call stored. Undefined if there is none or if it is damaged. */
+async function readStored(path: string): Promise<z.infer<typeof schema> | undefined> {
   try {
-    return schema.parse(JSON.parse((await readRegular(path, MAX_MEMORY_BYTES)).toString()));
+    return schema.parse(JSON.parse((await readRegular(path, MAX_STORED_BYTES)).toString()));
   } catch {
     return undefined;
   }
@@ -51,7 +51,7 @@ async function remembered(path: string): Promise<z.infer<typeof schema> | undefi
 export const sha256 = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("hex");
 
 export interface HashOptions extends Work {
-  /** Where results are remembered. Default: the cache folder. */
+  /** Folder that stores results. Default: in the cache folder. */
   folder?: string;
 }
 
@@ -59,15 +59,15 @@ const sameIdentity = (a: FileIdentity, b: FileIdentity): boolean =>
   a.path === b.path && a.size === b.size && a.modified === b.modified && a.inode === b.inode;
 
 /**
- * SHA-256 of a file of any size, as hexadecimal digits. Remembered for as long as path, size, time of change and inode
- * stay what they were, so that a checkpoint of some gigabytes is read once. Throws StorageError where the file cannot
- * be read, or changes while it is.
+ * SHA-256 of a file, in hexadecimal. The result is stored and used again as long as path, size, time of change and inode
+ * stay the same, so that a checkpoint of gigabytes is read once. Throws StorageError if the file cannot be read or changes
+ * while it is read.
  */
 export async function hashFile(path: string, options: HashOptions = {}): Promise<string> {
   const { folder = join(cacheFolder(), "hashes"), signal, onProgress } = options;
   const identity = await fileIdentity(path);
-  const memory = join(folder, `${sha256(identity.path).slice(0, 32)}.json`);
-  const known = await remembered(memory);
+  const stored = join(folder, `${sha256(identity.path).slice(0, 32)}.json`);
+  const known = await readStored(stored);
   if (known && sameIdentity(known, identity)) return known.sha256;
 
   const hash = createHash("sha256");
@@ -84,14 +84,17 @@ export async function hashFile(path: string, options: HashOptions = {}): Promise
     throw storageError("cannot be read", path, cause);
   }
   if (!sameIdentity(identity, await fileIdentity(path))) {
-    throw new StorageError("changed while it was read", { where: path, advice: "Try again when it is complete." });
+    throw new StorageError("the file changed while it was read", {
+      where: path,
+      advice: "Try again when it is complete.",
+    });
   }
   const digest = hash.digest("hex");
   try {
     await makeFolder(folder);
-    await writeFileAtomic(memory, JSON.stringify({ ...identity, sha256: digest }));
+    await writeFileAtomic(stored, JSON.stringify({ ...identity, sha256: digest }));
   } catch {
-    // Without a place to remember it, the hash is right all the same.
+    // If the hash cannot be stored, it is computed again next time.
   }
   return digest;
 }

@@ -1,4 +1,4 @@
-// Where bytes are kept: what a cache promises. The disk's part is in node.ts: files, caches, hub downloads, finding models.
-// Knows of: core, weights (what a tensor in a file is).
+// Storage: the interface of a cache. node.ts has the disk: files, caches, downloads from the hub, finding models.
+// Knows of: core, weights (tensors in files).
 // Does not know of: graphs, devices, models.
 export type { Cache, CacheEntry, CacheKey } from "./cache.ts";

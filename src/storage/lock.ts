@@ -1,20 +1,20 @@
 import { open, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { codeOf } from "./failures.ts";
 import { makeFolder } from "./folders.ts";
-import { makerLives, ownName } from "./owner.ts";
+import { isMakerRunning, uniqueName } from "./owner.ts";
 import { readRegular } from "./regular.ts";
+import { codeOf } from "./systemErrors.ts";
 
-/** How often a lock that is held is renewed. */
+/** Time between two renewals of a lock. */
 const renewalMs = 5000;
-/** A lock that was not renewed for so long is nobody's: process ids are used again, so a living process proves nothing. */
+/** A lock that was not renewed for this long is free. Its process id proves nothing, because ids are reused. */
 const staleMs = 4 * renewalMs;
-/** Who takes over a stale lock waits so long, until all who saw it stale have tried: the last one has it. */
+/** Whoever takes over a stale lock waits this long, until all others who saw it stale have tried. The last one holds it. */
 const settleMs = 200;
 const MAX_BYTES = 4096;
 
-/** The name in a lock file, and when it was last renewed. Undefined if there is none. */
+/** Holder of a lock file, and when it was last renewed. Undefined if the file does not exist. */
 async function holderOf(path: string): Promise<{ name: string; renewed: number } | undefined> {
   try {
     const { mtimeMs } = await stat(path);
@@ -25,11 +25,11 @@ async function holderOf(path: string): Promise<{ name: string; renewed: number }
   }
 }
 
-/** Makes a lock file that is not there yet. False if it is. */
-async function create(path: string, own: string): Promise<boolean> {
+/** Makes a lock file. Returns false if it exists. */
+async function create(path: string, holder: string): Promise<boolean> {
   try {
     const file = await open(path, "wx");
-    await file.writeFile(own).finally(() => file.close());
+    await file.writeFile(holder).finally(() => file.close());
     return true;
   } catch (error) {
     if (codeOf(error) === "EEXIST") return false;
@@ -37,42 +37,41 @@ async function create(path: string, own: string): Promise<boolean> {
   }
 }
 
-/** Puts the own name in the place of one that is stale. False if another process did so too, and later. */
-async function takeOver(path: string, own: string): Promise<boolean> {
-  const successor = `${path}${own}`;
-  await writeFile(successor, own);
-  await rename(successor, path);
+/** Replaces the holder of a stale lock. Returns false if another process did so later. */
+async function takeOver(path: string, holder: string): Promise<boolean> {
+  const replacement = `${path}${holder}`;
+  await writeFile(replacement, holder);
+  await rename(replacement, path);
   await sleep(settleMs);
-  return (await holderOf(path))?.name === own;
+  return (await holderOf(path))?.name === holder;
 }
 
-async function acquire(path: string, own: string): Promise<boolean> {
-  while (!(await create(path, own))) {
-    const holder = await holderOf(path);
-    if (!holder) continue;
-    const { name, renewed } = holder;
-    const fresh = Date.now() - renewed < staleMs;
-    // Without a name yet, it is just being made.
-    return fresh && (name === "" || makerLives(name) !== false) ? false : takeOver(path, own);
+async function acquire(path: string, holder: string): Promise<boolean> {
+  while (!(await create(path, holder))) {
+    const other = await holderOf(path);
+    if (!other) continue;
+    const { name, renewed } = other;
+    const isFresh = Date.now() - renewed < staleMs;
+    // An empty lock file is being made at this moment.
+    return isFresh && (name === "" || isMakerRunning(name) !== false) ? false : takeOver(path, holder);
   }
   return true;
 }
 
 /**
- * Makes this caller the only holder of a lock file, seen by every process that shares the disk. Returns a function that
- * lets go of it; undefined if somebody else holds it. A holder that was killed loses it. Throws the system's error if the
- * file cannot be made.
+ * Takes a lock file that all processes sharing the disk respect. Returns a function that frees it, or undefined if another
+ * caller holds it. The lock of a killed process is free. Throws the system's error if the file cannot be made.
  */
 export async function lock(path: string): Promise<(() => Promise<void>) | undefined> {
   await makeFolder(dirname(path));
-  const own = ownName("");
-  if (!(await acquire(path, own))) return undefined;
+  const holder = uniqueName("");
+  if (!(await acquire(path, holder))) return undefined;
   const renewal = setInterval(() => {
     const now = new Date();
     utimes(path, now, now).catch(() => undefined);
   }, renewalMs).unref();
   return async () => {
     clearInterval(renewal);
-    if ((await holderOf(path))?.name === own) await rm(path, { force: true });
+    if ((await holderOf(path))?.name === holder) await rm(path, { force: true });
   };
 }

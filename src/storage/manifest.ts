@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { z } from "zod";
 import { writeFileAtomic } from "./atomic.ts";
 import type { CacheKey } from "./cache.ts";
-import { codeOf, isShortage } from "./failures.ts";
 import { openRegular, readRegular } from "./regular.ts";
+import { codeOf, isTooManyFiles } from "./systemErrors.ts";
 
-/** Lists an entry's files with their checksums, so that a damaged entry is noticed. Written last. */
+/** Lists the checksums of an entry's files. Written last. */
 const manifestName = "entry.json";
 const MAX_MANIFEST_BYTES = 4 << 20;
 
@@ -16,9 +16,9 @@ const fileRecord = z.strictObject({
   size: z.int().nonnegative(),
   /** SHA-256 of the whole content. */
   sha256: checksum,
-  /** SHA-256 of blocks that are spread over the file. */
+  /** SHA-256 of blocks spread over the file. */
   sample: checksum,
-  /** Nanoseconds since 1970 and inode when the content was last checked whole: as long as both stay, it was not written. */
+  /** Time of change (nanoseconds since 1970) and inode when the whole content was last verified. If both still hold, the file was not written. */
   modified: z.string(),
   inode: z.string(),
 });
@@ -34,26 +34,26 @@ const BLOCK = 4096;
 const BLOCKS = 64;
 const PORTION = 4 << 20;
 
-/** Called between portions of a long read; throws if the work is not wanted any more. */
+/** Called between the pieces of a long read. Throws if the caller has cancelled. */
 type Check = () => void;
-const wanted: Check = () => undefined;
+const noCheck: Check = () => undefined;
 
-/** What stat says of a file, as a record keeps it. */
+/** Size, time of change and inode of a file, as a record stores them. */
 async function stateOf(path: string): Promise<Pick<FileRecord, "size" | "modified" | "inode">> {
   const { size, mtimeNs, ino } = await stat(path, { bigint: true });
   return { size: Number(size), modified: `${mtimeNs}`, inode: `${ino}` };
 }
 
-/** SHA-256 of the parts of a file that begin at `offsets`, each `length` bytes long. */
-async function hashParts(path: string, length: number, offsets: Iterable<number>, check: Check): Promise<string> {
+/** SHA-256 of the blocks of a file that begin at `offsets`, each `length` bytes long. */
+async function hashBlocks(path: string, length: number, offsets: Iterable<number>, check: Check): Promise<string> {
   const hash = createHash("sha256");
   const { file } = await openRegular(path);
   try {
-    const part = Buffer.alloc(length);
+    const block = Buffer.alloc(length);
     for (const offset of offsets) {
       check();
-      const { bytesRead } = await file.read(part, 0, length, offset);
-      hash.update(part.subarray(0, bytesRead));
+      const { bytesRead } = await file.read(block, 0, length, offset);
+      hash.update(block.subarray(0, bytesRead));
     }
   } finally {
     await file.close();
@@ -66,14 +66,14 @@ function* offsetsOf(size: number, step: number): Generator<number> {
 }
 
 const wholeHash = (path: string, size: number, check: Check): Promise<string> =>
-  hashParts(path, PORTION, offsetsOf(size, PORTION), check);
+  hashBlocks(path, PORTION, offsetsOf(size, PORTION), check);
 
 const sampleHash = (path: string, size: number): Promise<string> =>
-  hashParts(path, BLOCK, offsetsOf(size, BLOCK * Math.ceil(size / (BLOCK * BLOCKS))), wanted);
+  hashBlocks(path, BLOCK, offsetsOf(size, BLOCK * Math.ceil(size / (BLOCK * BLOCKS))), noCheck);
 
 async function recordOf(path: string): Promise<FileRecord> {
   const state = await stateOf(path);
-  return { ...state, sha256: await wholeHash(path, state.size, wanted), sample: await sampleHash(path, state.size) };
+  return { ...state, sha256: await wholeHash(path, state.size, noCheck), sample: await sampleHash(path, state.size) };
 }
 
 async function sync(path: string): Promise<void> {
@@ -81,7 +81,7 @@ async function sync(path: string): Promise<void> {
   await file.sync().finally(() => file.close());
 }
 
-/** Makes every file of an entry last through a power cut, and notes what each of them holds. */
+/** Writes all files of an entry to the disk, and their checksums into its manifest. */
 export async function writeManifest(folder: string, key: CacheKey): Promise<void> {
   const files: Manifest["files"] = {};
   for (const name of await readdir(folder)) {
@@ -94,28 +94,28 @@ export async function writeManifest(folder: string, key: CacheKey): Promise<void
 const save = (folder: string, manifest: Manifest): Promise<void> =>
   writeFileAtomic(join(folder, manifestName), JSON.stringify(manifest, undefined, 1));
 
-/** The manifest of an entry. Undefined if there is no entry, or if its manifest is damaged. */
+/** Reads the manifest of an entry. Undefined if there is no entry or if its manifest is damaged. */
 export async function readManifest(folder: string): Promise<Manifest | undefined> {
   try {
     return schema.parse(JSON.parse((await readRegular(join(folder, manifestName), MAX_MANIFEST_BYTES)).toString()));
   } catch (error) {
-    if (isShortage(error)) throw error;
+    if (isTooManyFiles(error)) throw error;
     return undefined;
   }
 }
 
-/** Bytes of an entry. */
+/** Size of an entry in bytes. */
 export const sizeOfEntry = ({ files }: Manifest): number =>
   Object.values(files).reduce((sum, { size }) => sum + size, 0);
 
 /**
- * Whether an entry holds what it held when it was made. Cheap as a rule: a file that was not written since it was last
- * checked is only sampled. Others (copied, restored, changed by somebody) are read whole, and are then known again.
+ * True if an entry still has the content it was made with. A file that was not written since its last check is only
+ * sampled, which is cheap. Other files (copied, restored, changed) are read whole, and their new state is stored.
  */
-export async function isIntact(folder: string, check: Check = wanted): Promise<boolean> {
+export async function isIntact(folder: string, check: Check = noCheck): Promise<boolean> {
   const manifest = await readManifest(folder);
   if (!manifest) return false;
-  let moved = false;
+  let changed = false;
   for (const [name, known] of Object.entries(manifest.files)) {
     const path = join(folder, name);
     const state = await stateOf(path).catch((error) => {
@@ -128,10 +128,10 @@ export async function isIntact(folder: string, check: Check = wanted): Promise<b
     } else {
       if ((await wholeHash(path, known.size, check)) !== known.sha256) return false;
       Object.assign(known, state);
-      moved = true;
+      changed = true;
     }
   }
-  // Without a place to note it, the next use reads the files again.
-  if (moved) await save(folder, manifest).catch(() => undefined);
+  // If the state cannot be stored, the next use reads the files again.
+  if (changed) await save(folder, manifest).catch(() => undefined);
   return true;
 }

@@ -3,39 +3,39 @@ import { join } from "node:path";
 import { getHFHubCachePath } from "@huggingface/hub";
 import { CheckpointError } from "../core/index.ts";
 import { type ByteSource, type Folder, type Prediction, readJsonObject, snapshotOf } from "../weights/index.ts";
-import { isMissing, isShortage, storageError } from "./failures.ts";
 import { openLocal } from "./files.ts";
 import { modelsFolder, readRecord } from "./hub/install.ts";
 import { bundledNames, fullName, isModelName, nameOfFolder, shortNames } from "./hub/names.ts";
 import { packagePath } from "./package.ts";
+import { isMissing, isTooManyFiles, storageError } from "./systemErrors.ts";
 
-/** What opens it: openCheckpoint the first two, openModelFolder a CLIP. */
+/** openCheckpoint opens the first two, openModelFolder a CLIP. */
 export type ModelKind = "diffusers folder" | "single file" | "CLIP";
 
-/** Where it was found. */
+/** Where a model was found. */
 export type ModelPlace = "package" | "pulled" | "Hugging Face cache" | "path";
 
-/** A model on this disk. Nothing of it was opened but what says its kind. */
+/** A model on this disk. Only the files that tell its kind were opened. */
 export interface FoundModel {
-  /** What finds it again. */
+  /** findModel finds it by this name. */
   readonly name: string;
   readonly kind: ModelKind;
   readonly place: ModelPlace;
-  /** For openLocal. */
+  /** openLocal opens it. */
   readonly path: string;
-  /** Of a pulled model: the hub's commit, which weights were taken, and what was said of its U-Net's output. */
+  /** Of a pulled model: its commit on the hub, the variant of its weights, and what its U-Net predicts if the user said so. */
   readonly commit?: string;
   readonly variant?: string;
   readonly prediction?: Prediction;
 }
 
-/** Where to look; each has its default. */
+/** Folders to search. */
 export interface SearchPlaces {
-  /** checkpoints/ of the package. */
+  /** Models that ship with baret. Default: checkpoints/ of the package. */
   bundled?: string;
-  /** Cache's folder; pulled models lie in its models/. */
+  /** Pulled models are in models/ of it. Default: the cache folder. */
   cache?: string;
-  /** Hugging Face's: HF_HUB_CACHE, or hub/ of HF_HOME. */
+  /** Hugging Face cache. Default: HF_HUB_CACHE, or hub/ of HF_HOME. */
   hubCache?: string;
 }
 
@@ -44,9 +44,9 @@ export const isModelPath = async (name: string): Promise<boolean> =>
   !(bundledNames as readonly string[]).includes(name) && (await look(name, name, "path")) !== undefined;
 
 /**
- * The model that a user means: one that ships with baret, a folder or a file, a pulled model (by its short name, with or
- * without its owner), or one in the Hugging Face cache; looked for in this order. Throws CheckpointError, which lists
- * what there is, where it is none of them, or where a name without an owner fits several.
+ * Finds a model by its name or path. Searches, in this order: models that ship with baret, the path itself, pulled models,
+ * the Hugging Face cache. A name may be a short name, or lack its owner. Throws CheckpointError with a list of known models
+ * if there is no such model, or if several owners have one of this name.
  */
 export async function findModel(name: string, places: SearchPlaces = {}): Promise<FoundModel> {
   const bundled = (bundledNames as readonly string[]).includes(name);
@@ -64,7 +64,7 @@ export async function findModel(name: string, places: SearchPlaces = {}): Promis
   throw notFound(name, [...owners], models);
 }
 
-/** Every model in the known places: those of the package first, then pulled ones, then the Hugging Face cache. */
+/** Lists all models: those that ship with baret, then pulled ones, then those in the Hugging Face cache. */
 export async function listModels(places: SearchPlaces = {}): Promise<FoundModel[]> {
   const { bundled = packagePath("checkpoints"), cache, hubCache = getHFHubCachePath() } = places;
   const found = await Promise.all([
@@ -75,7 +75,7 @@ export async function listModels(places: SearchPlaces = {}): Promise<FoundModel[
   return found.filter((model) => model !== undefined);
 }
 
-/** Names in a folder that are no hidden ones, sorted. */
+/** Sorted names in a folder, without hidden ones. */
 async function namesIn(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch((cause) => {
     if (isMissing(cause)) return [];
@@ -89,7 +89,7 @@ async function pulled(folder: string): Promise<Promise<FoundModel | undefined>[]
     const path = join(folder, entry);
     const record = await readRecord(path);
     if (!record) return undefined;
-    // A single file lies in a folder of its own.
+    // A single file has a folder of its own.
     const [single] = (await namesIn(path)).filter((file) => file.endsWith(".safetensors"));
     const model = await look(nameOfFolder(entry), single ? join(path, single) : path, "pulled");
     return model && { ...record, ...model };
@@ -101,31 +101,31 @@ async function cached(folder: string): Promise<Promise<FoundModel | undefined>[]
   return entries.map((entry) => look(nameOfFolder(entry.slice(8)), join(folder, entry), "Hugging Face cache"));
 }
 
-/** The model at `path`. Undefined where there is nothing, or nothing that baret runs. */
+/** The model at `path`. Undefined if nothing is there, or nothing that baret runs. */
 async function look(name: string, path: string, place: ModelPlace): Promise<FoundModel | undefined> {
   const kind = await kindAt(path, place === "path");
   return kind && { name, kind, place, path };
 }
 
 /**
- * meant: somebody gave this very path. Then a file that may not be read is an error, and an unclear folder is left for
- * openCheckpoint to refuse with its reasons.
+ * isGiven: the user gave this path. Then a file that cannot be read is an error, and any folder counts as a model, so that
+ * openCheckpoint gives the reasons why it is none.
  */
-async function kindAt(path: string, meant: boolean): Promise<ModelKind | undefined> {
-  const passOver = (error: Error): undefined => {
-    if (isShortage(error.cause) || (meant && !isMissing(error.cause))) throw error;
+async function kindAt(path: string, isGiven: boolean): Promise<ModelKind | undefined> {
+  const skip = (error: Error): undefined => {
+    if (isTooManyFiles(error.cause) || (isGiven && !isMissing(error.cause))) throw error;
   };
-  const opened = await openLocal(path).catch(passOver);
+  const opened = await openLocal(path).catch(skip);
   if (!opened) return undefined;
   if (!("list" in opened)) return "single file";
   const kind = await kindOf(opened).catch((error: Error) => {
-    if (isShortage(error.cause)) throw error;
+    if (isTooManyFiles(error.cause)) throw error;
   });
-  return kind ?? (meant ? "diffusers folder" : undefined);
+  return kind ?? (isGiven ? "diffusers folder" : undefined);
 }
 
-async function kindOf(place: Folder): Promise<ModelKind | undefined> {
-  const folder = await snapshotOf(place);
+async function kindOf(model: Folder): Promise<ModelKind | undefined> {
+  const folder = await snapshotOf(model);
   const names = (await folder.list()).map((entry) => entry.name);
   if (names.includes("model_index.json") || names.includes("unet")) return "diffusers folder";
   if (!names.includes("config.json")) return undefined;
@@ -136,17 +136,17 @@ async function kindOf(place: Folder): Promise<ModelKind | undefined> {
 function notFound(name: string, owners: readonly string[], models: readonly FoundModel[]): CheckpointError {
   const where = JSON.stringify(name);
   if (owners.length > 1) {
-    return new CheckpointError("which model this is, is not clear", {
+    return new CheckpointError("several models have this name", {
       where,
       found: owners.join(", "),
-      advice: "Give its owner too.",
+      advice: "Give the owner too: OWNER/NAME.",
     });
   }
   const known = models.map((model) => `${model.name} (${model.place})`);
   const pullable = isModelName(fullName(name)) && fullName(name).includes("/");
   return new CheckpointError("no such model", {
     where,
-    found: known.join(", ") || "no model at all",
+    found: known.join(", ") || "no model",
     expected: "one of them, a folder, or a .safetensors file",
     advice: pullable
       ? `Fetch it with: baret pull ${name}`

@@ -5,11 +5,11 @@ import { join } from "node:path";
 const host = hostname().replaceAll(/[^A-Za-z0-9-]/g, "_");
 let counter = 0;
 
-/** A name that no other process uses, and that tells which process made it. */
-export const ownName = (prefix: string): string => `${prefix}.${host}.${process.pid}.${counter++}`;
+/** A name that no other process makes. It ends with the machine and the process that made it. */
+export const uniqueName = (prefix: string): string => `${prefix}.${host}.${process.pid}.${counter++}`;
 
-/** Whether the process that made `name` with ownName lives; undefined if it ran on another machine. */
-export function makerLives(name: string): boolean | undefined {
+/** True if the process that made `name` with uniqueName is running. Undefined if it runs on another machine. */
+export function isMakerRunning(name: string): boolean | undefined {
   const [owner, pid] = name.split(".").slice(-3);
   if (owner !== host) return undefined;
   try {
@@ -20,13 +20,13 @@ export function makerLives(name: string): boolean | undefined {
   }
 }
 
-/** How long the work of a process on another machine is left alone: whether that one lives cannot be seen. */
+/** A process of another machine cannot be seen. It counts as running for this long after it wrote a file. */
 const foreignMs = 7 * 24 * 3600 * 1000;
 
-/** Whether the process that made the file `name` in `folder` may still be at work. ending: what stands behind its ownName. */
-export async function ownerLives(folder: string, name: string, ending = ""): Promise<boolean> {
-  const lives = makerLives(name.slice(0, name.length - ending.length));
-  if (lives !== undefined) return lives;
+/** True if the process that made a file may still use it. suffix: follows the file's uniqueName. */
+export async function mayBeInUse(folder: string, name: string, suffix = ""): Promise<boolean> {
+  const running = isMakerRunning(name.slice(0, name.length - suffix.length));
+  if (running !== undefined) return running;
   const found = await stat(join(folder, name)).catch(() => undefined);
   return found !== undefined && Date.now() - found.mtimeMs < foreignMs;
 }

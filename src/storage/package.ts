@@ -8,10 +8,10 @@ import { openLocalFile } from "./files.ts";
 export const BUNDLE_ADVICE =
   'If your program is bundled, keep baret out of the bundle: external: ["baret"] in esbuild and Rollup.';
 
-/** This file's own address. A bundle in CommonJS form has none. */
+/** URL of this file. Undefined in a CommonJS bundle. */
 const here: string | undefined = import.meta.url;
 
-/** The first folder above this file that has a package.json, wherever this file was compiled to. Undefined if it is not baret's. */
+/** The nearest folder above this file that has a package.json. Undefined if that package is not baret. */
 function findPackage(): { folder: URL; version: string } | undefined {
   if (!here) return undefined;
   let folder = new URL("./", here);
@@ -26,7 +26,7 @@ function findPackage(): { folder: URL; version: string } | undefined {
 
 const found = findPackage();
 
-/** Version of this package. In a bundle there is none to be found, but there no model can be loaded either. */
+/** Version of this package. Unknown in a bundle, where no model can be loaded either. */
 export const version = found?.version ?? "unknown";
 
 /** Path of a file or folder of this package, such as "assets/clip/merges.txt". Throws CheckpointError in a bundle. */
@@ -40,5 +40,5 @@ export function packagePath(path: string): string {
   });
 }
 
-/** A file of this package. Throws CheckpointError if there is none. */
+/** Opens a file of this package. Throws CheckpointError if it does not exist. */
 export const openPackageFile = async (path: string): Promise<ByteSource> => openLocalFile(packagePath(path));

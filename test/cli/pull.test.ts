@@ -132,7 +132,7 @@ test.each([
     "a folder has no revisions",
   ],
   ["an empty revision", ["tiny/sd", "--revision", ""], 2, '--revision: found "", expected a name'],
-  ["a model that is not there", ["tiny/none"], 3, "no such model"],
+  ["a model that does not exist", ["tiny/none"], 3, "does not exist"],
 ])("%s: refused with the exit code for it", async (_, args, code, reason) => {
   expect(await run(...args, "--quiet")).toMatchObject({ code, err: expect.stringContaining(reason), out: "" });
 });

@@ -31,7 +31,7 @@ async function* parts(...texts: string[]): AsyncGenerator<Uint8Array> {
   for (const text of texts) yield Buffer.from(text);
 }
 
-test("text, bytes and streams are written whole, and nothing else is left behind", async () => {
+test("text, bytes and streams are written completely, and no temporary file stays", async () => {
   for (const data of ["dog", Buffer.from("dog"), parts("d", "", "og"), [Buffer.from("do"), Buffer.from("g")]]) {
     await writeFileAtomic(file(), data);
     expect(readFileSync(file(), "utf8")).toBe("dog");
@@ -39,7 +39,7 @@ test("text, bytes and streams are written whole, and nothing else is left behind
   expect(readdirSync(folder)).toEqual(["out.bin"]);
 });
 
-test("where the data fails half way, the old file stays and nothing is left behind", async () => {
+test("if the data fails half way, the old file and no temporary file stay", async () => {
   writeFileSync(file(), "old");
   async function* failing(): AsyncGenerator<Uint8Array> {
     yield Buffer.from("new");
@@ -50,7 +50,7 @@ test("where the data fails half way, the old file stays and nothing is left behi
   expect(readdirSync(folder)).toEqual(["out.bin"]);
 });
 
-test("cancelled half way, the old file stays", async () => {
+test("if writing is cancelled half way, the old file stays", async () => {
   writeFileSync(file(), "old");
   const abort = new AbortController();
   async function* slow(): AsyncGenerator<Uint8Array> {
@@ -63,7 +63,7 @@ test("cancelled half way, the old file stays", async () => {
   expect(readdirSync(folder)).toEqual(["out.bin"]);
 });
 
-test("permissions: as asked, else those of the replaced file", async () => {
+test("permissions are those given, otherwise those of the replaced file", async () => {
   await writeFileAtomic(file(), "a", { mode: 0o600 });
   expect(mode()).toBe(0o600);
   chmodSync(file(), 0o640);
@@ -80,7 +80,7 @@ test("a link stays a link, and its target is written", async () => {
   expect(readdirSync(join(folder, "real"))).toEqual(["target"]);
 });
 
-test("a link to a file that is not there yet is followed, through other links too, and stays a link", async () => {
+test("a link to a file that does not exist yet is followed, also through other links, and stays a link", async () => {
   mkdirSync(join(folder, "real"));
   symlinkSync("real/target", join(folder, "second"));
   symlinkSync("second", file());
@@ -93,10 +93,10 @@ test("a link to a file that is not there yet is followed, through other links to
     "lost: cannot be written: its folder does not exist",
   );
   symlinkSync("circle", join(folder, "circle"));
-  await expect(writeFileAtomic(join(folder, "circle"), "new")).rejects.toThrow("its links lead in a circle");
+  await expect(writeFileAtomic(join(folder, "circle"), "new")).rejects.toThrow("its links form a loop");
 });
 
-test("a pipe, a device and a read-only file are not replaced, whoever asks", async () => {
+test("a pipe, a device and a read-only file are never replaced, not even by root", async () => {
   const pipe = join(folder, "pipe");
   execFileSync("mkfifo", [pipe]);
   symlinkSync("/dev/null", join(folder, "device"));
@@ -111,7 +111,7 @@ test("a pipe, a device and a read-only file are not replaced, whoever asks", asy
   expect(readdirSync(folder).sort()).toEqual(["device", "out.bin", "pipe"]);
 });
 
-test("what killed writers left is removed by the next writer in the folder; what living ones write stays", async () => {
+test("temporary files of killed processes are removed by the next writer in the folder; those of running processes stay", async () => {
   const writer = (path: string) => `
     import { writeFileAtomic } from ${JSON.stringify(new URL("../../dist/storage/node.js", import.meta.url).href)};
     async function* endless() { for (;;) { yield Buffer.alloc(1000); await new Promise((done) => setTimeout(done, 5)); } }
@@ -133,14 +133,14 @@ test("what killed writers left is removed by the next writer in the folder; what
   living.kill("SIGKILL");
 });
 
-test("many writers of one file: one of them wins, whole", async () => {
+test("if many write one file, it ends with the complete content of one of them", async () => {
   const texts = Array.from({ length: 20 }, (_, i) => `${i}`.repeat(10_000));
   await Promise.all(texts.map((text) => writeFileAtomic(file(), text)));
   expect(texts).toContain(readFileSync(file(), "utf8"));
   expect(readdirSync(folder)).toEqual(["out.bin"]);
 });
 
-test("a folder that is not there, a folder as target, and a name too long are told apart, before writing too", async () => {
+test("a missing folder, a folder as target and a name that is too long have different messages, also before writing", async () => {
   for (const write of [(path: string) => writeFileAtomic(path, "x"), checkWritable]) {
     await expect(write(join(folder, "no", "out"))).rejects.toThrow("its folder does not exist");
     await expect(write(folder)).rejects.toThrow("it is a folder");
@@ -148,7 +148,7 @@ test("a folder that is not there, a folder as target, and a name too long are to
   }
 });
 
-test("asking whether a file can be written leaves no trace", async () => {
+test("checking whether a file can be written leaves no trace", async () => {
   await checkWritable(file());
   expect(readdirSync(folder)).toEqual([]);
   writeFileSync(file(), "old");
@@ -156,14 +156,14 @@ test("asking whether a file can be written leaves no trace", async () => {
   expect(readFileSync(file(), "utf8")).toBe("old");
 });
 
-/** A disk of 64 KiB, where this process may mount one. */
+/** Mounts a disk of 64 KiB. Skips the test if this process cannot mount. */
 function smallDisk(): string | undefined {
   const disk = join(folder, "disk");
   mkdirSync(disk);
   return spawnSync("mount", ["-t", "tmpfs", "-o", "size=64k", "baret-test", disk]).status === 0 ? disk : undefined;
 }
 
-test("a full disk and a read-only one are named, and the old file stays", async ({ skip }) => {
+test("a full disk and a read-only disk are named, and the old file stays", async ({ skip }) => {
   const disk = smallDisk() ?? skip("mounting needs root");
   try {
     const path = join(disk, "out");
@@ -181,13 +181,13 @@ test("a full disk and a read-only one are named, and the old file stays", async 
   }
 });
 
-test.each(["", "relative"])("the cache's place does not depend on the working folder if HOME is %j", (home) => {
+test.each(["", "relative"])("the cache folder does not depend on the working folder if HOME is %j", (home) => {
   vi.stubEnv("HOME", home);
   expect(cacheFolder({}, "linux")).toBe(join(userInfo().homedir, ".cache", "baret"));
   vi.unstubAllEnvs();
 });
 
-test("the cache's place: BARET_CACHE, then XDG_CACHE_HOME, then the platform's own", () => {
+test("the cache folder is BARET_CACHE, otherwise XDG_CACHE_HOME, otherwise the platform's", () => {
   expect(cacheFolder({ BARET_CACHE: "/a", XDG_CACHE_HOME: "/b" }, "linux")).toBe("/a");
   expect(cacheFolder({ XDG_CACHE_HOME: "/b" }, "linux")).toBe(join("/b", "baret"));
   expect(cacheFolder({ XDG_CACHE_HOME: "b" }, "linux")).toMatch(/^\/.*\.cache.baret$/);

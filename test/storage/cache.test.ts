@@ -38,10 +38,10 @@ const never = async (): Promise<void> => {
 };
 const entries = (): string[] => readdirSync(root).filter((name) => name.startsWith("test-"));
 const unfinished = (): string[] => readdirSync(root).filter((name) => name.startsWith("tmp"));
-/** The process id of a process that has ended. */
+/** Id of a process that has ended. */
 const deadPid = (): number => spawnSync(process.execPath, ["-e", ""]).pid;
 
-test("an entry is made once, by one key and one process after another", async () => {
+test("an entry is made once per key, and found by later processes", async () => {
   const made = await new DiskCache({ folder: root }).acquire(key({ a: 1 }), writes(10));
   expect(readFileSync(join(made.folder, "data"), "utf8")).toBe("x".repeat(10));
   await made.release();
@@ -57,7 +57,7 @@ test("different keys have different entries", async () => {
   expect(new Set(folders).size).toBe(5);
 });
 
-test("asked twice at once, it is made once", async () => {
+test("if two callers ask at once, an entry is made once", async () => {
   const cache = new DiskCache({ folder: root });
   let made = 0;
   const acquire = (begin: () => void, finish: Promise<void>) =>
@@ -81,16 +81,16 @@ test("asked twice at once, it is made once", async () => {
   expect([made, both[0].folder]).toEqual([1, both[1].folder]);
 });
 
-test("two processes that make one entry at once both get it", async () => {
+test("if two processes make one entry at once, both get it", async () => {
   const both = await Promise.all([1, 2].map(() => new DiskCache({ folder: root }).acquire(key(1), writes(5))));
   expect(both[0].folder).toBe(both[1].folder);
   expect([entries().length, unfinished()]).toEqual([1, []]);
 });
 
-test("a maker that fails leaves nothing, and who waited for it makes it itself", async () => {
+test("if making an entry fails, nothing stays, and a caller that waited makes it", async () => {
   const cache = new DiskCache({ folder: root });
   let failed: Promise<unknown> | undefined;
-  // Only once it makes: of two that ask at the same moment, either may be the first.
+  // The second call comes after the first began to make. Otherwise either could be first.
   await new Promise<void>((begin) => {
     failed = cache.acquire(key(1), async (folder) => {
       begin();
@@ -104,7 +104,7 @@ test("a maker that fails leaves nothing, and who waited for it makes it itself",
   expect(unfinished()).toEqual([]);
 });
 
-test("who is cancelled stops waiting at once, for its own maker or another's, and keeps nothing in use", async () => {
+test("a cancelled caller stops waiting at once, whoever makes the entry, and leaves nothing in use", async () => {
   const cache = new DiskCache({ folder: root });
   let finish: (() => void) | undefined;
   const slowly = async (folder: string): Promise<void> => {
@@ -126,7 +126,7 @@ test("who is cancelled stops waiting at once, for its own maker or another's, an
   await expect.poll(() => readdirSync(join(root, "leases"))).toEqual([]);
 });
 
-test("beyond its size, the longest unused entries are dropped", async () => {
+test("beyond the size limit, the least recently used entries are dropped", async () => {
   const cache = new DiskCache({ folder: root, maxBytes: 250 });
   for (const [i, name] of ["old", "older", "oldest"].entries()) {
     const { folder, release } = await cache.acquire(key(name), writes(80));
@@ -140,7 +140,7 @@ test("beyond its size, the longest unused entries are dropped", async () => {
   await expect(cache.acquire(key("older"), never)).rejects.toThrow("made again");
 });
 
-test("what is in use is never dropped, whoever uses it", async () => {
+test("an entry in use is never dropped, whichever process uses it", async () => {
   const used = await new DiskCache({ folder: root, maxBytes: 100 }).acquire(key("used"), writes(80));
   utimesSync(used.folder, 1, 1);
   const other = new DiskCache({ folder: root, maxBytes: 100 });
@@ -151,7 +151,7 @@ test("what is in use is never dropped, whoever uses it", async () => {
   expect(existsSync(used.folder)).toBe(false);
 });
 
-test("marks and half-made entries of dead processes are cleared away, those of living ones stay", async () => {
+test("leases and unfinished entries of dead processes are removed; those of running processes stay", async () => {
   const host = hostname().replaceAll(/[^A-Za-z0-9-]/g, "_");
   const cache = new DiskCache({ folder: root, maxBytes: 100 });
   const { folder, release } = await cache.acquire(key("left"), writes(80));
@@ -170,7 +170,7 @@ test.each([
   ["a file is cut short", (folder: string) => truncateSync(join(folder, "data"), 3)],
   ["a file is missing", (folder: string) => rmSync(join(folder, "data"))],
   ["its list of files is broken", (folder: string) => writeFileSync(join(folder, "entry.json"), "{")],
-])("an entry is made again where %s", async (_, damage) => {
+])("an entry is made again if %s", async (_, damage) => {
   const cache = new DiskCache({ folder: root });
   const { folder, release } = await cache.acquire(key(1), writes(10));
   await release();
@@ -182,7 +182,7 @@ test.each([
 test.each([
   ["written to since", (path: string) => writeFileSync(path, "y".repeat(10))],
   [
-    "damaged behind the system's back",
+    "damaged without a change of its time",
     (path: string) => {
       const { atime, mtime } = statSync(path);
       const file = openSync(path, "r+");
@@ -191,7 +191,7 @@ test.each([
       utimesSync(path, atime, mtime);
     },
   ],
-])("an entry whose file has its size but was %s is made again", async (_, damage) => {
+])("an entry whose file has the right size but was %s is made again", async (_, damage) => {
   const cache = new DiskCache({ folder: root });
   const { folder, release } = await cache.acquire(key(1), writes(10));
   await release();
@@ -200,7 +200,7 @@ test.each([
   expect(readFileSync(join(again.folder, "data"), "utf8")).toBe("x".repeat(10));
 });
 
-test("an entry that was copied to another disk is still good, and is read whole only once", async () => {
+test("an entry copied to another disk is valid, and is read completely only once", async () => {
   const { folder, release } = await new DiskCache({ folder: root }).acquire(key(1), writes(10));
   await release();
   cpSync(folder, join(root, "copy"), { recursive: true });
@@ -218,7 +218,7 @@ test.each([
   ["no list of files", '{"key": {"kind": "test", "of": 1}}'],
   ["sizes alone, as an older version wrote them", '{"key": {"kind": "test", "of": 1}, "files": {"data": 10}}'],
   ["a file outside the entry", '{"key": {"kind": "test", "of": 1}, "files": {"../data": 10}}'],
-])("an entry whose manifest is %s is made again, and stops no other", async (_, manifest) => {
+])("an entry whose manifest is %s is made again and does not disturb others", async (_, manifest) => {
   const cache = new DiskCache({ folder: root });
   const { folder, release } = await cache.acquire(key(1), writes(10));
   await release();
@@ -229,7 +229,7 @@ test.each([
   expect(entries()).toHaveLength(2);
 });
 
-test("what dead processes left is cleared away as soon as a cache is used, though nothing is made", async () => {
+test("leftovers of dead processes are removed at the first use of a cache, also if nothing is made", async () => {
   const host = hostname().replaceAll(/[^A-Za-z0-9-]/g, "_");
   const { folder, release } = await new DiskCache({ folder: root }).acquire(key(1), writes(10));
   await release();
@@ -241,7 +241,7 @@ test("what dead processes left is cleared away as soon as a cache is used, thoug
   expect([unfinished(), readdirSync(join(root, "leases"))]).toEqual([[], []]);
 });
 
-test("what living processes are making counts towards the limit", async () => {
+test("entries that running processes are making count towards the limit", async () => {
   const cache = new DiskCache({ folder: root, maxBytes: 100 });
   await (await cache.acquire(key("first"), writes(80))).release();
   const host = hostname().replaceAll(/[^A-Za-z0-9-]/g, "_");
@@ -252,7 +252,7 @@ test("what living processes are making counts towards the limit", async () => {
   expect(entries()).toHaveLength(1);
 });
 
-test("on a disk that cannot be written, what is there is used, and what is not is refused with the reason", async ({
+test("on a disk that cannot be written, existing entries are used and missing ones are refused with the reason", async ({
   skip,
 }) => {
   const disk = join(root, "disk");
@@ -274,8 +274,82 @@ test("on a disk that cannot be written, what is there is used, and what is not i
   }
 });
 
-test("a place that cannot hold a cache is named, with what to do", async () => {
+test("a folder that cannot hold a cache is named, with advice", async () => {
   writeFileSync(join(root, "file"), "");
   const cache = new DiskCache({ folder: join(root, "file") });
   await expect(cache.acquire(key(1), writes(1))).rejects.toThrow(/file: the cache cannot be used.*\n.*BARET_CACHE/);
+});
+
+test("get returns an existing entry and leases it, and never makes one", async () => {
+  const cache = new DiskCache({ folder: root, maxBytes: 0 });
+  expect(await cache.get(key(1))).toBeUndefined();
+  expect(readdirSync(root)).toEqual([]);
+  await (await cache.acquire(key(1), writes(10))).release();
+  await cache.put(key(1), writes(10));
+  expect(await cache.get(key(1))).toBeUndefined();
+  const roomy = new DiskCache({ folder: root });
+  await roomy.put(key(1), writes(10));
+  const found = await roomy.get(key(1));
+  expect(readFileSync(join(found!.folder, "data"), "utf8")).toBe("x".repeat(10));
+  await cache.shrink(0);
+  expect(entries()).toHaveLength(1);
+  await found!.release();
+  await cache.shrink(0);
+  expect(entries()).toEqual([]);
+});
+
+test("get does not return a damaged entry, and leaves nothing in use", async () => {
+  const cache = new DiskCache({ folder: root });
+  await cache.put(key(1), writes(10));
+  writeFileSync(join(root, entries()[0], "data"), "y".repeat(10));
+  expect(await cache.get(key(1))).toBeUndefined();
+  expect(readdirSync(join(root, "leases"))).toEqual([]);
+});
+
+test("put replaces an entry, also one in use, and a failed put keeps the old one", async () => {
+  const cache = new DiskCache({ folder: root });
+  await cache.put(key(1), writes(10));
+  const used = await cache.get(key(1));
+  await cache.put(key(1), writes(20));
+  expect(statSync(join(used!.folder, "data")).size).toBe(20);
+  await expect(cache.put(key(1), never)).rejects.toThrow("made again");
+  expect(statSync(join(used!.folder, "data")).size).toBe(20);
+  expect([entries().length, unfinished()]).toEqual([1, []]);
+});
+
+test("get makes an entry the most recently used, and put drops the least recently used beyond the size", async () => {
+  const cache = new DiskCache({ folder: root, maxBytes: 250 });
+  const present = async () => {
+    const found = await Promise.all([1, 2, 3].map(async (of) => ({ of, entry: await cache.get(key(of)) })));
+    await Promise.all(found.map(({ entry }) => entry?.release()));
+    return found.filter(({ entry }) => entry).map(({ of }) => of);
+  };
+  await cache.put(key(1), writes(100));
+  await cache.put(key(2), writes(100));
+  for (const name of entries()) utimesSync(join(root, name), 1, 1);
+  await (await cache.get(key(1)))!.release();
+  await cache.put(key(3), writes(100));
+  expect(await present()).toEqual([1, 3]);
+});
+
+test("items lists entries with kind, size and use, least recently used first; shrink drops them in this order", async () => {
+  const cache = new DiskCache({ folder: root });
+  for (const of of [1, 2, 3]) await cache.put(key(of), writes(100 * of));
+  const names = (await cache.items()).map(({ name }) => name);
+  const order = [2, 0, 1].map((i) => names[i]);
+  for (const [age, name] of order.entries()) utimesSync(join(root, name), 1000 + age, 1000 + age);
+  const used = await cache.get(key(3));
+  utimesSync(used!.folder, 999, 999);
+  const items = await cache.items();
+  expect(items.map(({ kind, inUse }) => [kind, inUse])).toEqual([
+    ["test", true],
+    ["test", false],
+    ["test", false],
+  ]);
+  expect(items.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(600);
+  expect(items[0]).toMatchObject({ bytes: 300, lastUse: 999_000 });
+  const [, next] = items;
+  expect(await cache.shrink(600 - next.bytes)).toEqual([next]);
+  expect(await cache.shrink(0)).toHaveLength(1);
+  expect((await cache.items()).map(({ inUse }) => inUse)).toEqual([true]);
 });

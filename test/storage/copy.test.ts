@@ -38,7 +38,7 @@ const copy = (name: string, from: string, options: Parameters<typeof copyModel>[
 /** The tiny model's folder has no editing.json. */
 const own = needed.filter((path) => path !== "editing.json");
 
-test("a folder is installed under the name, with what is needed of it", async () => {
+test("of a folder, the needed files are installed under the name", async () => {
   const told: Progress[] = [];
   const model = await copy("tiny/sd", tinyFolder, { onProgress: (progress) => told.push(progress) });
   expect(differences(own, tiny)).toEqual([]);
@@ -48,7 +48,7 @@ test("a folder is installed under the name, with what is needed of it", async ()
   expect(pathsIn(join(cache(), "models")).every((path) => path.startsWith("tiny--sd/"))).toBe(true);
 });
 
-test("a name without an owner and a short name are taken too, names of baret's own and paths are not", async () => {
+test("a name without an owner and a short name are accepted; names of bundled models and paths are refused", async () => {
   expect((await copy("my-model", tinyFolder)).path).toBe(placed("my-model"));
   expect((await copy("sd1.5", tinyFolder)).name).toBe("stable-diffusion-v1-5/stable-diffusion-v1-5");
   for (const name of ["menagerie", "menagerie-judge", "../x", "/x", ".x", "a--b", ""]) {
@@ -75,7 +75,7 @@ test("an entry of the Hugging Face cache is installed as files, not as links", a
   }
 });
 
-test("one variant is copied: what was asked for, or the only one; shards with their index", async () => {
+test("one variant is copied: the requested one or the only one, with the index of its shards", async () => {
   const from = copyOfTiny();
   const half = (path: string) => path.replace(".safetensors", ".fp16.safetensors");
   const weights = own.filter((path) => path.endsWith(".safetensors"));
@@ -90,7 +90,7 @@ test("one variant is copied: what was asked for, or the only one; shards with th
   await expect(copy("tiny/sd", from, { variant: "bf16" })).rejects.toThrow(/fp16.*bf16/s);
 });
 
-/** An SD1.x or SD2.x checkpoint with every key of the original code, each tensor of its rank, but of next to no numbers. */
+/** An SD1.x or SD2.x checkpoint with all keys of the original code; tensors have the right rank, but few elements. */
 function singleFile(family: keyof typeof keys): string {
   const wide = [
     "model.diffusion_model.input_blocks.0.0.weight",
@@ -110,7 +110,7 @@ function singleFile(family: keyof typeof keys): string {
   return path;
 }
 
-test("a single file is installed, opens as one, and what was said of it is remembered", async () => {
+test("a single file is installed, opens as a single file, and keeps the prediction that the user gave", async () => {
   const from = singleFile("SD1.x");
   const model = await copy("me/photo", from);
   const found = await findModel("me/photo", { cache: cache() });
@@ -126,7 +126,7 @@ test("a single file is installed, opens as one, and what was said of it is remem
   expect((await openCheckpoint(await openLocal(path), { prediction })).scheduler.prediction).toBe("v_prediction");
 });
 
-test("what is no model is refused before anything is copied, and an older one stays", async () => {
+test("a folder without a model is refused before anything is copied, and an older model stays", async () => {
   await copy("tiny/sd", tinyFolder);
   const from = copyOfTiny();
   rmSync(join(from, "vae"), { recursive: true });
@@ -137,7 +137,7 @@ test("what is no model is refused before anything is copied, and an older one st
   expect(differences(own, tiny)).toEqual([]);
 });
 
-test("a copy replaces a pulled model and the other way round; a model may be copied from its own place", async () => {
+test("a copied model replaces a pulled one and the reverse; a model can be copied from its own folder", async () => {
   await pull();
   await copy("tiny/sd", tinyFolder);
   expect(differences(own, tiny)).toEqual([]);
@@ -147,7 +147,7 @@ test("a copy replaces a pulled model and the other way round; a model may be cop
   expect(differences(needed, tiny)).toEqual([]);
 });
 
-test("cancelled in the middle, nothing is installed", async () => {
+test("if copying is cancelled in the middle, nothing is installed", async () => {
   const abort = new AbortController();
   const onProgress = ({ done, total }: Progress): void => {
     if (done > total / 2) abort.abort();

@@ -9,7 +9,7 @@ const folder = mkdtempSync(join(tmpdir(), "baret-descriptors-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 const dist = (path: string): string => new URL(`../../dist/${path}`, import.meta.url).href;
 
-/** Runs Node with no more than `limit` files open at once. */
+/** Runs Node with at most `limit` open files. */
 const limited = (limit: number, ...args: string[]) =>
   spawnSync("/bin/sh", ["-c", `ulimit -n ${limit}; exec "$@"`, "sh", process.execPath, ...args], {
     encoding: "utf8",
@@ -17,7 +17,7 @@ const limited = (limit: number, ...args: string[]) =>
     env: { ...process.env, BARET_CACHE: join(folder, "cache") },
   });
 
-test.each([24, 40, 60, 80, 100])("with %d files at once, the command line says why it cannot start", (limit) => {
+test.each([24, 40, 60, 80, 100])("with at most %d open files, the command line says why it cannot start", (limit) => {
   const { status, stderr } = limited(limit, fileURLToPath(dist("cli/main.js")), "models");
   if (status !== 0) {
     expect(stderr).toMatch(/^baret cannot start: .*\n.*ulimit -n 1024.*\n$/);
@@ -25,7 +25,7 @@ test.each([24, 40, 60, 80, 100])("with %d files at once, the command line says w
   }
 });
 
-test("without a free file descriptor, every file operation ends in an error of ours that names the reason", () => {
+test("without a free file descriptor, every file operation throws a typed error that names the reason", () => {
   const script = `
     import { openSync, closeSync, writeFileSync } from "node:fs";
     import * as baret from ${JSON.stringify(dist("index.js"))};
@@ -63,7 +63,7 @@ test("without a free file descriptor, every file operation ends in an error of o
   expect(Object.keys(results)).toHaveLength(10);
 });
 
-test("with a few free file descriptors, a model is loaded or an error of ours names the reason", () => {
+test("with few free file descriptors, a model is loaded, or a typed error names the reason", () => {
   const script = `
     import { openSync, closeSync } from "node:fs";
     import * as baret from ${JSON.stringify(dist("index.js"))};

@@ -22,7 +22,7 @@ afterEach(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-/** A checkpoint of halves, bfloats and floats; one tensor is larger than what is converted at a time. */
+/** A checkpoint in F16, BF16 and F32. One tensor is larger than the portion converted at a time. */
 async function checkpoint(): Promise<TensorRef[]> {
   const bits = (n: number): Uint16Array => Uint16Array.from({ length: n }, (_, i) => (i * 40503) & 0x7bff);
   const bytes = encodeSafetensors({
@@ -37,7 +37,7 @@ async function checkpoint(): Promise<TensorRef[]> {
   return ["large", "brain", "plain", "scalar", "whole"].map((name) => tensors.get(name)!);
 }
 
-test("expanded weights are the same numbers as F32, each on a page of its own", async () => {
+test("expanded weights are the same numbers in F32, and each tensor starts on a page of its own", async () => {
   const refs = (await checkpoint()).slice(0, 4);
   const expanded = await expandWeights(refs, { cache });
   for (const [i, ref] of expanded.refs.entries()) {
@@ -50,7 +50,7 @@ test("expanded weights are the same numbers as F32, each on a page of its own", 
   expect(expanded.refs.every(({ source }) => source.path === expanded.refs[0].source.path)).toBe(true);
 });
 
-test("they are written once, and anew when the checkpoint changed", async () => {
+test("expanded weights are written once, and again after the checkpoint changed", async () => {
   const refs = (await checkpoint()).slice(0, 2);
   const inode = async (): Promise<number> => statSync((await expandWeights(refs, { cache })).refs[0].source.path!).ino;
   const first = await inode();
@@ -59,7 +59,7 @@ test("they are written once, and anew when the checkpoint changed", async () => 
   expect(await inode()).not.toBe(first);
 });
 
-test("other dtypes, weights in memory and a cancelled work are refused, and leave no entry", async () => {
+test("other dtypes, weights in memory and cancelled work are refused and leave no entry", async () => {
   const refs = await checkpoint();
   await expect(expandWeights(refs, { cache })).rejects.toThrow(CheckpointError);
   await expect(expandWeights(refs.slice(0, 1), { cache, signal: AbortSignal.abort() })).rejects.toThrow(CancelledError);
@@ -68,7 +68,7 @@ test("other dtypes, weights in memory and a cancelled work are refused, and leav
   await expect(expandWeights([inMemory], { cache })).rejects.toThrow("a download");
 });
 
-test("cancelled half way, it stops within a second and leaves no entry", async () => {
+test("if expanding is cancelled half way, it stops within a second and leaves no entry", async () => {
   const [large] = await checkpoint();
   const abort = new AbortController();
   const refs = Array.from({ length: 40 }, (_, i) => ({ ...large, name: `${i}` }));
@@ -82,7 +82,7 @@ test("cancelled half way, it stops within a second and leaves no entry", async (
   await expect.poll(() => readdirSync(cache.folder)).toEqual(["leases"]);
 });
 
-test("expanded weights that were damaged, at their full size, are expanded again", async () => {
+test("expanded weights are expanded again if they were damaged without a change of size", async () => {
   const refs = (await checkpoint()).slice(0, 2);
   const values = async (): Promise<Buffer> => {
     const { refs: expanded, release } = await expandWeights(refs, { cache: new DiskCache({ folder: cache.folder }) });

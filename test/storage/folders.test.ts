@@ -11,7 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
-test("a folder is made with all above it, as often as it is asked for, through links too", async () => {
+test("a folder is made with all folders above it, repeatedly and through links", async () => {
   for (let i = 0; i < 2; i++) await requireFolder(join(root, "a", "b", "c"));
   expect(existsSync(join(root, "a", "b", "c"))).toBe(true);
   mkdirSync(join(root, "real"));
@@ -20,28 +20,28 @@ test("a folder is made with all above it, as often as it is asked for, through l
   expect(existsSync(join(root, "real", "inside"))).toBe(true);
 });
 
-test("many at once make one folder", async () => {
+test("many callers at once make one folder", async () => {
   await Promise.all(Array.from({ length: 20 }, () => requireFolder(join(root, "x", "y", "z"))));
   expect(existsSync(join(root, "x", "y", "z"))).toBe(true);
 });
 
-test("below /proc, below a file and at a file no folder can be made, and that is said at once", async () => {
+test("below /proc, below a file and in place of a file no folder can be made, and the error comes at once", async () => {
   await expect(requireFolder("/proc/baret/cache")).rejects.toThrow(
     "/proc/baret/cache: the folder cannot be made: no folder can be made there",
   );
   writeFileSync(join(root, "file"), "");
   await expect(requireFolder(join(root, "file", "x"))).rejects.toThrow("part of the path is not a folder");
-  await expect(requireFolder(join(root, "file"))).rejects.toThrow("there is a file of this name");
+  await expect(requireFolder(join(root, "file"))).rejects.toThrow("a file of this name exists");
 });
 
-test("below /proc a cache is refused at once, with what to do", async () => {
+test("a cache below /proc is refused at once, with advice", async () => {
   const cache = new DiskCache({ folder: "/proc/baret" });
   await expect(cache.acquire({ kind: "test", of: 1 }, async () => undefined)).rejects.toThrow(
     /^\/proc\/baret: the cache cannot be used: no folder can be made there\.\n.*BARET_CACHE/,
   );
 });
 
-test("in a working folder that was deleted, the command line says so instead of a stack, and help still comes", () => {
+test("in a deleted working folder, the command line says so without a stack, and help still works", () => {
   const main = new URL("../../dist/cli/main.js", import.meta.url).pathname;
   const run = (...args: string[]) => {
     const gone = mkdtempSync(join(root, "gone-"));
@@ -56,7 +56,7 @@ test("in a working folder that was deleted, the command line says so instead of 
   expect(run("--help").stdout).toContain("Usage: baret");
 });
 
-test("on a disk that is read-only the reason is that, not a missing folder", async ({ skip }) => {
+test("on a read-only disk the reason is the disk, not a missing folder", async ({ skip }) => {
   const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=64k,ro", "baret-test", root]).status === 0;
   if (!mounted) skip("mounting needs root");
   try {

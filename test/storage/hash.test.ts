@@ -26,7 +26,7 @@ afterEach(() => {
 });
 
 const digest = (data: Uint8Array | string): string => createHash("sha256").update(data).digest("hex");
-/** Hashes, and tells how much had to be read for it. */
+/** Hashes a file and counts the bytes read. */
 async function hash(): Promise<{ sha256: string; read: number }> {
   let read = 0;
   const sha256 = await hashFile(path, {
@@ -38,7 +38,7 @@ async function hash(): Promise<{ sha256: string; read: number }> {
   return { sha256, read };
 }
 
-test("a file's SHA-256, whatever its size", async () => {
+test("the hash is the file's SHA-256, whatever its size", async () => {
   for (const size of [0, 1, 1 << 20, (1 << 20) + 1, 5_000_000]) {
     const data = Buffer.alloc(size, "dog");
     writeFileSync(path, data);
@@ -52,7 +52,7 @@ test("an unchanged file is not read again", async () => {
   expect(await hash()).toEqual({ sha256: digest("a dog"), read: 0 });
 });
 
-test("a file that changed, in size, time or place, is read again", async () => {
+test("a file is read again if its size, time or path changed", async () => {
   writeFileSync(path, "a dog");
   await hash();
   appendFileSync(path, "!");
@@ -67,19 +67,19 @@ test("a file that changed, in size, time or place, is read again", async () => {
   expect((await hash()).sha256).toBe(digest("a fox!"));
 });
 
-test("a damaged memory is not believed", async () => {
+test("a damaged stored hash is not used", async () => {
   writeFileSync(path, "a dog");
   await hash();
   for (const file of readdirSync(join(root, "hashes"))) writeFileSync(join(root, "hashes", file), '{"sha256":"00"}');
   expect((await hash()).sha256).toBe(digest("a dog"));
 });
 
-test("without a place to remember it, the hash is right all the same", async () => {
+test("the hash is right also if it cannot be stored", async () => {
   writeFileSync(path, "a dog");
   expect(await hashFile(path, { folder: join(path, "below a file") })).toBe(digest("a dog"));
 });
 
-test("a file that is not there, and a cancelled work, end in their errors", async () => {
+test("a missing file and cancelled work throw their typed errors", async () => {
   await expect(hash()).rejects.toThrow(StorageError);
   writeFileSync(path, "a dog");
   await expect(hashFile(path, { folder: root, signal: AbortSignal.abort() })).rejects.toThrow(CancelledError);

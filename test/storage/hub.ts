@@ -4,14 +4,14 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect } from "vitest";
 import { BaretError } from "../../src/core/index.ts";
-import { defaultPersistence } from "../../src/storage/hub/persistence.ts";
-import { type InstalledModel, type Persistence, type PullOptions, pullModel } from "../../src/storage/node.ts";
+import { defaultRetryPolicy } from "../../src/storage/hub/retry.ts";
+import { type InstalledModel, type PullOptions, pullModel, type RetryPolicy } from "../../src/storage/node.ts";
 import { encodeSafetensors } from "../../src/weights/index.ts";
 import { type Files, type HubRequest, LocalHub, readFiles } from "../support/hub.ts";
 
 export const tinyFolder = fileURLToPath(new URL("../fixtures/tiny-sd1", import.meta.url));
 
-/** The tiny model as a repository holds it: with files beside it that baret does not need. */
+/** The tiny model as a repository holds it, among files that baret does not need. */
 export const tiny: Files = {
   ...readFiles(tinyFolder),
   "README.md": Buffer.from("# A tiny model\n"),
@@ -26,7 +26,7 @@ export const tiny: Files = {
   "editing.json": Buffer.from(JSON.stringify({ size: 64 })),
 };
 
-/** What of it is needed. */
+/** The needed files. */
 export const needed = [
   "editing.json",
   "model_index.json",
@@ -51,8 +51,8 @@ export function encodeWeights(numbers: number, seed = 1): Buffer {
   return Buffer.from(encodeSafetensors({ "conv_in.weight": { dtype: "F32", shape: [numbers], data } }));
 }
 
-/** Gives up after four failures, and waits for milliseconds where baret waits for seconds. */
-export const impatient: Persistence = { ...defaultPersistence, attempts: 4, firstDelayMs: 1, longestDelayMs: 2000 };
+/** Gives up after four failures and waits for milliseconds instead of seconds. */
+export const impatient: RetryPolicy = { ...defaultRetryPolicy, attempts: 4, firstDelayMs: 1, longestDelayMs: 2000 };
 
 export let root: string;
 export let hub: LocalHub;
@@ -76,12 +76,12 @@ export const staged = (name = "tiny--sd"): string => join(cache(), "models", `.$
 export const pull = (options: PullOptions & { name?: string; token?: string } = {}): Promise<InstalledModel> =>
   pullModel(options.name ?? "tiny/sd", {
     cache: cache(),
-    persistence: impatient,
-    place: { endpoint: hub.endpoint, ...(options.token && { token: options.token }) },
+    retries: impatient,
+    access: { endpoint: hub.endpoint, ...(options.token && { token: options.token }) },
     ...options,
   });
 
-/** The files below a folder, by their paths. */
+/** Paths of all files below a folder. */
 export function pathsIn(folder: string): string[] {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
   return entries
@@ -90,7 +90,7 @@ export function pathsIn(folder: string): string[] {
     .sort();
 }
 
-/** Whether a placed model has exactly these files of `from`, byte for byte. */
+/** Paths at which an installed model does not have exactly these files of `from`, byte for byte. */
 export function differences(paths: readonly string[], from: Files, folder = placed()): string[] {
   const found = pathsIn(folder).filter((path) => path !== "baret.json");
   const wrong = found.filter((path) => !paths.includes(path) || !from[path].equals(readFileSync(join(folder, path))));
@@ -103,7 +103,7 @@ export function copyOfTiny(name = "copy"): string {
   return join(root, name);
 }
 
-/** The typed error that work ends in; fails where it ends otherwise. */
+/** The typed error that work throws. Fails if it throws none. */
 export async function failure(work: Promise<unknown> = pull()): Promise<BaretError> {
   const error = await work.then(
     () => "no error",
@@ -113,19 +113,19 @@ export async function failure(work: Promise<unknown> = pull()): Promise<BaretErr
   return error;
 }
 
-/** Replaces what the hub has under a name. */
+/** Replaces a repository of the hub. */
 export function repository(files: Files, name = "tiny/sd"): void {
   hub.repositories[name] = { revisions: { main: files } };
 }
 
-/** The tiny model without what begins with one of these. */
+/** The tiny model without the files whose paths begin with one of these. */
 export const without = (...paths: string[]): Files =>
   Object.fromEntries(Object.entries(tiny).filter(([path]) => !paths.some((start) => path.startsWith(start))));
 
-/** The tiny model with U-Net weights of 4 MB, to break transfers of. */
+/** The tiny model with U-Net weights of 4 MB, long enough to break a transfer. */
 export const large: Files = { ...tiny, [unet]: largeUnet };
-/** What of it is not where it belongs. */
+/** Files of it that are missing or wrong in the installed model. */
 export const missingOfLarge = (): string[] => differences(needed, large);
 export const isUnet = ({ kind, path }: HubRequest): boolean => kind === "blob" && path === unet;
-/** From which bytes the U-Net's weights were asked for. */
+/** First byte of each request for the U-Net's weights. */
 export const starts = (): number[] => hub.requests.filter(isUnet).map(({ from }) => from);

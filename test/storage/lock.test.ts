@@ -12,7 +12,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 const path = (): string => join(folder, "lock");
 
-test("of many at once one gets the lock, and after it lets go the next one does", async () => {
+test("of many callers at once, one gets the lock, and the next one after it is freed", async () => {
   for (let round = 0; round < 3; round++) {
     const releases = (await Promise.all(Array.from({ length: 20 }, () => lock(path())))).filter((r) => r !== undefined);
     expect(releases).toHaveLength(1);
@@ -26,7 +26,7 @@ test.each([
   ["another machine that no longer renews it", ".elsewhere.1.0", 60_000],
   ["this process's id, used again", `.${hostname().replaceAll(/[^A-Za-z0-9-]/g, "_")}.${process.pid}.0`, 60_000],
   ["nobody that it names", "", 60_000],
-])("a lock of %s is taken over by one of many", async (_, holder, age) => {
+])("a lock of %s is taken over by exactly one caller", async (_, holder, age) => {
   writeFileSync(path(), holder);
   const then = new Date(Date.now() - age);
   utimesSync(path(), then, then);

@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
-/** `from` as an entry of the Hugging Face cache. */
+/** Installs `from` as an entry of the Hugging Face cache. */
 function cacheEntry(name: string, from: string): string {
   const entry = join(places.hubCache, `models--${name}`);
   mkdirSync(join(entry, "refs"), { recursive: true });
@@ -27,7 +27,7 @@ function cacheEntry(name: string, from: string): string {
   return entry;
 }
 
-/** A model of every place. */
+/** One model in every searched folder. */
 async function everywhere(): Promise<void> {
   cpSync(fixture("tiny-sd1"), join(places.bundled, "menagerie"), { recursive: true });
   cpSync(fixture("clip-new"), join(places.bundled, "menagerie-judge"), { recursive: true });
@@ -38,7 +38,7 @@ async function everywhere(): Promise<void> {
   cacheEntry("openai--clip", fixture("clip-new"));
 }
 
-test("every model in the known places is listed with its name, kind and place", async () => {
+test("all models in the searched folders are listed with name, kind and place", async () => {
   await everywhere();
   const models = await listModels(places);
   expect(models.map(({ name, kind, place }) => [name, kind, place])).toEqual([
@@ -58,7 +58,7 @@ test("every model in the known places is listed with its name, kind and place", 
   }
 });
 
-test("what ships with the package is found from wherever its code was compiled to", async () => {
+test("bundled models are found from wherever the code was compiled to", async () => {
   mkdirSync(new URL("../../.cache", import.meta.url), { recursive: true });
   const deep = mkdtempSync(fileURLToPath(new URL("../../.cache/deep-", import.meta.url)));
   cpSync(fileURLToPath(new URL("../../dist", import.meta.url)), join(deep, "typescript/src"), { recursive: true });
@@ -72,7 +72,7 @@ test("what ships with the package is found from wherever its code was compiled t
   }
 });
 
-test("whatever is listed is found again by its name", async () => {
+test("every listed model is found by its name", async () => {
   await everywhere();
   for (const model of await listModels(places)) expect(await findModel(model.name, places)).toEqual(model);
 });
@@ -87,11 +87,11 @@ test("a model is found by its short name and without its owner", async () => {
   expect(await path("clip")).toBe(join(places.hubCache, "models--openai--clip"));
 });
 
-test("a name without an owner that fits several is refused with them", async () => {
+test("a name that several owners use is refused, with their names", async () => {
   await everywhere();
   const error = await findModel("sd", places).catch((error) => error);
   expect(error).toBeInstanceOf(CheckpointError);
-  expect(error.message).toMatch(/which model this is, is not clear: found tiny\/sd, other\/sd.*\n.*owner/);
+  expect(error.message).toMatch(/several models have this name: found tiny\/sd, other\/sd.*\n.*owner/);
 });
 
 test("a pulled model comes before the same one in the Hugging Face cache", async () => {
@@ -101,7 +101,7 @@ test("a pulled model comes before the same one in the Hugging Face cache", async
   expect((await findModel("tiny/sd", { ...places, cache: root })).place).toBe("Hugging Face cache");
 });
 
-test("a path is taken as it is: a folder, a file, an entry of a cache, a link", async () => {
+test("a path to a folder, a file, a cache entry or a link is a model's name", async () => {
   const entry = cacheEntry("other--sd", fixture("tiny-sd1"));
   symlinkSync(fixture("tiny-sd2"), join(root, "link"));
   for (const [path, kind] of [
@@ -113,11 +113,11 @@ test("a path is taken as it is: a folder, a file, an entry of a cache, a link", 
   ]) {
     expect(await findModel(path, places)).toEqual({ name: path, path, kind, place: "path" });
   }
-  // What is no model is for openCheckpoint to refuse, with its reasons.
+  // A folder without a model is found too, so that openCheckpoint refuses it with its reasons.
   expect(await findModel(root, places)).toMatchObject({ path: root, place: "path" });
 });
 
-test("baret's own models are never taken from the folder that one happens to be in", async () => {
+test("bundled models are never taken from the working folder", async () => {
   await everywhere();
   const before = process.cwd();
   mkdirSync(join(root, "here/menagerie"), { recursive: true });
@@ -130,10 +130,10 @@ test("baret's own models are never taken from the folder that one happens to be 
   }
 });
 
-test("what is not there is refused with what is, and with the way to get it", async () => {
+test("a missing model is refused with the list of known models and advice", async () => {
   const nothing = await findModel("sd1.5", places).catch((error) => error);
   expect(nothing).toBeInstanceOf(CheckpointError);
-  expect(nothing.message).toMatch(/"sd1.5": no such model: found no model at all.*\nFetch it with: baret pull sd1.5/);
+  expect(nothing.message).toMatch(/"sd1.5": no such model: found no model.*\nFetch it with: baret pull sd1.5/);
   await everywhere();
   const { message } = await findModel("nobody/none", places).catch((error) => error);
   expect(message).toContain("menagerie (package)");
@@ -144,7 +144,7 @@ test("what is not there is refused with what is, and with the way to get it", as
   for (const name of ["baret pull OWNER/NAME", ...Object.keys(shortNames)]) expect(general).toContain(name);
 });
 
-test("what is no model, or not finished, is not listed", async () => {
+test("folders without a model and unfinished ones are not listed", async () => {
   mkdirSync(join(places.cache, "models/.tiny--sd.partial/unet"), { recursive: true });
   mkdirSync(join(places.cache, "models/empty--folder"), { recursive: true });
   mkdirSync(join(places.bundled, "menagerie"), { recursive: true });

@@ -24,7 +24,7 @@ import {
 
 useHub();
 
-test("a model is fetched as a diffusers folder that opens, without what it does not need", async () => {
+test("a model is downloaded as a diffusers folder that opens, without unneeded files", async () => {
   const model = await pull();
   expect(model).toMatchObject({ name: "tiny/sd", commit: commitOf(tiny), path: placed(), files: needed.length });
   expect(differences(needed, tiny)).toEqual([]);
@@ -36,7 +36,7 @@ test("a model is fetched as a diffusers folder that opens, without what it does 
   expect(hub.count("blob")).toBe(3);
 });
 
-test("pulled again it is not fetched again, but what was damaged since is", async () => {
+test("a second pull downloads only files that were damaged meanwhile", async () => {
   await pull();
   hub.requests.length = 0;
   expect((await pull()).moved).toBe(0);
@@ -50,7 +50,7 @@ test("pulled again it is not fetched again, but what was damaged since is", asyn
   }
 });
 
-test("of another revision only what changed is fetched, and what is gone from it goes", async () => {
+test("a pull of another revision downloads changed files and removes files that it does not have", async () => {
   const next: Files = { ...without("editing.json"), "unet/config.json": Buffer.from(`${tiny["unet/config.json"]} `) };
   hub.repositories["tiny/sd"].revisions["refs/pr/1"] = next;
   await pull();
@@ -61,7 +61,7 @@ test("of another revision only what changed is fetched, and what is gone from it
   expect(differences(needed, tiny)).toEqual([]);
 });
 
-test("one variant of the weights is fetched: the plain one, the one asked for, or the only one", async () => {
+test("one variant of the weights is downloaded: the plain one, the requested one, or the only one", async () => {
   const weights = needed.filter((path) => path.endsWith(".safetensors"));
   const half = Object.fromEntries(
     weights.map((path, i) => [path.replace(".safetensors", ".fp16.safetensors"), encodeWeights(10 + i)]),
@@ -113,7 +113,7 @@ test.each([
     (n: number) => `diffusion_pytorch_model.fp16-0000${n}-of-00002.safetensors`,
     undefined,
   ],
-])("the shards that %s names are fetched", async (index, shard, variant) => {
+])("the shards that %s names are downloaded", async (index, shard, variant) => {
   const files = sharded(index, shard);
   repository(files);
   await pull({ variant });
@@ -121,7 +121,7 @@ test.each([
   expect(differences([...needed.filter((path) => path !== unet), ...parts], files)).toEqual([]);
 });
 
-test("a list of many pages is read to its end, also where its links lead elsewhere", async () => {
+test("a file list of many pages is read to its end, also if its links lead to another host", async () => {
   const many = Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [`samples/${i}.txt`, Buffer.from(`${i}`)]));
   repository({ ...tiny, ...many });
   hub.pageSize = 100;
@@ -131,14 +131,14 @@ test("a list of many pages is read to its end, also where its links lead elsewhe
   expect(differences(needed, tiny)).toEqual([]);
 });
 
-test("a short name stands for its repository", async () => {
+test("a short name means its repository", async () => {
   hub.repositories["stable-diffusion-v1-5/stable-diffusion-v1-5"] = { revisions: { main: tiny } };
   const model = await pull({ name: "SD1.5" });
   expect(model.name).toBe("stable-diffusion-v1-5/stable-diffusion-v1-5");
   expect(model.path).toBe(placed("stable-diffusion-v1-5--stable-diffusion-v1-5"));
 });
 
-test("bytes are counted from the first to the last", async () => {
+test("progress counts bytes from the first to the last", async () => {
   const told: Progress[] = [];
   await pull({ onProgress: (progress) => told.push(progress) });
   const weights = needed.filter((path) => path.endsWith(".safetensors"));
@@ -151,11 +151,11 @@ test("bytes are counted from the first to the last", async () => {
   expect([download[0].done, download.at(-1)!.done]).toEqual([0, total]);
 });
 
-test("two at once: one pulls, the other is told so, and the lock of a dead process stops nobody", async () => {
+test("of two pulls at once, one is refused with the reason; the lock of a dead process stops nobody", async () => {
   const both = await Promise.allSettled([pull(), pull()]);
   const refused = both.filter((outcome) => outcome.status === "rejected");
   expect(refused.length).toBeGreaterThanOrEqual(1);
-  for (const { reason } of refused) expect(reason.message).toContain("another process is pulling this model");
+  for (const { reason } of refused) expect(reason.message).toContain("another process is installing this model");
   const lock = join(cache(), "models", ".tiny--sd.lock");
   writeFileSync(lock, ".elsewhere.1.0");
   expect((await failure()).message).toContain("another process");
@@ -165,7 +165,7 @@ test("two at once: one pulls, the other is told so, and the lock of a dead proce
   expect(differences(needed, tiny)).toEqual([]);
 });
 
-test("a model left between two names by a killed process is put right", async () => {
+test("a model left between two names by a killed process is installed again", async () => {
   await pull();
   renameSync(placed(), join(cache(), "models", ".tiny--sd.old"));
   await pull();
@@ -173,7 +173,7 @@ test("a model left between two names by a killed process is put right", async ()
   expect(readdirSync(join(cache(), "models")).sort()).toEqual(["tiny--sd"]);
 });
 
-test("what was pulled is described in its record", async () => {
+test("the record describes the pulled model", async () => {
   await pull();
   expect(JSON.parse(readFileSync(join(placed(), "baret.json"), "utf8"))).toEqual({
     name: "tiny/sd",

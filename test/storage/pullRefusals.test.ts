@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { CheckpointError, HubError, StorageError, UsageError } from "../../src/core/index.ts";
-import { hubPlace } from "../../src/storage/node.ts";
+import { hubAccess } from "../../src/storage/node.ts";
 import {
   cache,
   differences,
@@ -22,18 +22,18 @@ import {
 
 useHub();
 
-test("an index that names a shard that is not there, or one elsewhere, is refused before weights are fetched", async () => {
+test("an index that names a missing shard, or one outside its folder, is refused before weights are downloaded", async () => {
   const index = "unet/diffusion_pytorch_model.safetensors.index.json";
   for (const shard of ["gone.safetensors", "../vae/diffusion_pytorch_model.safetensors", "config.json", 7]) {
     repository({ ...without(unet), [index]: Buffer.from(JSON.stringify({ weight_map: { a: shard } })) });
     const error = await failure();
     expect(error).toBeInstanceOf(CheckpointError);
-    expect(error.message).toContain("the index names shards that are not there");
+    expect(error.message).toContain("the index names shards that do not exist");
   }
   expect(hub.count("blob")).toBe(0);
 });
 
-test("a model of another kind is refused before its weights are fetched, and leaves nothing", async () => {
+test("a model of another kind is refused before weights are downloaded, and leaves no files", async () => {
   for (const [name, told] of [
     ["StableDiffusionXLPipeline", "SDXL"],
     ["FluxPipeline", "transformer"],
@@ -48,7 +48,7 @@ test("a model of another kind is refused before its weights are fetched, and lea
   expect(pathsIn(join(cache(), "models"))).toEqual([]);
 });
 
-test("what an earlier pull brought stays where a later one asks for what the repository has not", async () => {
+test("files of an unfinished pull stay if a later pull asks for a variant that does not exist", async () => {
   hub.disturb = ({ kind, path }, response) => {
     if (kind !== "blob" || path !== unet) return false;
     response.writeHead(403).end();
@@ -65,7 +65,7 @@ test("what an earlier pull brought stays where a later one asks for what the rep
   expect(differences(needed, tiny)).toEqual([]);
 });
 
-test("everything that a repository lacks is listed at once; pickles and single files are named", async () => {
+test("all missing files of a repository are listed at once; pickles and single files are named", async () => {
   repository(without("vae/", "scheduler/", "tokenizer/vocab.json", unet));
   const { message } = await failure();
   for (const part of [
@@ -78,10 +78,10 @@ test("everything that a repository lacks is listed at once; pickles and single f
   ])
     expect(message).toContain(part);
   repository({ "sd.safetensors": Buffer.alloc(9), "README.md": Buffer.alloc(1) });
-  expect((await failure()).message).toMatch(/single files: found sd.safetensors.*\n.*--from FILE/);
+  expect((await failure()).message).toMatch(/single files: found sd.safetensors.*\n.*install that file/);
 });
 
-test("a model that does not open is not installed, and the one before it stays", async () => {
+test("a model that does not open is not installed, and the older one stays", async () => {
   await pull();
   repository({ ...tiny, [unet]: Buffer.alloc(100, 1) });
   mkdirSync(staged());
@@ -90,7 +90,7 @@ test("a model that does not open is not installed, and the one before it stays",
   expect(existsSync(staged())).toBe(false);
 });
 
-test("a list without end, or of an endless page, is given up", async () => {
+test("an endless file list and an endless page are given up", async () => {
   hub.disturb = ({ kind }, response) => {
     if (kind !== "tree") return false;
     response.setHeader("Link", `<${hub.endpoint}/api/models/tiny/sd/tree/again>; rel="next"`).end("[]");
@@ -105,7 +105,7 @@ test("a list without end, or of an endless page, is given up", async () => {
     more();
     return true;
   };
-  expect((await failure()).message).toContain("the answer has no end");
+  expect((await failure()).message).toContain("the response has no end");
 });
 
 test.each([
@@ -117,11 +117,11 @@ test.each([
   "unet\\..\\..\\evil",
   "\\\\host\\share",
   "unet/diffusion_pytorch_model.safetensors\0",
-])("a repository that lists %j is refused whole, and nothing is written", async (evil) => {
+])("a repository that lists %j is refused, and nothing is written", async (evil) => {
   hub.listed = (entry) => ("path" in entry && entry.path === "README.md" ? { ...entry, path: evil } : entry);
   const error = await failure();
   expect(error).toBeInstanceOf(HubError);
-  expect(error.message).toContain("leads out of its folder");
+  expect(error.message).toContain("leaves its folder");
   expect(readdirSync(root)).toEqual([]);
 });
 
@@ -132,12 +132,12 @@ test.each([
   ["a checksum of another length", { oid: "12" }],
   ["no path", { path: undefined }],
   ["a checksum that is a path", { lfs: { oid: "../../evil", size: 1 } }],
-])("a list with %s is refused", async (_, wrong) => {
+])("a file list with %s is refused", async (_, wrong) => {
   hub.listed = (entry) => ({ ...entry, ...wrong });
-  expect((await failure()).message).toContain("the list of files is not one");
+  expect((await failure()).message).toContain("the list of files is malformed");
 });
 
-test("an answer that is not a hub's is called so", async () => {
+test("a response that does not come from a hub is named as such", async () => {
   for (const text of ["<html>Please log in</html>", "null", "{}", '{"sha":"main"}']) {
     hub.disturb = (_, response) => {
       response.writeHead(200).end(text);
@@ -145,19 +145,21 @@ test("an answer that is not a hub's is called so", async () => {
     };
     const error = await failure();
     expect(error).toMatchObject({ code: "hub", exitCode: 1 });
-    expect(error.message).toMatch(/not that of a hub|does not say which commit/);
+    expect(error.message).toMatch(/does not come from a model hub|does not name the commit/);
   }
 });
 
-test("more than the disk has room for is refused before the weights are fetched", async () => {
+test("a model larger than the free disk space is refused before weights are downloaded", async () => {
   hub.listed = (entry) => ({ ...entry, ...("lfs" in entry && { lfs: { oid: "0".repeat(64), size: 4e15 } }) });
   const error = await failure();
   expect(error).toBeInstanceOf(StorageError);
-  expect(error.message).toMatch(/too little room for the model: found .* free, expected 12.0 PB.*\n.*BARET_CACHE/);
+  expect(error.message).toMatch(
+    /too little disk space for the model: found .* free, expected 12.0 PB.*\n.*BARET_CACHE/,
+  );
   expect(hub.count("blob")).toBe(0);
 });
 
-test("a name that is none, and one of baret's own, are refused without asking the hub", async () => {
+test("invalid names and names of bundled models are refused without a request", async () => {
   for (const name of [
     "",
     "sd",
@@ -176,15 +178,15 @@ test("a name that is none, and one of baret's own, are refused without asking th
   expect(hub.requests).toEqual([]);
 });
 
-test("HF_ENDPOINT and HF_TOKEN are taken from the environment, and not repeated where they are wrong", () => {
-  expect(hubPlace({ HF_ENDPOINT: "http://mirror.invalid/hf//", HF_TOKEN: " hf_a\n" })).toEqual({
+test("HF_ENDPOINT and HF_TOKEN are read from the environment, and wrong ones are not repeated", () => {
+  expect(hubAccess({ HF_ENDPOINT: "http://mirror.invalid/hf//", HF_TOKEN: " hf_a\n" })).toEqual({
     endpoint: "http://mirror.invalid/hf",
     token: "hf_a",
   });
-  expect(hubPlace({})).toEqual({ endpoint: expect.stringMatching(/^https:/) });
+  expect(hubAccess({})).toEqual({ endpoint: expect.stringMatching(/^https:/) });
   for (const HF_ENDPOINT of ["mirror", "ftp://mirror", "http://me:secret@mirror"]) {
-    expect(() => hubPlace({ HF_ENDPOINT })).toThrow(UsageError);
-    expect(() => hubPlace({ HF_ENDPOINT })).not.toThrow("secret");
+    expect(() => hubAccess({ HF_ENDPOINT })).toThrow(UsageError);
+    expect(() => hubAccess({ HF_ENDPOINT })).not.toThrow("secret");
   }
-  expect(() => hubPlace({ HF_TOKEN: "two words" })).toThrow(/HF_TOKEN(?!.*words)/);
+  expect(() => hubAccess({ HF_TOKEN: "two words" })).toThrow(/HF_TOKEN(?!.*words)/);
 });

@@ -21,7 +21,7 @@ test.each<[string, (path: string) => Promise<unknown>]>([
   ["one of a model's files", openLocalFile],
   ["a file to hash", (path) => hashFile(path, { folder })],
   ["any file", (path) => readRegular(path, 100)],
-])("%s that is a pipe or a device is refused at once, and called what it is", async (_, read) => {
+])("%s that is a pipe or a device is refused at once and named as such", async (_, read) => {
   const [pipe, linked] = [join(folder, "pipe"), join(folder, "linked")];
   execFileSync("mkfifo", [pipe]);
   symlinkSync(pipe, linked);
@@ -35,14 +35,14 @@ test.each<[string, (path: string) => Promise<unknown>]>([
   expect(await refusal("/dev/zero")).toContain("it is a device, not a regular file");
 });
 
-test("a folder is no photo, and a file that is too long is not read", async () => {
+test("a folder as a photo is refused, and so is a file that is too long", async () => {
   await expect(decodeImage(folder)).rejects.toThrow("cannot be read: it is a folder, not a regular file");
   writeFileSync(join(folder, "file"), "12345");
   expect((await readRegular(join(folder, "file"), 5)).toString()).toBe("12345");
-  await expect(readRegular(join(folder, "file"), 4)).rejects.toThrow("it has 5 B, at most 4 B are read");
+  await expect(readRegular(join(folder, "file"), 4)).rejects.toThrow("it has 5 B, and at most 4 B are read");
 });
 
-test("a file of the system that claims to be empty, but has no end, is taken for empty", async () => {
+test("an endless system file that claims size 0 is read as empty", async () => {
   expect(await readRegular("/proc/self/status", 1000)).toHaveLength(0);
   await expect(decodeImage("/proc/self/status")).rejects.toThrow(ImageError);
 });

@@ -35,12 +35,12 @@ function disturbUnet(times: number, disturbance: Disturbance): void {
   hub.disturb = (request, response, content) =>
     isUnet(request) && left-- > 0 && disturbance(request, response, content);
 }
-/** What is kept of the U-Net's unfinished weights. */
+/** The partial file of the U-Net's weights. */
 function part(): { path: string; size: number } {
   const [name] = pathsIn(staged()).filter((path) => path.endsWith(".part"));
   return { path: join(staged(), name), size: statSync(join(staged(), name)).size };
 }
-test("a broken transfer is continued where it broke, any number of times while it gets on", async () => {
+test("a broken transfer is resumed any number of times, as long as each try brings enough bytes", async () => {
   const larger = { ...tiny, [unet]: encodeWeights(1 << 22) };
   hub.repositories["tiny/sd"].revisions.main = larger;
   disturbUnet(1000, (request, response, content) => {
@@ -48,21 +48,21 @@ test("a broken transfer is continued where it broke, any number of times while i
     return true;
   });
   const attempts = 3;
-  const { moved, bytes } = await pull({ persistence: { ...impatient, attempts } });
+  const { moved, bytes } = await pull({ retries: { ...impatient, attempts } });
   expect(differences(needed, larger)).toEqual([]);
   expect(starts().length).toBeGreaterThan(attempts + 1);
   expect(starts().every((from, i) => from > (starts()[i - 1] ?? -1))).toBe(true);
   expect(moved).toBe(bytes);
 });
 
-test("a transfer that brings next to nothing is given up after some tries, and continued by the next pull", async () => {
+test("a transfer that brings too few bytes is given up after several tries, and resumed by the next pull", async () => {
   disturbUnet(1000, (request, response, content) => {
     sendPart(request, response, content, 1000);
     return true;
   });
   const error = await failure();
   expect(error).toMatchObject({ code: "hub", exitCode: 1 });
-  expect(error.message).toMatch(/the connection broke.*\n.*--from FOLDER/);
+  expect(error.message).toMatch(/the connection failed.*\n.*copy the model/);
   expect(starts()).toHaveLength(impatient.attempts);
   expect(existsSync(placed())).toBe(false);
   const { size } = part();
@@ -77,7 +77,7 @@ test("a transfer that brings next to nothing is given up after some tries, and c
   expect(missingOfLarge()).toEqual([]);
 });
 
-test("a transfer that ends early without an error is continued too", async () => {
+test("a transfer that ends early without an error is resumed too", async () => {
   disturbUnet(2, ({ from }, response, content) => {
     if (from > 0) response.setHeader("Content-Range", `bytes ${from}-${content.length - 1}/${content.length}`);
     response.writeHead(from > 0 ? 206 : 200, { "Transfer-Encoding": "chunked" });
@@ -89,14 +89,14 @@ test("a transfer that ends early without an error is continued too", async () =>
   expect(missingOfLarge()).toEqual([]);
 });
 
-test("a transfer from which nothing comes is broken off and continued", async () => {
+test("a transfer that stalls is aborted and resumed", async () => {
   disturbUnet(1000, ({ from }, response, content) => {
     if (from > 0) return false;
     response.writeHead(200, { "Content-Length": content.length }).write(content.subarray(0, 100_000));
     return true;
   });
-  // Many attempts, so that a busy machine's pauses do not count.
-  await pull({ persistence: { ...impatient, attempts: 30, stallMs: 500 } });
+  // Many attempts, because a busy machine pauses too.
+  await pull({ retries: { ...impatient, attempts: 30, stallMs: 500 } });
   expect(starts()).toContain(100_000);
   expect(missingOfLarge()).toEqual([]);
 });
@@ -115,29 +115,29 @@ function trickle(response: ServerResponse, content: Buffer, everyMs: number): vo
 }
 
 test.each<HubRequest["kind"]>(["blob", "file", "tree", "info"])(
-  "a hub that sends one byte at a time is given up after some tries, with what came in how long: %s",
+  "a hub that sends one byte at a time is given up after several tries, with bytes and seconds: %s",
   async (kind) => {
     hub.disturb = (request, response) => {
       if (request.kind !== kind) return false;
       trickle(response, Buffer.alloc(1e6), 10);
       return true;
     };
-    const error = await failure(pull({ persistence: { ...impatient, attempts: 2, stallMs: 1000 } }));
+    const error = await failure(pull({ retries: { ...impatient, attempts: 2, stallMs: 1000 } }));
     expect(error).toBeInstanceOf(HubError);
     expect(error.message).toMatch(
-      /: the transfer stalled: only \d+ B came in 1 s: expected at least 65\.5 kB\.\n.*HF_ENDPOINT/,
+      /: the transfer stalled: only \d+ B in 1 s: expected at least 65\.5 kB\.\n.*HF_ENDPOINT/,
     );
     expect(existsSync(placed())).toBe(false);
   },
 );
 
-test("answers whose headers never come are given up after some tries", async () => {
+test("responses whose headers never arrive are given up after several tries", async () => {
   hub.disturb = ({ kind }) => kind === "info";
-  const error = await failure(pull({ persistence: { ...impatient, attempts: 2, stallMs: 500 } }));
-  expect(error.message).toMatch(/: nothing came for 0\.5 s\./);
+  const error = await failure(pull({ retries: { ...impatient, attempts: 2, stallMs: 500 } }));
+  expect(error.message).toMatch(/: no data for 0\.5 s\./);
 });
 
-test("headers that come one byte at a time are no sign of life", async () => {
+test("headers that arrive one byte at a time count as a stall", async () => {
   hub.disturb = ({ kind }, response) => {
     if (kind !== "info") return false;
     const timer = setInterval(() => response.socket?.write("x"), 20);
@@ -145,15 +145,15 @@ test("headers that come one byte at a time are no sign of life", async () => {
     response.once("close", () => clearInterval(timer));
     return true;
   };
-  const error = await failure(pull({ persistence: { ...impatient, attempts: 2, stallMs: 500 } }));
-  expect(error.message).toMatch(/: nothing came for 0\.5 s\./);
+  const error = await failure(pull({ retries: { ...impatient, attempts: 2, stallMs: 500 } }));
+  expect(error.message).toMatch(/: no data for 0\.5 s\./);
 });
 
-test("a slow transfer goes on as long as it brings the least number of bytes, and its small end is no stall", async () => {
+test("a slow transfer is no stall while it brings the least number of bytes, and neither is its small end", async () => {
   let whole = 0;
   disturbUnet(1, ({ from }, response, content) => {
     response.writeHead(200, { "Content-Length": content.length });
-    // 4.2 MB in 2.3 s, which is longer than stallMs; the last part has 14 kB.
+    // 4.2 MB in 2.3 s, which is longer than stallMs. The last chunk has 14 kB.
     const parts = Array.from({ length: 23 }, (_, i) => content.subarray(from + i * 190_000, from + (i + 1) * 190_000));
     const timer = setInterval(() => {
       const part = parts.shift();
@@ -166,17 +166,17 @@ test("a slow transfer goes on as long as it brings the least number of bytes, an
     }, 100);
     return true;
   });
-  await pull({ persistence: { ...impatient, attempts: 1, stallMs: 1500, stallBytes: 150_000 } });
+  await pull({ retries: { ...impatient, attempts: 1, stallMs: 1500, stallBytes: 150_000 } });
   expect([whole, starts(), missingOfLarge()]).toEqual([1, [0], []]);
 });
 
-test("a small answer that takes long, but ends in time, is whole", async () => {
+test("a small response that is slow but ends in time is complete", async () => {
   hub.disturb = ({ path }, response, content) => {
     if (path !== "model_index.json") return false;
     trickle(response, content, 1);
     return true;
   };
-  await pull({ persistence: { ...impatient, attempts: 1, stallMs: 20_000 } });
+  await pull({ retries: { ...impatient, attempts: 1, stallMs: 20_000 } });
   expect(missingOfLarge()).toEqual([]);
 });
 
@@ -200,7 +200,7 @@ test("a hub without byte ranges sends the file from its start again", async () =
   expect(told.at(-1)).toMatchObject({ phase: "download", done: told.at(-1)!.total });
 });
 
-test("a hub that denies a range gets asked for the whole, and one that sends another range is asked again", async () => {
+test("if a hub denies a byte range, the whole file is requested; if it sends another range, the request is repeated", async () => {
   for (const answer of [
     (response: Parameters<Disturbance>[1]) => response.writeHead(416).end(),
     (response: Parameters<Disturbance>[1]) => response.writeHead(206, { "Content-Range": "bytes 7-9/10" }).end("xyz"),
@@ -222,7 +222,7 @@ test("a hub that denies a range gets asked for the whole, and one that sends ano
   }
 });
 
-test("a file that is not what was announced is fetched anew once, and never gets its name", async () => {
+test("after a checksum mismatch a file is downloaded once more; after two, it never gets its name", async () => {
   const wrong = (times: number): void =>
     disturbUnet(times, (request, response, content) => {
       const changed = Buffer.from(content);
@@ -238,22 +238,22 @@ test("a file that is not what was announced is fetched anew once, and never gets
   wrong(1000);
   hub.requests.length = 0;
   const error = await failure();
-  expect(error.message).toMatch(/unet.*: what came is not what the hub announced, twice: expected sha256 [0-9a-f]{64}/);
+  expect(error.message).toMatch(/unet.*: checksum mismatch, twice in a row: expected sha256 [0-9a-f]{64}/);
   expect(starts()).toEqual([0, 0]);
   expect(pathsIn(staged()).filter((path) => path.startsWith("unet/"))).toEqual(["unet/config.json"]);
   expect(existsSync(placed())).toBe(false);
 });
 
-test("a small file that is not what was announced is refused by git's checksum", async () => {
+test("a small file is verified with git's checksum", async () => {
   hub.disturb = (request, response, content) => {
     if (request.path !== "vae/config.json") return false;
     send(request, response, Buffer.from(`${content}`.replace("4", "5")));
     return true;
   };
-  expect((await failure()).message).toMatch(/vae\/config.json: what came is not.*expected git [0-9a-f]{40}/);
+  expect((await failure()).message).toMatch(/vae\/config.json: checksum mismatch.*expected git [0-9a-f]{40}/);
 });
 
-test("a hub that sends more than it announced is stopped", async () => {
+test("a hub that sends more bytes than it listed is stopped", async () => {
   let sent = 0;
   disturbUnet(1, (_, response) => {
     response.writeHead(200);
@@ -264,11 +264,11 @@ test("a hub that sends more than it announced is stopped", async () => {
     more();
     return true;
   });
-  expect((await failure()).message).toContain("the hub sends more than it announced");
+  expect((await failure()).message).toContain("the hub sends more bytes than it listed");
   expect(sent).toBeLessThan(100e6);
 });
 
-test("a damaged or overlong part is not built upon", async () => {
+test("a damaged or overlong partial file is not resumed", async () => {
   const cut = (): void =>
     disturbUnet(impatient.attempts, (request, response, content) => {
       sendPart(request, response, content, 1000);
@@ -287,9 +287,7 @@ test("a damaged or overlong part is not built upon", async () => {
   }
 });
 
-test("a disk that fills up, or is read-only, is named, and what came is continued when there is room", async ({
-  skip,
-}) => {
+test("a full or read-only disk is named, and the download is resumed when there is space", async ({ skip }) => {
   mkdirSync(cache());
   const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=6m", "baret-test", cache()]).status === 0;
   if (!mounted) skip("mounting needs root");
@@ -310,14 +308,14 @@ test("a disk that fills up, or is read-only, is named, and what came is continue
     rmSync(join(placed(), unet));
     execFileSync("mount", ["-o", "remount,ro", cache()]);
     expect((await failure()).message).toMatch(
-      /models: a model cannot be put here: the file system is read-only.*\n.*BARET_CACHE/,
+      /models: the model cannot be installed here: the file system is read-only.*\n.*BARET_CACHE/,
     );
   } finally {
     execFileSync("umount", [cache()]);
   }
 });
 
-test("what an unfinished pull of another variant left does not get into the model", async () => {
+test("files of an unfinished pull of another variant do not get into the model", async () => {
   const half = (path: string): string => path.replace(".safetensors", ".fp16.safetensors");
   const weights = needed.filter((path) => path.endsWith(".safetensors"));
   const halves = Object.fromEntries(weights.map((path, i) => [half(path), encodeWeights(100_000 + i)]));
@@ -333,7 +331,7 @@ test("what an unfinished pull of another variant left does not get into the mode
   expect(missingOfLarge()).toEqual([]);
 });
 
-test("a part of an older version is not continued with a newer one", async () => {
+test("a partial file of an older version is not resumed with a newer one", async () => {
   disturbUnet(impatient.attempts, (request, response, content) => {
     sendPart(request, response, content, 1000);
     return true;

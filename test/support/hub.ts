@@ -4,29 +4,29 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { join, relative } from "node:path";
 
-/** What a repository holds at one commit: path -> content. */
+/** Files of a repository at one commit: path -> content. */
 export type Files = Record<string, Buffer>;
 
 export interface Repository {
   /** Branch or tag -> content. */
   revisions: Record<string, Files>;
-  /** Only those who are known by a token, and whom the owner let in, may read its files. */
+  /** Only users with a valid token may read the files, or nobody. */
   gated?: "for everyone with a token" | "for nobody";
 }
 
-/** One request, in the words of the protocol. */
+/** One request. */
 export interface HubRequest {
-  /** A model's card, its list of files, one of them, or a large one from the storage host. */
+  /** For a model's card, its file list, a file, or a large file from the storage host. */
   kind: "info" | "tree" | "file" | "blob" | "unknown";
   method: string;
-  /** The file that is asked for. */
+  /** The requested file. */
   path: string;
-  /** First byte that is asked for. */
+  /** First requested byte. */
   from: number;
   token?: string;
 }
 
-/** Answers a request in place of the hub where it returns true. `content`: what the hub would send. */
+/** If it returns true, it has answered the request in place of the hub. content: the bytes that the hub would send. */
 export type Disturbance = (request: HubRequest, response: ServerResponse, content: Buffer) => boolean;
 
 /** The files of a folder on disk. */
@@ -40,7 +40,7 @@ export function readFiles(folder: string): Files {
   );
 }
 
-/** Remembers what `f` makes of an object. */
+/** Caches the results of `f` for each object. */
 function once<K extends object>(f: (key: K) => string): (key: K) => string {
   const known = new WeakMap<K, string>();
   return (key) => {
@@ -66,23 +66,23 @@ export const commitOf = once((files: Files) =>
 );
 
 /**
- * A hub of models on this machine, as @huggingface/hub and Python's huggingface_hub see the public one: cards, paged
- * lists of files, small files from the hub itself, large ones by a redirection to a storage host (another origin), byte
+ * A model hub on this machine. To @huggingface/hub and Python's huggingface_hub it looks like the public one: model cards,
+ * paged file lists, small files from the hub itself, large files by redirection to a storage host (another origin), byte
  * ranges, access tokens, error codes in headers.
  */
 export class LocalHub {
   readonly repositories: Record<string, Repository>;
-  /** Every request so far, oldest first. */
+  /** All requests so far, oldest first. */
   readonly requests: HubRequest[] = [];
   disturb: Disturbance = () => false;
-  /** Entries on a page of a list. */
+  /** Entries on a page of the file list. */
   pageSize = 1000;
-  /** What the list says instead of the truth. */
+  /** Changes an entry of the file list. */
   listed: (entry: object) => object = (entry) => entry;
-  /** Host of the links to further pages, where a mirror passes on another hub's. */
+  /** Host in links to further pages. Default: this hub. A mirror passes on links of another hub. */
   linkHost?: string;
   readonly tokens = new Set(["hf_known"]);
-  /** Its address, once it was started. */
+  /** URL of the started hub. */
   endpoint = "";
   private readonly hub: Server;
   private readonly storage: Server;
@@ -108,7 +108,7 @@ export class LocalHub {
     }
   }
 
-  /** How often a kind of request came for paths that match. */
+  /** Number of requests of a kind for paths that match. */
   count(kind: HubRequest["kind"], path = /^/): number {
     return this.requests.filter((request) => request.kind === kind && path.test(request.path)).length;
   }
@@ -216,7 +216,7 @@ function refuse(response: ServerResponse, status: number, code: string, message:
   return response.writeHead(status, { "X-Error-Message": message }).end(message);
 }
 
-/** Sends what was asked for of `content`. */
+/** Sends the requested bytes of `content`. */
 export function send({ from, method }: HubRequest, response: ServerResponse, content: Buffer): ServerResponse {
   response.setHeader("Accept-Ranges", "bytes");
   if (from > 0 && from >= content.length) {
@@ -229,7 +229,7 @@ export function send({ from, method }: HubRequest, response: ServerResponse, con
   return response.end(method === "HEAD" ? undefined : rest);
 }
 
-/** Sends what was asked for, but breaks the connection after `bytes` of it. */
+/** Sends the first `bytes` of the requested ones, then breaks the connection. */
 export function sendPart(request: HubRequest, response: ServerResponse, content: Buffer, bytes: number): void {
   const rest = content.subarray(request.from);
   const range = request.from > 0 && {

@@ -3,7 +3,7 @@
 // Does not know of: models, engines, other commands.
 import { Command, type Option } from "commander";
 import { formatBytes, UsageError } from "../../core/index.ts";
-import { copyModel, hubPlace, type InstalledModel, pullModel, shortNames } from "../../storage/node.ts";
+import { copyModel, hubAccess, type InstalledModel, pullModel, shortNames } from "../../storage/node.ts";
 import { type Prediction, predictions } from "../../weights/index.ts";
 import { working } from "../interrupt.ts";
 import { choiceOption, jsonOption, option, quietOption } from "../options.ts";
@@ -78,6 +78,6 @@ export function pullCommand(): Command {
     .action(async (name: string, flags: PullFlags) => {
       const model = await pull(name, flags);
       if (flags.json) printJson(model);
-      else print(report(model, flags.from ?? hubPlace().endpoint, name));
+      else print(report(model, flags.from ?? hubAccess().endpoint, name));
     });
 }

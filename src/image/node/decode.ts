@@ -10,7 +10,7 @@ import {
   type Warning,
   whole,
 } from "../../core/index.ts";
-import { readRegular, wordsOf } from "../../storage/node.ts";
+import { readRegular, systemMessage } from "../../storage/node.ts";
 import { type AlphaChannel, layOverWhite } from "../alpha.ts";
 import { type PhotoFormat, sniff } from "../formats.ts";
 import { pngChunks } from "../pngText.ts";
@@ -56,7 +56,7 @@ async function readPicture(path: string): Promise<Buffer> {
   try {
     return await readRegular(path, maxFileBytes);
   } catch (cause) {
-    throw new ImageError(`cannot be read: ${wordsOf(cause)}`, { where: path, cause });
+    throw new ImageError(`cannot be read: ${systemMessage(cause)}`, { where: path, cause });
   }
 }
 

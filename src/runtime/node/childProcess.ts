@@ -6,7 +6,7 @@ import { dirname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { EngineError } from "../../core/index.ts";
-import { BUNDLE_ADVICE, wordsOf } from "../../storage/node.ts";
+import { BUNDLE_ADVICE, systemMessage } from "../../storage/node.ts";
 import { type Frame, frameParts, frameSplitter } from "./frames.ts";
 import type { Reply, Request } from "./messages.ts";
 
@@ -61,7 +61,7 @@ async function spawned(): Promise<ChildProcess> {
     await once(started, "spawn");
     return started;
   } catch (cause) {
-    throw new EngineError("the process that runs the model cannot be started", { found: wordsOf(cause), cause });
+    throw new EngineError("the process that runs the model cannot be started", { found: systemMessage(cause), cause });
   }
 }
 
@@ -95,7 +95,7 @@ export class EngineProcess {
       // "close" comes after the last output, so that the last words are complete.
       this.process.on("close", (code, signal) => end(ending(code, signal, this.lastWords)));
       this.process.on("error", (cause) => {
-        end(new EngineError("the process that runs the model failed", { found: wordsOf(cause), cause }));
+        end(new EngineError("the process that runs the model failed", { found: systemMessage(cause), cause }));
       });
     });
     const split = frameSplitter(({ head, arrays }: Frame) => this.waiting?.resolve({ reply: head as Reply, arrays }));

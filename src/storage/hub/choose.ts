@@ -18,20 +18,20 @@ const tokenizer = [
   "added_tokens.json",
 ];
 
-/** Which files of a repository or a folder make up its pipeline. */
-export interface Choice {
-  /** Configurations, vocabulary, indices of shards. */
+/** The files of a repository or a folder that baret needs. */
+export interface PipelineFiles {
+  /** Configurations, vocabulary and shard indices. */
   readonly small: readonly string[];
-  /** One safetensors file a component, or the index that names its shards; the index is among the small ones too. */
+  /** For each component a safetensors file, or the index that names its shards. Indices are in `small` too. */
   readonly weights: readonly string[];
 }
 
 /**
- * Chooses the files that Stable Diffusion needs from all that are there: one variant of the weights, as safetensors, and
- * nothing else (no pickles, no other formats, no safety checker). Throws one CheckpointError with everything that is
- * missing. `where` is what errors call the place; `paths` are relative to it.
+ * Chooses the files that Stable Diffusion needs: one variant of the weights as safetensors, configurations and vocabulary.
+ * Pickles, other formats and safety checkers are skipped. Throws one CheckpointError that lists everything missing.
+ * where: name of the repository or folder in errors. paths: all its files, relative to it.
  */
-export function choosePipeline(where: string, paths: readonly string[], variant?: string): Choice {
+export function choosePipeline(where: string, paths: readonly string[], variant?: string): PipelineFiles {
   const has = (path: string): boolean => paths.includes(path);
   const within = (folder: string): string[] =>
     paths.filter((path) => path.startsWith(`${folder}/`)).map((path) => path.slice(folder.length + 1));
@@ -65,21 +65,21 @@ export function choosePipeline(where: string, paths: readonly string[], variant?
   return { small: [...optional, ...configs, ...words.map((file) => `tokenizer/${file}`), ...indices], weights };
 }
 
-/** A repository that holds checkpoints as single files only. */
+/** Throws CheckpointError if a repository holds checkpoints as single files only. */
 function refuseSingleFiles(where: string, paths: readonly string[]): void {
   const single = paths.filter((path) => /^[^/]+\.safetensors$/.test(path));
   if (single.length === 0 || paths.some((path) => path.startsWith("unet/"))) return;
-  throw new CheckpointError("no diffusers model, but single files", {
+  throw new CheckpointError("not a diffusers model, but single files", {
     where,
     found: single.slice(0, 10).join(", "),
     expected: "unet/, vae/, text_encoder/, tokenizer/, scheduler/",
-    advice: "Fetch one of them by hand and install it: baret pull NAME --from FILE.safetensors",
+    advice: "Download one of them and install that file.",
   });
 }
 
-/** The paths of a choice's safetensors files, those included that its indices name. `open` opens an index. */
+/** Paths of all safetensors files, including the shards that indices name. open: opens an index. */
 export async function weightFiles(
-  { weights }: Choice,
+  { weights }: PipelineFiles,
   paths: readonly string[],
   open: (path: string) => Promise<ByteSource>,
 ): Promise<string[]> {
@@ -89,7 +89,7 @@ export async function weightFiles(
   return (await Promise.all(files)).flat();
 }
 
-/** The shards that an index names, as paths. Throws CheckpointError where one of them is not among `paths`. */
+/** Paths of the shards that an index names. Throws CheckpointError if one of them is not in `paths`. */
 function shardsOf(index: Record<string, unknown>, indexPath: string, paths: readonly string[]): string[] {
   const { weight_map: map } = index;
   if (!isObject(map)) throw new CheckpointError('"weight_map" is not an object', { where: indexPath });
@@ -98,7 +98,7 @@ function shardsOf(index: Record<string, unknown>, indexPath: string, paths: read
   const missing = shards.filter((path) => !path.endsWith(".safetensors") || !paths.includes(path));
   if (missing.length) {
     const found = missing.slice(0, 10).map((path) => JSON.stringify(path));
-    throw new CheckpointError("the index names shards that are not there", {
+    throw new CheckpointError("the index names shards that do not exist", {
       where: indexPath,
       found: found.join(", "),
     });

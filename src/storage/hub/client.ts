@@ -1,185 +1,190 @@
 import { listFiles, modelInfo } from "@huggingface/hub";
 import { BaretError, HubError } from "../../core/index.ts";
-import { answerError, connectionError, type Subject, stallError } from "./answers.ts";
+import type { HubAccess } from "./access.ts";
 import { type HubFile, parseEntry } from "./files.ts";
-import { Interruption, type Persistence, type PersistentWork, persistently, Watch } from "./persistence.ts";
-import type { HubPlace } from "./place.ts";
+import { connectionError, type ModelRevision, responseError, stallError } from "./responseErrors.ts";
+import { RetryableError, type RetryWork, StallTimer, withRetries } from "./retry.ts";
 
-/** Bounds on what a hub may make us hold in memory: far above any model's, far below what would hurt. */
+/** Limits on what a hub can make this process hold in memory. No model comes near them. */
 const MAX_ANSWER_BYTES = 16 << 20;
 const MAX_PAGES = 200;
 
-/** A file that is being sent. */
+/** A file that the hub is sending. */
 export interface Transfer {
-  /** Where in the file the bytes begin: where they were asked for, or 0 where the hub sends whole files only. */
+  /** Offset of the first byte: the requested one, or 0 if the hub sends whole files only. */
   readonly start: number;
   readonly bytes: AsyncIterable<Uint8Array>;
 }
 
 /**
- * Asks one hub about one model. What exists and how it is listed is asked through the hub's own library; files are
- * fetched here, because the library cannot continue one in its middle.
+ * Sends requests to a model hub. Model cards and file lists go through the hub's official library. Files are downloaded
+ * here, because the library cannot resume a download.
  */
-export class Hub {
-  readonly place: HubPlace;
-  private readonly work: PersistentWork;
-  private readonly persistence: Persistence;
+export class HubClient {
+  readonly access: HubAccess;
+  private readonly work: RetryWork;
+  /** True once the hub has answered a request. */
   private reached = false;
 
-  constructor(place: HubPlace, work: PersistentWork) {
-    this.place = place;
+  constructor(access: HubAccess, work: RetryWork) {
+    this.access = access;
     this.work = work;
-    this.persistence = work.persistence;
   }
 
-  /** The commit that a branch, tag or commit of a model names now. */
-  async commitOf(subject: Subject): Promise<string> {
-    const { name, revision } = subject;
-    const { endpoint: hubUrl } = this.place;
-    const info = await this.answered(subject, () =>
-      modelInfo({ name, revision, additionalFields: ["sha"], hubUrl, fetch: this.api(subject) }),
+  /** Resolves a branch, tag or commit to a commit. */
+  async commitOf(model: ModelRevision): Promise<string> {
+    const { name, revision } = model;
+    const { endpoint: hubUrl } = this.access;
+    const info = await this.callLibrary(model.name, () =>
+      modelInfo({ name, revision, additionalFields: ["sha"], hubUrl, fetch: this.libraryFetch(model) }),
     );
     if (!/^[0-9a-f]{40}$/.test(info.sha)) {
-      throw new HubError("the hub does not say which commit this is", { where: name, found: JSON.stringify(info.sha) });
+      throw new HubError("the hub does not name the commit of this revision", {
+        where: name,
+        found: JSON.stringify(info.sha),
+      });
     }
     return info.sha;
   }
 
-  /** Every file of a model at a commit. */
-  async list(subject: Subject, commit: string): Promise<HubFile[]> {
-    const { endpoint: hubUrl } = this.place;
-    return this.answered(subject, async () => {
+  /** Lists every file of a model at a commit. */
+  async list(model: ModelRevision, commit: string): Promise<HubFile[]> {
+    const { endpoint: hubUrl } = this.access;
+    return this.callLibrary(model.name, async () => {
       const files: HubFile[] = [];
-      const repo = { type: "model", name: subject.name } as const;
-      const entries = listFiles({ repo, revision: commit, recursive: true, hubUrl, fetch: this.api(subject) });
+      const repo = { type: "model", name: model.name } as const;
+      const entries = listFiles({ repo, revision: commit, recursive: true, hubUrl, fetch: this.libraryFetch(model) });
       for await (const entry of entries) {
-        if (entry.type === "file") files.push(parseEntry(entry, subject.name));
+        if (entry.type === "file") files.push(parseEntry(entry, model.name));
       }
       return files;
     });
   }
 
-  /** Sends a file from byte `from` on. Throws Interruption where trying again may help, else HubError. */
-  async open(subject: Subject, commit: string, path: string, from: number): Promise<Transfer> {
-    const url = `${this.place.endpoint}/${subject.name}/resolve/${commit}/${path.split("/").map(encodeURIComponent).join("/")}`;
-    const watch = new Watch(this.persistence, this.work.signal);
+  /** Downloads a file from byte `from` on. Throws RetryableError if a later try may succeed, otherwise HubError. */
+  async download(model: ModelRevision, commit: string, path: string, from: number): Promise<Transfer> {
+    const url = `${this.access.endpoint}/${model.name}/resolve/${commit}/${path.split("/").map(encodeURIComponent).join("/")}`;
+    const timer = new StallTimer(this.work.policy, this.work.signal);
     try {
-      // A packed answer has no byte ranges.
+      // Compressed responses have no byte ranges.
       const plain = { "accept-encoding": "identity" };
       const range: Record<string, string> = from > 0 ? { range: `bytes=${from}-` } : {};
-      let answer = await this.request(url, { ...plain, ...range }, watch);
-      if (answer.status === 416) {
-        await answer.body?.cancel();
-        answer = await this.request(url, plain, watch);
+      let response = await this.request(url, { ...plain, ...range }, timer);
+      if (response.status === 416) {
+        await response.body?.cancel();
+        response = await this.request(url, plain, timer);
       }
-      if (!answer.ok) {
-        await answer.body?.cancel();
-        throw answerError(answer, subject, this.place, { mayBeStored: true });
+      if (!response.ok) {
+        await response.body?.cancel();
+        throw responseError(response, model, this.access, { mayBeStored: true });
       }
-      const start = answer.status === 206 ? rangeStart(answer) : 0;
+      const start = response.status === 206 ? rangeStart(response) : 0;
       if (start !== 0 && start !== from) {
-        await answer.body?.cancel();
-        throw new Interruption(new HubError("the hub sent another part of a file", { where: path }));
+        await response.body?.cancel();
+        throw new RetryableError(
+          new HubError("the hub sent another byte range than the requested one", { where: path }),
+        );
       }
-      return { start, bytes: this.received(answer, path, watch) };
+      return { start, bytes: this.receive(response, path, timer) };
     } catch (error) {
-      watch.end();
+      timer.stop();
       throw error;
     }
   }
 
-  /** Runs a call of the library. What it throws beyond our own errors means that the answer was not a hub's. */
-  private async answered<T>({ name }: Subject, call: () => Promise<T>): Promise<T> {
+  /** Runs a call of the library. Any error that is not baret's means that the response did not come from a model hub. */
+  private async callLibrary<T>(name: string, call: () => Promise<T>): Promise<T> {
     try {
       return await call();
     } catch (cause) {
       if (cause instanceof BaretError) throw cause;
-      throw new HubError("the answer is not that of a hub of models", {
+      throw new HubError("the response does not come from a model hub", {
         where: name,
         found: (cause as Error).message,
-        advice: `Check HF_ENDPOINT (now ${this.place.endpoint}), and whether a proxy or a log-in page stands in between.`,
+        advice: `Check HF_ENDPOINT (now ${this.access.endpoint}). A proxy or a log-in page may have answered instead.`,
         cause,
       });
     }
   }
 
-  /** `fetch` for the library: tries again, reads the whole answer, throws our errors, and does not leave the endpoint. */
-  private api(subject: Subject): typeof fetch {
+  /** `fetch` for the library. It retries, reads the whole response, throws baret's errors and stays at the endpoint. */
+  private libraryFetch(model: ModelRevision): typeof fetch {
     let pages = 0;
     return async (input) => {
-      if (++pages > MAX_PAGES) throw new HubError("the list of files has no end", { where: subject.name });
+      if (++pages > MAX_PAGES) throw new HubError("the list of files has no end", { where: model.name });
       const url = this.atEndpoint(String(input));
-      return persistently(async () => {
-        const watch = new Watch(this.persistence, this.work.signal);
+      return withRetries(async () => {
+        const timer = new StallTimer(this.work.policy, this.work.signal);
         try {
-          const answer = await this.request(url, { accept: "application/json" }, watch);
-          if (!answer.ok) {
-            await answer.body?.cancel();
-            throw answerError(answer, subject, this.place, { mayBeStored: false });
+          const response = await this.request(url, { accept: "application/json" }, timer);
+          if (!response.ok) {
+            await response.body?.cancel();
+            throw responseError(response, model, this.access, { mayBeStored: false });
           }
-          const parts: Uint8Array[] = [];
+          const chunks: Uint8Array[] = [];
           let size = 0;
-          for await (const part of this.received(answer, subject.name, watch)) {
-            size += part.length;
-            if (size > MAX_ANSWER_BYTES) throw new HubError("the answer has no end", { where: url });
-            parts.push(part);
+          for await (const chunk of this.receive(response, model.name, timer)) {
+            size += chunk.length;
+            if (size > MAX_ANSWER_BYTES) throw new HubError("the response has no end", { where: url });
+            chunks.push(chunk);
           }
-          const link = answer.headers.get("Link");
-          return new Response(Buffer.concat(parts), { headers: link === null ? {} : { link } });
+          const link = response.headers.get("Link");
+          return new Response(Buffer.concat(chunks), { headers: link === null ? {} : { link } });
         } finally {
-          watch.end();
+          timer.stop();
         }
       }, this.work);
     };
   }
 
-  /** Mirrors pass on the public hub's own links to further pages; following one would go round the mirror. */
+  /** Moves a link to the endpoint. Mirrors pass on the public hub's links to further pages, which would bypass the mirror. */
   private atEndpoint(url: string): string {
-    const { endpoint } = this.place;
+    const { endpoint } = this.access;
     if (url.startsWith(`${endpoint}/`)) return url;
     const { pathname, search } = new URL(url);
     return `${endpoint}${pathname}${search}`;
   }
 
-  /** Only the endpoint itself is shown the token: fetch drops it where an answer leads to another host. */
-  private async request(url: string, headers: Record<string, string>, watch: Watch): Promise<Response> {
-    const { token } = this.place;
+  /** Sends a request with the token. fetch drops the token if a response redirects to another host. */
+  private async request(url: string, headers: Record<string, string>, timer: StallTimer): Promise<Response> {
+    const { token } = this.access;
     try {
-      const answer = await fetch(url, {
+      const response = await fetch(url, {
         headers: token ? { ...headers, authorization: `Bearer ${token}` } : headers,
-        signal: watch.signal,
+        signal: timer.signal,
       });
       this.reached = true;
-      watch.begin();
-      return answer;
+      timer.restart();
+      return response;
     } catch (cause) {
-      throw this.broken(cause, this.place.endpoint, watch);
+      throw this.connectionFailure(cause, this.access.endpoint, timer);
     }
   }
 
-  private async *received(answer: Response, where: string, watch: Watch): AsyncGenerator<Uint8Array> {
+  /** The body of a response, in chunks. */
+  private async *receive(response: Response, where: string, timer: StallTimer): AsyncGenerator<Uint8Array> {
     try {
-      for await (const part of answer.body ?? []) {
-        yield part;
-        watch.came(part.length);
+      for await (const chunk of response.body ?? []) {
+        yield chunk;
+        timer.received(chunk.length);
       }
     } catch (cause) {
-      throw this.broken(cause, where, watch);
+      throw this.connectionFailure(cause, where, timer);
     } finally {
-      watch.end();
+      timer.stop();
     }
   }
 
-  private broken(cause: unknown, where: string, watch: Watch): HubError | Interruption {
-    const { stalledAfter } = watch;
-    return stalledAfter === undefined
+  private connectionFailure(cause: unknown, where: string, timer: StallTimer): HubError | RetryableError {
+    const { bytesAtStall } = timer;
+    return bytesAtStall === undefined
       ? connectionError(cause, where, this.reached)
-      : stallError(where, stalledAfter, this.persistence);
+      : stallError(where, bytesAtStall, this.work.policy);
   }
 }
 
 /** The first byte of `Content-Range: bytes 5-9/10`. */
-function rangeStart(answer: Response): number {
-  const [, start] = /^bytes (\d+)-/.exec(answer.headers.get("Content-Range") ?? "") ?? [];
+function rangeStart(response: Response): number {
+  const [, start] = /^bytes (\d+)-/.exec(response.headers.get("Content-Range") ?? "") ?? [];
   return start === undefined ? -1 : Number(start);
 }

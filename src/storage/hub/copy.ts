@@ -10,23 +10,22 @@ import {
   subfolder,
 } from "../../weights/index.ts";
 import { writeFileAtomic } from "../atomic.ts";
+import { cacheFolder } from "../cacheFolder.ts";
 import { openLocal } from "../files.ts";
 import { makeFolder } from "../folders.ts";
-import { cacheFolder } from "../places.ts";
 import { requireSpace } from "../space.ts";
 import { choosePipeline, weightFiles } from "./choose.ts";
 import { totalSize } from "./files.ts";
-import { atSite, type InstalledModel, type InstallOptions, install } from "./install.ts";
+import { type InstalledModel, type InstallOptions, install, withInstallFolders } from "./install.ts";
 import { parseModelName } from "./names.ts";
 
-/** Read and written at a time. */
+/** Bytes read and written at a time. */
 const PORTION = 4 << 20;
 
 /**
- * Installs a model that is on this disk already, under a name: a diffusers folder, an entry of the Hugging Face cache, or
- * a single .safetensors file. It is opened before it is copied. Throws CheckpointError where it is no model that baret
- * can use, UsageError where `name` cannot be one's, StorageError where the disk is too full or cannot be written,
- * CancelledError when told to stop.
+ * Copies a model from this disk into the cache: a diffusers folder, an entry of the Hugging Face cache, or a single
+ * .safetensors file. The model is opened before it is copied. Throws CheckpointError if baret cannot use it, UsageError if
+ * `name` is no model name, StorageError if the disk is full or cannot be written, CancelledError if the signal aborts.
  */
 export async function copyModel(
   name: string,
@@ -34,15 +33,15 @@ export async function copyModel(
   { cache = cacheFolder(), variant, prediction, signal, onProgress }: InstallOptions & OpenOptions = {},
 ): Promise<InstalledModel> {
   const full = parseModelName(name, { needsOwner: false });
-  const place = await openLocal(from);
-  await openCheckpoint(place, { variant, prediction });
-  const sources = "list" in place ? await pipelineFiles(place, variant) : singleFile(place);
+  const opened = await openLocal(from);
+  await openCheckpoint(opened, { variant, prediction });
+  const sources = "list" in opened ? await pipelineFiles(opened, variant) : singleFile(opened);
   const total = totalSize(sources.values());
 
-  return atSite(full, cache, async (site) => {
-    await rm(site.staging, { recursive: true, force: true });
-    await makeFolder(site.staging);
-    await requireSpace(site.staging, total, "the model");
+  return withInstallFolders(full, cache, async ({ staging, final }) => {
+    await rm(staging, { recursive: true, force: true });
+    await makeFolder(staging);
+    await requireSpace(staging, total, "the model");
     let done = 0;
     async function* portions({ size, read }: ByteSource): AsyncGenerator<Uint8Array> {
       for (let at = 0; at < size; at += PORTION) {
@@ -53,13 +52,13 @@ export async function copyModel(
       }
     }
     for (const [path, source] of sources) {
-      const target = join(site.staging, path);
+      const target = join(staging, path);
       await makeFolder(dirname(target));
       await writeFileAtomic(target, portions(source), { signal });
     }
     const record = { name: full, ...(variant && { variant }), ...(prediction && { prediction }) };
-    await install(site, record, "list" in place ? "" : [...sources.keys()][0]);
-    return { ...record, path: site.final, files: sources.size, bytes: total, moved: total };
+    await install({ staging, final }, record, "list" in opened ? "" : [...sources.keys()][0]);
+    return { ...record, path: final, files: sources.size, bytes: total, moved: total };
   });
 }
 
@@ -68,16 +67,16 @@ function singleFile(source: ByteSource): Map<string, ByteSource> {
   return new Map([[name.endsWith(".safetensors") ? name : `${name}.safetensors`, source]]);
 }
 
-/** The files of a folder that make up its pipeline, by their paths in it. */
-async function pipelineFiles(place: Folder, variant?: string): Promise<Map<string, ByteSource>> {
-  const folder = await snapshotOf(place);
+/** The files that baret needs of a diffusers folder, by their paths in it. */
+async function pipelineFiles(model: Folder, variant?: string): Promise<Map<string, ByteSource>> {
+  const folder = await snapshotOf(model);
   const paths = await filesOf(folder);
   for (const { name, kind } of await folder.list()) {
     if (kind === "folder") paths.push(...(await filesOf(subfolder(folder, name))).map((file) => `${name}/${file}`));
   }
-  const choice = choosePipeline(folder.name, paths, variant);
-  const weights = await weightFiles(choice, paths, (path) => folder.open(path));
+  const chosen = choosePipeline(folder.name, paths, variant);
+  const weights = await weightFiles(chosen, paths, (path) => folder.open(path));
   const sources = new Map<string, ByteSource>();
-  for (const path of [...choice.small, ...weights]) sources.set(path, await folder.open(path));
+  for (const path of [...chosen.small, ...weights]) sources.set(path, await folder.open(path));
   return sources;
 }

@@ -5,14 +5,14 @@ import { z } from "zod";
 import { HubError, throwIfCancelled, type Work } from "../../core/index.ts";
 import { hashFile } from "../hash.ts";
 
-/** One file of a repository, as the hub describes it. */
+/** A file of a repository, as the hub lists it. */
 export interface HubFile {
-  /** From the repository's root, separated by "/". */
+  /** Relative to the repository's root, separated by "/". */
   readonly path: string;
   readonly size: number;
   /** Hexadecimal digits. */
   readonly digest: string;
-  /** What `digest` is: SHA-256 of a large file (Git LFS), the name that git gives to the content of a small one. */
+  /** Kind of `digest`: SHA-256 for a large file (Git LFS), git's blob id for a small one. */
   readonly algorithm: "sha256" | "git";
 }
 
@@ -28,20 +28,20 @@ const schema = z.object({
 });
 
 /**
- * A line of the hub's listing. Throws HubError where it is not one, or where its path would lead out of a folder that it
- * is written into: a hub, or who wrote the repository, is not to say what else on this disk is written.
+ * Checks an entry of the hub's file list. Throws HubError if it is malformed, or if its path would leave the folder that
+ * files are written to: neither the hub nor the repository's author may choose other files to overwrite.
  */
 export function parseEntry(entry: unknown, where: string): HubFile {
   const parsed = schema.safeParse(entry);
   if (!parsed.success) {
-    throw new HubError("the list of files is not one", { where, found: JSON.stringify(entry).slice(0, 200) });
+    throw new HubError("the list of files is malformed", { where, found: JSON.stringify(entry).slice(0, 200) });
   }
   const { path, size, oid, lfs } = parsed.data;
-  if (leadsOut(path)) {
-    throw new HubError("this repository has a file whose path leads out of its folder", {
+  if (leavesFolder(path)) {
+    throw new HubError("a path in this repository leaves its folder", {
       where,
       found: JSON.stringify(path),
-      advice: "Nothing of it was fetched. Do not trust where this comes from.",
+      advice: "Nothing was downloaded. Do not trust this repository.",
     });
   }
   return lfs
@@ -49,19 +49,19 @@ export function parseEntry(entry: unknown, where: string): HubFile {
     : { path, size, digest: oid, algorithm: "git" };
 }
 
-/** By the rules of any system: "..", an absolute path, a drive, a share. */
-function leadsOut(path: string): boolean {
+/** True for "..", an absolute path, a drive or a network share, on any system. */
+function leavesFolder(path: string): boolean {
   const parts = path.split(/[/\\]/);
   return path.includes("\0") || parts.some((part) => part === ".." || part === "" || /^[A-Za-z]:/.test(part));
 }
 
-/** A hash that comes to `digest` when it is fed the file's content. */
+/** A hash that equals `digest` if it is fed the file's content. */
 export function contentHash({ algorithm, size }: HubFile): Hash {
   return algorithm === "sha256" ? createHash("sha256") : createHash("sha1").update(`blob ${size}\0`);
 }
 
-/** Whether the file at `path` is there and is what the hub says. `hashes`: where hashes of large files are remembered. */
-export async function isIntact(path: string, file: HubFile, hashes: string, work: Work): Promise<boolean> {
+/** True if the file at `path` has the content that the hub lists. hashes: folder that remembers hashes of large files. */
+export async function matchesHub(path: string, file: HubFile, hashes: string, work: Work): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
   if (!found?.isFile() || found.size !== file.size) return false;
   if (file.algorithm === "sha256") return (await hashFile(path, { folder: hashes, ...work })) === file.digest;

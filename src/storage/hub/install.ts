@@ -4,32 +4,32 @@ import { z } from "zod";
 import { CheckpointError, StorageError, type Work } from "../../core/index.ts";
 import { openCheckpoint, predictions } from "../../weights/index.ts";
 import { syncFolder, writeFileAtomic } from "../atomic.ts";
-import { storageError } from "../failures.ts";
+import { cacheFolder } from "../cacheFolder.ts";
 import { exists, openLocal } from "../files.ts";
 import { makeFolder } from "../folders.ts";
 import { lock } from "../lock.ts";
-import { cacheFolder } from "../places.ts";
 import { readRegular } from "../regular.ts";
 import { otherDisk } from "../space.ts";
+import { storageError } from "../systemErrors.ts";
 import { folderName } from "./names.ts";
 
 const schema = z.object({
-  /** "owner/name", as the user calls it. */
+  /** "owner/name". */
   name: z.string(),
-  /** The commit on the hub. Absent where the model was copied from a folder. */
+  /** Commit on the hub. Absent if the model was copied from a folder. */
   commit: z.string().optional(),
   variant: z.string().optional(),
-  /** What the U-Net predicts, where the files do not say and the user did. */
+  /** What the U-Net predicts, if the user said so because the files do not. */
   prediction: z.enum(predictions).optional(),
 });
 
-/** What is known of an installed model beyond its own files. */
+/** Facts about an installed model that its files do not hold. */
 export type InstalledRecord = z.infer<typeof schema>;
 
 const recordName = "baret.json";
 const MAX_RECORD_BYTES = 1 << 16;
 
-/** The record in a model's folder. Undefined where there is none that can be read. */
+/** Reads the record in a model's folder. Undefined if there is none or if it is damaged. */
 export async function readRecord(folder: string): Promise<InstalledRecord | undefined> {
   try {
     return schema.parse(JSON.parse((await readRegular(join(folder, recordName), MAX_RECORD_BYTES)).toString()));
@@ -38,14 +38,14 @@ export async function readRecord(folder: string): Promise<InstalledRecord | unde
   }
 }
 
-/** Where pulled models are kept: a folder each. */
+/** Folder of pulled models. Each has a folder of its own in it. */
 export const modelsFolder = (cache: string = cacheFolder()): string => join(cache, "models");
 
-/** A model that is being put together beside its final place. */
-export interface Site {
-  /** Where to write. What an earlier, unfinished work left is still there. */
+/** Where a model is put together, and where it is installed. */
+export interface InstallFolders {
+  /** Where to write. Files of an earlier, unfinished installation are still there. */
   readonly staging: string;
-  /** Where it will be. A model of this name may be there now. */
+  /** Where the complete model goes. An older model of this name may be there now. */
   readonly final: string;
 }
 
@@ -54,58 +54,61 @@ export interface InstallOptions extends Work {
   cache?: string;
 }
 
-/** A model that is in its place now. */
+/** A model that was just installed. */
 export interface InstalledModel extends InstalledRecord {
   readonly path: string;
   readonly files: number;
   readonly bytes: number;
-  /** Bytes that had to be fetched or copied for it now. */
+  /** Bytes that were downloaded or copied now. The rest was on disk. */
   readonly moved: number;
 }
 
 /**
- * Runs `build`, which fills `staging`, for one model at a time. Throws StorageError where another process is at it.
- * When `build` fails, staging is kept, so that it can go on later; where it finds no model to build, nothing is left of
- * what it began, but what was there before stays.
+ * Runs `build`, which fills the staging folder, while no other process installs the same model. If `build` fails, staging
+ * is kept, so that a later call can resume. If it fails with a CheckpointError, staging is removed, unless it existed
+ * before. Throws StorageError if another process is installing this model, or if the disk cannot be written.
  */
-export async function atSite<T>(name: string, cache: string, build: (site: Site) => Promise<T>): Promise<T> {
+export async function withInstallFolders<T>(
+  name: string,
+  cache: string,
+  build: (folders: InstallFolders) => Promise<T>,
+): Promise<T> {
   const models = modelsFolder(cache);
   const folder = folderName(name);
-  const site = { staging: join(models, `.${folder}.partial`), final: join(models, folder) };
+  const folders = { staging: join(models, `.${folder}.partial`), final: join(models, folder) };
   try {
     const release = await lock(join(models, `.${folder}.lock`));
     if (!release) {
-      throw new StorageError("another process is pulling this model", {
-        where: site.final,
+      throw new StorageError("another process is installing this model", {
+        where: folders.final,
         advice: "Wait until it is finished, or stop it.",
       });
     }
-    const begunBefore = await exists(site.staging);
+    const existedBefore = await exists(folders.staging);
     try {
-      await makeFolder(site.staging);
-      return await build(site);
+      await makeFolder(folders.staging);
+      return await build(folders);
     } catch (error) {
-      if (error instanceof CheckpointError && !begunBefore) await rm(site.staging, { recursive: true, force: true });
+      if (error instanceof CheckpointError && !existedBefore)
+        await rm(folders.staging, { recursive: true, force: true });
       throw error;
     } finally {
       await release();
     }
   } catch (cause) {
-    throw storageError("a model cannot be put here", models, cause, otherDisk);
+    throw storageError("the model cannot be installed here", models, cause, otherDisk);
   }
 }
 
 /**
- * Gives a complete model its name, in place of an older one, after it was opened once. One that does not open is removed:
- * throws CheckpointError. `opens` is what to open within the folder: itself, or its single file.
+ * Opens the complete model in staging once, then moves it to its final folder in place of an older one. If it does not
+ * open, removes it and throws CheckpointError. file: the model's single file; default: the folder is the model.
  */
-export async function install({ staging, final }: Site, record: InstalledRecord, opens = ""): Promise<void> {
-  await openCheckpoint(await openLocal(join(staging, opens)), { prediction: record.prediction }).catch(
-    async (error) => {
-      if (error instanceof CheckpointError) await rm(staging, { recursive: true, force: true });
-      throw error;
-    },
-  );
+export async function install({ staging, final }: InstallFolders, record: InstalledRecord, file = ""): Promise<void> {
+  await openCheckpoint(await openLocal(join(staging, file)), { prediction: record.prediction }).catch(async (error) => {
+    if (error instanceof CheckpointError) await rm(staging, { recursive: true, force: true });
+    throw error;
+  });
   await writeFileAtomic(join(staging, recordName), `${JSON.stringify(record, undefined, 2)}\n`);
   await syncAll(staging);
   const old = join(staging, "..", `.${folderName(record.name)}.old`);
@@ -118,7 +121,7 @@ export async function install({ staging, final }: Site, record: InstalledRecord,
   await rm(old, { recursive: true, force: true });
 }
 
-/** Makes everything below a folder last through a power cut. */
+/** Writes everything below a folder to the disk, so that it survives a power cut. */
 async function syncAll(folder: string): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true });
   await Promise.all(

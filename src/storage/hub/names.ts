@@ -1,6 +1,6 @@
 import { UsageError } from "../../core/index.ts";
 
-/** Names that people use, and the repositories of the hub that they stand for. */
+/** Short names of models, and their repositories on the hub. */
 export const shortNames: Readonly<Record<string, string>> = {
   "sd1.4": "CompVis/stable-diffusion-v1-4",
   "sd1.5": "stable-diffusion-v1-5/stable-diffusion-v1-5",
@@ -12,44 +12,44 @@ export const shortNames: Readonly<Record<string, string>> = {
   "bk-sdm-tiny": "nota-ai/bk-sdm-tiny",
 };
 
-/** The models that ship with baret, under checkpoints/. */
+/** Models that ship with baret, in checkpoints/. */
 export const bundledNames = ["menagerie", "menagerie-judge"] as const;
 
-/** What the hub allows in a name; "--" and ".." it forbids. So a name can stand in a path, and be told from it again. */
-const part = /^(?!.*(--|\.\.))[A-Za-z0-9_](?:[\w.-]{0,94}[A-Za-z0-9_])?$/;
+/** Owner or name as the hub allows it. "--" is forbidden there, so that a folder's name maps back to its model. */
+const segment = /^(?!.*(--|\.\.))[A-Za-z0-9_](?:[\w.-]{0,94}[A-Za-z0-9_])?$/;
 
-/** The full name that a short name stands for; any other name as it is. */
+/** Replaces a short name by the full one. Other names stay as they are. */
 export const fullName = (name: string): string =>
   Object.hasOwn(shortNames, name.toLowerCase()) ? shortNames[name.toLowerCase()] : name;
 
-/** Whether `name` could be a model's: "owner/name" or "name". */
+/** True for "owner/name" and "name". */
 export function isModelName(name: string): boolean {
-  const parts = name.split("/");
-  return parts.length <= 2 && parts.every((text) => part.test(text));
+  const segments = name.split("/");
+  return segments.length <= 2 && segments.every((text) => segment.test(text));
 }
 
-/** The full name of a model to install. Throws UsageError where it is none. */
+/** Full name of a model to install. Throws UsageError if the hub does not allow it, or if it ships with baret. */
 export function parseModelName(name: string, { needsOwner }: { needsOwner: boolean }): string {
   const full = fullName(name);
   const advice = `Short names: ${Object.keys(shortNames).join(", ")}.`;
   if ((bundledNames as readonly string[]).includes(full)) {
     throw new UsageError("this model ships with baret", {
       where: name,
-      advice: "It needs no pull. Choose another name.",
+      advice: "It needs no download. Choose another name.",
     });
   }
   if (!isModelName(full) || (needsOwner && !full.includes("/"))) {
-    throw new UsageError("not the name of a model", {
+    throw new UsageError("not a model name", {
       where: JSON.stringify(name),
-      expected: needsOwner ? "OWNER/NAME, as the hub calls it, or a short name" : "OWNER/NAME or NAME",
+      expected: needsOwner ? "OWNER/NAME as on the hub, or a short name" : "OWNER/NAME or NAME",
       advice,
     });
   }
   return full;
 }
 
-/** A model's folder among the others: "owner--name". */
+/** Name of a model's folder: "owner--name". */
 export const folderName = (name: string): string => name.replace("/", "--");
 
-/** The name that a folder belongs to. */
+/** Inverse of folderName. */
 export const nameOfFolder = (folder: string): string => folder.replace("--", "/");

@@ -24,13 +24,13 @@ import {
 
 useHub(large);
 
-/** What is kept of the U-Net's unfinished weights. */
+/** The partial file of the U-Net's weights. */
 function part(): { path: string; size: number } {
   const [name] = pathsIn(staged()).filter((path) => path.endsWith(".part"));
   return { path: join(staged(), name), size: statSync(join(staged(), name)).size };
 }
 
-/** Answers requests of a kind with these statuses, one after another, and from then on as it should, or with the last. */
+/** Answers requests of a kind with these statuses in turn; later requests normally, or with the last status for ever. */
 function answerWith(
   kind: HubRequest["kind"],
   statuses: number[],
@@ -45,7 +45,7 @@ function answerWith(
 }
 
 test.each(["info", "tree", "file", "blob"] as const)(
-  "a hub's own fault in %s is waited for, but not for ever",
+  "a server error in %s is retried, but not for ever",
   async (kind) => {
     for (const statuses of [
       [500, 502, 503],
@@ -60,34 +60,34 @@ test.each(["info", "tree", "file", "blob"] as const)(
     hub.requests.length = 0;
     const error = await failure();
     expect(error).toMatchObject({ code: "hub", exitCode: 1 });
-    expect(error.message).toMatch(/does not deliver: found HTTP 500.*\n.*later/);
+    expect(error.message).toMatch(/fails: found HTTP 500.*\n.*later/);
     expect(hub.count(kind)).toBe(impatient.attempts);
   },
 );
 
-test("a hub that asks for patience gets it, and one that asks for too much is told on", async () => {
+test("Retry-After is respected, unless it is too long", async () => {
   answerWith("info", [429], { headers: { "Retry-After": "1" } });
   const told: Progress[] = [];
   const start = Date.now();
   await pull({ onProgress: (progress) => told.push(progress) });
   expect(Date.now() - start).toBeGreaterThan(950);
   expect(told.filter(({ phase }) => phase === "wait for the hub").map(({ note }) => note)).toEqual([
-    "tiny/sd: the hub asks for fewer requests: found HTTP 429; trying again in 1 s",
+    "tiny/sd: too many requests to the hub: found HTTP 429; retry in 1 s",
   ]);
   rmSync(cache(), { recursive: true });
   answerWith("info", [429], { headers: { "Retry-After": new Date(Date.now() + 3_600_000).toUTCString() } });
   hub.requests.length = 0;
-  expect((await failure()).message).toMatch(/asks for fewer requests.*\n.*HF_TOKEN raises the limit/);
+  expect((await failure()).message).toMatch(/too many requests.*\n.*HF_TOKEN raises the limit/);
   expect(hub.count("info")).toBe(1);
 });
 
-test("a storage host whose signed address has expired is reached by a new one", async () => {
+test("if a signed storage address has expired, a new one is requested", async () => {
   answerWith("blob", [403, 403]);
   await pull();
   expect(missingOfLarge()).toEqual([]);
 });
 
-test("the token is shown to the hub, and not to the storage host that it sends us to", async () => {
+test("the token is sent to the hub and not to its storage host", async () => {
   hub.repositories["tiny/sd"].gated = "for everyone with a token";
   await pull({ token: "hf_known" });
   expect(hub.requests.filter(({ kind, token }) => (kind === "blob") === (token !== undefined))).toEqual([]);
@@ -95,11 +95,11 @@ test("the token is shown to the hub, and not to the storage host that it sends u
 });
 
 test.each([
-  ["a model that does not exist", { name: "tiny/none" }, /no such model.*\n.*spelling.*HF_TOKEN/],
-  ["the same, asked by somebody known", { name: "tiny/none", token: "hf_known" }, /no such model.*404.*\n.*spelling/],
-  ["a revision that does not exist", { revision: "none" }, /no such revision: found "none".*\n.*--revision/],
-  ["a wrong token", { token: "hf_wrong" }, /HF_TOKEN is not accepted.*401.*Invalid credentials.*\n.*unset HF_TOKEN/],
-])("%s: exit code 3, at once, with what to do", async (_, options, message) => {
+  ["a model that does not exist", { name: "tiny/none" }, /does not exist at .*, or is private.*\n.*spelling.*HF_TOKEN/],
+  ["the same, asked by somebody known", { name: "tiny/none", token: "hf_known" }, /does not exist.*404.*\n.*spelling/],
+  ["a revision that does not exist", { revision: "none" }, /no such revision: found "none".*\nA revision is a branch/],
+  ["a wrong token", { token: "hf_wrong" }, /HF_TOKEN is invalid.*401.*Invalid credentials.*\n.*unset HF_TOKEN/],
+])("%s is refused at once with exit code 3 and advice", async (_, options, message) => {
   const error = await failure(pull(options));
   expect(error).toBeInstanceOf(HubError);
   expect(error.exitCode).toBe(3);
@@ -108,7 +108,7 @@ test.each([
   expect(hub.requests).toHaveLength(1);
 });
 
-test("a gated model says how to get at it, to those without a token and to those with one", async () => {
+test("a gated model is refused with advice, different with and without a token", async () => {
   hub.repositories["tiny/sd"].gated = "for nobody";
   for (const [token, advice] of [
     [undefined, /Accept the model's terms at .*\/tiny\/sd.*set HF_TOKEN/],
@@ -137,18 +137,18 @@ describe("a mirror that redirects to another host", () => {
 
   const mirrored = (options: { name?: string; token?: string; revision?: string } = {}) => {
     const { token, ...rest } = options;
-    return pull({ ...rest, place: { endpoint, ...(token && { token }) } });
+    return pull({ ...rest, access: { endpoint, ...(token && { token }) } });
   };
 
-  test("gives the model", async () => {
+  test("provides the model", async () => {
     await mirrored();
     expect(missingOfLarge()).toEqual([]);
   });
 
   test.each([
-    ["a missing model", { name: "tiny/none" }, /no such model at http:\S+ \(http:\S+ redirects there\).*\n.*spelling/],
+    ["a missing model", { name: "tiny/none" }, /does not exist at http:\S+ \(http:\S+ redirects there\).*\n.*spelling/],
     ["a missing revision", { revision: "none" }, /no such revision: found "none"/],
-  ])("%s is refused at once, with the host that said so", async (_, options, message) => {
+  ])("%s is refused at once, and the message names the answering host", async (_, options, message) => {
     const error = await failure(mirrored(options));
     expect(error).toMatchObject({ code: "hub", exitCode: 3 });
     expect(error.message).toMatch(message);
@@ -160,39 +160,39 @@ describe("a mirror that redirects to another host", () => {
     hub.repositories["tiny/sd"].gated = "for everyone with a token";
     const error = await failure(mirrored());
     expect(error).toMatchObject({ code: "hub", exitCode: 3 });
-    expect(error.message).toMatch(/accepted its terms.*401.*\nAccept the model's terms .* set HF_TOKEN/);
+    expect(error.message).toMatch(/accepted the model's terms.*401.*\nAccept the model's terms .* set HF_TOKEN/);
     expect(hub.count("file")).toBe(1);
   });
 
   test.each(["for everyone with a token", "for nobody"] as const)(
-    "the token stays with the mirror, and a refusal says so: gated %s",
+    "the token is not sent to the other host, and a refusal says so: gated %s",
     async (gated) => {
       hub.repositories["tiny/sd"].gated = gated;
       const { message } = await failure(mirrored({ token: "hf_known" }));
-      expect(message).toContain("accepted its terms");
+      expect(message).toContain("access is restricted");
       expect(message).toContain(`HF_TOKEN was not sent to ${hub.endpoint}`);
       expect(message).toContain(`set HF_ENDPOINT=${hub.endpoint}`);
       expect(message).not.toContain("hf_known");
       expect(hub.requests.filter(({ token }) => token !== undefined)).toEqual([]);
       const { message: missing } = await failure(mirrored({ name: "tiny/none", token: "hf_known" }));
-      expect(missing).toMatch(/no such model.*HF_TOKEN was not sent/s);
+      expect(missing).toMatch(/does not exist.*HF_TOKEN was not sent/s);
     },
   );
 
-  test("a model's card is refused at once also if the answer has no error code", async () => {
+  test("a missing model is refused at once, also if the response has no error code", async () => {
     answerWith("info", [404], { forEver: true });
-    expect((await failure(mirrored())).message).toContain("no such model");
+    expect((await failure(mirrored())).message).toContain("does not exist");
     expect(hub.requests).toHaveLength(1);
   });
 
-  test("a fault of the other host is waited for", async () => {
+  test("a server error of the other host is retried", async () => {
     answerWith("info", [500, 503]);
     await mirrored();
     expect(missingOfLarge()).toEqual([]);
   });
 });
 
-/** Where nobody listens any more. */
+/** An address where nobody listens. */
 async function deadEndpoint(): Promise<string> {
   const other = await new LocalHub({}).start();
   const { endpoint } = other;
@@ -200,21 +200,21 @@ async function deadEndpoint(): Promise<string> {
   return endpoint;
 }
 
-test("a hub that cannot be reached is given up at once where that is sure, else after some tries", async () => {
+test("an unreachable hub is given up at once if the host is unknown or refuses, otherwise after several tries", async () => {
   for (const endpoint of ["http://hub.invalid", await deadEndpoint()]) {
-    const error = await failure(pull({ place: { endpoint }, persistence: { ...impatient, firstDelayMs: 60_000 } }));
+    const error = await failure(pull({ access: { endpoint }, retries: { ...impatient, firstDelayMs: 60_000 } }));
     expect(error).toMatchObject({ code: "hub", exitCode: 1 });
-    expect(error.message).toMatch(/cannot be reached.*\n.*HF_ENDPOINT.*--from FOLDER/);
+    expect(error.message).toMatch(/cannot be reached.*\n.*HF_ENDPOINT.*copy the model/);
   }
   hub.disturb = (_, response) => {
     response.destroy();
     return true;
   };
-  expect((await failure()).message).toContain("the connection broke");
+  expect((await failure()).message).toContain("the connection failed");
   expect(hub.requests).toHaveLength(impatient.attempts);
 });
 
-/** A way to cancel, and the milliseconds since that was done. */
+/** A controller, and the milliseconds since it was aborted. */
 function cancelling(): { abort: AbortController; sinceAbort: () => number } {
   const abort = new AbortController();
   let when = Number.NaN;
@@ -225,7 +225,7 @@ function cancelling(): { abort: AbortController; sinceAbort: () => number } {
 }
 
 test.each(["info", "tree", "file", "blob"] as const)(
-  "cancelled while it waits for %s, it stops at once and keeps what came",
+  "if a pull is cancelled while it waits for %s, it stops at once and keeps the bytes that arrived",
   async (kind) => {
     const { abort, sinceAbort } = cancelling();
     hub.disturb = (request, response, content) => {
@@ -249,13 +249,13 @@ test.each(["info", "tree", "file", "blob"] as const)(
   },
 );
 
-test("cancelled while it waits to try again, or before it began, it stops at once", async () => {
+test("if a pull is cancelled before a retry or before it begins, it stops at once", async () => {
   answerWith("info", [500], { forEver: true });
   const { abort, sinceAbort } = cancelling();
-  const persistence = { ...impatient, firstDelayMs: 1999 };
+  const retries = { ...impatient, firstDelayMs: 1999 };
   const work = pull({
     signal: abort.signal,
-    persistence,
+    retries,
     onProgress: ({ phase }) => phase !== "look up" && abort.abort(),
   });
   expect(await failure(work)).toBeInstanceOf(CancelledError);
@@ -265,7 +265,7 @@ test("cancelled while it waits to try again, or before it began, it stops at onc
   expect(hub.requests).toEqual([]);
 });
 
-test("cancelled in the middle of a fast transfer, the part is kept and continued", async () => {
+test("if a fast transfer is cancelled in the middle, the partial file is kept and resumed", async () => {
   const abort = new AbortController();
   const onProgress = ({ done, total }: Progress): void => {
     if (done > total / 2) abort.abort();

@@ -1,24 +1,24 @@
 import { HUB_URL } from "@huggingface/hub";
 import { UsageError } from "../../core/index.ts";
 
-/** Which hub, and as whom. */
-export interface HubPlace {
+/** Address of a model hub, and the token to use there. */
+export interface HubAccess {
   /** URL without a slash at its end. */
   readonly endpoint: string;
   readonly token?: string;
 }
 
 /**
- * The hub that HF_ENDPOINT names, or the public one, with HF_TOKEN. Throws UsageError where one of them cannot be used;
- * secrets are not repeated in it.
+ * Reads HF_ENDPOINT (default: the public hub) and HF_TOKEN. Throws UsageError if one of them cannot be used. The message
+ * never repeats a secret.
  */
-export function hubPlace(env: NodeJS.ProcessEnv = process.env): HubPlace {
+export function hubAccess(env: NodeJS.ProcessEnv = process.env): HubAccess {
   const endpoint = (env.HF_ENDPOINT?.trim() || HUB_URL).replace(/\/+$/, "");
   const { protocol, username } = URL.canParse(endpoint) ? new URL(endpoint) : { protocol: "", username: "" };
   if (!/^https?:$/.test(protocol) || username !== "") {
-    throw new UsageError("not a hub's address", {
+    throw new UsageError("not the address of a model hub", {
       where: "HF_ENDPOINT",
-      found: username === "" ? JSON.stringify(endpoint) : "a URL with a user's name in it",
+      found: username === "" ? JSON.stringify(endpoint) : "a URL that contains a user name",
       expected: "https://HOST",
     });
   }

@@ -2,7 +2,7 @@ import { homedir, userInfo } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { StorageError } from "../core/index.ts";
 
-/** The user's own folder: $HOME if it is a place that can be found again from any working folder, else the system's word. */
+/** The user's home folder: $HOME if it is an absolute path, otherwise the one that the system's user database names. */
 function homeFolder(): string {
   if (isAbsolute(homedir())) return homedir();
   try {
@@ -19,9 +19,9 @@ function homeFolder(): string {
 }
 
 /**
- * Folder for things that can be made again: $BARET_CACHE, else the platform's place for caches ($XDG_CACHE_HOME/baret or
- * ~/.cache/baret on Linux). Always an absolute path. As their specification says, a relative XDG_CACHE_HOME is ignored.
- * Throws StorageError if there is no such place.
+ * Folder for files that can be made again, as an absolute path: $BARET_CACHE, otherwise the platform's cache folder
+ * ($XDG_CACHE_HOME/baret or ~/.cache/baret on Linux). A relative XDG_CACHE_HOME is ignored, as its specification demands.
+ * Throws StorageError if the user has no home folder.
  */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env, platform: string = process.platform): string {
   if (env.BARET_CACHE) return resolve(env.BARET_CACHE);
