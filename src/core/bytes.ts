@@ -1,10 +1,10 @@
 const units = ["B", "kB", "MB", "GB", "TB", "PB"];
 
-/** A number of bytes for people: "917 B", "64.8 kB", "4.27 GB". Powers of 1000, three digits. */
+/** Formats a number of bytes for people: "917 B", "64.8 kB", "4.27 GB". Powers of 1000, three digits. */
 export function formatBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
-  // 999.5 and more would be shown as 1000.
+  // 999.5 and more would be rounded to 1000.
   while (value >= (unit === 0 ? 1000 : 999.5) && unit < units.length - 1) {
     value /= 1000;
     unit++;

@@ -5,7 +5,10 @@ export function throwIfCancelled(signal: AbortSignal | undefined, what?: string)
   if (signal?.aborted) throw new CancelledError(what, signal.reason);
 }
 
-/** Lets what else waits for this thread have its turn. Call it between stages of long work; throws as `throwIfCancelled`. */
+/**
+ * Lets other work that waits for this thread run. Call it between stages of long work. Throws CancelledError once `signal`
+ * is aborted.
+ */
 export async function giveTurn(signal: AbortSignal | undefined, what?: string): Promise<void> {
   throwIfCancelled(signal, what);
   await new Promise((resolve) => setTimeout(resolve));
@@ -13,8 +16,8 @@ export async function giveTurn(signal: AbortSignal | undefined, what?: string): 
 }
 
 /**
- * What `work` comes to, or CancelledError at once when `signal` is aborted. For work that cannot be told to stop: it goes
- * on, and what it comes to is dropped.
+ * Waits for `work`, but rejects with CancelledError as soon as `signal` aborts. The work is not stopped; its late result is
+ * ignored.
  */
 export async function orCancelled<T>(work: Promise<T>, signal: AbortSignal | undefined, what?: string): Promise<T> {
   if (!signal) return work;
@@ -32,8 +35,9 @@ export async function orCancelled<T>(work: Promise<T>, signal: AbortSignal | und
 }
 
 /**
- * What work that several callers share comes to, for one of them: its own `signal` ends its waiting at once, and where
- * another's ended the work, `work` is asked again. `work` starts it, or finds it under way.
+ * Waits, for one of several callers, for work that they share. `work` starts it or returns the promise of the running one.
+ * Rejects with CancelledError as soon as this caller's `signal` aborts. If another caller's signal ended the work, calls
+ * `work` again.
  */
 export async function sharedWork<T>(
   work: () => Promise<T>,

@@ -1,22 +1,22 @@
-/** What an error says: where it happened, what was found, what was expected, and what to do about it. */
+/** Details of an error: where it happened, the value found, the value expected, and what to do. */
 export interface ErrorDetails {
   /** A file, key or option, as the user knows it. */
   where?: string;
   found?: string;
   expected?: string;
-  /** A full sentence: what the user can do. */
+  /** A full sentence that tells the user what to do. */
   advice?: string;
   cause?: unknown;
 }
 
-/** Files and callers decide what these say, so each has a limit. A path of Linux has at most 4096 bytes. */
+/** Longest texts, since their content comes from files and callers. A path on Linux has at most 4096 bytes. */
 const [MAX_WHERE, MAX_FACT, MAX_PROBLEM] = [4096, 1000, 10_000];
 
 function sentence(problem: string, { where, found, expected, advice }: ErrorDetails): string {
   const facts = [found && `found ${cut(found, MAX_FACT)}`, expected && `expected ${cut(expected, MAX_FACT)}`];
   const fact = facts.filter(Boolean).join(", ");
   const what = cut(problem, MAX_PROBLEM);
-  // A file's name may hold a line end, and must not look like a line of its own.
+  // A file name may contain a line end, and must not look like a line of its own.
   const name = where && cut(where, MAX_WHERE).replaceAll("\n", "\\n").replaceAll("\r", "\\r");
   const head = `${name ? `${name}: ` : ""}${what}${fact ? `${what ? ": " : ""}${fact}` : ""}`;
   return `${head.replace(/\.$/, "")}.${advice ? `\n${advice}` : ""}`;
@@ -50,7 +50,7 @@ export class CheckpointError extends BaretError {
   override readonly exitCode = 3;
 }
 
-/** The work needs more memory than the machine, or its cgroup, has free. */
+/** The work needs more memory than the machine or its control group has free. */
 export class MemoryError extends BaretError {
   readonly code = "memory";
   override readonly exitCode = 4;
@@ -66,50 +66,50 @@ export class EngineError extends BaretError {
   readonly code = "engine";
 }
 
-/** A tensor that was kept in the engine is gone, because its process ended or the tensor was released. */
+/** A tensor that was kept in the engine is lost, because the process ended or the tensor was released. */
 export class ResidentError extends BaretError {
   readonly code = "resident";
 }
 
-/** A model computed something that is not a number. */
+/** A model computed NaN or an infinity. */
 export class NumericError extends BaretError {
   readonly code = "numeric";
 }
 
-/** A graph was built wrongly: shapes, dtypes or names do not fit. A fault of the caller's code, not of its data. */
+/** A graph was built wrongly: shapes, dtypes or names do not fit. The fault is in the caller's code, not in its data. */
 export class GraphError extends BaretError {
   readonly code = "graph";
 }
 
-/** A picture cannot be read, or is not one. */
+/** A file is not a picture, or cannot be read. */
 export class ImageError extends BaretError {
   readonly code = "image";
 }
 
-/** A scene of the Menagerie world is not a scene. */
+/** A scene of the Menagerie world is not valid. */
 export class SceneError extends BaretError {
   readonly code = "scene";
   override readonly exitCode = 2;
 }
 
-/** A file cannot be written or read, a cache is damaged, or an inversion file does not belong here. */
+/** A file cannot be read or written, a cache is damaged, or a file belongs to another photo or model. */
 export class StorageError extends BaretError {
   readonly code = "storage";
 }
 
-/** The hub of models has not what was asked of it, does not let us have it, cannot be reached, or breaks its word. */
+/** The model hub failed: not found, access denied, unreachable, or a checksum mismatch. */
 export class HubError extends BaretError {
   readonly code = "hub";
   override readonly exitCode: number;
 
-  /** `unavailable`: there is no such model for this user, so that trying again is of no use. */
+  /** unavailable: the model does not exist for this user, so trying again does not help. */
   constructor(problem: string, { unavailable = false, ...details }: ErrorDetails & { unavailable?: boolean } = {}) {
     super(problem, details);
     this.exitCode = unavailable ? 3 : 1;
   }
 }
 
-/** The caller asked to stop. */
+/** The caller cancelled the work. */
 export class CancelledError extends BaretError {
   readonly code = "cancelled";
   override readonly exitCode = 130;
@@ -120,15 +120,15 @@ export class CancelledError extends BaretError {
   }
 }
 
-/** `text`, or its beginning if it is longer than `limit`. */
+/** Cuts `text` to `limit` characters, and marks the cut. */
 export const cut = (text: string, limit = 200): string => (text.length > limit ? `${text.slice(0, limit)}…` : text);
 
-/** Entries of a list or an object that a message quotes, and how deep it goes into them. */
+/** Most entries of a list or an object that a message quotes, and most levels. */
 const [MAX_ENTRIES, MAX_DEPTH] = [8, 3];
 
 /**
- * A value as a message quotes it: as JSON, or what it is if JSON has no word for it. Whatever the value is, the text is
- * short and takes no longer to make than a short one.
+ * Quotes a value in a message: as JSON, or by its kind if JSON cannot express it. The text is short for any value, and is
+ * made without reading all of a large one.
  */
 export function shown(value: unknown, depth = MAX_DEPTH): string {
   if (typeof value === "string") return cut(JSON.stringify(cut(value)));
@@ -149,13 +149,13 @@ export function shown(value: unknown, depth = MAX_DEPTH): string {
   return cut(isList ? `[${all}]` : `{${all}}`);
 }
 
-/** Names for one line of a message: at most `limit`, and how many more there are. */
+/** Joins names for one line of a message: at most `limit`, then the number of the rest. */
 export function few(names: readonly string[], limit = 12): string {
   const more = names.length - limit;
   return [...names.slice(0, limit).map((name) => cut(name, 60)), ...(more > 0 ? [`${more} more`] : [])].join(", ");
 }
 
-/** Problems, one a line: at most `limit`, and how many more there are. */
+/** Lists problems, one per line: at most `limit`, then the number of the rest. */
 export function listed(problems: readonly string[], limit = 20): string {
   const more = problems.length - limit;
   const lines = problems.slice(0, limit).map((problem) => cut(problem, 400));

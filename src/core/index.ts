@@ -1,6 +1,6 @@
-// What every layer stands on: errors, progress, cancellation, dense arrays, seeded noise. Pure TypeScript.
-// Knows of: nothing else in the project.
-// Does not know of: files, devices, models.
+// The base of every layer: errors, progress, cancellation, dense arrays, seeded noise. Pure TypeScript.
+// Knows: nothing else in the project.
+// Does not know: files, devices, models.
 export * from "./arguments.ts";
 export * from "./bytes.ts";
 export * from "./cancel.ts";

@@ -1,4 +1,4 @@
-/** Longest side of a picture that a model is asked for, in pixels. */
+/** Longest side of a picture that a model may make, in pixels. */
 export const MAX_SIDE = 8192;
 
 /** An 8-bit RGB picture, rows from the top. data: [height, width, 3]. */
@@ -8,7 +8,7 @@ export interface Picture {
   readonly data: Uint8Array;
 }
 
-/** Some of a picture's pixels, one byte each, rows from the top. data: [height, width], 0 or 255 where it is set. */
+/** A selection of pixels of a picture, one byte each, rows from the top. data: [height, width], 255 if selected, else 0. */
 export interface Mask {
   readonly width: number;
   readonly height: number;

@@ -1,31 +1,31 @@
 import { z } from "zod";
 import { cut, shown } from "./errors.ts";
 
-/** A number in low..high. */
+/** Schema of a number in low..high. */
 export function between(low: number, high: number): z.ZodNumber {
   const error = `expected ${low}..${high}`;
   return z.number({ error }).min(low, { error }).max(high, { error });
 }
 
-/** A whole number in low..high. */
+/** Schema of a whole number in low..high. */
 export function whole(low: number, high: number): z.ZodNumber {
   const error = `expected a whole number in ${low}..${high}`;
   return z.int({ error }).min(low, { error }).max(high, { error });
 }
 
-/** One of some words. */
+/** Schema of one of some words. */
 export const oneOf = <const Words extends readonly string[]>(words: Words) =>
   z.enum(words, { error: `expected ${words.join(", ")}` });
 
-/** What an issue says was expected, without what zod says of the value found. */
+/** The expected value of an issue, without zod's description of the value found. */
 function expectation(message: string): string {
   const [, expected] = /expected (.+?)(?:, received .*)?$/.exec(message) ?? [];
   return expected ? `expected ${expected}` : message;
 }
 
 /**
- * Problems of a value that does not fit its schema, for `listed`: the field, the value found, the value expected.
- * whole: how a message calls the value itself.
+ * One message per problem of a value that does not fit its schema: the field, the value found, the value expected.
+ * whole: the name of the value itself in messages.
  */
 export function problemsOf({ issues }: z.ZodError, value: unknown, whole = "the file"): string[] {
   const problems = issues.map((issue) => {

@@ -14,7 +14,7 @@ export interface IntTensor {
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 
-/** Wraps `data` as a tensor of `shape`. Throws GraphError where the two do not fit. */
+/** Wraps `data` as a tensor of `shape`. Throws GraphError if `data` has another length. */
 export function tensor(shape: readonly number[], data: Float32Array = new Float32Array(sizeOf(shape))): Tensor {
   if (data.length !== sizeOf(shape)) {
     throw new GraphError("data does not fill its shape", {
@@ -31,7 +31,7 @@ function sameShape(a: Tensor, b: Tensor): void {
   }
 }
 
-/** A new tensor of f(a_i, b_i). Computed in double precision, rounded once. Shapes must be equal. */
+/** Makes a tensor of f(a_i, b_i), computed in double precision and rounded once. Shapes must be equal. */
 export function zip(a: Tensor, b: Tensor, f: (x: number, y: number) => number): Tensor {
   sameShape(a, b);
   const out = new Float32Array(a.data.length);
@@ -74,7 +74,7 @@ export function stack(rows: readonly Tensor[]): Tensor {
   return out;
 }
 
-/** Rows `from` to `to` (exclusive) of a batch; shares memory with its source. */
+/** Rows `from` to `to` (exclusive) of a batch. They share its memory. Throws GraphError if there are no such rows. */
 export function rows({ shape, data }: Tensor, from: number, to: number): Tensor {
   const [count, ...tail] = shape;
   if (!(from >= 0 && from < to && to <= count)) {
@@ -84,8 +84,8 @@ export function rows({ shape, data }: Tensor, from: number, to: number): Tensor 
   return { shape: [to - from, ...tail], data: data.subarray(from * n, to * n) };
 }
 
-/** Row `index` of a batch, as a batch of one; shares memory with its source. */
+/** Row `index` of a batch, as a batch of one. It shares the batch's memory. */
 export const row = (batch: Tensor, index: number): Tensor => rows(batch, index, index + 1);
 
-/** The rows of a batch, one by one; they share memory with it. */
+/** The rows of a batch, each as a batch of one. They share its memory. */
 export const unstack = (batch: Tensor): Tensor[] => Array.from({ length: batch.shape[0] }, (_, i) => row(batch, i));

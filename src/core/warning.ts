@@ -1,8 +1,8 @@
-/** A fact that the user should know, though the work goes on. */
+/** A fact that the user should know although the work goes on. */
 export interface Warning {
   /** Kind of the warning, for programs: "unused-weights". */
   readonly code: string;
-  /** One or two sentences: where, what, and what can be done if anything can. No full stop at the end. */
+  /** One or two sentences: where, what, and what to do if anything helps. No full stop at the end. */
   readonly message: string;
   /** The same facts as values; lists are bounded. */
   readonly details?: Readonly<Record<string, unknown>>;

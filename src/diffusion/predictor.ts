@@ -24,8 +24,8 @@ import {
   observed,
   routeInput,
   type SiteGroup,
-  takenParts,
-  takings,
+  takenKinds,
+  takenProjections,
   timeShape,
   timestepSinusoids,
   type UNetConfig,
@@ -93,7 +93,7 @@ const sourcesArgument = (count: number) => {
   return z.object({ sources: z.record(z.string(), z.looseObject({ from, mix: mix.optional() })).optional() });
 };
 const paths = z.array(z.string());
-const aGroup = z.looseObject({ name: z.string(), sites: paths, takes: oneOf(takings) });
+const aGroup = z.looseObject({ name: z.string(), sites: paths, takes: oneOf(takenKinds) });
 const openArguments = z.object({
   model: aModel,
   size: aSize,
@@ -189,7 +189,8 @@ function feedsOf(
 ): Record<string, Tensor | IntTensor> {
   const own = Array.from({ length: count }, (_, r) => r);
   const route = { shape: [count], data: Int32Array.from(taken?.from ?? own) };
-  if (takes !== "maps") return Object.fromEntries(takenParts[takes].map((part) => [routeInput(name, part), route]));
+  if (takes !== "maps")
+    return Object.fromEntries(takenProjections[takes].map((projection) => [routeInput(name, projection), route]));
   const names = mixInputs(name);
   const weights = { taken: tensor([count, tokens]), kept: tensor([count, tokens]) };
   const mapper = tensor([count, tokens, tokens]);

@@ -1,7 +1,7 @@
 import type { Node } from "./operation.ts";
 import { add, div, mul, sqrt, square, sub } from "./ops/index.ts";
 
-/** Constants of Adam. Defaults: those of Kingma & Ba 2015, and of PyTorch. */
+/** Constants of Adam. The defaults are those of Kingma & Ba 2015 and of PyTorch. */
 export interface AdamOptions {
   /** Decay of the first moment. Default 0.9. */
   beta1?: number;
@@ -23,17 +23,17 @@ export interface AdamState {
   readonly second: Node;
 }
 
-/** What differs from step to step: scalars, shape []. Their values are adamScalars'. */
+/** Scalars that differ from step to step, shape []. `adamScalars` computes their values. */
 export interface AdamStep {
   readonly rate: Node;
   readonly eps: Node;
-  /** Only read if weights decay. */
+  /** Read only if weights decay. */
   readonly decay: Node;
 }
 
 /**
- * Values of a step's scalars, t counted from 1, at learning rate η. Everything that is the same for all elements is drawn
- * into them. With the bias corrections c₁ = 1/(1 − β₁ᵗ) and c₂ = 1/(1 − β₂ᵗ) of Kingma & Ba 2015, algorithm 1, and
+ * Values of the scalars of step t, counted from 1, at learning rate η. They contain every factor that is the same for all
+ * elements. With the bias corrections c₁ = 1/(1 − β₁ᵗ) and c₂ = 1/(1 − β₂ᵗ) of Kingma & Ba 2015, algorithm 1, and
  * s = √((1 − β₂)·c₂): η·c₁m/(√(c₂v) + ε) = (η·c₁(1 − β₁)/s)·M/(√V + ε/s). decay: 1 − η·λ (Loshchilov & Hutter 2019,
  * algorithm 2).
  */
@@ -51,8 +51,8 @@ export function adamScalars(
 }
 
 /**
- * One step of Adam as graph, so that parameter and moments need not leave the engine, in as few passes over them as there
- * are: M' = β₁·M + g, V' = β₂·V + g², x' = x − rate·M'/(√V' + eps). With weight decay, x is scaled by `decay` before.
+ * Builds one step of Adam as graph, so that parameter and moments stay in the engine. The form needs the fewest passes
+ * over them: M' = β₁·M + g, V' = β₂·V + g², x' = x − rate·M'/(√V' + eps). With weight decay, x is multiplied by `decay` first.
  */
 export function adamStep(
   { value, first, second }: AdamState,

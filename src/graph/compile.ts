@@ -12,7 +12,7 @@ export interface Port {
   dtype: DType;
 }
 
-/** A source of weights: a file, or bytes that a browser has. Only the platform that runs a program knows how to open it. */
+/** A source of weights: a file, or bytes in a browser. Only the platform that runs the program knows how to open it. */
 export interface WeightSource {
   /** Its path, as the user knows it. */
   readonly name: string;
@@ -34,31 +34,32 @@ export type Binding = MappedWeight | "fed";
 export interface Program {
   name: string;
   model: Uint8Array;
-  /** The sources of its weights, by the names that the model gives them. */
+  /** The sources of its weights, by their names in the model. */
   sources: ReadonlyMap<string, WeightSource>;
   inputs: readonly Port[];
   outputs: readonly Port[];
-  /** The graph after all rewriting, for estimates of work and memory. */
+  /** The graph after all rewriting, for memory estimates. */
   graph: readonly Node[];
-  /** The parameters that it maps. */
+  /** Places of the parameters that are mapped. */
   weights: readonly MappedWeight[];
 }
 
 export interface CompileOptions {
   name: string;
   target?: Target;
-  /** Where each parameter comes from. */
+  /** Returns where a parameter comes from. */
   bind: (parameter: string, shape: readonly number[]) => Binding;
   /**
-   * Bytes of convolution kernels that may be copied to make gradients faster: see flipKernels. Default 300 MB, which
-   * serves the large pictures inside a Stable Diffusion U-Net, and all of a small model.
+   * Bytes of convolution kernels that may be copied to make gradients faster: see flipKernels. Default 300 MB: enough for
+   * the layers of a Stable Diffusion U-Net with the largest pictures, and for all layers of a small model.
    */
   kernelCopies?: number;
 }
 
 /**
- * Writes the graph that `outputs` need as one ONNX program: verified, rewritten for the target, verified again, equal
- * values shared. Throws GraphError where the graph is not sound or a weight's bytes do not fill its shape.
+ * Writes the graph of `outputs` as one ONNX program. The graph is verified, rewritten for the target, equal values are
+ * shared, and the result is verified again. Throws GraphError if the graph is invalid or a weight has too few or too many
+ * bytes for its shape.
  */
 export function compile(outputs: Readonly<Record<string, Node>>, options: CompileOptions): Program {
   const stages = compileInStages(outputs, options);
@@ -67,7 +68,7 @@ export function compile(outputs: Readonly<Record<string, Node>>, options: Compil
   return stage.value;
 }
 
-/** `compile`, which comes back between its stages: a large gradient takes a second, in which its thread may have to do other things. */
+/** As `compile`, but yields between its stages: a large gradient takes a second, and the thread may have other work. */
 export function* compileInStages(
   outputs: Readonly<Record<string, Node>>,
   { name, target = "ort", bind, kernelCopies = 300e6 }: CompileOptions,
@@ -104,7 +105,7 @@ export function* compileInStages(
   };
   const map = (id: string, shape: Shape, { source, offset, length }: MappedWeight): string => {
     if (length !== 4 * sizeOf(shape as number[])) {
-      throw new GraphError("a weight's bytes do not fill its shape", {
+      throw new GraphError("the bytes of a weight do not fill its shape", {
         where: id,
         found: `${length} bytes for ${show(shape)}`,
       });
@@ -119,13 +120,13 @@ export function* compileInStages(
       const binding = bindingOf(node);
       return binding === "fed" ? feed(node) : map(nameOf(node), node.shape, binding);
     }
-    // A mapped weight under another shape is the same bytes once more; as an operation it would become a private copy.
+    // A mapped weight of another shape is mapped once more. A Reshape operation would make a private copy of it.
     if (node.op.name === "reshape" && isMapped(node.inputs[0])) {
       const weight = node.inputs[0];
       return map(`${nameOf(weight)} as ${show(node.shape)}`, node.shape, bindingOf(weight) as MappedWeight);
     }
     const how = implementation(node, target);
-    if (!("lower" in how)) throw new GraphError("an operation was left unexpanded", { where: node.op.name });
+    if (!("lower" in how)) throw new GraphError("an operation was not expanded", { where: node.op.name });
     model.from(node.op.name);
     return how.lower(
       model,
@@ -150,7 +151,7 @@ export function* compileInStages(
   };
 }
 
-/** Gives each source a short name that is unique within the program. */
+/** Gives each source a short name that is unique in the program. */
 class SourceNames {
   readonly named = new Map<string, WeightSource>();
 

@@ -5,11 +5,11 @@ import { inOrder } from "./order.ts";
 import { count, sameShape, show } from "./shape.ts";
 
 /**
- * Gradients of `value` with respect to `wrt`, as more graph (reverse mode). Only what leads from `wrt` to `value` is
- * differentiated, and of that only what is read.
+ * Builds the gradients of `value` with respect to `wrt` as more graph (reverse mode). Only nodes between `wrt` and `value`
+ * are differentiated.
  *
- * seed: dL/dvalue, of value's shape; 1 if not given, and then `value` must be a single number.
- * Throws GraphError where `value` does not depend on one of `wrt`.
+ * seed: dL/dvalue, of the same shape as `value`. Default 1, for a `value` that is a single number.
+ * Throws GraphError if `value` does not depend on one of `wrt`.
  */
 export function gradients<const W extends readonly Node[]>(
   value: Node,
@@ -18,10 +18,13 @@ export function gradients<const W extends readonly Node[]>(
 ): { -readonly [K in keyof W]: Node };
 export function gradients(value: Node, wrt: readonly Node[], seed?: Node): Node[] {
   if (!seed && count(value.shape) !== 1) {
-    throw new GraphError("only a single number has a gradient without a seed", { found: show(value.shape) });
+    throw new GraphError("the gradient of more than one number needs a seed", { found: show(value.shape) });
   }
   if (seed && !sameShape(seed.shape, value.shape)) {
-    throw new GraphError("the seed does not fit its value", { found: show(seed.shape), expected: show(value.shape) });
+    throw new GraphError("the seed has another shape than the value", {
+      found: show(seed.shape),
+      expected: show(value.shape),
+    });
   }
   const order = inOrder([value]);
   const depends = new Set<Node>(wrt);
@@ -29,8 +32,7 @@ export function gradients(value: Node, wrt: readonly Node[], seed?: Node): Node[
 
   const collected = new Map<Node, Node[]>([[value, [seed ?? ones(value)]]]);
   const total = (node: Node): Node | undefined => {
-    const parts = collected.get(node);
-    return parts?.reduce(sumOfParts);
+    return collected.get(node)?.reduce(addGradients);
   };
   for (const node of order.toReversed()) {
     if (wrt.includes(node) || !depends.has(node)) continue;
@@ -40,7 +42,7 @@ export function gradients(value: Node, wrt: readonly Node[], seed?: Node): Node[
     node.inputs.forEach((x, i) => {
       if (!depends.has(x)) return;
       const rule = rules[i];
-      if (!rule) return; // only the shape of this input is read
+      if (!rule) return; // only the shape of this input matters
       const dx = rule();
       if (!sameShape(dx.shape, x.shape)) {
         throw new GraphError("the gradient has another shape than its value", {
@@ -54,13 +56,17 @@ export function gradients(value: Node, wrt: readonly Node[], seed?: Node): Node[
   }
   return wrt.map((x, i) => {
     const dx = total(x);
-    if (!dx) throw new GraphError("the value does not depend on it", { where: `gradient ${i}`, found: show(x.shape) });
+    if (!dx)
+      throw new GraphError("the value does not depend on this node", { where: `gradient ${i}`, found: show(x.shape) });
     return dx;
   });
 }
 
-/** a + b; where they are a value's two ends with zeros in place of the other, as its two slices leave them, joined. */
-function sumOfParts(a: Node, b: Node): Node {
+/**
+ * a + b. If both are padded with zeros and meet, as the gradients of two adjacent slices of one value do, they are joined
+ * instead.
+ */
+function addGradients(a: Node, b: Node): Node {
   const [x, y] = a.op.name === "pad" && a.attrs.before === 0 ? [a, b] : [b, a];
   const meet =
     x.op.name === "pad" &&

@@ -1,6 +1,6 @@
 // Differentiable graphs: operations with shape, gradient and ONNX rules, reverse mode, the ONNX writer. Pure TypeScript.
-// Knows of: core.
-// Does not know of: models, weight formats, how a program is run.
+// Knows: core.
+// Does not know: models, weight formats, how a program is run.
 export { type AdamOptions, type AdamState, type AdamStep, adamScalars, adamStep } from "./adam.ts";
 export {
   type Binding,

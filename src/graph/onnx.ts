@@ -18,14 +18,14 @@ import { GraphError } from "../core/index.ts";
 import type { DType, Emitter, OnnxAttributes } from "./operation.ts";
 import { type Dim, isSymbolic, type Shape } from "./shape.ts";
 
-/** The versions that the lowering rules are written for; onnxruntime 1.20 and newer read them. */
+/** The versions that the lowering rules follow. onnxruntime 1.20 and newer read them. */
 const OPSET = 21n;
 const IR_VERSION = 10n;
 const CONTRIB = "com.microsoft";
 
 const types: Record<DType, DataType> = { float32: DataType.FLOAT, int64: DataType.INT64 };
 
-/** Bytes of a tensor that lie in another file. */
+/** A range of bytes in another file. */
 export interface ExternalData {
   location: string;
   offset: number;
@@ -38,7 +38,7 @@ const littleEndian = (values: Float32Array | BigInt64Array): Uint8Array<ArrayBuf
 function attribute(name: string, value: OnnxAttributes[string]): AttributeProto {
   if (typeof value === "number") {
     if (!Number.isInteger(value))
-      throw new GraphError("an integer attribute is not whole", { where: name, found: `${value}` });
+      throw new GraphError("an integer attribute is not a whole number", { where: name, found: `${value}` });
     return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value) });
   }
   if (typeof value === "string") {
@@ -61,8 +61,8 @@ function port(name: string, shape: Shape, dtype: DType): ValueInfoProto {
 }
 
 /**
- * The shape in which an input is fed to the ONNX model. Whole numbers [n] are fed as [n, 1], as GatherND and ScatterND
- * want them, because WebGPU has no kernel that reshapes int64.
+ * The shape of an input as it is fed to the ONNX model. Whole numbers [n] are fed as [n, 1], the form that GatherND and
+ * ScatterND take: WebGPU has no kernel that reshapes int64.
  */
 export const fedShape = <D extends Dim>({ shape, dtype }: { shape: readonly D[]; dtype: DType }): (D | 1)[] =>
   dtype === "int64" ? [...shape, 1] : [...shape];
@@ -74,13 +74,13 @@ export class OnnxModel implements Emitter {
   private readonly inputs: ValueInfoProto[] = [];
   private readonly outputs: ValueInfoProto[] = [];
   private readonly small = new Map<string, string>();
-  /** Values that operations make. */
+  /** Values that nodes make. */
   private readonly made = new Set<string>();
-  /** Values under the names of the outputs that they are. */
+  /** For each value that is an output, the name of the output. */
   private readonly renamed = new Map<string, string>();
   private scope = "";
 
-  /** Names the graph operation that the next nodes come from, so that a profile can be read. */
+  /** Sets the graph operation that the next nodes come from. It is part of their names, which a profile shows. */
   from(label: string): void {
     this.scope = label;
   }
@@ -137,7 +137,7 @@ export class OnnxModel implements Emitter {
     return name;
   }
 
-  /** A tensor of float32 whose bytes stay in another file. */
+  /** Adds a float32 tensor whose bytes stay in another file. */
   external(name: string, shape: readonly number[], { location, offset, length }: ExternalData): string {
     const data = Object.entries({ location, offset: `${offset}`, length: `${length}` });
     this.initializers.push(
@@ -152,15 +152,15 @@ export class OnnxModel implements Emitter {
     return name;
   }
 
-  /** Row numbers are taken as a column: see `fedShape`. */
+  /** Adds an input. Whole numbers get another shape: see `fedShape`. */
   input(name: string, shape: Shape, dtype: DType): string {
     this.inputs.push(port(name, fedShape({ shape, dtype }), dtype));
     return name;
   }
 
   /**
-   * Gives a value the name of an output. The operation that makes it writes it there, so that an output that is also read
-   * inside is not copied; an input, a weight or a second name of one value needs an operation of its own.
+   * Makes a value an output. The node that makes the value gets the output's name, so an output that other nodes read too
+   * is not copied. An input, a weight, or a value that is an output already, is copied by a node of its own.
    */
   output(name: string, value: string, shape: Shape, dtype: DType): void {
     const known = this.made.has(value) && !this.renamed.has(value) ? value : this.node("Identity", [value]);
@@ -168,7 +168,7 @@ export class OnnxModel implements Emitter {
     this.outputs.push(port(name, shape, dtype));
   }
 
-  /** Puts the outputs' names in place of those under which their values were made. */
+  /** Replaces the names of values that are outputs by the names of the outputs. */
   private rename(): void {
     const now = (value: string): string => this.renamed.get(value) ?? value;
     for (const node of this.nodesMade) {

@@ -3,7 +3,7 @@ import { type Shape, show } from "./shape.ts";
 
 export type DType = "float32" | "int64";
 
-/** A value in a graph. A graph is what can be reached from its outputs, so what nobody reads does not exist. */
+/** A value in a graph. A graph consists of the nodes that its outputs need; a node that nothing reads is not part of it. */
 export interface Node {
   readonly op: Op;
   readonly inputs: readonly Node[];
@@ -12,13 +12,13 @@ export interface Node {
   readonly dtype: DType;
 }
 
-/** Plain data: nodes with equal operation, inputs and attributes are one value. */
+/** Plain data. Nodes with the same operation, inputs and attributes are one value. */
 export type Attributes = { readonly [key: string]: AttributeValue | undefined };
 export type AttributeValue = string | number | boolean | Float32Array | readonly (number | string)[];
 
-/** What the ONNX writer offers to a lowering rule. Values are names. */
+/** The functions of the ONNX writer that a lowering rule uses. Values are names. */
 export interface Emitter {
-  /** Adds a node with one output and returns its name. Attributes: integers are ints, `float(x)` are floats. */
+  /** Adds a node with one output and returns its name. A plain number is an integer attribute, `{ float: x }` a float. */
   node(op: string, inputs: readonly (string | undefined)[], attrs?: OnnxAttributes, domain?: string): string;
   /** Adds a node with several outputs. */
   nodes(
@@ -33,7 +33,7 @@ export interface Emitter {
 }
 export type OnnxAttributes = Record<string, number | string | readonly number[] | { float: number }>;
 
-/** The context of one node in its lowering rule. */
+/** The node that a lowering rule writes. */
 export interface Lowering<A> {
   attrs: A;
   node: Node;
@@ -41,13 +41,13 @@ export interface Lowering<A> {
   shapes: readonly Shape[];
 }
 
-/** "ort": onnxruntime's CPU and CUDA kernels, contrib operators included. "onnx": the plain standard, for every other device. */
+/** "ort": the kernels of onnxruntime for CPU and CUDA, contrib operators included. "onnx": the ONNX standard, for all other devices. */
 export type Target = "ort" | "onnx";
 
 type Lower<A> = (out: Emitter, inputs: string[], context: Lowering<A>) => string;
 type Expand<A> = (inputs: readonly Node[], attrs: A) => Node;
 
-/** How a value becomes ONNX: written as nodes, or first rewritten as other graph operations. */
+/** The ONNX form of an operation: nodes (`lower`), or other graph operations that replace it first (`expand`). */
 export type Implementation<A> = { lower: Lower<A> } | { expand: Expand<A> };
 
 export interface GradientContext<A> {
@@ -56,16 +56,16 @@ export interface GradientContext<A> {
   attrs: A;
 }
 
-/** For each input, how its gradient is built from dy; null where the input has none (integers, shapes). */
+/** For each input, a function that builds its gradient from dy; null if the input has none (integers, shapes). */
 export type Gradient<A> = (dy: Node, context: GradientContext<A>) => readonly ((() => Node) | null)[];
 
-/** What a kernel does with memory beside filling its output. */
+/** A kernel's use of memory, apart from a buffer for its output. */
 export interface MemoryUse<A> {
-  /** The output is the first input's bytes. */
+  /** The output shares the first input's bytes. */
   view?: boolean;
-  /** The output takes over the first input's buffer where nothing reads that any more. */
+  /** The output takes over the first input's buffer if nothing else reads it. */
   inPlace?: boolean;
-  /** Lengths of the float32 arrays that it needs while it runs. */
+  /** Lengths of the float32 arrays that the kernel needs while it runs. */
   workspace?: (shapes: readonly (readonly number[])[], output: readonly number[], attrs: A) => readonly number[];
 }
 
@@ -76,23 +76,23 @@ export interface OpRules<A> {
   gradient: Gradient<A>;
   /** One implementation for all targets, or one for each. */
   implement: Implementation<A> | Record<Target, Implementation<A>>;
-  /** How onnxruntime's CPU kernel treats memory, where it does not simply fill a buffer of its own. */
+  /** Memory use of onnxruntime's CPU kernel, if it does not simply fill a new buffer. */
   memory?: MemoryUse<A>;
 }
 
-/** The rules of one operation, with its attributes' type erased. */
+/** The rules of one operation, without the type of its attributes. */
 export interface Op extends OpRules<Attributes> {
   readonly name: string;
 }
 
 const table = new Map<string, Op>();
 
-/** Every operation there is, by name. */
+/** All operations, by name. */
 export const operations: ReadonlyMap<string, Op> = table;
 
 /**
- * Adds an operation to the table: how its shape follows, how its gradient is built, how it becomes ONNX. Nothing about
- * the operation lives elsewhere. Returns the function that makes its nodes.
+ * Adds an operation to the table, with its rules for shape, gradient and ONNX. Nothing about the operation stands
+ * elsewhere. Returns the function that makes its nodes.
  */
 export function defineOp<A extends Attributes>(name: string, rules: OpRules<A>) {
   if (table.has(name)) throw new GraphError(`operation ${name} is defined twice`);
@@ -125,7 +125,7 @@ const leaf = (name: string, dtype?: DType): Op => {
     gradient: () => [],
     implement: {
       lower: () => {
-        throw new GraphError(`${name} is bound by the writer, not lowered`);
+        throw new GraphError(`${name} is written by the compiler and has no lowering rule`);
       },
     },
   };
@@ -135,14 +135,14 @@ const inputOps = { float32: leaf("input", "float32"), int64: leaf("input", "int6
 const parameterOp = leaf("parameter");
 const constantOp = leaf("constant");
 
-/** A value that is given at every run. */
+/** A value that the caller feeds at every run. */
 export const input = (name: string, shape: Shape, dtype: DType = "float32"): Node =>
   make(inputOps[dtype], [], { name, shape });
 
-/** A weight of the model, by the checkpoint's own key; mapped from a file or fed, as the build decides. */
+/** A weight of the model, by its key in the checkpoint. Compilation decides whether it is mapped from a file or fed. */
 export const parameter = (name: string, shape: readonly number[]): Node => make(parameterOp, [], { name, shape });
 
-/** A value that is fixed in the graph. */
+/** A constant of the graph. */
 export function constant(values: Float32Array, shape: readonly number[]): Node {
   if (sizeOf(shape) !== values.length) {
     throw new GraphError("data does not fill its shape", { found: `${values.length} numbers for ${show(shape)}` });
@@ -155,5 +155,5 @@ export const scalar = (value: number): Node => constant(Float32Array.of(value), 
 export const isInput = (x: Node): boolean => x.op.name === "input";
 export const isParameter = (x: Node): boolean => x.op === parameterOp;
 export const isConstant = (x: Node): boolean => x.op === constantOp;
-/** The name under which an input or parameter is known outside. */
+/** The name of an input or parameter. */
 export const nameOf = (x: Node): string => x.attrs.name as string;

@@ -1,6 +1,6 @@
 import { make, type Node } from "./operation.ts";
 
-/** Every node that `outputs` need, inputs before what reads them. Iterative, since graphs are deep. */
+/** All nodes that `outputs` need, each after its inputs. Iterative, because graphs are deep. */
 export function inOrder(outputs: readonly Node[]): Node[] {
   const order: Node[] = [];
   const state = new Map<Node, "open" | "done">();
@@ -21,11 +21,11 @@ export function inOrder(outputs: readonly Node[]): Node[] {
   return order;
 }
 
-/** `node` over other inputs, or itself where they are its own. */
+/** `node` with other inputs, or `node` itself if they are the same. */
 export const rebuilt = (node: Node, inputs: readonly Node[]): Node =>
   inputs.every((x, i) => x === node.inputs[i]) ? node : make(node.op, inputs, node.attrs);
 
-/** The same graph with every node replaced by what `rule` makes of it and its already replaced inputs. */
+/** Rewrites a graph: calls `rule` with every node and its already rewritten inputs, and puts the result in its place. */
 export function rewrite(outputs: readonly Node[], rule: (node: Node, inputs: readonly Node[]) => Node): Node[] {
   const made = new Map<Node, Node>();
   for (const node of inOrder(outputs)) {

@@ -1,4 +1,4 @@
-import { GraphError } from "../core/index.ts";
+import { GraphError, listed } from "../core/index.ts";
 import {
   type Attributes,
   type Implementation,
@@ -13,13 +13,13 @@ import { flipped, isFlippable } from "./ops/index.ts";
 import { inOrder, rebuilt, rewrite } from "./order.ts";
 import { count, fixed, sameShape, show } from "./shape.ts";
 
-/** How `node` becomes ONNX on `target`. */
+/** The ONNX form of `node` for `target`. */
 export function implementation(node: Node, target: Target): Implementation<Attributes> {
   const { implement } = node.op;
   return "ort" in implement ? implement[target] : implement;
 }
 
-/** Rewrites operations that a target knows only in terms of others, until none is left. */
+/** Replaces operations that the target has no kernel for by other operations, until none is left. */
 export function expand(outputs: readonly Node[], target: Target): Node[] {
   let changed = true;
   let current = [...outputs];
@@ -36,9 +36,10 @@ export function expand(outputs: readonly Node[], target: Target): Node[] {
 }
 
 /**
- * The same values, with gradients of convolutions to their inputs taken by flipped kernels, as long as the copies of those
- * take no more than `bytes`: most pixels first, where a kernel does most work for its size. `mayFlip`: says which weights
- * are there when the program is loaded, for then they are flipped.
+ * Computes gradients of convolutions to their inputs with flipped kernels, as long as the copies of the kernels take at
+ * most `bytes`. Layers with the most pixels come first: there a kernel does the most work for its size.
+ *
+ * mayFlip: whether a weight is known when the program is loaded, which is when kernels are flipped.
  */
 export function flipKernels(outputs: readonly Node[], bytes: number, mayFlip: (weight: Node) => boolean): Node[] {
   const pixels = (node: Node): number => fixed(node.shape, 2) * fixed(node.shape, 3);
@@ -59,13 +60,13 @@ export function flipKernels(outputs: readonly Node[], bytes: number, mayFlip: (w
   });
 }
 
-/** Larger constants are compared by identity: reading them costs more than a duplicate does. */
+/** Longest constants whose numbers are compared. Comparing longer ones costs more than a duplicate. */
 const COMPARED = 64;
 
-/** What tells NaN, −0 and the infinities apart, which JSON does not. */
+/** The bits of numbers, which tell NaN, −0 and the infinities apart. JSON does not. */
 const bitsOf = (values: Float32Array): number[] => [...new Uint32Array(values.slice().buffer)];
 
-/** Makes nodes that compute the same thing from the same inputs one node. */
+/** Merges nodes that compute the same value from the same inputs. */
 export function shareEqual(outputs: readonly Node[]): Node[] {
   const numbers = new Map<unknown, number>();
   const number = (x: unknown): number => {
@@ -85,8 +86,8 @@ export function shareEqual(outputs: readonly Node[]): Node[] {
 }
 
 /**
- * Checks a graph as a whole: every shape and type follows from its operation's rule, and one name means one value.
- * Throws GraphError that lists everything wrong. Runs between the stages of compilation.
+ * Checks that every shape and dtype follows from the rule of its operation, and that a name stands for one value only.
+ * Throws one GraphError that lists every problem. Runs between the stages of compilation.
  */
 export function verify(outputs: Readonly<Record<string, Node>>): void {
   const problems: string[] = [];
@@ -95,9 +96,8 @@ export function verify(outputs: Readonly<Record<string, Node>>): void {
     const label = `${node.op.name}(${node.inputs.map((x) => show(x.shape)).join(", ")})`;
     try {
       const { shape, dtype } = make(node.op, node.inputs, node.attrs);
-      if (!sameShape(shape, node.shape))
-        problems.push(`${label}: shape ${show(node.shape)}, its rule says ${show(shape)}`);
-      if (dtype !== node.dtype) problems.push(`${label}: dtype ${node.dtype}, its rule says ${dtype}`);
+      if (!sameShape(shape, node.shape)) problems.push(`${label}: shape ${show(node.shape)}, expected ${show(shape)}`);
+      if (dtype !== node.dtype) problems.push(`${label}: dtype ${node.dtype}, expected ${dtype}`);
     } catch (error) {
       problems.push(error instanceof GraphError ? error.message : String(error));
     }
@@ -114,14 +114,14 @@ export function verify(outputs: Readonly<Record<string, Node>>): void {
   }
   for (const name of Object.keys(outputs))
     if (named.has(name)) problems.push(`"${name}" is both an input and an output`);
-  if (problems.length > 0) throw new GraphError(`the graph is not sound:\n${problems.join("\n")}`);
+  if (problems.length > 0) throw new GraphError(`the graph is invalid\n${listed(problems)}`);
 }
 
-/** The weights that a graph reads, by the checkpoint's key. Throws GraphError where two nodes stand for one weight. */
+/** The weights that a graph reads, by their keys in the checkpoint. Throws GraphError if two nodes stand for one weight. */
 export function parametersOf(outputs: readonly Node[]): Map<string, Node> {
   const found = new Map<string, Node>();
   for (const node of inOrder(outputs).filter(isParameter)) {
-    if (found.has(nameOf(node))) throw new GraphError("a weight stands in the graph twice", { where: nameOf(node) });
+    if (found.has(nameOf(node))) throw new GraphError("a weight is in the graph twice", { where: nameOf(node) });
     found.set(nameOf(node), node);
   }
   return found;

@@ -1,6 +1,6 @@
 import { GraphError } from "../core/index.ts";
 
-/** A length known when the graph is built, or a multiple of the batch: "B" is the batch itself, "77B" is 77 times it. */
+/** A length that is known when the graph is built, or a multiple of the batch size: "B" is the batch size, "77B" 77 times it. */
 export type Dim = number | `${number | ""}B`;
 export type Shape = readonly Dim[];
 
@@ -11,37 +11,37 @@ export const isSymbolic = (d: Dim): d is `${number | ""}B` => typeof d === "stri
 const factor = (d: Dim): number => (isSymbolic(d) ? Number(d.slice(0, -1) || 1) : d);
 const dim = (count: number, symbolic: boolean): Dim => (symbolic ? (count === 1 ? "B" : `${count}B`) : count);
 
-/** Product of dimensions. Throws GraphError where it would hold the batch twice. */
+/** Product of dimensions. Throws GraphError if two of them depend on the batch. */
 export function product(shape: Shape): Dim {
   const symbolic = shape.filter(isSymbolic).length;
-  if (symbolic > 1) throw new GraphError("the batch appears twice", { found: show(shape) });
+  if (symbolic > 1) throw new GraphError("two lengths depend on the batch", { found: show(shape) });
   return dim(
     shape.reduce<number>((n, d) => n * factor(d), 1),
     symbolic === 1,
   );
 }
 
-/** Number of elements, which must not depend on the batch. */
+/** Number of elements. Throws GraphError if it depends on the batch. */
 export function count(shape: Shape): number {
   const n = product(shape);
   if (isSymbolic(n)) throw new GraphError("this needs a fixed batch", { found: show(shape) });
   return n;
 }
 
-/** `shape` with the batch put in. */
+/** `shape` for a batch of a given size. */
 export const withBatch = (shape: Shape, batch: number): number[] =>
   shape.map((d) => (isSymbolic(d) ? batch : 1) * factor(d));
 
-/** a/b for dimensions, where it is whole. */
+/** a/b for dimensions. Throws GraphError if it is not whole. */
 export function divide(a: Dim, b: number): Dim {
   const n = factor(a) / b;
-  if (!Number.isInteger(n)) throw new GraphError("a length does not divide", { found: `${a} by ${b}` });
+  if (!Number.isInteger(n)) throw new GraphError("a length is not divisible", { found: `${a} by ${b}` });
   return dim(n, isSymbolic(a));
 }
 
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
 
-/** Shape of an elementwise operation on a and b, by NumPy's rules. */
+/** Shape of an elementwise operation on a and b, by NumPy's rules. Throws GraphError if they do not broadcast. */
 export function broadcast(a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
@@ -53,7 +53,7 @@ export function broadcast(a: Shape, b: Shape): Shape {
   });
 }
 
-/** Axis counted from the front. Throws GraphError where `shape` has no such axis. */
+/** Converts an axis that may be counted from the end. Throws GraphError if `shape` has no such axis. */
 export function axisOf(shape: Shape, axis: number): number {
   const at = axis < 0 ? shape.length + axis : axis;
   if (!(Number.isInteger(at) && at >= 0 && at < shape.length)) {
@@ -62,10 +62,12 @@ export function axisOf(shape: Shape, axis: number): number {
   return at;
 }
 
-/** The dimension at `axis`, which must not depend on the batch. */
+/** The length of `axis`. Throws GraphError if it depends on the batch. */
 export function fixed(shape: Shape, axis: number): number {
   const d = shape[axisOf(shape, axis)];
   if (isSymbolic(d))
-    throw new GraphError("this axis must have a fixed length", { found: `axis ${axis} of ${show(shape)}` });
+    throw new GraphError("the length of this axis must not depend on the batch", {
+      found: `axis ${axis} of ${show(shape)}`,
+    });
   return d;
 }

@@ -2,20 +2,20 @@ import { CheckpointError, UsageError } from "../core/index.ts";
 
 /** One attention layer of a U-Net. */
 export interface AttentionSite {
-  /** Where it stands, as diffusers calls it: "down_blocks.0.attentions.0.transformer_blocks.0.attn1". */
+  /** Its path in diffusers: "down_blocks.0.attentions.0.transformer_blocks.0.attn1". */
   path: string;
-  /** self: over the picture's own tokens; cross: over the text. */
+  /** self: between the pixels of the picture; cross: from pixels to the prompt. */
   kind: "self" | "cross";
-  /** How often the picture was halved before it: 0 is the finest. */
+  /** Level of resolution: 0 is the finest, and each further level halves both sides. */
   level: number;
-  /** Order of execution among the sites of its kind, from 0. */
+  /** Position among the sites of its kind, in order of execution, from 0. */
   index: number;
   heads: number;
   height: number;
   width: number;
 }
 
-/** Which sites a control acts on: of one kind, at some levels, or with some paths; all that are given must hold. */
+/** A choice of sites: by kind, by level, by path. A site must fit every given field. */
 export interface SiteChoice {
   kind?: AttentionSite["kind"];
   levels?: readonly number[];
@@ -23,8 +23,8 @@ export interface SiteChoice {
 }
 
 /**
- * The sites that fit `choice`. Throws UsageError where none does, with what there is: a control that acts nowhere is a
- * mistake, never a success.
+ * The sites that fit `choice`. Throws UsageError that lists the existing sites if none fits or a path does not exist: a
+ * control without effect is a mistake.
  */
 export function chooseSites(sites: readonly AttentionSite[], choice: SiteChoice, option: string): AttentionSite[] {
   const chosen = sites.filter(
@@ -35,7 +35,7 @@ export function chooseSites(sites: readonly AttentionSite[], choice: SiteChoice,
   );
   const unknown = (choice.paths ?? []).filter((path) => !sites.some((site) => site.path === path));
   if (chosen.length === 0 || unknown.length > 0) {
-    throw new UsageError("chooses no attention site", {
+    throw new UsageError("there is no such attention site", {
       where: option,
       found: unknown.length > 0 ? unknown.join(", ") : JSON.stringify(choice),
       expected: `some of ${sites.length} sites: ${sites.map(({ path, level }) => `${path} (level ${level})`).join(", ")}`,
@@ -44,10 +44,10 @@ export function chooseSites(sites: readonly AttentionSite[], choice: SiteChoice,
   return chosen;
 }
 
-/** Splits channels into heads. Throws CheckpointError where the config's head count does not divide them. */
+/** Returns the number of heads. Throws CheckpointError if the channels are not divisible by it. */
 export function headCount(heads: number, channels: number, where: string): number {
   if (channels % heads !== 0) {
-    throw new CheckpointError("attention heads do not divide the channels", {
+    throw new CheckpointError("the channels are not divisible by the attention heads", {
       where,
       found: `${heads} heads, ${channels} channels`,
     });

@@ -9,41 +9,40 @@ export interface Projections {
   value: Node;
 }
 
-/** What happens at a site: from query, key and value to the attended values [B, L, C]. */
+/** Computes attention at a site: from query, key and value to the attended values [B, L, C]. */
 export type AttentionControl = (site: AttentionSite, projections: Projections) => Node;
 
-/** Attention as the model has it. */
+/** The model's own attention. */
 export const plainAttention: AttentionControl = ({ heads }, { query, key, value }) =>
   g.attention(query, key, value, { heads });
 
-export type Part = keyof Projections;
-export const parts = ["query", "key", "value"] as const satisfies readonly Part[];
+export type ProjectionName = keyof Projections;
 
-/** The graph input that says which row each row takes its `part` (or its maps) from, at the sites of `group`. */
-export const routeInput = (group: string, part: Part | "maps"): string => `route.${group}.${part}`;
+/** Name of the graph input with, for each row, the row whose projection or maps it takes, at the sites of `group`. */
+export const routeInput = (group: string, takes: ProjectionName | "maps"): string => `route.${group}.${takes}`;
 
 /**
- * Lets rows take their queries, keys or values from other rows. Sites of one group share their routes; each route is a
- * graph input of row numbers [B], so what is routed can change at every step.
+ * Attention in which rows take their queries, keys or values from other rows. The sites of a group share their routes. A
+ * route is a graph input of row numbers [B], so it can change at every step.
  *
- * groupOf: the group of a site, or undefined for a site that is left alone.
+ * groupOf: the group of a site; undefined if the site is not changed.
  */
 export function routed(
   groupOf: (site: AttentionSite) => string | undefined,
-  which: readonly Part[],
+  names: readonly ProjectionName[],
   inner: AttentionControl = plainAttention,
 ): AttentionControl {
   const input = inputsOnce();
   return (site, projections) => {
     const group = groupOf(site);
     if (group === undefined) return inner(site, projections);
-    const route = (part: Part): Node => input(routeInput(group, part), ["B"], "int64");
-    const moved = which.map((part) => [part, g.gather(projections[part], route(part))]);
+    const route = (name: ProjectionName): Node => input(routeInput(group, name), ["B"], "int64");
+    const moved = names.map((name) => [name, g.gather(projections[name], route(name))]);
     return inner(site, { ...projections, ...Object.fromEntries(moved) });
   };
 }
 
-/** Makes each graph input once, by its name. */
+/** Returns a function that makes each graph input once. */
 function inputsOnce(): (name: string, shape: Shape, dtype?: DType) => Node {
   const made = new Map<string, Node>();
   return (name, shape, dtype) => {
@@ -53,7 +52,7 @@ function inputsOnce(): (name: string, shape: Shape, dtype?: DType) => Node {
   };
 }
 
-/** The graph inputs of a group whose attention maps are mixed, besides its route. */
+/** Names of the graph inputs that mix the attention maps of a group, besides its route. */
 export const mixInputs = (group: string) => ({
   mapper: `mix.${group}.mapper`,
   taken: `mix.${group}.taken`,
@@ -61,8 +60,9 @@ export const mixInputs = (group: string) => ({
 });
 
 /**
- * Attention with mixed maps: M' = taken ⊙ (S·mapper) + kept ⊙ M, where M are a row's own maps and S those of the row that
- * its route names. Prompt-to-Prompt's replacement, refinement and re-weighting are choices of the three (Hertz et al. 2022).
+ * Attention with mixed maps: M' = taken ⊙ (S·mapper) + kept ⊙ M. M are the row's own maps, S those of the row that its route
+ * names. Replacement, refinement and re-weighting of Prompt-to-Prompt are choices of mapper, taken and kept (Hertz et al.
+ * 2022).
  *
  * Cross-attention, M tokens: mapper [B, M, M], taken and kept [B, M]. Self-attention: taken and kept [B, 1], no mapper.
  */
@@ -86,32 +86,32 @@ export function mixed(groupOf: (site: AttentionSite) => string | undefined, inne
   };
 }
 
-/** What the rows of a group's sites take from each other: query and key, key and value, or the attention maps, mixed. */
-export const takings = ["qk", "kv", "maps"] as const;
-export type Taking = (typeof takings)[number];
+/** What rows can take from each other at a site: query and key, key and value, or attention maps. */
+export const takenKinds = ["qk", "kv", "maps"] as const;
+export type TakenKind = (typeof takenKinds)[number];
 
-/** The projections that a group takes, other than whole maps. */
-export const takenParts: Readonly<Record<Exclude<Taking, "maps">, readonly Part[]>> = {
+/** The projections of the kinds that are not maps. */
+export const takenProjections: Readonly<Record<Exclude<TakenKind, "maps">, readonly ProjectionName[]>> = {
   qk: ["query", "key"],
   kv: ["key", "value"],
 };
 
-/** Attention sites, by their diffusers paths, at which rows take the same things from the same rows. */
+/** Attention sites, by their paths in diffusers, at which rows take the same from the same rows. */
 export interface SiteGroup {
   readonly name: string;
   readonly sites: readonly string[];
-  readonly takes: Taking;
+  readonly takes: TakenKind;
 }
 
-/** Attention in which each group of sites takes what it says; sites of no group are the model's own. */
+/** Attention in which the rows of each group take from each other. Sites without a group keep the model's own attention. */
 export function controlled(groups: readonly SiteGroup[]): AttentionControl {
-  const groupOf = (takes: Taking) => (site: AttentionSite) =>
+  const groupOf = (takes: TakenKind) => (site: AttentionSite) =>
     groups.find((group) => group.takes === takes && group.sites.includes(site.path))?.name;
-  const { qk, kv } = takenParts;
+  const { qk, kv } = takenProjections;
   return mixed(groupOf("maps"), routed(groupOf("qk"), qk, routed(groupOf("kv"), kv)));
 }
 
-/** Puts the attention maps [B, heads, L, M] of the chosen sites into `maps`, under their paths. */
+/** Attention that adds the maps [B, heads, L, M] of the chosen sites to `maps`, by path. */
 export function observed(
   choose: (site: AttentionSite) => boolean,
   maps: Map<string, Node>,

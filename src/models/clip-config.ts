@@ -2,8 +2,8 @@ import { z } from "zod";
 import { epsilon, only, positive, readConfig, refuseMisfits, repeats } from "./config.ts";
 
 /**
- * Fields of transformers' PretrainedConfig that say how a model was saved, trained or generates, and nothing about what a
- * CLIP tower computes in inference. Old checkpoints carry dozens of them.
+ * Fields of transformers' PretrainedConfig about saving, training and text generation. They do not change what a CLIP tower
+ * computes. Old checkpoints have dozens of them.
  */
 const bookkeeping = [
   "_name_or_path", "architectures", "attention_dropout", "dropout", "dtype", "initializer_factor", "initializer_range",
@@ -65,7 +65,7 @@ const clipSchema = z.strictObject({
   vision_config: z.unknown(),
 });
 
-/** What the layers of a CLIP tower are built from. */
+/** Sizes of the layers of a CLIP tower. */
 export interface TowerConfig {
   width: number;
   hidden: number;
@@ -77,7 +77,7 @@ export interface TowerConfig {
 
 export interface ClipTextConfig extends TowerConfig {
   vocabulary: number;
-  /** Longest sentence, in tokens. */
+  /** Longest prompt, in tokens. */
   length: number;
   endOfText: number;
 }
@@ -91,7 +91,7 @@ export interface ClipVisionConfig extends TowerConfig {
 export interface ClipConfig {
   text: ClipTextConfig;
   vision: ClipVisionConfig;
-  /** Length of the embeddings that pictures and sentences share. */
+  /** Length of the embeddings of pictures and texts. */
   projection: number;
 }
 
@@ -108,19 +108,19 @@ const towerOf = (c: TowerFields): TowerConfig => ({
   eps: c.layer_norm_eps,
 });
 
-/** Reads the config.json of a CLIPTextModel. Throws CheckpointError that lists every field that is not understood. */
+/** Reads the config.json of a CLIPTextModel. Throws CheckpointError that lists every unknown field. */
 export function readClipTextConfig(config: unknown, component = "text_encoder/config.json"): ClipTextConfig {
   const c = readConfig(textSchema, config, component);
   return { ...towerOf(c), vocabulary: c.vocab_size, length: c.max_position_embeddings, endOfText: c.eos_token_id };
 }
 
-/** Reads the config.json of a CLIPModel. Throws CheckpointError that lists every field that is not understood. */
+/** Reads the config.json of a CLIPModel. Throws CheckpointError that lists every unknown field. */
 export function readClipConfig(config: unknown, component = "config.json"): ClipConfig {
   const c = readConfig(clipSchema, config, component);
   const vision = readConfig(visionSchema, c.vision_config ?? {}, `${component}, vision_config`);
   refuseMisfits(`${component}, vision_config`, [
     vision.image_size % vision.patch_size !== 0 &&
-      `image_size ${vision.image_size} does not divide into patches of ${vision.patch_size}`,
+      `image_size ${vision.image_size} is not divisible by patch_size ${vision.patch_size}`,
   ]);
   return {
     text: readClipTextConfig(c.text_config ?? {}, `${component}, text_config`),

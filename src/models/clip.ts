@@ -21,7 +21,7 @@ export function clipText(config: ClipTextConfig, ids: Node, weights = new Scope(
   return layerNorm(w.at("final_layer_norm"), layers(config, w, x, true), config.eps);
 }
 
-/** Embeddings that CLIP compares with pictures, not normalised. ids: [B, L]; ends: [B], see `endPositions` → [B, P]. */
+/** Embeddings of texts that CLIP compares with pictures, not normalised. ids: [B, L], ends: [B] of `endPositions` → [B, P]. */
 export function clipTextFeatures({ text, projection }: ClipConfig, ids: Node, ends: Node, weights = new Scope()): Node {
   const hidden = clipText(text, ids, weights);
   const [batch, length, width] = hidden.shape as [Node["shape"][0], number, number];
@@ -29,7 +29,7 @@ export function clipTextFeatures({ text, projection }: ClipConfig, ids: Node, en
   return linear(weights.at("text_projection"), g.gather(rows, ends), projection, { bias: false });
 }
 
-/** Embeddings that CLIP compares with sentences, not normalised. pixels: [B, 3, S, S] → [B, P]. */
+/** Embeddings of pictures that CLIP compares with texts, not normalised. pixels: [B, 3, S, S] → [B, P]. */
 export function clipImageFeatures({ vision, projection }: ClipConfig, pixels: Node, weights = new Scope()): Node {
   const pooled = clipVision(vision, pixels, weights);
   return linear(weights.at("visual_projection"), pooled, projection, { bias: false });
@@ -50,12 +50,12 @@ function clipVision(config: ClipVisionConfig, pixels: Node, weights: Scope): Nod
   const first = g.reshape(embeddings.tensor("class_embedding", [width]), [1, 1, width]);
   const tokens = g.concat([g.broadcastLike(first, g.slice(patches, 1, 0, 1)), patches], 1);
   const positions = embeddings.at("position_embedding").tensor("weight", [(size / patch) ** 2 + 1, width]);
-  const x = layerNorm(w.at("pre_layrnorm"), g.add(tokens, positions), eps); // the checkpoints' own spelling
+  const x = layerNorm(w.at("pre_layrnorm"), g.add(tokens, positions), eps); // spelt like this in checkpoints
   const out = g.slice(layers(config, w, x, false), 1, 0, 1);
   return layerNorm(w.at("post_layernorm"), g.reshape(out, [out.shape[0], width]), eps);
 }
 
-/** The transformer that both towers share. x: [B, L, C]. */
+/** The transformer of either tower. x: [B, L, C]. */
 function layers(config: TowerConfig, weights: Scope, x: Node, causal: boolean): Node {
   const { width, heads, hidden, eps } = config;
   const activate = config.activation === "gelu" ? g.gelu : g.quickGelu;
@@ -76,12 +76,12 @@ function layers(config: TowerConfig, weights: Scope, x: Node, causal: boolean): 
   return h;
 }
 
-/** CLIP's temperature: 100·cos is what it was trained on; exp(logit_scale). A single number. */
+/** CLIP's temperature exp(logit_scale), about 100. A single number. */
 export const logitScale = (weights = new Scope()): Node => g.exp(weights.tensor("logit_scale", []));
 
 /**
- * Where each sentence's embedding is read: row b·L + (position of its end-of-text token), as `clipTextFeatures` wants it.
- * Configs from before transformers 4.31 say end-of-text 2 whatever it is; there the largest id marks the end.
+ * For each text b, the row of its end-of-text token, b·L + position, for `clipTextFeatures`. Configs from before
+ * transformers 4.31 give 2 for end-of-text whatever it is; with them, the largest id marks the end.
  */
 export function endPositions({ endOfText }: ClipTextConfig, ids: IntTensor): IntTensor {
   const [count, length] = ids.shape;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { between, CheckpointError, listed, problemsOf } from "../core/index.ts";
 
-/** Bookkeeping that every diffusers config may hold and that does not change what a model computes. */
+/** Fields that any diffusers config may have and that do not change what a model computes. */
 export const diffusersFields = {
   _class_name: z.string().optional(),
   _diffusers_version: z.string().optional(),
@@ -9,32 +9,32 @@ export const diffusersFields = {
   _commit_hash: z.string().nullish(),
 };
 
-/** A field whose only supported value is `value`, which is also what its absence means. */
+/** Schema of a field whose only supported value, and default, is `value`. */
 export const only = <T extends string | number | boolean>(value: T) => z.literal(value).default(value as never);
-/** A field that must be null or absent. */
+/** Schema of a field that must be null or absent. */
 export const absent = () => z.null().optional();
 
-/** A size: channels, tokens, pixels. */
+/** Schema of a size: channels, tokens, pixels. */
 export const positive = () =>
   z
     .int()
     .positive()
     .max(1 << 20);
 
-/** How often something is repeated. Bounded, since a graph of a billion layers would never be done. */
+/** Schema of a number of repetitions. Bounded, because a graph of a billion layers could never be built. */
 export const repeats = (most = 16) => z.int().positive().max(most);
 
-/** Levels of resolution, of a U-Net or a VAE. */
+/** Most levels of resolution of a U-Net or a VAE. */
 export const MAX_LEVELS = 8;
 
-/** What a normalisation adds to the variance: as float32 neither zero nor more than what it is added to. */
+/** Schema of the number that a normalisation adds to the variance: not zero as float32, and not larger than the variance. */
 export const epsilon = () => between(1e-12, 0.1);
 
 /**
- * Reads a model's config.json. A field that is not understood is an error, not ignored: it may change what the model
- * computes. Throws CheckpointError that lists every problem.
+ * Reads a model's config.json. An unknown field is an error, because it may change what the model computes. Throws
+ * CheckpointError that lists every problem.
  *
- * component: how errors call it: "unet/config.json".
+ * component: the file in error messages: "unet/config.json".
  */
 export function readConfig<T>(
   schema: z.ZodType<T>,
@@ -51,7 +51,7 @@ export function readConfig<T>(
   });
 }
 
-/** Throws one CheckpointError with all `problems` between the fields of a config; false entries are none. */
+/** Throws one CheckpointError that lists contradictions between the fields of a config. False entries are not problems. */
 export function refuseMisfits(component: string, problems: readonly (string | false)[]): void {
   const found = problems.filter((problem) => problem !== false);
   if (found.length > 0) {
@@ -59,12 +59,13 @@ export function refuseMisfits(component: string, problems: readonly (string | fa
   }
 }
 
-/** The problem where a list does not have one entry for each level. */
+/** A problem if a list does not have one entry per level, else false. */
 export const misfit = (field: string, value: unknown, levels: number): string | false =>
   Array.isArray(value) &&
   value.length !== levels &&
   `${field} has ${value.length} entries, block_out_channels ${levels}`;
 
-/** The problem where channels do not divide into their normalisation's groups. */
+/** A problem if channels are not divisible by the number of normalisation groups, else false. */
 export const groupMisfit = (channels: readonly number[], groups: number): string | false =>
-  channels.some((n) => n % groups !== 0) && `block_out_channels ${channels} do not divide into ${groups} groups`;
+  channels.some((n) => n % groups !== 0) &&
+  `block_out_channels ${channels} are not divisible by norm_num_groups ${groups}`;

@@ -1,6 +1,6 @@
-// Models as functions from their config to a graph: U-Net, VAE, CLIP text and vision, with the checkpoints' own weight names.
-// Knows of: core, graph.
-// Does not know of: files, how a graph is run, samplers.
+// Models as functions from a config to a graph: U-Net, VAE, CLIP text and vision. Weights have their names in the checkpoint.
+// Knows: core, graph.
+// Does not know: files, how a graph is run, samplers.
 export * from "./attention-sites.ts";
 export * from "./attentionControl.ts";
 export * from "./clip.ts";

@@ -2,7 +2,7 @@ import type { Node } from "../graph/index.ts";
 import * as g from "../graph/index.ts";
 import type { Scope } from "./scope.ts";
 
-/** Channels of a value: its axis 1 for pictures [B, C, H, W], its last axis for sequences [B, L, C]. */
+/** Channels of a value: axis 1 of pictures [B, C, H, W], the last axis of sequences [B, L, C]. */
 export const channelsOf = (x: Node): number => x.shape[x.shape.length === 4 ? 1 : x.shape.length - 1] as number;
 
 /** x·Wᵀ + b. x: [..., C] → [..., out]. */
@@ -14,7 +14,7 @@ export function linear(w: Scope, x: Node, out: number, { bias = true } = {}): No
 export interface Convolution {
   kernel?: number;
   stride?: number;
-  /** Zeros at [top, left, bottom, right]; as many as keep the size at stride 1, if not given. */
+  /** Zeros at [top, left, bottom, right]. Default: as many as keep the size at stride 1. */
   pads?: readonly [number, number, number, number];
   bias?: boolean;
 }

@@ -1,6 +1,6 @@
 import { type Node, parameter } from "../graph/index.ts";
 
-/** A place in a checkpoint: the prefix under which a module's weights are filed. Names are the checkpoint's own keys. */
+/** A module of a checkpoint: the prefix of its weights' keys. */
 export class Scope {
   readonly path: string;
 

@@ -73,11 +73,11 @@ const schema = z.strictObject({
   addition_embed_type_num_heads: z.number().optional(), // read only with addition_embed_type
 });
 
-/** What a U-Net is built from, block by block, finest first. */
+/** Architecture of a U-Net, block by block, the finest first. */
 export interface UNetConfig {
   inChannels: number;
   outChannels: number;
-  /** Latent height and width that the model was trained at; undefined where the config does not say. */
+  /** Latent height and width in training; undefined if the config does not give them. */
   sampleSize: readonly [number, number] | undefined;
   flipSinToCos: boolean;
   freqShift: number;
@@ -85,11 +85,11 @@ export interface UNetConfig {
   eps: number;
   linearProjection: boolean;
   blocks: readonly UNetBlock[];
-  /** undefined in models distilled without it. */
+  /** Undefined in models that were distilled without it. */
   mid: { channels: number; heads: number; contextDim: number; transformers: number } | undefined;
 }
 
-/** A level of the U-Net: its way down and its way up. */
+/** A level of the U-Net: its block on the way down and its block on the way up. */
 export interface UNetBlock {
   channels: number;
   resnets: number;
@@ -102,7 +102,7 @@ export interface UNetBlock {
 
 /**
  * Reads the config.json of a UNet2DConditionModel (diffusers, models/unets/unet_2d_condition.py).
- * Throws CheckpointError that lists every field that is not understood or not supported.
+ * Throws CheckpointError that lists every field that is unknown or not supported.
  */
 export function readUNetConfig(config: unknown, component = "unet/config.json"): UNetConfig {
   const c = readConfig(schema, config, component);
@@ -119,12 +119,12 @@ export function readUNetConfig(config: unknown, component = "unet/config.json"):
   refuseMisfits(component, [
     ...perLevel.map((field) => misfit(field, c[field], levels)),
     groupMisfit(c.block_out_channels, c.norm_num_groups),
-    c.block_out_channels[0] % 2 !== 0 && `block_out_channels ${c.block_out_channels} begin with an odd number`,
+    c.block_out_channels[0] % 2 !== 0 && `block_out_channels ${c.block_out_channels} begins with an odd number`,
     c.block_out_channels[0] / 2 <= c.freq_shift &&
-      `freq_shift ${c.freq_shift} leaves block_out_channels ${c.block_out_channels} no frequency`,
+      `freq_shift ${c.freq_shift} is too large for block_out_channels ${c.block_out_channels}`,
   ]);
   const at = (value: number | number[], level: number): number => (Array.isArray(value) ? value[level] : value);
-  // diffusers' attention_head_dim has always meant the number of heads; num_attention_heads, where given, wins.
+  // In diffusers, attention_head_dim means the number of heads. num_attention_heads overrides it.
   const heads = (level: number) => at(c.num_attention_heads ?? c.attention_head_dim, level);
   const last = levels - 1;
   const size = c.sample_size ?? undefined;

@@ -10,7 +10,7 @@ import type { UNetConfig } from "./unet-config.ts";
 export interface UNetInputs {
   /** [B, in, H, W] */
   sample: Node;
-  /** Sinusoids of the timestep, [B, C₀]: see timestepSinusoids. */
+  /** Sinusoids of the timestep, [B, C₀], of `timestepSinusoids`. */
   time: Node;
   /** Text embedding, [B, L, D]. */
   context: Node;
@@ -18,7 +18,7 @@ export interface UNetInputs {
 
 /**
  * Noise prediction (or v) of a UNet2DConditionModel, [B, out, H, W]; diffusers, models/unets/unet_2d_condition.py.
- * attend: what happens at each attention site. weights: where the checkpoint's keys begin.
+ * attend: computes attention at each site. weights: the prefix of the checkpoint's keys.
  */
 export function unet(
   config: UNetConfig,
@@ -87,12 +87,12 @@ export function unet(
   return conv2d(weights.at("conv_out"), h, config.outChannels);
 }
 
-/** Shape of a U-Net's input `time`, [B, C₀]. */
+/** Shape of the input `time` of a U-Net, [B, C₀]. */
 export const timeShape = ({ blocks }: UNetConfig, batch: Dim): Dim[] => [batch, blocks[0].channels];
 
 /**
- * Sinusoids of timesteps as a U-Net takes them, [B, C₀]; diffusers, models/embeddings.py, get_timestep_embedding. Computed
- * here and not in the graph, because the sine of some devices is good to 1e-4 only.
+ * Sinusoids of timesteps for a U-Net, [B, C₀]; diffusers, models/embeddings.py, get_timestep_embedding. They are computed
+ * here and not in the graph, because the sine of some devices is only accurate to 1e-4.
  */
 export function timestepSinusoids(config: UNetConfig, timesteps: readonly number[]): Tensor {
   const { flipSinToCos, freqShift } = config;
@@ -100,7 +100,7 @@ export function timestepSinusoids(config: UNetConfig, timesteps: readonly number
   const half = channels / 2;
   const made = tensor([batch, channels]);
   const [sines, cosines] = flipSinToCos ? [half, 0] : [0, half];
-  // Each operation rounded to float32, as the model saw it in training.
+  // Each operation is rounded to float32, as in training.
   const step = Math.fround(-Math.log(10000));
   for (let i = 0; i < half; i++) {
     const frequency = Math.fround(Math.exp(Math.fround(Math.fround(step * i) / (half - freqShift))));
@@ -117,7 +117,7 @@ export function timestepSinusoids(config: UNetConfig, timesteps: readonly number
 const timeEmbedding = (w: Scope, sinusoids: Node, channels: number): Node =>
   linear(w.at("linear_2"), g.silu(linear(w.at("linear_1"), sinusoids, 4 * channels)), 4 * channels);
 
-/** Doubles x, and drops the last row or column where the picture on the way down had an odd size. */
+/** Doubles x to the size of `like`: drops the last row or column if that size is odd. */
 function upsampleTo(x: Node, like: Node): Node {
   const [, , height, width] = like.shape as readonly number[];
   return g.slice(g.slice(g.upsample2x(x), 2, 0, height), 3, 0, width);
@@ -177,7 +177,7 @@ function feedForward(w: Scope, x: Node): Node {
   return linear(w.at("net").at(2), g.mul(g.slice(both, -1, 0, 4 * channels), gate), channels);
 }
 
-/** Every attention site of a U-Net at a latent size, in order of execution. */
+/** All attention sites of a U-Net at a latent size, in order of execution. */
 export function attentionSites(config: UNetConfig, height: number, width: number, tokens: number): AttentionSite[] {
   const sites: AttentionSite[] = [];
   const contextDim = config.blocks[0].contextDim;

@@ -39,25 +39,25 @@ const schema = z.strictObject({
   mid_block_add_attention: z.boolean().default(true),
 });
 
-/** What an AutoencoderKL is built from, finest level first. */
+/** Architecture of an AutoencoderKL, the finest level first. */
 export interface VaeConfig {
   latentChannels: number;
   channels: readonly number[];
-  /** Residual blocks of each level of the encoder; the decoder has one more. */
+  /** Residual blocks per level of the encoder. The decoder has one more. */
   resnets: number;
   groups: number;
   midAttention: boolean;
   quantConv: boolean;
   postQuantConv: boolean;
-  /** Latents of the diffusion model are the encoder's times this. */
+  /** Latents of the diffusion model are those of the encoder times this factor. */
   scalingFactor: number;
-  /** Picture pixels for one latent pixel, along each side. */
+  /** Pixels of the picture per pixel of the latents, along each side. */
   factor: number;
 }
 
 const EPS = 1e-6;
 
-/** Reads the config.json of an AutoencoderKL. Throws CheckpointError that lists every field that is not understood. */
+/** Reads the config.json of an AutoencoderKL. Throws CheckpointError that lists every unknown field. */
 export function readVaeConfig(config: unknown, component = "vae/config.json"): VaeConfig {
   const c = readConfig(schema, config, component);
   const levels = c.block_out_channels.length;
@@ -80,8 +80,8 @@ export function readVaeConfig(config: unknown, component = "vae/config.json"): V
 }
 
 /**
- * The posterior of a picture; diffusers, models/autoencoders/autoencoder_kl.py. picture: [B, 3, H, W] in −1..1 →
- * mean and log-variance, each [B, 4, H/8, W/8] and not yet scaled.
+ * Encodes a picture into its posterior; diffusers, models/autoencoders/autoencoder_kl.py. picture: [B, 3, H, W] in −1..1 →
+ * mean and log-variance, each [B, 4, H/8, W/8] and not scaled.
  */
 export function encode(config: VaeConfig, picture: Node, weights = new Scope()): { mean: Node; logVariance: Node } {
   const { channels, resnets, groups, latentChannels } = config;
@@ -100,7 +100,7 @@ export function encode(config: VaeConfig, picture: Node, weights = new Scope()):
   return { mean: g.slice(h, 1, 0, latentChannels), logVariance: g.slice(h, 1, latentChannels, 2 * latentChannels) };
 }
 
-/** The picture of unscaled latents. latent: [B, 4, H/8, W/8] → [B, 3, H, W], about −1..1. */
+/** Decodes latents that are not scaled. latent: [B, 4, H/8, W/8] → picture [B, 3, H, W], about −1..1. */
 export function decode(config: VaeConfig, latent: Node, weights = new Scope()): Node {
   const { channels, resnets, groups, latentChannels } = config;
   const w = weights.at("decoder");
@@ -125,7 +125,7 @@ function middle({ groups, midAttention }: VaeConfig, w: Scope, x: Node): Node {
   return h;
 }
 
-/** Single-head self-attention over the pixels. */
+/** Self-attention with one head over the pixels. */
 function selfAttention(w: Scope, x: Node, groups: number): Node {
   const c = channelsOf(x);
   const [height, width] = x.shape.slice(2) as number[];

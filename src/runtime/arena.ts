@@ -1,7 +1,7 @@
 const unit = 256;
 const firstRegion = 1 << 20;
 const largestGrowth = 2 ** 30;
-/** A free piece of less than twice the size asked for is given whole, unless that would waste this much. */
+/** A free chunk of less than twice the requested size is used whole, unless that wastes this many bytes. */
 const mostWaste = 128 * 2 ** 20;
 
 interface Chunk {
@@ -14,15 +14,16 @@ interface Chunk {
 }
 
 /**
- * onnxruntime's arena for a CPU, as far as its size goes: the smallest free chunk that fits, cut where much is left,
- * joined with its free neighbours when it is freed, in regions that double. onnxruntime/core/framework/bfc_arena.cc.
+ * Simulates the size of onnxruntime's arena for a CPU. An allocation takes the smallest free chunk that fits and splits it
+ * if much is left. A freed chunk is joined with its free neighbours. Regions double in size.
+ * onnxruntime/core/framework/bfc_arena.cc.
  */
 export class Arena {
   private growth = firstRegion;
   private readonly free = new Set<Chunk>();
   private readonly touched: number[] = [];
 
-  /** Bytes of the regions that were ever part of an allocation: what the system has to provide memory for. */
+  /** Bytes that were ever part of an allocation. The system provides memory for them, and for no other bytes. */
   get peak(): number {
     return this.touched.reduce((sum, bytes) => sum + bytes, 0);
   }
@@ -33,7 +34,7 @@ export class Arena {
     this.free.delete(chunk);
     chunk.free = false;
     if (chunk.size >= 2 * size || chunk.size - size >= mostWaste) this.split(chunk, size);
-    // The end of a chunk that is longer than what was asked for stays untouched.
+    // The rest of a chunk that is longer than requested stays untouched.
     this.touched[chunk.region] = Math.max(this.touched[chunk.region], chunk.offset + size);
     return chunk;
   }
@@ -89,7 +90,7 @@ export class Arena {
     this.free.add(rest);
   }
 
-  /** Makes `next` part of `chunk`. */
+  /** Joins `chunk` and the chunk after it. */
   private join(chunk: Chunk, next: Chunk): void {
     this.free.delete(next);
     chunk.size += next.size;

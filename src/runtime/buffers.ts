@@ -3,8 +3,8 @@ import { inOrder, isInput, type Node, withBatch } from "../graph/index.ts";
 import { Arena } from "./arena.ts";
 
 /**
- * Order in which onnxruntime runs a graph: depth first from its last end back, of several inputs the last written one
- * first. An output that another operation reads is no end.
+ * Order in which onnxruntime runs a graph: depth first, backwards from the last node that nothing reads. Of several inputs,
+ * the one that was written last comes first.
  */
 function executionOrder(outputs: readonly Node[]): Node[] {
   const written = inOrder(outputs);
@@ -27,30 +27,30 @@ function executionOrder(outputs: readonly Node[]): Node[] {
   return order;
 }
 
-/** Values that no input changes: weights, constants, and what is computed from them alone, once, when it is loaded. */
+/** Values that depend on no input: weights, constants, and what is computed from them once, when the program is loaded. */
 export function fixedValues(order: readonly Node[]): Set<Node> {
   const fixed = new Set<Node>();
   for (const node of order) if (!isInput(node) && node.inputs.every((x) => fixed.has(x))) fixed.add(node);
   return fixed;
 }
 
-/** A piece of memory that values hold one after another. */
+/** A piece of memory that several values use, one after the other. */
 interface Buffer {
   shape: string;
   bytes: number;
-  /** Reads still to come, of all values planned into it so far. */
+  /** Reads to come, of all values that were planned into it so far. */
   uses: number;
-  /** The last step that reads or writes it. */
+  /** Index of the last step that reads or writes it. */
   last: number;
 }
 
-/** Which buffer every value of `order` lies in, as onnxruntime's planner decides it before the first run. */
+/** The buffer of every value of `order`, as onnxruntime's planner decides it before the first run. */
 function planBuffers(order: readonly Node[], outputs: readonly Node[], batch: number): Map<Node, Buffer> {
   const reads = new Map<Node, number>(outputs.map((node) => [node, 1]));
   for (const { inputs } of order) for (const input of inputs) reads.set(input, (reads.get(input) ?? 0) + 1);
   const place = new Map<Node, Buffer>();
   const fixed = fixedValues(order);
-  // Freed buffers, most recent first. A value of the very same shape takes one over, which keeps it from the arena.
+  // Freed buffers, the latest first. A value of exactly the same shape takes one over, so it does not go back to the arena.
   const free: Buffer[] = [];
   order.forEach((node, step) => {
     if (isInput(node) || fixed.has(node)) return;
@@ -79,10 +79,10 @@ function planBuffers(order: readonly Node[], outputs: readonly Node[], batch: nu
   return place;
 }
 
-/** A second run meets the arena as the first has cut it up, and may need more; a third no more. */
+/** The first run leaves the arena split into chunks, so the second may need more. A third never does. */
 const RUNS = 2;
 
-/** Bytes of the arena once the graph has run: values as they live and die, and what kernels need while they run. */
+/** Bytes of the arena after the graph has run: values while they live, and what kernels need while they run. */
 export function arenaPeak(outputs: readonly Node[], batch: number): number {
   const order = executionOrder(outputs);
   const place = planBuffers(order, outputs, batch);

@@ -11,34 +11,34 @@ import {
 import { arenaPeak, fixedValues } from "./buffers.ts";
 import type { LoadOptions } from "./engine.ts";
 
-/** Memory that a program takes while it is loaded and has run at least once, in bytes. */
+/** Memory of a program that is loaded and has run at least once, in bytes. */
 export interface MemoryEstimate {
-  /** The engine's process with onnxruntime in it, which all its programs share. */
+  /** The engine's process with onnxruntime, which all programs share. */
   process: number;
-  /** What onnxruntime keeps of the program's operations. */
+  /** onnxruntime's own data about the program's operations. */
   operations: number;
-  /** Pages of weight files, which other programs over the same files share. */
+  /** Pages of weight files. Programs over the same files share them. */
   mapped: number;
-  /** Weights that it copies: constants of the graph, and all where it is loaded repacked or in other layouts. */
+  /** Weights that onnxruntime copies: constants of the graph, and all weights if it repacks them or changes layouts. */
   copied: number;
-  /** Activations and what kernels need while they run, at their worst. */
+  /** Most bytes of activations, with what kernels need while they run. */
   activations: number;
-  /** Inputs and outputs, as they are moved. */
+  /** Inputs and outputs in JavaScript's memory. */
   transfer: number;
   total: number;
 }
 
 export interface EstimateOptions extends Pick<LoadOptions, "level" | "prepack"> {
-  /** Rows of the largest batch that it will run. Default 1. */
+  /** Rows of the largest batch. Default 1. */
   batch?: number;
 }
 
 /** Node with onnxruntime loaded, measured on Linux x64 with version 1.30. */
 const processBytes = 60e6;
-/** What onnxruntime keeps of an operation: its node, kernel and names. Measured over graphs of 100 to 15,000. */
+/** onnxruntime's data about an operation: its node, kernel and names. Measured over graphs of 100 to 15,000 operations. */
 const operationBytes = 6500;
 
-/** Bytes of the pages in any of `places`; views of one weight count once. */
+/** Bytes that `places` cover. Bytes that several of them share count once. */
 function mappedBytes(places: Program["weights"]): number {
   const ends = new Map<WeightSource, number>();
   let total = 0;
@@ -50,17 +50,17 @@ function mappedBytes(places: Program["weights"]): number {
   return total;
 }
 
-/** A weight, or its bytes under another shape. */
+/** True for a weight, or a weight with another shape. */
 const isWeight = (x: Node): boolean => isParameter(x) || (x.op.name === "reshape" && isParameter(x.inputs[0]));
 
-/** Every read of a value by an operation, of values that `which` says yes to. */
+/** All inputs of `nodes` for which `which` is true, once for each operation that reads them. */
 const readsOf = (nodes: readonly Node[], which: (x: Node) => boolean): Node[] =>
   nodes.flatMap(({ inputs }) => inputs.filter(which));
 
 /**
- * What a compiled program needs on a CPU, before anything of it is loaded: the graph is walked in the order in which
- * onnxruntime runs it, its buffers placed as onnxruntime's planner and arena place them. Other devices keep weights and
- * activations in memory of their own; there the estimate is of that and this together.
+ * Estimates the memory of a compiled program on a CPU before it is loaded. It walks the graph in the order in which
+ * onnxruntime runs it, and places buffers as onnxruntime's planner and arena do. Other devices keep weights and activations
+ * in their own memory; there the estimate is for that and the process together.
  */
 export function estimateMemory(
   { graph, weights, inputs, outputs }: Pick<Program, "graph" | "weights" | "inputs" | "outputs">,
@@ -77,7 +77,7 @@ export function estimateMemory(
     process: processBytes,
     operations: operationBytes * nodes.length,
     mapped: isRepacked ? 0 : mappedBytes(weights),
-    // Repacked, each operation has a copy of its own, in the layout that suits it.
+    // If weights are repacked, each operation has its own copy in its own layout.
     copied: bytes([...made]) + (isRepacked ? bytes(readsOf(running, isWeight)) : 0),
     activations: arenaPeak(graph, batch),
     transfer: bytes(inputs) + bytes(outputs),

@@ -6,7 +6,7 @@ const show = (shape: readonly Dim[]): string => `[${shape.join(", ")}]`;
 const kindOf = (value: Feeds[string]): string =>
   "data" in value && !(value.data instanceof Float32Array) ? "int64" : "float32";
 
-/** The batch that makes `found` fit `wanted` ("B", or "77B" for 77 times the batch); undefined where none does. */
+/** The batch size with which `found` fits `wanted` ("B", or "77B" for 77 times the batch size); undefined if there is none. */
 function batchOf(wanted: Dim, found: number): number | undefined {
   const batch = typeof wanted === "string" ? found / Number(wanted.slice(0, -1) || 1) : Number.NaN;
   return Number.isInteger(batch) && batch > 0 ? batch : undefined;
@@ -25,7 +25,7 @@ function problemsOf({ name, shape, dtype }: Program["inputs"][number], value: Fe
   ];
 }
 
-/** What the inputs say the batch is, where they do not agree. */
+/** A message if the inputs do not agree on the batch size. */
 function batchProblems(inputs: Program["inputs"], feeds: Feeds): string[] {
   const claims = inputs.flatMap(({ name, shape }) =>
     shape.flatMap((d, i) => {
@@ -34,17 +34,17 @@ function batchProblems(inputs: Program["inputs"], feeds: Feeds): string[] {
     }),
   );
   if (new Set(claims.map(({ batch }) => batch)).size < 2) return [];
-  return [`the batch B is ${claims.map(({ name, batch }) => `${batch} in "${name}"`).join(", ")}`];
+  return [`the batch size B is ${claims.map(({ name, batch }) => `${batch} in "${name}"`).join(", ")}`];
 }
 
-/** Rows that a run with these feeds has; 1 where the program has no batch. */
+/** Batch size of a run with these feeds; 1 if the program has no batch. */
 export function batchOfFeeds(inputs: Program["inputs"], feeds: Feeds): number {
   const batched = inputs.find(({ shape }) => shape.some((d) => typeof d === "string"));
   const axis = batched?.shape.findIndex((d) => typeof d === "string") ?? 0;
   return batched ? (batchOf(batched.shape[axis], feeds[batched.name]?.shape[axis]) ?? 1) : 1;
 }
 
-/** Throws one GraphError that lists everything in which `feeds` differ from what the program takes. */
+/** Checks feeds against the inputs of a program. Throws one GraphError that lists every problem. */
 export function checkFeeds({ name, inputs }: Pick<Program, "name" | "inputs">, feeds: Feeds): void {
   const known = new Set(inputs.map((input) => input.name));
   const problems = [
@@ -53,7 +53,7 @@ export function checkFeeds({ name, inputs }: Pick<Program, "name" | "inputs">, f
     ),
     ...Object.keys(feeds)
       .filter((key) => !known.has(key))
-      .map((key) => `"${key}" is no input`),
+      .map((key) => `"${key}" is not an input`),
   ];
   if (problems.length === 0) problems.push(...batchProblems(inputs, feeds));
   if (problems.length > 0) throw new GraphError("wrong inputs", { where: name, found: problems.join("; ") });

@@ -12,35 +12,35 @@ import { type Engine, type Feeds, type LoadOptions, type MeasuredSession, target
 import { estimateMemory } from "./estimate.ts";
 import { batchOfFeeds } from "./feeds.ts";
 
-/** Weights of one model as float32 in files that programs map. Any number of programs share them. */
+/** Weights of one model as float32 in files. Any number of programs map them. */
 export interface MappedWeights {
-  /** Where a weight lies. Throws CheckpointError where there is none of that name, or it has another shape or dtype. */
+  /** The place of a weight. Throws CheckpointError if no weight has that name, or if its shape or dtype is another. */
   binding(name: string, shape: readonly number[]): MappedWeight;
-  /** Keeps the files in place until the returned function is called, released or not. */
+  /** Keeps the files until the returned function is called, even after `release`. */
   hold(): () => Promise<void>;
-  /** Lets the cache drop its files as soon as no program holds them either. */
+  /** Lets the cache delete its files once no program holds them. */
   release(): Promise<void>;
 }
 
 export interface LoadGraphOptions {
-  /** What errors and profiles call the program: "unet", "clip vision". */
+  /** Name of the program in errors and profiles: "unet", "clip vision". */
   name: string;
-  /** Where its parameters lie. Absent: each is an input of its own name, fed at every run. */
+  /** Places of its parameters. Default: every parameter is an input of its own name, fed at every run. */
   weights?: MappedWeights;
-  /** Parameters that are fed although there are weights, such as those that are tuned. Default: none. */
+  /** True for a parameter that is fed although `weights` has it, such as one that is tuned. Default: none. */
   isFed?: (parameter: string) => boolean;
   load?: Omit<LoadOptions, "signal" | "saveIn">;
   /**
-   * Where a program of many operations that is loaded at level "all" is kept as onnxruntime has optimised it, for the next
-   * start. Where the disk does not let it, it is optimised every time.
+   * Keeps the optimised form of a large program that is loaded at level "all", for the next start. If the disk refuses it,
+   * the program is optimised every time.
    */
   cache?: Cache;
-  /** Rows of the largest batch that it will surely run, for the memory check before it is loaded. Default 1. */
+  /** Rows of a batch that will certainly run, for the memory check before loading. Default 1. */
   batch?: number;
   signal?: AbortSignal;
 }
 
-/** `compile`, with a turn for others between its stages. Throws what it throws, and CancelledError. */
+/** As `compile`, but lets other work run between its stages. Throws what `compile` throws, and CancelledError. */
 export async function compileInTurns(
   outputs: Readonly<Record<string, Node>>,
   options: CompileOptions,
@@ -57,15 +57,16 @@ export async function compileInTurns(
 }
 
 /**
- * Programs of more operations are saved. Measured with the Menagerie's on 2 cores: the gradient of 4072 is ready in 0.5 s
- * instead of 2.2 s, for 93 MB; the U-Net of 1435 in 0.2 s instead of 0.4 s, for 59 MB. The numbers that they give are the same.
+ * Programs of more operations than this are saved. Measured with the Menagerie on 2 cores: the gradient of 4072 operations
+ * is ready in 0.5 s instead of 2.2 s, for 93 MB; the U-Net of 1435 operations in 0.2 s instead of 0.4 s, for 59 MB. Their
+ * results are the same.
  */
 const worthSaving = 2000;
 
 /**
- * Compiles the graph of `outputs` for the engine's device, its parameters bound to `weights`, and loads it. The session
- * holds the weights until it is released. Throws MemoryError where a CPU has too little memory for it, now or before a
- * larger batch is first run, and what compile, `binding` and Engine.load throw.
+ * Compiles the graph of `outputs` for the engine's device, with its parameters bound to `weights`, and loads it. The session
+ * holds the weights until it is released. Throws MemoryError if a CPU has too little memory, now or before a larger batch
+ * first runs, and what `compile`, `binding` and `Engine.load` throw.
  */
 export async function loadGraph(
   engine: Engine,
@@ -85,16 +86,16 @@ export async function loadGraph(
     const saved = cache && load?.level === "all" && inOrder(program.graph).length > worthSaving;
     const session = await engine.load(program, saved ? { ...plain, saveIn: cache } : plain).catch((error) => {
       if (!saved || error instanceof CancelledError) throw error;
-      // onnxruntime, too, may find the disk full; what has another cause fails again without the cache.
+      // The disk may have been full while onnxruntime saved the program. An error with another cause comes again.
       return engine.load(program, plain);
     });
     let checked = { batch, estimate: first };
-    /** What the largest batch that has run has of the engine's memory, and keeps. */
+    /** Bytes of activations that the engine keeps since the largest batch has run. */
     let kept = 0;
     const checkBatch = (rows: number): void => {
       if (rows <= checked.batch) return;
       const larger = estimate(rows);
-      // Weights that it maps can have left memory for others; what it has copied is there.
+      // Mapped weights may have been evicted from memory. Copied ones are still there.
       const { mapped, activations, transfer } = larger;
       engine.checkMemory(mapped + transfer + Math.max(0, activations - kept), `${name}, ${rows} rows at once,`);
       checked = { batch: rows, estimate: larger };

@@ -12,7 +12,7 @@ function adviceFor(device: Device, found = ""): string {
   return "Use the device cpu, or install the driver and the libraries that the reason names.";
 }
 
-/** Adds two numbers on the device. Throws DeviceError with onnxruntime's reason where it cannot. */
+/** Adds two numbers on the device. Throws DeviceError with onnxruntime's reason if that fails. */
 export async function probeDevice(engine: Engine, signal?: AbortSignal): Promise<void> {
   const x = input("x", [2]);
   const program = compile(

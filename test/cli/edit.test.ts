@@ -253,7 +253,7 @@ test("a pipe or a device as photo, as --like or as inversion is refused at once"
 
 test("settings that do not fit the model are refused before any work", async () => {
   const cases: [string[], string][] = [
-    [["--self-layers", "7"], "selfLayers: chooses no attention site"],
+    [["--self-layers", "7"], "selfLayers: there is no such attention site"],
     [["--learning-rate", "0"], '--learning-rate: found "0"'],
     [[" "], "a prompt is empty: expected what the edited photo shows, in quotes"],
     [["--size", "60x64"], "size: a picture's side must be a positive multiple of the VAE's factor: found 60x64"],

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { formatBytes } from "../../src/core/index.ts";
 
-test("bytes are told in three digits and the unit that fits", () => {
+test("bytes are shown with three digits and a fitting unit", () => {
   const told = [0, 1, 999, 1000, 1234, 12_345, 999_499, 999_500, 1e6, 4_270_000_000, 2.5e12, 4e15, 5e18];
   expect(told.map(formatBytes)).toEqual([
     "0 B",

@@ -29,7 +29,7 @@ test("a message shows the beginning of a long text, key or list", () => {
   for (const value of [long, { [long]: long }, new Array(8).fill(long)]) expect(shown(value)).toHaveLength(201);
 });
 
-test("an error's message is short, whatever it quotes", () => {
+test("an error message is short, whatever it quotes", () => {
   const problems = new Array(100_000).fill(long);
   const { message } = new UsageError(listed(problems), { where: long, found: few(problems), expected: long });
   expect(message.length).toBeLessThan(20_000);

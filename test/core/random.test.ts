@@ -17,7 +17,7 @@ describe("seeded randomness", () => {
     expect(Math.abs(inverseNormal(p) - x)).toBeLessThanOrEqual(4e-15 * Math.max(1, Math.abs(x)));
   });
 
-  test("the logarithm is right to the last digits over the whole range", () => {
+  test("the logarithm is accurate to the last digits over the whole range", () => {
     for (const x of [1e-300, 1e-16, 0.1, 0.49999, 0.5, 0.9999999, 1, 1.0000001, Math.SQRT2, 2, 3.3, 1e10, 1e300]) {
       expect(Math.abs(exactLog(x) - Math.log(x))).toBeLessThanOrEqual(1e-15 * Math.max(1, Math.abs(Math.log(x))));
     }
@@ -42,7 +42,7 @@ describe("seeded randomness", () => {
     expect(draw(2 ** 40 + 7)).not.toEqual(draw(7));
   });
 
-  test("integers below n are all reached and never n", () => {
+  test("integers below n are all drawn, and n never is", () => {
     const random = new Random(1);
     const seen = new Set(Array.from({ length: 1000 }, () => random.below(7)));
     expect([...seen].sort()).toEqual([0, 1, 2, 3, 4, 5, 6]);

@@ -66,7 +66,7 @@ test.each<[string, "unet" | "vae" | "textEncoder", string, string, (bytes: Buffe
   expect(error).toBeInstanceOf(NumericError);
   const program = { unet: "U-Net", vae: "decoder", textEncoder: "text encoder" }[part];
   expect(error.message).toMatch(
-    new RegExp(`^${path}, .*${program}.*: values that are not numbers: found \\d+ of \\d+ in`),
+    new RegExp(`^${path}, .*${program}.*: the results contain NaN or infinity: found \\d+ of \\d+ in`),
   );
   expect(error.message).toMatch(/\nThe model's weights are damaged, or overflow/);
 });

@@ -189,7 +189,7 @@ describe.each([
       expect((error as Error).message).toMatch(part);
     }
     await expect(edit(method, model, inversion, { selfLayers: [7] })).rejects.toThrow(
-      /selfLayers: chooses no attention site/,
+      /selfLayers: there is no such attention site/,
     );
   });
 

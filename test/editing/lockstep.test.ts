@@ -19,7 +19,7 @@ import {
   runLockStep,
   unconditional,
 } from "../../src/editing/index.ts";
-import type { SiteGroup, Taking } from "../../src/models/index.ts";
+import type { SiteGroup, TakenKind } from "../../src/models/index.ts";
 import { tinyModel } from "../support/baret.ts";
 import { relativeError } from "../support/run.ts";
 
@@ -49,7 +49,7 @@ async function run(lockStep: Partial<LockStep> & Pick<LockStep, "processes">): P
   return Object.fromEntries(latents);
 }
 
-const group = (kind: "self" | "cross", takes: Taking): SiteGroup => ({
+const group = (kind: "self" | "cross", takes: TakenKind): SiteGroup => ({
   name: kind,
   sites: model
     .attentionSites(size)

@@ -21,7 +21,7 @@ const vector = (values: readonly number[]): Tensor => tensor([values.length], Fl
 const scalar = (value: number): Tensor => tensor([], Float32Array.of(value));
 
 test.each(cases)(
-  "%s as graph leads where PyTorch's leads, step by step",
+  "%s as graph gives the values of PyTorch at every step",
   async (_, { rate, start, gradients, values, ...options }) => {
     const port = (name: string) => input(name, [start.length]);
     const state = { value: port("value"), first: port("first"), second: port("second") };

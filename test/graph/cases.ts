@@ -1,18 +1,18 @@
 import type { Attributes } from "../../src/graph/index.ts";
 import * as r from "./reference.ts";
 
-/** One use of an operation. Float inputs are random numbers, row numbers are random rows. */
+/** One use of an operation. Float inputs are random numbers, row numbers are random too. */
 export interface Case {
   shapes: number[][];
   attrs?: Attributes;
   reference: (xs: r.Nd[]) => r.Nd;
-  /** Inputs that are row numbers below this. */
+  /** For inputs that are row numbers, the number of rows. */
   rows?: Record<number, number>;
-  /** Inputs of which only the shape is read. */
+  /** Inputs of which only the shape matters. */
   shapeOnly?: number[];
-  /** Where the function is smooth. Default: ±0.2..1.5. */
+  /** Inputs are 0.2..1.5. Default: ±0.2..1.5. */
   positive?: boolean;
-  /** Its gradient is nought wherever it has one. */
+  /** The gradient is zero where it exists. */
   flat?: boolean;
 }
 

@@ -3,7 +3,7 @@ import { GraphError } from "../../src/core/index.ts";
 import * as g from "../../src/graph/index.ts";
 import { run } from "../support/run.ts";
 
-test("constants that only print alike stay apart", async () => {
+test("constants that differ, but look alike as JSON, are not merged", async () => {
   const x = g.input("x", [1]);
   const numbers = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN, 0, -0];
   const outputs = Object.fromEntries(numbers.map((value, i) => [`y${i}`, g.mul(x, value)]));
@@ -13,7 +13,7 @@ test("constants that only print alike stay apart", async () => {
   });
 });
 
-test("equal values are computed once, unequal ones apart", () => {
+test("equal values are computed once, unequal ones separately", () => {
   const x = g.input("x", [3]);
   const { graph } = g.compile(
     { a: g.exp(g.add(x, 1)), b: g.exp(g.add(x, 1)), c: g.exp(g.add(x, 2)) },
@@ -23,21 +23,21 @@ test("equal values are computed once, unequal ones apart", () => {
   expect(graph[0]).not.toBe(graph[2]);
 });
 
-test("what no output needs is not in the program, and is not fed", () => {
+test("a value that no output needs is not in the program, and is not fed", () => {
   const [x, unused] = [g.input("x", [3]), g.input("unused", [3])];
   g.add(x, unused);
   const { inputs } = g.compile({ y: g.exp(x) }, { name: "live", bind: () => "fed" });
   expect(inputs.map(({ name }) => name)).toEqual(["x"]);
 });
 
-test("everything that is not sound about a graph is listed at once", () => {
+test("all problems of an invalid graph are listed at once", () => {
   const [a, b] = [g.input("x", [3]), g.input("x", [4])];
   const forged = { ...g.exp(a), shape: [5] };
   const compile = () => g.compile({ x: a, y: g.exp(b), z: forged }, { name: "unsound", bind: () => "fed" });
   expect(compile).toThrow(GraphError);
   expect(compile).toThrow('"x" names both [3] and [4]');
   expect(compile).toThrow('"x" is both an input and an output');
-  expect(compile).toThrow("exp([3]): shape [5], its rule says [3]");
+  expect(compile).toThrow("exp([3]): shape [5], expected [3]");
 });
 
 test.each<[string, () => unknown, RegExp]>([
@@ -58,36 +58,36 @@ test.each<[string, () => unknown, RegExp]>([
     /conv2d.*channels do not fit/,
   ],
   [
-    "heads that do not divide",
+    "channels that are not divisible by the heads",
     () => g.attention(g.input("q", [1, 2, 5]), g.input("k", [1, 2, 5]), g.input("v", [1, 2, 5]), { heads: 2 }),
     /attention.*query, key and value do not fit/,
   ],
   ["a range outside its axis", () => g.slice(g.input("x", [3]), 0, 1, 5), /slice.*found 1\.\.5 by 1, expected 0\.\.3/],
   ["another number of elements", () => g.reshape(g.input("x", ["B", 4]), [2, 2]), /reshape.*\[B, 4\] to \[2, 2\]/],
   [
-    "an axis that is not there",
+    "an axis that does not exist",
     () => g.sum(g.input("x", [3]), [1]),
     /no such axis: found 1, expected an axis of \[3\]/,
   ],
   [
-    "an index that is no integer",
+    "an index that is not an integer",
     () => g.gather(g.input("t", [3]), g.input("i", [3])),
     /gather: an index must be int64/,
   ],
   ["data that does not fill its shape", () => g.constant(new Float32Array(3), [4]), /3 numbers for \[4\]/],
-  ["a gradient of many numbers without a seed", () => g.gradients(g.input("x", [3]), []), /without a seed/],
+  ["a gradient of many numbers without a seed", () => g.gradients(g.input("x", [3]), []), /needs a seed/],
   [
     "a seed that does not fit",
     () => g.gradients(g.input("x", [3]), [], g.input("s", [4])),
     /found \[4\], expected \[3\]/,
   ],
   [
-    "a gradient to what is not read",
+    "a gradient with respect to a value that is not used",
     () => g.gradients(g.sum(g.input("x", [3])), [g.input("y", [3])]),
-    /does not depend on it/,
+    /does not depend on this node/,
   ],
   [
-    "a gradient through a batch's length",
+    "a gradient that needs the length of the batch",
     () => {
       const x = g.input("x", ["B"]);
       return g.gradients(g.mean(x), [x]);
@@ -95,20 +95,20 @@ test.each<[string, () => unknown, RegExp]>([
     /this needs a fixed batch: found \[B\]/,
   ],
   [
-    "a weight whose bytes do not fill it",
+    "a weight with too few bytes",
     () =>
       g.compile(
         { y: g.exp(g.parameter("w", [3])) },
         { name: "short", bind: () => ({ source: { name: "f" }, offset: 0, length: 8 }) },
       ),
-    /w: a weight's bytes do not fill its shape: found 8 bytes for \[3\]/,
+    /w: the bytes of a weight do not fill its shape: found 8 bytes for \[3\]/,
   ],
 ])("%s: a GraphError names the operation and the shapes", (_, make, message) => {
   expect(make).toThrow(GraphError);
   expect(make).toThrow(message);
 });
 
-test("kernels are flipped where they are mapped from a file, never where they are fed anew at every run", () => {
+test("kernels are flipped if they are mapped from a file, never if they are fed at every run", () => {
   const x = g.input("x", [1, 3, 8, 8]);
   const y = g.conv2d(x, g.parameter("w", [4, 3, 3, 3]), undefined, { stride: 1, pads: [1, 1, 1, 1] });
   const outputs = { gradient: g.gradients(g.meanSquare(y), [x])[0] };

@@ -3,7 +3,7 @@ import { noise, sizeOf, type Tensor } from "../../src/core/index.ts";
 import * as g from "../../src/graph/index.ts";
 import { type Feeds, relativeError, run } from "../support/run.ts";
 
-/** The outputs' names → their values, every input and parameter fed with noise. */
+/** Values of the outputs by name. Every input and parameter is fed with noise. */
 async function evaluate(
   outputs: Record<string, g.Node>,
   batch = 1,
@@ -68,11 +68,11 @@ describe("attention in pieces", () => {
     { name: "some queries at a time", batch: 1, length: 2500, keys: 2100, heads: 2, causal: false },
     { name: "a batch of any size", batch: "B" as const, length: 1200, keys: 1000, heads: 8, causal: false },
     { name: "with a causal mask", batch: 1, length: 2100, keys: 2100, heads: 2, causal: true },
-  ])("has the values of whole maps where a device has no kernel for attention: $name", async (form) => {
+  ])("has the values of whole maps on a device without a kernel for attention: $name", async (form) => {
     const { whole, pieces } = forms(form);
     const [lowered] = g.compile({ pieces }, { name: "pieces", target: "onnx", bind: () => "fed" }).graph;
     const largest = (x: g.Node) => Math.max(...g.inOrder([x]).map(({ shape }) => sizeOf(g.withBatch(shape, 1))));
-    // A mask is a constant of the graph, and of one head.
+    // A mask is a constant of the graph for one head.
     const most = form.causal ? 4 * form.length ** 2 : 16 * 2 ** 20;
     expect(4 * largest(lowered)).toBeLessThanOrEqual(most);
     expect(4 * largest(whole)).toBeGreaterThan(32e6);
@@ -80,17 +80,17 @@ describe("attention in pieces", () => {
     expect(relativeError(result.pieces, result.whole)).toBeLessThan(1e-5);
   });
 
-  test("is one piece where maps are small, and costs no operation more", () => {
+  test("is one piece if maps are small, without any additional operation", () => {
     const { whole, pieces } = forms({ batch: "B", length: 256, keys: 256, heads: 4, causal: false });
     const lowered = (y: g.Node) => g.compile({ y }, { name: "small", target: "onnx", bind: () => "fed" }).graph;
     expect(g.inOrder(lowered(pieces)).length).toBeLessThanOrEqual(g.inOrder(lowered(whole)).length);
   });
 });
 
-describe("a convolution's gradient with the kernel flipped is that without", () => {
+describe("a convolution's gradient is the same with the flipped kernel as without", () => {
   test.each<[string, readonly [number, number], number, readonly [number, number, number, number]]>([
-    ["padded alike all round", [3, 3], 1, [1, 1, 1, 1]],
-    ["padded unevenly", [3, 3], 1, [0, 2, 1, 0]],
+    ["equal padding on all sides", [3, 3], 1, [1, 1, 1, 1]],
+    ["unequal padding", [3, 3], 1, [0, 2, 1, 0]],
     ["a kernel that is not square", [5, 2], 1, [2, 0, 2, 1]],
     ["with a stride", [3, 3], 2, [1, 1, 1, 1]],
   ])("%s", async (_, kernel, stride, pads) => {
@@ -122,7 +122,7 @@ test("a kernel's gradient over a batch of any size is the sum of its rows' gradi
   expect(relativeError({ ...fixed.gradient, data: sum }, fixed.gradient)).toBeLessThan(1e-6);
 });
 
-test("kernels are flipped where the pictures are largest, until their copies take what is allowed", () => {
+test("kernels are flipped in the layers with the most pixels, until the copies reach the limit", () => {
   let h = g.input("x", [1, 8, 16, 16]);
   for (let level = 0; level < 3; level++) {
     for (const i of [0, 1]) {
@@ -147,7 +147,7 @@ test("kernels are flipped where the pictures are largest, until their copies tak
   expect(flippedWith(1e6, (weight) => g.nameOf(weight) === "2.0")).toEqual(["2.0"]);
 });
 
-test("the gradients of a value's two slices are joined, not padded and added", async () => {
+test("the gradients of two adjacent slices of a value are joined, not padded and added", async () => {
   const x = g.input("x", [2, 5, 12]);
   const gated = g.mul(g.slice(x, -1, 0, 6), g.gelu(g.slice(x, -1, 6, 12)));
   const [gradient] = g.gradients(g.meanSquare(gated), [x]);

@@ -7,10 +7,10 @@ import { relativeError, run } from "../support/run.ts";
 import { type Case, cases } from "./cases.ts";
 import * as r from "./reference.ts";
 
-// Every operation of the table: its value, and its gradients, against central differences of a reference in double
-// precision that shares no code with it.
+// Checks the value and the gradients of every operation against central differences of a reference in double precision,
+// which shares no code with it.
 
-/** Inputs of a case, whose floats single precision holds exactly. */
+/** Inputs of a case. Single precision represents their floats exactly. */
 function inputsOf({ shapes, rows, positive }: Case): r.Nd[] {
   const random = new Random(11);
   const value = () => Math.fround(random.between(0.2, 1.5) * (positive || random.below(2) ? 1 : -1));
@@ -77,19 +77,19 @@ test("every operation of the table is tested here", () => {
 });
 
 describe.each(["ort", "onnx"] as const)("on target %s", (target) => {
-  test.each(all)("%s: value and gradients are the reference's", async (_, op, one) => {
+  test.each(all)("%s: value and gradients agree with the reference", async (_, op, one) => {
     const { node, feeds, value, gradients } = subjectOf(op, one);
     const outputs = Object.fromEntries([["value", node], ...gradients.map(({ name, graph }) => [name, graph])]);
     const result = await run(outputs, feeds, target);
     expect(relativeError(result.value, value), "value").toBeLessThan(TOLERANCE);
     for (const { name, value: expected } of gradients) {
       expect(relativeError(result[name], expected), name).toBeLessThan(TOLERANCE);
-      if (!one.flat) expect(Math.hypot(...expected.data), `${name} is not nought`).toBeGreaterThan(0.01);
+      if (!one.flat) expect(Math.hypot(...expected.data), `${name} is not zero`).toBeGreaterThan(0.01);
     }
   });
 });
 
-/** What can be wrong with one node of a gradient: a sign, a term or a factor. Changes that keep its shape. */
+/** Mistakes in one node of a gradient that keep its shape: a wrong sign, a missing term, a missing factor. */
 function mistakes(node: g.Node): [string, g.Node][] {
   const [a, b] = node.inputs;
   const like = (y: g.Node): boolean => g.show(y.shape) === g.show(node.shape);
@@ -110,7 +110,7 @@ function mistakes(node: g.Node): [string, g.Node][] {
   }
 }
 
-/** Every graph that differs from `graph` by one mistake in what the rule made of the nodes that it was given. */
+/** All graphs that differ from `graph` by one mistake in the nodes that the gradient rule made. */
 function mutants(graph: g.Node, given: ReadonlySet<g.Node>): [string, g.Node][] {
   return g
     .inOrder([graph])
@@ -134,7 +134,7 @@ test.each(all)("%s: a wrong sign or a dropped term in a gradient would be notice
   const outputs: Record<string, g.Node> = {};
   const expected: Record<string, Tensor> = {};
   for (const { name, graph, value } of gradients) {
-    const negated = ["all of it has the wrong sign", g.neg(graph)] as const;
+    const negated = ["the whole gradient has the wrong sign", g.neg(graph)] as const;
     for (const [i, [what, mutant]] of [...(one.flat ? [] : [negated]), ...mutants(graph, new Set([node]))].entries()) {
       const key = `${name}, mistake ${i}: ${what}`;
       outputs[key] = mutant;
@@ -146,7 +146,7 @@ test.each(all)("%s: a wrong sign or a dropped term in a gradient would be notice
   expect(unnoticed).toEqual([]);
 });
 
-test("attention whose maps are too large to exist at once has the gradients of its heads one by one", async () => {
+test("attention with large maps has the same gradients as each of its heads alone", async () => {
   const [heads, length, width] = [5, 2048, 4];
   const shape = [1, length, heads * width];
   const random = new Random(17);

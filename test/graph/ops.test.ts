@@ -17,7 +17,7 @@ type Pads = [number, number, number, number];
 const windows = ({ stride, pads }: Attrs) => ({ stride, pads: pads as number[] as Pads });
 const unary = (f: (x: g.Node) => g.Node) => (xs: g.Node[]) => f(xs[0]);
 
-/** How each reference case is said in this engine. */
+/** The graph of each reference case. */
 const build: Record<string, (xs: g.Node[], attrs: Attrs, out: readonly number[]) => g.Node> = {
   add: ([a, b]) => g.add(a, b),
   sub: ([a, b]) => g.sub(a, b),
@@ -57,7 +57,7 @@ const build: Record<string, (xs: g.Node[], attrs: Attrs, out: readonly number[])
   mean: ([x], { axes, keepDims }) => g.mean(x, axes, keepDims),
   sum: ([x], { axes, keepDims }) => g.sum(x, axes, keepDims),
 };
-// The engine has no such operation, or has it only inside another one.
+// The engine has no such operation, or only as a part of another one.
 const absent = ["abs", "clamp", "log_softmax", "causal_softmax", "max_pool", "avg_pool"];
 const special: Record<string, (xs: g.Node[], attrs: Attrs) => g.Node> = {
   attention_probabilities: ([q, k], { heads }) => g.attentionMaps(q, k, heads),
@@ -69,7 +69,7 @@ const runnable = Object.entries(cases).filter(
 );
 
 describe.each(["ort", "onnx"] as const)("on target %s", (target) => {
-  test.each(runnable)("%s: value and gradients are PyTorch's", async (name, { op, attrs, inputs }) => {
+  test.each(runnable)("%s: value and gradients agree with PyTorch", async (name, { op, attrs, inputs }) => {
     const given = inputs.map((_, i) => reference[`${name}/in${i}`]);
     const out = reference[`${name}/out`] as Tensor;
     const nodes = given.map((x, i) => g.input(`in${i}`, x.shape, x.data instanceof Float32Array ? "float32" : "int64"));

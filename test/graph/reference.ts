@@ -1,4 +1,4 @@
-/** Dense arrays of doubles, and what every operation computes, written out index by index: slow, and easy to check. */
+/** Every operation on dense arrays of doubles, written index by index: slow, but easy to check. */
 export interface Nd {
   shape: readonly number[];
   data: number[];
@@ -6,7 +6,7 @@ export interface Nd {
 
 const count = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 
-/** The array whose element at an index is `f` of that index. */
+/** Builds an array: the element at an index is `f` of that index. */
 export function build(shape: readonly number[], f: (index: readonly number[]) => number): Nd {
   const index = shape.map(() => 0);
   const data = Array.from({ length: count(shape) }, () => {
@@ -17,7 +17,7 @@ export function build(shape: readonly number[], f: (index: readonly number[]) =>
   return { shape, data };
 }
 
-/** The element at an index, read from the back as NumPy broadcasts. */
+/** The element at an index, with broadcasting as in NumPy. */
 function at({ shape, data }: Nd, index: readonly number[]): number {
   const lead = index.length - shape.length;
   let flat = 0;
@@ -56,7 +56,7 @@ export function erf(x: number): number {
 }
 export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
-/** For each element of the kept axes, `f` of what lies along `axes`. */
+/** For each element of the kept axes, `f` of the elements along `axes`. */
 export const reduction =
   (axes: readonly number[], keep: boolean, f: (values: number[]) => number) =>
   ([x]: Nd[]): Nd => {
@@ -139,7 +139,7 @@ export const attention =
   };
 
 type Window = { stride: number; pads: readonly number[] };
-/** Every product of a convolution: output row and column, input row and column, kernel row and column. */
+/** All products of a convolution: row and column of output, input and kernel. */
 function* taps([height, width]: number[], [h, w]: number[], [kh, kw]: number[], { stride, pads }: Window) {
   for (let y = 0; y < h; y++)
     for (let x = 0; x < w; x++)
@@ -150,7 +150,7 @@ function* taps([height, width]: number[], [h, w]: number[], [kh, kw]: number[], 
         }
 }
 
-/** Every batch row, output channel and input channel. */
+/** All combinations of batch row, output channel and input channel. */
 const channelPairs = (batch: number, out: number, channels: number): number[][] =>
   range(batch).flatMap((b) => range(out).flatMap((o) => range(channels).map((c) => [b, o, c])));
 
@@ -167,7 +167,7 @@ export const conv2d =
     return y;
   };
 
-/** What spreads each input element through the kernel: the transpose of conv2d from [height, width]. */
+/** The transpose of conv2d from [height, width]: spreads each input element through the kernel. */
 export const convTranspose2d =
   (window: Window, [height, width]: number[]) =>
   ([x, weight]: Nd[]): Nd => {
@@ -182,7 +182,7 @@ export const convTranspose2d =
     return y;
   };
 
-/** The kernel with which plain convolution is the transpose of convolution with `weight`. */
+/** The kernel with which a plain convolution is the transposed convolution with `weight`. */
 export const flipKernel = ([weight]: Nd[]): Nd => {
   const [out, channels, height, width] = weight.shape;
   return build([channels, out, height, width], ([c, o, i, j]) => at(weight, [o, c, height - 1 - i, width - 1 - j]));

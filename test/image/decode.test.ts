@@ -269,5 +269,5 @@ test("pixels that do not fill the picture are refused", async () => {
   const encoded = encodePng({ width: 5, height: 3, data: new Uint8Array(44) });
   await expect(encoded).rejects.toThrow(UsageError);
   await expect(encoded).rejects.toThrow('picture: found {"width":5,"height":3,"data":a Uint8Array}');
-  await expect(encoded).rejects.toThrow("three bytes a pixel");
+  await expect(encoded).rejects.toThrow("three bytes per pixel");
 });

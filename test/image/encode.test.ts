@@ -176,7 +176,7 @@ describe("opacity", () => {
 test("wrong arguments are refused with what was found and expected", async () => {
   const loose = encodePicture as (...given: unknown[]) => Promise<Uint8Array>;
   for (const [given, message] of [
-    [[{ ...picture, data: picture.data.subarray(1) }], /picture: found .*three bytes a pixel/],
+    [[{ ...picture, data: picture.data.subarray(1) }], /picture: found .*three bytes per pixel/],
     [[picture, { format: "bmp" }], /options.format: found "bmp", expected png, jpeg, webp/],
     [[picture, { format: "jpeg", quality: 0 }], /options.quality: found 0, expected a whole number in 1..100/],
     [[picture, { quality: 80 }], /quality is for JPEG and WebP/],

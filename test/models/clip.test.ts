@@ -31,7 +31,7 @@ describe.each(["tiny-sd1", "tiny-sd2"])("text encoder of %s", async (name) => {
   );
   const reference = await fixture(at(`${name}/text_encoder/reference.safetensors`));
 
-  test("hidden states and gradients to the weights are transformers'", async () => {
+  test("hidden states and gradients to the weights agree with transformers", async () => {
     const ids = reference.input_ids as IntTensor;
     const hidden = clipText(config, g.input("ids", ids.shape, "int64"));
     const names = gradientsIn(reference);
@@ -56,7 +56,7 @@ describe.each(["clip-legacy", "clip-new"])("CLIP model %s", async (name) => {
   const weights = await fixture(at(`${name}/model.safetensors`));
   const reference = await fixture(at(`${name}/reference.safetensors`));
 
-  test("embeddings, logits and gradients are transformers'", async () => {
+  test("embeddings, logits and gradients agree with transformers", async () => {
     const ids = reference.input_ids as IntTensor;
     const pixels = g.input("pixels", (reference.pixel_values as Tensor).shape);
     const image = g.normalise(clipImageFeatures(config, pixels));

@@ -5,7 +5,7 @@ import { readClipTextConfig, readUNetConfig, readVaeConfig } from "../../src/mod
 
 const readers = { unet: readUNetConfig, vae: readVaeConfig, text_encoder: readClipTextConfig };
 
-/** Reads a component's config.json of tiny-sd1 with one field changed. */
+/** Reads the config.json of a component of tiny-sd1 with one field changed. */
 function read(component: keyof typeof readers, field: string, value: unknown): unknown {
   const path = new URL(`../fixtures/tiny-sd1/${component}/config.json`, import.meta.url);
   return readers[component]({ ...JSON.parse(readFileSync(path, "utf8")), [field]: value });
@@ -37,6 +37,6 @@ test.each(
   expect((error as Error).message).toContain(`${field}: found ${found}, expected ${range}`);
 });
 
-test.each(numbers)("%s: %s may be in %s", (component, field, _, fits) => {
+test.each(numbers)("%s: %s must be in %s", (component, field, _, fits) => {
   expect(() => read(component, field, fits)).not.toThrow();
 });

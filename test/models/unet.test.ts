@@ -7,8 +7,7 @@ import {
   attentionSites,
   chooseSites,
   observed,
-  type Part,
-  parts,
+  type ProjectionName,
   plainAttention,
   readUNetConfig,
   routed,
@@ -33,7 +32,7 @@ const models = await Promise.all(
 );
 type Model = (typeof models)[number];
 
-/** The U-Net over given inputs; `batch` is symbolic or the inputs' own. */
+/** Builds the U-Net over given inputs. batch: "B", or that of the inputs. */
 function build({ config, reference }: Model, prefix: string, control?: AttentionControl, batch?: number) {
   const sample = reference[`${prefix}sample`] as Tensor;
   const context = (reference[`${prefix}encoder_hidden_states`] ?? reference.encoder_hidden_states) as Tensor;
@@ -57,11 +56,13 @@ function inversionLoss(eps: g.Node, sample: g.Node, shape: g.Shape): g.Node {
   return g.meanSquare(g.sub(next, g.input("target", shape)));
 }
 
-/** Which row each row of the reference takes its queries, keys and values from. */
+const projections = ["query", "key", "value"] as const satisfies readonly ProjectionName[];
+
+/** For each row of the reference, the rows from which it takes queries, keys and values. */
 const routesOf = (reference: Model["reference"]): Feeds =>
   Object.fromEntries(
     (["self", "cross"] as const).flatMap((kind) =>
-      parts.map((part) => [routeInput(kind, part), reference[`routed/${kind}/${part[0]}`]]),
+      projections.map((name) => [routeInput(kind, name), reference[`routed/${kind}/${name[0]}`]]),
     ),
   );
 
@@ -75,11 +76,11 @@ describe.each(models)("$name", (model) => {
     plain = run({ eps }, { ...feeds, ...weights }).then((result) => result.eps);
   });
 
-  test("the noise prediction is diffusers'", async () => {
+  test("the noise prediction agrees with diffusers", async () => {
     expect(relativeError(await plain, reference.eps as Tensor)).toBeLessThan(1e-4);
   });
 
-  test("in plain ONNX too", async () => {
+  test("it does so in plain ONNX too", async () => {
     const { eps, feeds } = build(model, "");
     const result = await run({ eps }, { ...feeds, ...weights }, "onnx");
     expect(relativeError(result.eps, reference.eps as Tensor)).toBeLessThan(1e-4);
@@ -91,7 +92,7 @@ describe.each(models)("$name", (model) => {
     expect(relativeError(result.eps, reference["wide/eps"] as Tensor)).toBeLessThan(1e-4);
   });
 
-  test("loss and gradient to the text embedding are PyTorch's", async () => {
+  test("loss and gradient to the text embedding agree with PyTorch", async () => {
     const { eps, inputs, feeds } = build(model, "", undefined, 2);
     const loss = inversionLoss(eps, inputs.sample, inputs.sample.shape);
     const [gradient] = g.gradients(loss, [inputs.context]);
@@ -101,7 +102,7 @@ describe.each(models)("$name", (model) => {
     expect(relativeError(result.gradient, reference["loss/grad"] as Tensor)).toBeLessThan(1e-3);
   });
 
-  test("gradients to the weights are PyTorch's", async () => {
+  test("gradients to the weights agree with PyTorch", async () => {
     const { eps, feeds } = build(model, "", undefined, 2);
     const loss = g.meanSquare(g.sub(eps, g.input("noise", eps.shape)));
     const prefix = "weights/grad/";
@@ -122,7 +123,7 @@ describe.each(models)("$name", (model) => {
     }
   });
 
-  test("attention maps are diffusers'", async () => {
+  test("attention maps agree with diffusers", async () => {
     const prefix = "attention/";
     const names = Object.keys(reference)
       .filter((k) => k.startsWith(prefix))
@@ -143,40 +144,40 @@ describe.each(models)("$name", (model) => {
     }
   });
 
-  test("rows that take queries, keys and values from other rows are what the reference says", async () => {
-    const control = routed((site) => site.kind, parts);
+  test("rows that take queries, keys and values from other rows agree with the reference", async () => {
+    const control = routed((site) => site.kind, projections);
     const { eps, feeds } = build(model, "routed/", control);
     const routes = routesOf(reference);
     const result = await run({ eps }, { ...feeds, ...routes, ...weights });
     expect(relativeError(result.eps, reference["routed/eps"] as Tensor)).toBeLessThan(1e-4);
   });
 
-  test("routes at the finest level only leave the other levels alone", async () => {
-    const control = routed((site) => (site.level === 0 ? site.kind : undefined), parts);
+  test("routes at the finest level do not change the other levels", async () => {
+    const control = routed((site) => (site.level === 0 ? site.kind : undefined), projections);
     const { eps, feeds } = build(model, "routed/", control);
     const routes = routesOf(reference);
     const result = await run({ eps }, { ...feeds, ...routes, ...weights });
     expect(relativeError(result.eps, reference["routed/eps_finest"] as Tensor)).toBeLessThan(1e-4);
   });
 
-  test("routing with the identity changes no bit", async () => {
+  test("rows that take from themselves change no bit", async () => {
     const through = build(
       model,
       "",
-      routed(() => "all", parts),
+      routed(() => "all", projections),
     );
     const rows = { shape: [2], data: Int32Array.of(0, 1) };
-    const routes = Object.fromEntries(parts.map((part: Part) => [routeInput("all", part), rows]));
+    const routes = Object.fromEntries(projections.map((name) => [routeInput("all", name), rows]));
     const { eps } = await run({ eps: through.eps }, { ...through.feeds, ...routes, ...weights });
     expect(eps.data).toEqual((await plain).data);
   });
 
-  test("a site choice that fits nothing says what there is", () => {
+  test("a choice without any site is an error that lists the sites", () => {
     const sites = attentionSites(config, 8, 8, 5);
     expect(sites.filter((s) => s.kind === "self").length).toBe(sites.length / 2);
     expect(chooseSites(sites, { kind: "self", levels: [0] }, "--levels").every((s) => s.level === 0)).toBe(true);
     expect(() => chooseSites(sites, { levels: [9] }, "--levels")).toThrow(
-      /--levels: chooses no attention site.*level 0/,
+      /--levels: there is no such attention site.*level 0/,
     );
     expect(() => chooseSites(sites, { paths: ["up_cross"] }, "--sites")).toThrow(/found up_cross/);
   });
@@ -185,17 +186,17 @@ describe.each(models)("$name", (model) => {
 describe("a U-Net's config", () => {
   const good = JSON.parse(readFileSync(at("unet-menagerie/config.json"), "utf8")) as Record<string, unknown>;
 
-  test("with fields that are not understood is refused, all of them named at once", () => {
+  test("with unknown fields is refused, and all of them are listed", () => {
     const bad = { ...good, class_embed_type: "timestep", flux_capacitor: 1, norm_eps: -1 };
     expect(() => readUNetConfig(bad)).toThrow(/class_embed_type[\s\S]*norm_eps|norm_eps[\s\S]*class_embed_type/);
     expect(() => readUNetConfig(bad)).toThrow(/flux_capacitor.*not understood/);
   });
 
-  test("whose lists have different lengths is refused", () => {
+  test("with lists of different lengths is refused", () => {
     expect(() => readUNetConfig({ ...good, attention_head_dim: [4, 4] })).toThrow(/attention_head_dim has 2 entries/);
   });
 
-  test("that is no object at all is refused", () => {
+  test("that is not an object is refused", () => {
     for (const bad of [null, 3, "x", []]) expect(() => readUNetConfig(bad)).toThrow(/not supported/);
   });
 });

@@ -17,7 +17,7 @@ describe.each(["tiny-sd1", "tiny-sd2"])("VAE of %s", async (name) => {
   );
   const reference = await fixture(`${fileURLToPath(folder)}/vae/reference.safetensors`);
 
-  test.each(["", "wide/"])("moments, picture and gradient are diffusers' (%s)", async (kind) => {
+  test.each(["", "wide/"])("moments, picture and gradient agree with diffusers (%s)", async (kind) => {
     const of = (key: string) => reference[kind + key] as Tensor;
     const { mean, logVariance } = encode(config, g.input("picture", of("picture").shape));
     const z = g.input("z", of("z").shape);

@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => engine.close());
 
-test("an engine tells its device, threads, version and process", () => {
+test("an engine has its device, threads, version and process", () => {
   expect(engine).toMatchObject({ device: "cpu", versions: { onnxruntime: expect.stringMatching(/^\d+\.\d+\.\d+/) } });
   expect(engine.threads).toBeGreaterThanOrEqual(1);
   expect(engine.pid).not.toBe(process.pid);
@@ -41,25 +41,25 @@ describe("a session", () => {
     }
   });
 
-  test("gives only the outputs asked for, and refuses those it does not have", async () => {
+  test("gives only the requested outputs, and refuses outputs that it does not have", async () => {
     const x = floats([1, 3], 1, 2, 3);
     expect(Object.keys(await session.run({ x }, { outputs: ["z"] }))).toEqual(["z"]);
     await expect(session.run({ x }, { outputs: ["z", "q", "r"] })).rejects.toThrow("found q, r, expected some of y, z");
   });
 
-  test("runs calls made at once one after another, each with its own answer", async () => {
+  test("runs simultaneous calls one after the other, each with its own answer", async () => {
     const runs = Array.from({ length: 20 }, (_, i) => session.run({ x: floats([1, 3], i, i, i) }));
     expect((await Promise.all(runs)).map(({ y }) => y.data[0])).toEqual(runs.map((_, i) => 2 * i));
   });
 
-  test("does not change its inputs, and leaves the caller its outputs", async () => {
+  test("changes neither its inputs nor outputs of earlier runs", async () => {
     const x = floats([1, 3], 1, 2, 3);
     const first = await session.run({ x });
     await session.run({ x: floats([1, 3], 9, 9, 9) });
     expect([...x.data, ...first.y.data]).toEqual([1, 2, 3, 2, 4, 6]);
   });
 
-  test("takes tensors that look into larger arrays", async () => {
+  test("takes tensors that are views of larger arrays", async () => {
     const { data } = floats([9], 0, 1, 2, 3, 4, 5, 6, 7, 8);
     const { y } = await session.run({ x: { shape: [1, 3], data: data.subarray(4, 7) } });
     expect([...y.data]).toEqual([8, 10, 12]);
@@ -79,14 +79,14 @@ test("whole numbers are fed as int64", async () => {
   expect(rows).toEqual(floats([3, 2], 6, 7, 0, 1, 6, 7));
 });
 
-test("everything wrong with the inputs is listed at once, and the engine goes on", async () => {
+test("all problems of the inputs are listed at once, and the engine still works", async () => {
   const session = await engine.load(picking(3));
   const feeds = { table: floats([4, 3], ...Array(12).fill(0)), indices: floats([1], 0), noise: floats([1], 0) };
   await expect(session.run(feeds)).rejects.toThrow(
     new GraphError("wrong inputs", {
       where: "picking",
       found:
-        '"table" has shape [4, 3], expected [4, 2]; "index" is missing; "indices" is no input; "noise" is no input',
+        '"table" has shape [4, 3], expected [4, 2]; "index" is missing; "indices" is not an input; "noise" is not an input',
     }),
   );
   const floatIndex = { table: floats([4, 2], ...Array(8).fill(0)), index: floats([3], 0, 1, 2) };
@@ -99,7 +99,7 @@ test("everything wrong with the inputs is listed at once, and the engine goes on
   await expect(session.run({ ...tooFew, table: tensor([4, 2]) })).resolves.toHaveProperty("rows");
 });
 
-test("an index beyond the table is the engine's error, and the engine goes on", async () => {
+test("an index outside the table is an EngineError, and the engine still works", async () => {
   const session = await engine.load(picking(1));
   const table = floats([4, 2], ...Array(8).fill(0));
   const at = (i: number) => session.run({ table, index: { shape: [1], data: Int32Array.of(i) } });
@@ -107,11 +107,11 @@ test("an index beyond the table is the engine's error, and the engine goes on", 
   await expect(at(1)).resolves.toHaveProperty("rows");
 });
 
-test("values that are not numbers are noticed where that is asked for, with the program's and the outputs' names", async () => {
+test("NaN and infinity are an error on request, with the names of program and outputs", async () => {
   const session = await engine.load(delicate());
   const x = floats([4], -1, 0, 1, 2);
   await expect(session.run({ x }, { finite: true })).rejects.toThrow(
-    /^delicate: values that are not numbers: found 2 of 4 in "log", 1 of 4 in "inverse"/,
+    /^delicate: the results contain NaN or infinity: found 2 of 4 in "log", 1 of 4 in "inverse"/,
   );
   await expect(session.run({ x }, { finite: true })).rejects.toThrow(NumericError);
   await expect(session.run({ x }, { finite: true, outputs: ["same"] })).resolves.toHaveProperty("same");
@@ -119,7 +119,7 @@ test("values that are not numbers are noticed where that is asked for, with the 
   expect(log.data[0]).toBeNaN();
 });
 
-test("memory that runs out inside native code is a MemoryError with the program's name, and the engine goes on", async () => {
+test("running out of memory in native code is a MemoryError with the program's name, and the engine still works", async () => {
   const session = await engine.load(enormous());
   const { pid } = engine;
   const run = session.run({ x: tensor([2 ** 23, 1]), y: tensor([1, 2 ** 23]) });
@@ -130,14 +130,14 @@ test("memory that runs out inside native code is a MemoryError with the program'
   expect(engine.pid).toBe(pid);
 });
 
-test("a released program is not run, and may be released again", async () => {
+test("a released program does not run, and may be released again", async () => {
   const session = await engine.load(doubling());
   await session.release();
   await session.release();
   await expect(session.run({ x: tensor([1, 3]) })).rejects.toThrow(EngineError);
 });
 
-test("what is no model ends in an EngineError with the program's name", async () => {
+test("bytes that are not a model are an EngineError with the program's name", async () => {
   const broken = { ...doubling(), name: "broken", model: new Uint8Array(100).fill(7) };
   await expect(engine.load(broken)).rejects.toThrow(/^broken: cannot be loaded/);
 });
@@ -163,7 +163,7 @@ const outcomeOn = (device: Device): Promise<string> =>
     (error: Error) => `${error.name}: ${error.message}`,
   );
 
-test("the device asked for is the one that runs, or a DeviceError says why not", async () => {
+test("the requested device runs, or a DeviceError gives the reason", async () => {
   const outcomes = await Promise.all(devices.map(outcomeOn));
   expect(outcomes[0]).toBe("runs");
   for (const [i, outcome] of outcomes.entries()) {
@@ -177,7 +177,7 @@ test("the device asked for is the one that runs, or a DeviceError says why not",
 
 const onLinux = process.platform === "linux" && process.arch === "x64";
 
-test.runIf(onLinux)("an error about CUDA names the library that is missing, and how to get it", async () => {
+test.runIf(onLinux)("an error about CUDA names the missing library and says how to get it", async () => {
   const outcome = await outcomeOn("cuda");
   const library = /lib\S+\.so\S*: cannot open shared object file/;
   const driver = /no CUDA-capable device/;
@@ -190,14 +190,14 @@ test.runIf(onLinux)("an error about WebGPU gives the reason from the log of the 
   expect(await outcomeOn("webgpu")).toMatch(new RegExp(`^runs$|${reason.source}`));
 });
 
-test("devices and numbers of threads that cannot be are refused", async () => {
+test("unknown devices and impossible numbers of threads are refused", async () => {
   await expect(startEngine({ device: "tpu" as "cpu" })).rejects.toThrow('found "tpu", expected cpu, cuda, webgpu');
   await expect(startEngine({ device: { toString: 1 } as never })).rejects.toThrow('found {"toString":1}, expected cpu');
   for (const threads of [0, -1, 1.5, Number.NaN, "1" as never, { toString: 1 } as never])
     await expect(startEngine({ threads })).rejects.toThrow(UsageError);
 });
 
-test("a closed engine runs nothing more", async () => {
+test("a closed engine runs nothing", async () => {
   const closing = await startEngine({ threads: 1 });
   const session = await closing.load(doubling());
   await closing.close();

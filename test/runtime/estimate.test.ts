@@ -18,14 +18,14 @@ afterEach(() => {
   rmSync(root, { recursive: true });
 });
 
-/** Numbers that no two weights share: onnxruntime keeps equal ones once. */
+/** Different numbers: onnxruntime keeps equal weights only once. */
 function numbers(shape: readonly number[]): Tensor {
   const values = tensor(shape);
   for (let i = 0; i < values.data.length; i++) values.data[i] = ((i * 7919) % 1000003) / 1e8;
   return values;
 }
 
-/** Every parameter of a graph, one after another in one file. */
+/** Writes the parameters of a graph into one file. */
 function mapped(outputs: Record<string, g.Node>): (name: string) => g.MappedWeight {
   const file = join(root, "weights");
   const source = fileSource(file);
@@ -40,7 +40,7 @@ function mapped(outputs: Record<string, g.Node>): (name: string) => g.MappedWeig
   return (name) => places.get(name)!;
 }
 
-/** Residual blocks over a picture, as a U-Net has them. */
+/** Residual blocks as in a U-Net. */
 function pictures(batch: "B" | number): { x: g.Node; y: g.Node } {
   const x = g.input("x", [batch, 32, 128, 128]);
   let h = conv2d(weights.at("in"), x, 64);
@@ -48,7 +48,7 @@ function pictures(batch: "B" | number): { x: g.Node; y: g.Node } {
   return { x, y: conv2d(weights.at("out"), g.silu(groupNorm(weights.at("norm"), h, 8, 1e-5)), 32) };
 }
 
-/** Self-attention with its projections and a gated feed-forward layer, as a U-Net has them. */
+/** Self-attention with its projections and a gated feed-forward layer, as in a U-Net. */
 function sequences(length: number): { x: g.Node; y: g.Node } {
   const x = g.input("x", [1, length, 256]);
   const project = (name: string, from: g.Node, out = 256) => linear(weights.at(name), from, out);
@@ -76,14 +76,14 @@ const cases: Case[] = [
   { name: "attention forward", outputs: { y: sequences(6000).y } },
   { name: "attention forward and backward", outputs: lossAndGradient(sequences(3000)) },
   {
-    name: "weights that outweigh the rest, repacked",
+    name: "weights larger than everything else, repacked",
     outputs: { y: linear(weights.at("b"), linear(weights.at("a"), g.input("x", [64, 4096]), 4096), 4096) },
     load: { level: "all", prepack: true },
   },
 ];
 
-// Only Linux tells a process's proportional share of memory (Pss).
-describe.runIf(process.platform === "linux")("the estimate is what the engine's process then takes", () => {
+// Only Linux reports the proportional memory of a process (Pss).
+describe.runIf(process.platform === "linux")("the estimate is within 15 % of the engine's memory", () => {
   test.each(cases)("$name", async ({ name, outputs, batch = 1, load }) => {
     const program = g.compile(outputs, { name, bind: mapped(outputs) });
     const estimate = estimateMemory(program, { batch, ...load });
@@ -94,7 +94,7 @@ describe.runIf(process.platform === "linux")("the estimate is what the engine's 
         program.inputs.map((input) => [input.name, numbers(g.withBatch(input.shape, batch))]),
       );
       await session.run(feeds);
-      // The arena keeps what it once had, so what is held after a run is what was held at the worst moment.
+      // The arena never shrinks, so the memory after a run is the peak.
       const { pss } = processTreeMemory(engine.pid)!;
       expect(estimate.total / pss).toBeGreaterThan(0.85);
       expect(estimate.total / pss).toBeLessThan(1.15);
@@ -103,7 +103,7 @@ describe.runIf(process.platform === "linux")("the estimate is what the engine's 
     }
   });
 
-  test("of a program that tunes weights, which stay in the engine with their moments", async () => {
+  test("a program that tunes weights, which stay in the engine with their moments", async () => {
     const side = 2048;
     const weights = ["a", "b", "c"].map((name) => g.parameter(name, [side, side]));
     const loss = g.meanSquare(weights.reduce((h, w) => g.linear(h, w), g.input("x", [16, side])));
@@ -145,7 +145,7 @@ describe.runIf(process.platform === "linux")("the estimate is what the engine's 
     }
   });
 
-  test("a larger batch needs more, in proportion to it where activations are all there is", () => {
+  test("activations grow in proportion to the batch", () => {
     const program = g.compile({ y: pictures("B").y }, { name: "rows", bind: () => "fed" });
     const [one, two, eight] = [1, 2, 8].map((batch) => estimateMemory(program, { batch }).activations);
     expect(two).toBeGreaterThan(1.5 * one);

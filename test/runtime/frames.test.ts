@@ -9,7 +9,7 @@ const frames: Frame[] = [
 ];
 const stream = Buffer.concat(frames.flatMap(({ head, arrays }) => frameParts(head, arrays)));
 
-test.each([1, 2, 3, 7, 64, 1000, 65_536, stream.length])("frames come back from pieces of %i bytes", (piece) => {
+test.each([1, 2, 3, 7, 64, 1000, 65_536, stream.length])("messages are restored from pieces of %i bytes", (piece) => {
   const found: Frame[] = [];
   const feed = frameSplitter((frame) => found.push(frame));
   for (let at = 0; at < stream.length; at += piece) feed(stream.subarray(at, at + piece));

@@ -22,7 +22,7 @@ const isAlive = (pid: number): boolean => {
     return false;
   }
 };
-/** Waits until `condition` holds, and returns after how many milliseconds it did. */
+/** Waits until `condition` is true. Returns the milliseconds that this took. */
 async function until(condition: () => boolean): Promise<number> {
   const start = performance.now();
   await expect.poll(condition, { timeout: 10_000, interval: 5 }).toBe(true);
@@ -43,12 +43,12 @@ afterAll(async () => {
   await engine.close();
   rmSync(root, { recursive: true });
 });
-/** Every test begins with a living process that has the long program loaded. */
+/** Every test begins with a running process that has loaded the long program. */
 beforeEach(async () => {
   expect((await short.run({ x: row })).y.data[2]).toBe(6);
 });
 
-/** Waits until a process has computed for a fifth of a second from now on, so that it is inside a native call. */
+/** Waits until a process has computed for another fifth of a second: then it is inside a native call. */
 async function computing(pid: number): Promise<void> {
   if (process.platform !== "linux") return void (await pause(1000));
   /** Processor time in hundredths of a second; see proc(5). */
@@ -62,7 +62,7 @@ async function computing(pid: number): Promise<void> {
   await until(() => spent() >= before + 20);
 }
 
-/** `work` once it is inside its native call. */
+/** Starts `work` and waits until it is inside its native call. */
 async function inside<T>(work: Promise<T>): Promise<{ result: Promise<T>; pid: number }> {
   work.catch(() => undefined);
   await computing(engine.pid!);
@@ -71,7 +71,7 @@ async function inside<T>(work: Promise<T>): Promise<{ result: Promise<T>; pid: n
 }
 const underWay = (signal?: AbortSignal) => inside(long.run({ x: matrix }, { signal }));
 
-/** Aborts, and tells after how many milliseconds `result` was a CancelledError. */
+/** Aborts. Returns the milliseconds until `result` rejected with CancelledError. */
 async function cancelled(abort: AbortController, result: Promise<unknown>): Promise<number> {
   const start = performance.now();
   abort.abort();
@@ -100,7 +100,7 @@ describe("cancelling", () => {
     expect(entries().filter((name) => name !== "leases")).toEqual([]);
   });
 
-  test("leaves the engine usable: what was loaded is loaded again", async () => {
+  test("leaves the engine usable: programs are loaded again", async () => {
     const abort = new AbortController();
     const { result } = await underWay(abort.signal);
     const waiting = short.run({ x: row });
@@ -109,7 +109,7 @@ describe("cancelling", () => {
     expect([...(await waiting).y.data]).toEqual([2, 4, 6]);
   });
 
-  test("a call that waits for its turn does not disturb the one that runs", async () => {
+  test("a waiting call does not disturb the running one", async () => {
     const abort = new AbortController();
     const session = await engine.load(slow(150));
     const { result, pid } = await inside(session.run({ x: matrix }));
@@ -120,7 +120,7 @@ describe("cancelling", () => {
     await session.release();
   });
 
-  test("while the process is replaced starts no second one", async () => {
+  test("while the process is replaced does not start a second one", async () => {
     const { pid } = engine;
     process.kill(pid!, "SIGKILL");
     await until(() => engine.pid === undefined);
@@ -135,7 +135,7 @@ describe("cancelling", () => {
     starts.mockRestore();
   });
 
-  test("a signal that is aborted already runs nothing", async () => {
+  test("with an aborted signal nothing runs", async () => {
     const { pid } = engine;
     const signal = AbortSignal.abort();
     await expect(short.run({ x: row }, { signal })).rejects.toThrow(CancelledError);
@@ -166,9 +166,9 @@ describe("cancelling", () => {
 
 describe("the engine's process", () => {
   test.each([
-    ["SIGKILL", /it was killed \(SIGKILL\), most likely by the system because memory ran out/],
+    ["SIGKILL", /it was killed \(SIGKILL\), probably because the system ran out of memory/],
     ["SIGSEGV", /native code crashed \(SIGSEGV\)/],
-    ["SIGABRT", /native code gave up \(SIGABRT\)/],
+    ["SIGABRT", /native code aborted \(SIGABRT\)/],
     ["SIGBUS", /weight file became shorter or unreadable/],
   ])(
     "ended by %s in the middle of a run is an EngineError that says so, and the next run works",
@@ -198,7 +198,7 @@ describe("the engine's process", () => {
     expect(engine.pid).not.toBe(pid);
   });
 
-  test("ignores the terminal's Ctrl-C, which is its parent's to answer", async () => {
+  test("ignores Ctrl-C of the terminal, which the parent handles", async () => {
     const { pid } = engine;
     process.kill(pid!, "SIGINT");
     await short.run({ x: row });
@@ -245,7 +245,7 @@ describe("the engine's process", () => {
     const parent = spawn(process.execPath, ["-e", script, childProgram(), join(root, "requests")]);
     const [pid] = (await once(parent.stdout, "data")).map(Number);
     await computing(pid);
-    // Both write to this pipe, so it ends when both have ended; whose child an orphan becomes differs between systems.
+    // Both write to this pipe, so it ends when both have ended. The new parent of an orphan differs between systems.
     const ended = once(parent.stderr.resume(), "end");
     const start = performance.now();
     parent.kill("SIGKILL");

@@ -24,13 +24,13 @@ function system(files: Record<string, string>): void {
   }
 }
 
-describe("memory that is free", () => {
-  test("without limits is what the machine has", () => {
+describe("free memory", () => {
+  test("without limits is that of the machine", () => {
     system({});
     expect(availableMemory(root)).toBe(8000 * 1024);
   });
 
-  test("of a container (cgroup v2) is what its limit leaves, file cache not counted", () => {
+  test("in a container (cgroup v2) is what the limit leaves, without the file cache", () => {
     system({
       "proc/self/cgroup": "0::/",
       "sys/fs/cgroup/memory.max": "5000000",
@@ -52,7 +52,7 @@ describe("memory that is free", () => {
     expect(availableMemory(root)).toBe(1000);
   });
 
-  test("under cgroup v1 is what its limit leaves", () => {
+  test("under cgroup v1 is what the limit leaves", () => {
     system({
       "proc/self/cgroup": "8:pids:/\n4:memory:/box\n0::/",
       "sys/fs/cgroup/memory/box/memory.limit_in_bytes": "5000000",
@@ -62,7 +62,7 @@ describe("memory that is free", () => {
     expect(availableMemory(root)).toBe(501_200);
   });
 
-  test("under a limit that is none is what the machine has", () => {
+  test("under an unlimited control group is that of the machine", () => {
     system({
       "proc/self/cgroup": "4:memory:/",
       "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712",
@@ -71,7 +71,7 @@ describe("memory that is free", () => {
     expect(availableMemory(root)).toBe(8000 * 1024);
   });
 
-  test("is never below none", () => {
+  test("is never negative", () => {
     system({
       "proc/self/cgroup": "0::/",
       "sys/fs/cgroup/memory.max": "5000",
@@ -80,12 +80,12 @@ describe("memory that is free", () => {
     expect(availableMemory(root)).toBe(0);
   });
 
-  test("of this machine is some", () => {
+  test("of this machine is more than nothing", () => {
     expect(availableMemory()).toBeGreaterThan(1e6);
   });
 });
 
-test("too little memory is refused with need, what is free, and advice", () => {
+test("too little memory is refused, with the estimate, the free memory and advice", () => {
   checkMemory(1e9, "a U-Net", 1e9);
   expect(() => checkMemory(4.26e9, "a U-Net", 3e9)).toThrow(MemoryError);
   expect(() => checkMemory(4.26e9, "a U-Net", 3e9)).toThrow(
@@ -96,12 +96,12 @@ test("too little memory is refused with need, what is free, and advice", () => {
 describe("cores", () => {
   const cpu = (socket: number, core: number): string => `processor: 0\nphysical id\t: ${socket}\ncore id\t\t: ${core}`;
 
-  test("two hardware threads of a core are one", () => {
+  test("two hardware threads of a core count once", () => {
     system({ "proc/cpuinfo": [cpu(0, 0), cpu(0, 0)].join("\n\n") });
     expect(physicalCores(root)).toBe(1);
   });
 
-  test("are at most what a container may use, and at least one", () => {
+  test("are at most those of the container, and at least one", () => {
     const cpuinfo = Array.from({ length: 64 }, (_, i) => cpu(i % 2, i)).join("\n\n");
     system({ "proc/cpuinfo": cpuinfo, "proc/self/cgroup": "0::/", "sys/fs/cgroup/cpu.max": "150000 100000" });
     expect(physicalCores(root)).toBe(1);
@@ -113,14 +113,14 @@ describe("cores", () => {
     expect(physicalCores(root)).toBe(1);
   });
 
-  test("where the system does not tell, are the parallelism that Node sees", () => {
+  test("on a system that does not report them, are the parallelism that Node reports", () => {
     system({});
     expect(physicalCores(root)).toBeGreaterThanOrEqual(1);
   });
 });
 
-// Only Linux tells a process's proportional share of memory (Pss).
-test.runIf(process.platform === "linux")("a process's memory counts what it holds", () => {
+// Only Linux reports the proportional memory of a process (Pss).
+test.runIf(process.platform === "linux")("the memory of a process includes its arrays", () => {
   const before = processTreeMemory()!;
   const held = new Uint8Array(200_000_000).fill(1);
   const after = processTreeMemory()!;

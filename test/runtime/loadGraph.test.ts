@@ -24,7 +24,7 @@ afterEach(() => {
   rmSync(root, { recursive: true });
 });
 
-/** Small whole numbers over 8, which every float dtype holds exactly. */
+/** Small multiples of 1/8, which every float dtype represents exactly. */
 const numbers = (shape: readonly number[], step: number): Float32Array =>
   Float32Array.from({ length: sizeOf(shape) }, (_, i) => (((i * step) % 17) - 8) / 8);
 const halfBits = (x: number): number => {
@@ -77,7 +77,7 @@ describe.each([
   ["BF16", "F32"],
   ["F16", "BF16"],
 ] as const)("weights of %s and %s", (...dtypes) => {
-  test("give what their numbers give", async () => {
+  test("give the products of their numbers", async () => {
     const weights = await mapWeights(await checkpoint(dtypes), { cache });
     const session = await loadGraph(engine, graph(), { name: "products", weights });
     await weights.release();
@@ -89,7 +89,7 @@ describe.each([
   });
 });
 
-test("only what is no float32 is written anew", async () => {
+test("only weights that are not float32 are converted", async () => {
   const weights = await mapWeights(await checkpoint(["F16", "F32"]), { cache });
   expect(weights.binding("a.weight", [5, 7]).source.name).toContain(cache.folder);
   expect(weights.binding("b.weight", [7, 4]).source.name).toBe(join(root, "F16-F32.safetensors"));
@@ -97,7 +97,7 @@ test("only what is no float32 is written anew", async () => {
   expect(readdirSync(cache.folder).filter((name) => name.startsWith("weights-"))).toHaveLength(1);
 });
 
-test("programs share the files, which stay in place until the last of them is released", async () => {
+test("programs share the files, which stay until the last program is released", async () => {
   const weights = await mapWeights(await checkpoint(["F16", "F16"]), { cache });
   const { y, z } = graph();
   const whole = await loadGraph(engine, { y }, { name: "whole", weights });
@@ -139,7 +139,7 @@ test("weights in memory are refused when a program that maps them is loaded", as
   await expect(loading).rejects.toThrow(/^memory: weights in memory cannot be mapped/);
 });
 
-test("a program that needs more memory than there is, is refused before anything of it is loaded", async () => {
+test("a program that needs more memory than is free is refused before it is loaded", async () => {
   const x = input("x", ["B", 2 ** 20]);
   const huge = { y: matmul(add(x, x), input("w", [2 ** 20, 4])) };
   const failing = loadGraph(engine, huge, { name: "huge", batch: 2 ** 20 });
@@ -148,7 +148,7 @@ test("a program that needs more memory than there is, is refused before anything
   await (await loadGraph(engine, huge, { name: "huge" })).release();
 });
 
-test("a batch that needs more memory than there is, is refused before it runs, and smaller ones still run", async () => {
+test("a batch that needs more memory than is free is refused before it runs, and smaller ones still run", async () => {
   const width = 2 ** 18;
   const wide = matmul(mul(input("x", ["B", 1]), input("w", [1, width])), input("v", [width, 1]));
   const session = await loadGraph(engine, { y: wide }, { name: "wide" });
@@ -166,7 +166,7 @@ test("a batch that needs more memory than there is, is refused before it runs, a
   await session.release();
 });
 
-test("while a program is compiled others have their turn, and who cancels meanwhile gets none loaded", async () => {
+test("other work runs while a program is compiled, and a cancelled program is not loaded", async () => {
   const load = vi.fn(() => Promise.reject(new EngineError("loaded")));
   const counted = { ...engine, device: "cpu", load, checkMemory: () => undefined } as unknown as Engine;
   let turns = 0;
@@ -186,7 +186,7 @@ test("while a program is compiled others have their turn, and who cancels meanwh
   expect(load).toHaveBeenCalledTimes(1);
 });
 
-describe("a program of many operations that is optimised in full", () => {
+describe("a large program at level all", () => {
   const load = { level: "all", prepack: true } as const;
   const long = (times: number): Record<"y", Node> => {
     const { z } = graph();
@@ -212,7 +212,7 @@ describe("a program of many operations that is optimised in full", () => {
     await weights.release();
   });
 
-  test("is loaded all the same where the cache cannot be written", async () => {
+  test("is loaded even if the cache cannot be written", async () => {
     const file = join(root, "file");
     writeFileSync(file, "");
     const weights = await mapWeights(await checkpoint(["F32", "F32"]), { cache });

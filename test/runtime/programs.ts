@@ -25,11 +25,11 @@ export function doubling(): LoadableProgram {
   return program("doubling", { y: add(x, x), z: add(x, add(x, x)) });
 }
 
-/** Rows of a table by index. Inputs: table [4, 2], index [n] of whole numbers. */
+/** Rows of a table by their numbers. Inputs: table [4, 2], index [n]. */
 export const picking = (n: number): LoadableProgram =>
   program("picking", { rows: gather(input("table", [4, 2]), input("index", [n], "int64")) });
 
-/** log x and 1/x: not a number below 0, infinite at 0. */
+/** log x and 1/x: NaN below 0, infinite at 0. */
 export function delicate(): LoadableProgram {
   const x = input("x", [4]);
   return program("delicate", { log: log(x), inverse: div(1, x), same: add(x, 0) });
@@ -41,17 +41,17 @@ export function enormous(): LoadableProgram {
   return program("enormous", { sum: sum(mul(x, y)) });
 }
 
-/** x multiplied `times` times with itself. x: [1024, 1024]. */
+/** x multiplied by itself `times` times. x: [1024, 1024]. */
 function power(x: Node, times: number): Node {
   let y = x;
   for (let i = 0; i < times; i++) y = matmul(y, x);
   return y;
 }
 
-/** Some seconds inside one native call: 2 GFLOP for each of `times`. x: [1024, 1024]. */
+/** A native call of some seconds: 2 GFLOP for each of `times`. x: [1024, 1024]. */
 export const slow = (times = 400): LoadableProgram => program("slow", { y: power(input("x", [1024, 1024]), times) });
 
-/** As slow as `slow`, but while it is loaded, where onnxruntime computes what is constant. */
+/** As slow as `slow`, but in loading, when onnxruntime computes constant values. */
 export const slowToLoad = (): LoadableProgram =>
   program("slow to load", {
     y: add(input("x", [1024, 1024]), power(constant(new Float32Array(2 ** 20), [1024, 1024]), 400)),
@@ -67,7 +67,7 @@ export function writeWeights({ file, offset }: WeightPlace, values: Float32Array
   writeFileSync(file, Buffer.concat([Buffer.alloc(offset, 0xff), new Uint8Array(values.buffer)]));
 }
 
-/** y = x·W₁·W₂·…, where every W is size x size and mapped from its place. x: [B, size]. */
+/** y = x·W₁·W₂·…. Every W is size x size and mapped from its place. x: [B, size]. */
 export function products(size: number, places: readonly WeightPlace[], name = "products"): LoadableProgram {
   const length = 4 * size * size;
   let y: Node = input("x", ["B", size]);

@@ -12,7 +12,7 @@ test("a message is followed by the reasons of the log, without colours, times, s
   );
 });
 
-test("a message loses its place in the source, and keeps what went wrong", () => {
+test("a message keeps the problem and loses its place in the source", () => {
   const message =
     "/onnxruntime_src/onnxruntime/core/providers/webgpu/webgpu_context.cc:136 Context::Initialize(const Config&)" +
     "::<lambda()> result.status == Success was false. Failed to get a WebGPU adapter:\n No supported adapters\n";

@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => engine.close());
 
-test("an output that stays in the engine is what a later run takes, to the bit", async () => {
+test("an output that stays in the engine gives a later run the same bits as one that is moved", async () => {
   let [x] = await engine.put([floats(0.1, 1e-30, 3e38)]);
   let moved = floats(0.1, 1e-30, 3e38);
   const y = floats(0.2, 1e-31, -1e38);
@@ -36,7 +36,7 @@ test("an output that stays in the engine is what a later run takes, to the bit",
   expect(await x.read()).toEqual(moved);
 });
 
-test("what is put comes back unchanged, also a part of a larger array, and what is kept needs no other output", async () => {
+test("tensors put into the engine are read back unchanged, also views of larger arrays; a run may keep outputs and return none", async () => {
   const { data } = floats(0, 1, 2, 3, 4);
   const given = [tensor([3], data.subarray(1, 4)), tensor([0]), floats(7)];
   const put = await engine.put(given);
@@ -46,15 +46,15 @@ test("what is put comes back unchanged, also a part of a larger array, and what 
   expect((await kept.product.read()).data).toEqual(Float32Array.of(1, 4, 9));
 });
 
-test("one that was released is refused by name, and its memory goes", async () => {
+test("a released tensor is refused by name", async () => {
   const [x] = await engine.put([floats(1, 2, 3)]);
   x.release();
   x.release();
   await expect(x.read()).rejects.toThrow(ResidentError);
-  await expect(session.run({ x, y: x })).rejects.toThrow(/accumulating, "x": .* is gone: found it was released/);
+  await expect(session.run({ x, y: x })).rejects.toThrow(/accumulating, "x": .* is lost: found it was released/);
 });
 
-test("one of another shape is refused as any tensor is", async () => {
+test("a tensor of the wrong shape is refused like any other input", async () => {
   const [x] = await engine.put([floats(1, 2)]);
   await expect(session.run({ x, y: floats(1, 2, 3) })).rejects.toThrow(GraphError);
   await expect(session.runKeeping({ x: floats(1, 2, 3), y: floats(1, 2, 3) }, ["z"])).rejects.toThrow("found z");
@@ -72,19 +72,19 @@ test("a hundred steps that keep and release take no more memory than a few", asy
     x = kept.next;
     if (i === 9) after10 = pss();
   }
-  // Without release, 90 more of 16 MB each.
+  // Without release, 90 tensors more of 16 MB each.
   expect(pss() - after10).toBeLessThan(400e6);
   for (const one of [x, y]) one.release();
   await large.release();
 });
 
-test("when the engine's process dies, residents are gone with a typed error, and the engine goes on", async () => {
+test("if the engine's process ends, its tensors are lost with a typed error, and the engine still works", async () => {
   const own = await startEngine({ threads: 1 });
   const program = await own.load(accumulating(3));
   const [x] = await own.put([floats(1, 2, 3)]);
   process.kill(own.pid!, "SIGKILL");
   await expect(program.run({ x, y: x })).rejects.toThrow();
-  await expect(program.run({ x, y: x })).rejects.toThrow(/is gone: found the process that held it has ended/);
+  await expect(program.run({ x, y: x })).rejects.toThrow(/is lost: found its process has ended/);
   await expect(x.read()).rejects.toThrow(ResidentError);
   const [again] = await own.put([floats(1, 2, 3)]);
   expect((await program.run({ x: again, y: again }, { outputs: ["next"] })).next.data).toEqual(

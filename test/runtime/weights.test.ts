@@ -68,7 +68,7 @@ function expectProduct({ shape, data }: Tensor, weights: Float32Array[]): void {
   });
 }
 
-describe("weights are read where they lie", () => {
+describe("weights are mapped from their files", () => {
   let first: WeightPlace;
   let second: WeightPlace;
   beforeEach(() => {
@@ -87,7 +87,7 @@ describe("weights are read where they lie", () => {
     expectProduct(await run(products(size, [first, second, first])), [a, b, a]);
   });
 
-  test("behind links that lead out of their folder, as the Hugging Face cache has them", async () => {
+  test("behind links that lead out of their folder, as in the Hugging Face cache", async () => {
     const blob = { file: join(root, "blobs", "0f3a"), offset: 999 };
     writeWeights(blob, b);
     symlinkSync(join("..", "blobs", "0f3a"), join(root, "snapshot", "model.safetensors"));
@@ -98,7 +98,7 @@ describe("weights are read where they lie", () => {
     expectProduct(await run(products(size, [hard, linked])), [a, b]);
   });
 
-  test("in a file that is gone, or too short, they are an error that names it", async () => {
+  test("from a missing or too short file they are an error that names it", async () => {
     const gone = { file: join(root, "gone.safetensors"), offset: 0 };
     await expect(run(products(size, [gone]))).rejects.toThrow(CheckpointError);
     await expect(run(products(size, [gone]))).rejects.toThrow("gone.safetensors");
@@ -108,14 +108,14 @@ describe("weights are read where they lie", () => {
   });
 });
 
-/** Bytes that a process holds of a file in its proportional share (Pss): pages that it maps twice count once. */
+/** Bytes of a file in a process's proportional memory (Pss). Pages that it maps twice count once. */
 function mappedOf(pid: number, file: string): number {
   const maps = readFileSync(`/proc/${pid}/smaps`, "utf8").split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
   const own = maps.filter((map) => map.split("\n", 1)[0].endsWith(file));
   return own.reduce((sum, map) => sum + 1024 * Number(/^Pss: +(\d+) kB$/m.exec(map)![1]), 0);
 }
 
-// Only Linux tells what of a file a process has in memory.
+// Only Linux reports which part of a file a process has in memory.
 test.runIf(process.platform === "linux")("two sessions over one file share its memory", async () => {
   const large = 4096;
   const bytes = 4 * large * large;
@@ -123,7 +123,7 @@ test.runIf(process.platform === "linux")("two sessions over one file share its m
   writeWeights(place, new Float32Array(large * large).fill(0.001));
   const row = tensor([1, large]);
   const mapped = () => mappedOf(engine.pid!, place.file);
-  // The whole process's Pss would also count what other processes, when they end, no longer share with it.
+  // The Pss of the whole process also grows when another process ends that shared memory with it.
   const anonymous = () => processTreeMemory(engine.pid)!.anonymous;
   await run(products(size, []));
   const before = anonymous();
@@ -152,7 +152,7 @@ describe("a program optimised once and saved", () => {
   });
   const saved = (): string[] => readdirSync(join(root, "cache")).filter((name) => name.startsWith("program-"));
 
-  test("gives the same numbers, and is not made again", async () => {
+  test("gives the same numbers and is optimised only once", async () => {
     expectProduct(await run(products(size, [place]), { saveIn }), [a]);
     expectProduct(await run(products(size, [place]), { saveIn, prepack: true }), [a]);
     const [entry] = saved();
@@ -162,7 +162,7 @@ describe("a program optimised once and saved", () => {
     expect(statSync(join(root, "cache", entry)).ino).toBe(ino);
   });
 
-  test("is made anew for another program, and for other weights", async () => {
+  test("is optimised again for another program and for other weights", async () => {
     await run(products(size, [place]), { saveIn });
     await run(products(size, [place, place]), { saveIn });
     expect(saved().length).toBe(2);
@@ -171,7 +171,7 @@ describe("a program optimised once and saved", () => {
     expect(saved().length).toBe(3);
   });
 
-  test("is in use until it is released, also when the engine's process is replaced", async () => {
+  test("stays in the cache until it is released, even if the engine's process is replaced", async () => {
     const session = await engine.load(products(size, [place]), { saveIn });
     const tiny = new DiskCache({ folder: join(root, "cache"), maxBytes: 1 });
     const fill = async (of: number): Promise<void> =>
@@ -186,7 +186,7 @@ describe("a program optimised once and saved", () => {
   });
 });
 
-test("a profile is written where that is asked for", async () => {
+test("a profile is written on request", async () => {
   const place = { file: join(root, "model.safetensors"), offset: 0 };
   writeWeights(place, a);
   await run(products(size, [place], "a b/c"), { profileInto: join(root, "profiles") });

@@ -3,11 +3,11 @@ import { defineOp, type Node, scalar } from "../operation.ts";
 import { axisOf, broadcast, count, isSymbolic, product, type Shape, sameShape, show } from "../shape.ts";
 import { emitReshape } from "./emit.ts";
 
-// Arithmetic with broadcasting, reshaping and sums: each of them needs the others for its gradient, so they stand together.
+// Arithmetic with broadcasting, reshaping and sums. They are in one file because each needs the others for its gradient.
 
 type None = Record<string, never>;
 
-/** Elementwise on two values that broadcast. `gradient` gives dL/da and dL/db before they are summed to their shapes. */
+/** An elementwise operation on two values that broadcast. gradient: dL/da and dL/db, before they are summed to their shapes. */
 function binary(name: string, op: string, gradient: (dy: Node, a: Node, b: Node, y: Node) => [() => Node, () => Node]) {
   const make = defineOp<None>(name, {
     shape: ([a, b]) => broadcast(a, b),
@@ -57,7 +57,7 @@ const reshapeOp = defineOp<{ shape: Shape }>("reshape", {
   implement: { lower: (out, [x], { attrs, shapes }) => emitReshape(out, x, shapes[0], attrs.shape) },
   memory: { view: true },
 });
-/** The same numbers in row-major order under another shape. */
+/** The same numbers in row-major order, with another shape. */
 export const reshape = (x: Node, shape: Shape): Node => (sameShape(x.shape, shape) ? x : reshapeOp([x], { shape }));
 
 const broadcastOp = defineOp<Record<string, never>>("broadcastLike", {
@@ -69,7 +69,7 @@ const broadcastOp = defineOp<Record<string, never>>("broadcastLike", {
   gradient: (dy, { inputs: [x] }) => [() => sumTo(dy, x), null],
   implement: { lower: (out, [x, like]) => out.node("Expand", [x, out.node("Shape", [like])]) },
 });
-/** x repeated to the shape of `like`, whose numbers are not read. */
+/** x repeated to the shape of `like`. The numbers of `like` are not read. */
 export function broadcastLike(x: Node, like: Node): Node {
   return sameShape(x.shape, like.shape) ? x : broadcastOp([x, like], {});
 }
@@ -79,7 +79,7 @@ type Axes = { axes: readonly number[]; keep: boolean };
 const reduced = (shape: Shape, { axes, keep }: Axes): Shape =>
   shape.map((d, i) => (axes.includes(i) ? 1 : d)).filter((_, i) => keep || !axes.includes(i));
 
-/** dy of a reduction, brought back to the shape of its input. */
+/** Repeats dy of a reduction to the shape of its input. */
 const spread = (dy: Node, x: Node, { axes }: Axes): Node =>
   broadcastLike(reshape(dy, reduced(x.shape, { axes, keep: true })), x);
 
@@ -105,22 +105,22 @@ const meanOp = reduction("mean", "ReduceMean", (x, axes) => 1 / count(axes.map((
 const every = (x: Node): readonly number[] => x.shape.map((_, i) => i);
 const axesOf = (x: Node, axes: readonly number[]) => axes.map((a) => axisOf(x.shape, a)).sort((a, b) => a - b);
 
-/** A reduction. Over axes of length 1 there is nothing to compute. */
+/** Makes a reduction. Over axes of length 1 it is only a reshape. */
 function reduce(op: typeof sumOp, x: Node, axes: readonly number[], keep: boolean): Node {
   const attrs = { axes: axesOf(x, axes), keep };
   const isOne = attrs.axes.every((a) => x.shape[a] === 1);
   return isOne ? reshape(x, reduced(x.shape, attrs)) : op([x], attrs);
 }
 
-/** Sum over `axes` (all, if not given). `keep` leaves them as length 1. */
+/** Sum over `axes`. Default: all. keep: the axes stay, with length 1. */
 export const sum = (x: Node, axes: readonly number[] = every(x), keep = false): Node => reduce(sumOp, x, axes, keep);
-/** Mean over `axes` (all, if not given), none of which may be the batch when it is differentiated. */
+/** Mean over `axes`. Default: all. keep: the axes stay, with length 1. Not differentiable over a batch of any size. */
 export const mean = (x: Node, axes: readonly number[] = every(x), keep = false): Node => reduce(meanOp, x, axes, keep);
 
 /** Mean of x² over all elements. */
 export const meanSquare = (x: Node): Node => mean(mul(x, x));
 
-/** Sums `dy` over what broadcasting `like` to its shape had repeated. */
+/** Sums `dy` over the axes along which broadcasting repeated `like`. */
 export function sumTo(dy: Node, like: Node): Node {
   if (sameShape(dy.shape, like.shape)) return dy;
   const lead = dy.shape.length - like.shape.length;

@@ -33,7 +33,7 @@ const joinColumns = (x: Node): Node => {
   return reshape(transpose(x, [0, 3, 1, 2]), [batch, length, (heads as number) * (depth as number)]);
 };
 
-/** 0 where query i may see key j ≤ i, else a number that no softmax survives. */
+/** [L, L]: 0 if j ≤ i, so that query i sees key j; else so low that softmax gives 0. */
 const causalMask = (length: number): Node =>
   constant(
     Float32Array.from({ length: length * length }, (_, k) => (k % length > Math.floor(k / length) ? -1e30 : 0)),
@@ -50,17 +50,17 @@ function probabilities(q: Node, k: Node, mask: Node | undefined): Node {
 export const attentionMaps = (q: Node, k: Node, heads: number): Node =>
   probabilities(split(q, heads), split(k, heads), undefined);
 
-/** What given maps make of the values: maps [B, heads, L, M], v [B, M, C] → [B, L, C]. */
+/** Applies attention maps to values: maps [B, heads, L, M], v [B, M, C] → [B, L, C]. */
 export const attend = (maps: Node, v: Node): Node => join(matmul(maps, split(v, fixed(maps.shape, 1))));
 
-/** The gradient recomputes maps in pieces of at most this size, which stay in a CPU's cache from use to use. Bytes. */
+/** Largest piece of the maps that the gradient recomputes at a time. It stays in a CPU's cache. Bytes. */
 const PIECE = 8 * 2 ** 20;
 /**
  * Largest piece of one row's maps in the forward pass of a device without a kernel for attention. Bytes. Eight rows of
  * them are 128 MiB, the largest buffer that every WebGPU device allows.
  */
 const FORWARD_PIECE = 16 * 2 ** 20;
-/** Fewer queries at once than this cost more in matrix products than the cache gives back. */
+/** Fewest queries of a piece. With fewer, matrix products lose more than the cache gains. */
 const FEWEST_QUERIES = 128;
 
 const attentionOp = defineOp<Heads>("attention", {
@@ -90,10 +90,10 @@ const attentionOp = defineOp<Heads>("attention", {
     onnx: { expand: ([q, k, v], attrs) => inPieces(q, k, v, attrs) },
   },
   gradient: (dy, { inputs: [q, k, v], output, attrs }) => {
-    const parts = lazily(() => backward(dy, q, k, v, output, attrs));
-    return [() => parts().dq, () => parts().dk, () => parts().dv];
+    const all = lazily(() => backward(dy, q, k, v, output, attrs));
+    return [() => all().dq, () => all().dk, () => all().dv];
   },
-  // Copies of query, key and value with the heads first; with a mask also that, the whole maps and a copy of the output.
+  // Copies of query, key and value with the heads first. With a mask also the mask, whole maps and a copy of the output.
   memory: {
     workspace: ([q, k, v], y, { heads, causal }) => {
       const mask = q[0] * q[1] * k[1];
@@ -102,7 +102,8 @@ const attentionOp = defineOp<Heads>("attention", {
   },
 });
 
-const rows = (q: Shape): number => (isSymbolic(q[0]) ? 1 : q[0]);
+/** Batch size, or 1 if it is not known. */
+const batchSize = (q: Shape): number => (isSymbolic(q[0]) ? 1 : q[0]);
 
 /** Multi-head attention. q: [B, L, C], k: [B, M, C], v: [B, M, C'] → [B, L, C']. */
 export const attention = (
@@ -120,23 +121,23 @@ function lazily<T>(make: () => T): () => T {
   };
 }
 
-/** `total` in ranges of at most `most`, which differ by one at most. */
+/** Splits 0..total into ranges of at most `most`, whose lengths differ by at most one. */
 function ranges(total: number, most: number): [number, number][] {
   const count = Math.ceil(total / most);
   const at = (i: number) => Math.round((i * total) / count);
   return Array.from({ length: count }, (_, i) => [at(i), at(i + 1)]);
 }
 
-/** Heads and queries whose maps are at most `bytes` large together. rowBytes: bytes of one query's map in one head. */
-function pieceOf(bytes: number, rowBytes: number, length: number): { headsAtOnce: number; queriesAtOnce: number } {
-  const headsAtOnce = Math.max(1, Math.floor(bytes / (rowBytes * length)));
+/** The number of heads and queries whose maps take at most `bytes`. queryBytes: bytes of one query's map in one head. */
+function pieceOf(bytes: number, queryBytes: number, length: number): { headsAtOnce: number; queriesAtOnce: number } {
+  const headsAtOnce = Math.max(1, Math.floor(bytes / (queryBytes * length)));
   return {
     headsAtOnce,
-    queriesAtOnce: headsAtOnce > 1 ? length : Math.max(FEWEST_QUERIES, Math.floor(bytes / rowBytes)),
+    queriesAtOnce: headsAtOnce > 1 ? length : Math.max(FEWEST_QUERIES, Math.floor(bytes / queryBytes)),
   };
 }
 
-/** Attention in plain operations. Some heads, or some queries of one head, at a time: large maps never exist as a whole. */
+/** Attention in plain operations, some heads or some queries of one head at a time, so that large maps never exist whole. */
 function inPieces(q: Node, k: Node, v: Node, { heads, causal }: Heads): Node {
   const [query, key, value] = [q, k, v].map((x) => split(x, heads));
   const length = fixed(q.shape, 1);
@@ -146,7 +147,7 @@ function inPieces(q: Node, k: Node, v: Node, { heads, causal }: Heads): Node {
   const outputs = ranges(heads, headsAtOnce).map(([head, headEnd]) => {
     const [qh, kh, vh] = [query, key, value].map((x) => slice(x, 1, head, headEnd));
     const pieces = ranges(length, queriesAtOnce).map(([first, end]) => {
-      // One piece after another, so that no two pieces' maps exist at once.
+      // One piece after the other, so that the maps of only one piece exist at a time.
       const qi = after(slice(qh, 2, first, end), ...before);
       const piece = matmul(probabilities(qi, kh, mask && slice(mask, 0, first, end)), vh);
       before = [piece];
@@ -159,18 +160,19 @@ function inPieces(q: Node, k: Node, v: Node, { heads, causal }: Heads): Node {
 
 /**
  * Gradients of attention with the maps recomputed: dV = Pᵀ·dO, dS = P∘(dO·Vᵀ − D), D = rowsum(dO∘O), dQ = dS·K/√d,
- * dK = dSᵀ·Q/√d. Dao et al. 2022 ("FlashAttention"), appendix B. Some heads, or some queries of one head, at a time.
+ * dK = dSᵀ·Q/√d. Dao et al. 2022 ("FlashAttention"), appendix B. Some heads, or
+ * some queries of one head, at a time.
  */
 function backward(dy: Node, q: Node, k: Node, v: Node, output: Node, { heads, causal }: Heads) {
   const [query, key, value, grad, out] = [q, k, v, dy, output].map((x) => split(x, heads));
   const [length, keys] = [fixed(q.shape, 1), fixed(k.shape, 1)];
   const alpha = 1 / Math.sqrt(fixed(query.shape, 3));
   const mask = causal ? causalMask(length) : undefined;
-  // dO·Vᵀ − D as one product, [dO, −D]·[V, 1]ᵀ: a pass over the map less.
+  // dO·Vᵀ − D as one product, [dO, −D]·[V, 1]ᵀ, saves a pass over the map.
   const gradRest = concat([grad, neg(sum(mul(grad, out), [3], true))], 3);
   const valueOne = concat([value, broadcastLike(scalar(1), slice(value, 3, 0, 1))], 3);
 
-  const { headsAtOnce, queriesAtOnce } = pieceOf(PIECE, 4 * keys * rows(q.shape), length);
+  const { headsAtOnce, queriesAtOnce } = pieceOf(PIECE, 4 * keys * batchSize(q.shape), length);
   const gradients: { dq: Node; dk: Node; dv: Node }[] = [];
   let before: Node[] = [];
   for (const [head, headEnd] of ranges(heads, headsAtOnce)) {
@@ -181,10 +183,10 @@ function backward(dy: Node, q: Node, k: Node, v: Node, output: Node, { heads, ca
     for (const [first, end] of ranges(length, queriesAtOnce)) {
       const cut = (x: Node) => slice(ofHeads(x), 2, first, end);
       const gi = cut(grad);
-      // One piece after another, so that no two pieces' maps exist at once.
+      // One piece after the other, so that the maps of only one piece exist at a time.
       const qi = after(cut(query), ...before);
       const p = probabilities(qi, ki, mask && slice(mask, 0, first, end));
-      // Transposed, with the narrow matrix on the left: faster than Pᵀ·dO and dSᵀ·Q, which copy the maps' columns.
+      // Transposed, with the narrow matrix on the left. Pᵀ·dO and dSᵀ·Q are slower: they copy the columns of the maps.
       const dvT = matmul(gi, p, { transA: true });
       dv = dv ? add(dv, dvT) : dvT;
       const ds = mul(p, matmul(after(cut(gradRest), dv), vi, { transB: true }));
@@ -195,9 +197,9 @@ function backward(dy: Node, q: Node, k: Node, v: Node, output: Node, { heads, ca
     }
     gradients.push({ dq: concat(dq, 2), dk: dk!, dv: dv! });
   }
-  const whole = (part: "dq" | "dk" | "dv") =>
+  const whole = (name: "dq" | "dk" | "dv") =>
     concat(
-      gradients.map((x) => x[part]),
+      gradients.map((x) => x[name]),
       1,
     );
   return { dq: join(whole("dq")), dk: joinColumns(whole("dk")), dv: joinColumns(whole("dv")) };

@@ -25,12 +25,12 @@ const convOp = defineOp<ConvolutionOptions>("conv2d", {
     lower: (out, inputs, { attrs: { stride, pads }, shapes: [, w] }) =>
       out.node("Conv", inputs, { kernel_shape: w.slice(2) as number[], strides: [stride, stride], pads }),
   },
-  // Where there are more kernels than places, MLAS spreads the picture out whole, else a little at a time.
+  // With more kernels than pixels, MLAS unfolds the whole picture at once, else a little at a time.
   memory: {
     workspace: ([, w], y, { stride }) => {
-      const [places, reads] = [y[2] * y[3], sizeOf(w.slice(1))];
+      const [pixels, reads] = [y[2] * y[3], sizeOf(w.slice(1))];
       const isPointwise = w[2] * w[3] * stride === 1;
-      return isPointwise || w[0] <= places ? [] : [places * reads];
+      return isPointwise || w[0] <= pixels ? [] : [pixels * reads];
     },
   },
 });
@@ -68,11 +68,11 @@ const transposedOp = defineOp<Transposed>("convTranspose2d", {
   memory: { workspace: ([x, w]) => [sizeOf(w.slice(1)) * x[2] * x[3]] },
 });
 
-/** Whether a convolution's gradient to its input can be a convolution with the flipped kernel. */
+/** True for a gradient of a convolution to its input that can be a convolution with the flipped kernel. */
 export const isFlippable = ({ op, attrs, inputs: [, weight] }: Node): boolean =>
   op.name === "convTranspose2d" && attrs.stride === 1 && isParameter(weight);
 
-/** What `isFlippable` says can be: faster than a transposed convolution, for a second copy of the kernel. */
+/** The gradient as a convolution with the flipped kernel: faster, but needs a second copy of the kernel. */
 export function flipped({ inputs: [dy, weight], attrs }: Node): Node {
   const { stride, pads } = attrs as Transposed;
   const reach = [2, 3, 2, 3].map((axis) => fixed(weight.shape, axis) - 1);
@@ -85,8 +85,8 @@ const flipOp = defineOp<Record<string, never>>("flipKernel", {
   gradient: (dw) => [() => flipKernel(dw)],
   implement: {
     lower: (out, [w], { shapes: [[rows, columns, kh, kw]] }) => {
-      // As one axis of places, turned round by a product with a matrix of one 1 a row, which is exact; a slice with
-      // negative steps or a gather moves number by number.
+      // The places of the kernel, as one axis, are reversed by a product with a permutation matrix, which is exact. A slice
+      // with negative steps or a gather would move number by number.
       const places = (kh as number) * (kw as number);
       const flat = out.node("Reshape", [w, out.ints([rows as number, columns as number, places])]);
       const swapped = out.node("Transpose", [flat], { perm: [1, 0, 2] });
@@ -98,7 +98,7 @@ const flipOp = defineOp<Record<string, never>>("flipKernel", {
     },
   },
 });
-/** The kernel of the convolution that is the transpose of one with `weight`: [out, C, kh, kw] → [C, out, kh, kw]. */
+/** The kernel of the transposed convolution as a plain one: [out, C, kh, kw] → [C, out, kh, kw], turned by 180°. */
 const flipKernel = (weight: Node): Node => flipOp([weight], {});
 
 /** dL/dx of a convolution: x's shape is [B, C, H, W]. */
@@ -109,7 +109,7 @@ function inputGradient(dy: Node, weight: Node, shape: Shape, options: Convolutio
   if (!pointwise || !isParameter(weight)) {
     return transposedOp([dy, weight], { ...options, height: fixed(shape, 2), width: fixed(shape, 3) });
   }
-  // A 1x1 convolution is a matrix product; the weight is the same bytes seen as a matrix.
+  // A 1x1 convolution is a matrix product, whose matrix is the weight with another shape.
   const pixels = product([height, width]);
   const flat = matmul(reshape(weight, [out, channels]), reshape(dy, [dy.shape[0], out, pixels]), { transA: true });
   return reshape(flat, shape);
@@ -122,8 +122,8 @@ const channelsFirst = (x: Node): Node => {
 };
 
 /**
- * dL/dW of a convolution: for each place in the kernel, the product of dy with the input shifted there, over the pixels of
- * the whole batch at once.
+ * dL/dW of a convolution. For each place in the kernel it is the product of dy with the input shifted to that place, over
+ * the pixels of the whole batch at once.
  */
 function weightGradient(x: Node, dy: Node, shape: Shape, { stride, pads }: ConvolutionOptions): Node {
   const [top, left, bottom, right] = pads;

@@ -1,14 +1,14 @@
 import { defineOp, type Emitter, type Implementation, type MemoryUse, type Node } from "../operation.ts";
 import { add, div, mul, neg, sub, sum } from "./arithmetic.ts";
 
-// Functions of one value, elementwise.
+// Elementwise functions of one value.
 
 type None = Record<string, never>;
 type Implementations = Implementation<None> | { ort: Implementation<None>; onnx: Implementation<None> };
 
 const onnx = (op: string): Implementation<None> => ({ lower: (out, inputs) => out.node(op, inputs) });
 
-/** y = f(x) elementwise. `gradient` gives dL/dx. */
+/** Defines y = f(x), elementwise. gradient: dL/dx. */
 function unary(
   name: string,
   implement: Implementations,
@@ -29,7 +29,7 @@ export const log: (x: Node) => Node = unary("log", onnx("Log"), (dy, x) => div(d
 export const sqrt: (x: Node) => Node = unary("sqrt", onnx("Sqrt"), (dy, _, y) => div(dy, mul(2, y)));
 export const sin: (x: Node) => Node = unary("sin", onnx("Sin"), (dy, x) => mul(dy, cos(x)));
 export const cos: (x: Node) => Node = unary("cos", onnx("Cos"), (dy, x) => neg(mul(dy, sin(x))));
-/** 1 where x > 0, else 0. */
+/** 1 if x > 0, else 0. */
 export const step: (x: Node) => Node = unary(
   "step",
   { lower: (out, [x]) => out.node("Cast", [out.node("Greater", [x, out.floats(Float32Array.of(0), [])])], { to: 1 }) },
@@ -48,7 +48,7 @@ export const sigmoid: (x: Node) => Node = unary("sigmoid", onnx("Sigmoid"), (dy,
   inPlace: true,
 });
 
-/** dy·d(x·σ(a·x))/dx, given y = x·σ(a·x): σ + a·(y − y·σ). */
+/** Gradient of y = x·σ(a·x): dy·(σ + a·(y − y·σ)). */
 const swishGradient = (a: number) => (dy: Node, x: Node, y: Node) => {
   const s = sigmoid(a === 1 ? x : mul(a, x));
   const rest = sub(y, mul(y, s));

@@ -7,9 +7,9 @@ import { emitReshape } from "./emit.ts";
 const transposeOp = defineOp<{ order: readonly number[] }>("transpose", {
   shape: ([x], { order }) => {
     if (order.length !== x.length || new Set(order).size !== x.length) {
-      throw new GraphError("not an order of the axes", {
+      throw new GraphError("not a permutation of the axes", {
         found: `[${order}]`,
-        expected: `a permutation for ${show(x)}`,
+        expected: `all axes of ${show(x)}, once each`,
       });
     }
     return order.map((a) => x[axisOf(x, a)]);
@@ -30,7 +30,7 @@ const concatOp = defineOp<{ axis: number }>("concat", {
   shape: (shapes, { axis }) => {
     const rest = (s: Shape) => s.filter((_, i) => i !== axis);
     if (shapes.some((s) => s.length !== shapes[0].length || !sameShape(rest(s), rest(shapes[0])))) {
-      throw new GraphError("shapes differ beside the axis", {
+      throw new GraphError("shapes differ in more than the axis", {
         found: shapes.map(show).join(", "),
         expected: `axis ${axis}`,
       });
@@ -49,7 +49,7 @@ const concatOp = defineOp<{ axis: number }>("concat", {
   },
   implement: { lower: (out, xs, { attrs }) => out.node("Concat", xs, { axis: attrs.axis }) },
 });
-/** Joins along `axis`. */
+/** Joins values along `axis`. */
 export const concat = (xs: readonly Node[], axis: number): Node =>
   xs.length === 1 ? xs[0] : concatOp(xs, { axis: axisOf(xs[0].shape, axis) });
 
@@ -80,7 +80,7 @@ export function slice(x: Node, axis: number, from: number, to: number, step = 1)
   return from === 0 && to === x.shape[at] && step === 1 ? x : sliceOp([x], { axis: at, from, to, step });
 }
 
-/** Puts step − 1 zeros between neighbours along `axis`. */
+/** Inserts step − 1 zeros between neighbours along `axis`. */
 function dilate(x: Node, axis: number, step: number): Node {
   if (step === 1) return x;
   const n = fixed(x.shape, axis);
@@ -102,7 +102,7 @@ const padOp = defineOp<{ axis: number; before: number; after: number }>("pad", {
       out.node("Pad", [x, out.ints([before, after]), undefined, out.ints([axis])], { mode: "constant" }),
   },
 });
-/** Zeros before and after along `axis`. */
+/** Adds zeros before and after along `axis`. */
 export const pad = (x: Node, axis: number, before: number, after: number): Node =>
   before === 0 && after === 0 ? x : padOp([x], { axis: axisOf(x.shape, axis), before, after });
 
@@ -120,7 +120,7 @@ const gatherOp = defineOp<Record<string, never>>("gather", {
     },
   },
 });
-/** Rows of `table` [n, …] by number: index [i, j] (int64) → [i, j, …]. Routing and embedding are this. */
+/** Picks rows of `table` [n, …] by their numbers: index [i, j] (int64) → [i, j, …]. Routes and embeddings use it. */
 export function gather(table: Node, index: Node): Node {
   if (index.dtype !== "int64") throw new GraphError("an index must be int64", { where: "gather", found: index.dtype });
   return gatherOp([table, index], {});
@@ -130,7 +130,7 @@ const scatterOp = defineOp<Record<string, never>>("scatterAdd", {
   shape: ([dy, index, like]) => {
     const expected = [...index, ...like.slice(1)];
     if (!sameShape(dy, expected))
-      throw new GraphError("rows do not fit", { found: show(dy), expected: show(expected) });
+      throw new GraphError("rows do not fit the table", { found: show(dy), expected: show(expected) });
     return like;
   },
   gradient: (dy, { inputs: [, index] }) => [() => gather(dy, index), null, null],
@@ -141,7 +141,7 @@ const scatterOp = defineOp<Record<string, never>>("scatterAdd", {
     },
   },
 });
-/** Adds row k of `dy` to row index[k] of zeros shaped like `like`. */
+/** Adds row k of `dy` to row index[k] of zeros with the shape of `like`. */
 const scatterAdd = (dy: Node, index: Node, like: Node): Node => scatterOp([dy, index, like], {});
 
 const upsampleOp = defineOp<Record<string, never>>("upsample2x", {
@@ -160,7 +160,7 @@ const upsampleOp = defineOp<Record<string, never>>("upsample2x", {
 export const upsample2x = (x: Node): Node => upsampleOp([x], {});
 
 const half = (n: number): Dim => {
-  if (n % 2) throw new GraphError("odd length", { found: `${n}` });
+  if (n % 2) throw new GraphError("a length is odd", { found: `${n}` });
   return n / 2;
 };
 const sumPoolOp = defineOp<Record<string, never>>("sumPool2x", {
@@ -180,7 +180,7 @@ const afterOp = defineOp<Record<string, never>>("after", {
   shape: ([x]) => x,
   gradient: (dy, { inputs: [, ...first] }) => [() => dy, ...first.map(() => null)],
   implement: {
-    // Joining an empty piece of each of `first` copies nothing of it, and still makes onnxruntime wait for it.
+    // Joins an empty piece of each of `first`: this copies nothing, but onnxruntime must compute them before.
     lower: (out, [x, ...first], { shapes: [shape] }) => {
       const fitted = out.ints(shape.map((_, i) => (i === 0 ? 0 : fixed(shape, i))));
       const empty = first.map((y) =>
@@ -190,9 +190,9 @@ const afterOp = defineOp<Record<string, never>>("after", {
     },
   },
 });
-/** x itself, computed from only after `first` are there: keeps what is recomputed from being computed early and held. */
+/** x itself, but not before `first` are computed. Keeps recomputed values from being computed early and held. */
 export const after = (x: Node, ...first: Node[]): Node => (first.length === 0 ? x : afterOp([x, ...first], {}));
 
-/** Zeros or other fixed numbers of one value. */
+/** A constant whose numbers are all `value`. */
 export const filled = (value: number, shape: readonly number[]): Node =>
   constant(new Float32Array(shape.reduce((n, d) => n * d, 1)).fill(value), shape);

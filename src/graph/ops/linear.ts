@@ -28,9 +28,9 @@ const matmulOp = defineOp<Transposes>("matmul", {
     },
     () => {
       const [x, y] = transB ? [dy, a] : [a, dy];
-      // A matrix shared by a whole batch: one product over all rows, instead of a batch of products and a sum.
+      // A matrix that the whole batch shares: one product over all rows replaces a batch of products and a sum.
       if (b.shape.length === 2 && a.shape.length > 2 && !transA)
-        return matmul(rows(x), rows(y), { transA: true, alpha });
+        return matmul(asMatrix(x), asMatrix(y), { transA: true, alpha });
       const grad = transB
         ? matmul(x, y, { transA: true, transB: transA, alpha })
         : matmul(x, y, { transA: !transA, alpha });
@@ -66,9 +66,10 @@ const matmulOp = defineOp<Transposes>("matmul", {
   },
 });
 
-const rows = (x: Node): Node => reshape(x, [product(x.shape.slice(0, -1)), x.shape.at(-1)!]);
+/** [..., C] → [n, C] */
+const asMatrix = (x: Node): Node => reshape(x, [product(x.shape.slice(0, -1)), x.shape.at(-1)!]);
 
-/** alpha·A·B over the last two axes, either matrix transposed on request; the axes before them broadcast. */
+/** alpha·A·B over the last two axes. transA, transB: the matrix is transposed. The axes before broadcast. */
 export const matmul = (
   a: Node,
   b: Node,

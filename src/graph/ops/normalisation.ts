@@ -26,10 +26,10 @@ const perChannel = (x: Node, values: Node): Node => reshape(values, [values.shap
 const groupNormOp = defineOp<Groups>("groupNorm", {
   shape: (shapes, { groups }) => {
     if (fixed(shapes[0], 1) % groups)
-      throw new GraphError("channels do not divide", { found: `${show(shapes[0])} in ${groups} groups` });
+      throw new GraphError("channels do not divide into groups", { found: `${show(shapes[0])} in ${groups} groups` });
     return affine(shapes, fixed(shapes[0], 1));
   },
-  // y = A·x + B for each channel, A = γ/σ and B = β − μ·A: two passes over the picture instead of four.
+  // y = A·x + B per channel, with A = γ/σ and B = β − μ·A: two passes over the picture instead of four.
   implement: {
     expand: ([x, weight, bias], attrs) => {
       const { mu, inverse } = groupStatistics(x, attrs);
@@ -46,12 +46,12 @@ const groupNormOp = defineOp<Groups>("groupNorm", {
     const n = fixed(x.shape, 2) * fixed(x.shape, 3) * each;
     const overPixels = (v: Node) =>
       reshape(sum(reshape(v, [batch, channels, product([height, width])]), [2]), [batch, attrs.groups, each]);
-    const total = overPixels(dy); //            Σ dy, each channel
+    const total = overPixels(dy); //            Σ dy, per channel
     const product1 = overPixels(mul(dy, x)); // Σ dy·x
     const normalised = () => mul(sub(product1, mul(mu, total)), inverse); // Σ dy·x̂
     return [
       () => {
-        // dx = (γ·dy − mean(γ·dy) − x̂·mean(γ·dy·x̂))/σ, written as P·dy + Q·x + R with P for each channel, Q and R for each group.
+        // dx = (γ·dy − mean(γ·dy) − x̂·mean(γ·dy·x̂))/σ, written as P·dy + Q·x + R: P per channel, Q and R per group.
         const gamma = channelsOf(weight, attrs);
         const meanGrad = mul(sum(mul(total, gamma), [2], true), 1 / n);
         const meanGradX = mul(sum(mul(normalised(), gamma), [2], true), 1 / n);
@@ -71,7 +71,7 @@ const groupNormOp = defineOp<Groups>("groupNorm", {
 
 const channelsOf = (v: Node, { groups }: Groups): Node => reshape(v, [1, groups, fixed(v.shape, 0) / groups]);
 
-/** Group normalisation with scale and shift for each channel. x: [B, C, H, W]; weight, bias: [C]. */
+/** Group normalisation with scale and shift per channel. x: [B, C, H, W]; weight, bias: [C]. */
 export const groupNorm = (x: Node, weight: Node, bias: Node, groups: number, eps: number): Node =>
   groupNormOp([x, weight, bias], { groups, eps });
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 
-/** The text of a file of the kernel's, or undefined where there is none. */
+/** Reads a file of the kernel. Returns undefined if it does not exist or cannot be read. */
 export function readText(...path: string[]): string | undefined {
   try {
     return readFileSync(join(...path), "utf8");
@@ -16,8 +16,8 @@ export interface Cgroup {
 }
 
 /**
- * Where Linux keeps the limits that this process is under for one controller: its own control group, that group's
- * parents, and the file system's root, where a container sees its own. `root` is "/", or a copy of a system's files.
+ * The folders with the limits of this process for one controller on Linux: its control group, the parents of that, and the
+ * root, where a container sees its own group. root: "/", or a copy of the files of a system.
  */
 export function cgroups(controller: "memory" | "cpu", root: string): Cgroup[] {
   const lines = readText(root, "proc/self/cgroup")?.trim().split("\n") ?? [];

@@ -1,7 +1,7 @@
 /**
- * The process that native code runs in: reads requests from descriptor 3, one after another, and answers each. A call
- * into onnxruntime blocks it, and may abort it, which is why it is a process. While descriptor 4 stays open its parent
- * lives; when that ends a second thread, which no native call blocks, ends this process at once.
+ * The program of the process in which native code runs. It reads requests from descriptor 3 and answers them one by one. A
+ * call of onnxruntime blocks this process and may abort it, which is why it is a process of its own. Descriptor 4 closes
+ * when the parent ends. A second thread, which native calls do not block, waits for that and ends this process at once.
  */
 import { closeSync, readSync, writeSync } from "node:fs";
 import { isMainThread, Worker } from "node:worker_threads";
@@ -10,9 +10,9 @@ import { frameParts, frameReader } from "./frames.ts";
 import type { ArrayHead, Reply, Request } from "./messages.ts";
 
 const messages = 3;
-const parentLives = 4;
+const parentPipe = 4;
 
-/** Fills `target`; false at the end of the stream. */
+/** Fills `target`. Returns false at the end of the stream. */
 function readFully(descriptor: number, target: Uint8Array): boolean {
   for (let done = 0; done < target.length; ) {
     const n = readSync(descriptor, target, done, target.length - done, null);
@@ -48,7 +48,7 @@ function toOnnx({ dtype, shape }: ArrayHead, { buffer }: Uint8Array<ArrayBuffer>
     : new Tensor("float32", new Float32Array(buffer), shape);
 }
 
-/** Sends tensors of float32. */
+/** Sends float32 tensors. */
 function sendTensors(found: readonly { name: string; value: Tensor }[]): void {
   send(
     { kind: "done", outputs: found.map(({ name, value }) => ({ name, dtype: "float32", shape: value.dims })) },
@@ -96,7 +96,7 @@ async function answer(head: Request, arrays: Uint8Array<ArrayBuffer>[]): Promise
 
 async function serve(): Promise<void> {
   new Worker(new URL(import.meta.url));
-  // Ctrl-C reaches every process of a terminal; what it means is the parent's to say.
+  // Ctrl-C reaches every process of a terminal. The parent decides what it means.
   process.on("SIGINT", () => undefined);
   env.logLevel = "error";
   send({
@@ -114,9 +114,9 @@ async function serve(): Promise<void> {
 
 function watch(): void {
   try {
-    readFully(parentLives, new Uint8Array(1));
+    readFully(parentPipe, new Uint8Array(1));
   } finally {
-    closeSync(parentLives);
+    closeSync(parentPipe);
     process.kill(process.pid, "SIGKILL");
   }
 }

@@ -26,16 +26,16 @@ export function childProgram(): string {
 }
 
 const signals: Record<string, string> = {
-  SIGABRT: "native code gave up (SIGABRT)",
+  SIGABRT: "native code aborted (SIGABRT)",
   SIGBUS: "a mapped weight file became shorter or unreadable (SIGBUS)",
   SIGILL: "native code uses an instruction that this CPU lacks (SIGILL)",
-  SIGKILL: "it was killed (SIGKILL), most likely by the system because memory ran out",
+  SIGKILL: "it was killed (SIGKILL), probably because the system ran out of memory",
   SIGSEGV: "native code crashed (SIGSEGV)",
-  SIGTERM: "it was told to stop (SIGTERM)",
+  SIGTERM: "it was asked to stop (SIGTERM)",
 };
 
-function ending(code: number | null, signal: string | null, lastWords: string): EngineError {
-  const said = lastWords.trim().slice(-500);
+function ending(code: number | null, signal: string | null, log: string): EngineError {
+  const said = log.trim().slice(-500);
   return new EngineError("the process that runs the model ended", {
     found: `${signal ? (signals[signal] ?? signal) : `exit status ${code}`}${said ? `; it said: ${said}` : ""}`,
     advice:
@@ -45,15 +45,15 @@ function ending(code: number | null, signal: string | null, lastWords: string): 
   });
 }
 
-/** The child process, once the system has started it. Throws EngineError if it does not, for want of file descriptors say. */
+/** Starts the child process. Throws EngineError if the system refuses, for lack of file descriptors for example. */
 async function spawned(): Promise<ChildProcess> {
   const program = childProgram();
   try {
-    // Nothing on standard output: the command line's is for results. Warnings of native libraries are kept for errors.
+    // Standard output is for results of the command line. Standard error is kept for error messages.
     const started = spawn(process.execPath, [program], {
-      // glibc otherwise learns to keep freed pieces of up to 32 MB, and what loading a program leaves is never given back.
+      // By default glibc keeps freed pieces of up to 32 MB, so memory used for loading a program is never given back.
       env: { MALLOC_MMAP_THRESHOLD_: `${1 << 20}`, ...process.env },
-      // The working folder may have been deleted. Every path that the child is given is absolute.
+      // The working folder may have been deleted. All paths in requests are absolute.
       cwd: dirname(program),
       stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
       windowsHide: true,
@@ -70,7 +70,7 @@ interface Answer {
   arrays: Uint8Array<ArrayBuffer>[];
 }
 
-/** A running child process that answers one request at a time. Keeps this process alive only while one is under way. */
+/** A child process that answers one request at a time. It keeps this process alive only while a request is running. */
 export class EngineProcess {
   readonly pid: number | undefined;
   private readonly process: ChildProcess;
@@ -80,7 +80,7 @@ export class EngineProcess {
   private readonly exited: Promise<void>;
   private killed = false;
   private dropped: number[] = [];
-  private lastWords = "";
+  private stderr = "";
 
   private constructor(started: ChildProcess) {
     this.process = started;
@@ -92,8 +92,8 @@ export class EngineProcess {
         this.waiting?.reject(this.ended);
         resolve();
       };
-      // "close" comes after the last output, so that the last words are complete.
-      this.process.on("close", (code, signal) => end(ending(code, signal, this.lastWords)));
+      // "close" comes after the last output, so the log is complete.
+      this.process.on("close", (code, signal) => end(ending(code, signal, this.stderr)));
       this.process.on("error", (cause) => {
         end(new EngineError("the process that runs the model failed", { found: systemMessage(cause), cause }));
       });
@@ -101,9 +101,9 @@ export class EngineProcess {
     const split = frameSplitter(({ head, arrays }: Frame) => this.waiting?.resolve({ reply: head as Reply, arrays }));
     this.channel.on("data", split);
     this.process.stderr?.on("data", (text: Buffer) => {
-      this.lastWords = (this.lastWords + text.toString()).slice(-2000);
+      this.stderr = (this.stderr + text.toString()).slice(-2000);
     });
-    // A write to a process that has just died fails; its end is reported by "close".
+    // A write to a process that has just ended fails. "close" reports its end.
     for (const stream of [this.channel, this.process.stdio[4]]) stream?.on("error", () => undefined);
   }
 
@@ -113,14 +113,14 @@ export class EngineProcess {
     const { reply } = await child.answer();
     if (reply.kind !== "ready") {
       child.kill();
-      throw new EngineError("the process that runs the model did not start as it should", { found: reply.kind });
+      throw new EngineError("the process that runs the model did not start correctly", { found: reply.kind });
     }
     return { child, ready: reply };
   }
 
   /** Throws EngineError if the process ends before it answers. */
   async request(request: Request, arrays: readonly Uint8Array[] = []): Promise<Answer> {
-    this.lastWords = "";
+    this.stderr = "";
     const answer = this.answer();
     this.channel.cork();
     const drop = this.dropped;
@@ -130,20 +130,20 @@ export class EngineProcess {
     return answer;
   }
 
-  /** Everything that native code has written to standard error since the last request. Waits until it has arrived. */
+  /** Text that native code has written to standard error since the last request was sent. */
   async log(): Promise<string> {
-    // It was written before the answer, so the next look at the pipes finds it.
+    // It was written before the answer, so it arrives when the event loop next reads the pipes.
     await setImmediate();
     await setImmediate();
-    return this.lastWords;
+    return this.stderr;
   }
 
-  /** Frees a tensor that it keeps, with the next request. */
+  /** Frees a tensor in the child process, with the next request. */
   drop(resident: number): void {
     this.dropped.push(resident);
   }
 
-  /** Whether it can take no further request. */
+  /** True if it takes no more requests. */
   get isEnding(): boolean {
     return this.killed || this.ended !== undefined;
   }
@@ -153,7 +153,7 @@ export class EngineProcess {
     this.process.kill("SIGKILL");
   }
 
-  /** Ends it, and resolves when its memory is free. */
+  /** Ends it. Resolves when its memory is free. */
   async end(): Promise<void> {
     this.kill();
     this.keepAlive(true);

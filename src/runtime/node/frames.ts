@@ -1,6 +1,6 @@
 /**
- * Messages between two processes over a stream of bytes: a frame is the length of its header (4 bytes), the header as
- * JSON, and raw byte arrays whose lengths the header lists. Every array is read into memory of its own.
+ * A message between two processes over a stream of bytes: the length of the header (4 bytes), the header as JSON, then byte
+ * arrays whose lengths the header lists. Every array is read into memory of its own.
  */
 export interface Frame {
   head: unknown;
@@ -12,10 +12,10 @@ interface Envelope {
   lengths: number[];
 }
 
-/** Below this, one copy is cheaper than several writes. */
+/** Up to this size in bytes, one copy is cheaper than several writes. */
 const smallFrame = 1 << 16;
 
-/** A frame as the pieces to write, one after another; large arrays are not copied. */
+/** Splits a message into pieces to write one after the other. Large arrays are not copied. */
 export function frameParts(head: unknown, arrays: readonly Uint8Array[]): Uint8Array[] {
   const lengths = arrays.map(({ byteLength }) => byteLength);
   const json = new TextEncoder().encode(JSON.stringify({ head, lengths } satisfies Envelope));
@@ -32,7 +32,7 @@ export function frameParts(head: unknown, arrays: readonly Uint8Array[]): Uint8A
   return [start];
 }
 
-/** Asks for the bytes that it reads next, until a frame is complete. */
+/** Reads a message: yields arrays for the caller to fill, until the message is complete. */
 export function* frameReader(): Generator<Uint8Array<ArrayBuffer>, Frame, void> {
   const size = new Uint8Array(4);
   yield size;
@@ -44,7 +44,7 @@ export function* frameReader(): Generator<Uint8Array<ArrayBuffer>, Frame, void> 
   return { head, arrays };
 }
 
-/** Calls `onFrame` for every frame in a stream of chunks that begin and end anywhere. */
+/** Calls `onFrame` for every message in a stream of chunks that begin and end anywhere. */
 export function frameSplitter(onFrame: (frame: Frame) => void): (chunk: Uint8Array) => void {
   let reader = frameReader();
   let wanted = reader.next();

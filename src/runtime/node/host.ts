@@ -1,11 +1,11 @@
 import type { Device } from "../engine.ts";
 import type { EngineProcess } from "./childProcess.ts";
 
-/** What sessions and resident tensors need of their engine. */
+/** The functions of an engine that its sessions and resident tensors use. */
 export interface Host {
   readonly device: Device;
   readonly threads: number;
   readonly versions: Readonly<Record<"onnxruntime", string>>;
-  /** Runs `work` alone, on a process that lives; ends that process where `signal` is aborted meanwhile. */
+  /** Runs `work` alone, on a process that is running. Ends that process if `signal` aborts meanwhile. */
   exclusive<T>(what: string, signal: AbortSignal | undefined, work: (child: EngineProcess) => Promise<T>): Promise<T>;
 }

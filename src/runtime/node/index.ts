@@ -1,6 +1,6 @@
 // Running compiled graphs in Node: the child process around onnxruntime-node, the machine's cores and memory.
-// Knows of: core, graph, weights, storage.
-// Does not know of: models, what a program computes.
+// Knows: core, graph, weights, storage.
+// Does not know: models, what a program computes.
 export { mostThreads, physicalCores } from "./machine.ts";
 export { mapWeights } from "./mapWeights.ts";
 export { availableMemory, checkMemory, type ProcessMemory, processTreeMemory } from "./memory.ts";

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { cgroups, readText } from "./cgroup.ts";
 
-/** CPUs' worth of time that Linux allows this process's control groups. */
+/** The CPU time that Linux allows this process's control groups, as a number of CPUs. */
 function cpuQuota(root: string): number {
   const quotas = cgroups("cpu", root).map(({ version, folder }) => {
     const [quota, period] =
@@ -14,7 +14,7 @@ function cpuQuota(root: string): number {
   return Math.min(Number.POSITIVE_INFINITY, ...quotas);
 }
 
-/** Cores of the machine on Linux: two hardware threads of one core share what matrix multiplication needs. */
+/** Cores of the machine on Linux. Two hardware threads of one core share the units that multiply matrices. */
 function linuxCores(root: string): number {
   const cpus =
     readText(root, "proc/cpuinfo")
@@ -28,12 +28,12 @@ function linuxCores(root: string): number {
 }
 
 /**
- * Most threads that one computation may have. More than the cores only take time from each other, and a thousand of them
- * are never done. Some more are allowed, so that what a larger machine made can be repeated to the bit.
+ * Most threads of one computation. More threads than cores only slow each other down. Some more are allowed, so that the
+ * results of a larger machine can be repeated to the bit.
  */
 export const mostThreads = (): number => Math.max(8, 4 * availableParallelism());
 
-/** Cores that this process may use: what a computation gets as many threads as. At least 1. */
+/** Cores that this process may use: the default number of threads. At least 1. */
 export function physicalCores(root = "/"): number {
   return Math.max(1, Math.floor(Math.min(availableParallelism(), linuxCores(root), cpuQuota(root))));
 }

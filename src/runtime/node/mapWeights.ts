@@ -6,9 +6,9 @@ import { isFloatDtype, type TensorRef } from "../../weights/index.ts";
 import type { MappedWeights } from "../loadGraph.ts";
 
 /**
- * The weights of a checkpoint by their names, ready to be mapped: F32 where they lie, F16 and BF16 expanded once through
- * the cache, all of them in one file. Other dtypes (old checkpoints keep position_ids) are left alone. Throws
- * CheckpointError for weights that are not on disk, StorageError where it has too little room.
+ * Prepares the weights of a checkpoint, by their names, to be mapped. F32 weights stay where they are; F16 and BF16 weights
+ * are expanded once, into one file of the cache. Other dtypes (old checkpoints contain position_ids) are left alone. Throws
+ * CheckpointError if F16 or BF16 weights are not on disk, StorageError if the disk has too little space.
  */
 export async function mapWeights(
   weights: ReadonlyMap<string, TensorRef>,

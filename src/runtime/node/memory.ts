@@ -3,13 +3,13 @@ import { freemem } from "node:os";
 import { MemoryError } from "../../core/index.ts";
 import { cgroups, readText } from "./cgroup.ts";
 
-/** The number behind a name in a file of the kernel's, in its unit. */
+/** The number after a name in a file of the kernel. */
 function field(text: string | undefined, name: string): number | undefined {
   const found = text?.match(new RegExp(`^${name}:?\\s+(\\d+)`, "m"))?.[1];
   return found === undefined ? undefined : Number(found);
 }
 
-/** Bytes until the limit of a control group. What files occupy in memory is given back when it is needed. */
+/** Bytes until the limit of a control group. Cached files do not count: the kernel evicts them when needed. */
 function cgroupFree(root: string): number {
   const free = cgroups("memory", root).map(({ version, folder }) => {
     const [limitFile, usageFile, prefix] =
@@ -27,8 +27,8 @@ function cgroupFree(root: string): number {
 }
 
 /**
- * Bytes that a new computation can use: what the machine has free, and on Linux no more than what this process's
- * control groups (a container's limit) leave. `root` is "/", or a copy of a system's files.
+ * Bytes that a new computation can use: the free memory of the machine, and on Linux at most what the limits of this
+ * process's control groups (a container) leave. root: "/", or a copy of the files of a system.
  */
 export function availableMemory(root = "/"): number {
   const kilobytes = field(readText(root, "proc/meminfo"), "MemAvailable");
@@ -37,7 +37,7 @@ export function availableMemory(root = "/"): number {
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
 
-/** Throws MemoryError where `what` is estimated to need more than there is. */
+/** Throws MemoryError if `estimate`, the bytes that `what` needs, is more than is available. */
 export function checkMemory(estimate: number, what: string, available = availableMemory()): void {
   if (estimate <= available) return;
   throw new MemoryError(`${what} needs more memory than is free`, {
@@ -48,12 +48,12 @@ export function checkMemory(estimate: number, what: string, available = availabl
   });
 }
 
-/** Memory of a process and its children, in bytes. What several processes share is counted once (Pss). */
+/** Memory of a process and its children, in bytes. Memory that several processes share counts once (Pss). */
 export interface ProcessMemory {
   pss: number;
-  /** Part of pss that is the processes' own, not a file's. */
+  /** The share of pss that belongs to no file. */
   anonymous: number;
-  /** Highest resident size so far, of each process on its own, added up. */
+  /** Sum of the highest resident size of each process so far. */
   peak: number;
 }
 
@@ -66,7 +66,7 @@ function processTree(root: number): number[] {
   return tree;
 }
 
-/** Measures a process and all its children; undefined where the system does not tell (only Linux does). */
+/** Measures a process and all its children. Returns undefined on systems other than Linux. */
 export function processTreeMemory(pid = process.pid): ProcessMemory | undefined {
   if (process.platform !== "linux") return undefined;
   const sum: ProcessMemory = { pss: 0, anonymous: 0, peak: 0 };

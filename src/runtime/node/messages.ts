@@ -1,26 +1,26 @@
 import type { InferenceSession } from "onnxruntime-node";
 
-/** An array that travels beside a message. */
+/** An array that a message carries. */
 export interface ArrayHead {
   name: string;
   dtype: "float32" | "int64";
   shape: readonly number[];
 }
 
-/** An array of float32 that the child process keeps. Numbered by the engine. */
+/** A float32 array that stays in the child process. The engine numbers them. */
 export interface ResidentHead {
   name: string;
   resident: number;
 }
 
-/** What the engine asks of its child process. Sessions are numbered by the engine. */
+/** A request of the engine to its child process. The engine numbers the sessions. */
 export type Request = Work & {
-  /** Arrays that nobody needs any more. They are freed before the request is carried out. */
+  /** Arrays that are no longer needed. They are freed before the request is carried out. */
   drop?: readonly number[];
 };
 
 type Work =
-  /** The model is at `path`, or the message's one array. */
+  /** The model is at `path`, or it is the message's only array. */
   | { kind: "load"; session: number; path?: string; options: InferenceSession.SessionOptions }
   | {
       kind: "run";
@@ -31,11 +31,11 @@ type Work =
       keep: readonly ResidentHead[];
     }
   | { kind: "release"; session: number }
-  /** Keeps the message's arrays. */
+  /** Keeps the arrays of the message. */
   | { kind: "put"; tensors: readonly (ArrayHead & ResidentHead)[] }
   | { kind: "read"; resident: number };
 
-/** What the child answers: "ready" once when it starts, then one reply to each request. */
+/** An answer of the child process: "ready" once after its start, then one reply per request. */
 export type Reply =
   | { kind: "ready"; onnxruntime: string; devices: string[] }
   | { kind: "done"; outputs: ArrayHead[] }

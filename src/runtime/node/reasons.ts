@@ -1,4 +1,4 @@
-/** The parts of a line of onnxruntime's log that tell a user nothing: colours, time and place in the source. */
+/** Text in lines of onnxruntime's log that does not help a user: colours, time, place in the source. */
 const noise = [
   // biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal's colours begin with one
   /\x1b\[[\d;]*m/g,
@@ -7,13 +7,13 @@ const noise = [
   /^\s+at .*/,
 ];
 
-/** The statements of a log, without repetitions. */
+/** The statements of a log, each once. */
 function statements(log: string): string[] {
   const lines = log.split("\n").map((line) => noise.reduce((text, part) => text.replace(part, ""), line).trim());
   return [...new Set(lines)].filter((line) => line !== "");
 }
 
-/** An error message of native code with what its log adds to it. */
+/** Adds the reasons in the log to an error message of native code. */
 export function withReasons(message: string, log: string): string {
   const [said = message] = statements(message.replaceAll(/\s*\n\s*/g, " "));
   const reasons = statements(log).filter((line) => !said.includes(line) && !line.includes(said));

@@ -33,13 +33,13 @@ export class NodeResident implements Resident {
     this.child.drop(this.id);
   }
 
-  /** Throws ResidentError if it is not, or no longer, in that process. name: the input that it is fed to. */
+  /** Throws ResidentError if it is not in that process. name: the input that it is fed to. */
   requireIn(child: EngineProcess, name?: string): void {
     if (!this.released && this.child === child) return;
-    throw new ResidentError("a tensor that was kept in the engine is gone", {
+    throw new ResidentError("a tensor that was kept in the engine is lost", {
       where: name,
-      found: this.released ? "it was released" : "the process that held it has ended",
-      advice: "Compute it again, or go on from the last checkpoint.",
+      found: this.released ? "it was released" : "its process has ended",
+      advice: "Compute it again, or resume from the last checkpoint.",
     });
   }
 }

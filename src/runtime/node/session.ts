@@ -22,7 +22,7 @@ import { withReasons } from "./reasons.ts";
 import { isResident, NodeResident } from "./resident.ts";
 import { type PlacedModel, pathOf, placeWeights } from "./weightFiles.ts";
 
-/** A tensor's numbers as they are sent: float32, or int64 for whole numbers. */
+/** The bytes of a tensor as they are sent: float32, or int64 for whole numbers. */
 export function bytesOf({ data }: Tensor | IntTensor): Uint8Array {
   const { buffer, byteOffset, byteLength } = data instanceof Float32Array ? data : BigInt64Array.from(data, BigInt);
   return new Uint8Array(buffer, byteOffset, byteLength);
@@ -41,7 +41,7 @@ export class NodeSession implements Session {
   private readonly host: Host;
   private readonly program: LoadableProgram;
   private readonly options: LoadOptions;
-  /** The process that has it loaded: another one has to load it again. */
+  /** The process that has loaded it. Another process must load it again. */
   private loadedIn: EngineProcess | undefined;
   private saved: CacheEntry | undefined;
   private released = false;
@@ -80,7 +80,7 @@ export class NodeSession implements Session {
     keep: readonly string[],
     { outputs = [], finite = false, signal }: RunOptions = {},
   ): Promise<{ outputs: Record<string, Tensor>; kept: Record<string, NodeResident> }> {
-    if (this.released) throw new EngineError("a released program was run", { where: this.name });
+    if (this.released) throw new EngineError("the program was released and cannot run", { where: this.name });
     checkFeeds(this.program, feeds);
     this.requireOutputs([...outputs, ...keep]);
     const results = await this.host.exclusive(`running ${this.name}`, signal, async (child) => {
@@ -94,7 +94,7 @@ export class NodeSession implements Session {
   async release(): Promise<void> {
     if (this.released) return;
     this.released = true;
-    // A process that was never given the program, or died with it, holds nothing to free.
+    // If the program was never loaded, or its process has ended, nothing is to be freed.
     if (this.loadedIn && !this.loadedIn.isEnding) {
       await this.host.exclusive(`releasing ${this.name}`, undefined, async (child) => {
         if (this.loadedIn === child) await child.request({ kind: "release", session: this.id });
@@ -149,7 +149,7 @@ export class NodeSession implements Session {
       await this.create(child, placed.model, this.sessionOptions({ level, prepack, folder: placed.folder }));
     } else {
       this.saved ??= await saveIn.acquire(await this.savedKey(), (folder) => this.save(child, placed, folder));
-      // Cancelled meanwhile: nobody would release it later.
+      // Cancelled meanwhile: nothing would release it later.
       if (this.released) await this.saved.release();
       const options = this.sessionOptions({ level: "disabled", prepack, folder: this.saved.folder });
       await this.create(child, join(this.saved.folder, savedModel), options);
@@ -157,7 +157,7 @@ export class NodeSession implements Session {
     this.loadedIn = child;
   }
 
-  /** Everything that the optimised form of the program depends on. */
+  /** The cache key: everything on which the optimised form of the program depends. */
   private async savedKey(): Promise<CacheKey> {
     const { model, sources } = this.program;
     const weights = await Promise.all(
@@ -168,7 +168,7 @@ export class NodeSession implements Session {
     return { kind: "program", of: { model: sha256(model), weights, device, versions, machine } };
   }
 
-  /** Optimises the program and writes it, with its weights in the layout that the CPU's kernels want, into `folder`. */
+  /** Optimises the program and writes it into `folder`, with its weights in the layout of the CPU's kernels. */
   private async save(child: EngineProcess, { model, folder: weights }: PlacedModel, folder: string): Promise<void> {
     const options = this.sessionOptions({ level: "all", prepack: false, folder: weights });
     await this.create(child, model, {
@@ -259,7 +259,7 @@ export class NodeSession implements Session {
       .filter(({ bad }) => bad > 0)
       .map(({ name, size, bad }) => `${bad} of ${size} in "${name}"`);
     if (broken.length > 0) {
-      throw new NumericError("values that are not numbers", {
+      throw new NumericError("the results contain NaN or infinity", {
         where: this.name,
         found: broken.join(", "),
         advice: "The model's weights are damaged, or overflow: try its fp32 files.",

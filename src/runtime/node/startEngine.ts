@@ -30,7 +30,7 @@ class NodeEngine implements Engine, Host {
   private child: EngineProcess | undefined;
   private starting: Promise<EngineProcess> | undefined;
   private closed = false;
-  /** Settles when every call so far is through. */
+  /** Settles when all calls so far are done. */
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(device: Device, threads: number, child: EngineProcess, onnxruntime: string) {
@@ -91,11 +91,11 @@ class NodeEngine implements Engine, Host {
     }
   }
 
-  /** The process, or a new one where it was killed or died. */
+  /** The child process, or a new one if it has ended. */
   private async running(): Promise<EngineProcess> {
     if (this.closed) throw new EngineError("the engine is closed");
     if (this.child && !this.child.isEnding) return this.child;
-    // A call that was cancelled while it waited for this has left; the next one waits for the same process.
+    // A call may be cancelled while it waits for this. The next one waits for the same process.
     this.starting ??= this.restart().finally(() => {
       this.starting = undefined;
     });
@@ -103,7 +103,7 @@ class NodeEngine implements Engine, Host {
   }
 
   private async restart(): Promise<EngineProcess> {
-    // Not before the old one's memory is free.
+    // The memory of the old process must be free first.
     await this.child?.end();
     const { child } = await EngineProcess.start();
     this.child = child;
@@ -112,8 +112,8 @@ class NodeEngine implements Engine, Host {
 }
 
 /**
- * Starts an engine on `device`. Throws UsageError for a device or a number of threads that cannot be, DeviceError with
- * the reason where this machine, or this build of onnxruntime, does not have the device.
+ * Starts an engine on `device`. Throws UsageError if the device or the number of threads is not allowed, DeviceError with
+ * the reason if this machine or this build of onnxruntime does not have the device.
  */
 export async function startEngine({
   device = "cpu",
@@ -139,7 +139,7 @@ export async function startEngine({
     if (device !== "cpu") await probeDevice(engine, signal);
     return engine;
   } catch (error) {
-    // Also a process that is still starting: nobody would end it later.
+    // This includes a process that is still starting, which nothing would end later.
     starting.then(({ child }) => child.kill()).catch(() => undefined);
     throw error;
   }

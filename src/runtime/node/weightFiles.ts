@@ -7,7 +7,7 @@ import type { WeightSource } from "../../graph/index.ts";
 import type { ByteSource } from "../../weights/index.ts";
 import type { LoadableProgram } from "../engine.ts";
 
-/** A model as onnxruntime takes it: every weight's location is a path below one folder, and no link. */
+/** A model in the form that onnxruntime needs: all weights are in files below one folder, and none is a link. */
 export interface PlacedModel {
   model: Uint8Array;
   folder: string | undefined;
@@ -34,10 +34,10 @@ export function pathOf(source: WeightSource): string {
 }
 
 /**
- * onnxruntime maps weights only from within one folder, and refuses links that lead out of it (the Hugging Face cache
- * consists of such links). So links are resolved here; where the files then lie in several folders, or under other
- * names, the model is rewritten with their paths below the folder that they share, up to the root of the disk. Nothing
- * is linked or copied. Throws CheckpointError where a file is gone.
+ * Prepares a model for onnxruntime, which maps weights only from files below one folder and refuses links that lead out of
+ * it, as in the Hugging Face cache. Links are resolved. If the files are then in several folders or have other names, the
+ * model is rewritten with their paths below the folder that they share, up to the root of the disk. Nothing is linked or
+ * copied. Throws CheckpointError if a file is missing.
  */
 export async function placeWeights({ name, model, sources }: LoadableProgram): Promise<PlacedModel> {
   if (sources.size === 0) return { model, folder: undefined };
@@ -54,7 +54,7 @@ export async function placeWeights({ name, model, sources }: LoadableProgram): P
   if ([...real].every(([location, path]) => resolve(folder, location) === path)) return { model, folder };
   const elsewhere = paths.find((path) => isAbsolute(relative(folder, path)));
   if (elsewhere) {
-    throw new CheckpointError("the weights of one program lie on different drives", {
+    throw new CheckpointError("the weights of one program are on different drives", {
       where: name,
       found: paths.map((path) => basename(path)).join(", "),
       advice: "Move them to one drive.",
