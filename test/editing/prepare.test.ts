@@ -120,9 +120,9 @@ describe("an inversion", () => {
   });
 
   test("that took much memory leaves no program of the U-Net loaded", async () => {
-    type Loaded = Map<string, { part: string; session: Promise<MeasuredSession> }>;
+    type Loaded = Map<string, { network: string; session: Promise<MeasuredSession> }>;
     const unets = () =>
-      [...(Reflect.get(model.programs, "loaded") as Loaded).values()].filter((p) => p.part === "unet");
+      [...(Reflect.get(model.programs, "loaded") as Loaded).values()].filter((p) => p.network === "unet");
     expect(unets()).not.toEqual([]);
     for (const { session } of unets()) Object.defineProperty(await session, "memory", { value: 3e9 });
     await preparedKept(model, picture, { ...options, iterations: 1 });
