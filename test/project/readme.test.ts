@@ -38,9 +38,12 @@ beforeAll(async () => {
     const filter = (path: string): boolean => !path.endsWith("/node_modules");
     cpSync(join(root, name), join(copy, name), { recursive: true, filter });
   }
-  // The commands run as they are written, but the model that they use takes fewer steps than the committed one.
-  const editing = join(copy, "checkpoints/menagerie/editing.json");
-  writeFileSync(editing, JSON.stringify({ ...JSON.parse(readFileSync(editing, "utf8")), steps: 6 }));
+  // The commands run as they are written, but the model that they use takes fewer steps and iterations by default.
+  const path = join(copy, "checkpoints/menagerie/editing.json");
+  const editing = JSON.parse(readFileSync(path, "utf8"));
+  editing.steps = 4;
+  editing.methods.baret.prepare.iterations = 1;
+  writeFileSync(path, JSON.stringify(editing));
   symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
   copyFileSync(join(copy, "examples/dog.png"), join(copy, "photo.jpg"));
   hub = await new LocalHub({
