@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- engine --python PYTHON`: this engine and PyTorch on SD1.5's U-Net at its full size, over the same
- * random weights. --quick tries the benchmark itself on a small one. Writes a report.
+ * `npm run bench -- engine --python PYTHON` compares this engine with PyTorch on SD1.5's full U-Net, with the same random
+ * weights, and writes a report. --quick uses a small U-Net, to try the benchmark itself.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ import { PyTorch } from "./pytorch.ts";
 import { type Outcome, type Report, report } from "./report.ts";
 import { scratch, type Task, tasksOf } from "./variants.ts";
 
-/** What follows this heading in the report is kept: other benchmarks' figures. */
+/** A new report keeps the text from this heading on: figures of other benchmarks. */
 const OTHERS = "\n## Other measurements\n";
 
 function keptFrom(path: string): string {
@@ -30,14 +30,14 @@ function keptFrom(path: string): string {
 
 const say = (line: string): void => console.error(line);
 
-/** The most rows of any task. */
+/** Largest batch of all tasks. */
 const rows = 6;
 
 function inputs({ side, tokens, config }: Size): Record<string, Tensor> {
   const timesteps = Array.from({ length: rows }, (_, i) => 40 + 160 * i);
   return {
     sample: noise([rows, 4, side, side], 1),
-    // For PyTorch, and as our graph takes it.
+    // The timestep for PyTorch, and its sinusoids for this engine.
     timestep: tensor([rows], Float32Array.from(timesteps)),
     time: timestepSinusoids(readUNetConfig(config), timesteps),
     context: noise([rows, tokens, config.cross_attention_dim as number], 2),
@@ -45,7 +45,7 @@ function inputs({ side, tokens, config }: Size): Record<string, Tensor> {
   };
 }
 
-/** FLOP/s of products of square matrices, here and in PyTorch. */
+/** FLOP/s of products of square matrices, in this engine and in PyTorch. */
 async function matrixPeaks(side: number, torch: PyTorch | undefined): Promise<Report["peaks"]> {
   const [a, b] = ["a", "b"].map((name) => g.input(name, [side, side]));
   const scaled = (x: g.Node) => g.matmul(x, b, { transB: true, alpha: 1 / side });
@@ -59,7 +59,7 @@ async function matrixPeaks(side: number, torch: PyTorch | undefined): Promise<Re
   return { side, engine: flop / seconds, torch: torch && flop / (await torch.matmul(side)) };
 }
 
-/** Memory of all processes with the forward program loaded and run, and with the gradient beside it. */
+/** Memory of all processes after the forward program has run, and after the gradient has run too. */
 async function memory(size: Size, feeds: Record<string, Tensor>, bind: Parameters<typeof tasksOf>[1]) {
   const engine = await startEngine();
   const run = async (outputs: Record<string, g.Node>, name: string) => {
@@ -75,7 +75,7 @@ async function memory(size: Size, feeds: Record<string, Tensor>, bind: Parameter
   return { forwardOnly, both };
 }
 
-/** The first row. */
+/** The first row of a batch. */
 const firstRow = ({ shape: [, ...rest], data }: Tensor): Tensor => {
   const count = rest.reduce((n, d) => n * d, 1);
   return { shape: [1, ...rest], data: data.subarray(0, count) };
@@ -117,13 +117,13 @@ async function measure(
   return { task, variants, best: best.variant.name, shared: task.variants[0].name, turns, work, error };
 }
 
-const about = "This engine and PyTorch on SD1.5's U-Net at its full size, over the same random weights.";
+const about = "Compares this engine with PyTorch on SD1.5's full U-Net, with the same random weights.";
 const options = {
-  python: text("FILE", "Python with torch and diffusers; without it, this engine alone"),
+  python: text("FILE", "Python with torch and diffusers; without it, only this engine is measured"),
   runs: count("timed runs", 5),
   tasks: text("TEXT", "only tasks whose name contains this", ""),
-  quick: flag("a small U-Net, to try the benchmark itself"),
-  out: text("FILE", "the report to write"),
+  quick: flag("use a small U-Net, to try the benchmark itself"),
+  out: text("FILE", "report file"),
 };
 
 export async function main(args: readonly string[]): Promise<void> {
@@ -142,7 +142,7 @@ export async function main(args: readonly string[]): Promise<void> {
     const engine = await startEngine();
     const { threads, versions } = engine;
     await engine.close();
-    // Before PyTorch's process is there to be counted too.
+    // Measured before PyTorch's process starts, which would count too.
     const held = await memory(size, feeds, bind);
     const torch = values.python
       ? await PyTorch.start(values.python, {

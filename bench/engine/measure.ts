@@ -14,15 +14,15 @@ export async function timed<T>(work: () => Promise<T>): Promise<{ seconds: numbe
   return { seconds: (performance.now() - began) / 1000, result };
 }
 
-/** The first rows of every input that has them: scalars and the batch's own length aside, all do. */
+/** The first `batch` rows of the named inputs. */
 export const firstRows = (feeds: Record<string, Tensor>, names: readonly string[], batch: number): Feeds =>
   Object.fromEntries(names.map((name) => [name, stack(Array.from({ length: batch }, (_, i) => row(feeds[name], i)))]));
 
-/** A variant that is loaded and warm. */
+/** A variant that is loaded and has run once. */
 export interface Running {
   engine: Engine;
   session: Session;
-  /** Seconds from nothing to a loaded program, files in the page cache. */
+  /** Seconds to start the engine and load the program, with files in the page cache. */
   ready: number;
   /** Seconds of the first run, which touches every page. */
   first: number;
@@ -34,7 +34,7 @@ export async function startVariant(
   { batch }: Task,
   feeds: Record<string, Tensor>,
 ): Promise<Running> {
-  // A saved program is made at its first load; what counts is every later one.
+  // The first load saves the program. Only later loads are measured.
   if (load.saveIn) {
     const engine = await startEngine();
     await (await engine.load(program, load)).release();
@@ -58,12 +58,12 @@ export interface VariantResult {
   seconds: number[];
   ready: number;
   first: number;
-  /** Pss and its private part of the engine's process after it, bytes. */
+  /** Pss of the engine's process after the runs, and its private share, in bytes. */
   pss: number;
   anonymous: number;
 }
 
-/** Every variant of a task, each in a process of its own; once in this order and once in the other. */
+/** Measures every variant of a task in a process of its own, once in this order and once in reverse order. */
 export async function compareVariants(
   task: Task,
   feeds: Record<string, Tensor>,
@@ -94,7 +94,7 @@ export const torchSettings: Pick<TorchCall, "dtype" | "layout">[] = [
   { dtype: "bfloat16", layout: "channels_last" },
 ];
 
-/** Ours and PyTorch's calls in turn. Seconds by who made them. */
+/** Alternates calls of this engine and of PyTorch. Returns the seconds of each. */
 export async function takeTurns(
   task: Task,
   engines: Readonly<Record<string, Running>>,
@@ -113,7 +113,7 @@ export async function takeTurns(
   const seconds = new Map<string, number[]>();
   for (let i = 0; i < runs; i++) {
     for (const [name, call] of calls) {
-      // Threads of the other side may still be waiting for work with their eyes open.
+      // Idle threads of the other side may still be spinning.
       await pause(500);
       seconds.set(name, [...(seconds.get(name) ?? []), await call()]);
     }

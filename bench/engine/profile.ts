@@ -23,7 +23,7 @@ export interface Work {
 
 const shapesOf = (types: readonly TypedShape[]): number[][] => types.map((type) => Object.values(type)[0]);
 
-/** What kind of work an operation is, and its floating-point operations where they count. */
+/** Kind of work of an operation, and its number of floating-point operations (0 if it does not matter). */
 function classify({ args }: Event): { kind: string; flop: number } {
   const [a, b, c] = shapesOf(args.input_type_shape);
   const [y] = shapesOf(args.output_type_shape);
@@ -59,7 +59,7 @@ async function kernelEvents(
     const session = await engine.load(program, { ...load, profileInto: folder });
     for (let i = 0; i < runs; i++) await session.run(feeds);
     await session.release();
-    // A program that is saved first leaves a second file, without a run in it.
+    // A program that is saved first leaves a second profile without any run.
     const files = await Promise.all((await readdir(folder)).map((file) => readFile(join(folder, file), "utf8")));
     const kernels = files
       .flatMap((text) => JSON.parse(text) as Event[])
@@ -71,7 +71,7 @@ async function kernelEvents(
   }
 }
 
-/** Where the time of a run goes, by kind of work, longest first: of three runs the fastest. */
+/** Time of a run by kind of work, the longest first. Takes the fastest of three runs. */
 export async function profile(
   engine: Engine,
   program: LoadableProgram,
@@ -93,7 +93,7 @@ export async function profile(
   return [...kinds.values()].sort((x, y) => y.milliseconds - x.milliseconds);
 }
 
-/** Seconds of the fastest product of two matrices in a program of nothing else. */
+/** Seconds of the fastest product of two matrices in a program of products. */
 export async function fastestProduct(engine: Engine, program: LoadableProgram, feeds: Feeds): Promise<number> {
   const runs = await kernelEvents(engine, program, {}, feeds, 2);
   const products = runs.flat().filter(({ args }) => /MatMul/.test(args.op_name));

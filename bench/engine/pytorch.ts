@@ -7,11 +7,11 @@ export interface TorchCall {
   batch: number;
   dtype: "float32" | "bfloat16";
   layout: "contiguous" | "channels_last";
-  /** Where the result goes, as "result" in a safetensors file. */
+  /** Safetensors file that receives the result, as "result". */
   output?: string;
 }
 
-/** PyTorch in a process of its own, its networks loaded; see pytorch.py. */
+/** PyTorch in a process of its own, with the networks loaded; see pytorch.py. */
 export class PyTorch {
   readonly versions: string;
   readonly pid: number;
@@ -38,12 +38,12 @@ export class PyTorch {
     return new PyTorch(child, lines, `torch ${torch}, diffusers ${diffusers}`);
   }
 
-  /** Seconds of one call, the network and its kernels warm. */
+  /** Seconds of one call after a warm-up. */
   time(call: TorchCall): Promise<number> {
     return this.ask(call);
   }
 
-  /** Seconds of the fastest of some products of two square matrices. */
+  /** Seconds of the fastest of several products of two square matrices. */
   matmul(side: number): Promise<number> {
     return this.ask({ task: "matmul", side });
   }
@@ -62,6 +62,6 @@ export class PyTorch {
 
 async function next(lines: AsyncIterator<string>): Promise<string> {
   const { value, done } = await lines.next();
-  if (done) throw new Error("PyTorch's process ended; what it said is above");
+  if (done) throw new Error("PyTorch's process ended; its messages are above");
   return value;
 }

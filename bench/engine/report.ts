@@ -6,10 +6,10 @@ import type { Task } from "./variants.ts";
 export interface Outcome {
   task: Task;
   variants: VariantResult[];
-  /** The fastest variant, and the one that costs nothing beside the model's own file. */
+  /** The fastest variant, and the one that needs nothing besides the model's file. */
   best: string;
   shared: string;
-  /** Seconds of alternating calls, by who made them. */
+  /** Seconds of alternating calls, by caller. */
   turns: Map<string, number[]> | undefined;
   work: Work[];
   /** ‖ours − PyTorch's‖/‖PyTorch's‖, both float32. */
@@ -84,7 +84,7 @@ function ofVariants({ task, variants }: Outcome): string[] {
     gigabytes(anonymous),
     variant.costs,
   ]);
-  const head = ["way", "median s", "ready s", "first run s", "Pss GB", "private GB", "costs"];
+  const head = ["variant", "median s", "ready s", "first run s", "Pss GB", "private GB", "costs"];
   return [`### ${task.name}`, "", ...table(head, rows)];
 }
 
@@ -103,11 +103,11 @@ function ofWork({ task, best, work }: Outcome, peak: number): string[] {
   const shown = work.filter(({ milliseconds }) => milliseconds > total / 1000);
   const rows = shown.map(({ kind, calls, milliseconds, flop: n }) => line(kind, calls, milliseconds, n));
   const calls = work.reduce((sum, w) => sum + w.calls, 0);
-  const head = ["kind of work", "calls", "ms", "share", "GFLOP", "GFLOP/s", "of the product's peak"];
+  const head = ["kind of work", "calls", "ms", "share", "GFLOP", "GFLOP/s", "share of the peak"];
   return [`### ${task.name}: ${best}`, "", ...table(head, [...rows, line("all", calls, total, flop)])];
 }
 
-/** Everything that was measured, in Markdown. */
+/** The report in Markdown. */
 export function report({ size, command, threads, versions, runs, peaks, memory, outcomes }: Report): string {
   const machine = `${cpus()[0].model}, ${cpus().length} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB`;
   const torchPeak = peaks.torch ? `, PyTorch ${giga(peaks.torch)}` : "";
@@ -118,16 +118,16 @@ export function report({ size, command, threads, versions, runs, peaks, memory, 
     "",
     `Made by \`${command}\`. Random weights, the same file for both sides; medians of ${runs}.`,
     "",
-    `Fastest product of two ${peaks.side} x ${peaks.side} matrices, GFLOP/s: here ${giga(peaks.engine)}${torchPeak}.`,
+    `Fastest product of two ${peaks.side} x ${peaks.side} matrices, GFLOP/s: this engine ${giga(peaks.engine)}${torchPeak}.`,
     "",
-    "Memory (Pss of all processes), weights mapped and shared by both programs: " +
-      `${gigabytes(memory.forwardOnly)} GB with the forward program loaded and run for one row, ` +
-      `${gigabytes(memory.both)} GB with loss and gradient beside it.`,
+    "Memory (Pss of all processes), with mapped weights that both programs share: " +
+      `${gigabytes(memory.forwardOnly)} GB after the forward program has run with one row, ` +
+      `${gigabytes(memory.both)} GB after loss and gradient have run too.`,
     ...(outcomes.every(({ turns }) => turns)
       ? ["", "## Against PyTorch, in turns", "", ...againstTorch(outcomes)]
       : []),
     "",
-    "## Ways to run it",
+    "## Variants",
     ...outcomes.flatMap((outcome) => ["", ...ofVariants(outcome)]),
     "",
     "## Where the time goes",

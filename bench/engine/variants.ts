@@ -7,10 +7,10 @@ import { forward, lossAndGradient, type Size } from "../random/graphs.ts";
 
 export type TaskName = "forward, 1 row" | "forward, 6 rows" | "forward and backward, 1 row";
 
-/** One way to have a task computed. */
+/** One way to compute a task. */
 export interface Variant {
   name: string;
-  /** What it costs beside the model's own file. */
+  /** Costs besides the model's file. */
   costs: string;
   program: Program;
   load: LoadOptions;
@@ -20,12 +20,12 @@ export interface Task {
   name: TaskName;
   batch: number;
   kind: "forward" | "gradient";
-  /** What PyTorch's time is to be divided by ours to reach, from issue 4. */
+  /** The ratio of PyTorch's time to this engine's that is wanted. */
   goal: number;
   variants: Variant[];
 }
 
-/** Saved programs of this benchmark; onnxruntime writes one in about 20 seconds, which is not measured. */
+/** Saved programs of this benchmark. onnxruntime writes one in about 20 seconds, which is not measured. */
 export const savedPrograms = new DiskCache({ folder: join(".cache", "bench", "programs"), maxBytes: 60e9 });
 /** Profiles and references. */
 export const scratch = join(tmpdir(), `baret-bench-${process.pid}`);
@@ -48,7 +48,7 @@ const savedRepacked = {
   load: { saveIn: savedPrograms, prepack: true },
 } as const;
 
-/** What is measured, and the ways that compete for it. */
+/** The tasks, each with its variants. */
 export function tasksOf(size: Size, bind: (name: string) => Binding): Task[] {
   const program = (name: string, outputs: ReturnType<typeof forward>, kernelCopies?: number): Program =>
     compile(outputs, { name, bind, kernelCopies });

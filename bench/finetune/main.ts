@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- finetune --python PYTHON`: one step of fine-tuning the Menagerie's whole U-Net with AdamW, here with
- * weights and moments that stay in the engine, beside PyTorch's, in turns and over the same weights and inputs.
+ * `npm run bench -- finetune --python PYTHON` compares a step of fine-tuning the Menagerie's whole U-Net with AdamW, with
+ * weights and moments that stay in the engine, with PyTorch's. The two take turns and use the same weights and inputs.
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -20,7 +20,7 @@ import { inputsOf, RATE, Tuning } from "./tuning.ts";
 const scratch = join(".cache", "bench", "finetune");
 const model = join("checkpoints", "menagerie");
 
-/** PyTorch in a process of its own: asked for a step, it tells its seconds and the loss before it. */
+/** Starts PyTorch in a process of its own. Its steps return their seconds and the loss before the step. */
 async function startTorch(python: string, threads: number, inputs: string) {
   const child = spawn(python, ["bench/finetune/pytorch.py", model, inputs, `${threads}`, `${RATE}`], {
     stdio: ["pipe", "pipe", "inherit"],
@@ -38,10 +38,10 @@ async function startTorch(python: string, threads: number, inputs: string) {
   };
 }
 
-const about = "One step of fine-tuning the Menagerie's whole U-Net with AdamW, here and in PyTorch, in turns.";
+const about = "Compares a step of fine-tuning the Menagerie's whole U-Net with AdamW with PyTorch's, in turns.";
 const options = {
-  python: text("FILE", "Python with torch and diffusers; without it, this engine alone"),
-  batch: count("pictures in a step", 4),
+  python: text("FILE", "Python with torch and diffusers; without it, only this engine is measured"),
+  batch: count("pictures per step", 4),
   runs: count("timed steps", 10),
 };
 
@@ -73,14 +73,14 @@ export async function main(args: readonly string[]): Promise<void> {
       console.error(
         `step ${run}: ${seconds.toFixed(3)} s, loss ${loss.toFixed(6)}; PyTorch ${other?.seconds.toFixed(3)} s, loss ${other?.loss.toFixed(6)}`,
       );
-      // The first step of either is slower: kernels and memory are new to it.
+      // The first step of either side is slower, because memory is allocated in it.
       if (run === 0) continue;
       here.push(seconds);
       if (other) there.push(other.seconds);
     }
     const memory = processTreeMemory(engine.pid)?.pss ?? Number.NaN;
     console.log(
-      `${weights.size} weights, batch ${shape.batch}, ${engine.threads} threads: median ${median(here).toFixed(3)} s a step` +
+      `${weights.size} weights, batch ${shape.batch}, ${engine.threads} threads: median ${median(here).toFixed(3)} s per step` +
         (torch
           ? `, PyTorch ${torch.torch} ${median(there).toFixed(3)} s: ${(median(there) / median(here)).toFixed(2)} times as fast`
           : "") +

@@ -1,7 +1,7 @@
 import * as g from "../../src/graph/index.ts";
 import { timeShape, type UNetConfig, unet } from "../../src/models/index.ts";
 
-/** Prefixes of what a step takes and gives beside the weights, which have their own names. */
+/** Names of a step's inputs and outputs. A weight's input has the name of the weight. */
 export const names = {
   value: (weight: string): string => `next ${weight}`,
   first: (weight: string): string => `first ${weight}`,
@@ -21,7 +21,7 @@ export interface StepShape {
 }
 
 /**
- * One step of fine-tuning a whole U-Net on noise prediction, with AdamW: loss = mean((ε(z, t, c) − noise)²). Weights and
+ * Builds a step of fine-tuning a whole U-Net on noise prediction with AdamW: loss = mean((ε(z, t, c) − noise)²). Weights and
  * moments are inputs and outputs, so that they can stay in the engine.
  */
 export function fineTuningStep(

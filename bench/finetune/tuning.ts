@@ -9,13 +9,13 @@ export const RATE = 1e-4;
 
 const scalar = (value: number): Tensor => tensor([], Float32Array.of(value));
 
-/** Inputs of a step, `timestep` among them for PyTorch. */
+/** Inputs of a step. `timestep` is for PyTorch only. */
 export function inputsOf(config: UNetConfig, { batch, side, tokens, width }: StepShape): Record<string, Tensor> {
   const timesteps = Array.from({ length: batch }, (_, i) => 100 + 200 * i);
   const latent = [batch, config.inChannels, side, side];
   return {
     sample: noise(latent, 1),
-    // For PyTorch, and as our graph takes it.
+    // The timestep for PyTorch, and its sinusoids for this engine.
     timestep: tensor([batch], Float32Array.from(timesteps)),
     time: timestepSinusoids(config, timesteps),
     context: noise([batch, tokens, width], 2),
@@ -23,7 +23,7 @@ export function inputsOf(config: UNetConfig, { batch, side, tokens, width }: Ste
   };
 }
 
-/** Fine-tuning in the engine: the state that a step leaves is what the next one takes. */
+/** Fine-tuning in the engine. The state after a step is the input of the next one. */
 export class Tuning {
   private state: Record<string, Resident> = {};
   private steps = 0;
@@ -45,7 +45,7 @@ export class Tuning {
     }
   }
 
-  /** The loss before the step. */
+  /** Runs a step. Returns the loss before it. */
   async step(): Promise<number> {
     const scalars = Object.entries(adamScalars(++this.steps, RATE, adamOptions)).map(([name, x]) => [name, scalar(x)]);
     const keep = this.weights.flatMap((name) => [names.value(name), names.nextFirst(name), names.nextSecond(name)]);

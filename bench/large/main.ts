@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- large --model FOLDER`: the mechanics of a whole edit at full size, where the weights may be random
- * (tools/parity/full.py writes such a folder): memory at its peak, kill -9 and going on, Ctrl-C.
+ * `npm run bench -- large --model FOLDER` checks a whole edit at full size: peak memory, resuming after kill -9, Ctrl-C. The
+ * weights may be random: tools/parity/full.py writes such a model.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -17,13 +17,13 @@ const [pair] = tuningPairs();
 interface Ended {
   readonly code: number | null;
   readonly seconds: number;
-  /** From the signal to the end. */
+  /** Seconds from the signal to the end. */
   readonly afterSignal: number;
   /** Largest Pss of all processes, in bytes. */
   readonly peak: number;
 }
 
-/** Runs the command line; sends `signal` a moment after its progress shows `at`. */
+/** Runs the command line. Sends `signal` once its progress matches `at`. */
 function baret(args: readonly string[], at?: RegExp, signal: NodeJS.Signals = "SIGINT"): Promise<Ended> {
   const begun = performance.now();
   const child: ChildProcess = spawn(process.execPath, ["dist/cli/main.js", ...args], {
@@ -51,13 +51,13 @@ function baret(args: readonly string[], at?: RegExp, signal: NodeJS.Signals = "S
   });
 }
 
-const about = "A whole edit at full size: memory at its peak, kill -9 and resuming, Ctrl-C.";
+const about = "Checks a whole edit at full size: peak memory, resuming after kill -9, Ctrl-C.";
 const options = {
-  model: text("FOLDER", "a full-size model, as tools/parity/full.py writes it with random weights"),
+  model: text("FOLDER", "a full-size model; tools/parity/full.py writes one with random weights"),
   size: count("pixels of a side", 512),
   steps: count("steps of the inversion and of the edit", 4),
   iterations: count("iterations of a step", 1),
-  out: text("FOLDER", "replaced by the files of this run", "out/large"),
+  out: text("FOLDER", "folder for the files of this run, deleted first", "out/large"),
 };
 
 export async function main(args: readonly string[]): Promise<void> {
@@ -86,7 +86,7 @@ export async function main(args: readonly string[]): Promise<void> {
   const resumed = await baret(invert("killed"));
   const same = readFileSync(file("killed")).equals(readFileSync(file("whole")));
   console.log(
-    `gone on: status ${resumed.code}, ${resumed.seconds.toFixed(0)} s, ${same ? "the same bytes" : "OTHER BYTES"}`,
+    `resumed: status ${resumed.code}, ${resumed.seconds.toFixed(0)} s, ${same ? "the same bytes" : "OTHER BYTES"}`,
   );
   const stopped = await baret(invert("stopped"), /invert 2\//);
   console.log(`Ctrl-C: status ${stopped.code} after ${stopped.afterSignal.toFixed(2)} s`);
@@ -101,6 +101,6 @@ export async function main(args: readonly string[]): Promise<void> {
     same &&
     [stopped, halted].every(({ code, afterSignal }) => code === 130 && afterSignal < 1) &&
     Math.max(whole.peak, edited.peak) < 7.5e9;
-  console.log(good ? "All as it should be." : "NOT as it should be.");
+  console.log(good ? "All checks passed." : "SOME CHECKS FAILED.");
   if (!good) process.exitCode = 1;
 }

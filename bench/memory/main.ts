@@ -1,4 +1,4 @@
-/** `npm run bench -- memory [--only TEXT]`: estimated and measured memory of programs, over random weights. */
+/** `npm run bench -- memory [--only TEXT]` compares the estimated and the measured memory of programs with random weights. */
 import { noise, tensor } from "../../src/core/index.ts";
 import * as g from "../../src/graph/index.ts";
 import { type Binding, compile, type Node, withBatch } from "../../src/graph/index.ts";
@@ -58,7 +58,7 @@ async function use(engine: Engine, session: Session, { tuning, batch = 1 }: Case
   for (let i = 0; i < 3; i++) await run.step();
 }
 
-/** The most memory (Pss) that a process holds while `work` runs, looked at every 25 ms. */
+/** The largest memory (Pss) of a process while `work` runs, measured every 25 ms. */
 async function highest(pid: () => number | undefined, work: () => Promise<void>): Promise<number> {
   let peak = 0;
   const look = (): void => {
@@ -75,7 +75,7 @@ async function highest(pid: () => number | undefined, work: () => Promise<void>)
   return peak;
 }
 
-const about = "Estimated and measured memory of programs, over random weights.";
+const about = "Compares the estimated and the measured memory of programs with random weights.";
 const options = { only: text("TEXT", "only programs whose name contains this", "") };
 
 export async function main(args: readonly string[]): Promise<void> {

@@ -31,14 +31,14 @@ const sd15UNet: Record<string, unknown> = {
 };
 
 export const sd15: Size = { name: "sd15", config: sd15UNet, side: 64, tokens: 77 };
-/** The same architecture, small: to try a benchmark itself. */
+/** The same architecture in small, to try a benchmark itself. */
 export const quick: Size = {
   name: "quick",
   config: { ...sd15UNet, block_out_channels: [64, 128, 128, 128], cross_attention_dim: 64, sample_size: 16 },
   side: 16,
   tokens: 77,
 };
-/** What the Menagerie's U-Net is like. */
+/** A U-Net like that of the Menagerie. */
 export const menagerie: Size = {
   name: "menagerie",
   config: {
@@ -77,7 +77,7 @@ export function forward(size: Size, batch: "B" | number = "B"): Record<string, g
   return { eps: unet(config, inputs) };
 }
 
-/** mean((eps − target)²) of one row, and its gradient to the text embedding. */
+/** mean((eps − target)²) of one row, and its gradient with respect to the text embedding. */
 export function lossAndGradient(size: Size): Record<string, g.Node> {
   const { side, tokens } = size;
   const context = g.input("context", [1, tokens, width(size)]);

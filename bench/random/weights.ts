@@ -7,19 +7,19 @@ import { fileSource } from "../../src/runtime/node/index.ts";
 
 const portion = 1 << 20;
 
-/** Centre and half-width of a weight's values, such that signals neither grow nor vanish; norms scale by about 1. */
+/** Centre and half-width of the values of a weight, chosen so that signals neither grow nor vanish. */
 function distribution(name: string, shape: readonly number[]): { centre: number; spread: number } {
   if (shape.length === 1) return { centre: name.endsWith("weight") ? 1 : 0, spread: 0.2 };
   return { centre: 0, spread: Math.sqrt(3 / sizeOf(shape.slice(1))) };
 }
 
-/** Where the random weights of a model lie, below .cache/bench, as diffusers names such a file. */
+/** The file with the random weights of a model, named as in diffusers. */
 export const weightsFile = (model: string): string =>
   join(".cache", "bench", model, "diffusion_pytorch_model.safetensors");
 
 /**
- * Random weights for a graph, as one float32 safetensors file: written now, or found. The same for every engine that
- * reads the file. outputs: the graph, which names the weights.
+ * Writes random weights for a graph into one float32 safetensors file, if it does not exist. outputs: the graph, which names
+ * the weights. Returns the place of each weight.
  */
 export async function randomWeights(model: string, outputs: readonly Node[]): Promise<(name: string) => Binding> {
   const path = weightsFile(model);

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- step`: what a step of sampling costs outside the U-Net. It is what there is to gain by guidance, the
- * DDIM step and the loss as graph operations on latents that stay in the engine.
+ * `npm run bench -- step` measures the cost of a sampling step outside the U-Net. No more than that can be gained by computing
+ * guidance, the DDIM step and the loss in the graph, on latents that stay in the engine.
  */
 import { meanSquaredError, noise, row, stack, type Tensor } from "../../src/core/index.ts";
 import { applyStep, guide, openPredictor } from "../../src/diffusion/index.ts";
@@ -41,14 +41,14 @@ function rowsOf({ side, tokens, config }: Size): Rows {
   };
 }
 
-/** What becomes inputs of the U-Net. */
+/** Inputs of the U-Net for these rows. */
 const feedsOf = (config: UNetConfig, { latent, contexts }: Rows): Feeds => ({
   sample: stack([latent, latent]),
   time: timestepSinusoids(config, [500, 500]),
   context: stack(contexts),
 });
 
-/** A call of a program that takes a U-Net's inputs, gives its outputs, and computes next to nothing. */
+/** Milliseconds of a call of a program with the inputs and outputs of a U-Net that computes almost nothing. */
 async function transport(size: Size): Promise<number> {
   const config = readUNetConfig(size.config);
   const feeds = feedsOf(config, rowsOf(size));
@@ -68,7 +68,7 @@ async function transport(size: Size): Promise<number> {
   }
 }
 
-/** Guidance, the DDIM step and the loss in JavaScript. */
+/** Milliseconds of guidance, the DDIM step and the loss in JavaScript. */
 function arithmetic(size: Size): Promise<number> {
   const { latent } = rowsOf(size);
   const output = noise([2, ...latent.shape.slice(1)], 4);
@@ -78,7 +78,7 @@ function arithmetic(size: Size): Promise<number> {
   });
 }
 
-/** The Menagerie's whole step: two rows. */
+/** Milliseconds of a whole call of the Menagerie with two rows. */
 async function wholeCall(): Promise<number> {
   const model = await loadModel("menagerie");
   try {
@@ -94,7 +94,7 @@ async function wholeCall(): Promise<number> {
 }
 
 export async function main(args: readonly string[]): Promise<void> {
-  readOptions("step", "What a step of sampling costs outside the U-Net.", {}, args);
+  readOptions("step", "Measures the cost of a sampling step outside the U-Net.", {}, args);
   console.log(
     "| milliseconds, two rows | arithmetic of a step | inputs, transport and output of a call | whole call |",
   );
