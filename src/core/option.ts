@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { problemsOf } from "./schema.ts";
 
-/** What a person reads of an option: in `--help`, in `baret methods`, in a form. */
+/** The text about an option in `--help`, `baret methods` and forms. */
 export interface OptionInfo {
   /** One sentence without a full stop: what it does, with units. */
   readonly about: string;
@@ -29,10 +29,10 @@ export interface DeclaredOption extends OptionInfo {
   readonly schema: z.ZodType;
   /** Used if nothing else is given; undefined if `unset` says it in words. */
   readonly default: unknown;
-  /** What its value may be, in words: "0..1", "linear, cosine, power". */
+  /** Its allowed values, in words: "0..1", "linear, cosine, power". */
   readonly expected: string;
   readonly isSwitch: boolean;
-  /** Whether its value is always a list. */
+  /** True if its value is always a list. */
   readonly isList: boolean;
 }
 

@@ -27,7 +27,7 @@ export interface MappedWeight {
   length: number;
 }
 
-/** Where a parameter's numbers come from: a source, or a value fed at every run. */
+/** The numbers of a parameter: at a place in a source, or fed at every run. */
 export type Binding = MappedWeight | "fed";
 
 /** A compiled graph: an ONNX model whose weights stay where they are. */

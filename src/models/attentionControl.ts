@@ -86,7 +86,7 @@ export function mixed(groupOf: (site: AttentionSite) => string | undefined, inne
   };
 }
 
-/** What rows can take from each other at a site: query and key, key and value, or attention maps. */
+/** The things that rows can take from each other at a site: query and key, key and value, or attention maps. */
 export const takenKinds = ["qk", "kv", "maps"] as const;
 export type TakenKind = (typeof takenKinds)[number];
 
