@@ -17,7 +17,7 @@ import {
   workFields,
 } from "../core/index.ts";
 import * as g from "../graph/index.ts";
-import { fromUnit, toUnit } from "../image/index.ts";
+import { pictureToTensor, tensorToPicture } from "../image/index.ts";
 import {
   type AttentionSite,
   attentionSites,
@@ -240,7 +240,7 @@ export class Model {
     const [, , h, w] = this.latentShape(picture);
     return this.programs.during(["vae"], async () => {
       const session = await this.programs.open("vae", `encoder ${h}x${w}`, () => this.encoderGraph(picture), signal);
-      return (await session.run({ picture: toUnit(picture) }, { finite: true, signal })).latent;
+      return (await session.run({ picture: pictureToTensor(picture) }, { finite: true, signal })).latent;
     });
   }
 
@@ -260,7 +260,7 @@ export class Model {
       // One by one: a decoder's activations at 512 x 512 take gigabytes, and a batch is no faster.
       for (let i = 0; i < count; i++) {
         const { picture } = await session.run({ latent: row(latents, i) }, { finite: true, signal });
-        pictures.push(fromUnit(picture));
+        pictures.push(tensorToPicture(picture));
       }
       return pictures;
     });

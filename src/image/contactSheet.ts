@@ -4,32 +4,29 @@ import { resize } from "./resize.ts";
 
 export interface Cell {
   picture: Picture;
-  /**
-   * Shown under the picture, on as many lines as it needs; "\n" starts a new one. Of a label of more than 1000
-   * characters, the first 1000 are shown, and "..." behind them.
-   */
+  /** Text below the picture. Long lines are wrapped, "\n" starts a new line, and text beyond 1000 characters is cut. */
   label?: string;
 }
 
 export interface ContactSheetOptions {
-  /** Cells in a row. Default: as square a sheet as it gets. */
+  /** Cells in a row. Default: the sheet is as square as possible. */
   columns?: number;
-  /** Width of a cell's picture in pixels; its height keeps the picture's shape. Default: the widest picture's. */
+  /** Width of all pictures in pixels; heights keep their shape. Default: the width of the widest picture. */
   cellWidth?: number;
-  /** Pixels between cells and around them. */
+  /** Pixels between and around cells. */
   gap?: number;
-  /** Size of one dot of the 5x9 label font, in pixels. Default: grows with the cell. */
+  /** Size of one dot of the 5x9 font in pixels. Default: grows with the cell. */
   textScale?: number;
 }
 
-/** A label of more UTF-16 units is cut. */
+/** Longest label in UTF-16 units. */
 const longestLabel = 1000;
 
 interface Canvas extends Picture {
   readonly data: Uint8Array;
 }
 
-function paste(canvas: Canvas, picture: Picture, left: number, top: number): void {
+function draw(canvas: Canvas, picture: Picture, left: number, top: number): void {
   for (let y = 0; y < picture.height; y++) {
     const row = picture.data.subarray(3 * y * picture.width, 3 * (y + 1) * picture.width);
     canvas.data.set(row, 3 * ((top + y) * canvas.width + left));
@@ -52,7 +49,7 @@ function drawLine(canvas: Canvas, text: string, left: number, top: number, scale
   });
 }
 
-/** Breaks at spaces; a word longer than a line is cut. */
+/** Breaks a label into lines at spaces. Cuts words that are longer than a line. */
 function wrap(label: string, columns: number): string[] {
   const shown = label.length > longestLabel ? `${label.slice(0, longestLabel)}...` : label;
   return shown.split("\n").flatMap((paragraph) => {
@@ -74,7 +71,7 @@ function wrap(label: string, columns: number): string[] {
   });
 }
 
-/** A picture at the cell's width: small ones grow by whole pixels, so that they stay sharp. */
+/** Resizes a picture to the cell's width. Whole multiples repeat pixels, so that small pictures stay sharp. */
 function toWidth(picture: Picture, width: number): Picture {
   if (picture.width === width) return picture;
   const height = Math.max(1, Math.round((picture.height * width) / picture.width));
@@ -82,8 +79,8 @@ function toWidth(picture: Picture, width: number): Picture {
 }
 
 /**
- * Pictures in a grid on white, left to right, then down, each with its label below it. Labels are drawn with a font
- * of our own: printable ASCII, accents dropped.
+ * Draws pictures in a grid on white, row by row, each with its label below. Labels are printable ASCII without accents.
+ * Throws ImageError if there are no pictures or an option is too small.
  */
 export function contactSheet(cells: readonly Cell[], options: ContactSheetOptions = {}): Picture {
   const cellWidth = options.cellWidth ?? Math.max(0, ...cells.map(({ picture }) => picture.width));
@@ -123,7 +120,7 @@ export function contactSheet(cells: readonly Cell[], options: ContactSheetOption
   for (const { row, pictureHeight, height: rowHeight } of rows) {
     row.forEach(({ picture, lines }, c) => {
       const left = gap + c * (cellWidth + gap);
-      paste(canvas, picture, left, top);
+      draw(canvas, picture, left, top);
       lines.forEach((line, l) => {
         drawLine(canvas, line, left, top + pictureHeight + labelGap + l * lineHeight, scale);
       });

@@ -76,7 +76,7 @@ const blocks = sheet
 
 const unknown = ["#####", "#...#", "#...#", "#...#", "#...#", "#...#", "#####", ".....", "....."];
 
-/** Rows of a character, "#" where it is drawn. Accents are dropped; what the font lacks is an empty box. */
+/** Rows of a character, with "#" for ink. Accents are dropped. A character that the font lacks is an empty box. */
 export function glyph(character: string): readonly string[] {
   const index = (character.normalize("NFD").codePointAt(0) ?? 0) - firstCode;
   const block = blocks[Math.floor(index / perBlock)];

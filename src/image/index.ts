@@ -6,7 +6,7 @@ export * from "./contactSheet.ts";
 export * from "./fit.ts";
 export * from "./formats.ts";
 export * from "./paste.ts";
+export * from "./pictureTensor.ts";
 export * from "./pngText.ts";
 export { readRecord } from "./record.ts";
 export * from "./resize.ts";
-export * from "./unit.ts";

@@ -4,7 +4,7 @@ const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
 export const isPng = (bytes: Uint8Array): boolean => signature.every((b, i) => bytes[i] === b);
 
-/** CRC-32 (ISO 3309) of every byte value, as PNG's annex D defines it. */
+/** CRC-32 (ISO 3309) of every byte value: PNG specification, annex D. */
 const crcOfByte = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
   for (let bit = 0; bit < 8; bit++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
@@ -20,13 +20,13 @@ function crc32(bytes: Uint8Array): number {
 export interface PngChunk {
   type: string;
   data: Uint8Array;
-  /** Offset of the chunk's first byte, its length field. */
+  /** Offset of the chunk's length field in the file. */
   offset: number;
 }
 
 const damaged = (found: string, expected?: string): ImageError => new ImageError("damaged PNG", { found, expected });
 
-/** A PNG's chunks in order. Throws ImageError where one reaches beyond the file or fails its CRC. */
+/** Chunks of a PNG in order. Throws ImageError if one reaches beyond the file or has a wrong CRC. */
 export function* pngChunks(png: Uint8Array): Generator<PngChunk> {
   if (!isPng(png)) throw new ImageError("not a PNG", { expected: "a PNG signature" });
   const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
@@ -57,21 +57,21 @@ function chunk(type: string, data: Uint8Array): Uint8Array {
 
 const latin1 = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
 
-/** PNG 11.3.3.2: 1 to 79 printable Latin-1 characters, no space at either end. */
+/** PNG 11.3.3.2: 1 to 79 printable Latin-1 characters, no spaces at the ends and no two in a row. */
 const isKeyword = (keyword: string): boolean =>
   /^[\x20-\x7e\xa1-\xff]{1,79}$/.test(keyword) && keyword === keyword.trim() && !keyword.includes("  ");
 
-/** Bytes of text that one PNG may hold, keywords included. What baret writes has some kilobytes. */
+/** Most bytes of text in one PNG, with keywords. Records have some kilobytes. */
 const MAX_TEXT_BYTES = 4 << 20;
 
 /**
- * The PNG with `text` added as iTXt chunks, keyword to UTF-8 text, right after its header. Throws ImageError if a PNG
- * cannot hold the text, or if there is more of it than readPngText reads.
+ * Adds text to a PNG as iTXt chunks (keyword to UTF-8 text), directly after its header. Throws ImageError if a PNG cannot
+ * hold the text, or if it is longer than readPngText reads.
  */
 export function insertPngText(png: Uint8Array, text: Readonly<Record<string, string>>): Uint8Array {
   const wrong = Object.entries(text).filter(([keyword, value]) => !isKeyword(keyword) || value.includes("\0"));
   if (wrong.length > 0) {
-    throw new ImageError("text that a PNG cannot hold", {
+    throw new ImageError("a PNG cannot hold this text", {
       found: wrong.map(([keyword]) => JSON.stringify(keyword)).join(", "),
       expected: "keywords of 1 to 79 Latin-1 characters, and text without NUL",
     });
@@ -89,24 +89,24 @@ export function insertPngText(png: Uint8Array, text: Readonly<Record<string, str
   return join([png.subarray(0, next.offset), ...added, png.subarray(next.offset)]);
 }
 
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+function join(pieces: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(pieces.reduce((bytes, { length }) => bytes + length, 0));
   let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
+  for (const piece of pieces) {
+    out.set(piece, at);
+    at += piece.length;
   }
   return out;
 }
 
-/** Splits at the first `count` NULs; undefined where there are fewer. */
+/** Splits at the first `count` NUL bytes. Undefined if there are fewer. */
 function splitAtNul(data: Uint8Array, count: number): Uint8Array[] | undefined {
-  const parts: Uint8Array[] = [];
+  const pieces: Uint8Array[] = [];
   for (let rest = data; ; ) {
-    if (parts.length === count) return [...parts, rest];
+    if (pieces.length === count) return [...pieces, rest];
     const nul = rest.indexOf(0);
     if (nul < 0) return undefined;
-    parts.push(rest.subarray(0, nul));
+    pieces.push(rest.subarray(0, nul));
     rest = rest.subarray(nul + 1);
   }
 }
@@ -123,17 +123,16 @@ function textOf({ type, data }: PngChunk): [string, string] | undefined {
 }
 
 /**
- * The text of a PNG's tEXt and iTXt chunks, by keyword; of two with one keyword the first counts. Text that insertPngText
- * never writes is passed over: compressed text, and what exceeds MAX_TEXT_BYTES in all. Throws ImageError if `png` is no
- * PNG or is damaged.
+ * Reads the tEXt and iTXt chunks of a PNG, keyword to text. If a keyword occurs twice, the first counts. Skips compressed
+ * text and text beyond 4 MB in all, which insertPngText never writes. Throws ImageError if the file is no PNG or damaged.
  */
 export function readPngText(png: Uint8Array): Record<string, string> {
   const text = new Map<string, string>();
   let room = MAX_TEXT_BYTES;
-  for (const part of pngChunks(png)) {
-    if ((part.type !== "tEXt" && part.type !== "iTXt") || part.data.length > room) continue;
-    room -= part.data.length;
-    const entry = textOf(part);
+  for (const pngChunk of pngChunks(png)) {
+    if ((pngChunk.type !== "tEXt" && pngChunk.type !== "iTXt") || pngChunk.data.length > room) continue;
+    room -= pngChunk.data.length;
+    const entry = textOf(pngChunk);
     if (entry && !text.has(entry[0])) text.set(...entry);
   }
   return Object.fromEntries(text);

@@ -1,18 +1,18 @@
 import { ImageError, type Picture } from "../core/index.ts";
 
-/** Pixels along one side of a picture, at most: as many as a JPEG can have. */
+/** Longest side of a picture in pixels: the longest that JPEG allows. */
 export const longestSide = 65_535;
 
 /** Channels of 8 bits: 3 for a picture, 1 for an alpha channel. */
 export const channelsOf = ({ width, height, data }: Picture): number => data.length / (width * height);
 
 export type Filter = "nearest" | "bilinear" | "bicubic" | "lanczos";
-/** The filters that weigh neighbours. */
+/** Filters that average neighbours. */
 type Smooth = Exclude<Filter, "nearest">;
 
 const sinc = (x: number): number => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
 
-/** Kernels by distance in source pixels, and how far they reach. Bicubic is Keys 1981 with a = −0.5, as in Pillow. */
+/** Kernels over the distance in source pixels, and their reach. Bicubic is Keys 1981 with a = −0.5, as in Pillow. */
 const kernels: Record<Smooth, { reach: number; weight: (x: number) => number }> = {
   bilinear: { reach: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
   bicubic: {
@@ -26,18 +26,18 @@ const kernels: Record<Smooth, { reach: number; weight: (x: number) => number }> 
   lanczos: { reach: 3, weight: (x) => (Math.abs(x) < 3 ? sinc(x) * sinc(x / 3) : 0) },
 };
 
-/** Weights are integers of this many fractional bits, so that every machine and browser gives the same bytes. */
+/** Weights are integers with this many fractional bits, so that all machines and browsers give the same bytes. */
 const fractionBits = 22;
 const one = 2 ** fractionBits;
 
 interface Taps {
   /** First source index of each output. */
   first: Int32Array;
-  /** Weights of each output, from its first source index on. */
+  /** Weights of each output, starting at its first source index. */
   weights: Float64Array[];
 }
 
-/** Resampling from `from` to `to` samples; when it shrinks, the kernel widens with it (antialiasing). */
+/** Weights for resampling `from` samples to `to`. If it shrinks, the kernel widens (antialiasing). */
 function taps(from: number, to: number, filter: Smooth): Taps {
   const { reach, weight } = kernels[filter];
   const scale = from / to;
@@ -57,9 +57,7 @@ function taps(from: number, to: number, filter: Smooth): Taps {
 
 const toByte = (sum: number): number => Math.min(255, Math.max(0, Math.floor(sum / one + 0.5)));
 
-/**
- * Resamples one axis. `data` is read as [lines, samples, step] where neighbours along the axis are `step` apart.
- */
+/** Resamples one axis of data [lines, from, step]: neighbours along the axis are `step` bytes apart. */
 function resampleAxis(
   data: Uint8Array,
   lines: number,
@@ -131,7 +129,7 @@ export function resize(picture: Picture, width: number, height: number, filter: 
   if (filter === "nearest") return resizeNearest(picture, width, height);
   const across = (from: Picture): Picture => resizeAcross(from, width, filter);
   const down = (from: Picture): Picture => resizeDown(from, height, filter);
-  // Pillow 13 begins with the height where it loses over twice as many pixels as the width; the order shows in the rounding.
+  // As Pillow 13 does: the height comes first if it loses over twice as many pixels as the width. The order affects rounding.
   const lost = picture.height - height;
   return lost > 0 && lost > 2 * (picture.width - width) ? across(down(picture)) : down(across(picture));
 }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { rows, type Tensor, UsageError } from "../../src/core/index.ts";
 import { type Generated, generate, type Model, openPredictor, Predictor, sample } from "../../src/diffusion/index.ts";
 import { loadModel, modelHash } from "../../src/diffusion/node.ts";
-import { fromUnit } from "../../src/image/index.ts";
+import { tensorToPicture } from "../../src/image/index.ts";
 import { DiskCache, openLocal } from "../../src/storage/node.ts";
 import { openCheckpoint } from "../../src/weights/index.ts";
 import { fixture, relativeError } from "../support/run.ts";
@@ -43,7 +43,7 @@ describe.each(pipelines)("$name", ({ name, prompt }) => {
     const last = rows(reference.latents, 10, 11);
     expect(relativeError(z, { ...last, shape: last.shape.slice(1) })).toBeLessThan(1e-3);
     const [picture] = await model.decode(z);
-    const expected = fromUnit(reference.image);
+    const expected = tensorToPicture(reference.image);
     expect(Math.max(...picture.data.map((x, i) => Math.abs(x - expected.data[i])))).toBeLessThanOrEqual(1);
   });
 
@@ -83,7 +83,7 @@ describe.each(pipelines)("$name", ({ name, prompt }) => {
   });
 
   test("a round trip encodes and decodes", async () => {
-    const picture = fromUnit(reference.image);
+    const picture = tensorToPicture(reference.image);
     const latent = await model.encode(picture);
     expect(latent.shape).toEqual([1, 4, 8, 8]);
     expect(await model.roundTrip(picture)).toEqual((await model.decode(latent))[0]);

@@ -111,7 +111,7 @@ test.each([
   ["not a profile", Buffer.from("no profile ".repeat(30))],
   ["without tables", profileOf("RGB ", {})],
   ["zeros in its tables", Buffer.from(rgbProfile(colourSpaces["Adobe RGB"])).fill(0, 300)],
-])("a profile that cannot be used (%s) is left aside in 16 bits as in 8", async (_, profile) => {
+])("an unusable profile (%s) is ignored in 16 bits as in 8", async (_, profile) => {
   const colour = [0.8, 0.2, 0.4];
   for (const depth of depths) expect(await pixelOf(pngOf(colour, depth, profile))).toEqual([204, 51, 102]);
 });

@@ -11,7 +11,7 @@ const options = { columns: 2, gap: 4, textScale: 1 };
 const darkDots = ({ data }: Picture): number => data.reduce((n, v, i) => n + (i % 3 === 0 && v === 0 ? 1 : 0), 0);
 
 describe("contactSheet", () => {
-  test("each picture stands in its cell, unchanged", () => {
+  test("each picture is drawn unchanged in its cell", () => {
     const cells = [60, 90, 120].map((level) => ({ picture: grey(40, 30, level) }));
     const sheet = contactSheet(cells, options);
     expect([sheet.width, sheet.height]).toEqual([4 + 2 * 44, 4 + 2 * 34]);
@@ -26,14 +26,14 @@ describe("contactSheet", () => {
     expect(darkDots(crop(sheet, 48, 0, 40, sheet.height))).toBe(0);
   });
 
-  test("every printable character has a shape of its own", () => {
+  test("all printable characters look different", () => {
     const shapes = Array.from({ length: 94 }, (_, i) =>
       contactSheet([{ picture: grey(12, 1, 255), label: String.fromCharCode(33 + i) }], options).data.join(),
     );
     expect(new Set(shapes).size).toBe(94);
   });
 
-  test("accents are dropped, and what the font lacks is a box", () => {
+  test("accents are dropped, and characters that the font lacks are boxes", () => {
     const drawn = (label: string): string => contactSheet([{ picture: grey(12, 1, 255), label }], options).data.join();
     expect(drawn("é")).toBe(drawn("e"));
     expect(drawn("犬")).toBe(drawn("🐕"));
@@ -42,12 +42,12 @@ describe("contactSheet", () => {
 
   const dots = (label: string): number => darkDots(contactSheet([{ picture: grey(60, 1, 255), label }], options));
 
-  test("a label of up to 1000 characters is wrapped, and nothing of it is lost", () => {
+  test("a label of up to 1000 characters is wrapped completely", () => {
     expect(dots("word ".repeat(30))).toBe(30 * dots("word"));
     expect(dots("x".repeat(1000))).toBe(1000 * dots("x"));
   });
 
-  test.each(["x", "x ", "x\n"])("of a longer label, 1000 characters are drawn, and dots that say so: %j", (part) => {
+  test.each(["x", "x ", "x\n"])("a longer label is cut to 1000 characters and three dots: %j", (part) => {
     const shown = 1000 / part.length;
     expect(dots(part.repeat(1_000_000))).toBe(shown * dots("x") + dots("..."));
   });
@@ -57,7 +57,7 @@ describe("contactSheet", () => {
     expect(crop(sheet, 4, 4, 40, 20)).toEqual(grey(40, 20, 50));
   });
 
-  test("no cells, or a size that is none, is refused", () => {
+  test("a sheet without cells and invalid sizes are refused", () => {
     expect(() => contactSheet([])).toThrow(ImageError);
     expect(() => contactSheet([{ picture: grey(9, 9, 0) }], { columns: 0 })).toThrow("columns");
     expect(() => contactSheet([{ picture: grey(9, 9, 0) }], { textScale: 3 })).toThrow("cellWidth");

@@ -36,7 +36,7 @@ function colourOf({ width, height, data }: Picture): number[] {
   return [...data.subarray(0, 3)];
 }
 
-describe("what people have is read as 8-bit RGB", () => {
+describe("every kind of photo is read as 8-bit RGB", () => {
   const navy = "#102040";
   test.each([
     ["PNG", solid(3, navy).png(), [16, 32, 64]],
@@ -72,7 +72,7 @@ describe("what people have is read as 8-bit RGB", () => {
     expect(await decodeImage(join(folder, "photo.any"))).toEqual(await decodeImage(bytes));
   });
 
-  test.each([1, 2, 3, 4, 5, 6, 7, 8])("EXIF orientation %i shows the picture upright", async (orientation) => {
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])("a photo with EXIF orientation %i is turned upright", async (orientation) => {
     const upright = { width: 6, height: 4, data: Uint8Array.from({ length: 72 }, (_, i) => i * 3) };
     const [right, bottom] = [5, 3];
     // Which upright pixel the camera stored at column x, row y (EXIF 2.32, tag 274).
@@ -98,7 +98,7 @@ describe("what people have is read as 8-bit RGB", () => {
   });
 });
 
-describe("what is no picture ends in an ImageError that says so", () => {
+describe("a file that is no picture is refused with an ImageError that names the reason", () => {
   const header = (width: number, height: number): Buffer => {
     const data = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 8, 2, 0, 0, 0]);
     data.writeUInt32BE(width, 0);
@@ -168,7 +168,7 @@ describe("what is no picture ends in an ImageError that says so", () => {
     await expect(decodeImage(path)).rejects.toThrow(`${path}: `);
   });
 
-  test("what inflates to 256 MB beside or behind a small picture is left alone", async () => {
+  test("data that inflates to 256 MB beside or behind a small picture is not inflated", async () => {
     const bomb = deflateSync(Buffer.alloc(1 << 28));
     const rows = pngChunk("IDAT", deflateSync(Buffer.alloc(4 * 13)));
     const inside = (type: string, head: string) => pngChunk(type, Buffer.concat([Buffer.from(head, "latin1"), bomb]));
@@ -190,12 +190,12 @@ describe("what is no picture ends in an ImageError that says so", () => {
     await expect(decodeImage(bytes.subarray(0, bytes.length * 0.6))).rejects.toThrow("corrupt or truncated");
   });
 
-  test("a file that is not there, and a folder", async () => {
+  test("a missing file, and a folder", async () => {
     await expect(decodeImage(join(folder, "absent.png"))).rejects.toThrow(ImageError);
     await expect(decodeImage(folder)).rejects.toThrow(ImageError);
   });
 
-  test("more pixels than the caller allows", async () => {
+  test("a picture of more pixels than the caller allows", async () => {
     const bytes = await solid(3, "#fff").png().toBuffer();
     await expect(decodeImage(bytes, { maxPixels: 23 })).rejects.toThrow("6x4 = 24, expected at most 23");
     await expect(decodeImage(bytes, { maxPixels: 24 })).resolves.toMatchObject({ width: 6 });
@@ -213,7 +213,7 @@ describe("what is no picture ends in an ImageError that says so", () => {
     [1, 65_536],
     [100_000_000, 1],
     [1, 100_000_000],
-  ])("a side of more than 65,535 pixels, however few the picture has, before it is decoded: %ix%i", async (w, h) => {
+  ])("a picture with a side above 65,535 pixels, before it is decoded: %ix%i", async (w, h) => {
     const before = process.resourceUsage().maxRSS;
     // Its pixels do not inflate: whoever decoded it would say so.
     const bytes = Buffer.concat([header(w, h), pngChunk("IDAT", Buffer.alloc(50)), end]);
@@ -232,7 +232,7 @@ describe("what is no picture ends in an ImageError that says so", () => {
     expect(await decodeImage(plain(width, height))).toMatchObject({ width, height });
   });
 
-  test("a thousand damaged pictures: a picture or an ImageError, nothing else", async () => {
+  test("a thousand damaged files give a picture or an ImageError", async () => {
     const image = noisy();
     const formats = [
       image.png(),

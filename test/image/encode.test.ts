@@ -13,7 +13,7 @@ const picture: Picture = {
 const difference = (a: Uint8Array, b: Uint8Array): number =>
   a.reduce((sum, level, i) => sum + Math.abs(level - b[i]), 0) / a.length;
 
-test.each(pictureFormats)("%s is what comes out, and keeps the picture", async (format) => {
+test.each(pictureFormats)("a picture encoded as %s has this format and its colours", async (format) => {
   const bytes = await encodePicture(picture, { format });
   const photo = await decodePhoto(bytes);
   expect(photo).toMatchObject({ format, picture: { width: 32, height: 24 } });
@@ -57,7 +57,7 @@ describe("the record", () => {
     expect(readRecord(await encodePicture(picture, { format }))).toBeUndefined();
   });
 
-  test("of a PNG is the text that stood there before under the same keyword", async () => {
+  test("of a PNG is its iTXt text under the keyword baret", async () => {
     const bytes = await encodePicture(picture, { record });
     expect(bytes).toEqual(await encodePng(picture, { baret: record }));
     expect(readPngText(bytes)).toEqual({ baret: record });
@@ -70,12 +70,12 @@ describe("the record", () => {
     for (const character of "\u0001\uffff") expect(xmpAsString).not.toContain(character);
   });
 
-  test("of a WebP with opacity comes back too", async () => {
+  test("comes back from a WebP with opacity", async () => {
     const alpha = { width: 32, height: 24, data: new Uint8Array(32 * 24).fill(77) };
     expect(readRecord(await encodePicture(picture, { format: "webp", alpha, record }))).toBeDefined();
   });
 
-  test("is found behind metadata of others, and theirs is not taken for it", async () => {
+  test("is found behind other metadata, which is not mistaken for it", async () => {
     const image = sharp(picture.data, { raw: { width: 32, height: 24, channels: 3 } });
     const others = image.withExif({ IFD0: { ImageDescription: "baret" } }).withXmp("<x:xmpmeta><a>&b;</a></x:xmpmeta>");
     for (const bytes of [await others.clone().jpeg().toBuffer(), await others.clone().webp().toBuffer()]) {
@@ -86,7 +86,7 @@ describe("the record", () => {
     expect(readRecord(Buffer.concat([made.subarray(0, 2), exif, Buffer.of(0xff), made.subarray(2)]))).toBe('"a"');
   });
 
-  test("that is too long is refused with its length, before anything is written", async () => {
+  test("is refused with its length if it is too long", async () => {
     const long = "x".repeat(60_000);
     await expect(encodePicture(picture, { format: "jpeg", record: long })).rejects.toThrow(ImageError);
     await expect(encodePicture(picture, { format: "jpeg", record: long })).rejects.toThrow(
@@ -99,7 +99,7 @@ describe("the record", () => {
     }
   });
 
-  test("of another kind of file is refused by its name", async () => {
+  test("of a file in another format is refused, and the format is named", async () => {
     const gif = await sharp(picture.data, { raw: { width: 32, height: 24, channels: 3 } })
       .gif()
       .toBuffer();
@@ -112,7 +112,7 @@ describe("the record", () => {
     }
   });
 
-  test.each(pictureFormats)("of a damaged %s: the record, none, or an ImageError", async (format) => {
+  test.each(pictureFormats)("of a damaged %s is the record, undefined or an ImageError", async (format) => {
     const whole = await encodePicture(picture, { format, record });
     for (let i = 0; i < 400; i++) {
       const bytes = whole.slice(0, i % 2 ? whole.length : i);
@@ -125,7 +125,7 @@ describe("the record", () => {
     }
   });
 
-  test("of a file with a second packet that claims to be endless does not hang or hold", () => {
+  test("of a JPEG whose segment is longer than the file is refused", () => {
     const packet = Buffer.from("http://ns.adobe.com/xap/1.0/\0<baret:record>", "latin1");
     const jpeg = Buffer.concat([Buffer.of(0xff, 0xd8, 0xff, 0xe1, 0xff, 0xff), packet]);
     expect(() => readRecord(jpeg)).toThrow(/damaged JPEG: found a segment of 65535 bytes/);
@@ -154,13 +154,13 @@ describe("opacity", () => {
     expect(photo.alpha).toEqual(alpha);
   });
 
-  test("removes the white from what is half transparent", async () => {
+  test("removes the white from half-transparent pixels", async () => {
     const red = { width: 1, height: 1, data: Uint8Array.of(255, 127, 127) };
     const png = await encodePicture(red, { alpha: { width: 1, height: 1, data: Uint8Array.of(128) } });
     expect([...(await sharp(png).raw().toBuffer())]).toEqual([255, 0, 0, 128]);
   });
 
-  test("is left out of a JPEG, whose picture stays on white", async () => {
+  test("is dropped in a JPEG, whose picture stays on white", async () => {
     expect(await encodePicture(picture, { format: "jpeg", alpha })).toEqual(
       await encodePicture(picture, { format: "jpeg" }),
     );
@@ -189,7 +189,7 @@ test("wrong arguments are refused with what was found and expected", async () =>
   }
 });
 
-test("a name's ending tells its format, in capitals too", () => {
+test("a file's ending determines its format, also in capitals", () => {
   expect(["a.png", "b/c.JPG", "d.jpeg", "e.f.WebP", "png", "g.gif", "h.png.txt", ".png/i"].map(formatOfName)).toEqual([
     "png",
     "jpeg",

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ImageError, type Picture } from "../../src/core/index.ts";
-import { crop, fitImage, fromUnit, toUnit } from "../../src/image/index.ts";
+import { crop, fitImage, pictureToTensor, tensorToPicture } from "../../src/image/index.ts";
 
 /** Red is the column, green the row, blue 7. */
 const ramp = (width: number, height: number): Picture => ({
@@ -36,7 +36,7 @@ describe("fitImage", () => {
     expect(pixel(fitted, 31, 31)[0]).toBeGreaterThan(60);
   });
 
-  test.each(["crop", "pad", "stretch"] as const)("%s gives the size asked for, square or not", (mode) => {
+  test.each(["crop", "pad", "stretch"] as const)("%s gives the requested size, square or not", (mode) => {
     for (const [width, height] of [
       [8, 8],
       [64, 8],
@@ -50,18 +50,18 @@ describe("fitImage", () => {
     }
   });
 
-  test("sizes that are not given follow the picture, in multiples of the factor", () => {
+  test("missing sizes follow the picture, in multiples of the factor", () => {
     const size = ({ width, height }: Picture): number[] => [width, height];
     expect(size(fitImage(ramp(101, 50), { multiple: 8 }))).toEqual([104, 48]);
     expect(size(fitImage(ramp(100, 50), { width: 64, multiple: 8 }))).toEqual([64, 32]);
     expect(size(fitImage(ramp(3, 3), { multiple: 8 }))).toEqual([8, 8]);
   });
 
-  test("a picture of the right size is returned as it is", () => {
+  test("a picture of the right size is not changed", () => {
     expect(fitImage(ramp(24, 16), { width: 24, height: 16, multiple: 8 })).toEqual(ramp(24, 16));
   });
 
-  test("every size that is not a multiple is named", () => {
+  test("all sizes that are no multiples are named", () => {
     expect(() => fitImage(ramp(9, 9), { width: 12, height: 20, multiple: 8 })).toThrow(
       "found width 12, height 20, expected positive multiples of 8",
     );
@@ -69,15 +69,15 @@ describe("fitImage", () => {
   });
 });
 
-describe("unit tensors", () => {
+describe("picture tensors", () => {
   const levels: Picture = {
     width: 16,
     height: 16,
     data: Uint8Array.from({ length: 768 }, (_, i) => Math.floor(i / 3)),
   };
 
-  test("toUnit is x/127.5 − 1, planes first", () => {
-    const { shape, data } = toUnit(ramp(3, 2));
+  test("pictureToTensor is x/127.5 − 1, planes first", () => {
+    const { shape, data } = pictureToTensor(ramp(3, 2));
     expect(shape).toEqual([1, 3, 2, 3]);
     const planes = [0, 1, 2, 0, 1, 2, 0, 0, 0, 1, 1, 1, 7, 7, 7, 7, 7, 7];
     data.forEach((value, i) => {
@@ -86,21 +86,23 @@ describe("unit tensors", () => {
   });
 
   test("rounding to nearest brings every level back", () => {
-    expect(fromUnit(toUnit(levels), { rounding: "nearest" })).toEqual(levels);
+    expect(tensorToPicture(pictureToTensor(levels), { rounding: "nearest" })).toEqual(levels);
   });
 
   test("truncation is at most one level below", () => {
-    const back = fromUnit(toUnit(levels)).data;
+    const back = tensorToPicture(pictureToTensor(levels)).data;
     expect(levels.data.every((v, i) => v - back[i] === 0 || v - back[i] === 1)).toBe(true);
   });
 
   test("values beyond [−1, 1] are clamped", () => {
     const data = Float32Array.of(-7, 7, 0);
-    expect([...fromUnit({ shape: [1, 3, 1, 1], data }).data]).toEqual([0, 255, 127]);
+    expect([...tensorToPicture({ shape: [1, 3, 1, 1], data }).data]).toEqual([0, 255, 127]);
   });
 
   test("another shape, or a value that is not a number, is refused", () => {
-    expect(() => fromUnit({ shape: [2, 3, 1, 1], data: new Float32Array(6) })).toThrow("[2, 3, 1, 1]");
-    expect(() => fromUnit({ shape: [1, 3, 1, 1], data: Float32Array.of(0, Number.NaN, 0) })).toThrow("not a number");
+    expect(() => tensorToPicture({ shape: [2, 3, 1, 1], data: new Float32Array(6) })).toThrow("[2, 3, 1, 1]");
+    expect(() => tensorToPicture({ shape: [1, 3, 1, 1], data: Float32Array.of(0, Number.NaN, 0) })).toThrow(
+      "not a number",
+    );
   });
 });

@@ -104,7 +104,7 @@ test("an alpha channel is fitted as its picture is", () => {
   }
 });
 
-test("an edited picture of another size, and a border that is none, are refused", () => {
+test("an edited picture of another size and an invalid border are refused", () => {
   const photo = noise(90, 60);
   expect(() => pasteBack(photo, noise(32, 32), { width: 48, height: 48 })).toThrow(ImageError);
   expect(() => pasteBack(photo, noise(32, 32), { width: 48, height: 48 })).toThrow("found 32x32, expected 48x48");

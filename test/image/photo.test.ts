@@ -51,7 +51,7 @@ test("a TIFF has the colours of its 8-bit sRGB twin, in 8 and 16 bits, RGB, grey
   await near(twin, [...data.subarray(0, 3)]);
 });
 
-test("opacity is given beside the picture on white, whatever the format and depth", async () => {
+test("opacity comes beside the picture on white, in all formats and depths", async () => {
   const half = solid({ r: 255, g: 0, b: 0, alpha: 0.5 }, 4);
   const files = await Promise.all([
     half.clone().png().toBuffer(),
@@ -95,7 +95,7 @@ test.each([
   ["GIF", () => frames().gif(), "frames"],
   ["WebP", () => frames().webp({ lossless: true }), "frames"],
   ["TIFF", () => frames().tiff({ compression: "none" }), "pages"],
-])("of a %s with three frames, the first is read, and the result says so", async (_, make, name) => {
+])("of a %s with three frames the first is read, with a warning", async (_, make, name) => {
   const file = await make().toBuffer();
   const { picture, framesLeftOut, warnings } = await decodePhoto(file);
   expect(picture).toEqual({ width: 6, height: 4, data: new Uint8Array(72) });
@@ -110,7 +110,7 @@ test.each([
   await expect(decodeImage(file)).rejects.toThrow("3 frames");
 });
 
-test("a damaged colour profile is said", async () => {
+test("a damaged colour profile gives a warning", async () => {
   for (const depth of [8, 16] as const) {
     const { warnings } = await decodePhoto(pngOf([0.8, 0.2, 0.4], depth, profileOf("RGB ", {})));
     expect(warnings).toMatchObject([{ code: "unusable-profile", message: expect.stringContaining("taken as sRGB") }]);
@@ -118,7 +118,7 @@ test("a damaged colour profile is said", async () => {
   }
 });
 
-test("what baret writes is read without a warning", async () => {
+test("files that baret writes are read without a warning", async () => {
   const picture = { width: 6, height: 4, data: new Uint8Array(72).fill(90) };
   for (const format of ["png", "jpeg", "webp"] as const) {
     expect(await decodePhoto(await encodePicture(picture, { format }))).toMatchObject({ format, warnings: [] });

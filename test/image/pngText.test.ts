@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 
 describe("text in a PNG", () => {
-  test("comes back as it was written, in any language", () => {
+  test("is read as it was written, in any language", () => {
     expect(readPngText(png)).toEqual(text);
   });
 
@@ -25,14 +25,14 @@ describe("text in a PNG", () => {
     expect(comments?.map(({ text: value }) => value)).toContain("baret");
   });
 
-  test("a keyword that PNG does not allow is named, and text with NUL is refused", () => {
+  test("keywords that PNG does not allow and text with NUL are refused by name", () => {
     for (const keyword of ["", "x".repeat(80), " x", "x ", "a  b", "犬", "a\nb"]) {
       expect(() => insertPngText(png, { [keyword]: "v" })).toThrow(ImageError);
     }
     expect(() => insertPngText(png, { good: "v", "bad\0": "v", Comment: "a\0b" })).toThrow('"bad\\u0000", "Comment"');
   });
 
-  test("any damaged byte of a chunk is noticed", () => {
+  test("a damaged byte in any chunk is detected", () => {
     for (let i = 8; i < png.length; i++) {
       const damaged = png.slice();
       damaged[i] ^= 0x55;
@@ -40,12 +40,12 @@ describe("text in a PNG", () => {
     }
   });
 
-  test("a file cut off anywhere is noticed", () => {
+  test("a file cut at any byte is detected", () => {
     for (let length = 0; length < png.length; length++)
       expect(() => readPngText(png.subarray(0, length))).toThrow(ImageError);
   });
 
-  test("of more bytes than any settings have is not written, and is passed over when read", () => {
+  test("beyond 4 MB is not written, and is skipped by the reader", () => {
     const most = 4 << 20;
     const bare = insertPngText(png, {});
     expect(() => insertPngText(bare, { baret: "x".repeat(most) })).toThrow(

@@ -9,14 +9,14 @@ const { cases } = JSON.parse(readFileSync(new URL("fixtures/pillow-resize.json",
   cases: [number, number, number, number, Filter, string][];
 };
 
-test.each(cases)("%ix%i to %ix%i, %s: the bytes that Pillow gives", (width, height, toWidth, toHeight, filter, sha) => {
+test.each(cases)("%ix%i to %ix%i, %s: the same bytes as Pillow", (width, height, toWidth, toHeight, filter, sha) => {
   const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => Math.floor((i * i * 31 + i * 17) / 8) % 256);
   const resized = resize({ width, height, data }, toWidth, toHeight, filter);
   expect([resized.width, resized.height]).toEqual([toWidth, toHeight]);
   expect(createHash("sha256").update(resized.data).digest("hex").slice(0, 16)).toBe(sha);
 });
 
-test("a size that is no positive whole number is refused", () => {
+test("a size that is no positive integer is refused", () => {
   const dot = { width: 1, height: 1, data: new Uint8Array(3) };
   for (const size of [0, -1, 1.5, Number.NaN]) expect(() => resize(dot, size, 1)).toThrow(/ImageError|width/);
 });

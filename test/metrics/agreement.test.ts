@@ -18,7 +18,7 @@ const named = [
   { animal: "bird", pose: "lying down" },
 ];
 
-test("shares, all-right share and confusion are those of training/evaluate.py", () => {
+test("shares, share of all-right pictures and confusion equal those of training/evaluate.py", () => {
   const found = agreement(["animal", "pose"], truths, named);
   expect(found).toEqual({
     count: 5,
@@ -33,7 +33,7 @@ test("shares, all-right share and confusion are those of training/evaluate.py", 
   expect(JSON.stringify(found.confusion.animal)).toBe('{"bird":{"bird":1},"cat":{"cat":1},"dog":{"cat":2,"dog":1}}');
 });
 
-test("the truth named back is all right, and confuses nothing", () => {
+test("if the judge names the truth, all is right and nothing is confused", () => {
   const all = benchmarkPairs().map(({ after }) => attributes(after));
   const keys = Object.keys(all[0]) as (keyof Attributes)[];
   const echo = all.map((truth) => Object.fromEntries(keys.map((key) => [key, truth[key] ?? "anything"])));
@@ -50,17 +50,17 @@ test("the truth named back is all right, and confuses nothing", () => {
   }
 });
 
-test("without a picture that can show it, an attribute has no share", () => {
+test("an attribute that no picture can show has no share", () => {
   const { right, allRight, confusion } = agreement(["pose"], [{ pose: null }], [{ pose: "sitting" }]);
   expect([right.pose, allRight, confusion.pose]).toEqual([undefined, 1, {}]);
   expect(agreement(["pose"], [], []).allRight).toBeUndefined();
 });
 
-test("truths and names of different numbers are refused", () => {
+test("different numbers of truths and verdicts are refused", () => {
   expect(() => agreement(["pose"], truths, named.slice(1))).toThrow(UsageError);
 });
 
-test("every pair of the benchmark asks for a change, those of one kind for that one", () => {
+test("every benchmark pair requests a change, and pairs of one kind request that kind", () => {
   const kinds = {
     pose: "pose",
     background: "place",
@@ -76,13 +76,13 @@ test("every pair of the benchmark asks for a change, those of one kind for that 
   }
 });
 
-test("a change that the result cannot show is not asked for", () => {
+test("a change that the result cannot show is not requested", () => {
   const from = { pose: "sitting", framing: "whole body" };
   const to = { pose: null, framing: "portrait" };
   expect(askedChanges(["pose", "framing"], from, to)).toEqual(["framing"]);
 });
 
-test("a confusion prints with its diagonal first", () => {
+test("a confusion table prints the diagonal first", () => {
   const table = confusionTable(agreement(["animal"], truths, named).confusion.animal);
   expect(table.split("\n")).toEqual([
     "wanted \\ seen  bird  cat  dog",

@@ -8,7 +8,7 @@ const normals = (count: number, seed: number): number[] => {
   return Array.from({ length: count }, () => random.normal());
 };
 
-test("scipy's percentile interval, within the chance of drawing", () => {
+test("the interval equals scipy's percentile interval, up to random drawing", () => {
   // Made by tools/parity/metrics.py.
   const { values, level, low, high } = readJson("metrics.json").bootstrap as {
     values: number[];
@@ -22,7 +22,7 @@ test("scipy's percentile interval, within the chance of drawing", () => {
   expect(Math.abs(found.high - high)).toBeLessThan(tolerance);
 });
 
-test("of many values, the interval is the normal one: mean ± 1.96·s/√n", () => {
+test("for many values the interval is the normal one: mean ± 1.96·s/√n", () => {
   const values = normals(400, 1);
   const { mean, low, high, count } = bootstrapInterval(values);
   const deviation = Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / count);
@@ -31,7 +31,7 @@ test("of many values, the interval is the normal one: mean ± 1.96·s/√n", () 
   expect(Math.abs((high - low) / (2 * 1.96 * (deviation / 20)) - 1)).toBeLessThan(0.04);
 });
 
-test("the interval covers the true mean about as often as its level says", () => {
+test("the interval covers the true mean about as often as its level promises", () => {
   const runs = 300;
   const covered = Array.from({ length: runs }, (_, run) => {
     const { low, high } = bootstrapInterval(normals(40, 1000 + run), { samples: 400, seed: run });
@@ -61,7 +61,7 @@ test("a wider level gives a wider interval, one seed one interval, another seed 
   expect(at(0.95, 1)).not.toEqual(at(0.95));
 });
 
-test("values that do not vary have an interval without width", () => {
+test("equal values have an interval of width 0", () => {
   for (const values of [
     [0.5, 0.5],
     [2, 2, 2],
@@ -89,7 +89,7 @@ test.each([
   expect(() => bootstrapInterval(values, options)).toThrow(message);
 });
 
-test("differences are of pairs in which both have a value", () => {
+test("differences use the pairs in which both values exist", () => {
   expect(pairedDifferences([3, undefined, 5, 1], [1, 2, undefined, 4])).toEqual([2, -3]);
   expect(() => pairedDifferences([1, 2], [1])).toThrow(UsageError);
 });

@@ -47,7 +47,7 @@ describe.each([
   ["clip-legacy", 38, 39, 0],
   ["clip-new", 29, 30, 30],
 ] as const)("%s", (name, bos, eos, pad) => {
-  test("embeddings and logits are transformers'", async () => {
+  test("embeddings and logits equal those of transformers", async () => {
     const folder = place.copy(name, { ...letters(bos, eos, pad), "preprocessor_config.json": preprocessor(32) });
     const clip = await Clip.load(engine, folder, { cache: place.cache });
     const reference = await fixture(`${fixtures}${name}/reference.safetensors`);
@@ -97,7 +97,7 @@ describe("a CLIP folder with half-precision weights", async () => {
     expect(relativeError(said, reference.text_embeds as Tensor)).toBeLessThan(1e-4);
   });
 
-  test("scores pairs: the cosine, and 2.5 times what of it is positive", async () => {
+  test("scores a pair by 2.5 times the positive part of the cosine", async () => {
     for (const [j, sentence] of sentences.entries()) {
       const scores = await clip.score(pictures, Array(pictures.length).fill(sentence));
       for (const [i, { cosine, score, lostWords }] of scores.entries()) {
@@ -109,14 +109,14 @@ describe("a CLIP folder with half-precision weights", async () => {
     expect(Math.min(...cosines.data)).toBeLessThan(-0.1);
   });
 
-  test("a prefix is part of the sentence, and words without room are named", async () => {
+  test("a prefix is part of the text, and cut words are named", async () => {
     const [plain] = await clip.score(pictures.slice(0, 1), [`${CLIP_SCORE_PREFIX}a dog`]);
     const [prefixed] = await clip.score(pictures.slice(0, 1), ["a dog"], { prefix: CLIP_SCORE_PREFIX });
     expect(prefixed).toEqual(plain);
     expect(plain.lostWords).toEqual(["depicts", "a", "dog"]);
   });
 
-  test("many pictures give what each gives alone, with progress", async () => {
+  test("many pictures have the same embeddings as each alone, with progress", async () => {
     const many = Array.from({ length: 70 }, (_, i) => pictures[i % pictures.length]);
     const steps: string[] = [];
     const onProgress = ({ phase, done, total }: { phase: string; done: number; total: number }): void => {
@@ -134,7 +134,7 @@ describe("a CLIP folder with half-precision weights", async () => {
     expect((await clip.embedPictures([])).shape).toEqual([0, width]);
   });
 
-  test("stops where it is told to", async () => {
+  test("stops if it is cancelled", async () => {
     const controller = new AbortController();
     const many = Array.from({ length: 70 }, () => pictures[0]);
     const stopping = clip.embedPictures(many, { signal: controller.signal, onProgress: () => controller.abort() });
@@ -143,7 +143,7 @@ describe("a CLIP folder with half-precision weights", async () => {
     expect(relativeError(after, reference.image_embeds as Tensor)).toBeLessThan(1e-4);
   });
 
-  test("a picture without a sentence is refused", async () => {
+  test("a picture without a text is refused", async () => {
     await expect(clip.score(pictures, ["a dog"])).rejects.toThrow(UsageError);
   });
 });
@@ -173,7 +173,7 @@ test.each(["visual_projection.weight", "text_projection.weight", "logit_scale"])
   },
 );
 
-test("what was loaded keeps its expanded weights, and lets go of them", async () => {
+test("a loaded CLIP holds its expanded weights until it is released", async () => {
   const before = place.leases().length;
   const clip = await Clip.load(engine, `${fixtures}judge-tiny`, { cache: place.cache });
   expect(place.leases().length).toBe(before + 1);

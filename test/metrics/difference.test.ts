@@ -17,7 +17,7 @@ const mask = ({ width, height }: Picture, isSet: (x: number, y: number) => boole
 const mapped = (p: Picture, f: (byte: number, i: number) => number): Picture => ({ ...p, data: p.data.map(f) });
 
 // Made by tools/parity/metrics.py with scikit-image.
-describe("scikit-image's figures", async () => {
+describe("values equal those of scikit-image", async () => {
   const pictures = await fixture(`${fixtures}metrics.safetensors`);
   const { figures } = readJson("metrics.json") as { figures: { psnr: number; ssim: number }[] };
   const at = (key: string): Picture => {
@@ -34,14 +34,14 @@ describe("scikit-image's figures", async () => {
 
 const seeds = [1, 2, 3, 4, 5];
 
-test.each(seeds)("equal pictures: no error, PSNR infinite, SSIM 1 (seed %i)", (seed) => {
+test.each(seeds)("equal pictures have error 0, infinite PSNR and SSIM 1 (seed %i)", (seed) => {
   const a = picture(23, 17, seed);
   expect(squaredError(a, a)).toBe(0);
   expect(psnr(a, a)).toBe(Number.POSITIVE_INFINITY);
   expect(ssim(a, a)).toBe(1);
 });
 
-test.each(seeds)("neither order nor mirroring matters (seed %i)", (seed) => {
+test.each(seeds)("order and mirroring do not matter (seed %i)", (seed) => {
   const [a, b] = [picture(19, 14, seed), picture(19, 14, seed + 100)];
   const mirror = (p: Picture): Picture =>
     mapped(
@@ -72,7 +72,7 @@ test("a step of one grey level in every byte is 20·log10(255) dB; black and whi
   ).toBeCloseTo(0, 12);
 });
 
-test("PSNR falls and SSIM falls as noise grows", () => {
+test("PSNR and SSIM fall as noise grows", () => {
   const a = mapped(picture(40, 40, 1), (_, i) => 128 + Math.round(60 * Math.sin(i / 37)));
   const noise = picture(40, 40, 2).data;
   const spoiled = [2, 8, 32, 64].map((size) =>
@@ -88,13 +88,13 @@ describe("inside a mask", () => {
   const [a, b] = [picture(20, 13, 7), picture(20, 13, 8)];
   const left = mask(a, (x) => x < 6);
 
-  test("what lies outside does not count", () => {
+  test("pixels outside do not count", () => {
     const outside = mapped(b, (byte, i) => (left.data[Math.floor(i / 3)] === 0 ? 255 - byte : byte));
     expect(psnr(a, outside, left)).toBe(psnr(a, b, left));
     expect(psnr(a, outside)).not.toBe(psnr(a, b));
   });
 
-  test("a mask of everything changes nothing, an empty one leaves nothing to say", () => {
+  test("a full mask changes nothing; with an empty mask there is no value", () => {
     expect(
       squaredError(
         a,
@@ -118,14 +118,14 @@ describe("inside a mask", () => {
     ).toBeUndefined();
   });
 
-  test("the errors of a mask and of the rest, weighted by area, make the whole's", () => {
+  test("errors inside and outside, weighted by area, add up to the whole error", () => {
     const rest = mask(a, (x) => x >= 6);
     const whole = (6 / 20) * squaredError(a, b, left)! + (14 / 20) * squaredError(a, b, rest)!;
     expect(whole).toBeCloseTo(squaredError(a, b), 12);
   });
 });
 
-test("pictures and masks of other sizes are refused, and for SSIM small ones", () => {
+test("different sizes are refused, and for SSIM small pictures too", () => {
   const a = picture(12, 11, 1);
   const other = picture(11, 12, 1);
   for (const figure of [squaredError, psnr, ssim]) {

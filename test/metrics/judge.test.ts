@@ -31,7 +31,7 @@ describe("the tiny judge", async () => {
   });
   afterAll(() => judge.release());
 
-  test("names what training/judge.py names, together or one by one", async () => {
+  test("gives the labels of training/judge.py, in a batch or one by one", async () => {
     const verdicts = await judge.name(pictures);
     expect(verdicts.map((verdict) => verdict.named)).toEqual(named);
     for (const [i, picture] of pictures.entries()) {
@@ -40,7 +40,7 @@ describe("the tiny judge", async () => {
     expect(new Set(named.map((names) => names.animal)).size).toBeGreaterThan(2);
   });
 
-  test("is as sure of every value as training/judge.py", async () => {
+  test("gives the probabilities of training/judge.py", async () => {
     const verdicts = await judge.name(pictures);
     for (const [attribute, prompts] of Object.entries(table)) {
       const values = Object.keys(prompts);
@@ -55,7 +55,7 @@ describe("the tiny judge", async () => {
     }
   });
 
-  test("tells what it can tell apart", () => {
+  test("lists the attributes and values that it can distinguish", () => {
     expect(judge.attributes).toEqual(table);
   });
 });
@@ -136,7 +136,7 @@ test.each<[string, Parameters<Workplace["copy"]>[1], RegExp]>([
     { "config.json": { ...config, projection_dim: 16 } },
     /2 of another shape.*"visual_projection\.weight": shape \[12, 24\], expected \[16, 24\]/s,
   ],
-])("a judge %s is an error, and nothing stays loaded", async (_, changes, message) => {
+])("a judge %s throws an error, and nothing stays loaded", async (_, changes, message) => {
   const loading = Judge.load(engine, place.copy("judge-tiny", changes), { cache: place.cache });
   await expect(loading).rejects.toSatisfy((error) => error instanceof CheckpointError && message.test(error.message));
   expect(place.leases()).toHaveLength(0);

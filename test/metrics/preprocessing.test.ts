@@ -13,14 +13,14 @@ const pictures = Array.from({ length: expected.shape[0] }, (_, i): Picture => {
 });
 const modern = readPreprocessing(preprocessor(32), "modern");
 
-test("pictures of all shapes become the pixels that transformers makes of them", () => {
+test("pictures of all shapes give the same tensors as in transformers", () => {
   const { shape, data } = pixelsOf(pictures, modern);
   expect(shape).toEqual(expected.shape);
   // One grey level would be 8e-3.
   expect(Math.max(...data.map((x, i) => Math.abs(x - expected.data[i])))).toBeLessThan(1e-6);
 });
 
-test("a picture of the right size is taken as it is", () => {
+test("a picture of the right size is not resampled", () => {
   const { data } = pictures[0];
   const pixels = pixelsOf(pictures.slice(0, 1), modern);
   for (let i = 0; i < 32 * 32; i++) {
@@ -41,7 +41,7 @@ const legacy = {
   size: 224,
 };
 
-test("old and new configurations say the same", () => {
+test("old and new configurations mean the same", () => {
   const today = {
     ...legacy,
     feature_extractor_type: undefined,
@@ -76,7 +76,7 @@ test.each([
   [{ image_mean: [1, 1e308, 1] }, / image_mean\.1: found 1e\+308, expected -1000\.\.1000/],
   [{ rescale_factor: 5e-324 }, / rescale_factor: found 5e-324, expected 0\.000001\.\.1/],
   [{ pan_and_scan: true }, /"pan_and_scan": not understood/],
-])("what it cannot do is refused: %j", (change, message) => {
+])("an unsupported configuration is refused: %j", (change, message) => {
   const reading = () => readPreprocessing({ ...legacy, ...change }, "preprocessor_config.json");
   expect(reading).toThrow(CheckpointError);
   expect(reading).toThrow(message);

@@ -17,7 +17,7 @@ import {
   type PrepareSettings,
   thresholdAt,
 } from "../../src/editing/methods/baret/index.ts";
-import { fromUnit } from "../../src/image/index.ts";
+import { tensorToPicture } from "../../src/image/index.ts";
 import {
   Adam,
   invertStep,
@@ -99,7 +99,7 @@ const steps = ({ given }: Case): number[] => Array.from({ length: given.steps },
 async function openCase(model: Model, file: string): Promise<Case> {
   const { metadata, values, ints } = await readReferences(file);
   const given = JSON.parse(metadata.settings) as Settings;
-  const picture = fromUnit(values.picture, { rounding: "nearest" });
+  const picture = tensorToPicture(values.picture, { rounding: "nearest" });
   return {
     title: metadata.title,
     given,
@@ -242,7 +242,7 @@ async function compareEdits(c: Case): Promise<void> {
     tell({ case: title, what: `edit with the reference's C, ${rows} rows`, value: worst(errors), most: oneStep });
     const whole = await edit(baret, model, own, options, { images: roles });
     for (const role of roles) {
-      const value = psnr(whole.images[role], fromUnit(values[`image/${role}`]));
+      const value = psnr(whole.images[role], tensorToPicture(values[`image/${role}`]));
       tell({ case: title, what: `whole edit, ${rows} rows: ${role}`, value, unit: "dB", least: 40 });
     }
   }
