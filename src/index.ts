@@ -32,7 +32,8 @@ export {
 export { type LoadModelOptions, loadModel } from "./diffusion/node.ts";
 export { type Method, methods, type Prepared, registerMethod, type Sweep } from "./editing/index.ts";
 export { PreparedCache, type PreparedCacheOptions, readPrepared } from "./editing/node/index.ts";
-export { decodeImage, encodePng } from "./image/node.ts";
+export { pasteBack } from "./image/index.ts";
+export { decodeImage, decodePhoto, encodePicture, encodePng } from "./image/node.ts";
 export {
   type CommonPrepareOptions,
   type EditResult,

@@ -1,6 +1,6 @@
 /** How long an edit takes: end to end beside the same method in PyTorch, by phase, and as steps, size and sentences grow. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Progress } from "../../src/core/index.ts";
 import { loadModel } from "../../src/diffusion/node.ts";
@@ -48,7 +48,8 @@ async function endToEnd({ model, python, runs, out }: SpeedOptions): Promise<str
   rmSync(cache, { recursive: true, force: true });
   const env = { ...process.env, BARET_CACHE: cache };
   const baret = (preset: string) => () => {
-    rmSync(join(cache, "prepared"), { recursive: true, force: true });
+    const kept = existsSync(cache) ? readdirSync(cache).filter((name) => name.startsWith("prepared-")) : [];
+    for (const name of kept) rmSync(join(cache, name), { recursive: true });
     const args = ["dist/cli/main.js", "edit", photo, pair.target, "--model", model, "--preset", preset, "--quiet"];
     execFileSync(process.execPath, [...args, "-o", join(out, `${preset}.png`)], { stdio: "inherit", env });
   };

@@ -8,11 +8,12 @@ import { working } from "./interrupt.ts";
 import { likeOption, repeat, warnOfOtherModel } from "./like.ts";
 import { type ModelFlags, makerOf, modelOptions, withModel } from "./model.ts";
 import { anyText, integer, number, option, repeatable, seedOption } from "./options.ts";
-import { numbered, outOption } from "./outputs.ts";
+import { numbered, outOption, qualityOption } from "./outputs.ts";
 import { Reporter, settingLines } from "./print.ts";
 
 interface GenerateFlags extends ModelFlags {
   readonly out: string;
+  readonly quality?: number;
   readonly count: number;
   readonly negative: string;
   readonly steps?: number;
@@ -38,7 +39,7 @@ const settingsOf = ({ size, steps, guidance, negative, seed }: GenerateFlags, mo
 /** Makes the pictures of a list of prompts and writes each as soon as it is finished. */
 async function makePictures(
   prompts: readonly string[],
-  { out }: GenerateFlags,
+  { out, quality }: GenerateFlags,
   settings: ReturnType<typeof settingsOf>,
   { model, maker, reporter }: { model: Model; maker: Maker; reporter: Reporter },
   work: Work,
@@ -47,7 +48,12 @@ async function makePictures(
   const write = async ({ picture, seed, lostWords, lostNegative }: Generated, k: number): Promise<void> => {
     const prompt = prompts[k];
     const path = numbered(out, k, prompts.length);
-    await writePicture(path, picture, { command: "generate", ...maker, settings: { prompt, ...settings, seed } });
+    await writePicture(
+      path,
+      picture,
+      { command: "generate", ...maker, settings: { prompt, ...settings, seed } },
+      { quality },
+    );
     if (lostWords.length > 0) reporter.warn(cutPrompt(prompt, lostWords).message);
     if (lostNegative.length > 0) reporter.warn(cutPrompt(settings.negative, lostNegative).message);
     reporter.result(`${path}  seed ${seed}`);
@@ -87,7 +93,8 @@ export function generateCommand(): Command {
     .argument("[prompt...]", "what the pictures show")
     .addOption(option("--count <n>", "pictures of each prompt", integer(1, 10_000)).default(1))
     .addOption(likeOption())
-    .addOption(outOption("out.png"));
+    .addOption(outOption("out.png"))
+    .addOption(qualityOption());
   repeatable(command, (made) =>
     made
       .optionsGroup("Sampling:")

@@ -1,12 +1,25 @@
 import { resolve } from "node:path";
 import { listed, UsageError } from "../core/index.ts";
+import { formatOfName } from "../image/index.ts";
 import { checkWritable, endOfLinks } from "../storage/node.ts";
-import { fileNamed, option } from "./options.ts";
+import { fileNamed, integer, type Kind, option } from "./options.ts";
 
 export const pngFile = fileNamed(".png");
 
+/** A picture to be written, by the ending of its name. */
+const pictureFile: Kind<string> = {
+  expected: "a name that ends in .png, .jpg or .webp",
+  read: (text) => (formatOfName(text) && !/^\.\w+$/.test(text) ? text : undefined),
+};
+
 export const outOption = (value: string) =>
-  option("-o, --out <file.png>", "the picture to write; of several, out-1.png, out-2.png, …", pngFile).default(value);
+  option(
+    "-o, --out <file>",
+    "the PNG, JPEG or WebP to write; of several, out-1.png, out-2.png, …",
+    pictureFile,
+  ).default(value);
+
+export const qualityOption = () => option("--quality <n>", "quality of a JPEG or WebP, default 92", integer(1, 100));
 
 /** "out.png" for the only one, "out-3.png" for the third of several. */
 export const numbered = (out: string, index: number, count: number): string =>

@@ -6,8 +6,8 @@ import { baretProgram } from "../../src/cli/program.ts";
 import { runCommand } from "../../src/cli/run.ts";
 import { encodePrepared } from "../../src/editing/index.ts";
 import { readPrepared } from "../../src/editing/node/index.ts";
-import { readPngText } from "../../src/image/index.ts";
-import { decodeImage, encodePng } from "../../src/image/node.ts";
+import { readPngText, readRecord } from "../../src/image/index.ts";
+import { decodeImage, decodePhoto, encodePicture, encodePng } from "../../src/image/node.ts";
 import { smoothPicture } from "../support/baret.ts";
 import { asOrdinaryUser, fixtureModel, Workplace } from "../support/cli.ts";
 
@@ -296,6 +296,35 @@ test("outputs in a folder that this user may not write are refused before photo 
   }
 });
 
+test("a JPEG and a WebP tell what made them too, and --like repeats a JPEG", async () => {
+  for (const out of ["made.jpg", "made.webp"]) {
+    const made = await here.baret(["edit", "photo.png", sentence, ...quick, "--quality", "80", "-o", out]);
+    expect(made).toMatchObject({ code: 0, stdout: expect.stringContaining(`${out}  ${sentence}`) });
+    expect(JSON.parse(readRecord(file(out)) ?? "null").settings).toMatchObject({ target: sentence });
+  }
+  const again = await here.baret(["edit", "--like", "made.jpg", "--quality", "80", "-o", "again.jpg", "--quiet"]);
+  expect(again.code).toBe(0);
+  expect(file("again.jpg")).toEqual(file("made.jpg"));
+});
+
+test("--fit paste puts the edit back into the photo, at its own size, and keeps what is transparent", async () => {
+  const [width, height] = [160, 96];
+  const red = { width, height, data: Uint8Array.from({ length: 3 * width * height }, (_, k) => (k % 3 ? 30 : 200)) };
+  const alpha = { width, height, data: new Uint8Array(width * height).fill(255).fill(0, 0, width) };
+  writeFileSync(here.path("wide.png"), await encodePicture(red, { alpha }));
+  const made = await here.baret(["edit", "wide.png", sentence, ...quick, "--fit", "paste", "-o", "pasted.png"]);
+  expect(made).toMatchObject({ code: 0, stdout: expect.stringContaining("put back into the photo") });
+  const { picture, alpha: kept } = await decodePhoto(here.path("pasted.png"));
+  expect([picture.width, picture.height]).toEqual([width, height]);
+  expect(kept?.data).toEqual(alpha.data);
+  // Left of the square nothing changed, below the transparent row.
+  expect([...picture.data.subarray(3 * width, 3 * width + 6)]).toEqual([200, 30, 30, 200, 30, 30]);
+  expect(metadata("pasted.png").settings.fit).toBe("paste");
+  const whole = await here.baret(["edit", "wide.png", sentence, ...quick, "--fit", "whole", "-o", "whole.webp"]);
+  expect(whole.code).toBe(0);
+  expect(await decodeImage(here.path("whole.webp"))).toMatchObject({ width, height });
+});
+
 test("an edit stopped by Ctrl-C goes on where it was, and shows itself as it forms", async () => {
   const long = ["edit", "other.png", sentence, ...tiny, "--steps", "20", "--iterations", "3", "-o", "long.png"];
   const stopped = await here.baret(long, { interruptAt: /^tune 1\d\/20/m });
@@ -306,5 +335,5 @@ test("an edit stopped by Ctrl-C goes on where it was, and shows itself as it for
   expect(resumed.code).toBe(0);
   expect(resumed.stderr).not.toMatch(/^invert \d/m);
   expect(await decodeImage(here.path("forming.png"))).toMatchObject({ width: 64, height: 64 });
-  expect(readdirSync(here.path("cache", "prepared")).every((name) => name.endsWith(".safetensors"))).toBe(true);
+  expect(readdirSync(here.path("cache")).filter((name) => name.startsWith("tmp."))).toEqual([]);
 });

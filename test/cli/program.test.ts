@@ -28,8 +28,8 @@ const wrongUsage: [string, string[], string][] = [
   ["no model", ["generate", "a dog", "--model", ""], "--model"],
   [
     "another kind of picture",
-    ["generate", "a dog", "-o", "a.jpg"],
-    '--out: found "a.jpg", expected a name that ends in',
+    ["generate", "a dog", "-o", "a.gif"],
+    '--out: found "a.gif", expected a name that ends in',
   ],
   ["no prompt", ["edit", "photo.png"], "a prompt is missing"],
   ["no photo", ["edit"], "a photo is missing"],

@@ -31,7 +31,11 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const picture = smoothPicture(3);
 const options = { target: "a dog", steps: 4, iterations: 1, guidance: 3 };
-const files = (): string[] => readdirSync(folder).map((name) => join(folder, name));
+const entries = (): string[] =>
+  readdirSync(folder)
+    .filter((name) => name.startsWith("prepared-"))
+    .map((name) => join(folder, name));
+const fileIn = (entry: string): string => join(entry, "prepared.safetensors");
 
 /** Prepares with a cache, and counts the steps that were computed. */
 async function steps(cache: PreparedCache, more: object = {}, stopAfter = Number.POSITIVE_INFINITY): Promise<number> {
@@ -53,13 +57,13 @@ test.each([0, 1e9])(
   async (everyMs) => {
     const cache = new PreparedCache({ folder, everyMs });
     expect(await steps(cache)).toBe(8);
-    const [whole] = files();
-    const bytes = readFileSync(whole);
+    const [whole] = entries();
+    const bytes = readFileSync(fileIn(whole));
     expect(await steps(cache)).toBe(0);
-    rmSync(whole);
+    rmSync(whole, { recursive: true });
     expect(await steps(cache, {}, 3)).toBe(3);
     expect(await steps(cache)).toBe(5);
-    expect(readFileSync(whole)).toEqual(bytes);
+    expect(readFileSync(fileIn(whole))).toEqual(bytes);
   },
 );
 
@@ -69,13 +73,14 @@ test("another prompt or another setting is another entry", async () => {
   for (const more of others) {
     expect(await steps(cache, more)).toBe(2 * (more.steps ?? 4));
   }
-  expect(files()).toHaveLength(5);
+  expect(entries()).toHaveLength(5);
 });
 
 test("a damaged entry, or a cache that cannot be written to, costs time only", async () => {
   const cache = new PreparedCache({ folder });
   await steps(cache);
-  writeFileSync(files()[0], readFileSync(files()[0]).subarray(0, 500));
+  const [damaged] = entries().map(fileIn);
+  writeFileSync(damaged, readFileSync(damaged).subarray(0, 500));
   expect(await steps(cache)).toBe(8);
   expect(await steps(cache)).toBe(0);
   const file = join(folder, "file");
@@ -85,11 +90,11 @@ test("a damaged entry, or a cache that cannot be written to, costs time only", a
 
 test("beyond its size, what was not used for longest goes", async () => {
   await steps(new PreparedCache({ folder }));
-  const [first] = files();
-  const cache = new PreparedCache({ folder, maxBytes: 2.5 * statSync(first).size });
+  const [first] = entries();
+  const cache = new PreparedCache({ folder, maxBytes: 2.5 * statSync(fileIn(first)).size });
   utimesSync(first, 1, 1);
   await steps(cache, { target: "a cat" });
-  const second = files().find((file) => file !== first)!;
+  const second = entries().find((entry) => entry !== first)!;
   utimesSync(second, 2, 2);
   expect(await steps(cache)).toBe(0);
   await steps(cache, { target: "a bird" });

@@ -5,17 +5,19 @@ import { contactSheet } from "../../image/index.ts";
 import { encodePng } from "../../image/node.ts";
 import { writeFileAtomic } from "../../storage/node.ts";
 import type { EditRecord, TaskResult } from "../../tasks/index.ts";
-import { type EditTask, editTask, plannedSettings, writePicture } from "../../tasks/node/index.ts";
+import { type EditTask, editTask, finishedPicture, plannedSettings, writePicture } from "../../tasks/node/index.ts";
+import { holdingThread } from "../interrupt.ts";
 import { likeOption, repeat, warnOfOtherModel } from "../like.ts";
 import { chosenMethod, givenValues } from "../methodOptions.ts";
 import { fileNamed, option } from "../options.ts";
-import { checkOutputs, numbered, type Output, outOption, pngFile, suffixed } from "../outputs.ts";
+import { checkOutputs, numbered, type Output, outOption, pngFile, qualityOption, suffixed } from "../outputs.ts";
 import { Reporter } from "../print.ts";
 import { type Arguments, isPreparedFile, splitArguments, taskCount } from "./sources.ts";
 import { type Bench, follow, type PhotoFlags, photoOptions, qualityJson, withTasks } from "./tasks.ts";
 
 interface Flags extends PhotoFlags {
   readonly out: string;
+  readonly quality?: number;
   readonly saveAll?: boolean;
   readonly saveInversion?: string;
   readonly preview?: string;
@@ -107,8 +109,11 @@ async function makeEdit(
     onPreview: (picture) => writePreview(`${preview}`, picture, reporter),
   });
   const { record, quality, iterations } = result;
-  const write = async (what: string, picture: Picture): Promise<void> => {
-    await writePicture(pictures[what], picture, { ...record, image: what });
+  const write = async (what: string, made: Picture): Promise<void> => {
+    const { photo } = task;
+    const finished = photo && what !== "sheet" ? await finishedPicture(photo, made, holdingThread) : { picture: made };
+    const options = { quality: flags.quality, alpha: "alpha" in finished ? finished.alpha : undefined };
+    await writePicture(pictures[what], finished.picture, { ...record, image: what }, options);
     reporter.result(`${place}${pictures[what]}  ${what === "edit" ? task.input.target : what}`);
   };
   for (const name of images) await write(name, result.images[name]);
@@ -172,6 +177,7 @@ export function editCommand(): Command {
     .argument("[photo-then-prompt...]", "photos, folders of photos or prepared photos, then target prompts")
     .addOption(likeOption())
     .addOption(outOption("out.png"))
+    .addOption(qualityOption())
     .option("--save-all", "also write the method's other pictures, and a sheet of all")
     .addOption(option("--save-inversion <file>", "keep the prepared photo, to edit it again", preparedFile))
     .addOption(option("--preview <file.png>", "a picture that shows the edit as it forms", pngFile))

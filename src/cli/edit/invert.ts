@@ -27,7 +27,7 @@ async function run(command: Command, path: string, prompt: string, flags: Flags,
 
 export function invertCommand(): Command {
   const command = new Command("invert")
-    .argument("<photo>", "PNG, JPEG or WebP")
+    .argument("<photo>", "PNG, JPEG, WebP, TIFF, AVIF or GIF")
     .argument("<prompt>", "what the edited photo is to show")
     .addOption(
       option("-o, --out <file>", "the file to write, default PHOTO.inversion.safetensors", fileNamed(".safetensors")),

@@ -6,13 +6,14 @@ import { type Cell, contactSheet } from "../../image/index.ts";
 import type { SettingValues } from "../../tasks/index.ts";
 import { plannedSettings, sweepTask, writePicture } from "../../tasks/node/index.ts";
 import { sweepValues, writtenSettings } from "../methodOptions.ts";
-import { checkOutputs, numbered, outOption } from "../outputs.ts";
+import { checkOutputs, numbered, outOption, qualityOption } from "../outputs.ts";
 import { Reporter } from "../print.ts";
 import { splitArguments } from "./sources.ts";
 import { type Bench, follow, type PhotoFlags, photoOptions, qualityJson, withTasks } from "./tasks.ts";
 
 interface Flags extends PhotoFlags {
   readonly out: string;
+  readonly quality?: number;
   readonly saveAll?: boolean;
 }
 
@@ -71,13 +72,23 @@ async function makeSheet(command: Command, flags: Flags, bench: Bench, reporter:
     cells.push({ picture, label });
     if (flags.saveAll) {
       const path = single[index];
-      await writePicture(path, picture, { command: "edit", ...task.maker, photo, settings, image: "edit" });
+      await writePicture(
+        path,
+        picture,
+        { command: "edit", ...task.maker, photo, settings, image: "edit" },
+        { quality: flags.quality },
+      );
       files.push(path);
       reporter.result(`${path}  ${label.replaceAll("\n", ", ")}`);
     }
     // All that is finished so far, in case the rest is stopped.
     const sheet = contactSheet(cells, { columns, textScale: Math.max(1, Math.floor(picture.width / 128)) });
-    await writePicture(flags.out, sheet, { command: "sweep", ...task.maker, photo, settings: { ...settings, points } });
+    await writePicture(
+      flags.out,
+      sheet,
+      { command: "sweep", ...task.maker, photo, settings: { ...settings, points } },
+      flags,
+    );
   };
   const events = sweepTask(task, points, { atOnce: batchOf(model, 6), signal });
   const { record, quality, rows } = await follow(task, events, bench, reporter, { onPicture });
@@ -104,6 +115,7 @@ export function sweepCommand(): Command {
     )
     .argument("<photo-then-prompt...>", "a photo and a target prompt, or a prepared photo")
     .addOption(outOption("sweep.png"))
+    .addOption(qualityOption())
     .option("--save-all", "each edit as a picture of its own, too");
   return photoOptions(command, ["prepare", "edit"]).action((given: string[], flags: Flags) =>
     run(command, given, flags, new Reporter(flags)),

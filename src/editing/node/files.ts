@@ -5,16 +5,7 @@ import { CheckpointError, checkArguments, type Picture, StorageError, someText }
 import type { Model } from "../../diffusion/index.ts";
 import { modelHash } from "../../diffusion/node.ts";
 import { checkMemory } from "../../runtime/node/index.ts";
-import {
-  endOfLinks,
-  exists,
-  lock,
-  openLocalFile,
-  sha256,
-  storageError,
-  version,
-  writeFileAtomic,
-} from "../../storage/node.ts";
+import { endOfLinks, exists, lock, openLocalFile, storageError, version, writeFileAtomic } from "../../storage/node.ts";
 import type { Method } from "../method.ts";
 import { bytesOfPlan, keyOf, type PrepareInput, type PrepareWork, planOf, prepare } from "../prepare.ts";
 import { decodePrepared, encodePrepared, isComplete, type KnownOrigin, type Prepared } from "../prepared/index.ts";
@@ -83,7 +74,7 @@ export async function prepareKept(
   checkMemory(bytesOfPlan(method, plan), "the prepared photo");
   const run = (more: PrepareWork): Promise<Prepared> =>
     prepare(method, model, picture, input, origin, { ...work, ...more });
-  if (file === undefined) return cache ? cache.during(sha256(keyOf(plan)), run) : run({});
+  if (file === undefined) return cache ? cache.during(keyOf(plan), run) : run({});
   const there = async (): Promise<Prepared | undefined> => ((await exists(file)) ? readPrepared(file) : undefined);
   const found = await there();
   if (found && isComplete(found)) return run({ resume: found, where: file });

@@ -89,7 +89,7 @@ export async function preparePhoto(
     warnings.push(...more);
     for (const warning of more) onWarning?.(warning);
   };
-  warn(...model.warnings);
+  warn(...model.warnings, ...(photo?.warnings ?? []));
   if (photo?.enlarged) warn(enlargedPhoto(source, photo.how));
   const prompts = method.prompts?.(task.prepared?.settings ?? input.options ?? {}, input.target) ?? {};
   const all = [input.target, ...(input.source === undefined ? [] : [input.source]), ...Object.values(prompts)];

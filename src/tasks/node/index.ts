@@ -11,5 +11,14 @@ export {
   sweepTask,
 } from "./edit.ts";
 export { type CommonPrepareOptions, type EditResult, faceOf, type MethodFace, type PreparedPhoto } from "./face.ts";
-export { type FitOptions, fits, openAll, openPhoto, type Photo, type PhotoInput } from "./photo.ts";
-export { readRecord, writePicture } from "./picture.ts";
+export {
+  type Fit,
+  type FitOptions,
+  finishedPicture,
+  fits,
+  openAll,
+  openPhoto,
+  type Photo,
+  type PhotoInput,
+} from "./photo.ts";
+export { readRecord, type WriteOptions, writePicture } from "./picture.ts";

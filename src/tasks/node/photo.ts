@@ -1,19 +1,33 @@
-import { BaretError, ImageError, type Picture } from "../../core/index.ts";
+import { BaretError, ImageError, type Picture, type Warning } from "../../core/index.ts";
 import type { Model, Size } from "../../diffusion/index.ts";
 import { pictureHash } from "../../editing/node/index.ts";
-import { fitImage } from "../../image/index.ts";
-import { decodeImage } from "../../image/node.ts";
+import { type AlphaChannel, type FitMode, fitImage, pasteBack } from "../../image/index.ts";
+import { decodePhoto } from "../../image/node.ts";
 
 /** A picture file by its path or its bytes, or pixels. */
 export type PhotoInput = string | Uint8Array | Picture;
 
-export const fits = ["crop", "pad", "stretch"] as const;
+/**
+ * How a photo is brought to the model's size, and its edit back. crop: the middle. pad: everything, edges continued.
+ * stretch: everything, in another shape. paste: the middle, which is then put back into the photo, with a soft border.
+ * whole: everything as in pad, and the edit gets the photo's own size.
+ */
+export const fits = ["crop", "pad", "stretch", "paste", "whole"] as const;
+export type Fit = (typeof fits)[number];
+
+const modes: Readonly<Record<Fit, FitMode>> = {
+  crop: "crop",
+  pad: "pad",
+  stretch: "stretch",
+  paste: "crop",
+  whole: "pad",
+};
 
 export interface FitOptions {
-  /** Size to work at. Default: the model's, square. */
+  /** Size to work at. Default: the model's. */
   size?: Size;
   /** If the shapes differ: crop keeps the middle (default), pad everything, stretch changes the shape. */
-  fit?: (typeof fits)[number];
+  fit?: Fit;
 }
 
 /** A photo, upright, at the size that a model works at. */
@@ -23,28 +37,43 @@ export interface Photo {
   readonly picture: Picture;
   /** SHA-256 of size and pixels of `picture`. */
   readonly sha256: string;
-  readonly fit: (typeof fits)[number];
+  readonly fit: Fit;
+  /** The photo at its own size. */
+  readonly full: Picture;
+  /** Opacity of `full`, if any pixel is not opaque. */
+  readonly alpha?: AlphaChannel;
   /** In words, how it was brought to that size. */
   readonly how: string;
   /** Whether detail had to be made up. */
   readonly enlarged: boolean;
+  /** Facts about its file, such as frames that were left out. */
+  readonly warnings: readonly Warning[];
 }
 
 const sizeText = ({ width, height }: Size): string => `${width}x${height}`;
 
-const words = { crop: "its centre", pad: "all of it, its edges continued", stretch: "stretched" };
+const words: Readonly<Record<Fit, string>> = {
+  crop: "its centre",
+  pad: "all of it, its edges continued",
+  stretch: "stretched",
+  paste: "its centre, put back into the photo",
+  whole: "all of it, brought back to its own size",
+};
 
-/** Reads a photo and brings it to the size to work at. holding: runs work that blocks the thread. Throws ImageError, UsageError. */
+/** Runs work that blocks the thread. */
+export type Holding = <T>(work: () => T) => T | Promise<T>;
+
+/** Reads a photo and brings it to the size to work at. Throws ImageError, UsageError. */
 export async function openPhoto(
   model: Model,
   photo: PhotoInput,
   { size, fit = "crop" }: FitOptions = {},
-  holding: <T>(work: () => T) => T | Promise<T> = (work) => work(),
+  holding: Holding = (work) => work(),
 ): Promise<Photo> {
   const { height, width } = model.workingSize(size);
   const isPicture = typeof photo === "object" && "width" in photo;
-  const full = isPicture ? photo : await decodeImage(photo);
-  const picture = await holding(() => fitImage(full, { width, height, mode: fit }));
+  const { picture: full, alpha, warnings } = isPicture ? { picture: photo, warnings: [] } : await decodePhoto(photo);
+  const picture = await holding(() => fitImage(full, { width, height, mode: modes[fit] }));
   const [byWidth, byHeight] = [width / full.width, height / full.height];
   const sizes = sizeText(full) === sizeText(picture) ? sizeText(full) : `${sizeText(full)} to ${sizeText(picture)}`;
   const sameShape = full.width * height === full.height * width;
@@ -53,9 +82,25 @@ export async function openPhoto(
     picture,
     sha256: pictureHash(picture),
     fit,
-    how: sameShape ? sizes : `${sizes}, ${words[fit]}`,
-    enlarged: (fit === "pad" ? Math.min(byWidth, byHeight) : Math.max(byWidth, byHeight)) > 1,
+    full,
+    alpha,
+    how: sameShape && modes[fit] === fit ? sizes : `${sizes}, ${words[fit]}`,
+    enlarged: (modes[fit] === "pad" ? Math.min(byWidth, byHeight) : Math.max(byWidth, byHeight)) > 1,
+    warnings,
   };
+}
+
+/** An edit of a photo as it is written: at the photo's own size if `fit` says so, with the photo's opacity. */
+export async function finishedPicture(
+  { full, fit, alpha, picture: { width, height } }: Photo,
+  edited: Picture,
+  holding: Holding = (work) => work(),
+): Promise<{ picture: Picture; alpha?: AlphaChannel }> {
+  const mode = modes[fit];
+  if (mode !== fit) return { picture: await holding(() => pasteBack(full, edited, { width, height, mode })), alpha };
+  if (!alpha) return { picture: edited };
+  const fitted = await holding(() => fitImage(alpha, { width, height, mode }));
+  return { picture: edited, alpha: fitted };
 }
 
 /** Opens all, each by its own call, and lists every one that fails. Throws ImageError. */

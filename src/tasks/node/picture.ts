@@ -1,16 +1,13 @@
 import { dirname, isAbsolute, join, relative } from "node:path";
 import { ImageError, listed, type Picture, problemsOf } from "../../core/index.ts";
-import { readPngText } from "../../image/index.ts";
-import { encodePng } from "../../image/node.ts";
+import { type AlphaChannel, formatOfName, readRecord as recordText } from "../../image/index.ts";
+import { encodePicture } from "../../image/node.ts";
 import { exists, isModelPath, readRegular, storageError, writeFileAtomic } from "../../storage/node.ts";
 import { parseJson } from "../../weights/index.ts";
 import { type EditRecord, recordSchema } from "../record.ts";
 
 /** No picture of baret's comes near. */
-const MAX_PNG_BYTES = 1 << 30;
-
-/** Under this keyword a PNG holds, as JSON, the record of what made it. */
-const KEYWORD = "baret";
+const MAX_BYTES = 1 << 30;
 
 /** A relative path with the dot in front that no model's name has. */
 const dotted = (path: string): string => (isAbsolute(path) || path.startsWith("..") ? path : `./${path}`);
@@ -27,11 +24,22 @@ async function foundFrom(folder: string, path: string): Promise<string> {
 
 type Places = Partial<Pick<EditRecord, "model" | "photo">>;
 
-/** Writes a picture with the record of what made it, whose paths are noted as they are found from the picture's folder. */
+export interface WriteOptions {
+  /** 1 to 100, for JPEG and WebP. Default 92. */
+  readonly quality?: number;
+  /** Opacity, for PNG and WebP. */
+  readonly alpha?: AlphaChannel;
+}
+
+/**
+ * Writes a picture, in the format that its name ends in (PNG if in none), with the record of what made it, whose paths are
+ * noted as they are found from the picture's folder. Throws ImageError, StorageError.
+ */
 export async function writePicture(
   path: string,
   picture: Picture,
   record: Places & Readonly<Record<string, unknown>>,
+  { quality, alpha }: WriteOptions = {},
 ): Promise<void> {
   const folder = dirname(path);
   const { model, photo } = record;
@@ -41,17 +49,19 @@ export async function writePicture(
     ...(modelPath && { model: { ...model, name: dotted(seenFrom(folder, model.name)) } }),
     ...(photo && { photo: { ...photo, path: seenFrom(folder, photo.path) } }),
   };
-  await writeFileAtomic(path, await encodePng(picture, { [KEYWORD]: JSON.stringify(placed) }));
+  const format = formatOfName(path) ?? "png";
+  const options = { format, alpha, record: JSON.stringify(placed), ...(format !== "png" && { quality }) };
+  await writeFileAtomic(path, await encodePicture(picture, options));
 }
 
-/** The record in a PNG file, as it was written. Throws ImageError if the file has none, or a damaged one. */
-function recordIn(png: Uint8Array, where: string): EditRecord {
-  const advice = "It must be a PNG that baret wrote, and that no other program has changed since.";
+/** The record in a picture file, as it was written. Throws ImageError if the file has none, or a damaged one. */
+function recordIn(bytes: Uint8Array, where: string): EditRecord {
+  const advice = "It must be a picture that baret wrote, and that no other program has changed since.";
   const problem = "does not tell what made it";
   try {
-    const json = parseJson(new TextEncoder().encode(readPngText(png)[KEYWORD] ?? "null"), where);
+    const json = parseJson(new TextEncoder().encode(recordText(bytes) ?? "null"), where);
     const { data, error } = recordSchema.safeParse(json);
-    if (error) throw new ImageError(`${problem}\n${listed(problemsOf(error, json, KEYWORD))}`, { where, advice });
+    if (error) throw new ImageError(`${problem}\n${listed(problemsOf(error, json, "baret"))}`, { where, advice });
     return data;
   } catch (cause) {
     if (cause instanceof ImageError && cause.details.where === where) throw cause;
@@ -59,9 +69,9 @@ function recordIn(png: Uint8Array, where: string): EditRecord {
   }
 }
 
-/** The record in a PNG file, its paths as they are found from here. Throws ImageError, StorageError if it cannot be read. */
+/** The record in a picture file, its paths as they are found from here. Throws ImageError, StorageError if it cannot be read. */
 export async function readRecord(path: string): Promise<EditRecord> {
-  const bytes = await readRegular(path, MAX_PNG_BYTES).catch((cause: unknown) => {
+  const bytes = await readRegular(path, MAX_BYTES).catch((cause: unknown) => {
     throw storageError("cannot be read", path, cause);
   });
   const made = recordIn(bytes, path);
