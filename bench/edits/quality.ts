@@ -1,4 +1,4 @@
-/** BARET and plain sampling on pairs whose true result is known. */
+/** Edits pairs whose true result is known, with BARET and with plain sampling, and measures the results. */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { appendFile, writeFile } from "node:fs/promises";
@@ -10,7 +10,7 @@ import { baret, edit } from "../../src/editing/index.ts";
 import { prepareKept } from "../../src/editing/node/index.ts";
 import { contactSheet } from "../../src/image/index.ts";
 import { decodeImage, encodePng } from "../../src/image/node.ts";
-import { askedChanges, psnr } from "../../src/metrics/index.ts";
+import { psnr, requestedChanges } from "../../src/metrics/index.ts";
 import type { Judge } from "../../src/metrics/node.ts";
 import {
   attributes,
@@ -22,20 +22,20 @@ import {
   tuningPairs,
 } from "../../src/world/index.ts";
 
-/** Options of the method, as JSON gives them. */
+/** Options of the method, read from JSON. */
 export type Options = Readonly<Record<string, unknown>>;
 
 export const sets = { benchmark: benchmarkPairs, tuning: tuningPairs };
 
-/** How near one result is to what it should be. */
+/** Quality of one result. */
 export interface Nearness {
-  /** PSNR to the photo where nothing may change; absent where everything may. */
+  /** Background preservation: PSNR to the photo inside the mask. Absent if the mask is empty. */
   readonly kept?: number;
   /** PSNR to the true result. */
   readonly truth: number;
 }
 
-/** An edit as it was made: everything but the judge's word, so that a better judge needs no new edits. */
+/** An edit with its figures, but without the judge's labels, so that another judge needs no new edits. */
 export interface Edited {
   readonly name: string;
   readonly kind: PairKind;
@@ -43,7 +43,7 @@ export interface Edited {
   readonly target: string;
   readonly baret: Nearness;
   readonly plain: Nearness;
-  /** The VAE's round trip of the photo: the most that can be kept. */
+  /** PSNR of the VAE's round trip to the photo inside the mask: the upper bound of `kept`. */
   readonly ceiling?: number;
   /** PSNR of the reconstruction to the VAE's round trip. */
   readonly reconstruction: number;
@@ -51,17 +51,17 @@ export interface Edited {
   readonly seconds: number;
 }
 
-/** An edit and what the judge sees in it. */
+/** An edit with the judge's labels. */
 export interface Outcome extends Edited {
-  /** Attributes that the edit asks to change. */
-  readonly asked: readonly string[];
-  /** Those of them that the judge finds in the true result, and in each of the others. */
+  /** Attributes that the edit should change. */
+  readonly requested: readonly string[];
+  /** Those of them whose new value the judge finds in the true result and in both edits. */
   readonly found: Readonly<Record<"truth" | "baret" | "plain", readonly string[]>>;
 }
 
 /**
- * Edits after which all else looks as before: the paper sets α to 1 for them, and the photo's own self-attention may
- * lead for longer. A new background is none: there most of the picture changes (docs/benchmarks.md, tuning pairs).
+ * Edits that keep the layout. The paper sets α to 1 for them, and the photo's self-attention may be used for more steps. A
+ * new background is not among them, because most of the picture changes (docs/benchmarks.md, tuning pairs).
  */
 const rigid: readonly PairKind[] = ["add", "style", "expression", "colour"];
 export const optionsFor = (kind: PairKind, own: Options = {}): Options =>
@@ -71,7 +71,7 @@ export interface QualityOptions {
   readonly set: keyof typeof sets;
   readonly limit: number;
   readonly kinds: readonly PairKind[];
-  /** Only pairs whose combinations training has. */
+  /** Uses only pairs whose combinations the model was trained on. */
   readonly seenOnly: boolean;
   readonly out: string;
   readonly preset?: string;
@@ -80,8 +80,8 @@ export interface QualityOptions {
 }
 
 /**
- * Edits every pair that is not edited yet with this model and these settings, then asks the judge about all of them.
- * Figures and pictures stay in `out`.
+ * Edits all pairs, except those that an earlier run has edited with the same model and settings, and lets the judge classify
+ * the results. Figures and pictures stay in `out`.
  */
 export async function measure(model: Model, judge: Judge, options: QualityOptions): Promise<Outcome[]> {
   const { set, limit, kinds, seenOnly, preset, prepare } = options;
@@ -93,7 +93,7 @@ export async function measure(model: Model, judge: Judge, options: QualityOption
   const known = existsSync(log) ? readFileSync(log, "utf8").split("\n").filter(Boolean) : [];
   const made = new Map(known.map((line) => JSON.parse(line) as Edited).map((o) => [o.name, o]));
   const pairs = sets[set]().filter(({ kind, heldOut }) => kinds.includes(kind) && !(seenOnly && heldOut));
-  // Every kind has its share of a part of the set.
+  // Spread evenly over the set, so that all kinds occur.
   const stride = Math.max(1, pairs.length / limit);
   const chosen = Array.from({ length: Math.min(limit, pairs.length) }, (_, k) => pairs[Math.floor(k * stride)]);
   for (const [k, pair] of chosen.entries()) {
@@ -119,16 +119,18 @@ async function judged(
   pair: Pair,
   size: number,
   folder: string,
-): Promise<Pick<Outcome, "asked" | "found">> {
+): Promise<Pick<Outcome, "requested" | "found">> {
   const results = await Promise.all((["baret", "plain"] as const).map((r) => decodeImage(resultFile(folder, pair, r))));
-  const [truth, baret, plain] = (await judge.name([renderPair(pair, size).after, ...results])).map((v) => v.named);
+  const [truth, baret, plain] = (await judge.classify([renderPair(pair, size).after, ...results])).map(
+    ({ labels }) => labels,
+  );
   const [was, is] = [attributes(pair.before), attributes(pair.after)];
-  const asked = askedChanges(Object.keys(judge.attributes) as (keyof typeof is)[], was, is);
-  const right = (named: Readonly<Record<string, string>>): string[] => asked.filter((a) => named[a] === is[a]);
-  return { asked, found: { truth: right(truth), baret: right(baret), plain: right(plain) } };
+  const requested = requestedChanges(Object.keys(judge.attributes) as (keyof typeof is)[], was, is);
+  const right = (named: Readonly<Record<string, string>>): string[] => requested.filter((a) => named[a] === is[a]);
+  return { requested, found: { truth: right(truth), baret: right(baret), plain: right(plain) } };
 }
 
-/** The sheets of some pairs under each other. */
+/** Writes the sheets of some pairs below each other into one picture. */
 async function writeOverview(folder: string, pairs: readonly Pair[]): Promise<void> {
   const sheets = await Promise.all(pairs.map(({ name }) => decodeImage(join(folder, `${name}.png`))));
   const width = Math.max(...sheets.map((sheet) => sheet.width));

@@ -1,4 +1,4 @@
-/** Tables of what was measured on pairs. */
+/** Report of the measured pairs. */
 import { bootstrapInterval, pairedDifferences } from "../../src/metrics/index.ts";
 import type { Outcome } from "./quality.ts";
 
@@ -17,7 +17,8 @@ const percent = (values: readonly boolean[]): string =>
   values.length === 0 ? "–" : `${((100 * values.filter(Boolean).length) / values.length).toFixed(0)} %`;
 
 function line(name: string, outcomes: readonly Outcome[]): string {
-  const done = (who: "baret" | "plain") => outcomes.map(({ asked, found }) => found[who].length === asked.length);
+  const done = (who: "baret" | "plain") =>
+    outcomes.map(({ requested, found }) => found[who].length === requested.length);
   const cells = [
     name,
     outcomes.length,
@@ -52,16 +53,16 @@ function difference(
 /** The whole report, in Markdown. */
 export function qualityReport(outcomes: readonly Outcome[]): string {
   const kinds = [...new Set(outcomes.map(({ kind }) => kind))];
-  const asked = outcomes.reduce((sum, o) => sum + o.asked.length, 0);
-  const seen = outcomes.reduce((sum, o) => sum + o.found.truth.length, 0);
+  const requested = outcomes.reduce((sum, o) => sum + o.requested.length, 0);
+  const found = outcomes.reduce((sum, o) => sum + o.found.truth.length, 0);
   const groups = {
     all: outcomes,
     "combinations that training has": outcomes.filter((o) => !o.heldOut),
     "combinations left out": outcomes.filter((o) => o.heldOut),
   };
   return [
-    `The judge finds ${seen} of ${asked} asked-for changes in the true results (${((100 * seen) / asked).toFixed(1)} %)` +
-      (seen >= trustedFrom * asked ? "." : ': below 99 %, so its word in the columns "done" does not count.'),
+    `The judge finds ${found} of ${requested} requested changes in the true results (${((100 * found) / requested).toFixed(1)} %)` +
+      (found >= trustedFrom * requested ? "." : ': below 99 %, so the columns "done" do not count.'),
     "",
     "| pairs | n | done: BARET | plain | kept dB: BARET | plain | VAE alone | truth dB: BARET | plain |",
     "|---|---|---|---|---|---|---|---|---|",
@@ -75,12 +76,12 @@ export function qualityReport(outcomes: readonly Outcome[]): string {
     "",
     ...Object.entries(groups).flatMap(([name, own]) => [
       difference(
-        `kept content, BARET − plain, ${name}`,
+        `background preservation, BARET − plain, ${name}`,
         own.map((o) => o.baret.kept),
         own.map((o) => o.plain.kept),
       ),
       difference(
-        `nearness to the truth, BARET − plain, ${name}`,
+        `PSNR to the truth, BARET − plain, ${name}`,
         own.map((o) => o.baret.truth),
         own.map((o) => o.plain.truth),
       ),

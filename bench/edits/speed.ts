@@ -1,4 +1,4 @@
-/** How long an edit takes: end to end beside the same method in PyTorch, by phase, and as steps, size and sentences grow. */
+/** Times an edit: end to end beside the same method in PyTorch, by phase, and with more steps, pixels and prompts. */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import { render, tuningPairs } from "../../src/world/index.ts";
 
 export interface SpeedOptions {
   readonly model: string;
-  /** A Python with torch, diffusers and transformers; without one PyTorch's side is left out. */
+  /** Python with torch, diffusers and transformers. Without it, PyTorch is not timed. */
   readonly python: string | undefined;
   readonly runs: number;
   readonly out: string;
@@ -28,7 +28,7 @@ function timed<T>(work: () => T): { seconds: number; result: T } {
   return { seconds: (performance.now() - begun) / 1000, result };
 }
 
-/** PyTorch's side: tools/parity/baret.py, eager, all rows at every step, float32, the faster memory layout. */
+/** A run of tools/parity/baret.py: eager, all rows at every step, float32, the faster memory layout. */
 interface PyTorchRun {
   seconds: Record<string, number>;
   iterations: number;
@@ -37,8 +37,8 @@ interface PyTorchRun {
 }
 
 /**
- * Whole runs in turn: the command line from its start to its end, and Python likewise. The command line has a cache of
- * its own, empty before its very first run; prepared photos that it keeps for the next edit of a photo are taken away.
+ * Times the command line and Python in turn, from start to exit. The command line has a cache of its own, which is empty
+ * before the first run. Prepared photos are removed from it before each run.
  */
 async function endToEnd({ model, python, runs, out }: SpeedOptions): Promise<string[]> {
   const photo = join(out, "photo.png");
@@ -136,7 +136,7 @@ async function phases(name: string, size: number, options: object, sentences = 1
   }
 }
 
-/** Time by phase: for each preset, then for the first of them with other steps, sizes and numbers of sentences. */
+/** Times each preset by phase, and the first preset with other steps, sizes and numbers of prompts. */
 export async function speedReport(options: SpeedOptions): Promise<string> {
   mkdirSync(options.out, { recursive: true });
   const lines = await endToEnd(options);

@@ -51,7 +51,7 @@ export async function main(args: readonly string[]): Promise<void> {
       const asked = scenes(count, 11, combinations);
       const sentences = asked.map((scene) => caption(scene));
       const pictures = (await generate(model, sentences, { steps: values.steps, seed: 1 })).map((g) => g.picture);
-      const seen = (await judge.name(pictures)).map((verdict) => verdict.named);
+      const seen = (await judge.classify(pictures)).map(({ labels }) => labels);
       const { right, allRight, confusion } = agreement(named, asked.map(attributes), seen);
       console.log(
         `\n${count} pictures of combinations ${combinations === "seen" ? "that training has" : "left out of training"}`,

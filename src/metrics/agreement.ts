@@ -1,34 +1,34 @@
 import { UsageError } from "../core/index.ts";
 
-/** What pictures should show by attribute; null where one cannot show it. */
+/** True value of each attribute of a picture; null if the picture cannot show the attribute. */
 export type Truth<A extends string> = Readonly<Record<A, string | null>>;
 
-/** wanted → seen → how often; the wanted sorted by name, what was seen most often first. */
+/** True value → predicted value → count. True values are sorted by name, predicted ones by count. */
 export type Confusion = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
-/** How well a judge's names agree with what pictures should show. */
+/** Agreement of predicted labels with the truth. */
 export interface Agreement<A extends string> {
-  /** Pictures. */
+  /** Number of pictures. */
   readonly count: number;
-  /** Share named right of the pictures that can show the attribute; undefined where none can. */
+  /** Share of correct labels among pictures that can show the attribute. Undefined if none can. */
   readonly right: Readonly<Record<A, number | undefined>>;
-  /** Share in which every attribute that it can show is named right; undefined without pictures. */
+  /** Share of pictures whose labels are all correct, as far as they can show them. Undefined without pictures. */
   readonly allRight: number | undefined;
   readonly confusion: Readonly<Record<A, Confusion>>;
 }
 
 const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : 1);
 
-/** Counts [wanted, seen]. */
+/** Counts pairs [true value, predicted value]. */
 function confusionOf(pairs: readonly (readonly [string, string])[]): Confusion {
   const counts = new Map<string, Map<string, number>>();
-  for (const [wanted, seen] of pairs) {
-    const row = counts.get(wanted) ?? new Map<string, number>();
-    counts.set(wanted, row.set(seen, (row.get(seen) ?? 0) + 1));
+  for (const [truth, predicted] of pairs) {
+    const row = counts.get(truth) ?? new Map<string, number>();
+    counts.set(truth, row.set(predicted, (row.get(predicted) ?? 0) + 1));
   }
   const rows = [...counts].sort(byName);
   return Object.fromEntries(
-    rows.map(([wanted, row]) => [wanted, Object.fromEntries([...row].sort((a, b) => b[1] - a[1]))]),
+    rows.map(([truth, row]) => [truth, Object.fromEntries([...row].sort((a, b) => b[1] - a[1]))]),
   );
 }
 
@@ -36,46 +36,46 @@ const share = (right: readonly boolean[]): number | undefined =>
   right.length === 0 ? undefined : right.filter(Boolean).length / right.length;
 
 /**
- * Holds what a judge named against the truth, attribute by attribute, as training/evaluate.py does: a picture that cannot
- * show an attribute says nothing about it. Throws UsageError where there are not as many of the one as of the other.
+ * Compares predicted labels with the truth, attribute by attribute, as training/evaluate.py does. Pictures that cannot show
+ * an attribute do not count for it. Throws UsageError if truths and labels differ in number.
  */
 export function agreement<A extends string>(
   attributes: readonly A[],
   truths: readonly Truth<A>[],
-  named: readonly Readonly<Record<string, string>>[],
+  labels: readonly Readonly<Record<string, string>>[],
 ): Agreement<A> {
-  if (truths.length !== named.length) {
-    throw new UsageError("what was named", { found: `${named.length} pictures`, expected: `${truths.length}` });
+  if (truths.length !== labels.length) {
+    throw new UsageError("labels", { found: `${labels.length} pictures`, expected: `${truths.length}` });
   }
   const byAttribute = <T>(f: (attribute: A) => T): Record<A, T> =>
     Object.fromEntries(attributes.map((attribute) => [attribute, f(attribute)])) as Record<A, T>;
   const shown = byAttribute((attribute) =>
     truths.flatMap((truth, i) => {
-      const wanted = truth[attribute];
-      return wanted === null ? [] : [[wanted, named[i][attribute]] as const];
+      const value = truth[attribute];
+      return value === null ? [] : [[value, labels[i][attribute]] as const];
     }),
   );
   return {
     count: truths.length,
-    right: byAttribute((attribute) => share(shown[attribute].map(([wanted, seen]) => wanted === seen))),
-    allRight: share(truths.map((truth, i) => attributes.every((a) => truth[a] === null || truth[a] === named[i][a]))),
+    right: byAttribute((attribute) => share(shown[attribute].map(([truth, predicted]) => truth === predicted))),
+    allRight: share(truths.map((truth, i) => attributes.every((a) => truth[a] === null || truth[a] === labels[i][a]))),
     confusion: byAttribute((attribute) => confusionOf(shown[attribute])),
   };
 }
 
-/** The attributes that an edit asks to change: those whose value differs, as far as the result can show them. */
-export function askedChanges<A extends string>(attributes: readonly A[], before: Truth<A>, after: Truth<A>): A[] {
+/** Attributes that an edit should change: those whose value differs and that the result can show. */
+export function requestedChanges<A extends string>(attributes: readonly A[], before: Truth<A>, after: Truth<A>): A[] {
   return attributes.filter((attribute) => after[attribute] !== null && after[attribute] !== before[attribute]);
 }
 
-/** A confusion as lines of text, what was wanted at the left, what was seen at the top; a dot is none. */
+/** Formats a confusion as text: true values at the left, predicted ones at the top, a dot for none. */
 export function confusionTable(confusion: Confusion): string {
   const rows = Object.keys(confusion);
-  const seen = new Set(Object.values(confusion).flatMap((row) => Object.keys(row)));
-  const columns = [...new Set([...rows.filter((name) => seen.has(name)), ...[...seen].sort()])];
+  const predicted = new Set(Object.values(confusion).flatMap((row) => Object.keys(row)));
+  const columns = [...new Set([...rows.filter((name) => predicted.has(name)), ...[...predicted].sort()])];
   const cells = [
-    ["wanted \\ seen", ...columns],
-    ...rows.map((wanted) => [wanted, ...columns.map((column) => `${confusion[wanted][column] ?? "."}`)]),
+    ["truth \\ predicted", ...columns],
+    ...rows.map((truth) => [truth, ...columns.map((column) => `${confusion[truth][column] ?? "."}`)]),
   ];
   const widths = cells[0].map((_, k) => Math.max(...cells.map((row) => row[k].length)));
   return cells

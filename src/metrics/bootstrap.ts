@@ -1,19 +1,19 @@
 import { Random, UsageError } from "../core/index.ts";
 
 export interface BootstrapOptions {
-  /** Probability that the interval is meant to cover the true mean. Default 0.95. */
+  /** Probability that the interval covers the true mean. Default 0.95. */
   level?: number;
-  /** Times that the values are drawn anew. Default 10,000. */
+  /** Number of resamples. Default 10,000. */
   samples?: number;
   seed?: number;
 }
 
-/** A mean, and where the true one lies at some level of confidence. */
+/** A mean with its confidence interval. */
 export interface Interval {
   readonly mean: number;
   readonly low: number;
   readonly high: number;
-  /** Values that it was made from. */
+  /** Number of values. */
   readonly count: number;
 }
 
@@ -23,7 +23,7 @@ const meanOf = (values: ArrayLike<number> & Iterable<number>): number => {
   return sum / values.length;
 };
 
-/** Of sorted values; between two of them on the line that joins them. */
+/** Quantile of sorted values, with linear interpolation. */
 function quantile(sorted: Float64Array, p: number): number {
   const at = p * (sorted.length - 1);
   const below = Math.floor(at);
@@ -42,7 +42,7 @@ function check(values: readonly number[], level: number, samples: number): void 
 }
 
 /**
- * Percentile bootstrap interval of the mean (Efron 1979): the values are drawn anew, with replacement, `samples` times.
+ * Percentile bootstrap interval of the mean (Efron 1979): resamples the values with replacement `samples` times.
  * The same seed gives the same interval. Throws UsageError if there are fewer than two values, or
  * if one is not finite.
  */
@@ -63,8 +63,8 @@ export function bootstrapInterval(
 }
 
 /**
- * first[i] − second[i], for the pairs in which both have a value: a picture with nothing to keep has no kept-content
- * figure. Throws UsageError where there are not as many of the one as of the other.
+ * first[i] − second[i] for all pairs in which both values exist. Throws UsageError if there are not as many first as second
+ * values.
  */
 export function pairedDifferences(
   first: readonly (number | undefined)[],

@@ -25,28 +25,28 @@ import {
   readTensor,
   unusedWeightsWarning,
 } from "../weights/index.ts";
-import { type ClipParts, openFolder, readParts, towersOf } from "./clipParts.ts";
+import { type ClipFolder, openFolder, readClipFolder, towersOf } from "./clipFolder.ts";
 import { pixelsOf } from "./preprocessing.ts";
 
-/** Prefix of every prompt in CLIPScore (Hessel et al. 2021). Published figures exist with and without it. */
+/** Prefix of every prompt in CLIPScore (Hessel et al. 2021). Papers report scores with and without it. */
 export const CLIP_SCORE_PREFIX = "A photo depicts ";
 
-/** Pictures and sentences that one call of a tower takes. 32 pictures make layers of 135 MB in a ViT-L/14 of 224 pixels. */
+/** Batch sizes. 32 pictures give layers of 135 MB in a ViT-L/14 at 224 pixels. */
 const picturesAtOnce = 32;
-const sentencesAtOnce = 64;
+const textsAtOnce = 64;
 
 export interface ClipOptions extends Work {
-  /** Keeps fp16 weights as float32. Default: the user's cache folder. */
+  /** Stores fp16 weights converted to float32. Default: the user's cache folder. */
   cache?: Cache;
 }
 
-/** Agreement of a picture with a sentence. */
+/** Similarity of a picture and a text. */
 export interface ClipScore {
   /** Cosine of the two embeddings. */
   readonly cosine: number;
   /** 2.5·max(cosine, 0): CLIPScore, Hessel et al. 2021. */
   readonly score: number;
-  /** Words of the sentence for which the model has no room; they did not count. */
+  /** Words cut off by the text encoder's token limit. They did not count. */
   readonly lostWords: readonly string[];
 }
 
@@ -58,50 +58,50 @@ export function cosine(a: Tensor, i: number, b: Tensor, j: number): number {
   return sum;
 }
 
-/** A CLIPModel that is ready to compare pictures and sentences. Its engine belongs to the caller. */
+/** A loaded CLIPModel, which compares pictures and texts. The caller owns the engine. */
 export class Clip {
-  /** exp(logit_scale): what cosines are multiplied with before a softmax. */
+  /** exp(logit_scale). Cosines are multiplied by it before a softmax. */
   readonly scale: number;
-  /** Facts about the model's files that its user should know. */
+  /** Facts about the model's files that the user should know. */
   readonly warnings: readonly Warning[];
-  private readonly parts: ClipParts;
+  private readonly files: ClipFolder;
   private readonly image: Session;
   private readonly text: Session;
 
-  private constructor(parts: ClipParts, scale: number, image: Session, text: Session, warnings: readonly Warning[]) {
+  private constructor(files: ClipFolder, scale: number, image: Session, text: Session, warnings: readonly Warning[]) {
     this.warnings = warnings;
-    this.parts = parts;
+    this.files = files;
     this.scale = scale;
     this.image = image;
     this.text = text;
   }
 
   get name(): string {
-    return this.parts.name;
+    return this.files.name;
   }
 
   get tokenizer(): ClipTokenizer {
-    return this.parts.tokenizer;
+    return this.files.tokenizer;
   }
 
   /** Length P of the embeddings. */
   get width(): number {
-    return this.parts.config.projection;
+    return this.files.config.projection;
   }
 
   /**
-   * Loads a folder as `save_pretrained` of a CLIPModel and its processor writes it. Throws CheckpointError where it is
-   * none, or its parts do not belong together, with everything that is wrong; and what loading a graph throws.
+   * Loads a folder that `save_pretrained` of a CLIPModel and its processor wrote. Throws CheckpointError that lists all
+   * problems if the folder is none or its files contradict each other, and errors of loading a graph.
    */
-  static async load(engine: Engine, place: string | Folder, options: ClipOptions = {}): Promise<Clip> {
-    return Clip.open(engine, await openModelFolder(await openFolder(place)), options);
+  static async load(engine: Engine, model: string | Folder, options: ClipOptions = {}): Promise<Clip> {
+    return Clip.open(engine, await openModelFolder(await openFolder(model)), options);
   }
 
-  /** The same, from a folder that is open. */
+  /** Loads an open folder, as `load` does. */
   static async open(engine: Engine, model: ModelFolder, options: ClipOptions = {}): Promise<Clip> {
     const { cache = new DiskCache(), signal, onProgress } = options;
-    const parts = await readParts(model);
-    const towers = towersOf(parts);
+    const files = await readClipFolder(model);
+    const towers = towersOf(files);
     const expected = parametersOf([towers.image, towers.text, logitScale()]);
     const shapes = new Map([...expected].map(([key, { shape }]) => [key, shape as readonly number[]]));
     const unused = checkWeights(shapes, model.weights, { where: model.name, ignorable: [/position_ids$/] });
@@ -116,62 +116,62 @@ export class Clip {
         await image.release();
         throw error;
       });
-      return new Clip(parts, scale, image, text, unusedWeightsWarning(unused, model.name));
+      return new Clip(files, scale, image, text, unusedWeightsWarning(unused, model.name));
     } finally {
       await weights.release();
     }
   }
 
-  /** Unit embeddings [n, P] of pictures of any size. */
+  /** Embeds pictures of any size. Returns unit vectors [n, P]. */
   async embedPictures(pictures: readonly Picture[], work: Work = {}): Promise<Tensor> {
-    return this.inBatches("look at pictures", pictures.length, picturesAtOnce, work, (from, to) =>
-      this.embedPixels(pixelsOf(pictures.slice(from, to), this.parts.preprocessing), work),
+    return this.inBatches("embed pictures", pictures.length, picturesAtOnce, work, (from, to) =>
+      this.embedPixels(pixelsOf(pictures.slice(from, to), this.files.preprocessing), work),
     );
   }
 
-  /** Unit embeddings [n, P] of what the vision tower takes: [n, 3, S, S], normalised. All in one call. */
+  /** Embeds preprocessed pixels [n, 3, S, S] in one batch. Returns unit vectors [n, P]. */
   async embedPixels(pixels: Tensor, { signal }: Work = {}): Promise<Tensor> {
     const { embeddings } = await this.image.run({ pixels }, { finite: true, signal });
     return embeddings;
   }
 
-  /** Unit embeddings [n, P] of sentences. Words for which the model has no room are left out. */
-  async embedSentences(sentences: readonly string[], work: Work = {}): Promise<Tensor> {
-    return this.inBatches("read sentences", sentences.length, sentencesAtOnce, work, async (from, to) => {
-      const rows = sentences.slice(from, to).map((sentence) => this.tokenizer.encode(sentence).ids);
+  /** Embeds texts. Returns unit vectors [n, P]. Words beyond the token limit are cut off. */
+  async embedTexts(texts: readonly string[], work: Work = {}): Promise<Tensor> {
+    return this.inBatches("embed texts", texts.length, textsAtOnce, work, async (from, to) => {
+      const rows = texts.slice(from, to).map((text) => this.tokenizer.encode(text).ids);
       const ids: IntTensor = {
         shape: [rows.length, this.tokenizer.maxLength],
         data: Int32Array.from(rows.flatMap(({ data }) => [...data])),
       };
-      const ends = endPositions(this.parts.config.text, ids);
+      const ends = endPositions(this.files.config.text, ids);
       const { embeddings } = await this.text.run({ ids, ends }, { finite: true, signal: work.signal });
       return embeddings;
     });
   }
 
-  /** CLIPScore of each picture with the sentence of the same number. Throws UsageError where one is left over. */
+  /** CLIPScore of each picture with its text. Throws UsageError if pictures and texts differ in number. */
   async score(
     pictures: readonly Picture[],
-    sentences: readonly string[],
+    texts: readonly string[],
     { prefix = "", ...work }: Work & { prefix?: string } = {},
   ): Promise<ClipScore[]> {
-    if (pictures.length !== sentences.length) {
-      throw new UsageError("sentences to score pictures with", {
-        found: `${sentences.length}`,
+    if (pictures.length !== texts.length) {
+      throw new UsageError("texts to score pictures with", {
+        found: `${texts.length}`,
         expected: `${pictures.length}`,
       });
     }
-    const texts = sentences.map((sentence) => prefix + sentence);
-    const seen = await this.embedPictures(pictures, work);
-    const said = await this.embedSentences(texts, work);
-    return texts.map((text, i) => {
-      const similarity = cosine(seen, i, said, i);
-      const { lostWords } = this.tokenizer.encode(text);
+    const prompts = texts.map((text) => prefix + text);
+    const pictureVectors = await this.embedPictures(pictures, work);
+    const textVectors = await this.embedTexts(prompts, work);
+    return prompts.map((prompt, i) => {
+      const similarity = cosine(pictureVectors, i, textVectors, i);
+      const { lostWords } = this.tokenizer.encode(prompt);
       return { cosine: similarity, score: 2.5 * Math.max(similarity, 0), lostWords };
     });
   }
 
-  /** Frees the memory that it holds. */
+  /** Frees the model's memory. */
   async release(): Promise<void> {
     await Promise.all([this.image.release(), this.text.release()]);
   }
@@ -183,14 +183,14 @@ export class Clip {
     { signal, onProgress }: Work,
     embed: (from: number, to: number) => Promise<Tensor>,
   ): Promise<Tensor> {
-    const parts: Tensor[] = [];
+    const batches: Tensor[] = [];
     for (let done = 0; done < total; ) {
       throwIfCancelled(signal, phase);
       const to = Math.min(total, done + batch);
-      parts.push(await embed(done, to));
+      batches.push(await embed(done, to));
       done = to;
       onProgress?.({ phase, done, total });
     }
-    return parts.length === 0 ? tensor([0, this.width]) : stack(parts);
+    return batches.length === 0 ? tensor([0, this.width]) : stack(batches);
   }
 }

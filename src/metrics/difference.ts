@@ -1,19 +1,19 @@
 import { ImageError, type Mask, type Picture } from "../core/index.ts";
 
-/** Throws ImageError where two things that are compared pixel by pixel differ in size. */
+/** Throws ImageError if two pictures or masks differ in size. */
 export function requireSameSize(a: Pick<Picture, "width" | "height">, b: Pick<Picture, "width" | "height">): void {
   if (a.width === b.width && a.height === b.height) return;
-  throw new ImageError("only pictures of one size can be compared", {
+  throw new ImageError("pictures that are compared must have the same size", {
     found: `${a.width}x${a.height} and ${b.width}x${b.height}`,
   });
 }
 
-/** Decibels of a mean squared error on a scale of 0..1. */
+/** Converts a mean squared error on a scale of 0..1 to decibels. */
 const decibels = (error: number): number => -10 * Math.log10(error);
 
 /**
- * Mean of (a − b)² over all pixels and channels, on a scale of 0..1. With a mask, only over the pixels that it sets;
- * undefined where it sets none. Throws ImageError where sizes differ.
+ * Mean squared error over all pixels and channels, on a scale of 0..1. With a mask, over the pixels that it sets; undefined
+ * if it sets none. Throws ImageError if sizes differ.
  */
 export function squaredError(a: Picture, b: Picture): number;
 export function squaredError(a: Picture, b: Picture, within: Mask): number | undefined;
@@ -31,8 +31,8 @@ export function squaredError(a: Picture, b: Picture, within?: Mask): number | un
 }
 
 /**
- * Peak signal-to-noise ratio in decibels, 10·log10(1/squaredError): infinite for equal pictures. With a mask, of what
- * lies inside; undefined where that is nothing.
+ * Peak signal-to-noise ratio in decibels: 10·log10(1/squaredError), infinite for equal pictures. With a mask, over the
+ * pixels that it sets; undefined if it sets none. Throws ImageError if sizes differ.
  */
 export function psnr(a: Picture, b: Picture): number;
 export function psnr(a: Picture, b: Picture, within: Mask): number | undefined;

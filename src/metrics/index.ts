@@ -1,6 +1,6 @@
-// How good pictures are, and what they show: PSNR, SSIM, intervals, agreement. Networks that look at them are in node.ts.
+// Metrics: PSNR, SSIM, bootstrap intervals, agreement of labels. node.ts has metrics that run a network: CLIPScore, the judge.
 // Knows of: core; node.ts also of image, models, weights, text, storage and runtime.
-// Does not know of: how the pictures came about, the Menagerie world, which experiment asks.
+// Does not know of: how pictures were made, the Menagerie, experiments.
 export * from "./agreement.ts";
 export * from "./bootstrap.ts";
 export * from "./difference.ts";

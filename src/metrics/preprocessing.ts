@@ -5,7 +5,7 @@ import { only, readConfig } from "../models/index.ts";
 
 const side = whole(1, 4096);
 const perChannel = <T extends z.ZodNumber>(value: T) => z.tuple([value, value, value]);
-/** What a processor's class is called, and how it hands over its result: nothing about the numbers. */
+/** Names of classes and formats of results, which do not affect the numbers. */
 const bookkeeping = z.unknown().optional();
 
 const schema = z.strictObject({
@@ -36,26 +36,26 @@ const schema = z.strictObject({
   image_std: perChannel(between(1e-3, 1000)),
 });
 
-/** Pillow's numbers for them. */
+/** By Pillow's numbers. */
 const filters: readonly Filter[] = ["nearest", "lanczos", "bilinear", "bicubic"];
 
-/** How a picture becomes the numbers that CLIP's vision tower takes. */
+/** Turns a picture into the input of CLIP's vision tower. */
 export interface Preprocessing {
-  /** What the shorter side is brought to. */
+  /** The shorter side is resized to this. */
   readonly shortestEdge: number;
-  /** The part in the middle that is kept. */
+  /** Size of the centre crop. */
   readonly width: number;
   readonly height: number;
   readonly filter: Filter;
-  /** (byte·factor − mean)/deviation, channel by channel. */
+  /** (byte·factor − mean)/deviation, per channel. */
   readonly factor: number;
   readonly mean: readonly number[];
   readonly deviation: readonly number[];
 }
 
-/** Reads a preprocessor_config.json. Throws CheckpointError that lists every field that is not understood. */
+/** Reads a preprocessor_config.json. Throws CheckpointError that lists all fields that are not supported. */
 export function readPreprocessing(config: unknown, where: string): Preprocessing {
-  const c = readConfig(schema, config, where, "baret prepares pictures as transformers' CLIPImageProcessor does.");
+  const c = readConfig(schema, config, where, "baret preprocesses pictures as transformers' CLIPImageProcessor does.");
   const { height, width } = typeof c.crop_size === "number" ? { height: c.crop_size, width: c.crop_size } : c.crop_size;
   return {
     shortestEdge: typeof c.size === "number" ? c.size : c.size.shortest_edge,
@@ -68,15 +68,15 @@ export function readPreprocessing(config: unknown, where: string): Preprocessing
   };
 }
 
-/** Resized until the shorter side fits, then cropped to the middle; both as transformers rounds them. */
-function framed(picture: Picture, { shortestEdge, width, height, filter }: Preprocessing): Picture {
+/** Resizes the shorter side, then crops the centre. Rounds as transformers does. */
+function resizedAndCropped(picture: Picture, { shortestEdge, width, height, filter }: Preprocessing): Picture {
   const short = Math.min(picture.width, picture.height);
   const scaled = (size: number): number => Math.trunc((shortestEdge * size) / short);
   const small = resize(picture, scaled(picture.width), scaled(picture.height), filter);
   return crop(small, Math.floor((small.width - width) / 2), Math.floor((small.height - height) / 2), width, height);
 }
 
-/** Pictures of any sizes as a vision tower's input, [n, 3, height, width]. */
+/** Converts pictures of any sizes to the input of a vision tower: [n, 3, height, width]. */
 export function pixelsOf(pictures: readonly Picture[], preprocessing: Preprocessing): Tensor {
   const { width, height, factor, mean, deviation } = preprocessing;
   const plane = width * height;
@@ -85,7 +85,7 @@ export function pixelsOf(pictures: readonly Picture[], preprocessing: Preprocess
     Float32Array.from({ length: 256 }, (_, byte) => (byte * factor - m) / deviation[c]),
   );
   for (const [n, picture] of pictures.entries()) {
-    const { data } = framed(picture, preprocessing);
+    const { data } = resizedAndCropped(picture, preprocessing);
     for (let c = 0; c < 3; c++) {
       const start = (3 * n + c) * plane;
       for (let i = 0; i < plane; i++) pixels.data[start + i] = values[c][data[3 * i + c]];

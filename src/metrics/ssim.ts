@@ -9,14 +9,14 @@ const bellSum = bell.reduce((sum, w) => sum + w);
 /** Gaussian of 11 taps with σ = 1.5, the window of Wang et al. 2004. */
 const window = Float64Array.from(bell, (w) => w / bellSum);
 
-/** Numbers on a grid, rows from the top. */
+/** One channel of a picture, rows from the top. */
 interface Plane {
   width: number;
   height: number;
   data: Float64Array;
 }
 
-/** Windowed means where the whole window lies inside: [H, W] → [H − 10, W − 10]. */
+/** Means over all windows that lie wholly inside: [H, W] → [H − 10, W − 10]. */
 function smoothed({ width, height, data }: Plane): Plane {
   const narrow = width - 2 * reach;
   const across = new Float64Array(narrow * height);
@@ -48,7 +48,7 @@ const product = (a: Plane, b: Plane): Plane => ({ ...a, data: a.data.map((x, i) 
 /**
  * Structural similarity, 1 for equal pictures: mean over channels and over the windows that lie wholly inside, with
  * K = 0.01 and 0.03 and the population's variances. Wang et al. 2004, eq. 13; so does torchmetrics, and scikit-image with
- * gaussian_weights. Throws ImageError where sizes differ or a side is under 11 pixels.
+ * gaussian_weights. Throws ImageError if sizes differ or a side is under 11 pixels.
  */
 export function ssim(a: Picture, b: Picture): number {
   requireSameSize(a, b);

@@ -13,7 +13,7 @@ const outcome = (k: number): Outcome => ({
   reconstruction: 35,
   iterations: 100,
   seconds: 3,
-  asked: ["colour"],
+  requested: ["colour"],
   found: { truth: ["colour"], baret: ["colour"], plain: [] },
 });
 const report = (pairs: number): string[] =>

@@ -66,8 +66,8 @@ test("the VAE encodes and decodes as diffusers does", async () => {
 
 test("the judge's values and probabilities are those of transformers' CLIP", async () => {
   const judge = await Judge.load(model.engine, (await findModel("menagerie-judge")).path, { cache });
-  const verdicts = await judge.name(pictures);
-  expect(verdicts.map(({ named }) => named)).toEqual(names);
+  const verdicts = await judge.classify(pictures);
+  expect(verdicts.map(({ labels }) => labels)).toEqual(names);
   for (const attribute of Object.keys(judge.attributes)) {
     const found = verdicts.flatMap(({ probabilities }) => Object.values(probabilities[attribute]));
     const expected = values[`probabilities/${attribute}`].data;

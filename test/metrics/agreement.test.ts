@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { UsageError } from "../../src/core/index.ts";
-import { agreement, askedChanges, confusionTable } from "../../src/metrics/index.ts";
+import { agreement, confusionTable, requestedChanges } from "../../src/metrics/index.ts";
 import { type Attributes, attributes, benchmarkPairs } from "../../src/world/index.ts";
 
 const truths = [
@@ -29,7 +29,7 @@ test("shares, share of all-right pictures and confusion equal those of training/
       pose: { sitting: { sitting: 1 }, standing: { sitting: 1, standing: 1 } },
     },
   });
-  // json.dumps keeps the order of a dict: wanted by name, seen by how often.
+  // json.dumps keeps the order of a dict: true values by name, predicted ones by count.
   expect(JSON.stringify(found.confusion.animal)).toBe('{"bird":{"bird":1},"cat":{"cat":1},"dog":{"cat":2,"dog":1}}');
 });
 
@@ -70,7 +70,7 @@ test("every benchmark pair requests a change, and pairs of one kind request that
   } as const;
   for (const { kind, before, after } of benchmarkPairs()) {
     const [from, to] = [attributes(before), attributes(after)];
-    const asked = askedChanges(Object.keys(to) as (keyof Attributes)[], from, to);
+    const asked = requestedChanges(Object.keys(to) as (keyof Attributes)[], from, to);
     if (kind in kinds) expect(asked).toEqual([kinds[kind as keyof typeof kinds]]);
     else expect(asked.length, kind).toBe(kind === "several" ? 2 : 1);
   }
@@ -79,15 +79,15 @@ test("every benchmark pair requests a change, and pairs of one kind request that
 test("a change that the result cannot show is not requested", () => {
   const from = { pose: "sitting", framing: "whole body" };
   const to = { pose: null, framing: "portrait" };
-  expect(askedChanges(["pose", "framing"], from, to)).toEqual(["framing"]);
+  expect(requestedChanges(["pose", "framing"], from, to)).toEqual(["framing"]);
 });
 
 test("a confusion table prints the diagonal first", () => {
   const table = confusionTable(agreement(["animal"], truths, named).confusion.animal);
   expect(table.split("\n")).toEqual([
-    "wanted \\ seen  bird  cat  dog",
-    "bird              1    .    .",
-    "cat               .    1    .",
-    "dog               .    2    1",
+    "truth \\ predicted  bird  cat  dog",
+    "bird                  1    .    .",
+    "cat                   .    1    .",
+    "dog                   .    2    1",
   ]);
 });

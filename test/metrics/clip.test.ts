@@ -25,7 +25,7 @@ afterAll(async () => {
   place.close();
 });
 
-/** A vocabulary of 40 words of one character each, whose ids are their places here, and two markers among them. */
+/** A vocabulary of 40 one-character words, whose index here is their id. Two of them are replaced by the markers. */
 const characters = "abcdefghijklmnopqrstuvwxyz0123456789!?+=";
 const [BOS, EOS] = ["<|startoftext|>", "<|endoftext|>"];
 function letters(bos: number, eos: number, pad: number): Record<string, Record<string, unknown> | string> {
@@ -36,7 +36,7 @@ function letters(bos: number, eos: number, pad: number): Record<string, Record<s
     "tokenizer_config.json": { tokenizer_class: "CLIPTokenizer", pad_token: pieces[pad] },
   };
 }
-/** The sentence whose ids a row holds between its markers. */
+/** The text between the markers of a row of ids. */
 function sentenceOf(row: Int32Array, eos: number): string {
   const ids = [...row.subarray(1, row.indexOf(eos))];
   return ids.map((id) => characters[id]).join(" ");
@@ -56,7 +56,7 @@ describe.each([
       sentenceOf(data.subarray(b * shape[1], (b + 1) * shape[1]), eos),
     );
     const seen = await clip.embedPixels(reference.pixel_values as Tensor);
-    const said = await clip.embedSentences(sentences);
+    const said = await clip.embedTexts(sentences);
     await clip.release();
     expect(relativeError(seen, reference.image_embeds as Tensor)).toBeLessThan(1e-4);
     expect(relativeError(said, reference.text_embeds as Tensor)).toBeLessThan(1e-4);
@@ -93,7 +93,7 @@ describe("a CLIP folder with half-precision weights", async () => {
   });
 
   test("embeds any sentence as transformers does", async () => {
-    const said = await clip.embedSentences(sentences);
+    const said = await clip.embedTexts(sentences);
     expect(relativeError(said, reference.text_embeds as Tensor)).toBeLessThan(1e-4);
   });
 
@@ -123,7 +123,7 @@ describe("a CLIP folder with half-precision weights", async () => {
       steps.push(`${phase} ${done}/${total}`);
     };
     const together = await clip.embedPictures(many, { onProgress });
-    expect(steps).toEqual(["look at pictures 32/70", "look at pictures 64/70", "look at pictures 70/70"]);
+    expect(steps).toEqual(["embed pictures 32/70", "embed pictures 64/70", "embed pictures 70/70"]);
     const width = clip.width;
     for (const i of [0, 31, 32, 69]) {
       const alone = await clip.embedPictures([many[i]]);

@@ -8,12 +8,12 @@ export const fixtures = fileURLToPath(new URL("../fixtures/", import.meta.url));
 
 type Json = Record<string, unknown>;
 
-/** Copies of model folders to spoil, and a cache, all gone when it is closed. */
+/** Copies of model folders that a test may damage, and a cache. `close` removes all. */
 export class Workplace {
   readonly root = mkdtempSync(join(tmpdir(), "baret-metrics-"));
   readonly cache = new DiskCache({ folder: join(this.root, "cache") });
 
-  /** A copy of a fixture's folder. `changes`: files to write anew, or to leave out. */
+  /** Copies a fixture's folder. changes: new contents of files, or undefined to remove one. */
   copy(name: string, changes: Record<string, Json | string | Uint8Array | undefined> = {}): string {
     const folder = mkdtempSync(join(this.root, `${name}-`));
     cpSync(join(fixtures, name), folder, { recursive: true });
@@ -26,7 +26,7 @@ export class Workplace {
     return folder;
   }
 
-  /** Marks that the cache's entries are in use. */
+  /** Leases of the cache's entries. */
   leases(): string[] {
     const folder = join(this.cache.folder, "leases");
     return existsSync(folder) ? readdirSync(folder) : [];
@@ -39,7 +39,7 @@ export class Workplace {
 
 export const readJson = (name: string): Json => JSON.parse(readFileSync(join(fixtures, name), "utf8"));
 
-/** preprocessor_config.json of pictures with values in −1..1. */
+/** preprocessor_config.json that resizes to `size`. */
 export const preprocessor = (size: number): Json => ({
   ...readJson("judge-tiny/preprocessor_config.json"),
   size: { shortest_edge: size },

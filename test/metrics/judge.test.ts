@@ -32,25 +32,25 @@ describe("the tiny judge", async () => {
   afterAll(() => judge.release());
 
   test("gives the labels of training/judge.py, in a batch or one by one", async () => {
-    const verdicts = await judge.name(pictures);
-    expect(verdicts.map((verdict) => verdict.named)).toEqual(named);
+    const verdicts = await judge.classify(pictures);
+    expect(verdicts.map(({ labels }) => labels)).toEqual(named);
     for (const [i, picture] of pictures.entries()) {
-      expect((await judge.name([picture]))[0].named).toEqual(named[i]);
+      expect((await judge.classify([picture]))[0].labels).toEqual(named[i]);
     }
     expect(new Set(named.map((names) => names.animal)).size).toBeGreaterThan(2);
   });
 
   test("gives the probabilities of training/judge.py", async () => {
-    const verdicts = await judge.name(pictures);
+    const verdicts = await judge.classify(pictures);
     for (const [attribute, prompts] of Object.entries(table)) {
       const values = Object.keys(prompts);
       const expected = reference[`probabilities/${attribute}`] as Tensor;
-      for (const [i, { named, probabilities }] of verdicts.entries()) {
+      for (const [i, { labels, probabilities }] of verdicts.entries()) {
         expect(Object.keys(probabilities[attribute])).toEqual(values);
         for (const [k, value] of values.entries()) {
           expect(probabilities[attribute][value]).toBeCloseTo(expected.data[i * values.length + k], 4);
         }
-        expect(probabilities[attribute][named[attribute]]).toBe(Math.max(...Object.values(probabilities[attribute])));
+        expect(probabilities[attribute][labels[attribute]]).toBe(Math.max(...Object.values(probabilities[attribute])));
       }
     }
   });
@@ -69,14 +69,14 @@ test.each<[string, Parameters<Workplace["copy"]>[1], RegExp]>([
   [
     "without attributes.json",
     { "attributes.json": undefined },
-    /there is no attributes\.json.*Another CLIP model can/s,
+    /there is no attributes\.json.*Other CLIP models can score/s,
   ],
-  ["whose attributes.json is no JSON", { "attributes.json": "{" }, /attributes\.json: not JSON/],
+  ["whose attributes.json is not JSON", { "attributes.json": "{" }, /attributes\.json: not JSON/],
   ["without attributes", attributes({}), /attributes\.json: no attributes/],
   [
     "whose attributes are no prompts",
     attributes({ a: { x: 1, y: " " }, b: "c" }),
-    /a\.x: found 1.*a\.y: found " ", expected a sentence.* b: found "c", expected record/s,
+    /a\.x: found 1.*a\.y: found " ", expected a prompt.* b: found "c", expected record/s,
   ],
   [
     "whose attribute has one value",
@@ -84,19 +84,19 @@ test.each<[string, Parameters<Workplace["copy"]>[1], RegExp]>([
     / pose: found {"sitting":"sitting"}, expected at least two/,
   ],
   [
-    "whose prompts the tokenizer cannot tell apart",
+    "whose prompts the tokenizer cannot distinguish",
     attributes({ colour: { ...colour, Red: "A RED  dog" }, pose: { a: "sitting", b: "sitting " } }),
-    /colour: red and Red have the same sentence\n {2}pose: a and b/,
+    /colour: red and Red have the same prompt\n {2}pose: a and b/,
   ],
   [
     "whose prompt is too long",
     attributes({ colour: { ...colour, far: "extraordinary" } }),
-    /colour, far: no room for "extraordinary"/,
+    /colour, far: beyond the token limit: "extraordinary"/,
   ],
   [
     "whose prompts are far too long",
     attributes({ colour: Object.fromEntries(Array.from({ length: 30 }, (_, i) => [i, "x".repeat(9000 + i)])) }),
-    /^.*prompts that cannot be judged(\n.*no room for "x{199}…){20}\n {2}\.\.\. and 10 more\.$/,
+    /^.*prompts that cannot be distinguished(\n.*beyond the token limit: "x{199}…){20}\n {2}\.\.\. and 10 more\.$/,
   ],
   [
     "without preprocessor_config.json",
@@ -109,12 +109,12 @@ test.each<[string, Parameters<Workplace["copy"]>[1], RegExp]>([
     /makes pictures of 16x16, the vision tower takes 32x32/,
   ],
   [
-    "whose pictures are smaller than what is cut out",
+    "whose pictures are smaller than the crop",
     { "preprocessor_config.json": { ...preprocessor(32), size: { shortest_edge: 20 } } },
-    /cuts 32x32 out of pictures with a side of 20/,
+    /crops 32x32 from pictures with a side of 20/,
   ],
   [
-    "whose pictures are prepared in an unknown way",
+    "whose preprocessing is not supported",
     { "preprocessor_config.json": { ...preprocessor(32), do_pad: true, do_normalize: false } },
     / do_normalize: found false.*"do_pad": not understood/s,
   ],
@@ -124,7 +124,7 @@ test.each<[string, Parameters<Workplace["copy"]>[1], RegExp]>([
       "tokenizer_config.json": { ...tokenizer, model_max_length: 77 },
       "config.json": { ...config, text_config: { ...(config.text_config as object), vocab_size: 500 } },
     },
-    /rows of 77 tokens, the text tower takes 12\n[^\n]*knows 556 tokens, the text tower knows 500/,
+    /makes 77 tokens, the text tower takes 12\n[^\n]*knows 556 tokens, the text tower knows 500/,
   ],
   [
     "without a tokenizer",
@@ -145,7 +145,7 @@ test.each<[string, Parameters<Workplace["copy"]>[1], RegExp]>([
 test.each([
   ["a U-Net", `${fixtures}unet-menagerie`, /config\.json: this model's configuration is not supported/],
   ["a file", `${fixtures}judge-tiny/config.json`, /a CLIP model is a folder: found a file/],
-  ["no place", `${fixtures}nowhere`, /nowhere: there is no such file/],
+  ["a missing folder", `${fixtures}nowhere`, /nowhere: there is no such file/],
 ])("%s is no CLIP model", async (_, path, message) => {
   const loading = Clip.load(engine, path, { cache: place.cache });
   await expect(loading).rejects.toSatisfy((error) => error instanceof CheckpointError && message.test(error.message));

@@ -95,24 +95,24 @@ async function compareJudge(judge: Judge, { metadata, values, ints }: References
   const wrong = unlike(judge.clip.tokenizer, sentences, ints["judge/ids"]);
   tell({ what: `judge, tokenizer: sentences of ${sentences.length} with other ids`, value: wrong, most: 0 });
   const prompts = Object.values(judge.attributes).flatMap((own) => Object.values(own));
-  const said = await judge.clip.embedSentences(prompts);
+  const promptVectors = await judge.clip.embedTexts(prompts);
   tell({
     what: `judge, embeddings of ${prompts.length} prompts`,
-    value: relativeError(said, values["judge/prompts"]),
+    value: relativeError(promptVectors, values["judge/prompts"]),
     most: oneForward,
   });
   const shown = [...pictures(ints["judge/shown"]), ...pictures(ints["judge/odd"])];
-  const seen = await judge.clip.embedPictures(shown);
+  const pictureVectors = await judge.clip.embedPictures(shown);
   tell({
     what: `judge, embeddings of ${shown.length} pictures`,
-    value: relativeError(seen, values["judge/pictures"]),
+    value: relativeError(pictureVectors, values["judge/pictures"]),
     most: oneForward,
   });
 
-  const verdicts = await judge.name(shown);
+  const verdicts = await judge.classify(shown);
   const names = JSON.parse(metadata.names) as Record<string, string>[];
   const attributes = Object.keys(judge.attributes);
-  const other = verdicts.flatMap(({ named }, i) => attributes.filter((a) => named[a] !== names[i][a]));
+  const other = verdicts.flatMap(({ labels }, i) => attributes.filter((a) => labels[a] !== names[i][a]));
   tell({ what: `judge, ${attributes.length * shown.length} names: other ones`, value: other.length, most: 0 });
   const differences = attributes.flatMap((a) => {
     const expected = values[`judge/probabilities/${a}`];

@@ -6,23 +6,23 @@ import { CLIP_MERGES, type ClipTokenizer, loadTokenizer } from "../text/index.ts
 import { type Folder, type ModelFolder, readJsonObject } from "../weights/index.ts";
 import { type Preprocessing, readPreprocessing } from "./preprocessing.ts";
 
-/** The folder of a model, from its path or as it is. */
-export async function openFolder(place: string | Folder): Promise<Folder> {
-  const found = typeof place === "string" ? await openLocal(place) : place;
+/** Opens the folder of a model, unless it is open. Throws CheckpointError if the path is a file. */
+export async function openFolder(model: string | Folder): Promise<Folder> {
+  const found = typeof model === "string" ? await openLocal(model) : model;
   if ("list" in found) return found;
   throw new CheckpointError("a CLIP model is a folder", { where: found.name, found: "a file" });
 }
 
-/** A CLIPModel as its folder describes it, nothing loaded. */
-export interface ClipParts {
+/** Configuration, tokenizer and preprocessing of a CLIPModel. No weights are loaded. */
+export interface ClipFolder {
   name: string;
   config: ClipConfig;
   tokenizer: ClipTokenizer;
   preprocessing: Preprocessing;
 }
 
-/** The two networks. pixels: [B, 3, S, S], ids: [B, L], ends: [B] → unit embeddings [B, P]. */
-export function towersOf({ config, tokenizer }: ClipParts): Record<"image" | "text", Node> {
+/** Graphs of both towers. pixels: [B, 3, S, S], ids: [B, L], ends: [B] → unit embeddings [B, P]. */
+export function towersOf({ config, tokenizer }: ClipFolder): Record<"image" | "text", Node> {
   const { size } = config.vision;
   const ids = input("ids", ["B", tokenizer.maxLength], "int64");
   return {
@@ -31,8 +31,8 @@ export function towersOf({ config, tokenizer }: ClipParts): Record<"image" | "te
   };
 }
 
-/** Throws CheckpointError where a part is missing or broken, or parts do not belong together. */
-export async function readParts(model: ModelFolder): Promise<ClipParts> {
+/** Reads the folder of a CLIPModel. Throws CheckpointError if a file is missing or damaged, or if files contradict each other. */
+export async function readClipFolder(model: ModelFolder): Promise<ClipFolder> {
   const { name, folder } = model;
   const config = readClipConfig(model.config, `${name}/config.json`);
   const shipped = () => openPackageFile(CLIP_MERGES);
@@ -43,10 +43,7 @@ export async function readParts(model: ModelFolder): Promise<ClipParts> {
   const { size } = config.vision;
   const { length, vocabulary } = config.text;
   const checks: [boolean, string][] = [
-    [
-      tokenizer.maxLength > length,
-      `the tokenizer makes rows of ${tokenizer.maxLength} tokens, the text tower takes ${length}`,
-    ],
+    [tokenizer.maxLength > length, `the tokenizer makes ${tokenizer.maxLength} tokens, the text tower takes ${length}`],
     [
       tokenizer.vocabularySize > vocabulary,
       `the tokenizer knows ${tokenizer.vocabularySize} tokens, the text tower knows ${vocabulary}`,
@@ -57,10 +54,10 @@ export async function readParts(model: ModelFolder): Promise<ClipParts> {
     ],
     [
       shortestEdge < Math.max(width, height),
-      `preprocessor_config.json cuts ${width}x${height} out of pictures with a side of ${shortestEdge}`,
+      `preprocessor_config.json crops ${width}x${height} from pictures with a side of ${shortestEdge}`,
     ],
   ];
   const problems = checks.filter(([wrong]) => wrong).map(([, problem]) => problem);
   if (problems.length === 0) return { name, config, tokenizer, preprocessing };
-  throw new CheckpointError(`the parts of this model do not belong together\n${problems.join("\n")}`, { where: name });
+  throw new CheckpointError(`the files of this model contradict each other\n${problems.join("\n")}`, { where: name });
 }
