@@ -15,14 +15,14 @@ export interface Cells extends Marked {
 }
 
 /** Large patches where smooth noise is high: pale ones on a dark coat, dark ones on a white coat. */
-export interface Clouds extends Marked {
+interface Clouds extends Marked {
   readonly shape: "clouds";
   /** Noise at which a patch begins and is complete, in 0..1. */
   readonly edge: readonly [number, number];
 }
 
 /** A patch: all within `radius` of the line between two points of the frame, with an uneven border. */
-export interface Blot extends Marked {
+interface Blot extends Marked {
   readonly shape: "blot";
   readonly from: Vec;
   readonly to: Vec;
@@ -31,7 +31,7 @@ export interface Blot extends Marked {
 }
 
 /** A belt or a sock: all between two places along the frame's first axis. */
-export interface Band extends Marked {
+interface Band extends Marked {
   readonly shape: "band";
   readonly from: number;
   readonly to: number;
@@ -39,7 +39,7 @@ export interface Band extends Marked {
 }
 
 /** Wavy stripes across the frame's first axis: `pitch` of them to a length of 1, that cover `share` of it. */
-export interface Stripes extends Marked {
+interface Stripes extends Marked {
   readonly shape: "stripes";
   readonly pitch: number;
   readonly share: number;
@@ -47,7 +47,7 @@ export interface Stripes extends Marked {
 }
 
 /** Round spots: about one to each cube of a side of 1 / pitch, of radius `size` in units of that side. */
-export interface Spots extends Marked {
+interface Spots extends Marked {
   readonly shape: "spots";
   readonly pitch: number;
   readonly size: number;

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { listed, problemsOf, SceneError } from "../core/index.ts";
 
 export const ANIMALS = ["dog", "cat", "horse", "giraffe", "cow", "bird"] as const;
-export const BEAST_POSES = ["standing", "sitting", "lying down", "jumping"] as const;
-export const BIRD_POSES = ["wings folded", "spreading its wings"] as const;
+const BEAST_POSES = ["standing", "sitting", "lying down", "jumping"] as const;
+const BIRD_POSES = ["wings folded", "spreading its wings"] as const;
 export const POSES = [...BEAST_POSES, ...BIRD_POSES] as const;
 export const COLOURS = ["brown", "black", "white", "orange", "grey", "yellow"] as const;
 export const PLACES = ["grass", "beach", "snow", "stone floor", "room"] as const;

@@ -8,8 +8,8 @@ import type { Shot } from "./shot.ts";
 
 /** Numbers of what a sample met. */
 export const SKY = 0;
-export const GROUND = 1;
-export const WALL = 2;
+const GROUND = 1;
+const WALL = 2;
 /** A thing that stands in the place. */
 export const PROP = 3;
 /** Number of the first part of the animal and its things. */

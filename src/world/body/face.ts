@@ -54,7 +54,7 @@ export function addEyes(
 }
 
 /** Place of the mouth: a ball of the snout, `centre` in space. */
-export interface MouthPlace {
+interface MouthPlace {
   readonly centre: Vec;
   readonly radius: number;
   readonly skin: Vec;

@@ -6,13 +6,13 @@ import { OUTDOORS } from "./outdoors.ts";
 import { SHORE } from "./shore.ts";
 
 /** A thing of height 1 that stands at the origin. */
-export interface PropBuild {
+interface PropBuild {
   readonly build: (body: Body, random: Random) => void;
   /** Half of its depth. */
   readonly girth: number;
 }
 
-const BUILDS = { ...OUTDOORS, ...SHORE, ...INDOORS };
+const BUILDS = { ...OUTDOORS, ...SHORE, ...INDOORS } satisfies Record<string, PropBuild>;
 
 export type PropKind = keyof typeof BUILDS;
 
@@ -32,7 +32,7 @@ export interface Prop {
 }
 
 /** The ground of a place: z of the animal's back and of the wall, and the animal's height. */
-export interface Ground {
+interface Ground {
   readonly behind: number;
   readonly wall: number;
   readonly unit: number;
