@@ -192,4 +192,4 @@ export const seedOption = (value: number, about = "seed of the random choices"):
   option("--seed <n>", about, integer(0, Number.MAX_SAFE_INTEGER)).default(value);
 
 export const jsonOption = (): Option => new Option("--json", "print the result, or the error, as one JSON object");
-export const quietOption = (): Option => new Option("--quiet", "print only results and warnings");
+export const quietOption = (): Option => new Option("-q, --quiet", "print only results and warnings");

@@ -44,6 +44,19 @@ const entries: readonly Entry[] = [
     load: async () => (await import("./pull/index.ts")).pullCommand(),
   },
   {
+    name: "cache",
+    about: "show what baret keeps on this disk, limit it, or remove it",
+    load: async () => (await import("./cache.ts")).cacheCommand(),
+  },
+  {
+    name: "completion",
+    about: "print a script that completes commands and options in a shell",
+    load: async () =>
+      (await import("./completion.ts")).completionCommand(() =>
+        Promise.all(entries.filter(({ name }) => name !== "completion").map(({ load }) => load())),
+      ),
+  },
+  {
     name: "world",
     about: "render the Menagerie: scenes, contact sheets, before/after pairs, training data",
     load: async () => (await import("./world/index.ts")).worldCommand(),

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { lstat, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { lstat, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { orCancelled, throwIfCancelled } from "../core/index.ts";
-import { syncFolder } from "./atomic.ts";
+import { syncFolder, writeFileAtomic } from "./atomic.ts";
 import type { Cache, CacheEntry, CacheKey } from "./cache.ts";
 import { cacheFolder } from "./cacheFolder.ts";
 import { makeFolder } from "./folders.ts";
@@ -14,7 +14,10 @@ import { codeOf, ignoreMissing, ignoreReadOnly, isReadOnly, storageError } from 
 export interface DiskCacheOptions {
   /** Default: the cache folder. */
   folder?: string;
-  /** If entries take more, the least recently used are dropped. Default 20 GB: two SD checkpoints, expanded. */
+  /**
+   * If entries take more, the least recently used are dropped. Default: the limit that `setLimit` has stored in the folder,
+   * else 20 GB, which is two SD checkpoints, expanded.
+   */
   maxBytes?: number;
 }
 
@@ -33,6 +36,9 @@ export interface CachedItem {
 const advice = "Set BARET_CACHE to a folder where this user may write, on a disk with free space.";
 /** Begins the names of folders that are being made or removed. */
 const UNFINISHED = "tmp.";
+/** File that stores the limit, in bytes. */
+const LIMIT = "limit";
+const DEFAULT_LIMIT = 20e9;
 /** The key's kind and hash. */
 const ENTRY = /^([\w-]+)-[0-9a-f]{32}$/;
 
@@ -50,12 +56,12 @@ function nameOf({ kind, of }: CacheKey): string {
  */
 export class DiskCache implements Cache {
   readonly folder: string;
-  private readonly maxBytes: number;
+  private readonly maxBytes: number | undefined;
   private readonly leases: Leases;
   private readonly making = new Map<string, Promise<void>>();
   private tidied: Promise<unknown> | undefined;
 
-  constructor({ folder = cacheFolder(), maxBytes = 20e9 }: DiskCacheOptions = {}) {
+  constructor({ folder = cacheFolder(), maxBytes }: DiskCacheOptions = {}) {
     this.folder = resolve(folder);
     this.maxBytes = maxBytes;
     this.leases = new Leases(join(this.folder, "leases"));
@@ -109,6 +115,28 @@ export class DiskCache implements Cache {
     return this.usingFolder(() => this.evict(maxBytes));
   }
 
+  /** Drops entries of some kinds, or all, that are not in use. Returns the dropped ones. Throws StorageError. */
+  async clear(kinds?: readonly string[]): Promise<CachedItem[]> {
+    return this.usingFolder(() => this.evict(0, (item) => kinds === undefined || kinds.includes(item.kind)));
+  }
+
+  /** Bytes that the entries may take. Throws StorageError. */
+  async limit(): Promise<number> {
+    if (this.maxBytes !== undefined) return this.maxBytes;
+    const stored = await readFile(join(this.folder, LIMIT), "utf8").catch(ignoreMissing);
+    const bytes = Number(stored ?? Number.NaN);
+    return Number.isSafeInteger(bytes) && bytes >= 0 ? bytes : DEFAULT_LIMIT;
+  }
+
+  /** Stores a limit in bytes for all who use this folder, and drops what exceeds it. Throws StorageError. */
+  async setLimit(bytes: number): Promise<CachedItem[]> {
+    return this.usingFolder(async () => {
+      await makeFolder(this.folder);
+      await writeFileAtomic(join(this.folder, LIMIT), new TextEncoder().encode(`${bytes}\n`));
+      return this.evict(bytes);
+    });
+  }
+
   private async usingFolder<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -144,10 +172,12 @@ export class DiskCache implements Cache {
 
   /** Evicts once per process, because killed processes could not. If it fails, the next call tries again. */
   private tidyOnce(): Promise<unknown> {
-    this.tidied ??= this.evict(this.maxBytes).catch((error) => {
-      this.tidied = undefined;
-      throw error;
-    });
+    this.tidied ??= this.limit()
+      .then((bytes) => this.evict(bytes))
+      .catch((error) => {
+        this.tidied = undefined;
+        throw error;
+      });
     return this.tidied;
   }
 
@@ -190,7 +220,7 @@ export class DiskCache implements Cache {
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
-    await this.evict(this.maxBytes);
+    await this.evict(await this.limit());
   }
 
   /** Gives a complete folder its name. An intact entry of this name stays, unless it is to be replaced. */
@@ -248,13 +278,13 @@ export class DiskCache implements Cache {
   }
 
   /** Drops entries until the others fit into `maxBytes`, together with entries that living processes are making. */
-  private async evict(maxBytes: number): Promise<CachedItem[]> {
+  private async evict(maxBytes: number, mayDrop: (item: CachedItem) => boolean = () => true): Promise<CachedItem[]> {
     const dropped: CachedItem[] = [];
     const { items, unfinishedBytes } = await this.scan();
     let total = items.reduce((sum, { bytes }) => sum + bytes, unfinishedBytes);
     for (const item of items) {
       if (total <= maxBytes) break;
-      if (item.inUse || !(await this.drop(item.name))) continue;
+      if (item.inUse || !mayDrop(item) || !(await this.drop(item.name))) continue;
       dropped.push(item);
       total -= item.bytes;
     }

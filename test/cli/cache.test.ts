@@ -1,0 +1,73 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { baretProgram } from "../../src/cli/program.ts";
+import { runCommand } from "../../src/cli/run.ts";
+import { DiskCache } from "../../src/storage/node.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "baret-cache-command-"));
+beforeAll(() => void vi.stubEnv("BARET_CACHE", folder));
+afterAll(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true });
+});
+
+/** Runs the command line here; gives what it prints. */
+async function cli(...args: string[]): Promise<string> {
+  const write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  try {
+    await runCommand(await baretProgram(args), args);
+    return write.mock.calls.map(([text]) => `${text}`).join("");
+  } finally {
+    write.mockRestore();
+  }
+}
+
+/** Puts entries of these kinds and sizes into the cache. */
+async function fill(...entries: [kind: string, bytes: number][]): Promise<void> {
+  for (const [k, [kind, bytes]] of entries.entries()) {
+    await new DiskCache().put({ kind, of: k }, async (made) => writeFileSync(join(made, "a"), new Uint8Array(bytes)));
+  }
+}
+
+test("the cache is shown by kind, cleared by kind, and kept below its limit by every later use", async () => {
+  await fill(["prepared", 1000], ["weights", 2000], ["weights", 3000], ["program", 4000]);
+  const shown = await cli("cache");
+  expect(shown).toContain(`${folder}: 10.0 kB of at most 20.0 GB`);
+  expect(shown).toMatch(/^ {2}weights +2 +5\.00 kB/m);
+  expect(await cli("cache", "clear", "program")).toContain("1 entry removed, 4.00 kB");
+  expect(JSON.parse(await cli("cache", "--json"))).toMatchObject({ folder, bytes: 6000, limit: 20e9, models: [] });
+  expect(await cli("cache", "limit", "3.5kB")).toContain("at most 3.50 kB; 2 entries removed");
+  await fill(["prepared", 1000]);
+  expect((await new DiskCache().items()).reduce((sum, { bytes }) => sum + bytes, 0)).toBeLessThanOrEqual(3500);
+  expect(await cli("cache", "clear")).toMatch(/entr(y|ies) removed/);
+  expect(await new DiskCache().items()).toEqual([]);
+});
+
+test.each([
+  [["limit", "much"], 'size: found "much", expected a size such as 500MB or 5GB'],
+  [["limit", "-1"], 'size: found "-1"'],
+  [["clear", "photos"], "no such kind of entry: found photos, expected prepared, weights, program"],
+])("baret cache %j is wrong usage", async (args, message) => {
+  await expect(cli("cache", ...args)).rejects.toThrow(message);
+});
+
+test("the completion of a shell knows commands and options", async () => {
+  const script = await cli("completion", "bash");
+  const complete = (words: string, at: number): string[] =>
+    execFileSync("bash", [
+      "-c",
+      `${script}\nCOMP_WORDS=(baret ${words}); COMP_CWORD=${at}; _baret; echo "\${COMPREPLY[@]}"`,
+    ])
+      .toString()
+      .trim()
+      .split(" ");
+  expect(complete("sw", 1)).toEqual(["sweep"]);
+  expect(complete("edit --alp", 2)).toEqual(["--alpha", "--alpha-shape"]);
+  expect(await cli("completion", "fish")).toContain(
+    'complete -c baret -n "__fish_seen_subcommand_from generate" -l negative',
+  );
+  await expect(cli("completion", "csh")).rejects.toThrow("no such shell: found csh, expected bash, zsh, fish");
+});
