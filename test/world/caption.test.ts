@@ -15,8 +15,8 @@ test.each<[Partial<Scene>, string]>([
   [{ framing: "portrait", animal: "cat", colour: "white" }, "the head of a white cat on the grass"],
   [{ framing: "portrait", expression: "smiling" }, "the head of a brown dog smiling on the grass"],
   [{ framing: "portrait", expression: "eyes closed" }, "the head of a brown dog with closed eyes on the grass"],
-])("the canonical sentence of %o", (fields, sentence) => {
-  expect(caption(scene(fields))).toBe(sentence);
+])("the canonical caption of %o", (fields, expected) => {
+  expect(caption(scene(fields))).toBe(expected);
 });
 
 test("sampled captions are lower-case words of the vocabulary with single spaces, and every word occurs", () => {
@@ -25,10 +25,10 @@ test("sampled captions are lower-case words of the vocabulary with single spaces
   const random = new Random(3);
   const used = new Set<string>();
   for (let i = 0; i < 4000; i++) {
-    for (const sentence of captions(sampleScene(random, { split: "train" }), 3, random)) {
-      expect(sentence).toMatch(/^[a-z]+( [a-z]+)*$/);
-      expect(sentence).not.toMatch(/\ba [aeiou]|\ban [^aeiou]/);
-      for (const word of sentence.split(" ")) used.add(word);
+    for (const one of captions(sampleScene(random, { split: "train" }), 3, random)) {
+      expect(one).toMatch(/^[a-z]+( [a-z]+)*$/);
+      expect(one).not.toMatch(/\ba [aeiou]|\ban [^aeiou]/);
+      for (const word of one.split(" ")) used.add(word);
     }
   }
   expect([...used].filter((word) => !known.has(word))).toEqual([]);
