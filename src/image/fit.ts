@@ -2,14 +2,14 @@ import { ImageError, type Picture } from "../core/index.ts";
 import { channelsOf, type Filter, resize } from "./resize.ts";
 
 /**
- * What happens if a photo and the size wanted differ in shape. crop: the centre is kept. pad: the whole photo is kept, and
- * its outermost pixels are repeated to fill the rest. stretch: its shape changes.
+ * Treatment of a photo whose shape differs from that of the requested size. crop: keeps the centre. pad: keeps the whole
+ * photo and repeats its outermost pixels to fill the rest. stretch: changes its shape.
  */
 export const fitModes = ["crop", "pad", "stretch"] as const;
 export type FitMode = (typeof fitModes)[number];
 
 export interface FitOptions {
-  /** Size wanted, in pixels. If one is given, the other follows the photo's shape; if none is, the photo's size is kept. */
+  /** Requested size in pixels. If one side is missing, it follows the photo's shape; if both are, the photo's size is kept. */
   width?: number;
   height?: number;
   /** Both sides must be multiples of this (the VAE's factor, 8 for Stable Diffusion). Default 1. */
@@ -110,7 +110,7 @@ function centred(size: Size, within: Size): Rectangle {
   };
 }
 
-/** How fitImage places a photo of this size. Throws ImageError if the size wanted is not allowed. */
+/** How fitImage places a photo of this size. Throws ImageError if the requested size is not allowed. */
 export function placementOf(photo: Size, options: FitOptions): Placement {
   const [width, height] = targetSize(photo, options);
   const { mode = "crop" } = options;
@@ -125,7 +125,7 @@ export function placementOf(photo: Size, options: FitOptions): Placement {
 
 /**
  * Brings a picture to the size that a model works at: any width and height that are multiples of its factor, not only
- * squares. Takes alpha channels too. Throws ImageError if the size wanted is not allowed.
+ * squares. Takes alpha channels too. Throws ImageError if the requested size is not allowed.
  */
 export function fitImage(picture: Picture, options: FitOptions): Picture {
   const { width, height, kept, shown } = placementOf(picture, options);

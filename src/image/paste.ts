@@ -1,6 +1,7 @@
-import { ImageError, type Picture } from "../core/index.ts";
-import { crop, type FitOptions, placementOf } from "./fit.ts";
-import { resize } from "./resize.ts";
+import { z } from "zod";
+import { aPicture, checkArguments, ImageError, oneOf, type Picture } from "../core/index.ts";
+import { crop, type FitOptions, fitModes, placementOf } from "./fit.ts";
+import { filters, resize } from "./resize.ts";
 
 export interface PasteOptions extends FitOptions {
   /**
@@ -9,6 +10,19 @@ export interface PasteOptions extends FitOptions {
    */
   feather?: number;
 }
+
+const pasteArguments = z.object({
+  photo: aPicture,
+  edited: aPicture,
+  options: z.strictObject({
+    width: z.number().optional(),
+    height: z.number().optional(),
+    multiple: z.number().optional(),
+    mode: oneOf(fitModes).optional(),
+    filter: oneOf(filters).optional(),
+    feather: z.number().min(0, "expected 0 or more pixels").optional(),
+  }),
+});
 
 /** Shares of the pasted picture along one axis: rising from 0 at a side that has a border, 1 behind it. */
 function shares(length: number, feather: number, borders: { start: boolean; end: boolean }): Float64Array {
@@ -25,9 +39,10 @@ function shares(length: number, feather: number, borders: { start: boolean; end:
  * Puts an edited picture back into the photo that fitImage made its input of, at the photo's own size. options: as they
  * were given to fitImage. Of a cropped photo, the centre is replaced, with a soft border; pixels outside stay as they are.
  * Of a padded or stretched one, everything is replaced, at its own shape. Throws ImageError if the edited picture does not
- * have the size that fitImage gives this photo.
+ * have the size that fitImage gives this photo, and UsageError for wrong arguments.
  */
 export function pasteBack(photo: Picture, edited: Picture, options: PasteOptions): Picture {
+  checkArguments("pasteBack", pasteArguments, { photo, edited, options });
   const { width, height, kept, shown } = placementOf(photo, options);
   if (edited.width !== width || edited.height !== height) {
     throw new ImageError("the edited picture does not fit this photo", {
@@ -36,9 +51,6 @@ export function pasteBack(photo: Picture, edited: Picture, options: PasteOptions
     });
   }
   const { feather = Math.min(kept.width, kept.height) / 16, filter } = options;
-  if (!(Number.isFinite(feather) && feather >= 0)) {
-    throw new ImageError("width of a soft border", { found: `${feather}`, expected: "0 or more pixels" });
-  }
   const part = crop(edited, shown.left, shown.top, shown.width, shown.height);
   const patch = resize(part, kept.width, kept.height, filter);
   const { left, top } = kept;

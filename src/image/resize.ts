@@ -6,7 +6,8 @@ export const longestSide = 65_535;
 /** Channels of 8 bits: 3 for a picture, 1 for an alpha channel. */
 export const channelsOf = ({ width, height, data }: Picture): number => data.length / (width * height);
 
-export type Filter = "nearest" | "bilinear" | "bicubic" | "lanczos";
+export const filters = ["nearest", "bilinear", "bicubic", "lanczos"] as const;
+export type Filter = (typeof filters)[number];
 /** Filters that average neighbours. */
 type Smooth = Exclude<Filter, "nearest">;
 

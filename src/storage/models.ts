@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { getHFHubCachePath } from "@huggingface/hub";
-import { CheckpointError } from "../core/index.ts";
+import { CheckpointError, few } from "../core/index.ts";
 import { type ByteSource, type Folder, type Prediction, readJsonObject, snapshotOf } from "../weights/index.ts";
 import { openLocal } from "./files.ts";
 import { modelsFolder, readRecord } from "./hub/install.ts";
@@ -39,7 +39,7 @@ export interface SearchPlaces {
   hubCache?: string;
 }
 
-/** Whether a model's name is the path of one, as `findModel` understands it. */
+/** True if findModel would find a path under this name. */
 export const isModelPath = async (name: string): Promise<boolean> =>
   !(bundledNames as readonly string[]).includes(name) && (await look(name, name, "path")) !== undefined;
 
@@ -138,7 +138,7 @@ function notFound(name: string, owners: readonly string[], models: readonly Foun
   if (owners.length > 1) {
     return new CheckpointError("several models have this name", {
       where,
-      found: owners.join(", "),
+      found: few(owners),
       advice: "Give the owner too: OWNER/NAME.",
     });
   }
@@ -146,7 +146,7 @@ function notFound(name: string, owners: readonly string[], models: readonly Foun
   const pullable = isModelName(fullName(name)) && fullName(name).includes("/");
   return new CheckpointError("no such model", {
     where,
-    found: known.join(", ") || "no model",
+    found: few(known) || "no model",
     expected: "one of them, a folder, or a .safetensors file",
     advice: pullable
       ? `Fetch it with: baret pull ${name}`

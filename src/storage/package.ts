@@ -4,7 +4,7 @@ import { CheckpointError } from "../core/index.ts";
 import type { ByteSource } from "../weights/index.ts";
 import { openLocalFile } from "./files.ts";
 
-/** What to do about a file that is missing because a bundler copied the code and nothing else. */
+/** Advice if a file is missing because a bundler copied only the code. */
 export const BUNDLE_ADVICE =
   'If your program is bundled, keep baret out of the bundle: external: ["baret"] in esbuild and Rollup.';
 

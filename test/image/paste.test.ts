@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ImageError, type Picture } from "../../src/core/index.ts";
+import { ImageError, type Picture, UsageError } from "../../src/core/index.ts";
 import { crop, type FitOptions, fitImage, pasteBack, placementOf } from "../../src/image/index.ts";
 
 const made = (width: number, height: number, level: (x: number, y: number, c: number) => number): Picture => ({
@@ -108,7 +108,17 @@ test("an edited picture of another size and an invalid border are refused", () =
   const photo = noise(90, 60);
   expect(() => pasteBack(photo, noise(32, 32), { width: 48, height: 48 })).toThrow(ImageError);
   expect(() => pasteBack(photo, noise(32, 32), { width: 48, height: 48 })).toThrow("found 32x32, expected 48x48");
-  for (const feather of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
-    expect(() => pasteBack(photo, noise(48, 48), { width: 48, height: 48, feather })).toThrow("soft border");
+  const loose = pasteBack as (...given: unknown[]) => unknown;
+  const size = { width: 48, height: 48 };
+  for (const [given, field] of [
+    [[photo, noise(48, 48), { ...size, feather: -1 }], "options.feather: found -1, expected 0 or more"],
+    [[photo, noise(48, 48), { ...size, feather: Number.NaN }], "options.feather: found NaN"],
+    [[photo, noise(48, 48), { ...size, mode: "paste" }], 'options.mode: found "paste", expected crop, pad, stretch'],
+    [[photo, noise(48, 48), { ...size, border: 3 }], '"border" in options: not understood'],
+    [[photo, noise(48, 48)], "options: found nothing"],
+    [[{ ...photo, width: 89 }, "x.png", size], 'edited: found "x.png"'],
+  ] as const) {
+    expect(() => loose(...given)).toThrow(UsageError);
+    expect(() => loose(...given)).toThrow(field);
   }
 });

@@ -26,7 +26,7 @@ const layers = [
   "cli",
 ];
 /** Folders without Node or browser APIs outside their node/ folder: the same code runs in both. */
-const pure = ["core", "graph", "weights", "text", "runtime", "models", "world"];
+const pure = ["core", "graph", "weights", "text", "runtime", "image", "models", "world"];
 
 const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((f) => f.endsWith(".ts"));
 const imports = new Map(

@@ -6,7 +6,7 @@ import { connectionError, type ModelRevision, responseError, stallError } from "
 import { RetryableError, type RetryWork, StallTimer, withRetries } from "./retry.ts";
 
 /** Limits on what a hub can make this process hold in memory. No model comes near them. */
-const MAX_ANSWER_BYTES = 16 << 20;
+const MAX_RESPONSE_BYTES = 16 << 20;
 const MAX_PAGES = 200;
 
 /** A file that the hub is sending. */
@@ -125,7 +125,7 @@ export class HubClient {
           let size = 0;
           for await (const chunk of this.receive(response, model.name, timer)) {
             size += chunk.length;
-            if (size > MAX_ANSWER_BYTES) throw new HubError("the response has no end", { where: url });
+            if (size > MAX_RESPONSE_BYTES) throw new HubError("the response has no end", { where: url });
             chunks.push(chunk);
           }
           const link = response.headers.get("Link");

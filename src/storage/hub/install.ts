@@ -19,7 +19,7 @@ const schema = z.object({
   /** Commit on the hub. Absent if the model was copied from a folder. */
   commit: z.string().optional(),
   variant: z.string().optional(),
-  /** What the U-Net predicts, if the user said so because the files do not. */
+  /** Prediction type of the U-Net, if the user gave it because the files do not tell. */
   prediction: z.enum(predictions).optional(),
 });
 
