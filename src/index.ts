@@ -8,6 +8,7 @@ export {
   CheckpointError,
   DeviceError,
   EngineError,
+  type ErrorCategory,
   type ErrorDetails,
   HubError,
   ImageError,

@@ -13,6 +13,7 @@ import {
   type Prediction,
   type TensorRef,
 } from "../weights/index.ts";
+import { statusOf } from "./exitStatus.ts";
 import { checkpointOptions } from "./model.ts";
 import { jsonOption } from "./options.ts";
 import { columns, note, print, printJson } from "./print.ts";
@@ -113,6 +114,6 @@ export function modelsCommand(): Command {
       if (json) printJson({ models: models.map((model) => ({ ...model, problem: model.problem?.message })) });
       else if (models.length > 0) print(columns([heads, ...models.map(row)]));
       else note("No model was found.");
-      if (names.length > 0 && problems.length > 0) process.exitCode = problems[0].exitCode;
+      if (names.length > 0 && problems.length > 0) process.exitCode = statusOf(problems[0]);
     });
 }

@@ -1,6 +1,7 @@
 import { type Command, CommanderError } from "commander";
 import { BaretError, CancelledError, StorageError, UsageError } from "../core/index.ts";
 import { storageError } from "../storage/node.ts";
+import { statusOf } from "./exitStatus.ts";
 import { heedInterrupts } from "./interrupt.ts";
 import { refuseWrongOptions } from "./options.ts";
 import { printable, printableJson } from "./printable.ts";
@@ -37,7 +38,7 @@ function errorJson(error: unknown): object {
 function report(error: unknown): number {
   process.stderr.write(`${printable(wordsOf(error))}\n`);
   if (process.argv.includes("--json")) process.stdout.write(`${printableJson(errorJson(error))}\n`);
-  return error instanceof BaretError ? error.exitCode : 1;
+  return statusOf(error);
 }
 
 /** A reader that has seen enough is no error; a full disk behind standard output is. */

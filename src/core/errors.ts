@@ -23,12 +23,18 @@ function sentence(problem: string, { where, found, expected, advice }: ErrorDeta
 }
 
 /**
- * Base of every error that baret throws on purpose. Library, command line and HTTP share these classes;
- * `exitCode` is the process status that the command line maps them to.
+ * Groups of errors that callers treat alike. usage: the caller's own mistake. model: a model is missing or broken. memory:
+ * too little of it. cancelled: the caller stopped the work. failure: everything else.
+ */
+export type ErrorCategory = "usage" | "model" | "memory" | "cancelled" | "failure";
+
+/**
+ * Base of every error that baret throws on purpose. Library, command line and HTTP share these classes. The command line
+ * maps categories to exit statuses, a server maps them to HTTP statuses.
  */
 export abstract class BaretError extends Error {
   abstract readonly code: string;
-  readonly exitCode: number = 1;
+  readonly category: ErrorCategory = "failure";
   readonly details: ErrorDetails;
 
   constructor(problem: string, details: ErrorDetails = {}) {
@@ -41,19 +47,19 @@ export abstract class BaretError extends Error {
 /** An option or argument is wrong. */
 export class UsageError extends BaretError {
   readonly code = "usage";
-  override readonly exitCode = 2;
+  override readonly category = "usage";
 }
 
 /** A model, weight file, tokenizer or its configuration is missing, broken or of a kind that is not supported. */
 export class CheckpointError extends BaretError {
   readonly code = "checkpoint";
-  override readonly exitCode = 3;
+  override readonly category = "model";
 }
 
 /** The work needs more memory than the machine or its control group has free. */
 export class MemoryError extends BaretError {
   readonly code = "memory";
-  override readonly exitCode = 4;
+  override readonly category = "memory";
 }
 
 /** The device that was asked for cannot run the work. */
@@ -89,7 +95,7 @@ export class ImageError extends BaretError {
 /** A scene of the Menagerie world is not valid. */
 export class SceneError extends BaretError {
   readonly code = "scene";
-  override readonly exitCode = 2;
+  override readonly category = "usage";
 }
 
 /** A file cannot be read or written, a cache is damaged, or a file belongs to another photo or model. */
@@ -100,19 +106,19 @@ export class StorageError extends BaretError {
 /** The model hub failed: not found, access denied, unreachable, or a checksum mismatch. */
 export class HubError extends BaretError {
   readonly code = "hub";
-  override readonly exitCode: number;
+  override readonly category: ErrorCategory;
 
   /** unavailable: the model does not exist for this user, so trying again does not help. */
   constructor(problem: string, { unavailable = false, ...details }: ErrorDetails & { unavailable?: boolean } = {}) {
     super(problem, details);
-    this.exitCode = unavailable ? 3 : 1;
+    this.category = unavailable ? "model" : "failure";
   }
 }
 
 /** The caller cancelled the work. */
 export class CancelledError extends BaretError {
   readonly code = "cancelled";
-  override readonly exitCode = 130;
+  override readonly category = "cancelled";
 
   /** what: a noun, "the edit". cause: the reason of the signal that was aborted. */
   constructor(what = "the work", cause?: unknown) {

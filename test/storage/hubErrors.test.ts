@@ -59,7 +59,7 @@ test.each(["info", "tree", "file", "blob"] as const)(
     answerWith(kind, [500], { forEver: true });
     hub.requests.length = 0;
     const error = await failure();
-    expect(error).toMatchObject({ code: "hub", exitCode: 1 });
+    expect(error).toMatchObject({ code: "hub", category: "failure" });
     expect(error.message).toMatch(/fails: found HTTP 500.*\n.*later/);
     expect(hub.count(kind)).toBe(impatient.attempts);
   },
@@ -102,7 +102,7 @@ test.each([
 ])("%s is refused at once with exit code 3 and advice", async (_, options, message) => {
   const error = await failure(pull(options));
   expect(error).toBeInstanceOf(HubError);
-  expect(error.exitCode).toBe(3);
+  expect(error.category).toBe("model");
   expect(error.message).toMatch(message);
   expect(error.message).not.toContain("hf_wrong");
   expect(hub.requests).toHaveLength(1);
@@ -115,7 +115,7 @@ test("a gated model is refused with advice, different with and without a token",
     ["hf_known", /account of HF_TOKEN has no access/],
   ] as const) {
     const error = await failure(pull({ token }));
-    expect(error.exitCode).toBe(3);
+    expect(error.category).toBe("model");
     expect(error.message).toMatch(advice);
   }
 });
@@ -150,7 +150,7 @@ describe("a mirror that redirects to another host", () => {
     ["a missing revision", { revision: "none" }, /no such revision: found "none"/],
   ])("%s is refused at once, and the message names the answering host", async (_, options, message) => {
     const error = await failure(mirrored(options));
-    expect(error).toMatchObject({ code: "hub", exitCode: 3 });
+    expect(error).toMatchObject({ code: "hub", category: "model" });
     expect(error.message).toMatch(message);
     expect(error.message).not.toContain("was not sent");
     expect(hub.requests).toHaveLength(1);
@@ -159,7 +159,7 @@ describe("a mirror that redirects to another host", () => {
   test("a gated model is refused at the first file", async () => {
     hub.repositories["tiny/sd"].gated = "for everyone with a token";
     const error = await failure(mirrored());
-    expect(error).toMatchObject({ code: "hub", exitCode: 3 });
+    expect(error).toMatchObject({ code: "hub", category: "model" });
     expect(error.message).toMatch(/accepted the model's terms.*401.*\nAccept the model's terms .* set HF_TOKEN/);
     expect(hub.count("file")).toBe(1);
   });
@@ -203,7 +203,7 @@ async function deadEndpoint(): Promise<string> {
 test("an unreachable hub is given up at once if the host is unknown or refuses, otherwise after several tries", async () => {
   for (const endpoint of ["http://hub.invalid", await deadEndpoint()]) {
     const error = await failure(pull({ access: { endpoint }, retries: { ...impatient, firstDelayMs: 60_000 } }));
-    expect(error).toMatchObject({ code: "hub", exitCode: 1 });
+    expect(error).toMatchObject({ code: "hub", category: "failure" });
     expect(error.message).toMatch(/cannot be reached.*\n.*HF_ENDPOINT.*copy the model/);
   }
   hub.disturb = (_, response) => {

@@ -61,7 +61,7 @@ test("a transfer that brings too few bytes is given up after several tries, and 
     return true;
   });
   const error = await failure();
-  expect(error).toMatchObject({ code: "hub", exitCode: 1 });
+  expect(error).toMatchObject({ code: "hub", category: "failure" });
   expect(error.message).toMatch(/the connection failed.*\n.*copy the model/);
   expect(starts()).toHaveLength(impatient.attempts);
   expect(existsSync(placed())).toBe(false);

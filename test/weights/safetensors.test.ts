@@ -127,7 +127,7 @@ test.each<[string, Uint8Array, RegExp]>([
   const error = await refusal(read(bytes));
   expect(error.message).toMatch(message);
   expect(error.message).toContain("x.safetensors");
-  expect(error.exitCode).toBe(3);
+  expect(error.category).toBe("model");
 });
 
 /** A file of `size` bytes, all zero but for the first ones. */
