@@ -10,7 +10,7 @@ export class Adam {
   private readonly second: Float32Array;
   private steps: number;
 
-  /** moments: [2, …], kept up to date, so that it can be saved and gone on with. steps: those it has seen. */
+  /** moments: [2, …], updated in place, so that the caller can save and resume them. steps: number of steps so far. */
   constructor({ data }: Tensor, steps = 0) {
     this.first = data.subarray(0, data.length / 2);
     this.second = data.subarray(data.length / 2);
@@ -23,7 +23,7 @@ export class Adam {
     this.steps = 0;
   }
 
-  /** x one step further down `gradient`. Both of one shape. */
+  /** Returns x after one step down `gradient`, which has the shape of x. */
   step(x: Tensor, { data: gradient }: Tensor, learningRate: number): Tensor {
     this.steps++;
     const scale1 = 1 / (1 - beta1 ** this.steps);

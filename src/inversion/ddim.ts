@@ -1,18 +1,18 @@
 import { type Progress, row, type Tensor, throwIfCancelled } from "../core/index.ts";
 import { applyStep, guide, invertCoefficients, type Predictor, type Schedule } from "../diffusion/index.ts";
 
-/** The condition of DDIM inversion. */
+/** Prompt embeddings and guidance of DDIM inversion. */
 export interface InversionPrompt {
   /** [1, L, D] */
   readonly context: Tensor;
-  /** Embedding of the empty prompt, for a guidance scale other than 1. */
+  /** Embedding of the empty prompt. Used only if the guidance scale is not 1. */
   readonly empty: Tensor;
   readonly guidance: number;
 }
 
 /**
- * One step of DDIM inversion: the latent at level i + 1 → that at level i. The model is asked at the noisier level's
- * timestep (docs/method.md; null-text inversion's code).
+ * One step of DDIM inversion: the latent at level i + 1 → the noisier latent at level i. The noise is predicted at the
+ * noisier level's timestep, as in null-text inversion's code (docs/method.md).
  */
 export async function invertStep(
   predictor: Predictor,
@@ -31,11 +31,11 @@ export async function invertStep(
   return applyStep(invertCoefficients(schedule, i), z, guide(row(output, 0), row(output, 1), guidance));
 }
 
-/** What a run of DDIM inversion reports to. */
+/** Progress and cancellation of DDIM inversion. */
 export interface InversionWork {
-  /** Steps that are done already. Default 0. */
+  /** Number of steps that are already in the trajectory. Default 0. */
   readonly from?: number;
-  /** Called after every step; it is waited for. */
+  /** Called and awaited after every step. */
   readonly stepDone?: (progress: Progress) => Promise<void>;
   readonly signal?: AbortSignal;
 }

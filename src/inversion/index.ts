@@ -1,4 +1,4 @@
-// Tools for methods: DDIM inversion, and tuning a text embedding until sampling reproduces a photo.
+// Tools for methods: DDIM inversion, and optimising a text embedding until sampling reproduces a photo.
 // Knows of: diffusion and every layer above it.
 // Does not know of: any method, its settings or its files.
 export { Adam } from "./adam.ts";

@@ -12,12 +12,12 @@ import * as g from "../graph/index.ts";
 import { timeShape, timestepSinusoids, type UNetConfig, unet } from "../models/index.ts";
 import type { Session } from "../runtime/index.ts";
 
-/** One step of sampling, and where it should lead. */
+/** One sampling step and the latent that it should give. */
 export interface Step {
   /** [1, C, h, w] */
   readonly latent: Tensor;
   readonly timestep: number;
-  /** The model's output for the latent and the sentence that is not tuned, [1, C, h, w]. */
+  /** The U-Net's output for the prompt that is not tuned, [1, C, h, w]. */
   readonly fixed: Tensor;
   readonly coefficients: StepCoefficients;
   readonly guidance: number;
@@ -27,7 +27,7 @@ export interface Step {
 
 export interface LossAndGradient {
   readonly loss: number;
-  /** To the tuned embedding, [1, L, D]. */
+  /** Gradient with respect to the tuned embedding, [1, L, D]. */
   readonly gradient: Tensor;
 }
 
@@ -48,8 +48,8 @@ const lossArguments = (context: z.ZodType<Tensor>, latent: z.ZodType<Tensor>) =>
 const openArguments = z.object({ model: aModel, size: aSize, signal });
 
 /**
- * Paper, eq. 2: L = mean((a·z + b·(f + w·(ε(z, t, c) − f)) − z*)²) and ∂L/∂c, where f is the output for the sentence
- * that stays. With w and 1 − w exchanged the same program tunes the empty sentence (null-text inversion).
+ * Paper, eq. 2: L = mean((a·z + b·(f + w·(ε(z, t, c) − f)) − z*)²) and ∂L/∂c, where f is the U-Net's output for the
+ * prompt that is not tuned. With 1 − w in place of w, the same program tunes the null text (null-text inversion).
  */
 export class ReconstructionLoss {
   private readonly session: Session;
@@ -62,7 +62,7 @@ export class ReconstructionLoss {
     this.expected = lossArguments(aTensorOf([1, ...shapes.embedding]), aTensorOf([1, ...shapes.latent]));
   }
 
-  /** Throws UsageError if a tensor is not one of this picture size, NumericError, CancelledError. */
+  /** Throws UsageError if a tensor does not have the shape of this picture size, NumericError, CancelledError. */
   async at(context: Tensor, step: Step, signal?: AbortSignal): Promise<LossAndGradient> {
     checkArguments("at", this.expected, { context, step, signal });
     const scalar = (value: number) => tensor([], Float32Array.of(value));
@@ -81,7 +81,7 @@ export class ReconstructionLoss {
   }
 }
 
-/** Opens loss and gradient for pictures of a size; batch 1. The program shares the U-Net's weights with the forward one. */
+/** Opens loss and gradient for pictures of a size, at batch 1. The program shares its weights with the noise prediction. */
 export async function openReconstructionLoss(
   model: Model,
   size: Size,

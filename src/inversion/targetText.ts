@@ -10,10 +10,10 @@ import {
 import type { Adam } from "./adam.ts";
 import type { ReconstructionLoss, Step } from "./reconstructionLoss.ts";
 
-/** Shares of `start` in the mixes that are tried between the target's embedding and it, nearest to the target first. */
+/** Shares of `start` in the mixes of the target's embedding and `start` that are tried, nearest to the target first. */
 const MIXES = [0.25, 0.5, 0.75, 1];
 
-/** An embedding that a step may start from, and where sampling with it leads. */
+/** An embedding that a step may start from, and the latent that sampling with it gives. */
 interface Start {
   /** [1, L, D] */
   readonly embedding: Tensor;
@@ -21,7 +21,7 @@ interface Start {
   readonly loss: number;
 }
 
-/** DDIM step i with guidance: the latent it leads to (`next`), and the unconditional output (`fixed`). */
+/** DDIM step i with guidance. next: the latent that it gives. fixed: the U-Net's unconditional output. */
 export async function sampleStep(
   predictor: Predictor,
   schedule: Schedule,
@@ -38,48 +38,48 @@ export async function sampleStep(
 /** The programs that target-text inversion runs. */
 export interface TuningPrograms {
   readonly predictor: Predictor;
-  /** Absent if no step may be tuned. */
+  /** Absent if no iterations are allowed. */
   readonly loss: ReconstructionLoss | undefined;
 }
 
-/** One sampling step of target-text inversion. */
+/** Result of one sampling step of target-text inversion. */
 export interface TunedStep {
   /** c_i, [1, L, D] */
   readonly embedding: Tensor;
-  /** Where sampling with c_i leads from the step's latent, [1, C, h, w]. */
+  /** The latent that sampling with c_i gives, [1, C, h, w]. */
   readonly latent: Tensor;
-  /** Loss before each of Adam's iterations, then that of the embedding they end with. */
+  /** Loss before each of Adam's iterations, then the loss of the final embedding. */
   readonly losses: readonly number[];
-  /** Root mean square of each iteration's gradient. Near 1e-8, Adam's ε, it stops being indifferent to scale. */
+  /** Root mean square of each iteration's gradient. Near 1e-8, Adam's ε, Adam's steps depend on the gradient's scale. */
   readonly gradientRms: readonly number[];
 }
 
-/** One step of target-text inversion. Latents [1, C, h, w], embeddings [1, L, D]. */
+/** Input of one step of target-text inversion. Latents [1, C, h, w], embeddings [1, L, D]. */
 export interface TuneInput {
   readonly latent: Tensor;
-  /** Latent that the step should lead to. */
+  /** The latent that the step should give. */
   readonly wanted: Tensor;
   /** The embedding to tune. */
   readonly start: Tensor;
-  /** The target's, near which `nearestStart` stays. */
+  /** Embedding of the target prompt. */
   readonly target: Tensor;
   readonly empty: Tensor;
   readonly guidance: number;
   readonly adam: Adam;
   readonly learningRate: number;
-  /** Adam's iterations, at most. */
+  /** Largest number of Adam's iterations. */
   readonly iterations: number;
-  /** Loss below which the embedding needs no more tuning. */
+  /** Tuning stops if the loss is below this limit. */
   readonly limit: number;
-  /** Starts at the target's embedding if its loss is below the limit, else at the nearest mix with `start` that is. */
+  /** Start from the target's embedding or the mix nearest to it whose loss is below the limit, else from the best one. */
   readonly nearestStart: boolean;
   readonly signal?: AbortSignal;
 }
 
 /**
  * Target-text inversion of sampling step i (paper, eqs. 1 and 2): tunes c until DDIM with guidance leads from z̄_i to
- * z*_{i+1}. The loss is tested before the gradient is computed, so a step that needs no tuning costs none; the
- * unconditional prediction is computed once.
+ * z*_{i+1}. Compares the loss with the limit before it computes a gradient, so a step whose loss is already small costs
+ * no gradient. The unconditional noise prediction is computed once.
  *
  * z̄_{i+1} comes from the batched program that sampling uses, so that sampling with C later gives the same bits.
  */
@@ -114,7 +114,7 @@ export async function tuneStep(
     gradientRms.push(rootMeanSquare(gradient));
     embedding = adam.step(embedding, gradient, learningRate);
     next = undefined;
-    // Sampling costs a third of a gradient, and is needed anyway if this iteration was the last.
+    // Sampling costs a third of a gradient, and the last iteration needs it anyway.
     if (expectedLoss(losses) < limit || gradientRms.length === iterations) {
       ({ next } = await sampled(embedding));
       losses.push(meanSquaredError(next, wanted));
@@ -123,7 +123,7 @@ export async function tuneStep(
   return { embedding, latent: next ?? (await sampled(embedding)).next, losses, gradientRms };
 }
 
-/** Samples one step from each embedding, in one batch; the unconditional output is known. */
+/** Samples one step with each embedding, in one batch. The unconditional output (`fixed`) is known. */
 async function startsFrom(
   predictor: Predictor,
   embeddings: readonly Tensor[],
@@ -139,7 +139,7 @@ async function startsFrom(
   });
 }
 
-/** Loss after one more iteration, if it shrinks as in the iteration before; the first is taken to divide by ten. */
+/** Estimates the loss after one more iteration: it shrinks as in the last iteration, or to a tenth in the first one. */
 function expectedLoss(losses: readonly number[]): number {
   const [before, last] = [losses[losses.length - 2], losses[losses.length - 1]];
   return before === undefined ? last / 10 : last ** 2 / before;

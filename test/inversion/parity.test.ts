@@ -37,7 +37,7 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
     expect(relativeError(target.tensor, values.target)).toBeLessThan(1e-4);
   });
 
-  test("each step of DDIM inversion, from the reference's own latent", async () => {
+  test("each step of DDIM inversion gives the reference's next latent from its last", async () => {
     const prompt = { context: values.target, empty: values.null, guidance: 1 };
     for (const i of steps()) {
       const z = await invertStep(predictor, schedule, i, row(values.inverted, i + 1), prompt);
@@ -45,7 +45,7 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
     }
   });
 
-  test("the loss's gradient is the slope that differences of the loss show", async () => {
+  test("the gradient of the loss equals its finite differences", async () => {
     const step = {
       latent: row(values.trajectory, 1),
       timestep: schedule.timesteps[1],
@@ -71,7 +71,7 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
     }
   });
 
-  test("each iteration's loss and gradient, from the reference's own latent and embedding", async () => {
+  test("loss and gradient of each iteration are the reference's, given its latent and embedding", async () => {
     for (const i of steps()) {
       const step = {
         latent: row(values.trajectory, i),
