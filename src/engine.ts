@@ -41,7 +41,7 @@ export {
   sample,
   type Taken,
 } from "./diffusion/index.ts";
-export { type LoadModelOptions, loadModel, peakMemory } from "./diffusion/node.ts";
+export { type LoadModelOptions, loadModel, peakMemory } from "./diffusion/node/index.ts";
 /** Building graphs: operations, reverse mode, the ONNX compiler. */
 export * as graph from "./graph/index.ts";
 export {
@@ -67,5 +67,5 @@ export {
   type Session,
 } from "./runtime/index.ts";
 export { availableMemory, mapWeights, startEngine } from "./runtime/node/index.ts";
-export { DiskCache, type FoundModel, findModel, listModels, openLocal } from "./storage/node.ts";
+export { DiskCache, type FoundModel, findModel, listModels, openLocal } from "./storage/node/index.ts";
 export { type Checkpoint, openCheckpoint, readSafetensors, readTensor, type TensorRef } from "./weights/index.ts";

@@ -30,11 +30,11 @@ export {
   type Model,
   type Size,
 } from "./diffusion/index.ts";
-export { type LoadModelOptions, loadModel } from "./diffusion/node.ts";
+export { type LoadModelOptions, loadModel } from "./diffusion/node/index.ts";
 export { type Method, methods, type Prepared, registerMethod, type Sweep } from "./editing/index.ts";
 export { PreparedCache, type PreparedCacheOptions, readPrepared } from "./editing/node/index.ts";
 export { pasteBack } from "./image/index.ts";
-export { decodeImage, decodePhoto, encodePicture, encodePng } from "./image/node.ts";
+export { decodeImage, decodePhoto, encodePicture, encodePng } from "./image/node/index.ts";
 export {
   type CommonPrepareOptions,
   type EditResult,

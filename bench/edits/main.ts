@@ -1,8 +1,8 @@
 /** `npm run bench -- edits`: how well BARET edits the benchmark's pairs, and how fast, beside plain sampling and PyTorch. */
-import { loadModel } from "../../src/diffusion/node.ts";
+import { loadModel } from "../../src/diffusion/node/index.ts";
 import { baret } from "../../src/editing/index.ts";
-import { Judge } from "../../src/metrics/node.ts";
-import { findModel } from "../../src/storage/node.ts";
+import { Judge } from "../../src/metrics/node/index.ts";
+import { findModel } from "../../src/storage/node/index.ts";
 import { PAIR_KINDS } from "../../src/world/index.ts";
 import { count, flag, json, readOptions, text, word, words } from "../options.ts";
 import { measure, type Options, sets } from "./quality.ts";

@@ -5,13 +5,13 @@ import { appendFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Picture } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
-import { modelHash } from "../../src/diffusion/node.ts";
+import { modelHash } from "../../src/diffusion/node/index.ts";
 import { baret, edit } from "../../src/editing/index.ts";
 import { prepareKept } from "../../src/editing/node/index.ts";
 import { contactSheet } from "../../src/image/index.ts";
-import { decodeImage, encodePng } from "../../src/image/node.ts";
+import { decodeImage, encodePng } from "../../src/image/node/index.ts";
 import { psnr, requestedChanges } from "../../src/metrics/index.ts";
-import type { Judge } from "../../src/metrics/node.ts";
+import type { Judge } from "../../src/metrics/node/index.ts";
 import {
   attributes,
   benchmarkPairs,

@@ -3,12 +3,12 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Progress } from "../../src/core/index.ts";
-import { loadModel } from "../../src/diffusion/node.ts";
+import { loadModel } from "../../src/diffusion/node/index.ts";
 import { edit, baret as method } from "../../src/editing/index.ts";
 import { prepareKept } from "../../src/editing/node/index.ts";
-import { encodePng } from "../../src/image/node.ts";
+import { encodePng } from "../../src/image/node/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
-import { findModel } from "../../src/storage/node.ts";
+import { findModel } from "../../src/storage/node/index.ts";
 import { render, tuningPairs } from "../../src/world/index.ts";
 
 export interface SpeedOptions {

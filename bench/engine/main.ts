@@ -8,7 +8,7 @@ import { noise, type Tensor, tensor } from "../../src/core/index.ts";
 import * as g from "../../src/graph/index.ts";
 import { readUNetConfig, timestepSinusoids } from "../../src/models/index.ts";
 import { processTreeMemory, startEngine } from "../../src/runtime/node/index.ts";
-import { openLocalFile, writeFileAtomic } from "../../src/storage/node.ts";
+import { openLocalFile, writeFileAtomic } from "../../src/storage/node/index.ts";
 import { encodeSafetensors, readSafetensors, readTensor } from "../../src/weights/index.ts";
 import { count, flag, readOptions, text } from "../options.ts";
 import { forward, lossAndGradient, quick, type Size, sd15 } from "../random/graphs.ts";

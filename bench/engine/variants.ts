@@ -2,7 +2,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Binding, compile, type Program } from "../../src/graph/index.ts";
 import type { LoadOptions } from "../../src/runtime/index.ts";
-import { DiskCache } from "../../src/storage/node.ts";
+import { DiskCache } from "../../src/storage/node/index.ts";
 import { forward, lossAndGradient, type Size } from "../random/graphs.ts";
 
 export type TaskName = "forward, 1 row" | "forward, 6 rows" | "forward and backward, 1 row";

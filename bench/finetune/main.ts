@@ -10,7 +10,7 @@ import type { Tensor } from "../../src/core/index.ts";
 import { readUNetConfig } from "../../src/models/index.ts";
 import { loadGraph } from "../../src/runtime/index.ts";
 import { processTreeMemory, startEngine } from "../../src/runtime/node/index.ts";
-import { openLocal } from "../../src/storage/node.ts";
+import { openLocal } from "../../src/storage/node/index.ts";
 import { encodeSafetensors, openCheckpoint, readTensor } from "../../src/weights/index.ts";
 import { median } from "../engine/measure.ts";
 import { count, readOptions, text } from "../options.ts";

@@ -7,7 +7,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../../src/core/index.ts";
 import { readPrepared } from "../../src/editing/node/index.ts";
-import { encodePng } from "../../src/image/node.ts";
+import { encodePng } from "../../src/image/node/index.ts";
 import { processTreeMemory } from "../../src/runtime/node/index.ts";
 import { render, tuningPairs } from "../../src/world/index.ts";
 import { count, readOptions, text } from "../options.ts";

@@ -7,12 +7,12 @@ import { writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Random } from "../../src/core/index.ts";
 import { generate } from "../../src/diffusion/index.ts";
-import { loadModel } from "../../src/diffusion/node.ts";
+import { loadModel } from "../../src/diffusion/node/index.ts";
 import { contactSheet } from "../../src/image/index.ts";
-import { encodePng } from "../../src/image/node.ts";
+import { encodePng } from "../../src/image/node/index.ts";
 import { agreement, confusionTable } from "../../src/metrics/index.ts";
-import { Judge } from "../../src/metrics/node.ts";
-import { findModel } from "../../src/storage/node.ts";
+import { Judge } from "../../src/metrics/node/index.ts";
+import { findModel } from "../../src/storage/node/index.ts";
 import { attributes, caption, type Scene, sampleScene } from "../../src/world/index.ts";
 import { count, readOptions, text } from "../options.ts";
 

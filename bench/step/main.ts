@@ -4,7 +4,7 @@
  */
 import { meanSquaredError, noise, row, stack, type Tensor } from "../../src/core/index.ts";
 import { applyStep, guide, openPredictor } from "../../src/diffusion/index.ts";
-import { loadModel } from "../../src/diffusion/node.ts";
+import { loadModel } from "../../src/diffusion/node/index.ts";
 import * as g from "../../src/graph/index.ts";
 import { readUNetConfig, timeShape, timestepSinusoids, type UNetConfig } from "../../src/models/index.ts";
 import { type Feeds, loadGraph } from "../../src/runtime/index.ts";

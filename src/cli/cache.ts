@@ -1,6 +1,6 @@
 import { Command, type Option } from "commander";
 import { formatBytes, UsageError } from "../core/index.ts";
-import { type CachedItem, DiskCache, listModels } from "../storage/node.ts";
+import { type CachedItem, DiskCache, listModels } from "../storage/node/index.ts";
 import { jsonOption } from "./options.ts";
 import { columns, print, printJson } from "./print.ts";
 

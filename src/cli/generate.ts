@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { UsageError, type Work } from "../core/index.ts";
 import { type Generated, generate, type Model, requirePictures } from "../diffusion/index.ts";
-import { checkWritable } from "../storage/node.ts";
+import { checkWritable } from "../storage/node/index.ts";
 import { cutPrompt, type EditRecord, type Maker } from "../tasks/index.ts";
 import { writePicture } from "../tasks/node/index.ts";
 import { working } from "./interrupt.ts";

@@ -1,7 +1,7 @@
 import { dirname, isAbsolute, relative } from "node:path";
 import type { Command } from "commander";
 import { UsageError } from "../core/index.ts";
-import { version } from "../storage/node.ts";
+import { version } from "../storage/node/index.ts";
 import type { EditRecord, SettingValues } from "../tasks/index.ts";
 import { readRecord } from "../tasks/node/index.ts";
 import { applySettings, option, refuseWrongOptions } from "./options.ts";

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import type { Work } from "../core/index.ts";
 import type { Model, Size } from "../diffusion/index.ts";
-import { loadModel, modelHash } from "../diffusion/node.ts";
+import { loadModel, modelHash } from "../diffusion/node/index.ts";
 import { type Device, devices } from "../runtime/index.ts";
 import { mostThreads } from "../runtime/node/index.ts";
-import { version } from "../storage/node.ts";
+import { version } from "../storage/node/index.ts";
 import type { Maker } from "../tasks/index.ts";
 import { type Prediction, predictions } from "../weights/index.ts";
 import { anyText, choiceOption, integer, jsonOption, option, pictureSize, quietOption, repeatable } from "./options.ts";

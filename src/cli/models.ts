@@ -1,9 +1,9 @@
 import { Command } from "commander";
 import { BaretError, formatBytes, type Size, sizeOf, type Warning } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
-import { peakMemory } from "../diffusion/node.ts";
+import { peakMemory } from "../diffusion/node/index.ts";
 import { baret, edit, prepare } from "../editing/index.ts";
-import { type FoundModel, findModel, listModels, openLocal } from "../storage/node.ts";
+import { type FoundModel, findModel, listModels, openLocal } from "../storage/node/index.ts";
 import {
   type Checkpoint,
   isFloatDtype,

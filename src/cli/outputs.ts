@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { listed, UsageError } from "../core/index.ts";
 import { formatOfName } from "../image/index.ts";
-import { checkWritable, endOfLinks } from "../storage/node.ts";
+import { checkWritable, endOfLinks } from "../storage/node/index.ts";
 import { fileNamed, integer, type Kind, option } from "./options.ts";
 
 export const pngFile = fileNamed(".png");

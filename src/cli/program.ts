@@ -71,7 +71,7 @@ export async function baretProgram(args: readonly string[]): Promise<Command> {
     .description("edit a photo from a target prompt alone, by diffusion")
     .addHelpText("after", '\n"baret COMMAND --help" shows the options of a command.');
   const asksVersion = args.some((arg) => versionFlags.includes(arg));
-  program.version(asksVersion ? (await import("../storage/node.ts")).version : "");
+  program.version(asksVersion ? (await import("../storage/node/index.ts")).version : "");
   for (const { name, about, load } of entries) {
     const command = args.includes(name) ? await load() : new Command(name);
     program.addCommand(command.summary(about).description(command.description() || about));

@@ -1,6 +1,6 @@
 import { type Command, CommanderError } from "commander";
 import { BaretError, CancelledError, StorageError, UsageError } from "../core/index.ts";
-import { storageError } from "../storage/node.ts";
+import { storageError } from "../storage/node/index.ts";
 import { statusOf } from "./exitStatus.ts";
 import { heedInterrupts } from "./interrupt.ts";
 import { refuseWrongOptions } from "./options.ts";

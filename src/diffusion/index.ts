@@ -1,4 +1,4 @@
-// Diffusion with a loaded checkpoint: the model as one value, noise schedules, guidance, sampling. Loading is in node.ts.
+// Diffusion with a loaded checkpoint: the model as one value, noise schedules, guidance, sampling. Loading is in node/.
 // Uses: every layer above it, models included.
 // Does not know: inversion and editing.
 export type { Size } from "../core/index.ts";

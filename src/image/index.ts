@@ -1,5 +1,5 @@
 // Pictures: fitting to a model's size and putting back, resampling, opacity, records in files, contact sheets.
-// Knows of: core. Decoding and encoding need Node: import node.ts for them.
+// Knows of: core. Decoding and encoding need Node: import node/ for them.
 // Does not know of: models, devices, where files lie.
 export * from "./alpha.ts";
 export * from "./contactSheet.ts";

@@ -1,4 +1,4 @@
-// Storage: the interface of a cache. node.ts has the disk: files, caches, downloads from the hub, finding models.
+// Storage: the interface of a cache. node/ has the disk: files, caches, downloads from the hub, finding models.
 // Knows of: core, weights (tensors in files).
 // Does not know of: graphs, devices, models.
 export type { Cache, CacheEntry, CacheKey } from "./cache.ts";

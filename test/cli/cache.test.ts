@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { baretProgram } from "../../src/cli/program.ts";
 import { runCommand } from "../../src/cli/run.ts";
-import { DiskCache } from "../../src/storage/node.ts";
+import { DiskCache } from "../../src/storage/node/index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "baret-cache-command-"));
 beforeAll(() => void vi.stubEnv("BARET_CACHE", folder));

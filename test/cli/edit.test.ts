@@ -7,7 +7,7 @@ import { runCommand } from "../../src/cli/run.ts";
 import { encodePrepared } from "../../src/editing/index.ts";
 import { readPrepared } from "../../src/editing/node/index.ts";
 import { readPngText, readRecord } from "../../src/image/index.ts";
-import { decodeImage, decodePhoto, encodePicture, encodePng } from "../../src/image/node.ts";
+import { decodeImage, decodePhoto, encodePicture, encodePng } from "../../src/image/node/index.ts";
 import { smoothPicture } from "../support/baret.ts";
 import { asOrdinaryUser, fixtureModel, Workplace } from "../support/cli.ts";
 

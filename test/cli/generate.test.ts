@@ -3,7 +3,7 @@ import { afterAll, expect, test } from "vitest";
 import { baretProgram } from "../../src/cli/program.ts";
 import { runCommand } from "../../src/cli/run.ts";
 import { readPngText } from "../../src/image/index.ts";
-import { decodeImage } from "../../src/image/node.ts";
+import { decodeImage } from "../../src/image/node/index.ts";
 import { asOrdinaryUser, fixtureModel, Workplace } from "../support/cli.ts";
 
 const here = new Workplace();

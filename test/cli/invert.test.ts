@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { isComplete } from "../../src/editing/index.ts";
 import { readPrepared } from "../../src/editing/node/index.ts";
-import { encodePng } from "../../src/image/node.ts";
+import { encodePng } from "../../src/image/node/index.ts";
 import { smoothPicture } from "../support/baret.ts";
 import { fixtureModel, Workplace } from "../support/cli.ts";
 

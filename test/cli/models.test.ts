@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { openLocalFile } from "../../src/storage/node.ts";
+import { openLocalFile } from "../../src/storage/node/index.ts";
 import { encodeSafetensors, readSafetensors, readTensor } from "../../src/weights/index.ts";
 import { fixtureModel, Workplace } from "../support/cli.ts";
 import { hollow, keys } from "../weights/helpers.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { findModel, openLocal } from "../../src/storage/node.ts";
+import { findModel, openLocal } from "../../src/storage/node/index.ts";
 import { openCheckpoint } from "../../src/weights/index.ts";
 import {
   cache,

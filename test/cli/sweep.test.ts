@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { pointsOf } from "../../src/cli/edit/sweep.ts";
 import { baret, plain } from "../../src/editing/index.ts";
 import { readPngText } from "../../src/image/index.ts";
-import { decodeImage, encodePng } from "../../src/image/node.ts";
+import { decodeImage, encodePng } from "../../src/image/node/index.ts";
 import { smoothPicture, tinyModel } from "../support/baret.ts";
 import { fixtureModel, Workplace } from "../support/cli.ts";
 

@@ -1,11 +1,11 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterAll, expect, test } from "vitest";
 import { StorageError } from "../../src/core/index.ts";
-import { decodeImage } from "../../src/image/node.ts";
-import { openLocalFile } from "../../src/storage/node.ts";
+import { decodeImage } from "../../src/image/node/index.ts";
+import { openLocalFile } from "../../src/storage/node/index.ts";
 import { readSafetensors } from "../../src/weights/index.ts";
 import { isHeldOutScene, type Pair, type Scene } from "../../src/world/index.ts";
-import { writeShards } from "../../src/world/node.ts";
+import { writeShards } from "../../src/world/node/index.ts";
 import { Workplace } from "../support/cli.ts";
 
 const here = new Workplace();

@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CancelledError, CheckpointError, NumericError } from "../../src/core/index.ts";
 import { type Generated, generate } from "../../src/diffusion/index.ts";
-import { loadModel, peakMemory } from "../../src/diffusion/node.ts";
-import { DiskCache, openLocal } from "../../src/storage/node.ts";
+import { loadModel, peakMemory } from "../../src/diffusion/node/index.ts";
+import { DiskCache, openLocal } from "../../src/storage/node/index.ts";
 import {
   encodeSafetensors,
   openCheckpoint,

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { generate } from "../../src/diffusion/index.ts";
-import { peakMemory } from "../../src/diffusion/node.ts";
-import { findModel, openLocal } from "../../src/storage/node.ts";
+import { peakMemory } from "../../src/diffusion/node/index.ts";
+import { findModel, openLocal } from "../../src/storage/node/index.ts";
 import { type Checkpoint, type Component, openCheckpoint } from "../../src/weights/index.ts";
 import { fixturePath } from "../support/baret.ts";
 import { hollow, keys } from "../weights/helpers.ts";

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Model } from "../../src/diffusion/index.ts";
-import { loadModel, modelHash } from "../../src/diffusion/node.ts";
-import { DiskCache } from "../../src/storage/node.ts";
+import { loadModel, modelHash } from "../../src/diffusion/node/index.ts";
+import { DiskCache } from "../../src/storage/node/index.ts";
 import {
   encodeSafetensors,
   memorySource,

@@ -5,9 +5,9 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { rows, type Tensor, UsageError } from "../../src/core/index.ts";
 import { type Generated, generate, type Model, openPredictor, Predictor, sample } from "../../src/diffusion/index.ts";
-import { loadModel, modelHash } from "../../src/diffusion/node.ts";
+import { loadModel, modelHash } from "../../src/diffusion/node/index.ts";
 import { tensorToPicture } from "../../src/image/index.ts";
-import { DiskCache, openLocal } from "../../src/storage/node.ts";
+import { DiskCache, openLocal } from "../../src/storage/node/index.ts";
 import { openCheckpoint } from "../../src/weights/index.ts";
 import { fixture, relativeError } from "../support/run.ts";
 

@@ -10,7 +10,7 @@ import {
   Predictor,
   sample,
 } from "../../src/diffusion/index.ts";
-import { modelHash } from "../../src/diffusion/node.ts";
+import { modelHash } from "../../src/diffusion/node/index.ts";
 import { edit, fidelityOf, guidedBy, baret as method, planRows, sweep } from "../../src/editing/index.ts";
 import {
   alphaSchedule,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Random } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
-import { modelHash } from "../../src/diffusion/node.ts";
+import { modelHash } from "../../src/diffusion/node/index.ts";
 import { decodePrepared, encodePrepared, type Prepared } from "../../src/editing/index.ts";
 import { pictureHash } from "../../src/editing/node/index.ts";
 import { baret } from "../../src/index.ts";

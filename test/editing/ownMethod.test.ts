@@ -8,7 +8,7 @@ import { runCommand } from "../../src/cli/run.ts";
 import type { Model } from "../../src/diffusion/index.ts";
 import { registerMethod } from "../../src/editing/index.ts";
 import { readPrepared } from "../../src/editing/node/index.ts";
-import { encodePng } from "../../src/image/node.ts";
+import { encodePng } from "../../src/image/node/index.ts";
 import { faceOf } from "../../src/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
 import { readRecord } from "../../src/tasks/node/index.ts";

@@ -15,7 +15,7 @@ import {
 import { type BaretPrepared, iterationsOf, thresholdAt } from "../../src/editing/methods/baret/index.ts";
 import { pictureHash, readPrepared } from "../../src/editing/node/index.ts";
 import type { MeasuredSession } from "../../src/runtime/index.ts";
-import { version } from "../../src/storage/node.ts";
+import { version } from "../../src/storage/node/index.ts";
 import { memorySource } from "../../src/weights/index.ts";
 import { preparedKept, smoothPicture, tinyModel } from "../support/baret.ts";
 

@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { decodeImage } from "../../src/image/node.ts";
+import { decodeImage } from "../../src/image/node/index.ts";
 import { colourSpaces, greyProfile, pngOf, profileOf, rgbProfile, sRgbLevel, sRgbOf } from "./files.ts";
 
 const pixelOf = async (file: Buffer): Promise<number[]> => [...(await decodeImage(file)).data.subarray(0, 3)];

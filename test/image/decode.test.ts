@@ -5,7 +5,7 @@ import { deflateSync } from "node:zlib";
 import sharp, { type Color } from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ImageError, type Picture, UsageError } from "../../src/core/index.ts";
-import { decodeImage, encodePng } from "../../src/image/node.ts";
+import { decodeImage, encodePng } from "../../src/image/node/index.ts";
 import { pngChunk, tiffOf } from "./files.ts";
 
 const solid = (channels: 3 | 4, background: Color) => sharp({ create: { width: 6, height: 4, channels, background } });

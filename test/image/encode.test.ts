@@ -2,7 +2,7 @@ import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { ImageError, type Picture, UsageError } from "../../src/core/index.ts";
 import { formatOfName, insertPngText, pictureFormats, readPngText, readRecord } from "../../src/image/index.ts";
-import { decodeImage, decodePhoto, encodePicture, encodePng } from "../../src/image/node.ts";
+import { decodeImage, decodePhoto, encodePicture, encodePng } from "../../src/image/node/index.ts";
 
 /** Soft colours, which JPEG and WebP keep well. */
 const picture: Picture = {

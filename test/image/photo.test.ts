@@ -1,6 +1,6 @@
 import sharp, { type Color } from "sharp";
 import { expect, test } from "vitest";
-import { decodeImage, decodePhoto, encodePicture } from "../../src/image/node.ts";
+import { decodeImage, decodePhoto, encodePicture } from "../../src/image/node/index.ts";
 import { colourSpaces, greyProfile, pngOf, profileOf, rgbProfile, sRgbLevel, sRgbOf, tiffOf } from "./files.ts";
 
 const solid = (background: Color, channels: 3 | 4 = 3) =>

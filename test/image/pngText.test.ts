@@ -2,7 +2,7 @@ import sharp from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
 import { ImageError } from "../../src/core/index.ts";
 import { insertPngText, readPngText } from "../../src/image/index.ts";
-import { decodeImage, encodePng } from "../../src/image/node.ts";
+import { decodeImage, encodePng } from "../../src/image/node/index.ts";
 
 const picture = { width: 3, height: 2, data: Uint8Array.from({ length: 18 }, (_, i) => i * 14) };
 const text = { Software: "baret", settings: '{"target":"a dog — 犬 🐕"}', empty: "" };

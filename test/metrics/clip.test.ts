@@ -8,7 +8,7 @@ import {
   type Tensor,
   UsageError,
 } from "../../src/core/index.ts";
-import { CLIP_SCORE_PREFIX, Clip } from "../../src/metrics/node.ts";
+import { CLIP_SCORE_PREFIX, Clip } from "../../src/metrics/node/index.ts";
 import type { Engine } from "../../src/runtime/index.ts";
 import { startEngine } from "../../src/runtime/node/index.ts";
 import { encodeSafetensors, memorySource, readBytes, readSafetensors } from "../../src/weights/index.ts";

@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { DiskCache } from "../../src/storage/node.ts";
+import { DiskCache } from "../../src/storage/node/index.ts";
 
 export const fixtures = fileURLToPath(new URL("../fixtures/", import.meta.url));
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CheckpointError, type IntTensor, type Picture, type Tensor } from "../../src/core/index.ts";
-import { Clip, Judge } from "../../src/metrics/node.ts";
+import { Clip, Judge } from "../../src/metrics/node/index.ts";
 import type { Engine } from "../../src/runtime/index.ts";
 import { startEngine } from "../../src/runtime/node/index.ts";
 import { fixture } from "../support/run.ts";

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Tensor } from "../../src/core/index.ts";
 import * as g from "../../src/graph/index.ts";
 import { decode, encode, readVaeConfig } from "../../src/models/index.ts";
-import { openLocal } from "../../src/storage/node.ts";
+import { openLocal } from "../../src/storage/node/index.ts";
 import { openCheckpoint, readTensor } from "../../src/weights/index.ts";
 import { fixture, relativeError, run } from "../support/run.ts";
 

@@ -8,12 +8,6 @@ const src = fileURLToPath(new URL("../../src", import.meta.url));
 
 /** Layers that only ever run in Node. */
 const nodeOnly = ["cli", "server"];
-/**
- * Layers whose node/ folder does not hold all that needs Node yet. Their index.ts bundles for a browser all the same. The
- * list only shrinks: a layer that passes is to be taken off.
- */
-const unsorted = ["storage", "image", "metrics", "diffusion", "world"];
-
 const layers = readdirSync(src, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && !nodeOnly.includes(entry.name))
   .map(({ name }) => name);
@@ -47,10 +41,7 @@ describe("for a browser, without any import of Node", () => {
     expect(await foreignImports([`${layer}/index.ts`])).toEqual([]);
   });
 
-  test.each(layers.filter((layer) => !unsorted.includes(layer)))(
-    "every file of %s outside node/ bundles",
-    async (layer) => {
-      expect(await foreignImports(filesOf(layer))).toEqual([]);
-    },
-  );
+  test.each(layers)("every file of %s outside node/ bundles", async (layer) => {
+    expect(await foreignImports(filesOf(layer))).toEqual([]);
+  });
 });

@@ -61,9 +61,7 @@ test("from another folder, a file imports only its index.ts or its Node part", (
   const broken = [...imports].flatMap(([file, { local }]) =>
     local
       .filter((t) => t.includes("/") && t.split("/")[0] !== file.split("/")[0])
-      .filter(
-        (t) => !["index.ts", "node.ts", "node/index.ts", "web/index.ts"].includes(t.split("/").slice(1).join("/")),
-      )
+      .filter((t) => !["index.ts", "node/index.ts", "web/index.ts"].includes(t.split("/").slice(1).join("/")))
       .map((t) => `${file} → ${t}`),
   );
   expect(broken).toEqual([]);

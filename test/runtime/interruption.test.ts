@@ -10,7 +10,7 @@ import type { Engine, LoadOptions, Session } from "../../src/runtime/index.ts";
 import { childProgram, EngineProcess } from "../../src/runtime/node/childProcess.ts";
 import { frameParts } from "../../src/runtime/node/frames.ts";
 import { startEngine } from "../../src/runtime/node/index.ts";
-import { DiskCache } from "../../src/storage/node.ts";
+import { DiskCache } from "../../src/storage/node/index.ts";
 import { doubling, slow, slowToLoad } from "./programs.ts";
 
 const matrix = tensor([1024, 1024]);

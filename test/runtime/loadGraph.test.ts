@@ -6,7 +6,7 @@ import { CheckpointError, EngineError, MemoryError, sizeOf, type Tensor, tensor 
 import { add, input, matmul, mul, type Node, parameter } from "../../src/graph/index.ts";
 import { type Engine, loadGraph } from "../../src/runtime/index.ts";
 import { mapWeights, startEngine } from "../../src/runtime/node/index.ts";
-import { DiskCache, openLocalFile } from "../../src/storage/node.ts";
+import { DiskCache, openLocalFile } from "../../src/storage/node/index.ts";
 import { encodeSafetensors, memorySource, readSafetensors, type TensorData } from "../../src/weights/index.ts";
 
 let engine: Engine;

@@ -15,7 +15,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { CheckpointError, EngineError, type Tensor, tensor } from "../../src/core/index.ts";
 import type { Engine, LoadableProgram, LoadOptions } from "../../src/runtime/index.ts";
 import { processTreeMemory, startEngine } from "../../src/runtime/node/index.ts";
-import { DiskCache } from "../../src/storage/node.ts";
+import { DiskCache } from "../../src/storage/node/index.ts";
 import { products, type WeightPlace, writeWeights } from "./programs.ts";
 
 let engine: Engine;

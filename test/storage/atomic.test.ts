@@ -15,7 +15,7 @@ import { tmpdir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { CancelledError, StorageError } from "../../src/core/index.ts";
-import { cacheFolder, checkWritable, writeFileAtomic } from "../../src/storage/node.ts";
+import { cacheFolder, checkWritable, writeFileAtomic } from "../../src/storage/node/index.ts";
 
 let folder: string;
 beforeEach(() => {

@@ -20,7 +20,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CancelledError, StorageError } from "../../src/core/index.ts";
 import type { CacheEntry } from "../../src/storage/index.ts";
-import { DiskCache } from "../../src/storage/node.ts";
+import { DiskCache } from "../../src/storage/node/index.ts";
 
 let root: string;
 beforeEach(() => {

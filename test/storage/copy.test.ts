@@ -11,7 +11,7 @@ import {
 import { dirname, join, relative } from "node:path";
 import { expect, test } from "vitest";
 import { CancelledError, CheckpointError, type Progress, UsageError } from "../../src/core/index.ts";
-import { copyModel, findModel, openLocal } from "../../src/storage/node.ts";
+import { copyModel, findModel, openLocal } from "../../src/storage/node/index.ts";
 import { encodeSafetensors, openCheckpoint } from "../../src/weights/index.ts";
 import { readFiles } from "../support/hub.ts";
 import { keys } from "../weights/helpers.ts";

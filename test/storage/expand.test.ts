@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CancelledError, CheckpointError } from "../../src/core/index.ts";
-import { DiskCache, expandWeights, openLocalFile } from "../../src/storage/node.ts";
+import { DiskCache, expandWeights, openLocalFile } from "../../src/storage/node/index.ts";
 import {
   encodeSafetensors,
   memorySource,

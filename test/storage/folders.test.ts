@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { DiskCache, requireFolder } from "../../src/storage/node.ts";
+import { DiskCache, requireFolder } from "../../src/storage/node/index.ts";
 
 let root: string;
 beforeEach(() => {

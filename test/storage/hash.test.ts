@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CancelledError, StorageError } from "../../src/core/index.ts";
-import { hashFile } from "../../src/storage/node.ts";
+import { hashFile } from "../../src/storage/node/index.ts";
 
 let root: string;
 let path: string;

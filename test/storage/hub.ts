@@ -4,8 +4,8 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect } from "vitest";
 import { BaretError } from "../../src/core/index.ts";
-import { defaultRetryPolicy } from "../../src/storage/hub/retry.ts";
-import { type InstalledModel, type PullOptions, pullModel, type RetryPolicy } from "../../src/storage/node.ts";
+import { defaultRetryPolicy } from "../../src/storage/node/hub/retry.ts";
+import { type InstalledModel, type PullOptions, pullModel, type RetryPolicy } from "../../src/storage/node/index.ts";
 import { encodeSafetensors } from "../../src/weights/index.ts";
 import { type Files, type HubRequest, LocalHub, readFiles } from "../support/hub.ts";
 

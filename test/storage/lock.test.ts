@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "nod
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { lock } from "../../src/storage/node.ts";
+import { lock } from "../../src/storage/node/index.ts";
 
 let folder: string;
 beforeEach(() => {

@@ -5,7 +5,14 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CheckpointError } from "../../src/core/index.ts";
-import { copyModel, findModel, listModels, openLocal, type SearchPlaces, shortNames } from "../../src/storage/node.ts";
+import {
+  copyModel,
+  findModel,
+  listModels,
+  openLocal,
+  type SearchPlaces,
+  shortNames,
+} from "../../src/storage/node/index.ts";
 import { type Folder, openCheckpoint, openModelFolder } from "../../src/weights/index.ts";
 
 const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
@@ -63,7 +70,7 @@ test("bundled models are found from wherever the code was compiled to", async ()
   const deep = mkdtempSync(fileURLToPath(new URL("../../.cache/deep-", import.meta.url)));
   cpSync(fileURLToPath(new URL("../../dist", import.meta.url)), join(deep, "typescript/src"), { recursive: true });
   try {
-    const ask = `import { findModel } from ${JSON.stringify(pathToFileURL(join(deep, "typescript/src/storage/node.js")).href)};
+    const ask = `import { findModel } from ${JSON.stringify(pathToFileURL(join(deep, "typescript/src/storage/node/index.js")).href)};
       console.log((await findModel("menagerie")).place);`;
     const said = execFileSync(process.execPath, ["--input-type=module", "--eval", ask], { encoding: "utf8" });
     expect(said).toBe("package\n");

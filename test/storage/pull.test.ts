@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, renameSync, utimesSync, writeFil
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Progress } from "../../src/core/index.ts";
-import { openLocal } from "../../src/storage/node.ts";
+import { openLocal } from "../../src/storage/node/index.ts";
 import { openCheckpoint } from "../../src/weights/index.ts";
 import { commitOf, type Files } from "../support/hub.ts";
 import {

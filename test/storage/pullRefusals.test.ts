@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { CheckpointError, HubError, StorageError, UsageError } from "../../src/core/index.ts";
-import { hubAccess } from "../../src/storage/node.ts";
+import { hubAccess } from "../../src/storage/node/index.ts";
 import {
   cache,
   differences,

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ImageError } from "../../src/core/index.ts";
 import { readPrepared } from "../../src/editing/node/index.ts";
-import { decodeImage } from "../../src/image/node.ts";
-import { hashFile, openLocal, openLocalFile, readRegular } from "../../src/storage/node.ts";
+import { decodeImage } from "../../src/image/node/index.ts";
+import { hashFile, openLocal, openLocalFile, readRegular } from "../../src/storage/node/index.ts";
 
 let folder: string;
 beforeEach(() => {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { baretProgram } from "../../src/cli/program.ts";
 import { runCommand } from "../../src/cli/run.ts";
 import { Model } from "../../src/diffusion/index.ts";
-import { encodePng } from "../../src/image/node.ts";
+import { encodePng } from "../../src/image/node/index.ts";
 import { fixturePath, smoothPicture } from "../support/baret.ts";
 
 // One edit decides everything once. The functions that do the work are counted where they are defined.
@@ -26,8 +26,8 @@ const counting = vi.hoisted(() => (module: Record<string, unknown>, names: reado
 });
 
 vi.mock("../../src/models/unet.ts", async (load) => counting(await load(), ["unet", "attentionSites"]));
-vi.mock("../../src/storage/models.ts", async (load) => counting(await load(), ["findModel", "listModels"]));
-vi.mock("../../src/storage/hash.ts", async (load) => counting(await load(), ["hashFile"]));
+vi.mock("../../src/storage/node/models.ts", async (load) => counting(await load(), ["findModel", "listModels"]));
+vi.mock("../../src/storage/node/hash.ts", async (load) => counting(await load(), ["hashFile"]));
 
 const folder = mkdtempSync(join(tmpdir(), "baret-counts-"));
 const at = (name: string): string => join(folder, name);

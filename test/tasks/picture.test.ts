@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { ImageError } from "../../src/core/index.ts";
-import { encodePng } from "../../src/image/node.ts";
+import { encodePng } from "../../src/image/node/index.ts";
 import { readRecord, writePicture } from "../../src/tasks/node/index.ts";
 import { smoothPicture } from "../support/baret.ts";
 import { fixtureModel } from "../support/cli.ts";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { CheckpointError } from "../../src/core/index.ts";
-import { openPackageFile } from "../../src/storage/node.ts";
+import { openPackageFile } from "../../src/storage/node/index.ts";
 import { CLIP_MERGES, type ClipTokenizer, loadTokenizer } from "../../src/text/index.ts";
 import { readTokenizerFiles } from "../../src/weights/diffusers.ts";
 import { folder } from "../weights/helpers.ts";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { beforeAll, expect, test } from "vitest";
 import { CheckpointError, UsageError } from "../../src/core/index.ts";
-import { openPackageFile } from "../../src/storage/node.ts";
+import { openPackageFile } from "../../src/storage/node/index.ts";
 import {
   CLIP_MERGES,
   ClipTokenizer,

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { openLocal } from "../../src/storage/node.ts";
+import { openLocal } from "../../src/storage/node/index.ts";
 import { encodeSafetensors, openCheckpoint } from "../../src/weights/index.ts";
 import { oneFloat, rawSafetensors, refusal } from "./helpers.ts";
 

@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { openLocal } from "../../src/storage/node.ts";
+import { openLocal } from "../../src/storage/node/index.ts";
 import {
   encodeSafetensors,
   type Folder,

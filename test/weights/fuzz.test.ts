@@ -18,7 +18,7 @@ import {
   unet,
 } from "../../src/models/index.ts";
 import type { Engine } from "../../src/runtime/index.ts";
-import { openLocal } from "../../src/storage/node.ts";
+import { openLocal } from "../../src/storage/node/index.ts";
 import { loadTokenizer } from "../../src/text/index.ts";
 import {
   checkWeights,

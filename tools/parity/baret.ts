@@ -9,7 +9,7 @@ import {
   type Predictor,
   type Schedule,
 } from "../../src/diffusion/index.ts";
-import { loadModel } from "../../src/diffusion/node.ts";
+import { loadModel } from "../../src/diffusion/node/index.ts";
 import { baret, edit, prepare, prepareSettings } from "../../src/editing/index.ts";
 import {
   type BaretPrepared,
@@ -26,7 +26,7 @@ import {
   tuneStep,
 } from "../../src/inversion/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
-import { DiskCache } from "../../src/storage/node.ts";
+import { DiskCache } from "../../src/storage/node/index.ts";
 import { readReferences, relativeError, tell, worst } from "./compare.ts";
 
 /** One forward; a gradient, or a step with one. */

@@ -1,6 +1,6 @@
 /** Shared by the comparisons of this folder: reference files, errors, and results that compare.py reads. */
 import type { IntTensor, Picture, Tensor } from "../../src/core/index.ts";
-import { openLocalFile } from "../../src/storage/node.ts";
+import { openLocalFile } from "../../src/storage/node/index.ts";
 import { isFloatDtype, readInts, readSafetensors, readTensor } from "../../src/weights/index.ts";
 
 /** One result. Without `most` and `least` it is for information only. */

@@ -21,7 +21,7 @@ import {
 } from "../../src/models/index.ts";
 import type { Feeds } from "../../src/runtime/index.ts";
 import { startEngine } from "../../src/runtime/node/index.ts";
-import { DiskCache, expandWeights, openLocal, openLocalFile } from "../../src/storage/node.ts";
+import { DiskCache, expandWeights, openLocal, openLocalFile } from "../../src/storage/node/index.ts";
 import {
   type Component,
   openCheckpoint,

@@ -1,11 +1,11 @@
 /** Compares the engine on the Menagerie's trained weights with the references of menagerie.py, which runs this. */
 import { type IntTensor, row, type Tensor } from "../../src/core/index.ts";
 import { type Model, openPredictor, sample } from "../../src/diffusion/index.ts";
-import { loadModel } from "../../src/diffusion/node.ts";
+import { loadModel } from "../../src/diffusion/node/index.ts";
 import * as g from "../../src/graph/index.ts";
-import { Judge } from "../../src/metrics/node.ts";
+import { Judge } from "../../src/metrics/node/index.ts";
 import { decode } from "../../src/models/index.ts";
-import { DiskCache, openPackageFile } from "../../src/storage/node.ts";
+import { DiskCache, openPackageFile } from "../../src/storage/node/index.ts";
 import { CLIP_MERGES, type ClipTokenizer, loadTokenizer } from "../../src/text/index.ts";
 import { pictures, type References, readReferences, relativeError, tell, worst } from "./compare.ts";
 

@@ -3,7 +3,7 @@
 // Does not know of: models, engines, other commands.
 import { Command, type Option } from "commander";
 import { formatBytes, UsageError } from "../../core/index.ts";
-import { copyModel, hubAccess, type InstalledModel, pullModel, shortNames } from "../../storage/node.ts";
+import { copyModel, hubAccess, type InstalledModel, pullModel, shortNames } from "../../storage/node/index.ts";
 import { type Prediction, predictions } from "../../weights/index.ts";
 import { working } from "../interrupt.ts";
 import { choiceOption, jsonOption, option, quietOption } from "../options.ts";

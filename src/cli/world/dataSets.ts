@@ -8,7 +8,7 @@ import {
   type Split,
   tuningPairs,
 } from "../../world/index.ts";
-import { writePairs, writeShards } from "../../world/node.ts";
+import { writePairs, writeShards } from "../../world/node/index.ts";
 import { working } from "../interrupt.ts";
 import { choiceOption, quietOption, seedOption } from "../options.ts";
 import { print } from "../print.ts";

@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import { giveTurn, Random, type Work } from "../../core/index.ts";
 import { contactSheet } from "../../image/index.ts";
-import { encodePng } from "../../image/node.ts";
-import { writeFileAtomic } from "../../storage/node.ts";
+import { encodePng } from "../../image/node/index.ts";
+import { writeFileAtomic } from "../../storage/node/index.ts";
 import {
   ANIMALS,
   BESIDE,

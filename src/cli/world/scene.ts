@@ -1,6 +1,6 @@
 import { text } from "node:stream/consumers";
 import { SceneError } from "../../core/index.ts";
-import { readRegular, storageError } from "../../storage/node.ts";
+import { readRegular, storageError } from "../../storage/node/index.ts";
 import { parseScene, type Scene } from "../../world/index.ts";
 
 const KEYS = [

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { CheckpointError, StorageError } from "../../core/index.ts";
-import { DiskCache, type DiskCacheOptions, openLocalFile, writeFileAtomic } from "../../storage/node.ts";
+import { DiskCache, type DiskCacheOptions, openLocalFile, writeFileAtomic } from "../../storage/node/index.ts";
 import type { PrepareWork } from "../prepare.ts";
 import { decodePrepared, encodePrepared, isComplete, type Prepared } from "../prepared/index.ts";
 

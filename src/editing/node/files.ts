@@ -3,9 +3,17 @@ import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { CheckpointError, checkArguments, type Picture, StorageError, someText } from "../../core/index.ts";
 import type { Model } from "../../diffusion/index.ts";
-import { modelHash } from "../../diffusion/node.ts";
+import { modelHash } from "../../diffusion/node/index.ts";
 import { checkMemory } from "../../runtime/node/index.ts";
-import { endOfLinks, exists, lock, openLocalFile, storageError, version, writeFileAtomic } from "../../storage/node.ts";
+import {
+  endOfLinks,
+  exists,
+  lock,
+  openLocalFile,
+  storageError,
+  version,
+  writeFileAtomic,
+} from "../../storage/node/index.ts";
 import type { Method } from "../method.ts";
 import { bytesOfPlan, keyOf, type PrepareInput, type PrepareWork, planOf, prepare } from "../prepare.ts";
 import { decodePrepared, encodePrepared, isComplete, type KnownOrigin, type Prepared } from "../prepared/index.ts";

@@ -10,7 +10,7 @@ import {
   type Warning,
   whole,
 } from "../../core/index.ts";
-import { readRegular, systemMessage } from "../../storage/node.ts";
+import { readRegular, systemMessage } from "../../storage/node/index.ts";
 import { type AlphaChannel, layOverWhite } from "../alpha.ts";
 import { type PhotoFormat, sniff } from "../formats.ts";
 import { pngChunks } from "../pngText.ts";

@@ -6,7 +6,7 @@ import { dirname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { EngineError } from "../../core/index.ts";
-import { BUNDLE_ADVICE, systemMessage } from "../../storage/node.ts";
+import { BUNDLE_ADVICE, systemMessage } from "../../storage/node/index.ts";
 import { type Frame, frameParts, frameSplitter } from "./frames.ts";
 import type { Reply, Request } from "./messages.ts";
 

@@ -1,7 +1,7 @@
 import { CheckpointError, EngineError, type Work } from "../../core/index.ts";
 import { type MappedWeight, show } from "../../graph/index.ts";
 import type { Cache } from "../../storage/index.ts";
-import { expandWeights } from "../../storage/node.ts";
+import { expandWeights } from "../../storage/node/index.ts";
 import { isFloatDtype, type TensorRef } from "../../weights/index.ts";
 import type { MappedWeights } from "../loadGraph.ts";
 

@@ -14,7 +14,7 @@ import {
   workFields,
 } from "../../core/index.ts";
 import { aModel, type Model } from "../../diffusion/index.ts";
-import { modelHash } from "../../diffusion/node.ts";
+import { modelHash } from "../../diffusion/node/index.ts";
 import * as editing from "../../editing/index.ts";
 import { PreparedCache } from "../../editing/node/index.ts";
 import { preparePhoto } from "./edit.ts";

@@ -2,7 +2,7 @@ import { BaretError, ImageError, type Picture, type Warning } from "../../core/i
 import type { Model, Size } from "../../diffusion/index.ts";
 import { pictureHash } from "../../editing/node/index.ts";
 import { type AlphaChannel, type FitMode, fitImage, pasteBack } from "../../image/index.ts";
-import { decodePhoto } from "../../image/node.ts";
+import { decodePhoto } from "../../image/node/index.ts";
 
 /** A picture file by its path or its bytes, or pixels. */
 export type PhotoInput = string | Uint8Array | Picture;

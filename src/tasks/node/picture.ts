@@ -1,8 +1,8 @@
 import { dirname, isAbsolute, join, relative } from "node:path";
 import { ImageError, listed, type Picture, problemsOf } from "../../core/index.ts";
 import { type AlphaChannel, formatOfName, readRecord as recordText } from "../../image/index.ts";
-import { encodePicture } from "../../image/node.ts";
-import { exists, isModelPath, readRegular, storageError, writeFileAtomic } from "../../storage/node.ts";
+import { encodePicture } from "../../image/node/index.ts";
+import { exists, isModelPath, readRegular, storageError, writeFileAtomic } from "../../storage/node/index.ts";
 import { parseJson } from "../../weights/index.ts";
 import { type EditRecord, recordSchema } from "../record.ts";
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type Mask, type Picture, throwIfCancelled, type Work } from "../../core/index.ts";
-import { encodePng } from "../../image/node.ts";
-import { requireFolder, writeFileAtomic } from "../../storage/node.ts";
+import { encodePng } from "../../image/node/index.ts";
+import { requireFolder, writeFileAtomic } from "../../storage/node/index.ts";
 import { type Pair, renderPair } from "../pairs.ts";
 
 /** A mask as a grey picture. */

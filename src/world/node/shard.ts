@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { Random } from "../../core/index.ts";
-import { requireFolder, writeFileAtomic } from "../../storage/node.ts";
+import { requireFolder, writeFileAtomic } from "../../storage/node/index.ts";
 import { encodeSafetensors } from "../../weights/index.ts";
 import { attributes } from "../attributes.ts";
 import { captions } from "../caption.ts";

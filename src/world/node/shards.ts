@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { z } from "zod";
 import { CancelledError, EngineError, StorageError, throwIfCancelled, type Work } from "../../core/index.ts";
-import { exists, readRegular, requireFolder, storageError, writeFileAtomic } from "../../storage/node.ts";
+import { exists, readRegular, requireFolder, storageError, writeFileAtomic } from "../../storage/node/index.ts";
 import { EDITIONS } from "../scene.ts";
 import { checkSample, SPLITS } from "../split.ts";
 import { picturesIn, SHARD_SIZE, type ShardSet, shardCount, shardFiles } from "./shard.ts";

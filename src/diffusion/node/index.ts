@@ -1,0 +1,147 @@
+import { z } from "zod";
+import {
+  cancelledAs,
+  checkArguments,
+  isA,
+  oneOf,
+  sharedWork,
+  someText,
+  type Work,
+  whole,
+  workFields,
+} from "../../core/index.ts";
+import { devices, type Engine, type EngineOptions, loadGraph, type MappedWeights } from "../../runtime/index.ts";
+import { mapWeights, mostThreads, startEngine } from "../../runtime/node/index.ts";
+import type { Cache } from "../../storage/index.ts";
+import { DiskCache, findModel, hashFile, openLocal, openPackageFile, sha256 } from "../../storage/node/index.ts";
+import { CLIP_MERGES, loadTokenizer } from "../../text/index.ts";
+import {
+  type ByteSource,
+  type Checkpoint,
+  type OpenOptions,
+  openCheckpoint,
+  predictions,
+} from "../../weights/index.ts";
+import { Model, textLength } from "../model.ts";
+import { isLarge, loadOptionsOf, type Network, weightsOf } from "../networks.ts";
+import type { ProgramLoader } from "../programs.ts";
+
+export { peakMemory } from "./dryRun.ts";
+
+export interface LoadModelOptions extends OpenOptions, Omit<EngineOptions, "signal">, Work {
+  /** Keeps expanded weights and optimised programs. Default: the user's cache folder. */
+  cache?: Cache;
+}
+
+const aCache = isA<Cache>(
+  "a cache, with a function acquire",
+  (value) => typeof (value as Partial<Cache> | null)?.acquire === "function",
+);
+const loadArguments = z.object({
+  name: someText,
+  options: z.strictObject({
+    ...workFields,
+    prediction: oneOf(predictions).optional(),
+    variant: someText.optional(),
+    device: oneOf(devices).optional(),
+    threads: whole(1, mostThreads()).optional(),
+    cache: aCache.optional(),
+  }),
+});
+
+/**
+ * Loads a model: "menagerie", the name of a pulled one or of one in the Hugging Face cache, a diffusers folder, or a
+ * single .safetensors file. Starts the engine and reads configurations and headers; weights are mapped when a program first
+ * needs them. Throws CheckpointError, DeviceError or UsageError.
+ */
+export async function loadModel(name: string, options: LoadModelOptions = {}): Promise<Model> {
+  checkArguments("loadModel", loadArguments, { name, options });
+  return cancelledAs("loading the model", options.signal, () => load(name, options));
+}
+
+async function load(given: string, options: LoadModelOptions): Promise<Model> {
+  const { cache = new DiskCache(), signal, onProgress, device, threads } = options;
+  const { path, name, ...found } = await findModel(given);
+  const checkpoint = await openCheckpoint(await openLocal(path), {
+    variant: options.variant ?? found.variant,
+    prediction: options.prediction ?? found.prediction,
+  });
+  const tokenizer = await loadTokenizer(checkpoint.tokenizer, {
+    shipped: () => openPackageFile(CLIP_MERGES),
+    maxLength: textLength(checkpoint),
+  });
+  const engine = await startEngine({ device, threads, signal });
+  try {
+    return new Model({
+      name,
+      checkpoint,
+      tokenizer,
+      engine,
+      loader: programLoader(engine, checkpoint, { cache, onProgress }),
+    });
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}
+
+/** Loads programs. Maps the weights of each network once, for the first program that needs them. */
+function programLoader(
+  engine: Engine,
+  checkpoint: Checkpoint,
+  { cache, onProgress }: { cache: Cache } & Pick<Work, "onProgress">,
+): ProgramLoader {
+  const weights = weightsOf(checkpoint);
+  const mapped = new Map<Network, Promise<MappedWeights>>();
+  const map = (network: Network, signal: AbortSignal | undefined): Promise<MappedWeights> =>
+    sharedWork(() => {
+      const known = mapped.get(network);
+      if (known) return known;
+      const made = mapWeights(weights[network], { cache, onProgress, signal });
+      mapped.set(network, made);
+      made.catch(() => mapped.delete(network));
+      return made;
+    }, signal);
+  return {
+    isLarge: (network) => isLarge(checkpoint, network),
+    load: async (network, name, outputs, signal) =>
+      loadGraph(engine, outputs, {
+        name: `${checkpoint.name}, ${name}`,
+        weights: await map(network, signal),
+        load: loadOptionsOf(checkpoint, network),
+        cache,
+        signal,
+      }),
+    close: async () => {
+      for (const weights of mapped.values()) await weights.then((w) => w.release());
+    },
+  };
+}
+
+/** The files that turn prompts into tokens: the checkpoint's own, or those that ship with the package. */
+async function vocabularyFiles({ tokenizer: { vocabulary, addedTokens } }: Checkpoint): Promise<ByteSource[]> {
+  const files = vocabulary ? Object.values(vocabulary) : [await openPackageFile(CLIP_MERGES)];
+  return addedTokens ? [...files, addedTokens] : files;
+}
+
+/** SHA-256 of a model's weight files, configurations and tokenizer, as hexadecimal digits: two models with one hash compute the same. */
+export async function modelHash(model: Model, work: Work = {}): Promise<string> {
+  const known = hashes.get(model);
+  if (known) return known;
+  const hash = await hashOf(model.checkpoint, work);
+  hashes.set(model, hash);
+  return hash;
+}
+
+/** Hashes of models that are loaded. */
+const hashes = new WeakMap<Model, string>();
+
+async function hashOf(checkpoint: Checkpoint, work: Work): Promise<string> {
+  const { unet, vae, textEncoder, scheduler, tokenizer } = checkpoint;
+  const networks = [unet, vae, textEncoder];
+  const paths = new Set(networks.flatMap(({ weights }) => [...weights.values()].map(({ source }) => source.path)));
+  const files: string[] = [];
+  for (const path of paths) if (path) files.push(await hashFile(path, work));
+  for (const file of await vocabularyFiles(checkpoint)) files.push(sha256(await file.read(0, file.size)));
+  return sha256(JSON.stringify([files, networks.map(({ config }) => config), scheduler, tokenizer.config]));
+}

@@ -1,2 +1,0 @@
-export * from "./node/decode.ts";
-export * from "./node/encode.ts";

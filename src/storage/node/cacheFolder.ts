@@ -1,0 +1,32 @@
+import { homedir, userInfo } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
+import { StorageError } from "../../core/index.ts";
+
+/** The user's home folder: $HOME if it is an absolute path, otherwise the one that the system's user database names. */
+function homeFolder(): string {
+  if (isAbsolute(homedir())) return homedir();
+  try {
+    return userInfo().homedir;
+  } catch (cause) {
+    throw new StorageError("the user has no home folder", {
+      where: "HOME",
+      found: JSON.stringify(homedir()),
+      expected: "an absolute path",
+      advice: "Set BARET_CACHE to a folder where this user may write.",
+      cause,
+    });
+  }
+}
+
+/**
+ * Folder for files that can be made again, as an absolute path: $BARET_CACHE, otherwise the platform's cache folder
+ * ($XDG_CACHE_HOME/baret or ~/.cache/baret on Linux). A relative XDG_CACHE_HOME is ignored, as its specification demands.
+ * Throws StorageError if the user has no home folder.
+ */
+export function cacheFolder(env: NodeJS.ProcessEnv = process.env, platform: string = process.platform): string {
+  if (env.BARET_CACHE) return resolve(env.BARET_CACHE);
+  if (env.XDG_CACHE_HOME && isAbsolute(env.XDG_CACHE_HOME)) return join(env.XDG_CACHE_HOME, "baret");
+  if (platform === "win32" && env.LOCALAPPDATA) return join(env.LOCALAPPDATA, "baret", "Cache");
+  if (platform === "darwin") return join(homeFolder(), "Library", "Caches", "baret");
+  return join(homeFolder(), ".cache", "baret");
+}

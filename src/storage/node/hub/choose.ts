@@ -1,0 +1,107 @@
+import { CheckpointError } from "../../../core/index.ts";
+import {
+  type ByteSource,
+  chooseWeights,
+  componentNames,
+  isObject,
+  readJsonObject,
+  variantOfEach,
+  weightStems,
+} from "../../../weights/index.ts";
+
+const tokenizer = [
+  "vocab.json",
+  "merges.txt",
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+];
+
+/** The files of a repository or a folder that baret needs. */
+export interface PipelineFiles {
+  /** Configurations, vocabulary and shard indices. */
+  readonly small: readonly string[];
+  /** For each component a safetensors file, or the index that names its shards. Indices are in `small` too. */
+  readonly weights: readonly string[];
+}
+
+/**
+ * Chooses the files that Stable Diffusion needs: one variant of the weights as safetensors, configurations and vocabulary.
+ * Pickles, other formats and safety checkers are skipped. Throws one CheckpointError that lists everything missing.
+ * where: name of the repository or folder in errors. paths: all its files, relative to it.
+ */
+export function choosePipeline(where: string, paths: readonly string[], variant?: string): PipelineFiles {
+  const has = (path: string): boolean => paths.includes(path);
+  const within = (folder: string): string[] =>
+    paths.filter((path) => path.startsWith(`${folder}/`)).map((path) => path.slice(folder.length + 1));
+  refuseSingleFiles(where, paths);
+
+  const problems: string[] = [];
+  const weights: string[] = [];
+  const files = { unet: within("unet"), vae: within("vae"), text_encoder: within("text_encoder") };
+  const variants = variantOfEach(files, variant);
+  for (const name of componentNames) {
+    try {
+      weights.push(`${name}/${chooseWeights(`${name}/`, files[name], weightStems[name], variants[name])}`);
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      problems.push(error.message.replaceAll("\n", " ").replace(/\.$/, ""));
+    }
+  }
+  const configs = [...componentNames.map((c) => `${c}/config.json`), "scheduler/scheduler_config.json"];
+  for (const path of configs) if (!has(path)) problems.push(`${path}: missing`);
+  const words = tokenizer.filter((file) => has(`tokenizer/${file}`));
+  if (!words.includes("tokenizer.json") && !(words.includes("vocab.json") && words.includes("merges.txt"))) {
+    problems.push("tokenizer/: missing vocab.json and merges.txt, or tokenizer.json");
+  }
+  if (problems.length) {
+    throw new CheckpointError(`not a Stable Diffusion model that baret can use\n  ${problems.join("\n  ")}`, {
+      where,
+    });
+  }
+  const optional = ["model_index.json", "editing.json"].filter(has);
+  const indices = weights.filter((path) => path.endsWith(".json"));
+  return { small: [...optional, ...configs, ...words.map((file) => `tokenizer/${file}`), ...indices], weights };
+}
+
+/** Throws CheckpointError if a repository holds checkpoints as single files only. */
+function refuseSingleFiles(where: string, paths: readonly string[]): void {
+  const single = paths.filter((path) => /^[^/]+\.safetensors$/.test(path));
+  if (single.length === 0 || paths.some((path) => path.startsWith("unet/"))) return;
+  throw new CheckpointError("not a diffusers model, but single files", {
+    where,
+    found: single.slice(0, 10).join(", "),
+    expected: "unet/, vae/, text_encoder/, tokenizer/, scheduler/",
+    advice: "Download one of them and install that file.",
+  });
+}
+
+/** Paths of all safetensors files, including the shards that indices name. open: opens an index. */
+export async function weightFiles(
+  { weights }: PipelineFiles,
+  paths: readonly string[],
+  open: (path: string) => Promise<ByteSource>,
+): Promise<string[]> {
+  const files = weights.map(async (path) =>
+    path.endsWith(".safetensors") ? [path] : shardsOf(await readJsonObject(await open(path)), path, paths),
+  );
+  return (await Promise.all(files)).flat();
+}
+
+/** Paths of the shards that an index names. Throws CheckpointError if one of them is not in `paths`. */
+function shardsOf(index: Record<string, unknown>, indexPath: string, paths: readonly string[]): string[] {
+  const { weight_map: map } = index;
+  if (!isObject(map)) throw new CheckpointError('"weight_map" is not an object', { where: indexPath });
+  const folder = indexPath.slice(0, indexPath.lastIndexOf("/") + 1);
+  const shards = [...new Set(Object.values(map))].map((file) => `${folder}${file}`);
+  const missing = shards.filter((path) => !path.endsWith(".safetensors") || !paths.includes(path));
+  if (missing.length) {
+    const found = missing.slice(0, 10).map((path) => JSON.stringify(path));
+    throw new CheckpointError("the index names shards that do not exist", {
+      where: indexPath,
+      found: found.join(", "),
+    });
+  }
+  return shards;
+}
