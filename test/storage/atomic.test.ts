@@ -113,7 +113,7 @@ test("a pipe, a device and a read-only file are never replaced, not even by root
 
 test("temporary files of killed processes are removed by the next writer in the folder; those of running processes stay", async () => {
   const writer = (path: string) => `
-    import { writeFileAtomic } from ${JSON.stringify(new URL("../../dist/storage/node.js", import.meta.url).href)};
+    import { writeFileAtomic } from ${JSON.stringify(new URL("../../dist/storage/node/index.js", import.meta.url).href)};
     async function* endless() { for (;;) { yield Buffer.alloc(1000); await new Promise((done) => setTimeout(done, 5)); } }
     await writeFileAtomic(${JSON.stringify(path)}, endless());`;
   const start = (name: string) =>

@@ -29,7 +29,7 @@ test("without a free file descriptor, every file operation throws a typed error 
   const script = `
     import { openSync, closeSync, writeFileSync } from "node:fs";
     import * as baret from ${JSON.stringify(dist("index.js"))};
-    import * as storage from ${JSON.stringify(dist("storage/node.js"))};
+    import * as storage from ${JSON.stringify(dist("storage/node/index.js"))};
     writeFileSync("file.png", "x".repeat(100));
     const operations = {
       openLocal: async () => (await storage.openLocal("file.png")).read(0, 1),
