@@ -4,19 +4,22 @@ import { psnr } from "../metrics/index.ts";
 import type { Method } from "./method.ts";
 import type { Prepared } from "./prepared/prepared.ts";
 
-/** How near a prepared photo comes to the photo itself. All figures are PSNR in dB. */
-export interface Fidelity {
-  /** The photo after the VAE's encoder and decoder, which is the most that an edit can keep of it. */
-  readonly roundTrip: Picture;
-  /** The method's reconstruction against the round trip: what the inversion lost. Absent if the method has none. */
+/** Similarity of a prepared photo to the photo: PSNR in dB, Infinity if there is no difference. */
+export interface Quality {
+  /** Reconstruction against the VAE's round trip: the loss of the inversion. Absent if the method has no reconstruction. */
   readonly inversion?: number;
-  /** Round trip against photo: what the VAE lost. Absent without the photo. */
+  /** Round trip against the photo: the loss of the VAE. Absent without the photo. */
   readonly vae?: number;
-  /** Reconstruction against photo. Absent without the photo or a reconstruction. */
+  /** Reconstruction against the photo. Absent without the photo or a reconstruction. */
   readonly photo?: number;
 }
 
-/** Compares a finished prepared value with its photo (at the size that was prepared), as far as that is at hand. */
+export interface Fidelity extends Quality {
+  /** The photo after the VAE's encoder and decoder. No edit can be more like the photo than this. */
+  readonly roundTrip: Picture;
+}
+
+/** Compares a finished prepared value with its photo, at the size that was prepared. Without the photo, with itself only. */
 export async function fidelityOf(
   method: Method,
   model: Model,

@@ -1,6 +1,6 @@
-// Editing methods behind one interface, and what they share: prepared photos, lock-step sampling, the runners.
+// Editing methods behind one interface, and what they share: prepared photos, lock-step sampling, edits and sweeps.
 // Knows of: inversion and every layer above it. Files and the cache are in node/.
-// Does not know of: where photos come from, where results go.
+// Does not know of: reading photos, writing results.
 export {
   type EditResult,
   type EditWork,
@@ -11,7 +11,7 @@ export {
   settledSettings,
   sweep,
 } from "./edit.ts";
-export { type Fidelity, fidelityOf } from "./fidelity.ts";
+export { type Fidelity, fidelityOf, type Quality } from "./fidelity.ts";
 export * from "./lockstep/index.ts";
 export * from "./method.ts";
 export { baret } from "./methods/baret/index.ts";

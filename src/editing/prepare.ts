@@ -3,37 +3,38 @@ import { type Picture, StorageError, throwIfCancelled, type Work } from "../core
 import type { Model } from "../diffusion/index.ts";
 import type { Embeddings, Method } from "./method.ts";
 import { requireFit } from "./prepared/fit.ts";
+import type { Header } from "./prepared/header.ts";
 import { bytesOf, emptyTensors } from "./prepared/layout.ts";
 import { isComplete, type KnownOrigin, type Prepared } from "./prepared/prepared.ts";
 import { type PromptInput, prepareSettings } from "./settings.ts";
 
-/** What a photo is prepared for, and how. */
+/** Prompts and options of preparing a photo. */
 export interface PrepareInput<P extends z.ZodObject = z.ZodObject> extends PromptInput {
-  /** One of the method's presets. Options win over it. */
+  /** Name of one of the method's presets. Options take precedence over it. */
   readonly preset?: string;
   readonly options?: Partial<z.input<P>>;
 }
 
 export interface PrepareWork extends Work {
-  /** Called after every step with all that is done so far; it is waited for. */
+  /** Called and awaited after every step with the value so far. */
   onStep?: (prepared: Prepared) => Promise<void>;
-  /** An unfinished value of the same photo, prompts, model and settings to go on with. */
+  /** A value of the same photo, prompts, model and settings, finished or not, to resume from. */
   resume?: Prepared;
-  /** The file of `resume`, for errors. */
+  /** File of `resume`, for error messages. */
   where?: string;
 }
 
-/** A prepared value before its tensors are made. */
-type Plan = Omit<Prepared, "tensors">;
-
-/** Throws UsageError that lists every wrong option, or says that the model cannot make the size. */
-export function planOf(
+/**
+ * Returns the prepared value as it is before the first step, without its tensors. Throws UsageError that lists every wrong
+ * option.
+ */
+export function plannedHeader(
   method: Method,
   model: Model,
   { width, height }: Picture,
   { target, source, preset, options = {} }: PrepareInput,
   origin: KnownOrigin,
-): Plan {
+): Header {
   const settings = prepareSettings(method, model, { target, source, preset }, options);
   const { device, threads, versions } = model.engine;
   return {
@@ -49,13 +50,13 @@ export function planOf(
   };
 }
 
-/** Bytes of the tensors that `prepare` fills. */
-export const bytesOfPlan = (method: Method, { settings, shapes }: Plan): number =>
+/** Returns the number of bytes of the tensors that `prepare` fills. */
+export const tensorBytes = (method: Method, { settings, shapes }: Header): number =>
   bytesOf(method.tensors(settings, shapes));
 
 /**
- * Prepares a picture (at the size to work at) for edits with a target prompt, or goes on with `work.resume`. Throws
- * UsageError, StorageError if `resume` belongs to other work, CancelledError, NumericError.
+ * Prepares a picture (at the size to work at) for edits with a target prompt, or resumes from `work.resume`. Throws
+ * UsageError, StorageError if `resume` has another photo, prompt, model or settings, CancelledError, NumericError.
  */
 export async function prepare(
   method: Method,
@@ -66,21 +67,21 @@ export async function prepare(
   work: PrepareWork = {},
 ): Promise<Prepared> {
   const { onProgress, onStep, resume, where, signal } = work;
-  const plan = planOf(method, model, picture, input, origin);
+  const header = plannedHeader(method, model, picture, input, origin);
   if (resume) {
-    requireSame(resume, plan, where);
+    requireSame(resume, header, where);
     requireFit(method, model, resume, where);
     if (isComplete(resume)) return resume;
   }
-  const tensors = resume?.tensors ?? emptyTensors(method.tensors(plan.settings, plan.shapes));
-  const prepared: Prepared = { ...(resume ?? plan), tensors, progress: { ...(resume ?? plan).progress } };
+  const tensors = resume?.tensors ?? emptyTensors(method.tensors(header.settings, header.shapes));
+  const prepared: Prepared = { ...(resume ?? header), tensors, progress: { ...(resume ?? header).progress } };
   const embeddings = await embedPrompts(method, model, prepared, signal);
   await model.programs.during(["unet"], () =>
     method.prepare({
       model,
       picture,
       embeddings,
-      schedule: model.schedule(plan.timesteps.length),
+      schedule: model.schedule(header.timesteps.length),
       prepared,
       stepDone: async (progress) => {
         prepared.progress.done++;
@@ -94,7 +95,7 @@ export async function prepare(
   return prepared;
 }
 
-/** Embeds all prompts that a prepared value speaks of, in one pass. */
+/** Embeds all prompts of a prepared value in one pass. */
 export async function embedPrompts(
   method: Method,
   model: Model,
@@ -112,13 +113,13 @@ export async function embedPrompts(
   return Object.fromEntries(named) as unknown as Embeddings;
 }
 
-/** What a prepared value is of, and what its bits depend on besides, in words. */
-function factsOf({ method, target, source, size, settings, origin, timesteps }: Plan) {
+/** Lists, as text by name, the identity of a prepared value, and the machine and versions that its bits also depend on. */
+function factsOf({ method, target, source, size, settings, origin, timesteps }: Header) {
   const { model, picture, device, threads, versions } = origin;
   const values = Object.entries(settings)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => [name, JSON.stringify(value)]);
-  const of: Record<string, string> = {
+  const identity: Record<string, string> = {
     method,
     "the model": model,
     "the photo": picture,
@@ -130,28 +131,30 @@ function factsOf({ method, target, source, size, settings, origin, timesteps }: 
   };
   const releases = Object.entries(versions).map(([name, version]) => [`version of ${name}`, version]);
   const machine: Record<string, string> = { device, threads: `${threads}`, ...Object.fromEntries(releases) };
-  return { of, machine };
+  return { identity, machine };
 }
 
-/** Everything that the bits of a prepared value depend on, as text: values of equal key have equal content. */
-export const keyOf = (plan: Plan): string => JSON.stringify(factsOf(plan));
+/** Returns, as text, everything that the bits of a prepared value depend on: values of equal keys are equal. */
+export const keyOf = (header: Header): string => JSON.stringify(factsOf(header));
 
 /**
- * Throws StorageError that lists everything in which a value that is there differs from the one that is wanted. Only an
- * unfinished one must also come from the same machine, so that the rest of it fits.
+ * Throws StorageError that lists every difference between a stored value and the wanted one. An unfinished value must also
+ * come from the same machine and versions, so that its remaining steps fit.
  */
-function requireSame(found: Prepared, wanted: Plan, where?: string): void {
-  const facts = (plan: Plan): Record<string, string> => {
-    const { of, machine } = factsOf(plan);
-    return isComplete(found) ? of : { ...of, ...machine };
+function requireSame(found: Prepared, wanted: Header, where?: string): void {
+  const facts = (header: Header): Record<string, string> => {
+    const { identity, machine } = factsOf(header);
+    return isComplete(found) ? identity : { ...identity, ...machine };
   };
   const [have, want] = [facts(found), facts(wanted)];
   const different = [...new Set([...Object.keys(want), ...Object.keys(have)])].filter((key) => have[key] !== want[key]);
   if (different.length === 0) return;
-  throw new StorageError(`the ${isComplete(found) ? "" : "unfinished "}prepared photo that is there is another one`, {
-    where,
+  throw new StorageError(`holds ${isComplete(found) ? "another" : "another, unfinished"} prepared photo`, {
+    where: where ?? "resume",
     found: different.map((key) => `${key} ${have[key] ?? "not set"}`).join("; "),
     expected: different.map((key) => `${key} ${want[key] ?? "not set"}`).join("; "),
-    advice: "Give the same settings, on the same machine while it is unfinished, or write to another file.",
+    advice: isComplete(found)
+      ? "Give the same settings, or write to another file."
+      : "Give the same settings on the same machine, or write to another file.",
   });
 }

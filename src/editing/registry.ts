@@ -5,10 +5,10 @@ import { plain } from "./methods/plain/index.ts";
 
 const registered: Method[] = [baret, plain];
 
-/** All methods, in the order in which they are shown. The first is the default. */
+/** Returns all methods in the order of their display. The first one is the default. */
 export const methods = (): readonly Method[] => registered;
 
-/** Adds a method of your own; it is then known to files, library and command line. Throws UsageError if its name is taken. */
+/** Adds a method of your own to the library, the command line and the files. Throws UsageError if its name is taken. */
 export function registerMethod(method: Method): void {
   if (registered.some(({ name }) => name === method.name)) {
     throw new UsageError("a method of this name exists", { found: method.name, expected: "another name" });
@@ -16,7 +16,7 @@ export function registerMethod(method: Method): void {
   registered.push(method);
 }
 
-/** The method of a name. Throws UsageError if there is none. */
+/** Returns the method of a name. Throws UsageError if there is none. */
 export function methodNamed(name: string): Method {
   const found = registered.find((method) => method.name === name);
   if (found) return found;

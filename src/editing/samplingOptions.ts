@@ -2,7 +2,7 @@ import { z } from "zod";
 import { option } from "../core/index.ts";
 import { settingRanges } from "../weights/index.ts";
 
-// Options that several methods share. Each is declared here once.
+// Options that several methods share.
 
 export const steps = option(settingRanges.steps, {
   about: "DDIM steps N",

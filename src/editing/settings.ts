@@ -3,17 +3,18 @@ import { CheckpointError, few, listed, optionProblems, shown, UsageError } from 
 import type { Model } from "../diffusion/index.ts";
 import type { Method } from "./method.ts";
 
-/** Which of a method's two schemas. */
-type Verb = "prepare" | "edit";
+/** The two operations of a method. Each has a schema of options. */
+export type Verb = "prepare" | "edit";
 
-const schemaOf = (method: Method, verb: Verb): z.ZodObject =>
+/** Returns the schema of a method's prepare or edit options. */
+export const schemaOf = (method: Method, verb: Verb): z.ZodObject =>
   verb === "prepare" ? method.prepareOptions : method.editOptions;
 
-/** The entries that are not undefined. */
+/** Returns the entries that are not undefined. */
 const defined = (values: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 
-/** A model's values for a method, from its editing.json. Throws CheckpointError if they do not fit the method's schema. */
+/** Returns a model's defaults for a method, from its editing.json. Throws CheckpointError if the method does not take them. */
 function modelDefaults(model: Model, method: Method, verb: Verb): Record<string, unknown> {
   const { steps, guidance, methods } = model.editing;
   const schema = schemaOf(method, verb);
@@ -28,7 +29,7 @@ function modelDefaults(model: Model, method: Method, verb: Verb): Record<string,
   return { ...common, ...own };
 }
 
-/** A preset's values. Throws UsageError if the method has no preset of that name. */
+/** Returns the values of a preset. Throws UsageError if the method has no preset of that name. */
 function presetValues({ name, presets = {} }: Method, preset: string | undefined): object {
   if (preset === undefined) return {};
   if (Object.hasOwn(presets, preset)) return presets[preset];
@@ -39,7 +40,7 @@ function presetValues({ name, presets = {} }: Method, preset: string | undefined
   });
 }
 
-/** What a prompt may be in words, one problem a line. */
+/** Lists problems of the prompts, one a line. */
 function promptProblems({ name, needs }: Method, { target, source }: PromptInput): string[] {
   const isPrompt = (text: unknown): boolean => typeof text === "string" && text.trim() !== "";
   const found = (text: unknown): string => (typeof text === "string" ? "an empty prompt" : shown(text));
@@ -72,8 +73,8 @@ function parsed(
 }
 
 /**
- * All prepare settings: given values, else the preset's, else the model's (editing.json), else the method's defaults.
- * Throws one UsageError that lists every wrong value.
+ * Returns all prepare settings: given values, else the preset's, else the model's (editing.json), else the method's
+ * defaults. Throws one UsageError that lists every wrong value.
  */
 export function prepareSettings<P extends z.ZodObject>(
   method: Pick<Method<P>, "prepareOptions"> & Method,
@@ -86,7 +87,7 @@ export function prepareSettings<P extends z.ZodObject>(
   return parsed(method.prepareOptions, values, method, promptProblems(method, prompts)) as z.output<P>;
 }
 
-/** All edit settings, as `prepareSettings`, before the method settles them. */
+/** Returns all edit settings, chosen as in `prepareSettings`. Some may still depend on the model: see `Method.settle`. */
 export function editSettings<E extends z.ZodObject>(
   method: Pick<Method<z.ZodObject, E>, "editOptions"> & Method,
   model: Model,

@@ -42,7 +42,7 @@ const everyKind: Options[] = [
   { selfSteps: [0.2, 0.9], crossSteps: [0.4, 1] },
 ];
 
-// METHODS' self-checks, with random weights and with trained ones.
+// The identities of docs/method.md, with random weights and with trained ones.
 describe.each([
   { name: "tiny-sd1", steps: 5, kinds: everyKind },
   { name: "tiny-sd2", steps: 5, kinds: everyKind },
@@ -74,7 +74,7 @@ describe.each([
     expect(result.rows).toBe(8 * steps);
   });
 
-  test("tuned from the photo's own latents, C is judged by what its replay gives", async () => {
+  test("with carry inversion, the reconstruction is still what sampling with C gives", async () => {
     const carried = await prepared(model, photo, { ...options, carry: "inversion" });
     const { latents } = await edit(method, model, carried, { rows: "all" }, { images: ["reconstruction"] });
     expect(latents.reconstruction.data).toEqual(row(carried.tensors.reconstruction, steps).data);
@@ -82,11 +82,11 @@ describe.each([
     expect(inversion).toBe(psnr((await model.decode(latents.reconstruction))[0], roundTrip));
   });
 
-  /** Inversion and sampling with c* as it is. */
+  /** Prepares without tuning: DDIM inversion, then sampling with c*. */
   const untuned = async (steps: number, guidance: number) =>
     (await prepared(model, photo, { target: options.target, steps, guidance, iterations: 0 })).tensors;
 
-  test("guidance 1 and c* leave the error of DDIM inversion only: no other prediction than that for c*", async () => {
+  test("with guidance 1 and no tuning, the reconstruction is DDIM sampling with the conditional prediction alone", async () => {
     const { inverted, reconstruction } = await untuned(steps, 1);
     const [predictor, schedule, context] = [await openPredictor(model, photo), model.schedule(steps), await targetOf()];
     let latent = row(inverted, 0);
@@ -96,8 +96,8 @@ describe.each([
     expect(relativeError(row(reconstruction, steps), latent)).toBeLessThan(1e-3);
   });
 
-  // With random weights the error need not fall: there is no picture that the model leads to.
-  test.runIf(name === "menagerie")("that error falls with the number of steps, and guidance adds to it", async () => {
+  // With random weights the error need not fall.
+  test.runIf(name === "menagerie")("DDIM inversion's error falls with more steps and grows with guidance", async () => {
     const errorOf = async (n: number, guidance: number): Promise<number> => {
       const { inverted, reconstruction } = await untuned(n, guidance);
       return relativeError(row(reconstruction, n), row(inverted, n));
@@ -117,7 +117,7 @@ describe.each([
     expect(latent(result, "transition").data).toEqual(latent(result, "initial").data);
   });
 
-  test("without balanced attention the edit is the initial inversion result, which is plain sampling", async () => {
+  test("without balanced attention, the edit is the initial inversion result, which is plain sampling", async () => {
     const result = await editAll({ selfSteps: 0, crossSteps: 0, rows: "all" });
     expect(latent(result, "edit").data).toEqual(latent(result, "initial").data);
     const [empty, target] = (await model.embed(["", inversion.target])).map((e) => e.tensor);
@@ -131,17 +131,17 @@ describe.each([
     expect(latent(result, "initial").data).toEqual(plain.data);
   });
 
-  test("with everything from the reconstruction the edit differs from it through values only", async () => {
+  test("with all queries and keys from the reconstruction, the edit differs from it through its values only", async () => {
     const everywhere: Options = { selfSteps: 1, crossSteps: 1, alpha: 1, half: "both", rows: "all" };
     const result = await editAll(everywhere);
     expect(largest(latent(result, "edit"), latent(result, "reconstruction"))).toBeGreaterThan(1e-4);
-    // With the values of the reconstruction's text too, nothing is left to differ.
+    // If the reconstruction has the edit's embedding too, they are equal.
     const same = withTensors(inversion, { embeddings: repeated(await targetOf(), steps) });
     const none = await edit(method, model, same, everywhere, { images: roles });
     expect(latent(none, "edit").data).toEqual(latent(none, "reconstruction").data);
   });
 
-  test.each(kinds)("rows left out and latents reused change nothing beyond rounding: %j", async (options) => {
+  test.each(kinds)("leaving out rows and reusing latents changes nothing beyond rounding: %j", async (options) => {
     const plain = await editAll({ ...options, rows: "all" });
     const lean = await edit(method, model, inversion, options, { images: roles });
     for (const role of roles) {
@@ -154,8 +154,8 @@ describe.each([
     expect(editOnly.latents.edit.data).toEqual(latent(lean, "edit").data);
   });
 
-  // Of the routing alone, whatever the weights: the tiny models show it in a tenth of the time.
-  test.skipIf(name === "menagerie")("a sweep's pictures are what single edits give, from fewer rows", async () => {
+  // This depends on the routing and not on the weights: the tiny models show it in a tenth of the time.
+  test.skipIf(name === "menagerie")("a sweep gives the pictures of single edits, from fewer rows", async () => {
     const points = ([0.5, [0.8, 0.1]] as const).flatMap((alpha) =>
       [0.2, 0.8].flatMap((selfSteps) => [0, 0.6].map((crossSteps) => ({ alpha, selfSteps, crossSteps }))),
     );
@@ -225,7 +225,7 @@ describe.each([
       try {
         const tooLong = /the prompt is too long: found 1000000 characters, .* expected at most 100000/;
         const million = prompt(1e6);
-        // An inversion towards white space is refused as none.
+        // A target prompt of white space alone is refused for another reason.
         const target = `a${million.slice(1)}`;
         for (const work of [
           () => generate(model, [million], { steps: 1, size }),
@@ -246,12 +246,12 @@ describe.each([
     },
   );
 
-  test("an inversion that is not finished is not edited", async () => {
+  test("an unfinished inversion is not edited", async () => {
     const half = { ...inversion, progress: { done: steps + 3, total: 2 * steps } };
     await expect(edit(method, model, half)).rejects.toThrow(/not finished: found \d of \d+ steps/);
   });
 
-  test("the library edits only inversions of the very model", async () => {
+  test("the library edits only inversions of the same model", async () => {
     const refusal = /prepared from another model: found 0{16},/;
     await expect(baret.edit(model, inversion)).rejects.toThrow(refusal);
     await expect(baret.sweep(model, inversion, {}, [{}])).rejects.toThrow(refusal);
@@ -260,7 +260,7 @@ describe.each([
     expect((await baret.sweep(model, own, {}, [])).pictures).toEqual([]);
   });
 
-  test("the model decides the size if none is asked for; one that it cannot make is refused", async () => {
+  test("the default size is the model's; a size that the model cannot make is refused", async () => {
     expect((await openPhoto(model, photo)).picture).toMatchObject(model.editing.size);
     await expect(openPhoto(model, photo, { size: { width: 99, height: 64 } })).rejects.toThrow(UsageError);
   });
@@ -272,7 +272,7 @@ describe.each([
     tensor([times, ...x.shape.slice(1)], Float32Array.from(Array.from({ length: times }, () => [...x.data]).flat()));
 });
 
-test("the rows that METHODS counts: 50 steps, τ .3 and .6, the reconstruction known", () => {
+test("rows of 50 steps with τ 0.3 and 0.6: 188 for the paper's method, 174 with a known reconstruction", () => {
   const [start, empty] = [tensor([1]), noise([1, 2, 2], 0)];
   const terms = (seed: number) => {
     const context = noise([1, 2, 2], seed);
@@ -291,7 +291,7 @@ test("the rows that METHODS counts: 50 steps, τ .3 and .6, the reconstruction k
     return planRows(processes, 50, { wanted: ["edit"] }).reduce((sum, { rows }) => sum + rows.length, 0);
   };
   const known = tensor([51, 1]);
-  // METHODS counts 190 and 175; the unconditional row of a process is not needed at the last step that uses its attention.
+  // At the last step that takes from a process, its unconditional row is not needed: hence 190 - 2 and 175 - 1.
   expect(count(undefined, "conditional")).toBe(190 - 2);
   expect(count(known, "conditional")).toBe(175 - 1);
   expect(count(known)).toBe(100 + 2 * 15 + 2 * 30);
@@ -306,8 +306,8 @@ test.each(["linear", "cosine", "power"] as const)("α goes from start to end: %s
   expect(alphaSchedule([0.5, 0.1], shape, 1)).toEqual([0.5]);
 });
 
-describe.each(["tiny-sd1", "tiny-sd2"])("the reference's own inversion of %s", (name) => {
-  test("leads to its latents of all four processes", async () => {
+describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
+  test("the reference's inversion gives the reference's latents of all four processes", async () => {
     const { settings, values } = await baretReference(name);
     const model = await tinyModel(name);
     const { steps, guidance, iterations } = settings;

@@ -14,7 +14,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Progress } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
 import { PreparedCache } from "../../src/editing/node/index.ts";
-import { preparedKept, smoothPicture, tinyModel } from "../support/baret.ts";
+import { preparedStored, smoothPicture, tinyModel } from "../support/baret.ts";
 
 let model: Model;
 beforeAll(async () => {
@@ -37,7 +37,7 @@ const entries = (): string[] =>
     .map((name) => join(folder, name));
 const fileIn = (entry: string): string => join(entry, "prepared.safetensors");
 
-/** Prepares with a cache, and counts the steps that were computed. */
+/** Prepares with a cache and counts the steps that are computed. */
 async function steps(cache: PreparedCache, more: object = {}, stopAfter = Number.POSITIVE_INFINITY): Promise<number> {
   const seen: Progress[] = [];
   const controller = new AbortController();
@@ -46,14 +46,14 @@ async function steps(cache: PreparedCache, more: object = {}, stopAfter = Number
     if (seen.length >= stopAfter) controller.abort();
   };
   const work = { onProgress, signal: controller.signal };
-  await preparedKept(model, picture, { ...options, ...more }, { cache }, work).catch((error) => {
+  await preparedStored(model, picture, { ...options, ...more }, { cache }, work).catch((error) => {
     if (!controller.signal.aborted) throw error;
   });
   return seen.filter(({ phase }) => phase === "invert" || phase === "tune").length;
 }
 
 test.each([0, 1e9])(
-  "what was prepared is not prepared again, and what was begun is gone on with, to the same bytes (written every %d ms)",
+  "a prepared photo is not prepared again, and a stopped one resumes to the same bytes (written every %d ms)",
   async (everyMs) => {
     const cache = new PreparedCache({ folder, everyMs });
     expect(await steps(cache)).toBe(8);
@@ -76,7 +76,7 @@ test("another prompt or another setting is another entry", async () => {
   expect(entries()).toHaveLength(5);
 });
 
-test("a damaged entry, or a cache that cannot be written to, costs time only", async () => {
+test("a damaged entry, or a cache that cannot be written, costs time only", async () => {
   const cache = new PreparedCache({ folder });
   await steps(cache);
   const [damaged] = entries().map(fileIn);
@@ -88,7 +88,7 @@ test("a damaged entry, or a cache that cannot be written to, costs time only", a
   expect(await steps(new PreparedCache({ folder: join(file, "below") }))).toBe(8);
 });
 
-test("beyond its size, what was not used for longest goes", async () => {
+test("a cache above its limit drops the least recently used entry", async () => {
   await steps(new PreparedCache({ folder }));
   const [first] = entries();
   const cache = new PreparedCache({ folder, maxBytes: 2.5 * statSync(fileIn(first)).size });

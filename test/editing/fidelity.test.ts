@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => model.close());
 
-test("what the VAE loses and what the inversion loses are told apart", async () => {
+test("the loss of the VAE, the loss of the inversion and their sum are measured separately", async () => {
   const { vae, inversion: lost, photo: both, roundTrip } = await fidelityOf(baret, model, inversion, photo);
   expect(roundTrip).toEqual(await model.roundTrip(photo));
   const [reconstruction] = await model.decode(row(inversion.tensors.reconstruction, 3));
@@ -25,14 +25,14 @@ test("what the VAE loses and what the inversion loses are told apart", async () 
   expect(both).toBe(psnr(reconstruction, photo));
 });
 
-test("an inversion that leads back to where it began loses nothing", async () => {
+test("a perfect reconstruction has no inversion loss", async () => {
   const perfect = withTensors(inversion, { reconstruction: inversion.tensors.inverted });
   const { inversion: lost, vae, photo: both } = await fidelityOf(baret, model, perfect, photo);
   expect(lost).toBe(Number.POSITIVE_INFINITY);
   expect(both).toBe(vae);
 });
 
-test("without the photo, only the inversion is judged", async () => {
+test("without the photo, only the loss of the inversion is measured", async () => {
   const fidelity = await fidelityOf(baret, model, inversion);
   expect(fidelity.vae).toBeUndefined();
   expect(fidelity.photo).toBeUndefined();

@@ -10,7 +10,7 @@ import { prepared, smoothPicture, tinyModel } from "../support/baret.ts";
 import { survive } from "../support/survive.ts";
 import { mutateJson, mutateText } from "../weights/mutate.ts";
 
-// Whatever happens to the file of a prepared photo, using it succeeds or ends in a StorageError, before any network runs on it.
+// Using a damaged file of a prepared photo succeeds, or ends in a StorageError before any network runs on it.
 
 const picture = smoothPicture(1);
 const options = { target: "a dog lying down", steps: 2, iterations: 1, resetAdam: false };
@@ -47,13 +47,13 @@ afterAll(() => model.close());
 
 const count = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 
-/** Another shape of a few numbers, or the same with one side changed. */
+/** Returns another shape, or the same one with one side changed. */
 const reshape = (shape: readonly number[], random: Random): number[] =>
   random.below(2)
     ? shape.map((d) => (random.below(3) ? d : random.pick([0, 1, d + 1, 2 * d])))
     : Array.from({ length: random.below(6) }, () => random.below(5));
 
-/** One tensor with other numbers, another shape or dtype, under another name, missing, or beside another one. */
+/** Damages one tensor: other numbers, another shape, dtype or name; removes it, or adds another one. */
 function damageTensors(tensors: Record<string, TensorData>, random: Random): Record<string, TensorData> {
   const name = random.pick(Object.keys(tensors));
   const { [name]: tensor, ...others } = tensors;
@@ -97,7 +97,7 @@ function damage({ metadata, tensors, bytes }: (typeof files)[number], random: Ra
   return flipped;
 }
 
-test("a damaged file of a prepared photo, down to edits, sweeps and going on with it", async () => {
+test("reading, editing, sweeping or resuming a damaged file of a prepared photo succeeds or ends in StorageError", async () => {
   const outcomes = await survive(600, ["StorageError"], async (random) => {
     const bytes = damage(random.below(3) ? files[files.length - 1] : random.pick(files), random);
     const inversion = await decodePrepared(memorySource("dog.inversion.safetensors", bytes));

@@ -15,7 +15,7 @@ import { readRecord } from "../../src/tasks/node/index.ts";
 import { fixturePath, smoothPicture, tinyModel } from "../support/baret.ts";
 import { sdedit } from "./sdedit.ts";
 
-// A method of one's own, in one file and one call, works everywhere: library, file, command line, --like, help.
+// A method defined in one file and registered by one call works everywhere: library, file, command line, --like, help.
 
 const folder = mkdtempSync(join(tmpdir(), "baret-own-"));
 const at = (name: string): string => join(folder, name);
@@ -48,7 +48,7 @@ async function cli(...args: string[]): Promise<string> {
   return printed;
 }
 
-test("it is one file of less than sixty lines, and its name is its own", () => {
+test("a method fits into sixty lines, and its name cannot be registered twice", () => {
   const lines = readFileSync(new URL("sdedit.ts", import.meta.url), "utf8")
     .trim()
     .split("\n");
@@ -56,7 +56,7 @@ test("it is one file of less than sixty lines, and its name is its own", () => {
   expect(() => registerMethod(sdedit)).toThrow("a method of this name exists: found sdedit-test");
 });
 
-test("the library prepares, keeps in a file and edits with it: more strength keeps less, and a seed repeats an edit", async () => {
+test("the library prepares, saves, edits and sweeps with it: more strength keeps less, and a seed repeats an edit", async () => {
   const own = faceOf(sdedit);
   const prepared = await own.prepare(model, photo, { target: "a dog", steps: 8, size, file: at("own.safetensors") });
   expect(await readPrepared(at("own.safetensors"))).toMatchObject({
@@ -80,7 +80,7 @@ test("the library prepares, keeps in a file and edits with it: more strength kee
 test("the command line edits, sweeps and repeats with it, and lists it", async () => {
   const quick = ["--model", fixturePath("tiny-sd1"), "--size", "64", "--threads", "1", "--steps", "6"];
   const own = ["--method", "sdedit-test", ...quick];
-  const said = await cli(
+  const printed = await cli(
     "edit",
     at("photo.png"),
     "a dog",
@@ -92,7 +92,7 @@ test("the command line edits, sweeps and repeats with it, and lists it", async (
     "-o",
     at("a.png"),
   );
-  expect(said).toMatch(/sdedit-test, 64x64: .*strength 0\.5/);
+  expect(printed).toMatch(/sdedit-test, 64x64: .*strength 0\.5/);
   const { settings } = await readRecord(at("a.png"));
   expect(settings).toMatchObject({ method: "sdedit-test", target: "a dog", strength: 0.5, seed: 3 });
   await cli("edit", "--like", at("a.png"), "-o", at("b.png"));
@@ -109,7 +109,7 @@ test("the command line edits, sweeps and repeats with it, and lists it", async (
   expect(listed).toMatch(/needs: a seed/);
 });
 
-test("help shows the options of the method that is named", () => {
+test("help shows the options of the named method", () => {
   const help = (...args: string[]) => editCommand().exitOverride().parseOptions(args) && editCommand();
   expect(help().helpInformation()).not.toContain("--strength");
   const own = editCommand();

@@ -17,7 +17,7 @@ import { pictureHash, readPrepared } from "../../src/editing/node/index.ts";
 import type { MeasuredSession } from "../../src/runtime/index.ts";
 import { version } from "../../src/storage/node/index.ts";
 import { memorySource } from "../../src/weights/index.ts";
-import { preparedKept, smoothPicture, tinyModel } from "../support/baret.ts";
+import { preparedStored, smoothPicture, tinyModel } from "../support/baret.ts";
 
 const target = "a dog lying down";
 const options = { target, steps: 4, iterations: 2, guidance: 3, learningRate: 1e-2 };
@@ -38,22 +38,22 @@ describe("an inversion", () => {
   let whole: BaretPrepared;
   let bytes: Uint8Array;
   beforeAll(async () => {
-    whole = await preparedKept(model, picture, options, { file: join(folder, "whole") });
+    whole = await preparedStored(model, picture, options, { file: join(folder, "whole") });
     bytes = await readFile(join(folder, "whole"));
   });
 
-  test("starts its reconstruction where DDIM inversion ended, and keeps the photo's own latent last", async () => {
+  test("starts its reconstruction from the last latent of DDIM inversion, and holds the photo's latent last", async () => {
     expect(isComplete(whole)).toBe(true);
     expect(row(whole.tensors.reconstruction, 0)).toEqual(row(whole.tensors.inverted, 0));
     expect(row(whole.tensors.inverted, 4).data).toEqual((await model.encode(picture)).data);
   });
 
-  test("is on disk what it is in memory", async () => {
+  test("is the same on disk as in memory", async () => {
     expect(await readPrepared(join(folder, "whole"))).toEqual(whole);
     expect(encodePrepared(whole)).toEqual(new Uint8Array(bytes));
   });
 
-  test("stopped after any step, goes on to the same bytes", async () => {
+  test("stopped after any step, resumes to the same bytes", async () => {
     for (const stopAfter of [1, 3, 4, 5, 7]) {
       const file = join(folder, `stopped-${stopAfter}`);
       const controller = new AbortController();
@@ -62,21 +62,21 @@ describe("an inversion", () => {
         if (++steps === stopAfter) controller.abort();
       };
       const work = { signal: controller.signal, onProgress };
-      await expect(preparedKept(model, picture, options, { file }, work)).rejects.toThrow(CancelledError);
+      await expect(preparedStored(model, picture, options, { file }, work)).rejects.toThrow(CancelledError);
       expect((await readPrepared(file)).progress.done).toBe(stopAfter);
-      await preparedKept(model, picture, options, { file });
+      await preparedStored(model, picture, options, { file });
       expect(await readFile(file), `stopped after ${stopAfter}`).toEqual(bytes);
     }
   });
 
-  test("whose arrays do not fit into memory is refused before they are made", async () => {
+  test("whose tensors do not fit into memory is refused before they are allocated", async () => {
     const huge = { width: 8192, height: 8192, data: new Uint8Array(3 * 8192 ** 2) };
-    await expect(preparedKept(model, huge, { ...options, steps: 1000 })).rejects.toThrow(
+    await expect(preparedStored(model, huge, { ...options, steps: 1000 })).rejects.toThrow(
       /^the prepared photo needs more memory than is free: found [\d.]+ GB free, expected 33\.\d GB/,
     );
   });
 
-  test("has its file for itself while it is written: another one is refused before it computes, and nothing is lost", async () => {
+  test("locks its file: another one for the same file is refused before it computes, and the file is not damaged", async () => {
     const file = join(folder, "contested");
     await symlink(file, join(folder, "contested-link"));
     let refusals: Promise<unknown>[] = [];
@@ -91,10 +91,10 @@ describe("an inversion", () => {
         const report = () => {
           throw new Error("it computes");
         };
-        return preparedKept(model, picture, other, { file: place }, { onProgress: report }).catch((error) => error);
+        return preparedStored(model, picture, other, { file: place }, { onProgress: report }).catch((error) => error);
       });
     };
-    await preparedKept(model, picture, options, { file }, { onProgress });
+    await preparedStored(model, picture, options, { file }, { onProgress });
     for (const error of await Promise.all(refusals)) {
       expect(error).toBeInstanceOf(StorageError);
       expect(error).toHaveProperty(
@@ -107,68 +107,74 @@ describe("an inversion", () => {
     expect((await readdir(folder)).filter((name) => name.includes("lock"))).toEqual([]);
   });
 
-  test("knows which baret made it, and is not gone on with by another", async () => {
+  test("records the version of baret, and an unfinished one is not resumed by another version", async () => {
     expect(whole.origin.versions).toMatchObject({ baret: version, onnxruntime: expect.any(String) });
     const { origin, progress } = whole;
     const versions = { ...origin.versions, baret: "0.0.1" };
     const file = join(folder, "other-version");
     const begun = { ...whole, progress: { ...progress, done: 6 }, origin: { ...origin, versions } };
     await writeFile(file, encodePrepared(begun));
-    await expect(preparedKept(model, picture, options, { file })).rejects.toThrow(/found version of baret 0\.0\.1/);
+    await expect(preparedStored(model, picture, options, { file })).rejects.toThrow(/found version of baret 0\.0\.1/);
     await writeFile(file, encodePrepared({ ...begun, progress }));
-    expect((await preparedKept(model, picture, options, { file })).origin.versions).toEqual(versions);
+    expect((await preparedStored(model, picture, options, { file })).origin.versions).toEqual(versions);
   });
 
-  test("that took much memory leaves no program of the U-Net loaded", async () => {
+  test("that needs much memory leaves no program of the U-Net loaded", async () => {
     type Loaded = Map<string, { network: string; session: Promise<MeasuredSession> }>;
     const unets = () =>
       [...(Reflect.get(model.programs, "loaded") as Loaded).values()].filter((p) => p.network === "unet");
     expect(unets()).not.toEqual([]);
     for (const { session } of unets()) Object.defineProperty(await session, "memory", { value: 3e9 });
-    await preparedKept(model, picture, { ...options, iterations: 1 });
+    await preparedStored(model, picture, { ...options, iterations: 1 });
     expect(unets()).toEqual([]);
   });
 
-  test("goes on with Adam's moments where they are kept from step to step", async () => {
+  test("resumes with Adam's moments if they are kept from step to step", async () => {
     const own = { ...options, resetAdam: false };
     const at = (name: string) => join(folder, `moments-${name}`);
-    await preparedKept(model, picture, own, { file: at("whole") });
+    await preparedStored(model, picture, own, { file: at("whole") });
     const controller = new AbortController();
     const onProgress = ({ phase, done }: { phase: string; done: number }) => {
       if (phase === "tune" && done === 2) controller.abort();
     };
     const file = at("stopped");
-    await preparedKept(model, picture, own, { file }, { signal: controller.signal, onProgress }).catch(() => undefined);
-    await preparedKept(model, picture, own, { file });
+    await preparedStored(model, picture, own, { file }, { signal: controller.signal, onProgress }).catch(
+      () => undefined,
+    );
+    await preparedStored(model, picture, own, { file });
     expect(await readFile(file)).toEqual(await readFile(at("whole")));
     expect(await readFile(file)).not.toEqual(bytes);
   });
 
-  test("that is finished is taken as it is", async () => {
+  test("that is finished is not computed again", async () => {
     const phases: string[] = [];
     const onProgress = ({ phase }: { phase: string }): void => void phases.push(phase);
-    const again = await preparedKept(model, picture, options, { file: join(folder, "whole") }, { onProgress });
+    const again = await preparedStored(model, picture, options, { file: join(folder, "whole") }, { onProgress });
     expect(again).toEqual(whole);
     expect(phases.filter((p) => p === "invert" || p === "tune")).toEqual([]);
   });
 
-  test("is not gone on with under other settings, photo or sentence, and the file stays", async () => {
+  test("is not resumed with other settings, another photo or another prompt, and its file is left unchanged", async () => {
     const file = join(folder, "whole");
     const others = [
-      { picture: smoothPicture(2), options, says: /the photo/ },
-      { picture, options: { ...options, target: "a cat" }, says: /target a dog lying down/ },
-      { picture, options: { ...options, learningRate: 2e-2 }, says: /learningRate 0.01.*expected learningRate 0.02/ },
-      { picture, options: { ...options, threshold: [1e-3, 0] }, says: /threshold/ },
+      { picture: smoothPicture(2), options, message: /the photo/ },
+      { picture, options: { ...options, target: "a cat" }, message: /target a dog lying down/ },
+      {
+        picture,
+        options: { ...options, learningRate: 2e-2 },
+        message: /learningRate 0.01.*expected learningRate 0.02/,
+      },
+      { picture, options: { ...options, threshold: [1e-3, 0] }, message: /threshold/ },
     ];
     for (const other of others) {
-      const made = preparedKept(model, other.picture, other.options, { file });
+      const made = preparedStored(model, other.picture, other.options, { file });
       await expect(made).rejects.toThrow(StorageError);
-      await expect(made).rejects.toThrow(other.says);
+      await expect(made).rejects.toThrow(other.message);
     }
     expect(await readFile(file)).toEqual(bytes);
   });
 
-  test("has a loss for each iteration and one at the end, and a gradient for each iteration", () => {
+  test("records a loss and a gradient for each iteration, and the final loss of each step", () => {
     for (const [i, n] of iterationsOf(whole).entries()) {
       const losses = [...row(whole.tensors.loss, i).data].filter((x) => !Number.isNaN(x));
       expect(losses.length).toBe(n + 1);
@@ -177,21 +183,21 @@ describe("an inversion", () => {
     }
   });
 
-  test("that needs no tuning asks for no gradient", async () => {
-    const easy = await preparedKept(model, picture, { ...options, threshold: [1000, 0] });
+  test("whose losses are below the threshold computes no gradient", async () => {
+    const easy = await preparedStored(model, picture, { ...options, threshold: [1000, 0] });
     expect(iterationsOf(easy)).toEqual([0, 0, 0, 0]);
     expect(easy.tensors.gradient_rms.data.every(Number.isNaN)).toBe(true);
   });
 
-  test("tunes better with more iterations", async () => {
+  test("has a lower loss with more iterations", async () => {
     const end = ({ tensors, settings }: BaretPrepared) =>
       [...row(tensors.loss, settings.steps - 1).data].filter((x) => !Number.isNaN(x)).at(-1)!;
-    const untuned = await preparedKept(model, picture, { ...options, iterations: 0, earlyStop: false });
-    const tuned = await preparedKept(model, picture, { ...options, iterations: 8, earlyStop: false });
+    const untuned = await preparedStored(model, picture, { ...options, iterations: 0, earlyStop: false });
+    const tuned = await preparedStored(model, picture, { ...options, iterations: 8, earlyStop: false });
     expect(end(tuned)).toBeLessThan(end(untuned));
   });
 
-  test("belongs to one model, photo and sentence", () => {
+  test("belongs to one model, photo and prompt", () => {
     const own = { model: whole.origin.model, picture: pictureHash(picture), target };
     expect(() => requirePreparedOf(baret, model, whole, own)).not.toThrow();
     expect(() => requirePreparedOf(baret, model, whole, { ...own, model: "x" })).toThrow(/another model/);
@@ -201,7 +207,7 @@ describe("an inversion", () => {
     );
   });
 
-  test("file that is truncated, or of something else, is refused at every length", async () => {
+  test("whose file is truncated at any length, or is of another kind or version, is refused", async () => {
     const decoded = (part: Uint8Array) => decodePrepared(memorySource("f", part));
     for (const length of [0, 7, 8, 100, 1000, bytes.length - 1]) {
       await expect(decoded(bytes.subarray(0, length)), `${length} bytes`).rejects.toThrow(StorageError);
@@ -235,48 +241,48 @@ test("settings out of range are listed at once", () => {
   expect(() => prepareSettings(baret, model, { target: " " }, {})).toThrow("target: found an empty prompt");
 });
 
-describe("starting near the target", () => {
+describe("nearestStart", () => {
   const near = { ...options, nearestStart: true };
   const distances = ({ tensors, settings }: BaretPrepared, target: Tensor): number[] =>
     Array.from({ length: settings.steps }, (_, i) =>
       Math.hypot(...combine(1, row(tensors.embeddings, i), -1, target).data),
     );
 
-  test("is the target itself as long as its loss is small enough", async () => {
+  test("starts from the target's embedding if its loss is below the threshold", async () => {
     const [{ tensor: embedded }] = await model.embed(["a dog lying down"]);
-    const made = await preparedKept(model, picture, { ...near, threshold: [1000, 0] });
+    const made = await preparedStored(model, picture, { ...near, threshold: [1000, 0] });
     expect(distances(made, embedded)).toEqual([0, 0, 0, 0]);
     expect(iterationsOf(made)).toEqual([0, 0, 0, 0]);
   });
 
-  test("is never at a higher loss than the target or the last embedding", async () => {
-    const made = await preparedKept(model, picture, { ...near, earlyStop: false });
-    // At the first step both starts are the target. At the second the tuned one may only be better.
-    const plain = await preparedKept(model, picture, { ...options, earlyStop: false });
+  test("never starts at a higher loss than the last embedding has", async () => {
+    const made = await preparedStored(model, picture, { ...near, earlyStop: false });
+    // At the first step both start from the target. At the second, the start may only be better than the tuned embedding.
+    const plain = await preparedStored(model, picture, { ...options, earlyStop: false });
     const first = ({ tensors }: BaretPrepared, i: number): number => row(tensors.loss, i).data[0];
     expect(first(made, 0)).toBe(first(plain, 0));
     expect(first(made, 1)).toBeLessThanOrEqual(first(plain, 1));
   });
 
-  test("stopped after any step, goes on to the same bytes", async () => {
+  test("stopped in the middle, resumes to the same bytes", async () => {
     const whole = join(folder, "near-whole");
-    await preparedKept(model, picture, near, { file: whole });
+    await preparedStored(model, picture, near, { file: whole });
     const file = join(folder, "near-stopped");
     const controller = new AbortController();
     const onProgress = ({ phase, done }: { phase: string; done: number }): void => {
       if (phase === "tune" && done === 2) controller.abort();
     };
-    await preparedKept(model, picture, near, { file }, { signal: controller.signal, onProgress }).catch(
+    await preparedStored(model, picture, near, { file }, { signal: controller.signal, onProgress }).catch(
       () => undefined,
     );
-    await preparedKept(model, picture, near, { file });
+    await preparedStored(model, picture, near, { file });
     expect(await readFile(file)).toEqual(await readFile(whole));
   });
 
-  test("a file of a version that did not know it is read as without it", async () => {
+  test("is off in files of versions that did not have the option", async () => {
     const file = join(folder, "older");
-    const text = Buffer.from(encodePrepared(await preparedKept(model, picture, options)));
-    // As long as before, for the offsets to hold.
+    const text = Buffer.from(encodePrepared(await preparedStored(model, picture, options)));
+    // The spaces keep the length, and so the offsets.
     const older = Buffer.from(text.toString("latin1").replace('\\"nearestStart\\":false,', " ".repeat(23)), "latin1");
     await writeFile(file, older);
     expect((await readPrepared(file)).settings.nearestStart).toBe(false);

@@ -18,7 +18,7 @@ afterAll(() => model.close());
 
 const decoded = (bytes: Uint8Array) => decodePrepared(memorySource("dog.safetensors", bytes));
 
-/** The file of the inversion with a change to its header. */
+/** Encodes the inversion with a change to its header. */
 async function rewritten(change: (header: Record<string, never>) => unknown): Promise<Uint8Array> {
   const { metadata } = await readSafetensors(memorySource("", encodePrepared(inversion)));
   const header = JSON.parse(metadata.prepared);
@@ -30,7 +30,7 @@ const tensors = () => {
     Object.entries(inversion.tensors).map(([name, { shape, data }]) => [name, { dtype: "F32" as const, shape, data }]),
   );
 };
-/** The file of the inversion with other tensors. */
+/** Encodes the inversion with some tensors replaced. */
 async function holding(change: (all: ReturnType<typeof tensors>) => object): Promise<Uint8Array> {
   const { metadata } = await readSafetensors(memorySource("", encodePrepared(inversion)));
   return encodeSafetensors({ ...tensors(), ...change(tensors()) }, metadata);
@@ -60,7 +60,7 @@ test.each<[string, unknown, found: string, expected: string]>([
   ["origin.threads", { toString: 1 }, '{"toString":1}', "a whole number in 1..65536"],
   ["progress.done", 5, "5", "0..4"],
   ["target", "", '""', "a prompt"],
-])("a file whose %s is %j is refused when it is read, before its arrays", async (field, value, found, expected) => {
+])("a file whose %s is %j is refused before its tensors are read", async (field, value, found, expected) => {
   const error = await decoded(await rewritten(put(field, value))).catch((e) => e);
   expect(error).toBeInstanceOf(StorageError);
   expect(error.message).toMatch(/^dog\.safetensors: the file's header is damaged\n/);
@@ -68,24 +68,24 @@ test.each<[string, unknown, found: string, expected: string]>([
 });
 
 test.each<[string, () => object, string]>([
-  ["an extra array", () => ({ extra: { dtype: "F32", ...filled([2]) } }), '"extra": unexpected'],
+  ["an extra tensor", () => ({ extra: { dtype: "F32", ...filled([2]) } }), '"extra": unexpected'],
   [
     "half-precision latents",
     () => ({ inverted: { dtype: "F16", shape: [3, 4, 8, 8], data: new Uint16Array(768) } }),
     '"inverted": found dtype F16, expected F32',
   ],
   [
-    "latents of another shape in one array",
+    "one tensor of another shape",
     () => ({ reconstruction: { dtype: "F32", ...filled([3, 4, 8, 9]) } }),
     '"reconstruction": found shape [3,4,8,9], expected [3,4,8,8]',
   ],
   [
-    "latents of another size than the header says",
+    "latents of another size than in the header",
     () => ({ inverted: { dtype: "F32", ...filled([3, 4, 65, 8]) } }),
     '"inverted": found shape [3,4,65,8], expected [3,4,8,8]',
   ],
   [
-    "a latent that is no number",
+    "a latent of NaN",
     () => ({ inverted: { dtype: "F32", ...filled([3, 4, 8, 8], Number.NaN) } }),
     '"inverted": found NaN at 0, expected numbers up to 1000000',
   ],
@@ -95,12 +95,12 @@ test.each<[string, () => object, string]>([
     "expected numbers up to 1000000",
   ],
   [
-    "moments of no optimiser",
+    "moments that Adam cannot have",
     ({ moments } = tensors()) => ({ moments: { dtype: "F32", ...filled(moments.shape, -1) } }),
     '"moments": found -1 and -1 at 0, which Adam cannot have',
   ],
   [
-    "a trace without losses",
+    "no losses",
     () => ({ loss: { dtype: "F32", ...filled([2, 2], Number.NaN) } }),
     '"loss" and "gradient_rms": found 0 and',
   ],
@@ -111,7 +111,7 @@ test.each<[string, () => object, string]>([
   expect(error.message).toContain(problem);
 });
 
-test("a file too large for any inversion is refused before it is read", async () => {
+test("a file that is too large for any prepared photo is refused before it is read", async () => {
   const read = () => Promise.reject(new Error("was read"));
   const made = decodePrepared({ name: "dog.safetensors", size: 5e11, read });
   await expect(made).rejects.toThrow(StorageError);
@@ -137,17 +137,17 @@ test.each<[string, (from: BaretPrepared) => Partial<BaretPrepared>, string]>([
     "shapes.latent: found [8,8,8], expected [4,8,8]",
   ],
   [
-    "embeddings of other tokens",
+    "embeddings of another number of tokens",
     (from) => withTensors(from, { embeddings: wider(from.tensors.embeddings) }),
     '"embeddings": found shape [2,154,16], expected [2,77,16]',
   ],
   [
-    "another picture's size",
+    "another picture size",
     () => ({ size: { width: 64, height: 72 } }),
     "shapes.latent: found [4,8,8], expected [4,9,8]",
   ],
   [
-    "a size between the model's",
+    "a size that is no multiple of the model's factor",
     () => ({ size: { width: 65, height: 64 } }),
     "size: found 65x64, expected multiples of",
   ],
@@ -158,11 +158,11 @@ test.each<[string, (from: BaretPrepared) => Partial<BaretPrepared>, string]>([
     "settings.guidance: found -1, expected 0..100",
   ],
   [
-    "embeddings that are no numbers",
+    "embeddings of NaN",
     (from) => withTensors(from, { embeddings: filled(from.tensors.embeddings.shape, Number.NaN) }),
     '"embeddings": found NaN at 0',
   ],
-])("a prepared photo with %s does not fit the model: no edit, no sweep, no going on", async (_, change, problem) => {
+])("a prepared photo with %s does not fit the model: edit, sweep and resume refuse it", async (_, change, problem) => {
   const other = { ...inversion, ...change(inversion) };
   const begun = { ...other, progress: { done: 3, total: 4 } };
   const uses = [

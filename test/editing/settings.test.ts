@@ -8,7 +8,7 @@ import { parseEditing } from "../../src/weights/index.ts";
 const modelWith = (json: object): Model => ({ name: "m", editing: parseEditing(json, "editing.json") }) as Model;
 const target = "a dog";
 
-test("what is given wins over the preset, that over the model's values, those over the method's defaults", () => {
+test("given values take precedence over the preset, then the model's values, then the method's defaults", () => {
   const prepare = { learningRate: 0.02, threshold: [1, 2], iterations: 7 };
   const model = modelWith({ steps: 20, methods: { baret: { prepare } } });
   const settings = prepareSettings(baret, model, { target, preset: "fast" }, { iterations: 3 });
@@ -16,7 +16,7 @@ test("what is given wins over the preset, that over the model's values, those ov
   expect(prepareSettings(baret, model, { target }, { iterations: undefined })).toMatchObject({ iterations: 7 });
 });
 
-test("a model without values has the paper's", () => {
+test("a model without values of its own has the paper's", () => {
   const model = modelWith({});
   expect(prepareSettings(baret, model, { target }, {})).toMatchObject({
     steps: 50,
@@ -32,7 +32,7 @@ test("a model without values has the paper's", () => {
   expect(editSettings(plain, model, {})).toEqual({ guidance: 7.5 });
 });
 
-test("a model's values that a method does not take are errors of the model, all at once", () => {
+test("a model's values that a method does not take are one CheckpointError that lists all of them", () => {
   const model = modelWith({ methods: { baret: { edit: { alpha: 7, self: 1 }, prepare: { carry: "x" } } } });
   expect(() => editSettings(baret, model, {})).toThrow(CheckpointError);
   expect(() => editSettings(baret, model, {})).toThrow(
@@ -42,14 +42,14 @@ test("a model's values that a method does not take are errors of the model, all 
   expect(editSettings(plain, model, {})).toEqual({ guidance: 7.5 });
 });
 
-test("an unknown method or preset is refused with the names that exist", () => {
+test("an unknown method or preset is refused, and the error lists the existing ones", () => {
   expect(() => methodNamed("magic")).toThrow(/no such method: found magic, expected baret, plain/);
   const prepare = () => prepareSettings(plain, modelWith({}), { target, preset: "fast" }, {});
   expect(prepare).toThrow(UsageError);
   expect(prepare).toThrow(/no such preset of plain: found fast, expected none/);
 });
 
-test.each(methods())("$name: every option is declared in words, and prepare and edit share no name", (method) => {
+test.each(methods())("$name: every option has a description, and prepare and edit share no name", (method) => {
   const [prepare, edit] = [method.prepareOptions, method.editOptions];
   for (const schema of [prepare, edit]) {
     const declared = optionsOf(schema);

@@ -25,7 +25,7 @@ const points: object[] = [
 ];
 
 test.each([{}, { editGuidance: 5 }, { half: "both" }, { replace: "kv" }, { rows: "all" }] as const)(
-  "each picture of a sweep is the one that an edit makes alone, for fewer rows: %j",
+  "each picture of a sweep equals that of a single edit, from fewer rows: %j",
   async (common) => {
     const finished: number[] = [];
     const onPicture = async (index: number): Promise<void> => void finished.push(index);
@@ -41,23 +41,23 @@ test.each([{}, { editGuidance: 5 }, { half: "both" }, { replace: "kv" }, { rows:
   },
 );
 
-test("edits are computed once for as long as they are the same", async () => {
+test("edits of a sweep share their rows until they differ", async () => {
   const same = await sweep(baret, model, inversion, {}, [{}, {}, {}]);
   const alone = await edit(baret, model, inversion);
   expect(same.rows).toBe(alone.rows);
   for (const picture of same.pictures) expect(picture).toEqual(alone.images.edit);
-  // Without the reconstruction's attention from step 3 on or from step 2 on: two rows for each step from 2 on.
+  // The two edits differ from step 2 on: two more rows at each of these steps.
   const parting = await sweep(baret, model, inversion, { crossSteps: 0 }, [{ selfSteps: 0.5 }, { selfSteps: 0.34 }]);
   const [later, earlier] = [await edit(baret, model, inversion, { crossSteps: 0, selfSteps: 0.5 }), parting];
   expect(earlier.rows - later.rows).toBe(2 * (6 - 2));
 });
 
-test("a point that cannot be is refused before anything is computed", async () => {
+test("a sweep with a wrong point is refused before anything is computed", async () => {
   const work = { onPicture: () => Promise.reject(new Error("something was computed")) };
   await expect(sweep(baret, model, inversion, {}, [{}, { alpha: 2 }], work)).rejects.toThrow(UsageError);
 });
 
-test("cancelled, it stops", async () => {
+test("a cancelled sweep rejects with CancelledError", async () => {
   const controller = new AbortController();
   const work = { signal: controller.signal, onProgress: () => controller.abort() };
   await expect(sweep(baret, model, inversion, {}, points, work)).rejects.toThrow(CancelledError);
@@ -65,7 +65,7 @@ test("cancelled, it stops", async () => {
 
 const largest = (a: Picture, b: Picture): number => Math.max(...a.data.map((x, i) => Math.abs(x - b.data[i])));
 
-test("a sweep of too many points is refused before any is looked at, with the limit", async () => {
+test("a sweep of too many points is refused before its points are checked", async () => {
   const many = Array<object>(100_000).fill({ selfSteps: Number.NaN });
   await expect(sweep(baret, model, inversion, {}, many)).rejects.toThrow(
     "too many points of a sweep: found 100000, expected at most 1000",

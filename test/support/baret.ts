@@ -8,7 +8,7 @@ import type { Model } from "../../src/diffusion/index.ts";
 import { loadModel } from "../../src/diffusion/node/index.ts";
 import { baret, type KnownOrigin, type PrepareWork, prepare } from "../../src/editing/index.ts";
 import type { BaretPrepared } from "../../src/editing/methods/baret/index.ts";
-import { type Keeping, prepareKept } from "../../src/editing/node/index.ts";
+import { type PreparedStore, prepareStored } from "../../src/editing/node/index.ts";
 import { DiskCache } from "../../src/storage/node/index.ts";
 import { memorySource, readSafetensors } from "../../src/weights/index.ts";
 import { fixture } from "./run.ts";
@@ -88,14 +88,14 @@ export const prepared = async (
   work: PrepareWork = {},
 ): Promise<BaretPrepared> => (await prepare(baret, model, picture, inputOf(input), origin, work)) as BaretPrepared;
 
-/** The same, kept in a file or in the cache. */
-export const preparedKept = async (
+/** A photo prepared by BARET and stored in a file or in the cache. */
+export const preparedStored = async (
   model: Model,
   picture: Picture,
   input: BaretInput,
-  keeping: Keeping = {},
+  store: PreparedStore = {},
   work: Pick<PrepareWork, "onProgress" | "signal"> = {},
-): Promise<BaretPrepared> => (await prepareKept(baret, model, picture, inputOf(input), keeping, work)) as BaretPrepared;
+): Promise<BaretPrepared> => (await prepareStored(baret, model, picture, inputOf(input), store, work)) as BaretPrepared;
 
 /** A prepared photo with some tensors exchanged. */
 export const withTensors = (from: BaretPrepared, tensors: Partial<BaretPrepared["tensors"]>): BaretPrepared => ({

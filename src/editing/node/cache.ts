@@ -5,7 +5,7 @@ import type { PrepareWork } from "../prepare.ts";
 import { decodePrepared, encodePrepared, isComplete, type Prepared } from "../prepared/index.ts";
 
 export interface PreparedCacheOptions extends DiskCacheOptions {
-  /** An unfinished value is written at most this often, in milliseconds. Default 2000. */
+  /** Shortest time between two writes of an unfinished value, in milliseconds. Default 2000. */
   everyMs?: number;
 }
 
@@ -14,14 +14,14 @@ const kind = "prepared";
 const file = "prepared.safetensors";
 
 /**
- * Keeps prepared photos that nobody saved, in the disk cache, so that an edit that was stopped goes on where it was, and the
- * next edit of the same photo begins at once. A cache that cannot be read or written only costs time, so that is no error.
+ * Stores prepared photos in the disk cache, so that an edit that was stopped resumes, and the next edit of the same photo
+ * starts at once. A cache that cannot be read or written costs time only, so this is not an error.
  */
 export class PreparedCache {
   private readonly cache: DiskCache;
   private readonly everyMs: number;
   private written = 0;
-  /** A value that was kept too soon after the last one to be written yet. */
+  /** The latest value, if it came too soon after the last write. */
   private waiting?: { key: string; bytes: Uint8Array };
 
   constructor({ everyMs = 2000, ...cache }: PreparedCacheOptions = {}) {
@@ -29,19 +29,19 @@ export class PreparedCache {
     this.everyMs = everyMs;
   }
 
-  /** Runs `prepare` from what is kept under `key`, and keeps what it makes after every step. */
+  /** Runs `prepare` with the value stored under `key`, and stores its value after every step. */
   async during(key: string, prepare: (work: PrepareWork) => Promise<Prepared>): Promise<Prepared> {
-    const resume = await this.take(key);
+    const resume = await this.read(key);
     try {
-      return await prepare({ resume, onStep: (prepared) => this.keep(key, prepared) });
+      return await prepare({ resume, onStep: (prepared) => this.store(key, prepared) });
     } finally {
       await this.flush();
     }
   }
 
-  /** The value of a key, finished or not. */
-  async take(key: string): Promise<Prepared | undefined> {
-    return orNothing(async () => {
+  /** Returns the value of a key, finished or not. */
+  private async read(key: string): Promise<Prepared | undefined> {
+    return orUndefined(async () => {
       const entry = await this.cache.get({ kind, of: key });
       if (!entry) return undefined;
       try {
@@ -52,24 +52,24 @@ export class PreparedCache {
     });
   }
 
-  /** Keeps a value as it is now: writes it at once or, if the last was written a moment ago, by `flush`. */
-  async keep(key: string, prepared: Prepared): Promise<void> {
+  /** Writes a value now, or leaves it to a later call or `flush` if the last write was less than `everyMs` ago. */
+  private async store(key: string, prepared: Prepared): Promise<void> {
     this.waiting = { key, bytes: encodePrepared(prepared) };
     if (isComplete(prepared) || Date.now() >= this.written + this.everyMs) await this.flush();
   }
 
-  /** Writes what still waits. */
-  async flush(): Promise<void> {
+  /** Writes the value that is still waiting. */
+  private async flush(): Promise<void> {
     if (!this.waiting) return;
     const { key, bytes } = this.waiting;
     this.waiting = undefined;
-    await orNothing(() => this.cache.put({ kind, of: key }, (folder) => writeFileAtomic(join(folder, file), bytes)));
+    await orUndefined(() => this.cache.put({ kind, of: key }, (folder) => writeFileAtomic(join(folder, file), bytes)));
     this.written = Date.now();
   }
 }
 
-/** Runs `work`. Failures of the disk, and damaged files, give undefined. */
-async function orNothing<T>(work: () => Promise<T>): Promise<T | undefined> {
+/** Returns the result of `work`, or undefined if the disk fails or a file is damaged. */
+async function orUndefined<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {

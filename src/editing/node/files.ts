@@ -15,11 +15,11 @@ import {
   writeFileAtomic,
 } from "../../storage/node/index.ts";
 import type { Method } from "../method.ts";
-import { bytesOfPlan, keyOf, type PrepareInput, type PrepareWork, planOf, prepare } from "../prepare.ts";
+import { keyOf, type PrepareInput, type PrepareWork, plannedHeader, prepare, tensorBytes } from "../prepare.ts";
 import { decodePrepared, encodePrepared, isComplete, type KnownOrigin, type Prepared } from "../prepared/index.ts";
 import type { PreparedCache } from "./cache.ts";
 
-/** SHA-256 of a picture's size and pixels, as hexadecimal digits. */
+/** Returns the SHA-256 of a picture's size and pixels, as hexadecimal digits. */
 export const pictureHash = ({ width, height, data }: Picture): string =>
   createHash("sha256").update(`${width}x${height}\n`).update(data).digest("hex");
 
@@ -35,18 +35,18 @@ export async function readPrepared(path: string): Promise<Prepared> {
   return decodePrepared(source);
 }
 
-/** Where a prepared value is kept after every step, and gone on with if it is there unfinished. */
-export interface Keeping {
-  /** A file of the caller's. It wins over the cache. */
+/** A file or a cache that stores a prepared value after every step, so that preparing it can resume. */
+export interface PreparedStore {
+  /** A file of the caller's. Takes precedence over the cache. */
   readonly file?: string;
   readonly cache?: PreparedCache;
 }
 
 /**
- * Runs `work`, which writes a file after every step, while no other work writes it. Throws StorageError if another one
- * does: of two values in one file, one would be lost.
+ * Runs `work`, which writes a file after every step, with a lock on the file. Throws StorageError if another process or
+ * call holds the lock, since each would overwrite the value of the other.
  */
-async function aloneAt<T>(file: string, work: () => Promise<T>): Promise<T> {
+async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
   const release = await endOfLinks(file)
     .then((end) => lock(join(dirname(end), `.${basename(end)}.lock`)))
     .catch((cause) => {
@@ -62,15 +62,16 @@ async function aloneAt<T>(file: string, work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Prepares a picture (at the size to work at), or takes what file or cache have of it. Throws StorageError if the file
- * holds other work, or if another call or process is writing it, MemoryError if the tensors are larger than the free memory.
+ * Prepares a picture (at the size to work at), starting from the value in the file or the cache, if there is one. Throws
+ * StorageError if the file holds another prepared photo or another process or call is writing it, MemoryError if the
+ * tensors do not fit into the free memory.
  */
-export async function prepareKept(
+export async function prepareStored(
   method: Method,
   model: Model,
   picture: Picture,
   input: PrepareInput,
-  { file, cache }: Keeping,
+  { file, cache }: PreparedStore,
   work: Pick<PrepareWork, "onProgress" | "signal"> = {},
 ): Promise<Prepared> {
   const origin: KnownOrigin = {
@@ -78,17 +79,17 @@ export async function prepareKept(
     picture: pictureHash(picture),
     versions: { baret: version },
   };
-  const plan = planOf(method, model, picture, input, origin);
-  checkMemory(bytesOfPlan(method, plan), "the prepared photo");
+  const header = plannedHeader(method, model, picture, input, origin);
+  checkMemory(tensorBytes(method, header), "the prepared photo");
   const run = (more: PrepareWork): Promise<Prepared> =>
     prepare(method, model, picture, input, origin, { ...work, ...more });
-  if (file === undefined) return cache ? cache.during(keyOf(plan), run) : run({});
-  const there = async (): Promise<Prepared | undefined> => ((await exists(file)) ? readPrepared(file) : undefined);
-  const found = await there();
+  if (file === undefined) return cache ? cache.during(keyOf(header), run) : run({});
+  const stored = async (): Promise<Prepared | undefined> => ((await exists(file)) ? readPrepared(file) : undefined);
+  const found = await stored();
   if (found && isComplete(found)) return run({ resume: found, where: file });
-  return aloneAt(file, async () =>
+  return withLock(file, async () =>
     run({
-      resume: await there(),
+      resume: await stored(),
       where: file,
       onStep: (prepared) => writeFileAtomic(file, encodePrepared(prepared), { signal: work.signal }),
     }),

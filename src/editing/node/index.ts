@@ -1,5 +1,5 @@
 // Prepared photos on disk: files, and the cache.
 // Knows of: everything above, and Node.
-// Does not know of: where photos come from, where results go.
+// Does not know of: reading photos, writing results.
 export { PreparedCache, type PreparedCacheOptions } from "./cache.ts";
-export { type Keeping, pictureHash, prepareKept, readPrepared } from "./files.ts";
+export { type PreparedStore, pictureHash, prepareStored, readPrepared } from "./files.ts";

@@ -17,12 +17,12 @@ import type { Prepared } from "./prepared.ts";
 const format = "baret prepared";
 const version = "2";
 
-/** A value of 1000 steps at 2048 x 2048 has 2.5 GB. */
+/** Largest file that is read. A value of 1000 steps at 2048 x 2048 takes 2.5 GB. */
 const MAX_BYTES = 2 ** 32;
 
 /**
- * A prepared value as one safetensors file: tensors as F32, everything else as JSON in the header. No clock and no path:
- * equal values give equal bytes.
+ * Encodes a prepared value as one safetensors file: tensors as F32, everything else as JSON in the header. The file holds no
+ * time and no path, so equal values give equal bytes.
  */
 export function encodePrepared(prepared: Prepared): Uint8Array {
   const tensors = Object.entries(prepared.tensors).map(([name, { shape, data }]) => [
@@ -34,8 +34,8 @@ export function encodePrepared(prepared: Prepared): Uint8Array {
 }
 
 /**
- * Reads a file of a prepared value, finished or not; also an inversion file of format 1. The header is checked before a
- * tensor is read. Throws StorageError if it is no such file, damaged, of another version, or of an unknown method.
+ * Reads a file of a prepared value, finished or not; also an inversion file of format 1. Checks the header before it reads a
+ * tensor. Throws StorageError if the file is of another kind or version, damaged, or made by an unknown method.
  */
 export async function decodePrepared(source: ByteSource): Promise<Prepared> {
   const where = source.name;
@@ -57,7 +57,7 @@ export async function decodePrepared(source: ByteSource): Promise<Prepared> {
   return prepared;
 }
 
-/** The header of a file of either format. Throws StorageError. */
+/** Returns the header of a file of either format. Throws StorageError. */
 async function headerIn(
   metadata: Readonly<Record<string, string>>,
   tensors: ReadonlyMap<string, TensorRef>,
@@ -72,7 +72,7 @@ async function headerIn(
   }
   const expected = isOld ? "1" : version;
   if (metadata.version !== expected) {
-    throw new StorageError("a file of another version of baret", {
+    throw new StorageError("written by another version of baret", {
       where,
       found: `${metadata.version}`,
       expected,
@@ -89,7 +89,7 @@ async function headerIn(
 function methodOf({ method: name }: Header, where: string): Method {
   const found = methods().find((method) => method.name === name);
   if (found) return found;
-  throw new StorageError("the file is of a method that is not known here", {
+  throw new StorageError("prepared by a method that is not installed", {
     where,
     found: shown(name),
     expected: few(methods().map((method) => method.name)),
@@ -102,14 +102,14 @@ function refuse(problem: string, problems: readonly string[], where: string): vo
 
 const parse = async (text: string, where: string): Promise<unknown> => parseJson(new TextEncoder().encode(text), where);
 
-/** Waits for `work`, but throws its CheckpointError as a StorageError: the file is no model's. */
+/** Waits for `work`, but throws its CheckpointError as a StorageError, because the file is not part of a model. */
 const readable = <T>(work: Promise<T>, where: string): Promise<T> =>
   work.catch((cause: unknown) => {
     if (!(cause instanceof CheckpointError)) throw cause;
     throw new StorageError("not a file of a prepared photo, or a damaged one", { where, found: cause.message, cause });
   });
 
-/** What is wrong with names, dtypes and shapes of the tensors, before one is read. */
+/** Lists wrong names, dtypes and shapes of the tensors, before one is read. */
 function tensorProblems(
   tensors: ReadonlyMap<string, TensorRef>,
   layouts: Parameters<typeof layoutProblems>[1],

@@ -4,16 +4,22 @@ import type { Method } from "../method.ts";
 import { problemsOfPrepared } from "./layout.ts";
 import { isComplete, type Origin, type Prepared } from "./prepared.ts";
 
-/** Facts that must hold for one use of a prepared value; absent ones do not matter. */
-export interface Use extends Partial<Pick<Origin, "model" | "picture">> {
+/** Properties that a prepared value must have. Absent ones are not checked. */
+export interface ExpectedOrigin extends Partial<Pick<Origin, "model" | "picture">> {
   readonly target?: string;
 }
 
 /**
- * Throws StorageError if a prepared value is not finished, belongs to another method, model, photo or prompt, or does not
- * fit `model`. where: its file.
+ * Throws StorageError if a prepared value is not finished, belongs to another method, or to another model, photo or prompt
+ * than expected, or does not fit `model`. where: its file.
  */
-export function requirePreparedOf(method: Method, model: Model, prepared: Prepared, use: Use, where?: string): void {
+export function requirePreparedOf(
+  method: Method,
+  model: Model,
+  prepared: Prepared,
+  expected: ExpectedOrigin,
+  where?: string,
+): void {
   if (prepared.method !== method.name) {
     throw new StorageError("prepared by another method", {
       where,
@@ -26,17 +32,18 @@ export function requirePreparedOf(method: Method, model: Model, prepared: Prepar
     throw new StorageError("not finished", {
       where: where ?? "the prepared photo",
       found: `${done} of ${total} steps`,
-      advice: "Prepare the same photo with the same prompt and file to go on with it (`baret invert`).",
+      advice: "Prepare the same photo with the same prompt and file to resume it (`baret invert`).",
     });
   }
   const found = { model: prepared.origin.model, picture: prepared.origin.picture, target: prepared.target };
   const words = { model: "model", picture: "photo", target: "prompt" };
   for (const key of ["model", "picture", "target"] as const) {
-    if (use[key] === undefined || use[key] === found[key]) continue;
+    const wanted = expected[key];
+    if (wanted === undefined || wanted === found[key]) continue;
     throw new StorageError(`prepared from another ${words[key]}`, {
       where,
       found: key === "target" ? shown(found[key]) : found[key].slice(0, 16),
-      expected: key === "target" ? shown(use[key]) : use[key].slice(0, 16),
+      expected: key === "target" ? shown(wanted) : wanted.slice(0, 16),
       advice: "Prepare each photo with each prompt and model separately (`baret invert`).",
     });
   }
@@ -44,8 +51,8 @@ export function requirePreparedOf(method: Method, model: Model, prepared: Prepar
 }
 
 /**
- * Throws StorageError that lists everything in which a prepared value, finished or not, differs from what `model` gives:
- * picture size, shapes, timesteps, settings, values. where: its file.
+ * Throws StorageError that lists why a prepared value, finished or not, does not fit `model`: picture size, shapes,
+ * timesteps, settings, values. where: its file.
  */
 export function requireFit(method: Method, model: Model, prepared: Prepared, where?: string): void {
   const problems = problemsOfPrepared(method, prepared);

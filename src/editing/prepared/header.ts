@@ -34,10 +34,10 @@ const schema = z.strictObject({
 /** A prepared value without its tensors. */
 export type Header = Omit<Prepared, "tensors">;
 
-/** Keys in the schema's order, so that equal values give equal bytes. */
+/** Returns a header with its keys in the schema's order, so that equal values give equal bytes. */
 export const headerOf = (prepared: Header): Header => schema.parse(withoutTensors(prepared)) as Header;
 
-/** A value in memory may have more fields. */
+/** Returns only the fields of a header: a value in memory may have more. */
 const withoutTensors = (prepared: Header): Header =>
   Object.fromEntries(
     Object.keys(schema.shape)
@@ -45,13 +45,13 @@ const withoutTensors = (prepared: Header): Header =>
       .map((key) => [key, prepared[key as keyof Header]]),
   ) as unknown as Header;
 
-/** What is wrong with a header of any method, one problem a line. */
+/** Lists problems of a header of any method, one a line. */
 export function headerProblems(header: unknown): string[] {
   const { error } = schema.safeParse(header);
   return error ? problemsOf(error, header, "the header") : [];
 }
 
-/** What is wrong with the header of a prepared value of `method`, one problem a line. */
+/** Lists problems of the header of a prepared value of `method`, one a line. */
 export function methodProblems(method: Method, header: Header): string[] {
   const problems = [
     ...headerProblems(withoutTensors(header)),

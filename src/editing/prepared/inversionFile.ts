@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { TensorRef } from "../../weights/index.ts";
 
-/** Format of the files that held BARET's inversions before there were other methods. Version 1. */
+/** Format of the first files of BARET's inversions, before there were other methods. Version 1. */
 export const inversionFormat = "baret inversion";
 
 const old = z.looseObject({
@@ -14,7 +14,7 @@ const old = z.looseObject({
   done: z.object({ inverted: z.number(), tuned: z.number() }),
 });
 
-/** The header of such a file as today's; unchanged if it is damaged, so that the checks that follow name the damage. */
+/** Converts the header of such a file to today's. Returns a damaged header unchanged, so that later checks report it. */
 export function ofInversion(json: unknown, tensors: ReadonlyMap<string, TensorRef>): unknown {
   const { data } = old.safeParse(json);
   if (!data) return json;
@@ -33,7 +33,7 @@ export function ofInversion(json: unknown, tensors: ReadonlyMap<string, TensorRe
       latent: tensors.get("inverted")?.shape.slice(1),
       embedding: tensors.get("embeddings")?.shape.slice(1),
     },
-    // No step was tuned before all were inverted; a file that says otherwise is refused by its progress.
+    // Tuning starts after all steps are inverted. If a file claims otherwise, NaN makes the later checks refuse it.
     progress: {
       done: done.tuned > 0 && done.inverted < settings.steps ? Number.NaN : done.inverted + done.tuned,
       total: 2 * settings.steps,

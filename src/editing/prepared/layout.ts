@@ -5,7 +5,7 @@ import type { Prepared } from "./prepared.ts";
 
 type Layouts = Readonly<Record<string, TensorLayout>>;
 
-/** The tensors of a layout before the first step. */
+/** Creates the tensors of a layout, as they are before the first step. */
 export const emptyTensors = (layouts: Layouts): Record<string, Tensor> =>
   Object.fromEntries(
     Object.entries(layouts).map(([name, { shape, unset }]) => {
@@ -15,11 +15,11 @@ export const emptyTensors = (layouts: Layouts): Record<string, Tensor> =>
     }),
   );
 
-/** Bytes of the tensors of a layout. */
+/** Returns the number of bytes of the tensors of a layout. */
 export const bytesOf = (layouts: Layouts): number =>
   Object.values(layouts).reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
 
-/** Names and shapes that differ from a layout, one problem a line. */
+/** Lists names and shapes that differ from a layout, one problem a line. */
 export function layoutProblems(
   found: Readonly<Record<string, { readonly shape: readonly number[] }>>,
   layouts: Layouts,
@@ -37,10 +37,10 @@ export function layoutProblems(
   ];
 }
 
-/** Far beyond every latent and embedding, far below what overflows in a network. */
+/** Far above every value of a latent or an embedding, far below values that overflow in a network. */
 const MAX_VALUE = 1e6;
 
-/** Numbers that no method leaves in its tensors, one problem a line. Shapes must be those of the layout. */
+/** Lists values that no method leaves in its tensors, one problem a line. The shapes must be those of the layout. */
 export function valueProblems(method: Method, prepared: Prepared): string[] {
   const layouts = method.tensors(prepared.settings, prepared.shapes);
   const problems = Object.entries(prepared.tensors).flatMap(([name, { data }]) => {
@@ -52,7 +52,7 @@ export function valueProblems(method: Method, prepared: Prepared): string[] {
   return problems.length > 0 ? problems : (method.problems?.(prepared) ?? []);
 }
 
-/** Everything that is wrong with a prepared value in itself, one problem a line. */
+/** Lists all problems of a prepared value that can be found without a model, one a line. */
 export function problemsOfPrepared(method: Method, prepared: Prepared): string[] {
   const problems = methodProblems(method, prepared);
   if (problems.length > 0) return problems;

@@ -1,7 +1,7 @@
 import type { Tensor } from "../../core/index.ts";
 import type { LatentShapes, Size } from "../../diffusion/index.ts";
 
-/** What the bits of a prepared value depend on besides its settings. */
+/** Origin of a prepared value: everything that its bits depend on besides its settings. */
 export interface Origin {
   /** SHA-256 of the model's weights and configurations. */
   readonly model: string;
@@ -12,12 +12,12 @@ export interface Origin {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** What the caller knows of it: `versions` are those of programs beside the engine's. The engine tells the rest. */
+/** The part of an origin that the caller gives. versions: those of programs other than the engine, which adds its own. */
 export type KnownOrigin = Pick<Origin, "model" | "picture"> & Partial<Pick<Origin, "versions">>;
 
 /**
- * What a method prepares from one photo and one target prompt: all that its edits need of the photo. One kind of value,
- * one file format and one cache for all methods. Step-wise tensors are noisiest first.
+ * The result of preparing one photo for one target prompt: everything that edits need of the photo. All methods share one
+ * kind of value, one file format and one cache. Step-wise tensors are noisiest first.
  */
 export interface Prepared<Settings = Record<string, unknown>, T extends string = string> {
   /** Name of the method. */
@@ -32,7 +32,7 @@ export interface Prepared<Settings = Record<string, unknown>, T extends string =
   readonly timesteps: readonly number[];
   readonly shapes: LatentShapes;
   readonly tensors: Readonly<Record<T, Tensor>>;
-  /** Steps that are in the tensors, of all. */
+  /** Number of finished steps, and of all steps. */
   readonly progress: { done: number; readonly total: number };
 }
 

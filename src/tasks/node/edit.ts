@@ -12,7 +12,7 @@ import {
   settledSettings,
   sweep,
 } from "../../editing/index.ts";
-import { type Keeping, prepareKept } from "../../editing/node/index.ts";
+import { type PreparedStore, prepareStored } from "../../editing/node/index.ts";
 import {
   type EditRecord,
   type Emit,
@@ -29,7 +29,7 @@ import {
 import type { Photo } from "./photo.ts";
 
 /** One photo, or what was prepared from one, and what to make of it. */
-export interface EditTask extends Keeping {
+export interface EditTask extends PreparedStore {
   readonly method: Method;
   readonly model: Model;
   readonly maker: Maker;
@@ -95,7 +95,8 @@ export async function preparePhoto(
   const all = [input.target, ...(input.source === undefined ? [] : [input.source]), ...Object.values(prompts)];
   warn(...(await promptWarnings(model, all, signal)));
   const prepared =
-    task.prepared ?? (await prepareKept(method, model, photo!.picture, input, { file, cache }, { onProgress, signal }));
+    task.prepared ??
+    (await prepareStored(method, model, photo!.picture, input, { file, cache }, { onProgress, signal }));
   const fidelity = await fidelityOf(method, model, prepared, photo?.picture, signal);
   warn(...qualityWarnings(method, model, prepared, fidelity, source));
   return { prepared, fidelity, warnings };

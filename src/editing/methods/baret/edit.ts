@@ -11,7 +11,7 @@ export type Role = "reconstruction" | "initial" | "transition" | "edit";
 /** Eq. 3: ĉ_i = α_i·c_i + (1 − α_i)·c*. Embeddings: [1, L, D]. */
 const transitionEmbedding = (tuned: Tensor, target: Tensor, alpha: number): Tensor => lerp(target, tuned, alpha);
 
-/** Whether step i of N lies in a window of shares of the steps. */
+/** Tells if step i of N is in a window. */
 const within = ([from, to]: Window, i: number, N: number): boolean =>
   i >= Math.floor(from * N) && i < Math.floor(to * N);
 
@@ -72,10 +72,10 @@ export function editBaret(
   };
 }
 
-/** Prompt-to-Prompt's limit for self-attention: finer maps hold more of the photo than an edit can change. */
+/** Prompt-to-Prompt's limit for self-attention: finer maps fix so much of the photo that the edit cannot change it. */
 const mostTokens = 32 ** 2;
 
-/** How far α has come from start to end, 0..1, at share x of the steps. */
+/** Progress of α from start to end, 0..1, at share x of the steps. */
 const alphaProgress: Record<EditSettings["alphaShape"], (x: number) => number> = {
   linear: (x) => x,
   cosine: (x) => (1 - Math.cos(Math.PI * x)) / 2,
@@ -94,11 +94,11 @@ export function alphaSchedule(
   });
 }
 
-/** α for each of N steps. */
+/** Returns α for each of N steps. alpha: [start, end] or N numbers. */
 const alphasOf = (alpha: readonly number[], shape: EditSettings["alphaShape"], N: number): readonly number[] =>
   alpha.length === 2 ? alphaSchedule([alpha[0], alpha[1]], shape, N) : alpha;
 
-/** α as [start, end] or as one number for each of N steps. Throws UsageError if neither fits. */
+/** Returns α as [start, end] or as one number for each of N steps. Throws UsageError if it is neither. */
 function plainAlpha(alpha: EditSettings["alpha"], N: number): number[] {
   if (typeof alpha === "number") return [alpha, alpha];
   if (typeof alpha === "function") {
@@ -117,7 +117,7 @@ function plainAlpha(alpha: EditSettings["alpha"], N: number): number[] {
 
 type Layers = readonly (number | string)[];
 
-/** Paths of the layers of one kind that levels and paths name. Throws UsageError if one of them names none. */
+/** Returns the paths of the attention sites of one kind that `layers` name. Throws UsageError if an entry names no site. */
 function pathsOf(sites: readonly AttentionSite[], kind: AttentionSite["kind"], layers: Layers, name: string): string[] {
   const chosen = layers.flatMap((layer) =>
     chooseSites(sites, { kind, ...(typeof layer === "number" ? { levels: [layer] } : { paths: [layer] }) }, name),
@@ -125,11 +125,11 @@ function pathsOf(sites: readonly AttentionSite[], kind: AttentionSite["kind"], l
   return sites.filter((site) => chosen.includes(site)).map(({ path }) => path);
 }
 
-/** Levels of the sites that fit, from the finest. */
+/** Returns the levels of the sites that fit, finest first. */
 const levelsOf = (sites: readonly AttentionSite[], fits: (site: AttentionSite) => boolean): number[] =>
   [...new Set(sites.filter(fits).map(({ level }) => level))].sort((a, b) => a - b);
 
-/** Replaces what depends on model or photo by plain data: a function by its values, default layers by their levels. */
+/** Resolves what depends on the model or the photo: a function becomes its values, default layers become their levels. */
 export function settleBaret(settings: EditSettings, { prepared, sites }: SettleFacts<PrepareSettings>): EditSettings {
   const isCoarse = ({ kind, height, width }: AttentionSite): boolean => kind === "self" && height * width <= mostTokens;
   const selfLayers = settings.selfLayers ?? levelsOf(sites, isCoarse);

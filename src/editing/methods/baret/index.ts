@@ -44,7 +44,7 @@ export const baret = defineMethod({
   sweepPoints: figure9,
 });
 
-/** The paper's figure 9: moves one setting at a time. For the last axis the paper names only some values. */
+/** The paper's figure 9: changes one setting at a time. The paper gives only some of the values of the last row. */
 function figure9({ alpha, selfSteps, crossSteps }: EditSettings) {
   const usual = { alpha, selfSteps, crossSteps };
   const axes = {

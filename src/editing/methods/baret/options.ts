@@ -3,15 +3,15 @@ import { between, isA, oneOf, option, whole } from "../../../core/index.ts";
 import { settingRanges } from "../../../weights/index.ts";
 import { ddimInversionOptions, guidance, steps } from "../../samplingOptions.ts";
 
-/** Loss below which step i of N needs no more tuning: first + growth·i·50/N. */
+/** Tuning of step i of N ends if its loss is below first + growth·i·50/N. */
 export type Threshold = readonly [first: number, growth: number];
 
-/** Reading of the threshold that the paper's text lost (docs/method.md). */
+/** The paper's threshold, as we read it: its text does not give the numbers (docs/method.md). */
 const paperThreshold: Threshold = [1e-5, 2e-5];
 
 const pairOf = (one: z.ZodNumber, expected: string) => z.tuple([one, one], { error: `expected ${expected}` });
 
-/** What target-text inversion takes (paper, §3.2). */
+/** Options of target-text inversion (paper, §3.2). */
 export const prepareOptions = z.strictObject({
   steps,
   guidance,
@@ -21,52 +21,52 @@ export const prepareOptions = z.strictObject({
     value: "<rate>",
   }),
   learningRateEnd: option(between(0, 1).default(1), {
-    about: "share of the learning rate that is left at the last step, linear between",
+    about: "learning rate at the last step, as a share of the first; linear between them",
     value: "<share>",
   }),
   iterations: option(whole(0, 1000).default(5), {
-    about: "Adam's iterations at one step, at most",
+    about: "largest number of Adam's iterations at each step",
     value: "<n>",
   }),
   earlyStop: option(z.boolean().default(true), {
     about: "end a step as soon as its loss is below the threshold",
-    off: "use all iterations, however small the loss",
+    off: "use all iterations, however small the loss is",
   }),
   threshold: option(
     pairOf(settingRanges.loss, "two numbers from 0 to 1000, FIRST:GROWTH").default([...paperThreshold]),
     {
-      about: "loss that is small enough at step i of N: first + growth·i·50/N",
+      about: "loss below which step i of N ends: first + growth·i·50/N",
       value: "<first:growth>",
     },
   ),
   warmStart: option(z.boolean().default(true), {
     about: "start each step from the embedding of the step before",
-    off: "start each step from the target's embedding",
+    off: "start each step from the embedding of the target prompt",
   }),
   nearestStart: option(z.boolean().default(false), {
-    about: "start each step as near to the target's embedding as its loss allows",
+    about: "start each step as near to the target prompt's embedding as the threshold allows",
   }),
   resetAdam: option(z.boolean().default(true), {
     about: "reset Adam's moments at each step",
     off: "keep Adam's moments from step to step",
   }),
   carry: option(oneOf(["reconstruction", "inversion"]).default("reconstruction"), {
-    about: "latent that the next step starts from: the reconstruction, or DDIM inversion's",
+    about: "latent that the next step starts from: that of the reconstruction or of DDIM inversion",
     value: "<latent>",
   }),
 });
 export type PrepareSettings = z.output<typeof prepareOptions>;
 
 /**
- * Named settings. "paper": BARET's threshold. "fast": a step ends at a loss that no picture shows, since the VAE's own is
- * larger; takes about a third of the iterations (docs/benchmarks.md).
+ * Named settings. "paper": BARET's threshold. "fast": a step ends at a loss that is invisible because the VAE's own loss is
+ * larger. It takes about a third of the iterations (docs/benchmarks.md).
  */
 export const presets = {
   paper: { threshold: [...paperThreshold] as [number, number] },
   fast: { threshold: [1e-4, 1e-4] as [number, number] },
 };
 
-/** Shares of the steps: from the first up to the second. */
+/** A range of the steps, as shares of N: from the first share up to the second. */
 export type Window = readonly [from: number, to: number];
 
 const share = between(0, 1);
@@ -77,15 +77,15 @@ const window = z
   })
   .transform((value): [number, number] => (typeof value === "number" ? [0, value] : value));
 
-/** α by step: share i of N → α_i. */
+/** (i, N) → α_i for step i of N. */
 type AlphaFunction = (i: number, N: number) => number;
 const aFunctionOfStep = isA<AlphaFunction>("a function of the step", (value) => typeof value === "function");
 
 const layers = z.array(z.union([whole(0, 7), z.string()]), {
-  error: "expected levels from 0, the finest, or paths of layers, with commas",
+  error: "expected levels (0 is the finest) or paths of layers, separated by commas",
 });
 
-/** How a prepared photo is edited (paper, §3.3 and §3.4). */
+/** Options of transition and balanced attention (paper, §3.3 and §3.4). */
 export const editOptions = z.strictObject({
   alpha: option(
     z
@@ -111,22 +111,22 @@ export const editOptions = z.strictObject({
     value: "<share>",
   }),
   selfLayers: option(layers, {
-    about: "self-attention layers that take part, as levels (0 is the finest) or paths",
+    about: "self-attention layers that are balanced, as levels (0 is the finest) or paths",
     value: "<layers>",
     unset: "those of up to 32x32 tokens",
   }).optional(),
   crossLayers: option(layers, {
-    about: "cross-attention layers that take part, as levels or paths",
+    about: "cross-attention layers that are balanced, as levels (0 is the finest) or paths",
     value: "<layers>",
     unset: "all",
   }).optional(),
   half: option(oneOf(["conditional", "both"]).default("conditional"), {
-    about: "noise predictions whose attention is balanced: the conditional one, or both",
+    about: "noise predictions whose attention is balanced: the conditional one or both",
     value: "<half>",
   }),
   replace: option(oneOf(["qk", "kv"]).default("qk"), {
-    about: "taken from the other process: queries and keys, or keys and values",
-    value: "<what>",
+    about: "what the edit takes from the other process: queries and keys, or keys and values",
+    value: "<kind>",
   }),
   editGuidance: option(settingRanges.guidance, {
     about: "guidance scale of the edit",
@@ -134,10 +134,10 @@ export const editOptions = z.strictObject({
     unset: "that of the inversion",
   }).optional(),
   rows: option(oneOf(["needed", "all"]).default("needed"), {
-    about: "batch rows to compute: those that something reads, or all, as the method is written down",
+    about: "batch rows to compute: only those that are needed, or all of the paper's",
     value: "<rows>",
   }),
 });
 export type EditOptions = z.input<typeof editOptions>;
-/** Settled: α for each step, layers by path. */
+/** Edit options with every default filled in. */
 export type EditSettings = z.output<typeof editOptions>;

@@ -6,10 +6,10 @@ import type { Prepared } from "../../prepared/prepared.ts";
 import type { PrepareSettings } from "./options.ts";
 
 /**
- * inverted: z*, [N + 1, C, h, w], the last is the photo's latent. embeddings: C, the tuned embeddings, [N, L, D].
- * reconstruction: z̄, where sampling with C leads, [N + 1, C, h, w]. loss: before each of a step's K iterations, then that
- * of the embedding they end with, [N, K + 1]. gradient_rms: root mean square of each iteration's gradient, [N, K]. moments:
- * Adam's after the last tuned step, [2, L, D].
+ * inverted: z*, [N + 1, C, h, w]; the last one is the photo's latent. embeddings: C, the tuned embeddings, [N, L, D].
+ * reconstruction: z̄, the latents of sampling with C, [N + 1, C, h, w]. loss: the loss before each of a step's K iterations,
+ * then that of the final embedding, [N, K + 1]. gradient_rms: root mean square of each iteration's gradient, [N, K].
+ * moments: Adam's moments after the last tuned step, [2, L, D].
  */
 export type BaretTensor = "inverted" | "embeddings" | "reconstruction" | "loss" | "gradient_rms" | "moments";
 
@@ -27,7 +27,7 @@ export const tensorLayouts = (
   moments: { shape: [2, ...embedding] },
 });
 
-/** Loss below which step i of N needs no more tuning (docs/method.md). */
+/** The loss below which tuning of step i of N ends (docs/method.md). */
 export const thresholdAt = (i: number, { threshold: [first, growth], steps }: PrepareSettings): number =>
   first + (growth * i * 50) / steps;
 
@@ -35,14 +35,14 @@ export const thresholdAt = (i: number, { threshold: [first, growth], steps }: Pr
 export const learningRateAt = (i: number, { learningRate, learningRateEnd, steps }: PrepareSettings): number =>
   learningRate * (1 + ((learningRateEnd - 1) * i) / Math.max(1, steps - 1));
 
-/** Iterations of each step. */
+/** Returns the number of Adam's iterations at each step. */
 export const iterationsOf = ({ tensors, settings }: BaretPrepared): number[] =>
   Array.from(
     { length: settings.steps },
     (_, i) => row(tensors.gradient_rms, i).data.filter((x) => !Number.isNaN(x)).length,
   );
 
-/** Target-text inversion (paper, §3.2): DDIM inversion gives z*, then the target's embedding is tuned step by step. */
+/** Target-text inversion (paper, §3.2): DDIM inversion gives z*; then the target's embedding is tuned at each step. */
 export async function prepareBaret(job: PrepareJob<PrepareSettings, BaretTensor>): Promise<void> {
   const { model, picture, prepared, embeddings, schedule, stepDone, signal } = job;
   const { settings, tensors, progress } = prepared;
@@ -77,7 +77,7 @@ export async function prepareBaret(job: PrepareJob<PrepareSettings, BaretTensor>
       signal,
     });
     row(tensors.embeddings, i).data.set(embedding.data);
-    // Tuned from the photo's own latents, C is not what led here: z̄ is what its replay gives.
+    // If steps start from DDIM inversion's latents, z̄ is still the result of sampling with C from its own last latent.
     const replay = { latent: reached, context: embedding, empty, guidance };
     const next = carry === "reconstruction" ? latent : (await sampleStep(predictor, schedule, i, replay, signal)).next;
     row(reconstruction, i + 1).data.set(next.data);
@@ -87,7 +87,7 @@ export async function prepareBaret(job: PrepareJob<PrepareSettings, BaretTensor>
   }
 }
 
-/** Values that target-text inversion cannot have made, one problem a line. */
+/** Lists values that target-text inversion cannot have computed, one problem a line. */
 export function problemsOfBaret({ tensors, settings: { steps }, progress }: BaretPrepared): string[] {
   // |m| ≤ (1 − β₁)/√((1 − β₂)(1 − β₁²/β₂))·√v, by Cauchy and Schwarz; for Adam's constants the factor is 7.3.
   const [first, second] = [0, 1].map((k) => row(tensors.moments, k).data);
@@ -97,14 +97,14 @@ export function problemsOfBaret({ tensors, settings: { steps }, progress }: Bare
   for (let i = 0; i < steps; i++) {
     const losses = finiteCount(row(tensors.loss, i));
     const gradients = tensors.gradient_rms.data.length === 0 ? 0 : finiteCount(row(tensors.gradient_rms, i));
-    // A finished step has one loss more than gradients.
+    // A finished step has one more loss than it has gradients.
     if (i < tuned ? losses !== gradients + 1 : Number.isNaN(losses + gradients))
       return [`"loss" and "gradient_rms": found ${losses} and ${gradients} numbers at step ${i}`];
   }
   return [];
 }
 
-/** How many numbers a row begins with; NaN if anything but NaN follows them, or one is negative. */
+/** Counts the numbers before the first NaN. Returns NaN if a number follows it, or if one is negative or infinite. */
 function finiteCount({ data }: Tensor): number {
   const end = data.findIndex(Number.isNaN);
   const length = end < 0 ? data.length : end;

@@ -6,7 +6,7 @@ import { guidedBy } from "../../lockstep/index.ts";
 import { defineMethod } from "../../method.ts";
 import { ddimInversionOptions, guidance, steps } from "../../samplingOptions.ts";
 
-/** DDIM inversion of the photo, then sampling with the target prompt: what every other method is compared with. */
+/** DDIM inversion of the photo, then sampling with the target prompt: the baseline of every other method. */
 export const plain = defineMethod({
   name: "plain",
   title: "DDIM inversion, then sampling with the target prompt",
@@ -17,7 +17,7 @@ export const plain = defineMethod({
   pictures: { edit: "edit" },
   prompts: ({ inversionPrompt }, target) => ({ inversion: inversionPrompt ?? target }),
   prepareSteps: ({ steps }) => steps,
-  /** z*, [N + 1, C, h, w], noisiest first; the last is the photo's latent. */
+  /** inverted: z*, [N + 1, C, h, w], noisiest first; the last one is the photo's latent. */
   tensors: ({ steps }, { latent }) => ({ inverted: { shape: [steps + 1, ...latent] } }),
   prepare: async ({ model, picture, prepared, embeddings, schedule, stepDone, signal }) => {
     const { settings, tensors, progress } = prepared;
