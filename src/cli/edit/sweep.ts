@@ -87,7 +87,7 @@ async function makeSheet(command: Command, flags: Flags, bench: Bench, reporter:
       flags.out,
       sheet,
       { command: "sweep", ...task.maker, photo, settings: { ...settings, points } },
-      flags,
+      { quality: flags.quality },
     );
   };
   const events = sweepTask(task, points, { atOnce: batchOf(model, 6), signal });
