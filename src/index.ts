@@ -1,6 +1,6 @@
 // The library's public face: load a model, prepare a photo, edit it, read and write pictures.
 import { baret as baretMethod, plain as plainMethod } from "./editing/index.ts";
-import { faceOf } from "./tasks/node/index.ts";
+import { methodApi } from "./tasks/node/index.ts";
 
 export {
   BaretError,
@@ -38,13 +38,13 @@ export { decodeImage, decodePhoto, encodePicture, encodePng } from "./image/node
 export {
   type CommonPrepareOptions,
   type EditResult,
-  faceOf,
-  type MethodFace,
+  type MethodApi,
+  methodApi,
   type PhotoInput,
   type PreparedPhoto,
 } from "./tasks/node/index.ts";
 
 /** BARET: edits that may change poses and shapes, from a target prompt alone. */
-export const baret = faceOf(baretMethod);
+export const baret = methodApi(baretMethod);
 /** DDIM inversion, then sampling with the target prompt. */
-export const plain = faceOf(plainMethod);
+export const plain = methodApi(plainMethod);

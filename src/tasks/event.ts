@@ -1,33 +1,24 @@
 import type { Picture, Progress, Warning } from "../core/index.ts";
+import type { Quality } from "../editing/index.ts";
 import type { EditRecord, SettingValues } from "./record.ts";
 
-/** What long work tells while it runs. A command line prints it, a server streams it. */
+/** Event of a running task. A command line prints events; a server streams them. */
 export type TaskEvent =
   /** All settings in effect, before the first step. */
   | { readonly type: "settings"; readonly settings: SettingValues }
-  /** One more step is done. secondsLeft: of this phase, once it can be told. */
+  /** One more step is done. secondsLeft: of this phase, from its second step on. */
   | ({ readonly type: "progress"; readonly secondsLeft?: number } & Progress)
   | { readonly type: "warning"; readonly warning: Warning }
   /** The photo is prepared. */
   | { readonly type: "prepared"; readonly quality: Quality; readonly iterations?: number }
-  /** The edit as it looks from the step that is done. */
+  /** The clean image that the last step predicts. */
   | { readonly type: "preview"; readonly picture: Picture }
   /** One picture of several is finished. */
   | { readonly type: "picture"; readonly index: number; readonly picture: Picture; readonly settings: SettingValues }
   | { readonly type: "done"; readonly result: TaskResult };
 
-/** How near a prepared photo comes to the photo: PSNR in dB; Infinity if they are equal. */
-export interface Quality {
-  /** Reconstruction against the VAE's round trip. */
-  readonly inversion?: number;
-  /** Round trip against the photo. */
-  readonly vae?: number;
-  /** Reconstruction against the photo. */
-  readonly photo?: number;
-}
-
 export interface TaskResult {
-  /** By name, "edit" among them; those of a sweep by number. */
+  /** Pictures by name ("edit" among them). Those of a sweep are numbered from "0". */
   readonly images: Readonly<Record<string, Picture>>;
   readonly record: EditRecord;
   readonly quality: Quality;
@@ -39,12 +30,12 @@ export interface TaskResult {
   readonly warnings: readonly Warning[];
 }
 
-/** Tells of an event. */
+/** Yields an event of the running task. */
 export type Emit = (event: TaskEvent) => void;
 
 /**
- * Runs `work` and yields the events it emits, in order. Rejects as `work` does. If the caller stops reading, `work`'s
- * signal is aborted.
+ * Runs `work` and yields the events that it emits, in order. Rejects as `work` does. If the caller stops reading, aborts
+ * the signal that `work` gets.
  */
 export async function* stream(
   work: (emit: Emit, signal: AbortSignal) => Promise<void>,
@@ -85,7 +76,7 @@ export async function* stream(
   if (state === ("failed" as typeof state)) throw failure;
 }
 
-/** Progress events with the seconds that their phase has left, from its steps so far. */
+/** Returns a progress callback that emits progress events with the time left, estimated from the steps of the phase. */
 export function timed(emit: Emit): (progress: Progress) => void {
   let phase: { name: string; from: number; began: number } | undefined;
   return (progress) => {

@@ -1,6 +1,6 @@
 // One edit or sweep as a stream of events: settings, progress, previews, warnings, results.
-// Knows of: every layer above it. Reading photos, caches and files are in node/.
+// Knows of: every layer above it. Photos, caches and files are in node/.
 // Does not know of: terminals, HTTP.
-export { type Emit, type Quality, stream, type TaskEvent, type TaskResult, timed } from "./event.ts";
+export { type Emit, stream, type TaskEvent, type TaskResult, timed } from "./event.ts";
 export { type EditRecord, type Maker, recordSchema, type SettingValues, settingsOf } from "./record.ts";
 export { cutPrompt, dB, enlargedPhoto, promptWarnings, qualityWarnings } from "./warnings.ts";

@@ -2,14 +2,14 @@ import { z } from "zod";
 import type { Size } from "../diffusion/index.ts";
 import type { Method, Prepared } from "../editing/index.ts";
 
-/** Settings of one edit under the names of their options. */
+/** Settings of one edit, by the names of their options. */
 export type SettingValues = Readonly<Record<string, unknown>>;
 
 const word = z.string().max(200);
-/** Linux has no longer one. */
+/** 4096: the longest path on Linux. */
 const path = z.string().max(4096);
 
-const schema = z.looseObject({
+export const recordSchema = z.looseObject({
   command: word,
   version: word,
   model: z.looseObject({ name: path, prediction: word.optional(), variant: word.optional(), sha256: word }),
@@ -18,14 +18,13 @@ const schema = z.looseObject({
   settings: z.record(z.string(), z.unknown()),
 });
 
-/** What made a picture; with the same program and model, it makes it again. Written into the picture's file. */
-export type EditRecord = z.infer<typeof schema>;
-export const recordSchema = schema;
+/** Record of how a picture was made, written into its file. The same program and model repeat the picture from it. */
+export type EditRecord = z.infer<typeof recordSchema>;
 
-/** The model, program and engine that make pictures. */
+/** Model, program version and engine of a picture. */
 export type Maker = Pick<EditRecord, "version" | "model" | "engine">;
 
-/** All settings of one edit, in the order in which a person reads them. */
+/** Returns all settings of one edit, in the order for display. fit, edit: absent for a prepared photo, for `prepare`. */
 export function settingsOf(
   method: Pick<Method, "name">,
   { target, source, size, settings }: Pick<Prepared, "target" | "source" | "settings"> & { readonly size: Size },

@@ -1,22 +1,21 @@
 import { cut, few, type Warning } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
-import type { Method, Prepared } from "../editing/index.ts";
-import type { Quality } from "./event.ts";
+import type { Method, Prepared, Quality } from "../editing/index.ts";
 
-/** PSNR of the reconstruction, in dB, below which an edit visibly changes what should stay. */
-const enough = 25;
-/** PSNR of the VAE's round trip, in dB, below which a photo is never called familiar. */
-const known = 20;
+/** PSNR of the reconstruction, in dB. Below it, an edit visibly changes what should be preserved. */
+const goodReconstruction = 25;
+/** PSNR of the VAE's round trip, in dB. Below it, a photo is unlike the training pictures of any model. */
+const familiarRoundTrip = 20;
 
 export const dB = (psnr: number): string => (Number.isFinite(psnr) ? `${psnr.toFixed(1)} dB` : "no difference");
 
-/** Part of a prompt has no effect, because the text encoder reads only so many tokens. */
+/** Warning that a prompt is longer than the text encoder's token limit. lost: the words cut off. */
 export const cutPrompt = (prompt: string, lost: readonly string[]): Warning => ({
   code: "cut-prompt",
   message: `"${cut(prompt, 40)}" is longer than the model's text encoder reads. Cut off: ${few(lost.map((one) => cut(one, 40)))}`,
 });
 
-/** The warnings of prompts that are cut. */
+/** Returns a warning for each prompt that is longer than the text encoder's token limit. */
 export async function promptWarnings(
   model: Model,
   prompts: readonly string[],
@@ -27,13 +26,13 @@ export async function promptWarnings(
   return embedded.flatMap(({ lostWords }, k) => (lostWords.length > 0 ? [cutPrompt(different[k], lostWords)] : []));
 }
 
-/** A photo is smaller than what the model works at. */
+/** Warning that a photo is smaller than the size to work at. */
 export const enlargedPhoto = (name: string, how: string): Warning => ({
   code: "enlarged-photo",
-  message: `${name} is smaller than what the model works at, and was enlarged: ${how}`,
+  message: `${name} is smaller than the size to work at and was enlarged: ${how}`,
 });
 
-/** How well the photo can be kept. A photo that the model does not know makes any other warning pointless. */
+/** Warns of an unfamiliar photo, or else of a poor reconstruction: the first makes the second pointless. */
 export function qualityWarnings(
   method: Method,
   model: Model,
@@ -42,23 +41,23 @@ export function qualityWarnings(
   name: string,
 ): Warning[] {
   const { familiar } = model.editing;
-  if (vae !== undefined && vae < (familiar?.psnr ?? known)) {
-    // Only a model of a small world, such as the Menagerie, says which pictures it knows.
+  if (vae !== undefined && vae < (familiar?.psnr ?? familiarRoundTrip)) {
+    // Only models of few kinds of pictures, such as the Menagerie, state which pictures are familiar.
     const [others, advice] = familiar
       ? [
-          `, and ${100 * familiar.share} % of the pictures that it knows at ${dB(familiar.psnr)} or more`,
-          "; Stable Diffusion knows photos (sd1.5)",
+          `, but ${100 * familiar.share} % of the pictures that it was trained on at ${dB(familiar.psnr)} or more`,
+          "; Stable Diffusion (sd1.5) is trained on photos",
         ]
       : ["", ""];
     const message =
-      `this model does not know pictures like ${name}: its VAE gives it back at ${dB(vae)}${others}. ` +
+      `${name} is unfamiliar to this model: its VAE reproduces it at ${dB(vae)}${others}. ` +
       `Expect a poor edit${advice}`;
     return [{ code: "unfamiliar-photo", message }];
   }
-  if (inversion === undefined || inversion >= enough) return [];
+  if (inversion === undefined || inversion >= goodReconstruction) return [];
   const remedies = method.remedies?.(prepared);
   const message =
-    `the inversion reproduces ${name} poorly (${dB(inversion)}; ${enough} dB and more is good), so an edit will ` +
-    "change what should stay";
+    `the inversion reproduces ${name} poorly (${dB(inversion)}; ${goodReconstruction} dB and more is good), so an edit ` +
+    "will change what should be preserved";
   return [{ code: "poor-reconstruction", message, ...(remedies && { remedies }) }];
 }

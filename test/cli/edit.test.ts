@@ -89,7 +89,7 @@ test("with --like, what is given besides wins; a picture of another kind is refu
   expect(photo.path).toBe("other.png");
   expect(settings).toEqual({ ...metadata("out.png").settings, alpha: [1, 1] });
   const plain = await here.baret(["edit", "--like", "photo.png"]);
-  expect(plain).toMatchObject({ code: 1, stderr: expect.stringContaining("photo.png: does not tell what made it") });
+  expect(plain).toMatchObject({ code: 1, stderr: expect.stringContaining("photo.png: has no record of its settings") });
   const other = await here.baret(["generate", "--like", "out.png"]);
   expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("found a picture of baret edit") });
 });
@@ -170,7 +170,7 @@ test("photos with sentences, all pictures of an edit, and the same as JSON", asy
   expect(metadata("many-2-transition.png")).toMatchObject({ image: "transition", settings: { target: "a cat" } });
   const sheet = await decodeImage(here.path("many-1-sheet.png"));
   expect(sheet.width).toBeGreaterThan(5 * 64);
-  expect(result.warnings).toContainEqual(expect.stringMatching(/does not know pictures like photo.png: /));
+  expect(result.warnings).toContainEqual(expect.stringMatching(/photo\.png is unfamiliar to this model: /));
 
   const reused = ["edit", "many-3.safetensors", ...tiny.slice(0, 2), "--quiet"];
   expect((await here.baret([...reused, "-o", "reused.png"])).code).toBe(0);
@@ -227,7 +227,7 @@ test("photos that cannot be used are named all at once; one dot and 500 words ar
   const words = Array.from({ length: 500 }, (_, k) => `dog${k}`).join(" ");
   const dot = await here.baret(["edit", "dot.png", words, ...quick, "-o", "dot-edit.png"]);
   expect(dot.code).toBe(0);
-  expect(dot.stderr).toMatch(/^Warning: dot\.png is smaller than what the model works at, .* 1x1 to 64x64$/m);
+  expect(dot.stderr).toMatch(/^Warning: dot\.png is smaller than the size to work at and was enlarged: 1x1 to 64x64$/m);
   expect(metadata("dot-edit.png").settings.target).toBe(words);
   // Words that find no room are named before the work begins.
   expect(dot.stderr.indexOf("Cut off: ")).toBeGreaterThan(0);
@@ -313,7 +313,7 @@ test("--fit paste puts the edit back into the photo, at its own size, and keeps 
   const alpha = { width, height, data: new Uint8Array(width * height).fill(255).fill(0, 0, width) };
   writeFileSync(here.path("wide.png"), await encodePicture(red, { alpha }));
   const made = await here.baret(["edit", "wide.png", sentence, ...quick, "--fit", "paste", "-o", "pasted.png"]);
-  expect(made).toMatchObject({ code: 0, stdout: expect.stringContaining("put back into the photo") });
+  expect(made).toMatchObject({ code: 0, stdout: expect.stringContaining("pasted back into the photo") });
   const { picture, alpha: kept } = await decodePhoto(here.path("pasted.png"));
   expect([picture.width, picture.height]).toEqual([width, height]);
   expect(kept?.data).toEqual(alpha.data);

@@ -9,7 +9,7 @@ import type { Model } from "../../src/diffusion/index.ts";
 import { registerMethod } from "../../src/editing/index.ts";
 import { readPrepared } from "../../src/editing/node/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
-import { faceOf } from "../../src/index.ts";
+import { methodApi } from "../../src/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
 import { readRecord } from "../../src/tasks/node/index.ts";
 import { fixturePath, smoothPicture, tinyModel } from "../support/baret.ts";
@@ -57,7 +57,7 @@ test("a method fits into sixty lines, and its name cannot be registered twice", 
 });
 
 test("the library prepares, saves, edits and sweeps with it: more strength keeps less, and a seed repeats an edit", async () => {
-  const own = faceOf(sdedit);
+  const own = methodApi(sdedit);
   const prepared = await own.prepare(model, photo, { target: "a dog", steps: 8, size, file: at("own.safetensors") });
   expect(await readPrepared(at("own.safetensors"))).toMatchObject({
     method: "sdedit-test",

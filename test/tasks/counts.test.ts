@@ -8,11 +8,11 @@ import { Model } from "../../src/diffusion/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
 import { fixturePath, smoothPicture } from "../support/baret.ts";
 
-// One edit decides everything once. The functions that do the work are counted where they are defined.
+// Counts the calls of functions that one edit should call once, in the modules that define them.
 
 const counts = vi.hoisted((): Record<string, number> => ({}));
 
-/** A module whose functions of these names count their calls. */
+/** Returns a module whose functions of these names count their calls. */
 const counting = vi.hoisted(() => (module: Record<string, unknown>, names: readonly string[]): object => {
   const counted = names.map((name) => {
     const original = module[name] as (...given: unknown[]) => unknown;
@@ -54,11 +54,11 @@ test("one edit builds each U-Net program once, embeds its prompts once, hashes a
   const model = ["--model", fixturePath("tiny-sd1"), "--threads", "1", "--size", "64"];
   const args = ["edit", at("photo.png"), "a dog", ...model, "--steps", "2", "--iterations", "1", "-o", at("out.png")];
   await runCommand(await baretProgram(args), args);
-  // To check the weights, to predict noise, for the loss with its gradient, and with attention routed.
+  // Once each: to check the weights, to predict noise, for the loss and its gradient, and with routed attention.
   expect(counts.unet).toBe(4);
   expect(counts.attentionSites).toBe(1);
   expect(encoded.sort()).toEqual(["", "a dog"]);
-  // Of the U-Net, the VAE and the text encoder.
+  // The files of the U-Net, the VAE and the text encoder.
   expect(counts.hashFile).toBe(3);
   expect(counts.findModel).toBe(1);
   expect(counts.listModels).toBeUndefined();

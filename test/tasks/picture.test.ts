@@ -13,7 +13,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const at = (name: string): string => join(folder, name);
 writeFileSync(at("photo.png"), "");
 
-test("a picture tells where its photo and its model are from its own folder, wherever it is read from", async () => {
+test("paths in a record are relative to the picture's folder, and are found from any working folder", async () => {
   const home = process.cwd();
   mkdirSync(at("pictures/deep"), { recursive: true });
   const model = { name: relative(folder, fixtureModel("tiny-sd1")), sha256: "m" };
@@ -44,13 +44,13 @@ const png = async (name: string, settings: string): Promise<string> => {
 };
 test.each([
   ["deep nesting", `{"settings":${"[".repeat(1e5)}${"]".repeat(1e5)}}`, /nested too deeply: found 33 levels/],
-  ["objects for words", '{"command":{"toString":1}}', /\n {2}command: found {"toString":1}, expected string/],
+  ["an object for a text", '{"command":{"toString":1}}', /\n {2}command: found {"toString":1}, expected string/],
   ["no settings", "[]", /\n {2}baret: found \[\], expected object/],
-  ["something that is no JSON", "{", /not JSON/],
+  ["text that is not JSON", "{", /not JSON/],
   ["a key twice", '{"command":"edit","command":"edit"}', /names a key twice: "command"/],
-])("a picture that tells of %s does not tell what made it", async (name, settings, reason) => {
+])("a record with %s is refused", async (name, settings, reason) => {
   const read = readRecord(await png(`${name}.png`, settings));
   await expect(read).rejects.toThrow(ImageError);
-  await expect(read).rejects.toThrow(`${name}.png: does not tell what made it`);
+  await expect(read).rejects.toThrow(`${name}.png: has no record of its settings`);
   await expect(read).rejects.toThrow(reason);
 });

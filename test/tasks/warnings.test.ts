@@ -11,13 +11,13 @@ function warnings(quality: object, familiar?: object, settings: object = usual) 
   return qualityWarnings(baret, { editing } as Model, { settings } as unknown as Prepared, quality, "dog.png");
 }
 
-test("a good reconstruction of a picture that the model knows is no warning", () => {
+test("a good reconstruction of a familiar picture gives no warning", () => {
   expect(warnings({ inversion: 25, vae: 20 })).toEqual([]);
   expect(warnings({ inversion: Number.POSITIVE_INFINITY })).toEqual([]);
   expect(warnings({ inversion: 40, vae: 27 }, { psnr: 27, share: 0.99 })).toEqual([]);
 });
 
-test("a poor reconstruction is a warning that says what can help, and nothing that is done already", () => {
+test("the warning of a poor reconstruction suggests settings that can help, and none that is already in effect", () => {
   const [warning, ...others] = warnings({ inversion: 24.9, vae: 30 }, undefined, {
     ...usual,
     steps: 20,
@@ -31,13 +31,13 @@ test("a poor reconstruction is a warning that says what can help, and nothing th
   expect(Object.keys(done.remedies!)).toEqual(["iterations", "learningRate"]);
 });
 
-test("a picture unlike those that the model knows is one warning, which says how rare that is", () => {
+test("an unfamiliar picture gives one warning, which compares it with the training pictures", () => {
   const [measured, ...more] = warnings({ inversion: 10, vae: 26.9 }, { psnr: 27, share: 0.99 });
   expect(more).toEqual([]);
   expect(measured.code).toBe("unfamiliar-photo");
-  expect(measured.message).toMatch(/does not know pictures like dog\.png: .* 26\.9 dB, and 99 % of the pictures that it knows at 27\.0 dB or more.*sd1\.5/); // biome-ignore format: one sentence
+  expect(measured.message).toMatch(/dog\.png is unfamiliar to this model: .* 26\.9 dB, but 99 % of the pictures that it was trained on at 27\.0 dB or more.*sd1\.5/); // biome-ignore format: one sentence
   const [other] = warnings({ inversion: 40, vae: 19.9 });
-  expect(other.message).toMatch(/does not know pictures like dog\.png: .* 19\.9 dB\. Expect a poor edit$/);
+  expect(other.message).toMatch(/dog\.png is unfamiliar to this model: .* 19\.9 dB\. Expect a poor edit$/);
 });
 
 test("the warning of a cut prompt is short, however long the prompt and its words are", () => {

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { CancelledError, type Picture, UsageError, type Work } from "../../core/index.ts";
 import type { Model } from "../../diffusion/index.ts";
-import { type Method, type Prepared, requirePreparedOf } from "../../editing/index.ts";
+import { type Method, type Prepared, type Quality, requirePreparedOf } from "../../editing/index.ts";
 import { PreparedCache, readPrepared } from "../../editing/node/index.ts";
 import { exists } from "../../storage/node/index.ts";
-import { dB, type Quality, type SettingValues, type TaskEvent, type TaskResult } from "../../tasks/index.ts";
+import { dB, type SettingValues, type TaskEvent, type TaskResult } from "../../tasks/index.ts";
 import { type EditTask, fits, openAll, openPhoto } from "../../tasks/node/index.ts";
 import { holdingThread, working } from "../interrupt.ts";
 import {

@@ -28,15 +28,16 @@ import {
 } from "../index.ts";
 import type { Photo } from "./photo.ts";
 
-/** One photo, or what was prepared from one, and what to make of it. */
+/** One photo, or one prepared photo, with everything that its edit needs. */
 export interface EditTask extends PreparedStore {
   readonly method: Method;
   readonly model: Model;
   readonly maker: Maker;
-  /** The photo's path, for the record and for messages. */
+  /** Path of the photo or of the prepared photo, for the record and for messages. */
   readonly source: string;
-  /** One of the two is there. */
+  /** Absent if `prepared` is given. */
   readonly photo?: Photo;
+  /** Absent if `photo` is given. */
   readonly prepared?: Prepared;
   readonly input: PrepareInput;
   readonly editOptions: SettingValues;
@@ -46,13 +47,13 @@ export interface EditTaskWork {
   readonly signal?: AbortSignal;
   /** Names of the pictures to make. Default: the edit alone. */
   readonly images?: readonly string[];
-  /** Whether to yield previews: as often as they take at most a fifth of the time. */
+  /** Yield previews. They take at most a fifth of the time. */
   readonly previews?: boolean;
 }
 
 /**
- * Settings that an edit will have. Throws UsageError if they cannot be, StorageError if what was prepared does not fit the
- * model: so all tasks can be checked before the first begins.
+ * Returns the settings that an edit will have, so that all tasks can be checked before the first one begins. Throws
+ * UsageError if they are wrong, StorageError if the prepared photo does not fit the model.
  */
 export function plannedSettings(task: EditTask, editOptions: SettingValues = task.editOptions): SettingValues {
   const { method, model, photo, prepared, input } = task;
@@ -65,24 +66,24 @@ export function plannedSettings(task: EditTask, editOptions: SettingValues = tas
   return settingsOf(method, { target, source, settings, size }, photo?.fit, edited);
 }
 
-/** The settings that `prepare` alone will have. Throws UsageError. */
-export function plannedPreparation({ method, model, photo, input }: EditTask): SettingValues {
+/** Returns the settings that `prepare` alone will have. Throws UsageError. */
+function plannedPreparation({ method, model, photo, input }: EditTask): SettingValues {
   const settings = prepareSettings(method, model, input, input.options ?? {});
   return settingsOf(method, { ...input, settings, size: photo!.picture }, photo!.fit, undefined);
 }
 
-/** What a prepared photo is worth, besides the value itself. */
-export interface PreparedPhoto {
+/** A prepared photo with its similarity to the photo. */
+export interface Preparation {
   readonly prepared: Prepared;
   readonly fidelity: Fidelity;
   readonly warnings: readonly Warning[];
 }
 
-/** Prepares the photo of a task, from its file or cache if it is there, and measures how well that reproduces it. */
+/** Prepares the photo of a task, resuming from its file or the cache, and compares the reconstruction with the photo. */
 export async function preparePhoto(
   task: Omit<EditTask, "maker" | "editOptions">,
   { onProgress, onWarning, signal }: PrepareTaskWork = {},
-): Promise<PreparedPhoto> {
+): Promise<Preparation> {
   const { method, model, source, photo, input, file, cache } = task;
   const warnings: Warning[] = [];
   const warn = (...more: readonly Warning[]): void => {
@@ -108,7 +109,7 @@ export interface PrepareTaskWork {
   readonly signal?: AbortSignal;
 }
 
-/** The first part of every task: settings, then the prepared photo. */
+/** Runs the first part of every task: emits the settings, prepares the photo, emits its quality. */
 async function begin(task: EditTask, settings: SettingValues, emit: Emit, signal: AbortSignal) {
   emit({ type: "settings", settings });
   const { prepared, fidelity, warnings } = await preparePhoto(task, {
@@ -122,7 +123,7 @@ async function begin(task: EditTask, settings: SettingValues, emit: Emit, signal
   return { prepared, shared: { roundTrip, quality, iterations, warnings } };
 }
 
-/** The record of a picture, as its file carries it. */
+/** Returns the record of a picture for its file. */
 const recordOf = (
   { maker, source }: EditTask,
   { origin }: Prepared,
@@ -135,7 +136,7 @@ const recordOf = (
   settings,
 });
 
-/** Prepares a photo, and keeps it. */
+/** Prepares a photo and stores it. */
 export const prepareTask = (
   task: EditTask,
   { signal }: Pick<EditTaskWork, "signal">,
@@ -149,7 +150,7 @@ export const prepareTask = (
     });
   }, signal);
 
-/** One edit. */
+/** Runs one edit. */
 export const editTask = (
   task: EditTask,
   { images = ["edit"], previews = false, signal }: EditTaskWork,
@@ -165,7 +166,7 @@ export const editTask = (
     emit({ type: "done", result: { ...shared, images: result.images, record, rows: result.rows } });
   }, signal);
 
-/** One photo edited at several points. */
+/** Edits one photo at several points. */
 export const sweepTask = (
   task: EditTask,
   points: readonly SettingValues[],
@@ -186,10 +187,10 @@ export const sweepTask = (
     emit({ type: "done", result: { ...shared, images, record, rows } });
   }, signal);
 
-/** Previews take no more than this share of the time. */
+/** Largest share of the time that previews take. */
 const previewShare = 0.2;
 
-/** Decodes the edit as it looks from each step on, no more often than it is cheap. */
+/** Emits the clean image that a step predicts, as often as `previewShare` allows. */
 function previewing(
   model: Model,
   emit: (event: { type: "preview"; picture: Picture }) => void,

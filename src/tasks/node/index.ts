@@ -1,16 +1,21 @@
-// Tasks that read photos and keep what they prepare in files and in the cache; the library's face of each method.
+// Tasks that read photos and store prepared photos in files and in the cache; each method's functions for the library.
 // Knows of: everything above, and Node.
 // Does not know of: terminals, HTTP.
 export {
   type EditTask,
   type EditTaskWork,
   editTask,
-  plannedPreparation,
   plannedSettings,
   prepareTask,
   sweepTask,
 } from "./edit.ts";
-export { type CommonPrepareOptions, type EditResult, faceOf, type MethodFace, type PreparedPhoto } from "./face.ts";
+export {
+  type CommonPrepareOptions,
+  type EditResult,
+  type MethodApi,
+  methodApi,
+  type PreparedPhoto,
+} from "./methodApi.ts";
 export {
   type Fit,
   type FitOptions,

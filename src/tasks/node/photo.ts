@@ -4,13 +4,13 @@ import { pictureHash } from "../../editing/node/index.ts";
 import { type AlphaChannel, type FitMode, fitImage, pasteBack } from "../../image/index.ts";
 import { decodePhoto } from "../../image/node/index.ts";
 
-/** A picture file by its path or its bytes, or pixels. */
+/** A picture file, given by its path or its bytes, or a decoded picture. */
 export type PhotoInput = string | Uint8Array | Picture;
 
 /**
- * How a photo is brought to the model's size, and its edit back. crop: the middle. pad: everything, edges continued.
- * stretch: everything, in another shape. paste: the middle, which is then put back into the photo, with a soft border.
- * whole: everything as in pad, and the edit gets the photo's own size.
+ * Ways to fit a photo to the model's size. crop: uses the centre. pad: uses all of it and continues its edges. stretch: uses
+ * all of it and changes its shape. paste: uses the centre, and pastes the edit back into the photo with a soft border. whole:
+ * uses all of it as pad does, and resizes the edit to the photo's own size.
  */
 export const fits = ["crop", "pad", "stretch", "paste", "whole"] as const;
 export type Fit = (typeof fits)[number];
@@ -26,11 +26,11 @@ const modes: Readonly<Record<Fit, FitMode>> = {
 export interface FitOptions {
   /** Size to work at. Default: the model's. */
   size?: Size;
-  /** If the shapes differ: crop keeps the middle (default), pad everything, stretch changes the shape. */
+  /** Way to fit the photo to the size. Default: crop. */
   fit?: Fit;
 }
 
-/** A photo, upright, at the size that a model works at. */
+/** A photo, upright, at the size to work at. */
 export interface Photo {
   /** Its path, or "the photo". */
   readonly name: string;
@@ -42,38 +42,37 @@ export interface Photo {
   readonly full: Picture;
   /** Opacity of `full`, if any pixel is not opaque. */
   readonly alpha?: AlphaChannel;
-  /** In words, how it was brought to that size. */
+  /** Description of its sizes and its fit, for messages. */
   readonly how: string;
-  /** Whether detail had to be made up. */
   readonly enlarged: boolean;
-  /** Facts about its file, such as frames that were left out. */
+  /** Warnings about its file, such as ignored frames. */
   readonly warnings: readonly Warning[];
 }
 
 const sizeText = ({ width, height }: Size): string => `${width}x${height}`;
 
-const words: Readonly<Record<Fit, string>> = {
+const descriptions: Readonly<Record<Fit, string>> = {
   crop: "its centre",
-  pad: "all of it, its edges continued",
+  pad: "all of it, with its edges continued",
   stretch: "stretched",
-  paste: "its centre, put back into the photo",
-  whole: "all of it, brought back to its own size",
+  paste: "its centre, pasted back into the photo",
+  whole: "all of it, resized back to its own size",
 };
 
 /** Runs work that blocks the thread. */
-export type Holding = <T>(work: () => T) => T | Promise<T>;
+export type RunBlocking = <T>(work: () => T) => T | Promise<T>;
 
-/** Reads a photo and brings it to the size to work at. Throws ImageError, UsageError. */
+/** Reads a photo and fits it to the size to work at. Throws ImageError, UsageError. */
 export async function openPhoto(
   model: Model,
   photo: PhotoInput,
   { size, fit = "crop" }: FitOptions = {},
-  holding: Holding = (work) => work(),
+  runBlocking: RunBlocking = (work) => work(),
 ): Promise<Photo> {
   const { height, width } = model.workingSize(size);
   const isPicture = typeof photo === "object" && "width" in photo;
   const { picture: full, alpha, warnings } = isPicture ? { picture: photo, warnings: [] } : await decodePhoto(photo);
-  const picture = await holding(() => fitImage(full, { width, height, mode: modes[fit] }));
+  const picture = await runBlocking(() => fitImage(full, { width, height, mode: modes[fit] }));
   const [byWidth, byHeight] = [width / full.width, height / full.height];
   const sizes = sizeText(full) === sizeText(picture) ? sizeText(full) : `${sizeText(full)} to ${sizeText(picture)}`;
   const sameShape = full.width * height === full.height * width;
@@ -84,26 +83,27 @@ export async function openPhoto(
     fit,
     full,
     alpha,
-    how: sameShape && modes[fit] === fit ? sizes : `${sizes}, ${words[fit]}`,
+    how: sameShape && modes[fit] === fit ? sizes : `${sizes}, ${descriptions[fit]}`,
     enlarged: (modes[fit] === "pad" ? Math.min(byWidth, byHeight) : Math.max(byWidth, byHeight)) > 1,
     warnings,
   };
 }
 
-/** An edit of a photo as it is written: at the photo's own size if `fit` says so, with the photo's opacity. */
+/** Returns an edit as it is written: at the photo's own size if `fit` is paste or whole, with the photo's opacity. */
 export async function finishedPicture(
   { full, fit, alpha, picture: { width, height } }: Photo,
   edited: Picture,
-  holding: Holding = (work) => work(),
+  runBlocking: RunBlocking = (work) => work(),
 ): Promise<{ picture: Picture; alpha?: AlphaChannel }> {
   const mode = modes[fit];
-  if (mode !== fit) return { picture: await holding(() => pasteBack(full, edited, { width, height, mode })), alpha };
+  if (mode !== fit)
+    return { picture: await runBlocking(() => pasteBack(full, edited, { width, height, mode })), alpha };
   if (!alpha) return { picture: edited };
-  const fitted = await holding(() => fitImage(alpha, { width, height, mode }));
+  const fitted = await runBlocking(() => fitImage(alpha, { width, height, mode }));
   return { picture: edited, alpha: fitted };
 }
 
-/** Opens all, each by its own call, and lists every one that fails. Throws ImageError. */
+/** Opens photos one after the other. Throws one ImageError that lists every photo that cannot be read. */
 export async function openAll<T>(open: readonly (() => Promise<T>)[]): Promise<T[]> {
   const opened: T[] = [];
   const problems: BaretError[] = [];

@@ -6,17 +6,17 @@ import { exists, isModelPath, readRegular, storageError, writeFileAtomic } from 
 import { parseJson } from "../../weights/index.ts";
 import { type EditRecord, recordSchema } from "../record.ts";
 
-/** No picture of baret's comes near. */
+/** Largest picture file that is read: far larger than any that baret writes. */
 const MAX_BYTES = 1 << 30;
 
-/** A relative path with the dot in front that no model's name has. */
+/** Puts "./" before a relative path, so that it cannot be taken for a model's name. */
 const dotted = (path: string): string => (isAbsolute(path) || path.startsWith("..") ? path : `./${path}`);
 
-/** A path, given from here, as it is written from `folder`; absolute ones stay. */
+/** Returns a path of the working folder as seen from `folder`. Absolute paths are unchanged. */
 const seenFrom = (folder: string, path: string): string =>
   isAbsolute(path) ? path : relative(folder, path).replaceAll("\\", "/");
 
-/** A path that was written from `folder`, given from here. If nothing is there, it may have been given from here. */
+/** Returns a path of `folder` as seen from the working folder, or the path itself if there is no such file. */
 async function foundFrom(folder: string, path: string): Promise<string> {
   const beside = isAbsolute(path) ? path : join(folder, path);
   return (await exists(beside)) ? beside : path;
@@ -32,8 +32,8 @@ export interface WriteOptions {
 }
 
 /**
- * Writes a picture, in the format that its name ends in (PNG if in none), with the record of what made it, whose paths are
- * noted as they are found from the picture's folder. Throws ImageError, StorageError.
+ * Writes a picture with its record. The name's ending chooses the format; the default is PNG. Paths in the record are
+ * relative to the picture's folder. Throws ImageError, StorageError.
  */
 export async function writePicture(
   path: string,
@@ -54,10 +54,10 @@ export async function writePicture(
   await writeFileAtomic(path, await encodePicture(picture, options));
 }
 
-/** The record in a picture file, as it was written. Throws ImageError if the file has none, or a damaged one. */
+/** Returns the record in a picture file, unchanged. Throws ImageError if the file has no record or a damaged one. */
 function recordIn(bytes: Uint8Array, where: string): EditRecord {
-  const advice = "It must be a picture that baret wrote, and that no other program has changed since.";
-  const problem = "does not tell what made it";
+  const advice = "Give a picture that baret wrote and that no other program has changed.";
+  const problem = "has no record of its settings";
   try {
     const json = parseJson(new TextEncoder().encode(recordText(bytes) ?? "null"), where);
     const { data, error } = recordSchema.safeParse(json);
@@ -69,7 +69,7 @@ function recordIn(bytes: Uint8Array, where: string): EditRecord {
   }
 }
 
-/** The record in a picture file, its paths as they are found from here. Throws ImageError, StorageError if it cannot be read. */
+/** Reads the record in a picture file. Its paths are relative to the working folder. Throws ImageError, StorageError. */
 export async function readRecord(path: string): Promise<EditRecord> {
   const bytes = await readRegular(path, MAX_BYTES).catch((cause: unknown) => {
     throw storageError("cannot be read", path, cause);

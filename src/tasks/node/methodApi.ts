@@ -22,37 +22,36 @@ import { type FitOptions, fits, openPhoto, type PhotoInput } from "./photo.ts";
 
 /** Options of `prepare` that all methods share. */
 export interface CommonPrepareOptions extends FitOptions {
-  /** Prompt of the edited photo. */
+  /** Target prompt: what the edited photo shows. */
   target: string;
   /** Caption of the photo, for methods that need one. */
   source?: string;
-  /** One of the method's presets. Other options win over it. */
+  /** Name of one of the method's presets. Other options take precedence over it. */
   preset?: string;
-  /** Where the prepared photo is kept after every step, and gone on with if it is there unfinished. */
+  /** File that stores the prepared photo after every step. If it exists, `prepare` resumes from it. */
   file?: string;
-  /** Where it is kept if no file is given. Default: a cache in the user's cache folder. false: nowhere. */
+  /** Cache that stores it if no file is given. Default: a cache in the user's cache folder. false: none. */
   cache?: PreparedCache | false;
 }
 
-/** A prepared photo, how well it reproduces the photo, and what a person should know. */
+/** A prepared photo with its similarity to the photo and its warnings. */
 export interface PreparedPhoto<Settings = Record<string, unknown>> extends editing.Prepared<Settings> {
-  /** PSNR in dB. Infinity if there is no difference. */
-  readonly quality: { readonly inversion?: number; readonly vae?: number; readonly photo?: number };
+  readonly quality: editing.Quality;
   readonly warnings: readonly Warning[];
 }
 
-/** Result of an edit: pictures and latents by name, the settings in effect. */
+/** Result of an edit: pictures and latents by name, and the settings in effect. */
 export interface EditResult<R extends string, E> extends editing.EditResult<R, E> {
-  /** Those of the prepared photo. */
+  /** Warnings of the prepared photo. */
   readonly warnings: readonly Warning[];
 }
 
-/** A method as the library offers it. P: its prepare options; E: its edit options; R: names of its pictures. */
-export interface MethodFace<P extends z.ZodObject, E extends z.ZodObject, R extends string> {
+/** Functions of a method for callers of the library. P: prepare options; E: edit options; R: names of its pictures. */
+export interface MethodApi<P extends z.ZodObject, E extends z.ZodObject, R extends string> {
   readonly name: string;
   /**
-   * Prepares a photo for edits with a target prompt. Takes what an earlier call has finished from `file` or cache. Throws
-   * ImageError, UsageError, StorageError if `file` holds other work, MemoryError, CancelledError.
+   * Prepares a photo for edits with a target prompt. Resumes from the steps of an earlier call in `file` or the cache. Throws
+   * ImageError, UsageError, StorageError if `file` holds another prepared photo, MemoryError, CancelledError.
    */
   prepare(
     model: Model,
@@ -61,8 +60,8 @@ export interface MethodFace<P extends z.ZodObject, E extends z.ZodObject, R exte
     work?: Work,
   ): Promise<PreparedPhoto<z.output<P>>>;
   /**
-   * Edits a prepared photo. images: names of the pictures to make, default the edit alone. Throws UsageError, StorageError
-   * if the prepared photo is not finished or belongs to another model, NumericError, CancelledError.
+   * Edits a prepared photo. Throws UsageError, StorageError if the prepared photo is not finished or belongs to another
+   * model, NumericError, CancelledError.
    */
   edit<I extends R = "edit" & R>(
     model: Model,
@@ -70,7 +69,7 @@ export interface MethodFace<P extends z.ZodObject, E extends z.ZodObject, R exte
     options?: Partial<z.input<E>>,
     work?: editing.EditWork<I>,
   ): Promise<EditResult<I, z.output<E>>>;
-  /** Edits a prepared photo at several points, which share what they have in common. Throws as `edit`. */
+  /** Edits a prepared photo with several sets of options. They share the steps that they have in common. Throws as `edit`. */
   sweep(
     model: Model,
     prepared: editing.Prepared,
@@ -83,7 +82,7 @@ export interface MethodFace<P extends z.ZodObject, E extends z.ZodObject, R exte
 const aPhoto = z.union([someText, isA<Uint8Array>("bytes", (value) => value instanceof Uint8Array), aPicture], {
   error: "expected a path, the bytes of a picture file, or a picture",
 });
-const aPrepared = isA<editing.Prepared>("a prepared photo, as prepare and readPrepared give it", (value) => {
+const aPrepared = isA<editing.Prepared>("a prepared photo from prepare or readPrepared", (value) => {
   const fields = ["method", "target", "size", "settings", "origin", "timesteps", "shapes", "tensors", "progress"];
   return typeof value === "object" && value !== null && fields.every((field) => field in value);
 });
@@ -102,10 +101,10 @@ const commonOptions = {
 };
 const editWork = { ...workFields, onStep: aFunction.optional() };
 
-/** A method as functions for callers of the library. */
-export function faceOf<P extends z.ZodObject, E extends z.ZodObject, T extends string, R extends string>(
+/** Returns the functions of a method for callers of the library. */
+export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extends string, R extends string>(
   method: editing.Method<P, E, T, R>,
-): MethodFace<P, E, R> {
+): MethodApi<P, E, R> {
   const prepareArguments = z.object({
     model: aModel,
     photo: aPhoto,
