@@ -7,7 +7,7 @@ import type { Picture } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
 import { modelHash } from "../../src/diffusion/node/index.ts";
 import { baret, edit } from "../../src/editing/index.ts";
-import { prepareStored } from "../../src/editing/node/index.ts";
+import { planPrepared, prepareStored } from "../../src/editing/node/index.ts";
 import { contactSheet } from "../../src/image/index.ts";
 import { decodeImage, encodePng } from "../../src/image/node/index.ts";
 import { psnr, requestedChanges } from "../../src/metrics/index.ts";
@@ -155,7 +155,7 @@ async function editPair(
   const { before, after, mask } = renderPair(pair, model.editing.size.height);
   const begun = performance.now();
   const input = { target: pair.target, preset, options: prepare };
-  const prepared = await prepareStored(baret, model, before, input, {});
+  const prepared = await prepareStored(baret, model, before, await planPrepared(baret, model, before, input), {});
   const options = optionsFor(pair.kind, own);
   const { images } = await edit(baret, model, prepared, options, { images: ["edit", "initial", "reconstruction"] });
   const seconds = (performance.now() - begun) / 1000;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Progress } from "../../src/core/index.ts";
 import { loadModel } from "../../src/diffusion/node/index.ts";
 import { edit, baret as method } from "../../src/editing/index.ts";
-import { prepareStored } from "../../src/editing/node/index.ts";
+import { planPrepared, prepareStored } from "../../src/editing/node/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
 import { findModel } from "../../src/storage/node/index.ts";
@@ -120,7 +120,8 @@ async function phases(name: string, size: number, options: object, sentences = 1
     let reconstruction = 0;
     for (let k = 0; k < sentences; k++) {
       const target = k === 0 ? pair.target : `${pair.target} ${"now ".repeat(k)}`.trim();
-      const prepared = await prepareStored(method, model, picture, { target, options }, {}, { onProgress });
+      const plan = await planPrepared(method, model, picture, { target, options });
+      const prepared = await prepareStored(method, model, picture, plan, {}, { onProgress });
       lap("other");
       const result = await edit(method, model, prepared, {}, { images: ["edit"], onProgress });
       lap("decode");

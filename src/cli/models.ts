@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { BaretError, formatBytes, type Size, sizeOf, type Warning } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
 import { peakMemory } from "../diffusion/node/index.ts";
-import { baret, edit, prepare } from "../editing/index.ts";
+import { baret, edit, planPreparation, prepare } from "../editing/index.ts";
 import { type FoundModel, findModel, listModels, openLocal } from "../storage/node/index.ts";
 import {
   type Checkpoint,
@@ -60,7 +60,12 @@ async function wholeEdit(model: Model): Promise<void> {
   const noHash = "0".repeat(64);
   const options = { steps: 1, iterations: 1, earlyStop: false };
   const origin = { model: noHash, picture: noHash };
-  const prepared = await prepare(baret, model, black, { target: "a picture", options }, origin);
+  const prepared = await prepare(
+    baret,
+    model,
+    black,
+    planPreparation(baret, model, black, { target: "a picture", options }, origin),
+  );
   await edit(baret, model, prepared, { selfSteps: 1, crossSteps: 1 });
 }
 

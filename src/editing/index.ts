@@ -16,7 +16,7 @@ export * from "./lockstep/index.ts";
 export * from "./method.ts";
 export { baret } from "./methods/baret/index.ts";
 export { plain } from "./methods/plain/index.ts";
-export { type PrepareInput, type PrepareWork, prepare } from "./prepare.ts";
+export { type PrepareInput, type PreparePlan, type PrepareWork, planPreparation, prepare } from "./prepare.ts";
 export * from "./prepared/index.ts";
 export { methodNamed, methods, registerMethod } from "./registry.ts";
 export * as samplingOptions from "./samplingOptions.ts";

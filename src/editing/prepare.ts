@@ -24,17 +24,20 @@ export interface PrepareWork extends Work {
   where?: string;
 }
 
+/** Everything that is decided before a photo is prepared: prompts, settings, sizes, hashes. */
+export type PreparePlan = Header;
+
 /**
- * Returns the prepared value as it is before the first step, without its tensors. Throws UsageError that lists every wrong
- * option.
+ * Decides how a picture (at the size to work at) is prepared. Throws UsageError that lists every wrong option, or if the
+ * model cannot make the size.
  */
-export function plannedHeader(
+export function planPreparation(
   method: Method,
   model: Model,
   { width, height }: Picture,
   { target, source, preset, options = {} }: PrepareInput,
   origin: KnownOrigin,
-): Header {
+): PreparePlan {
   const settings = prepareSettings(method, model, { target, source, preset }, options);
   const { device, threads, versions } = model.engine;
   return {
@@ -51,37 +54,35 @@ export function plannedHeader(
 }
 
 /** Returns the number of bytes of the tensors that `prepare` fills. */
-export const tensorBytes = (method: Method, { settings, shapes }: Header): number =>
+export const tensorBytes = (method: Method, { settings, shapes }: PreparePlan): number =>
   bytesOf(method.tensors(settings, shapes));
 
 /**
- * Prepares a picture (at the size to work at) for edits with a target prompt, or resumes from `work.resume`. Throws
- * UsageError, StorageError if `resume` has another photo, prompt, model or settings, CancelledError, NumericError.
+ * Prepares a picture as planned, or resumes from `work.resume`. Throws StorageError if `resume` has another photo, prompt,
+ * model or settings, CancelledError, NumericError.
  */
 export async function prepare(
   method: Method,
   model: Model,
   picture: Picture,
-  input: PrepareInput,
-  origin: KnownOrigin,
+  plan: PreparePlan,
   work: PrepareWork = {},
 ): Promise<Prepared> {
   const { onProgress, onStep, resume, where, signal } = work;
-  const header = plannedHeader(method, model, picture, input, origin);
   if (resume) {
-    requireSame(resume, header, where);
+    requireSame(resume, plan, where);
     requireFit(method, model, resume, where);
     if (isComplete(resume)) return resume;
   }
-  const tensors = resume?.tensors ?? emptyTensors(method.tensors(header.settings, header.shapes));
-  const prepared: Prepared = { ...(resume ?? header), tensors, progress: { ...(resume ?? header).progress } };
+  const tensors = resume?.tensors ?? emptyTensors(method.tensors(plan.settings, plan.shapes));
+  const prepared: Prepared = { ...(resume ?? plan), tensors, progress: { ...(resume ?? plan).progress } };
   const embeddings = await embedPrompts(method, model, prepared, signal);
   await model.programs.during(["unet"], () =>
     method.prepare({
       model,
       picture,
       embeddings,
-      schedule: model.schedule(header.timesteps.length),
+      schedule: model.schedule(plan.timesteps.length),
       prepared,
       stepDone: async (progress) => {
         prepared.progress.done++;

@@ -6,7 +6,7 @@ import { Reporter } from "../../src/cli/print.ts";
 import { CancelledError } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
 import { baret } from "../../src/editing/index.ts";
-import { type EditTask, openPhoto, prepareTask } from "../../src/tasks/node/index.ts";
+import { openPhoto, planPhoto, prepareTask } from "../../src/tasks/node/index.ts";
 import { smoothPicture, tinyModel } from "../support/baret.ts";
 import { Workplace } from "../support/cli.ts";
 
@@ -23,15 +23,11 @@ afterEach(() => vi.restoreAllMocks());
 
 test("a stop before anything was saved names no file that holds it", async () => {
   const written = vi.spyOn(process.stdout, "write").mockReturnValue(true);
-  const task: EditTask = {
-    method: baret,
-    model,
+  const photo = await openPhoto(model, smoothPicture(1));
+  const facts = { method: baret, model, source: "photo.png", photo, file: here.path("nothing.safetensors") };
+  const task = {
+    ...(await planPhoto(facts, { target: "a dog" })),
     maker: { version: "1", model: { name: "m", sha256: "0" }, engine: { device: "cpu", threads: 1 } },
-    source: "photo.png",
-    photo: await openPhoto(model, smoothPicture(1)),
-    input: { target: "a dog" },
-    editOptions: {},
-    file: here.path("nothing.safetensors"),
   };
   const events = prepareTask(task, { signal: AbortSignal.abort() });
   const stopped = follow(task, events, { progress: undefined }, new Reporter({ quiet: true }));

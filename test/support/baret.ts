@@ -6,9 +6,9 @@ import { fileURLToPath } from "node:url";
 import { type Picture, Random, type Tensor } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
 import { loadModel } from "../../src/diffusion/node/index.ts";
-import { baret, type KnownOrigin, type PrepareWork, prepare } from "../../src/editing/index.ts";
+import { baret, type KnownOrigin, type PrepareWork, planPreparation, prepare } from "../../src/editing/index.ts";
 import type { BaretPrepared } from "../../src/editing/methods/baret/index.ts";
-import { type PreparedStore, prepareStored } from "../../src/editing/node/index.ts";
+import { type PreparedStore, planPrepared, prepareStored } from "../../src/editing/node/index.ts";
 import { DiskCache } from "../../src/storage/node/index.ts";
 import { memorySource, readSafetensors } from "../../src/weights/index.ts";
 import { fixture } from "./run.ts";
@@ -86,7 +86,10 @@ export const prepared = async (
   input: BaretInput,
   origin: KnownOrigin = someOrigin,
   work: PrepareWork = {},
-): Promise<BaretPrepared> => (await prepare(baret, model, picture, inputOf(input), origin, work)) as BaretPrepared;
+): Promise<BaretPrepared> => {
+  const plan = planPreparation(baret, model, picture, inputOf(input), origin);
+  return (await prepare(baret, model, picture, plan, work)) as BaretPrepared;
+};
 
 /** A photo prepared by BARET and stored in a file or in the cache. */
 export const preparedStored = async (
@@ -95,7 +98,10 @@ export const preparedStored = async (
   input: BaretInput,
   store: PreparedStore = {},
   work: Pick<PrepareWork, "onProgress" | "signal"> = {},
-): Promise<BaretPrepared> => (await prepareStored(baret, model, picture, inputOf(input), store, work)) as BaretPrepared;
+): Promise<BaretPrepared> => {
+  const plan = await planPrepared(baret, model, picture, inputOf(input), work);
+  return (await prepareStored(baret, model, picture, plan, store, work)) as BaretPrepared;
+};
 
 /** A prepared photo with some tensors exchanged. */
 export const withTensors = (from: BaretPrepared, tensors: Partial<BaretPrepared["tensors"]>): BaretPrepared => ({

@@ -10,7 +10,7 @@ import {
   type Schedule,
 } from "../../src/diffusion/index.ts";
 import { loadModel } from "../../src/diffusion/node/index.ts";
-import { baret, edit, prepare, prepareSettings } from "../../src/editing/index.ts";
+import { baret, edit, planPreparation, prepare, prepareSettings } from "../../src/editing/index.ts";
 import {
   type BaretPrepared,
   iterationsOf,
@@ -90,8 +90,7 @@ const prepared = async ({ model, picture, given }: Pick<Case, "model" | "picture
     baret,
     model,
     picture,
-    { target: given.target, options: optionsOf(given) },
-    noOrigin,
+    planPreparation(baret, model, picture, { target: given.target, options: optionsOf(given) }, noOrigin),
   )) as BaretPrepared;
 
 const steps = ({ given }: Case): number[] => Array.from({ length: given.steps }, (_, i) => i);

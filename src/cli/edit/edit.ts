@@ -5,7 +5,7 @@ import { contactSheet } from "../../image/index.ts";
 import { encodePng } from "../../image/node/index.ts";
 import { writeFileAtomic } from "../../storage/node/index.ts";
 import type { EditRecord, TaskResult } from "../../tasks/index.ts";
-import { type EditTask, editTask, finishedPicture, plannedSettings, writePicture } from "../../tasks/node/index.ts";
+import { type EditTask, editTask, finishedPicture, planEdit, writePicture } from "../../tasks/node/index.ts";
 import { holdingThread } from "../interrupt.ts";
 import { likeOption, repeat, warnOfOtherModel } from "../like.ts";
 import { chosenMethod, givenValues } from "../methodOptions.ts";
@@ -29,11 +29,11 @@ const preparedFile = fileNamed(".safetensors");
 const MAX_EDITS = 10_000;
 
 /** The photo beside the method's named pictures. */
-function beforeAndAfter({ photo, source, input, method }: EditTask, { roundTrip, images }: TaskResult): Picture {
+function beforeAndAfter({ photo, source, plan, method }: EditTask, { roundTrip, images }: TaskResult): Picture {
   const before = { picture: photo?.picture ?? roundTrip, label: photo ? source : `${source}, as the model sees it` };
   const after = Object.entries(method.pictures).map(([name, label]) => ({
     picture: images[name],
-    label: name === "edit" ? `edit: ${input.target}` : label,
+    label: name === "edit" ? `edit: ${plan.target}` : label,
   }));
   return contactSheet([before, ...after], { columns: 1 + after.length });
 }
@@ -114,12 +114,12 @@ async function makeEdit(
     const finished = photo && what !== "sheet" ? await finishedPicture(photo, made, holdingThread) : { picture: made };
     const options = { quality: flags.quality, alpha: "alpha" in finished ? finished.alpha : undefined };
     await writePicture(pictures[what], finished.picture, { ...record, image: what }, options);
-    reporter.result(`${place}${pictures[what]}  ${what === "edit" ? task.input.target : what}`);
+    reporter.result(`${place}${pictures[what]}  ${what === "edit" ? task.plan.target : what}`);
   };
   for (const name of images) await write(name, result.images[name]);
   if (flags.saveAll) await write("sheet", beforeAndAfter(task, result));
   const { photo, settings } = record;
-  return { photo, prompt: task.input.target, files: pictures, quality: qualityJson(quality), iterations, settings };
+  return { photo, prompt: task.plan.target, files: pictures, quality: qualityJson(quality), iterations, settings };
 }
 
 /** Writes a preview. A preview that cannot be written is warned of, and the edit goes on. */
@@ -153,9 +153,9 @@ async function run(command: Command, given: readonly string[], reporter: Reporte
   const files = filesOf(flags, others, named);
   await checkOutputs(outputsOf(files, flags.preview), named.sources);
   const use = async (bench: Bench): Promise<void> => {
-    const { tasks } = bench;
-    const [{ maker }] = tasks;
-    for (const task of tasks) plannedSettings(task);
+    const { method, maker } = bench;
+    const options = givenValues(command, method, "edit");
+    const tasks = bench.tasks.map((task) => planEdit(task, maker, options));
     warnOfOtherModel(made, maker.model.sha256, `${like}`, reporter);
     for (const { photo } of tasks) {
       if (made?.photo && photo?.name === made.photo.path && photo.sha256 !== made.photo.sha256) {
@@ -169,7 +169,7 @@ async function run(command: Command, given: readonly string[], reporter: Reporte
     }
     reporter.object({ command: "edit", ...maker, edits });
   };
-  await withTasks(command, flags, named, use, (method) => givenValues(command, method, "edit"));
+  await withTasks(command, flags, named, use);
 }
 
 export function editCommand(): Command {

@@ -17,7 +17,7 @@ async function run(command: Command, path: string, prompt: string, flags: Flags,
   const file = flags.out ?? `${basename(path, extname(path))}.inversion.safetensors`;
   await checkOutputs([{ option: "--out", path: file }], [path]);
   await withTasks(command, flags, { sources: [path], prompts: [prompt] }, async (bench) => {
-    const task = { ...bench.tasks[0], file };
+    const task = { ...bench.tasks[0], maker: bench.maker, file };
     const events = prepareTask(task, { signal: bench.signal });
     const { record, quality, iterations } = await follow(task, events, bench, reporter);
     reporter.result(`${file}${iterations === undefined ? "" : `  ${iterations} iterations`}`);

@@ -4,7 +4,7 @@ import { batchOf, type Model } from "../../diffusion/index.ts";
 import { editSettings, type Method, requirePoints } from "../../editing/index.ts";
 import { type Cell, contactSheet } from "../../image/index.ts";
 import type { SettingValues } from "../../tasks/index.ts";
-import { plannedSettings, sweepTask, writePicture } from "../../tasks/node/index.ts";
+import { planEdit, sweepTask, writePicture } from "../../tasks/node/index.ts";
 import { sweepValues, writtenSettings } from "../methodOptions.ts";
 import { checkOutputs, numbered, outOption, qualityOption } from "../outputs.ts";
 import { Reporter } from "../print.ts";
@@ -52,21 +52,21 @@ function labelOf(method: Method, point: SettingValues): string {
 }
 
 async function makeSheet(command: Command, flags: Flags, bench: Bench, reporter: Reporter): Promise<void> {
-  const { model, signal } = bench;
-  const [task] = bench.tasks;
-  const { method, editOptions } = task;
-  const { points, columns } = pointsOf(method, model, sweepValues(command, method).axes);
+  const { method, model, maker, signal } = bench;
+  const task = { ...bench.tasks[0], maker };
+  const { common, axes } = sweepValues(command, method);
+  const { points, columns } = pointsOf(method, model, axes);
   const single = points.map((_, index) => numbered(flags.out, index, Math.max(2, points.length)));
   const written = [flags.out, ...(flags.saveAll ? single : [])];
   await checkOutputs(
     written.map((path) => ({ option: "--out", path })),
     [task.source],
   );
-  for (const point of points) plannedSettings(task, { ...editOptions, ...point });
+  const settled = points.map((point) => planEdit(task, maker, { ...common, ...point }).edit);
 
   const cells: Cell[] = [];
   const files: string[] = [];
-  const photo = { path: task.source, sha256: task.photo?.sha256 ?? task.prepared!.origin.picture };
+  const photo = { path: task.source, sha256: task.plan.origin.picture };
   const onPicture = async (index: number, picture: Picture, settings: SettingValues): Promise<void> => {
     const label = labelOf(method, points[index]);
     cells.push({ picture, label });
@@ -75,7 +75,7 @@ async function makeSheet(command: Command, flags: Flags, bench: Bench, reporter:
       await writePicture(
         path,
         picture,
-        { command: "edit", ...task.maker, photo, settings, image: "edit" },
+        { command: "edit", ...maker, photo, settings, image: "edit" },
         { quality: flags.quality },
       );
       files.push(path);
@@ -86,11 +86,11 @@ async function makeSheet(command: Command, flags: Flags, bench: Bench, reporter:
     await writePicture(
       flags.out,
       sheet,
-      { command: "sweep", ...task.maker, photo, settings: { ...settings, points } },
+      { command: "sweep", ...maker, photo, settings: { ...settings, points } },
       { quality: flags.quality },
     );
   };
-  const events = sweepTask(task, points, { atOnce: batchOf(model, 6), signal });
+  const events = sweepTask(task, settled, { atOnce: batchOf(model, 6), signal });
   const { record, quality, rows } = await follow(task, events, bench, reporter, { onPicture });
   reporter.result(`${flags.out}  ${points.length} edits, ${rows} rows of the U-Net`);
   reporter.object({ ...record, sheet: flags.out, files, quality: qualityJson(quality), points, rows });
@@ -104,7 +104,7 @@ async function run(command: Command, given: readonly string[], flags: Flags, rep
     });
   }
   const use = (bench: Bench): Promise<void> => makeSheet(command, flags, bench, reporter);
-  await withTasks(command, flags, named, use, (method) => sweepValues(command, method).common);
+  await withTasks(command, flags, named, use);
 }
 
 export function sweepCommand(): Command {

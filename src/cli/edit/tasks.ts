@@ -4,8 +4,8 @@ import type { Model } from "../../diffusion/index.ts";
 import { type Method, type Prepared, type Quality, requirePreparedOf } from "../../editing/index.ts";
 import { PreparedCache, readPrepared } from "../../editing/node/index.ts";
 import { exists } from "../../storage/node/index.ts";
-import { dB, type SettingValues, type TaskEvent, type TaskResult } from "../../tasks/index.ts";
-import { type EditTask, fits, openAll, openPhoto } from "../../tasks/node/index.ts";
+import { dB, type Maker, type SettingValues, type TaskEvent, type TaskResult } from "../../tasks/index.ts";
+import { type EditTask, fits, openAll, openPhoto, type PhotoTask, planPhoto } from "../../tasks/node/index.ts";
 import { holdingThread, working } from "../interrupt.ts";
 import {
   chosenMethod,
@@ -46,8 +46,10 @@ export function photoOptions(command: Command, verbs: readonly Verb[]): Command 
 
 /** What the commands of this folder work with. */
 export interface Bench {
+  readonly method: Method;
   readonly model: Model;
-  readonly tasks: readonly EditTask[];
+  readonly maker: Maker;
+  readonly tasks: readonly PhotoTask[];
   readonly signal: AbortSignal;
   readonly progress: Work["onProgress"];
 }
@@ -65,14 +67,13 @@ async function methodFor(
 
 /**
  * Loads the model, reads and checks everything that the arguments name, so that what is wrong shows before any work, and
- * runs `use`. editOptions: of every task.
+ * runs `use`.
  */
 export async function withTasks(
   command: Command,
   flags: PhotoFlags,
   given: Arguments,
   use: (bench: Bench) => Promise<void>,
-  editOptionsOf: (method: Method) => SettingValues = () => ({}),
 ): Promise<void> {
   const { method, prepared } = await methodFor(command, given);
   if (given.sources.every(isPreparedFile)) {
@@ -86,7 +87,6 @@ export async function withTasks(
     });
   }
   const options = givenValues(command, method, "prepare");
-  const editOptions = editOptionsOf(method);
   await working(flags.quiet ?? false, (work) =>
     withModel(flags, work, async (model) => {
       const maker = await makerOf(flags, model, work);
@@ -96,36 +96,40 @@ export async function withTasks(
         photos.map((path) => async () => [path, await openPhoto(model, path, { size, fit }, holdingThread)] as const),
       );
       const photoOf = new Map(opened);
-      const common = { method, model, maker, editOptions, cache: new PreparedCache() };
-      const tasks = given.sources.flatMap((source): EditTask[] => {
+      const cache = new PreparedCache();
+      const tasks: PhotoTask[] = [];
+      for (const source of given.sources) {
         const known = prepared.get(source);
-        if (known === undefined) {
-          const input = { source: caption, preset, options };
-          return given.prompts.map((target) => ({
-            ...common,
-            source,
-            photo: photoOf.get(source),
-            input: { ...input, target },
-          }));
+        const facts = { method, model, source, cache };
+        for (const target of known ? given.prompts : []) {
+          requirePreparedOf(method, model, known!, { model: maker.model.sha256, target }, source);
         }
-        for (const target of given.prompts.length > 0 ? given.prompts : [undefined]) {
-          requirePreparedOf(method, model, known, { model: maker.model.sha256, target }, source);
+        if (known) {
+          requirePreparedOf(method, model, known, { model: maker.model.sha256 }, source);
+          tasks.push({ ...facts, prepared: known, plan: known });
+          continue;
         }
-        return [{ ...common, source, prepared: known, input: { target: known.target, source: known.source } }];
-      });
-      await use({ model, tasks, signal: work.signal, progress: work.onProgress });
+        for (const target of given.prompts) {
+          const input = { target, source: caption, preset, options };
+          tasks.push(await planPhoto({ ...facts, photo: photoOf.get(source)! }, input, work));
+        }
+      }
+      await use({ method, model, maker, tasks, signal: work.signal, progress: work.onProgress });
     }),
   );
 }
 
+/** A task whose maker is known. */
+type Announced = PhotoTask & Pick<EditTask, "maker">;
+
 /** Prints the settings of a task: those that are not the default on one line, or all of them with --verbose. */
 export function announce(
-  { method, source, photo, input, maker }: EditTask,
+  { method, source, photo, plan, maker }: Announced,
   settings: SettingValues,
   reporter: Reporter,
 ): void {
   const how = photo?.how ?? "prepared before";
-  reporter.info(oneLine(`${source} (${how}): ${input.target}`));
+  reporter.info(oneLine(`${source} (${how}): ${plan.target}`));
   const { method: name, target: _, source: _caption, ...rest } = settings;
   const lines = (values: SettingValues): [string, string][] => writtenSettings(method, values);
   const { device, threads } = maker.engine;
@@ -140,7 +144,7 @@ export function announce(
 }
 
 /** Prints how well the prepared photo reproduces the photo. */
-function reportQuality({ source }: EditTask, { inversion, vae, photo }: Quality, reporter: Reporter): void {
+function reportQuality({ source }: PhotoTask, { inversion, vae, photo }: Quality, reporter: Reporter): void {
   if (inversion === undefined) return;
   const ofPhoto =
     photo === undefined || vae === undefined
@@ -163,7 +167,7 @@ export interface Handlers {
 
 /** Prints a task's events as they come, and gives its result. */
 export async function follow(
-  task: EditTask,
+  task: Announced,
   events: AsyncIterable<TaskEvent>,
   { progress }: Pick<Bench, "progress">,
   reporter: Reporter,
@@ -194,7 +198,7 @@ export async function follow(
 }
 
 /** Says where the finished steps of a stopped task are. */
-async function reportKept({ file, prepared }: EditTask, reporter: Reporter): Promise<void> {
+async function reportKept({ file, prepared }: PhotoTask, reporter: Reporter): Promise<void> {
   if (prepared || (file !== undefined && !(await exists(file)))) return;
   const place = file === undefined ? "The cache" : file;
   reporter.info(`${place} holds what is finished. The same command goes on from there.`);

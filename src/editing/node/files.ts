@@ -15,8 +15,16 @@ import {
   writeFileAtomic,
 } from "../../storage/node/index.ts";
 import type { Method } from "../method.ts";
-import { keyOf, type PrepareInput, type PrepareWork, plannedHeader, prepare, tensorBytes } from "../prepare.ts";
-import { decodePrepared, encodePrepared, isComplete, type KnownOrigin, type Prepared } from "../prepared/index.ts";
+import {
+  keyOf,
+  type PrepareInput,
+  type PreparePlan,
+  type PrepareWork,
+  planPreparation,
+  prepare,
+  tensorBytes,
+} from "../prepare.ts";
+import { decodePrepared, encodePrepared, isComplete, type Prepared } from "../prepared/index.ts";
 import type { PreparedCache } from "./cache.ts";
 
 /** Returns the SHA-256 of a picture's size and pixels, as hexadecimal digits. */
@@ -61,29 +69,38 @@ async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
   return work().finally(release);
 }
 
+/** Plans the preparation of a picture (at the size to work at), with the hashes that its files and the cache need. */
+export async function planPrepared(
+  method: Method,
+  model: Model,
+  picture: Picture,
+  input: PrepareInput,
+  work: Pick<PrepareWork, "onProgress" | "signal"> = {},
+): Promise<PreparePlan> {
+  const origin = {
+    model: await modelHash(model, work),
+    picture: pictureHash(picture),
+    versions: { baret: version },
+  };
+  return planPreparation(method, model, picture, input, origin);
+}
+
 /**
- * Prepares a picture (at the size to work at), starting from the value in the file or the cache, if there is one. Throws
- * StorageError if the file holds another prepared photo or another process or call is writing it, MemoryError if the
- * tensors do not fit into the free memory.
+ * Prepares a picture as planned, starting from the value in the file or the cache, if there is one. Throws StorageError if
+ * the file holds another prepared photo or another process or call is writing it, MemoryError if the tensors do not fit
+ * into the free memory.
  */
 export async function prepareStored(
   method: Method,
   model: Model,
   picture: Picture,
-  input: PrepareInput,
+  plan: PreparePlan,
   { file, cache }: PreparedStore,
   work: Pick<PrepareWork, "onProgress" | "signal"> = {},
 ): Promise<Prepared> {
-  const origin: KnownOrigin = {
-    model: await modelHash(model, work),
-    picture: pictureHash(picture),
-    versions: { baret: version },
-  };
-  const header = plannedHeader(method, model, picture, input, origin);
-  checkMemory(tensorBytes(method, header), "the prepared photo");
-  const run = (more: PrepareWork): Promise<Prepared> =>
-    prepare(method, model, picture, input, origin, { ...work, ...more });
-  if (file === undefined) return cache ? cache.during(keyOf(header), run) : run({});
+  checkMemory(tensorBytes(method, plan), "the prepared photo");
+  const run = (more: PrepareWork): Promise<Prepared> => prepare(method, model, picture, plan, { ...work, ...more });
+  if (file === undefined) return cache ? cache.during(keyOf(plan), run) : run({});
   const stored = async (): Promise<Prepared | undefined> => ((await exists(file)) ? readPrepared(file) : undefined);
   const found = await stored();
   if (found && isComplete(found)) return run({ resume: found, where: file });

@@ -2,4 +2,4 @@
 // Knows of: everything above, and Node.
 // Does not know of: reading photos, writing results.
 export { PreparedCache, type PreparedCacheOptions } from "./cache.ts";
-export { type PreparedStore, pictureHash, prepareStored, readPrepared } from "./files.ts";
+export { type PreparedStore, pictureHash, planPrepared, prepareStored, readPrepared } from "./files.ts";

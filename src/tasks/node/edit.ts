@@ -1,4 +1,4 @@
-import type { Picture, Progress, Tensor, Warning } from "../../core/index.ts";
+import type { Picture, Progress, Tensor, Warning, Work } from "../../core/index.ts";
 import type { Model } from "../../diffusion/index.ts";
 import {
   edit,
@@ -7,12 +7,12 @@ import {
   type Method,
   type Prepared,
   type PrepareInput,
-  prepareSettings,
+  type PreparePlan,
   requirePreparedOf,
   settledSettings,
   sweep,
 } from "../../editing/index.ts";
-import { type PreparedStore, prepareStored } from "../../editing/node/index.ts";
+import { type PreparedStore, planPrepared, prepareStored } from "../../editing/node/index.ts";
 import {
   type EditRecord,
   type Emit,
@@ -28,20 +28,45 @@ import {
 } from "../index.ts";
 import type { Photo } from "./photo.ts";
 
-/** One photo, or one prepared photo, with everything that its edit needs. */
-export interface EditTask extends PreparedStore {
+/** A photo to prepare, or one that is prepared, with everything that is decided about it. */
+export interface PhotoTask extends PreparedStore {
   readonly method: Method;
   readonly model: Model;
-  readonly maker: Maker;
-  /** Path of the photo or of the prepared photo, for the record and for messages. */
+  /** The photo's path, for the record and for messages. */
   readonly source: string;
-  /** Absent if `prepared` is given. */
+  readonly plan: PreparePlan;
+  /** Absent if only `prepared` is at hand. */
   readonly photo?: Photo;
-  /** Absent if `photo` is given. */
+  /** Absent if the photo is still to be prepared. */
   readonly prepared?: Prepared;
-  readonly input: PrepareInput;
-  readonly editOptions: SettingValues;
 }
+
+/** A photo and one edit of it, with all settings decided. */
+export interface EditTask extends PhotoTask {
+  readonly maker: Maker;
+  /** The settings of the edit, settled. */
+  readonly edit: SettingValues;
+}
+
+/** Plans the preparation of a photo. Throws UsageError. */
+export async function planPhoto(
+  { photo, ...facts }: Omit<PhotoTask, "plan" | "prepared" | "photo"> & { readonly photo: Photo },
+  input: PrepareInput,
+  work: Pick<Work, "onProgress" | "signal"> = {},
+): Promise<PhotoTask> {
+  return { ...facts, photo, plan: await planPrepared(facts.method, facts.model, photo.picture, input, work) };
+}
+
+/** Settles the settings of an edit, so that mistakes show before any work. Throws UsageError, StorageError. */
+export function planEdit(task: PhotoTask, maker: Maker, options: SettingValues): EditTask {
+  const { method, model, plan, prepared } = task;
+  if (prepared) requirePreparedOf(method, model, prepared, {});
+  return { ...task, maker, edit: settledSettings(method, model, plan, options) };
+}
+
+/** All settings of a task, under the names of their options. */
+export const settingsOfTask = ({ method, plan, photo }: PhotoTask, edit: SettingValues | undefined): SettingValues =>
+  settingsOf(method, plan, photo?.fit, edit);
 
 export interface EditTaskWork {
   readonly signal?: AbortSignal;
@@ -49,27 +74,6 @@ export interface EditTaskWork {
   readonly images?: readonly string[];
   /** Yield previews. They take at most a fifth of the time. */
   readonly previews?: boolean;
-}
-
-/**
- * Returns the settings that an edit will have, so that all tasks can be checked before the first one begins. Throws
- * UsageError if they are wrong, StorageError if the prepared photo does not fit the model.
- */
-export function plannedSettings(task: EditTask, editOptions: SettingValues = task.editOptions): SettingValues {
-  const { method, model, photo, prepared, input } = task;
-  const { target, source } = input;
-  if (prepared) requirePreparedOf(method, model, prepared, {});
-  const settings = prepared?.settings ?? prepareSettings(method, model, input, input.options ?? {});
-  const size = prepared?.size ?? photo!.picture;
-  const { timesteps } = prepared ?? model.schedule(Number(settings.steps));
-  const edited = settledSettings(method, model, { settings, size, timesteps }, editOptions);
-  return settingsOf(method, { target, source, settings, size }, photo?.fit, edited);
-}
-
-/** Returns the settings that `prepare` alone will have. Throws UsageError. */
-function plannedPreparation({ method, model, photo, input }: EditTask): SettingValues {
-  const settings = prepareSettings(method, model, input, input.options ?? {});
-  return settingsOf(method, { ...input, settings, size: photo!.picture }, photo!.fit, undefined);
 }
 
 /** A prepared photo with its similarity to the photo. */
@@ -81,10 +85,10 @@ export interface Preparation {
 
 /** Prepares the photo of a task, resuming from its file or the cache, and compares the reconstruction with the photo. */
 export async function preparePhoto(
-  task: Omit<EditTask, "maker" | "editOptions">,
+  task: PhotoTask,
   { onProgress, onWarning, signal }: PrepareTaskWork = {},
 ): Promise<Preparation> {
-  const { method, model, source, photo, input, file, cache } = task;
+  const { method, model, source, photo, plan, file, cache } = task;
   const warnings: Warning[] = [];
   const warn = (...more: readonly Warning[]): void => {
     warnings.push(...more);
@@ -92,12 +96,12 @@ export async function preparePhoto(
   };
   warn(...model.warnings, ...(photo?.warnings ?? []));
   if (photo?.enlarged) warn(enlargedPhoto(source, photo.how));
-  const prompts = method.prompts?.(task.prepared?.settings ?? input.options ?? {}, input.target) ?? {};
-  const all = [input.target, ...(input.source === undefined ? [] : [input.source]), ...Object.values(prompts)];
+  const prompts = Object.values(method.prompts?.(plan.settings, plan.target) ?? {});
+  const all = [plan.target, ...(plan.source === undefined ? [] : [plan.source]), ...prompts];
   warn(...(await promptWarnings(model, all, signal)));
   const prepared =
     task.prepared ??
-    (await prepareStored(method, model, photo!.picture, input, { file, cache }, { onProgress, signal }));
+    (await prepareStored(method, model, photo!.picture, plan, { file, cache }, { onProgress, signal }));
   const fidelity = await fidelityOf(method, model, prepared, photo?.picture, signal);
   warn(...qualityWarnings(method, model, prepared, fidelity, source));
   return { prepared, fidelity, warnings };
@@ -110,7 +114,7 @@ export interface PrepareTaskWork {
 }
 
 /** Runs the first part of every task: emits the settings, prepares the photo, emits its quality. */
-async function begin(task: EditTask, settings: SettingValues, emit: Emit, signal: AbortSignal) {
+async function begin(task: PhotoTask, settings: SettingValues, emit: Emit, signal: AbortSignal) {
   emit({ type: "settings", settings });
   const { prepared, fidelity, warnings } = await preparePhoto(task, {
     onProgress: timed(emit),
@@ -125,8 +129,7 @@ async function begin(task: EditTask, settings: SettingValues, emit: Emit, signal
 
 /** Returns the record of a picture for its file. */
 const recordOf = (
-  { maker, source }: EditTask,
-  { origin }: Prepared,
+  { maker, source, plan: { origin } }: Pick<EditTask, "maker" | "source" | "plan">,
   command: string,
   settings: SettingValues,
 ): EditRecord => ({
@@ -138,15 +141,15 @@ const recordOf = (
 
 /** Prepares a photo and stores it. */
 export const prepareTask = (
-  task: EditTask,
+  task: PhotoTask & Pick<EditTask, "maker">,
   { signal }: Pick<EditTaskWork, "signal">,
 ): AsyncGenerator<TaskEvent, void> =>
   stream(async (emit, signal) => {
-    const settings = plannedPreparation(task);
-    const { prepared, shared } = await begin(task, settings, emit, signal);
+    const settings = settingsOfTask(task, undefined);
+    const { shared } = await begin(task, settings, emit, signal);
     emit({
       type: "done",
-      result: { ...shared, images: {}, record: recordOf(task, prepared, "invert", settings), rows: 0 },
+      result: { ...shared, images: {}, record: recordOf(task, "invert", settings), rows: 0 },
     });
   }, signal);
 
@@ -157,33 +160,33 @@ export const editTask = (
 ): AsyncGenerator<TaskEvent, void> =>
   stream(async (emit, signal) => {
     const { method, model } = task;
-    const { prepared, shared } = await begin(task, plannedSettings(task), emit, signal);
+    const settings = settingsOfTask(task, task.edit);
+    const { prepared, shared } = await begin(task, settings, emit, signal);
     const onStep = previews ? previewing(model, emit, signal) : undefined;
     const work = { images, onStep, onProgress: timed(emit), signal };
-    const result = await edit(method, model, prepared, task.editOptions, work);
-    const settings = settingsOf(method, prepared, task.photo?.fit, result.settings);
-    const record = recordOf(task, prepared, "edit", settings);
+    const result = await edit(method, model, prepared, task.edit, work);
+    const record = recordOf(task, "edit", settings);
     emit({ type: "done", result: { ...shared, images: result.images, record, rows: result.rows } });
   }, signal);
 
-/** Edits one photo at several points. */
+/** Edits one photo at several points. points: settled settings. */
 export const sweepTask = (
-  task: EditTask,
+  task: PhotoTask & Pick<EditTask, "maker">,
   points: readonly SettingValues[],
   { atOnce, signal }: Pick<EditTaskWork, "signal"> & { readonly atOnce: number },
 ): AsyncGenerator<TaskEvent, void> =>
   stream(async (emit, signal) => {
-    const { method, model, editOptions } = task;
-    const settings = points.map((point) => plannedSettings(task, { ...editOptions, ...point }));
+    const { method, model } = task;
+    const settings = points.map((point) => settingsOfTask(task, point));
     const { prepared, shared } = await begin(task, settings[0], emit, signal);
-    const { pictures, rows } = await sweep(method, model, prepared, editOptions, points, {
+    const { pictures, rows } = await sweep(method, model, prepared, {}, points, {
       atOnce,
       onPicture: async (index, picture) => emit({ type: "picture", index, picture, settings: settings[index] }),
       onProgress: timed(emit),
       signal,
     });
     const images = Object.fromEntries(pictures.map((picture, k) => [`${k}`, picture]));
-    const record = recordOf(task, prepared, "sweep", { ...settings[0], points });
+    const record = recordOf(task, "sweep", { ...settings[0], points });
     emit({ type: "done", result: { ...shared, images, record, rows } });
   }, signal);
 

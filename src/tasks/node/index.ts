@@ -5,8 +5,11 @@ export {
   type EditTask,
   type EditTaskWork,
   editTask,
-  plannedSettings,
+  type PhotoTask,
+  planEdit,
+  planPhoto,
   prepareTask,
+  settingsOfTask,
   sweepTask,
 } from "./edit.ts";
 export {

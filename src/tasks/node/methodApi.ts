@@ -17,7 +17,7 @@ import { aModel, type Model } from "../../diffusion/index.ts";
 import { modelHash } from "../../diffusion/node/index.ts";
 import * as editing from "../../editing/index.ts";
 import { PreparedCache } from "../../editing/node/index.ts";
-import { preparePhoto } from "./edit.ts";
+import { planPhoto, preparePhoto } from "./edit.ts";
 import { type FitOptions, fits, openPhoto, type PhotoInput } from "./photo.ts";
 
 /** Options of `prepare` that all methods share. */
@@ -136,9 +136,9 @@ export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extend
       const opened = await openPhoto(model, photo, { size, fit });
       const { name } = opened;
       const input = { target, source, preset, options: own };
-      const task = { method: anyMethod, model, source: name, photo: opened, input, file, cache: cache || undefined };
-      const { prepared, fidelity, warnings } = await cancelledAs("preparing the photo", work.signal, () =>
-        preparePhoto(task, work),
+      const facts = { method: anyMethod, model, source: name, photo: opened, file, cache: cache || undefined };
+      const { prepared, fidelity, warnings } = await cancelledAs("preparing the photo", work.signal, async () =>
+        preparePhoto(await planPhoto(facts, input, work), work),
       );
       const { roundTrip: _, ...quality } = fidelity;
       return { ...prepared, quality, warnings } as PreparedPhoto<z.output<P>>;
