@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import type { Outcome } from "../../bench/edits/quality.ts";
-import { qualityReport } from "../../bench/edits/report.ts";
+import { type Outcome, qualityReport } from "../../src/experiments/index.ts";
 
 const outcome = (k: number): Outcome => ({
   name: `pair-${k}`,

@@ -1,6 +1,6 @@
 /** Report of the measured pairs. */
-import { bootstrapInterval, pairedDifferences } from "../../src/metrics/index.ts";
-import type { Outcome } from "./quality.ts";
+import { bootstrapInterval, pairedDifferences } from "../metrics/index.ts";
+import type { Outcome } from "./outcome.ts";
 
 /** The judge must find this share of the requested changes in the true results; otherwise its figures do not count. */
 const trustedFrom = 0.99;

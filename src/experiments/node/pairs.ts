@@ -3,15 +3,15 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { appendFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Picture } from "../../src/core/index.ts";
-import type { Model } from "../../src/diffusion/index.ts";
-import { modelHash } from "../../src/diffusion/node/index.ts";
-import { baret, edit } from "../../src/editing/index.ts";
-import { planPrepared, prepareStored } from "../../src/editing/node/index.ts";
-import { contactSheet } from "../../src/image/index.ts";
-import { decodeImage, encodePng } from "../../src/image/node/index.ts";
-import { psnr, requestedChanges } from "../../src/metrics/index.ts";
-import type { Judge } from "../../src/metrics/node/index.ts";
+import type { Picture } from "../../core/index.ts";
+import type { Model } from "../../diffusion/index.ts";
+import { modelHash } from "../../diffusion/node/index.ts";
+import { baret, edit } from "../../editing/index.ts";
+import { planPrepared, prepareStored } from "../../editing/node/index.ts";
+import { contactSheet } from "../../image/index.ts";
+import { decodeImage, encodePng } from "../../image/node/index.ts";
+import { psnr, requestedChanges } from "../../metrics/index.ts";
+import type { Judge } from "../../metrics/node/index.ts";
 import {
   attributes,
   benchmarkPairs,
@@ -20,52 +20,13 @@ import {
   type PairKind,
   renderPair,
   tuningPairs,
-} from "../../src/world/index.ts";
+} from "../../world/index.ts";
+import type { Edited, Nearness, Outcome } from "../outcome.ts";
 
 /** Options of the method, read from JSON. */
 export type Options = Readonly<Record<string, unknown>>;
 
 export const sets = { benchmark: benchmarkPairs, tuning: tuningPairs };
-
-/** Quality of one result. */
-export interface Nearness {
-  /** Background preservation: PSNR to the photo inside the mask. Absent if the mask is empty. */
-  readonly kept?: number;
-  /** PSNR to the true result. */
-  readonly truth: number;
-}
-
-/** An edit with its figures, but without the judge's labels, so that another judge needs no new edits. */
-export interface Edited {
-  readonly name: string;
-  readonly kind: PairKind;
-  readonly heldOut: boolean;
-  readonly target: string;
-  readonly baret: Nearness;
-  readonly plain: Nearness;
-  /** PSNR of the VAE's round trip to the photo inside the mask: the upper bound of `kept`. */
-  readonly ceiling?: number;
-  /** PSNR of the reconstruction to the VAE's round trip. */
-  readonly reconstruction: number;
-  readonly iterations: number;
-  readonly seconds: number;
-}
-
-/** An edit with the judge's labels. */
-export interface Outcome extends Edited {
-  /** Attributes that the edit should change. */
-  readonly requested: readonly string[];
-  /** Those of them whose new value the judge finds in the true result and in both edits. */
-  readonly found: Readonly<Record<"truth" | "baret" | "plain", readonly string[]>>;
-}
-
-/**
- * Edits that keep the layout. The paper sets α to 1 for them, and the photo's self-attention may be used for more steps. A
- * new background is not among them, because most of the picture changes (docs/benchmarks.md, tuning pairs).
- */
-const rigid: readonly PairKind[] = ["add", "style", "expression", "colour"];
-export const optionsFor = (kind: PairKind, own: Options = {}): Options =>
-  rigid.includes(kind) ? { selfSteps: 0.5, ...own, alpha: 1 } : own;
 
 export interface QualityOptions {
   readonly set: keyof typeof sets;
@@ -76,7 +37,8 @@ export interface QualityOptions {
   readonly out: string;
   readonly preset?: string;
   readonly prepare: Options;
-  readonly edit: Options;
+  /** Options of the edit, for each kind of pair. */
+  readonly editOptions: (kind: PairKind) => Options;
 }
 
 /**
@@ -85,7 +47,7 @@ export interface QualityOptions {
  */
 export async function measure(model: Model, judge: Judge, options: QualityOptions): Promise<Outcome[]> {
   const { set, limit, kinds, seenOnly, preset, prepare } = options;
-  const settings = PAIR_KINDS.map((kind) => optionsFor(kind, options.edit));
+  const settings = PAIR_KINDS.map((kind) => options.editOptions(kind));
   const key = JSON.stringify([await modelHash(model), model.editing, set, preset, prepare, settings]);
   const folder = join(options.out, `${set}-${createHash("sha256").update(key).digest("hex").slice(0, 12)}`);
   mkdirSync(folder, { recursive: true });
@@ -149,14 +111,14 @@ async function writeOverview(folder: string, pairs: readonly Pair[]): Promise<vo
 async function editPair(
   model: Model,
   pair: Pair,
-  { preset, prepare, edit: own }: QualityOptions,
+  { preset, prepare, editOptions }: QualityOptions,
   folder: string,
 ): Promise<Edited> {
   const { before, after, mask } = renderPair(pair, model.editing.size.height);
   const begun = performance.now();
   const input = { target: pair.target, preset, options: prepare };
   const prepared = await prepareStored(baret, model, before, await planPrepared(baret, model, before, input), {});
-  const options = optionsFor(pair.kind, own);
+  const options = editOptions(pair.kind);
   const { images } = await edit(baret, model, prepared, options, { images: ["edit", "initial", "reconstruction"] });
   const seconds = (performance.now() - begun) / 1000;
   const results = { baret: images.edit, plain: images.initial };
