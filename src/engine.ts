@@ -42,9 +42,29 @@ export {
   type Taken,
 } from "./diffusion/index.ts";
 export { type LoadModelOptions, loadModel, peakMemory } from "./diffusion/node/index.ts";
+/** Sampling with your own attention routing and hooks: docs/attention.md. */
+export {
+  type Attention,
+  type AttentionSource,
+  conditional,
+  guidedBy,
+  type Hooks,
+  type LockStep,
+  type LockStepResult,
+  type LockStepWork,
+  type Observation,
+  type Process,
+  runLockStep,
+  type StepState,
+  type Term,
+  unconditional,
+} from "./editing/index.ts";
 /** Building graphs: operations, reverse mode, the ONNX compiler. */
 export * as graph from "./graph/index.ts";
 export {
+  ddimInversion,
+  type InversionPrompt,
+  type InversionWork,
   type LossAndGradient,
   openReconstructionLoss,
   ReconstructionLoss,

@@ -31,10 +31,20 @@ export {
   type Size,
 } from "./diffusion/index.ts";
 export { type LoadModelOptions, loadModel } from "./diffusion/node/index.ts";
-export { type Method, methods, type Prepared, registerMethod, type Sweep } from "./editing/index.ts";
+export {
+  type AttentionMaps,
+  type AttentionOptions,
+  type Method,
+  methods,
+  type Prepared,
+  registerMethod,
+  type Sweep,
+  type WordMap,
+} from "./editing/index.ts";
 export { PreparedCache, type PreparedCacheOptions, readPrepared } from "./editing/node/index.ts";
 export { pasteBack } from "./image/index.ts";
 export { decodeImage, decodePhoto, encodePicture, encodePng } from "./image/node/index.ts";
+export { attentionSheet } from "./tasks/index.ts";
 export {
   type CommonPrepareOptions,
   type EditResult,

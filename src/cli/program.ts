@@ -24,6 +24,11 @@ const entries: readonly Entry[] = [
     load: async () => (await import("./edit/index.ts")).sweepCommand(),
   },
   {
+    name: "attention",
+    about: "show where a photo, or its edit, attends to the words of a prompt",
+    load: async () => (await import("./edit/index.ts")).attentionCommand(),
+  },
+  {
     name: "generate",
     about: "make pictures of prompts, from noise",
     load: async () => (await import("./generate.ts")).generateCommand(),

@@ -11,7 +11,7 @@ export function checkArguments(call: string, schema: z.ZodObject, given: Readonl
 }
 
 /** Schema of a value that passes `test`. what: the expected value in words, for the message. */
-export const isA = <T>(what: string, test: (value: unknown) => boolean): z.ZodType<T> =>
+export const isA = <T>(what: string, test: (value: unknown) => boolean): z.ZodType<T, T> =>
   z.custom<T>(test, `expected ${what}`);
 
 export const aFunction = isA<(...given: never) => unknown>("a function", (value) => typeof value === "function");
@@ -43,8 +43,8 @@ function isTensor(value: unknown): value is Tensor {
 
 export const aTensor = isA<Tensor>("a tensor: a shape and a Float32Array that fills it", isTensor);
 
-export const aTensorOf = (shape: readonly number[]): z.ZodType<Tensor> =>
-  isA(`a tensor of shape ${shown(shape)}`, (value) => isTensor(value) && `${value.shape}` === `${shape}`);
+export const aTensorOf = (shape: readonly number[]): z.ZodType<Tensor, Tensor> =>
+  isA<Tensor>(`a tensor of shape ${shown(shape)}`, (value) => isTensor(value) && `${value.shape}` === `${shape}`);
 
 /** Schema of a scalar of a graph: a number that is finite as float32 too. */
 export const aScalar = between(-3.4e38, 3.4e38);

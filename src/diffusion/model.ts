@@ -5,12 +5,14 @@ import {
   aTensor,
   CheckpointError,
   checkArguments,
+  few,
   type IntTensor,
   isA,
   MAX_SIDE,
   type Picture,
   row,
   type Size,
+  shown,
   type Tensor,
   UsageError,
   type Warning,
@@ -83,6 +85,7 @@ export const textLength = (checkpoint: Checkpoint): number => readClipTextConfig
 
 const { signal } = workFields;
 const embedArguments = z.object({ prompts: z.array(z.string()), signal });
+const tokensArguments = z.object({ prompt: z.string(), word: z.string() });
 const sizeArguments = z.object({ size: aSize });
 const encodeArguments = z.object({ picture: aPicture, signal });
 const decodeArguments = z.object({ latents: aTensor, signal });
@@ -216,6 +219,30 @@ export class Model {
       const { tensor, lostWords } = known.get(prompt)!;
       return { tensor: { shape: tensor.shape, data: tensor.data.slice() }, lostWords };
     });
+  }
+
+  /**
+   * Positions of a word's tokens in the row of a prompt, [start of text, prompt, end of text, padding]: a word may be several
+   * tokens, and stand in the prompt several times. word: one word, or several in a row. Throws UsageError if the prompt does
+   * not contain it.
+   */
+  tokensOf(prompt: string, word: string): number[] {
+    checkArguments("tokensOf", tokensArguments, { prompt, word });
+    const found = this.tokenizer.positionsOf(prompt, word);
+    if (found.length > 0) return found;
+    const lost = this.tokenizer.encode(prompt).lostWords;
+    throw new UsageError("the prompt has no such word", {
+      found: shown(word),
+      expected: `some of ${few(this.wordsOf(prompt))}`,
+      ...(lost.length > 0 && { advice: "Words beyond the text encoder's token limit are cut off." }),
+    });
+  }
+
+  /** The different words of a prompt that the text encoder reads, in order, without the punctuation around them. */
+  wordsOf(prompt: string): string[] {
+    const { words } = this.tokenizer.encode(prompt);
+    const bare = words.map(({ text }) => text.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, "") || text);
+    return [...new Set(bare)].filter((word) => this.tokenizer.positionsOf(prompt, word).length > 0);
   }
 
   /** Runs prompts through the text encoder, all at once. A batch of two or more, so that others change no bit of one. */

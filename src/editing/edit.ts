@@ -40,7 +40,8 @@ export function settledSettings<E extends z.ZodObject>(
   return Object.fromEntries(names.map((name) => [name, settled[name]])) as z.output<E>;
 }
 
-async function jobOf(method: Method, model: Model, prepared: Prepared, signal?: AbortSignal): Promise<EditJob> {
+/** What an edit of a prepared photo works with. */
+export async function jobOf(method: Method, model: Model, prepared: Prepared, signal?: AbortSignal): Promise<EditJob> {
   const embeddings = await embedPrompts(method, model, prepared, signal);
   const schedule = model.schedule(prepared.timesteps.length);
   return { prepared, embeddings, schedule, sites: model.attentionSites(prepared.size) };
@@ -83,7 +84,7 @@ export async function edit<R extends string = "edit">(
 }
 
 /** Runs samplings of equal attention groups in lock step; processes of equal name are one. */
-async function runSamplings(
+export async function runSamplings(
   model: Model,
   { size, timesteps }: Prepared,
   samplings: readonly Sampling<string>[],

@@ -2,6 +2,15 @@
 // Knows of: inversion and every layer above it. Files and the cache are in node/.
 // Does not know of: reading photos, writing results.
 export {
+  type AttentionMaps,
+  type AttentionOptions,
+  attendedPicture,
+  attentionMaps,
+  type Place,
+  requireAttention,
+  type WordMap,
+} from "./attention.ts";
+export {
   type EditResult,
   type EditWork,
   edit,

@@ -63,6 +63,8 @@ export interface Sampling<R extends string> {
   readonly processes: readonly Process[];
   /** Name of the process that makes each named picture. */
   readonly pictures: Readonly<Record<R, string>>;
+  /** The prompts that these processes read. Default: the target. */
+  readonly prompts?: Readonly<Partial<Record<R, string>>>;
   /** Groups of attention sites at which processes take from each other. */
   readonly groups?: readonly SiteGroup[];
   readonly hooks?: Hooks;
@@ -99,6 +101,8 @@ export interface Method<
   readonly presets?: Readonly<Record<string, Partial<z.input<P>>>>;
   /** What each of its pictures shows. */
   readonly pictures: Readonly<Record<R, string>>;
+  /** Name of the picture that shows the photo itself, as far as the method reproduces it. */
+  readonly photoPicture?: NoInfer<R>;
 
   /** Prompts to embed besides "", target and source, by the names under which `embeddings` has them. */
   prompts?(settings: z.output<P>, target: string): Readonly<Record<string, string>>;

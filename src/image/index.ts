@@ -5,6 +5,7 @@ export * from "./alpha.ts";
 export * from "./contactSheet.ts";
 export * from "./fit.ts";
 export * from "./formats.ts";
+export * from "./heatMap.ts";
 export * from "./paste.ts";
 export * from "./pictureTensor.ts";
 export * from "./pngText.ts";

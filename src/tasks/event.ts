@@ -1,5 +1,5 @@
 import type { Picture, Progress, Warning } from "../core/index.ts";
-import type { Quality } from "../editing/index.ts";
+import type { AttentionMaps, Quality } from "../editing/index.ts";
 import type { EditRecord, SettingValues } from "./record.ts";
 
 /** Event of a running task. A command line prints events; a server streams them. */
@@ -18,7 +18,7 @@ export type TaskEvent =
   | { readonly type: "done"; readonly result: TaskResult };
 
 export interface TaskResult {
-  /** Pictures by name ("edit" among them). Those of a sweep are numbered from "0". */
+  /** Pictures by name; those of an edit have "edit" among them. Those of a sweep are numbered from "0". */
   readonly images: Readonly<Record<string, Picture>>;
   readonly record: EditRecord;
   readonly quality: Quality;
@@ -28,6 +28,8 @@ export interface TaskResult {
   /** Rows that the U-Net predicted, over all steps. */
   readonly rows: number;
   readonly warnings: readonly Warning[];
+  /** Of a task that looks at attention. */
+  readonly attention?: AttentionMaps;
 }
 
 /** Yields an event of the running task. */

@@ -1,6 +1,7 @@
 // One edit or sweep as a stream of events: settings, progress, previews, warnings, results.
 // Knows of: every layer above it. Photos, caches and files are in node/.
 // Does not know of: terminals, HTTP.
+export { attentionSheet } from "./attentionSheet.ts";
 export { type Emit, stream, type TaskEvent, type TaskResult, timed } from "./event.ts";
 export { type EditRecord, type Maker, recordSchema, type SettingValues, settingsOf } from "./record.ts";
 export { cutPrompt, dB, enlargedPhoto, promptWarnings, qualityWarnings } from "./warnings.ts";

@@ -50,6 +50,8 @@ export class ClipTokenizer {
   /** Length of the longest token. */
   private readonly longestToken: number;
   private readonly added: AddedTokens;
+  /** Tokens that end a piece of text: the next one begins a piece of its own. */
+  private readonly lastTokens: ReadonlySet<number>;
   /** For the first token of a word that was learnt with several: the others, in order. */
   private readonly continuations: ReadonlyMap<number, readonly number[]>;
 
@@ -74,6 +76,8 @@ export class ClipTokenizer {
     const tokens = [...vocabulary.ids.keys(), ...settings.added.map(({ content }) => content)];
     this.longestToken = tokens.reduce((most, { length }) => Math.max(most, length), 1);
     this.added = new AddedTokens(settings.added);
+    const last = [...vocabulary.ids].filter(([piece]) => piece.endsWith("</w>")).map(([, id]) => id);
+    this.lastTokens = new Set([...last, ...settings.added.map(({ id }) => id)]);
     this.continuations = continuationsOf(settings.added);
     this.engine = new Tokenizer(description(vocabulary, settings), {});
   }
@@ -110,6 +114,24 @@ export class ClipTokenizer {
     }
     row[at] = this.eos;
     return { ids: { shape: [1, this.maxLength], data: row }, length: at + 1, words, lostWords };
+  }
+
+  /**
+   * Positions in a prompt's row of the tokens of a word, or of several words in a row, wherever they stand: "dog" is also
+   * found in "dog," and "dog's", but not in "hotdog". Empty if the prompt does not contain the word, or it was cut off.
+   */
+  positionsOf(prompt: string, word: string): number[] {
+    const { ids: row, length } = this.encode(prompt);
+    const wanted = this.encode(word);
+    const tokens = wanted.ids.data.subarray(1, wanted.length - 1);
+    const found: number[] = [];
+    for (let at = 1; at + tokens.length < length; at++) {
+      const beginsPiece = at === 1 || this.lastTokens.has(row.data[at - 1]);
+      if (tokens.length === 0 || !beginsPiece || tokens.some((id, k) => row.data[at + k] !== id)) continue;
+      found.push(...Array.from(tokens, (_, k) => at + k));
+      at += tokens.length - 1;
+    }
+    return found;
   }
 
   /** The first tokens of a word, `room` of them if it has as many. There may be more. */

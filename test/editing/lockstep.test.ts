@@ -226,12 +226,14 @@ describe("hooks", () => {
   test("see the maps of a row: probabilities over the text", async () => {
     const [site] = model.attentionSites(size).filter(({ kind }) => kind === "cross");
     const seen: Tensor[] = [];
-    const afterStep = async (_: number, { maps }: { maps: readonly Tensor[] }) => void seen.push(maps[0]);
-    const hooks = { observe: [{ process: "a", term: conditional, site: site.path }], afterStep };
-    await run({
-      processes: [plain("a", dog)],
-      hooks: { ...hooks, afterStep: async (i, state) => (await afterStep(i, state)) ?? undefined },
-    });
+    const hooks: LockStep["hooks"] = {
+      observe: [{ process: "a", term: conditional, site: site.path }],
+      afterStep: async (_, { maps }) => {
+        seen.push(maps[0]!);
+        return undefined;
+      },
+    };
+    await run({ processes: [plain("a", dog)], hooks });
     expect(seen).toHaveLength(steps);
     const { shape, data } = seen[0];
     expect(shape).toEqual([site.heads, site.height * site.width, model.text.length]);

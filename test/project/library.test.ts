@@ -30,6 +30,7 @@ test("the face is what a user needs, and nothing else", () => {
       .sort(),
   ).toEqual([
     "PreparedCache",
+    "attentionSheet",
     "baret",
     "decodeImage",
     "decodePhoto",

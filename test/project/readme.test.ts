@@ -81,7 +81,7 @@ test("the README's commands work, in their order", { timeout: 900_000 }, async (
 });
 
 /** Blocks of other languages, or with more than "ts" after the fence, are not run. */
-const programs = ["README.md", "docs/architecture.md"].flatMap((page) =>
+const programs = ["README.md", "docs/architecture.md", "docs/attention.md"].flatMap((page) =>
   blocks("ts", readFileSync(join(root, page), "utf8")).map((code, i) => ({ name: `${page}, program ${i + 1}`, code })),
 );
 

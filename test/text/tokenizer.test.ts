@@ -275,3 +275,27 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
   expect(error).toBeInstanceOf(CheckpointError);
   expect(error.message).toMatch(message);
 });
+
+test("a word is found at all its tokens, beside punctuation and contractions, and never within another word", () => {
+  const tokenizer = new ClipTokenizer(clip);
+  const at = (prompt: string, word: string): number[] => tokenizer.positionsOf(prompt, word);
+  expect(at("a dog, a cat and a dog's hotdog", "dog")).toEqual([2, 8]);
+  expect(at("a dog, a cat and a dog's hotdog", "Dog")).toEqual([2, 8]);
+  expect(at("a dog lying down", "lying down")).toEqual([3, 4]);
+  expect(at("a dog lying down", "down lying")).toEqual([]);
+  expect(at("a dog lying down", "")).toEqual([]);
+  const { length } = tokenizer.encode("giraffosaurus");
+  expect(length).toBeGreaterThan(3);
+  expect(at("one giraffosaurus", "giraffosaurus")).toEqual(Array.from({ length: length - 2 }, (_, k) => 2 + k));
+  expect(at("glass", "ass")).toEqual([]);
+  // Cut off by the token limit, in whole or in part.
+  expect(at(`${"a ".repeat(75)}dog`, "dog")).toEqual([]);
+  expect(at(`${"a ".repeat(74)}giraffosaurus`, "giraffosaurus")).toEqual([]);
+});
+
+test("a learnt word is found by its own token, whatever stands beside it", () => {
+  const config = { additional_special_tokens: ["<cat-toy>"] };
+  const tokenizer = new ClipTokenizer(clip, config);
+  expect(tokenizer.positionsOf("a <cat-toy>, red", "<cat-toy>")).toEqual([2]);
+  expect(tokenizer.positionsOf("a <cat-toy>dog", "dog")).toEqual([3]);
+});

@@ -19,7 +19,7 @@ export interface StepPlan {
 export interface PlanOptions {
   /** Names of the processes whose last latents are asked for. */
   readonly wanted: readonly string[];
-  /** Processes whose rows of a term are looked at, at every step. */
+  /** Processes whose rows of a term are looked at, at every step from their first one on. */
   readonly observed?: readonly { readonly process: string; readonly term: string }[];
   /** Whether identical processes share rows. Not if latents may be changed from outside. Default true. */
   readonly share?: boolean;
@@ -116,8 +116,9 @@ export function planRows(
     for (const process of moves) {
       for (const { name, weight } of process.terms(i)) if (weight !== 0) need(process, name);
     }
-    if (moves.length > 0) {
-      for (const { process, term } of observed) need(leaders.get(processOf(named, process))!, term);
+    for (const { process: name, term } of observed) {
+      const process = processOf(named, name);
+      if (i >= firstStep(process)) need(leaders.get(process)!, term);
     }
     // The queue grows while it is walked, so the sources of sources are found too.
     for (const { process, term } of queue) {

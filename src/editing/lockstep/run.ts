@@ -25,8 +25,8 @@ export interface Observation {
 export interface StepState {
   /** Latents after the step, by process. */
   readonly latents: ReadonlyMap<string, Tensor>;
-  /** The attention maps [heads, L, M] of each observation, in the order of `observe`. */
-  readonly maps: readonly Tensor[];
+  /** The attention maps [heads, L, M] of each observation, in the order of `observe`; undefined before its process starts. */
+  readonly maps: readonly (Tensor | undefined)[];
 }
 
 /** Looks at attention maps and may change latents, as Prompt-to-Prompt's local blend does. */
@@ -99,7 +99,7 @@ export async function runLockStep(
     throwIfCancelled(signal, "the edit");
     if (batches[i].length === 0) continue;
     const outputs = new Map<PlannedRow, Tensor>();
-    const maps: Tensor[] = [];
+    const maps = Array<Tensor | undefined>(observe.length).fill(undefined);
     for (const { weights, rows } of batches[i]) {
       const looked = observe.filter((o) => rows.some((r) => isOf(r, leaders.get(named.get(o.process)!)!, o.term)));
       const inputs = rows.map(({ process, term }) => ({ latent: latentAt(process, i), context: term.context }));

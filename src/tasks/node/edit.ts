@@ -114,7 +114,7 @@ export interface PrepareTaskWork {
 }
 
 /** Runs the first part of every task: emits the settings, prepares the photo, emits its quality. */
-async function begin(task: PhotoTask, settings: SettingValues, emit: Emit, signal: AbortSignal) {
+export async function begin(task: PhotoTask, settings: SettingValues, emit: Emit, signal: AbortSignal) {
   emit({ type: "settings", settings });
   const { prepared, fidelity, warnings } = await preparePhoto(task, {
     onProgress: timed(emit),
@@ -128,7 +128,7 @@ async function begin(task: PhotoTask, settings: SettingValues, emit: Emit, signa
 }
 
 /** Returns the record of a picture for its file. */
-const recordOf = (
+export const recordOf = (
   { maker, source, plan: { origin } }: Pick<EditTask, "maker" | "source" | "plan">,
   command: string,
   settings: SettingValues,

@@ -1,6 +1,7 @@
 // Tasks that read photos and store prepared photos in files and in the cache; each method's functions for the library.
 // Knows of: everything above, and Node.
 // Does not know of: terminals, HTTP.
+export { attentionTask } from "./attention.ts";
 export {
   type EditTask,
   type EditTaskWork,

@@ -6,6 +6,7 @@ import {
   cancelledAs,
   checkArguments,
   isA,
+  MAX_SIDE,
   oneOf,
   someText,
   type Warning,
@@ -35,7 +36,8 @@ export interface CommonPrepareOptions extends FitOptions {
 }
 
 /** A prepared photo with its similarity to the photo and its warnings. */
-export interface PreparedPhoto<Settings = Record<string, unknown>> extends editing.Prepared<Settings> {
+export interface PreparedPhoto<Settings = Record<string, unknown>, T extends string = string>
+  extends editing.Prepared<Settings, T> {
   readonly quality: editing.Quality;
   readonly warnings: readonly Warning[];
 }
@@ -46,8 +48,11 @@ export interface EditResult<R extends string, E> extends editing.EditResult<R, E
   readonly warnings: readonly Warning[];
 }
 
-/** Functions of a method for callers of the library. P: prepare options; E: edit options; R: names of its pictures. */
-export interface MethodApi<P extends z.ZodObject, E extends z.ZodObject, R extends string> {
+/**
+ * Functions of a method for callers of the library. P: prepare options; E: edit options; T: names of its tensors; R: names of
+ * its pictures.
+ */
+export interface MethodApi<P extends z.ZodObject, E extends z.ZodObject, T extends string, R extends string> {
   readonly name: string;
   /**
    * Prepares a photo for edits with a target prompt. Resumes from the steps of an earlier call in `file` or the cache. Throws
@@ -58,7 +63,7 @@ export interface MethodApi<P extends z.ZodObject, E extends z.ZodObject, R exten
     photo: PhotoInput,
     given: CommonPrepareOptions & Partial<z.input<P>>,
     work?: Work,
-  ): Promise<PreparedPhoto<z.output<P>>>;
+  ): Promise<PreparedPhoto<z.output<P>, T>>;
   /**
    * Edits a prepared photo. Throws UsageError, StorageError if the prepared photo is not finished or belongs to another
    * model, NumericError, CancelledError.
@@ -69,6 +74,16 @@ export interface MethodApi<P extends z.ZodObject, E extends z.ZodObject, R exten
     options?: Partial<z.input<E>>,
     work?: editing.EditWork<I>,
   ): Promise<EditResult<I, z.output<E>>>;
+  /**
+   * Looks at the attention that places of a picture pay to words while the picture is sampled: averaged over steps, heads and
+   * cross-attention sites. Other options are the edit's. Throws UsageError if the prompt has no such word, and as `edit`.
+   */
+  attention<I extends R>(
+    model: Model,
+    prepared: editing.Prepared,
+    options?: editing.AttentionOptions<I> & Partial<z.input<E>>,
+    work?: Work,
+  ): Promise<editing.AttentionMaps<I>>;
   /** Edits a prepared photo with several sets of options. They share the steps that they have in common. Throws as `edit`. */
   sweep(
     model: Model,
@@ -104,7 +119,7 @@ const editWork = { ...workFields, onStep: aFunction.optional() };
 /** Returns the functions of a method for callers of the library. */
 export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extends string, R extends string>(
   method: editing.Method<P, E, T, R>,
-): MethodApi<P, E, R> {
+): MethodApi<P, E, T, R> {
   const prepareArguments = z.object({
     model: aModel,
     photo: aPhoto,
@@ -117,6 +132,16 @@ export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extend
     prepared: aPrepared,
     options,
     work: z.strictObject({ ...editWork, images: z.array(oneOf(Object.keys(method.pictures))).optional() }),
+  });
+  const attentionArguments = z.object({
+    model: aModel,
+    prepared: aPrepared,
+    options: options.extend({
+      of: oneOf(Object.keys(method.pictures)).optional(),
+      words: z.array(someText).optional(),
+      resolution: whole(1, MAX_SIDE).optional(),
+    }),
+    work: z.strictObject(workFields),
   });
   const sweepArguments = z.object({
     model: aModel,
@@ -141,7 +166,7 @@ export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extend
         preparePhoto(await planPhoto(facts, input, work), work),
       );
       const { roundTrip: _, ...quality } = fidelity;
-      return { ...prepared, quality, warnings } as PreparedPhoto<z.output<P>>;
+      return { ...prepared, quality, warnings } as PreparedPhoto<z.output<P>, T>;
     },
     edit: async (model, prepared, options = {}, work = {}) => {
       checkArguments("edit", editArguments, { model, prepared, options, work });
@@ -150,6 +175,14 @@ export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extend
         return editing.edit(anyMethod, model, prepared, options, work);
       });
       return { ...result, settings: result.settings as z.output<E>, warnings: warningsOf(prepared) };
+    },
+    attention: async (model, prepared, given = {}, work = {}) => {
+      checkArguments("attention", attentionArguments, { model, prepared, options: given, work });
+      const { of, words, resolution, ...options } = given;
+      return cancelledAs("looking at attention", work.signal, async () => {
+        await requireOwn(model, prepared, work);
+        return editing.attentionMaps(anyMethod, model, prepared, { of, words, resolution }, options, work);
+      });
     },
     sweep: async (model, prepared, common, points, work = {}) => {
       checkArguments("sweep", sweepArguments, { model, prepared, common, points, work });

@@ -24,6 +24,7 @@ export const baret = defineMethod({
     transition: "transition",
     edit: "edit",
   },
+  photoPicture: "reconstruction",
   prompts: ({ inversionPrompt }, target) => ({ inversion: inversionPrompt ?? target }),
   prepareSteps: ({ steps }) => 2 * steps,
   tensors: tensorLayouts,

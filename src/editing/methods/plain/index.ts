@@ -14,7 +14,8 @@ export const plain = defineMethod({
   needs: { sourceCaption: false, randomSeed: false, weightGradients: false },
   prepareOptions: z.strictObject({ steps, ...ddimInversionOptions }),
   editOptions: z.strictObject({ guidance }),
-  pictures: { edit: "edit" },
+  pictures: { edit: "edit", inversion: "photo along DDIM inversion" },
+  photoPicture: "inversion",
   prompts: ({ inversionPrompt }, target) => ({ inversion: inversionPrompt ?? target }),
   prepareSteps: ({ steps }) => steps,
   /** inverted: z*, [N + 1, C, h, w], noisiest first; the last one is the photo's latent. */
@@ -28,8 +29,10 @@ export const plain = defineMethod({
   },
   photoLatent: ({ tensors, settings }) => row(tensors.inverted, settings.steps),
   edit: ({ prepared, embeddings: { empty, target } }, settings, key) => {
-    const name = `edit${key}`;
-    const terms = () => guidedBy(settings.guidance, target, empty);
-    return { processes: [{ name, start: row(prepared.tensors.inverted, 0), terms }], pictures: { edit: name } };
+    const { inverted } = prepared.tensors;
+    const start = row(inverted, 0);
+    const edit = { name: `edit${key}`, start, terms: () => guidedBy(settings.guidance, target, empty) };
+    const inversion = { name: "inversion", start, known: inverted, terms: () => guidedBy(1, target, empty) };
+    return { processes: [edit, inversion], pictures: { edit: edit.name, inversion: inversion.name } };
   },
 });

@@ -1,0 +1,104 @@
+import { Command, Option } from "commander";
+import { UsageError } from "../../core/index.ts";
+import { type AttentionMaps, attendedPicture, type Place, requireAttention } from "../../editing/index.ts";
+import { attentionSheet } from "../../tasks/index.ts";
+import { attentionTask, planEdit, writePicture } from "../../tasks/node/index.ts";
+import { givenValues } from "../methodOptions.ts";
+import { anyText, integer, option } from "../options.ts";
+import { checkOutputs, outOption, qualityOption } from "../outputs.ts";
+import { columns, Reporter } from "../print.ts";
+import { splitArguments } from "./sources.ts";
+import { type Bench, follow, type PhotoFlags, photoOptions, qualityJson, withTasks } from "./tasks.ts";
+
+interface Flags extends PhotoFlags {
+  readonly out: string;
+  readonly quality?: number;
+  readonly word?: readonly string[];
+  readonly of?: string;
+  readonly resolution?: number;
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+const placeText = ({ x, y }: Place): string => `${x.toFixed(2)}, ${y.toFixed(2)}`;
+
+/** Where the attention of each word lies, one word a line. */
+const wordLines = ({ words }: AttentionMaps): string =>
+  columns([
+    ["word", "tokens", "average", "highest", "centre (x, y)", "highest at"],
+    ...words.map(({ word, tokens, mean, max, centre, peak }) => [
+      word,
+      tokens.join(" "),
+      percent(mean),
+      percent(max),
+      placeText(centre),
+      placeText(peak),
+    ]),
+  ]);
+
+/** Figures of each word for JSON. The maps themselves are in the picture only. */
+const wordsJson = ({ words }: AttentionMaps): object[] =>
+  words.map(({ word, tokens, mean, max, centre, peak }) => ({ word, tokens, mean, max, centre, peak }));
+
+async function makeMaps(command: Command, flags: Flags, bench: Bench, reporter: Reporter): Promise<void> {
+  const { out, word: words, of: asked, resolution, quiet, quality: jpegQuality } = flags;
+  const { method, model, maker, signal } = bench;
+  const task = planEdit(bench.tasks[0], maker, givenValues(command, method, "edit"));
+  const { plan, photo } = task;
+  const of = attendedPicture(method, asked);
+  const looked = { of, words, resolution };
+  requireAttention(method, model, plan, looked);
+  const events = attentionTask(task, looked, { signal });
+  const { record, quality, attention } = await follow(task, events, bench, reporter);
+  const maps = attention!;
+  const label = `${task.source}\n${method.name}, ${of}`;
+  const sheet = attentionSheet(maps, { photo: of === method.photoPicture ? photo?.picture : undefined, label });
+  await writePicture(out, sheet, record, { quality: jpegQuality });
+  if (!quiet) reporter.info(wordLines(maps));
+  const { prompt, steps, rows } = maps;
+  const facts = { of, prompt, steps, rows, words: wordsJson(maps) };
+  reporter.result(`${out}  attention of ${of}, by ${method.name}: ${prompt}`);
+  reporter.object({ ...record, ...facts, file: out, quality: qualityJson(quality) });
+}
+
+async function run(command: Command, given: readonly string[], flags: Flags, reporter: Reporter): Promise<void> {
+  const named = splitArguments(given);
+  if (named.sources.length > 1 || named.prompts.length > 1) {
+    throw new UsageError("attention is looked at for one photo and one prompt", {
+      found: `${named.sources.length} photos, ${named.prompts.length} prompts`,
+    });
+  }
+  await checkOutputs([{ option: "--out", path: flags.out }], named.sources);
+  const use = (bench: Bench): Promise<void> => makeMaps(command, flags, bench, reporter);
+  await withTasks(command, flags, named, use);
+}
+
+/** An option that adds up: it may be given several times, each time with several words. */
+const wordOption = (): Option =>
+  new Option("--word <words>", "words to look at, with commas, default every word of the prompt").argParser(
+    (text: string, before: readonly string[] = []) => [...before, ...text.split(",").map((word) => word.trim())],
+  );
+
+export function attentionCommand(): Command {
+  const command = new Command("attention")
+    .description(
+      "show where a photo, or its edit, attends to the words of a prompt: heat maps, averaged over steps, heads and " +
+        "cross-attention layers",
+    )
+    .argument("<photo-then-prompt...>", "a photo and a prompt, or a prepared photo")
+    .addOption(wordOption())
+    .addOption(option("--of <picture>", "picture to look at, default the one that shows the photo", anyText))
+    .addOption(option("--resolution <n>", "finest maps to use, in tokens a side, default 32", integer(1, 1024)))
+    .addOption(outOption("attention.png"))
+    .addOption(qualityOption())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  baret attention dog.png "a dog lying down" --word dog -o map.png
+  baret attention dog.png "a dog lying down" --of edit --word dog,lying -o edit.png
+  baret attention dog.png "a dog lying down" --method plain`,
+    );
+  return photoOptions(command, ["prepare", "edit"]).action((given: string[], flags: Flags) =>
+    run(command, given, flags, new Reporter(flags)),
+  );
+}

@@ -1,0 +1,25 @@
+import { type AttentionOptions, attentionMaps } from "../../editing/index.ts";
+import { stream, type TaskEvent, timed } from "../index.ts";
+import { begin, type EditTask, type EditTaskWork, recordOf, settingsOfTask } from "./edit.ts";
+
+/** Looks at the cross-attention of one of an edit's pictures. */
+export const attentionTask = (
+  task: EditTask,
+  looked: AttentionOptions,
+  { signal }: Pick<EditTaskWork, "signal">,
+): AsyncGenerator<TaskEvent, void> =>
+  stream(async (emit, signal) => {
+    const { method, model } = task;
+    const settings = settingsOfTask(task, task.edit);
+    const { prepared, shared } = await begin(task, settings, emit, signal);
+    const work = { onProgress: timed(emit), signal };
+    const attention = await attentionMaps(method, model, prepared, looked, task.edit, work);
+    const { of, picture, words, sites, rows } = attention;
+    const record = recordOf(task, "attention", {
+      ...settings,
+      of,
+      words: words.map(({ word }) => word),
+      sites: [...sites],
+    });
+    emit({ type: "done", result: { ...shared, images: { [of]: picture }, record, rows, attention } });
+  }, signal);
