@@ -1,23 +1,24 @@
-import { Command, type Option } from "commander";
+import { Command } from "commander";
 import { formatBytes, UsageError } from "../core/index.ts";
 import { type CachedItem, DiskCache, listModels } from "../storage/node/index.ts";
 import { jsonOption } from "./options.ts";
 import { columns, print, printJson } from "./print.ts";
 
-/** Kinds of entries, in words. */
+/** Kinds of cache entries, with their descriptions. */
 const kinds: Readonly<Record<string, string>> = {
   prepared: "prepared photos",
-  weights: "weights, expanded to float32",
-  program: "programs, optimised",
+  weights: "weights converted to float32",
+  program: "optimised programs",
 };
 
-const sum = (items: readonly CachedItem[]): number => items.reduce((total, { bytes }) => total + bytes, 0);
+const totalBytes = (items: readonly CachedItem[]): number => items.reduce((total, { bytes }) => total + bytes, 0);
 
-function report(items: readonly CachedItem[]): string[][] {
+/** Returns a row of the table for each kind of entry. */
+function rowsOf(items: readonly CachedItem[]): string[][] {
   const found = [...new Set([...Object.keys(kinds), ...items.map(({ kind }) => kind)])];
   return found.map((kind) => {
     const own = items.filter((item) => item.kind === kind);
-    return [`  ${kind}`, `${own.length}`, formatBytes(sum(own)), kinds[kind] ?? ""];
+    return [`  ${kind}`, `${own.length}`, formatBytes(totalBytes(own)), kinds[kind] ?? ""];
   });
 }
 
@@ -27,16 +28,16 @@ async function show({ json }: { json?: boolean }): Promise<void> {
   const pulled = (await listModels())
     .filter(({ place }) => place === "pulled")
     .map(({ name, path }) => ({ name, path }));
-  if (json) return printJson({ folder: cache.folder, limit, bytes: sum(items), items, models: pulled });
-  print(`${cache.folder}: ${formatBytes(sum(items))} of at most ${formatBytes(limit)}`);
-  print(columns(report(items)));
+  if (json) return printJson({ folder: cache.folder, limit, bytes: totalBytes(items), items, models: pulled });
+  print(`${cache.folder}: ${formatBytes(totalBytes(items))} of at most ${formatBytes(limit)}`);
+  print(columns(rowsOf(items)));
   const models = pulled.map(({ name }) => name).join(", ");
-  print(`  pulled models, which the limit leaves alone: ${models || "none"}`);
+  print(`  pulled models, not counted in the limit: ${models || "none"}`);
 }
 
 const units: Readonly<Record<string, number>> = { "": 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 };
 
-/** Bytes of a text such as "5GB". Throws UsageError. */
+/** Returns the number of bytes in a text such as "5GB". Throws UsageError. */
 function bytesOf(text: string): number {
   const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([kmgt]?b)?$/i.exec(text) ?? [];
   const bytes = Math.round(Number(number) * units[(unit ?? "").toLowerCase().replace(/^b$/, "")]);
@@ -44,15 +45,14 @@ function bytesOf(text: string): number {
   throw new UsageError("", { where: "size", found: JSON.stringify(text), expected: "a size such as 500MB or 5GB" });
 }
 
-const dropped = (items: readonly CachedItem[]): string =>
-  `${items.length} ${items.length === 1 ? "entry" : "entries"} removed, ${formatBytes(sum(items))}`;
+const removedText = (items: readonly CachedItem[]): string =>
+  `${items.length} ${items.length === 1 ? "entry" : "entries"} removed, ${formatBytes(totalBytes(items))}`;
 
 export function cacheCommand(): Command {
-  const json = (): Option => jsonOption();
-  const command = new Command("cache").addOption(json()).action(show);
+  const command = new Command("cache").addOption(jsonOption()).action(show);
   command
     .command("clear")
-    .description("remove what is not in use; it is made again when it is needed")
+    .description("remove all entries that are not in use; baret recreates them when it needs them")
     .argument("[kind...]", `${Object.keys(kinds).join(", ")}; default all`)
     .action(async (given: string[]) => {
       const unknown = given.filter((kind) => !(kind in kinds));
@@ -60,15 +60,15 @@ export function cacheCommand(): Command {
         const expected = Object.keys(kinds).join(", ");
         throw new UsageError("no such kind of entry", { found: unknown.join(", "), expected });
       }
-      print(dropped(await new DiskCache().clear(given.length > 0 ? given : undefined)));
+      print(removedText(await new DiskCache().clear(given.length > 0 ? given : undefined)));
     });
   command
     .command("limit")
-    .description("set the most that the cache may take, and remove what exceeds it, the least recently used first")
+    .description("set the largest size of the cache; above it, the least recently used entries are removed")
     .argument("<size>", "such as 5GB")
     .action(async (text: string) => {
       const bytes = bytesOf(text);
-      print(`at most ${formatBytes(bytes)}; ${dropped(await new DiskCache().setLimit(bytes))}`);
+      print(`at most ${formatBytes(bytes)}; ${removedText(await new DiskCache().setLimit(bytes))}`);
     });
   return command;
 }

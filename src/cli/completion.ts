@@ -36,7 +36,7 @@ const scripts: Readonly<Record<(typeof shells)[number], (flags: Flags) => string
   fish,
 };
 
-/** load: all commands. */
+/** load: returns all commands. */
 export function completionCommand(load: () => Promise<Command[]>): Command {
   return new Command("completion")
     .argument("<shell>", shells.join(", "))

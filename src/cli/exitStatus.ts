@@ -8,5 +8,5 @@ const statuses: Readonly<Record<ErrorCategory, number>> = {
   failure: 1,
 };
 
-/** Exit status of the process for an error. */
+/** Returns the exit status of the process for an error. */
 export const statusOf = (error: unknown): number => statuses[error instanceof BaretError ? error.category : "failure"];

@@ -4,8 +4,8 @@ import { type Generated, generate, type Model, requirePictures } from "../diffus
 import { checkWritable } from "../storage/node/index.ts";
 import { cutPrompt, type EditRecord, type Maker } from "../tasks/index.ts";
 import { writePicture } from "../tasks/node/index.ts";
-import { working } from "./interrupt.ts";
-import { likeOption, repeat, warnOfOtherModel } from "./like.ts";
+import { withProgress } from "./interrupt.ts";
+import { applyLike, likeOption, warnOfOtherModel } from "./like.ts";
 import { type ModelFlags, makerOf, modelOptions, withModel } from "./model.ts";
 import { anyText, integer, number, option, repeatable, seedOption } from "./options.ts";
 import { numbered, outOption, qualityOption } from "./outputs.ts";
@@ -27,7 +27,7 @@ interface Written extends Pick<Generated, "seed" | "lostWords"> {
   readonly prompt: string;
 }
 
-/** Settings of one picture: the model's, if the flags leave them open. Throws UsageError for a size that it cannot make. */
+/** Returns the settings of the pictures: given values, else the model's. Throws UsageError if the model cannot make the size. */
 const settingsOf = ({ size, steps, guidance, negative, seed }: GenerateFlags, model: Model) => ({
   size: model.workingSize(size),
   steps: steps ?? model.editing.steps,
@@ -36,7 +36,7 @@ const settingsOf = ({ size, steps, guidance, negative, seed }: GenerateFlags, mo
   seed,
 });
 
-/** Makes the pictures of a list of prompts and writes each as soon as it is finished. */
+/** Generates a picture for each prompt and writes each one as soon as it is finished. */
 async function makePictures(
   prompts: readonly string[],
   { out, quality }: GenerateFlags,
@@ -65,7 +65,7 @@ async function makePictures(
 
 async function run(command: Command, given: string[], reporter: Reporter): Promise<void> {
   const { like } = command.opts<GenerateFlags>();
-  const made: EditRecord | undefined = like === undefined ? undefined : await repeat(command, like, reporter);
+  const made: EditRecord | undefined = like === undefined ? undefined : await applyLike(command, like, reporter);
   const flags = command.opts<GenerateFlags>();
   const repeated = typeof made?.settings.prompt === "string" ? [made.settings.prompt] : [];
   const prompts = given.length > 0 ? given : repeated;
@@ -74,7 +74,7 @@ async function run(command: Command, given: string[], reporter: Reporter): Promi
   requirePictures(prompts.length * flags.count);
   const wanted = prompts.flatMap((prompt) => Array<string>(flags.count).fill(prompt));
   await checkWritable(numbered(flags.out, 0, wanted.length));
-  await working(flags.quiet ?? false, (work) =>
+  await withProgress(flags.quiet ?? false, (work) =>
     withModel(flags, work, async (model) => {
       for (const { message } of model.warnings) reporter.warn(message);
       const settings = settingsOf(flags, model);
@@ -91,15 +91,17 @@ async function run(command: Command, given: string[], reporter: Reporter): Promi
 export function generateCommand(): Command {
   const command = new Command("generate")
     .argument("[prompt...]", "what the pictures show")
-    .addOption(option("--count <n>", "pictures of each prompt", integer(1, 10_000)).default(1))
+    .addOption(option("--count <n>", "number of pictures for each prompt", integer(1, 10_000)).default(1))
     .addOption(likeOption())
     .addOption(outOption("out.png"))
     .addOption(qualityOption());
   repeatable(command, (made) =>
     made
       .optionsGroup("Sampling:")
-      .addOption(option("--negative <prompt>", "what the pictures should not show", anyText).default(""))
-      .addOption(option("--steps <n>", "DDIM steps, default the model's", integer(1, 1000)))
+      .addOption(
+        option("--negative <prompt>", "negative prompt: what the pictures should not show", anyText).default(""),
+      )
+      .addOption(option("--steps <n>", "number of DDIM steps, default the model's", integer(1, 1000)))
       .addOption(option("--guidance <scale>", "classifier-free guidance scale, default the model's", number(0, 100)))
       .addOption(seedOption(0)),
   );

@@ -4,25 +4,26 @@ import { UsageError } from "../core/index.ts";
 import { version } from "../storage/node/index.ts";
 import type { EditRecord, SettingValues } from "../tasks/index.ts";
 import { readRecord } from "../tasks/node/index.ts";
-import { applySettings, option, refuseWrongOptions } from "./options.ts";
+import { applySettings, nonEmpty, option, refuseWrongOptions } from "./options.ts";
 import { note, type Reporter } from "./print.ts";
 
 export const likeOption = () =>
-  option("--like <file.png>", "repeat what made that picture; options given here win", {
-    expected: "a PNG that baret wrote",
-    read: (text) => text || undefined,
-  });
+  option(
+    "--like <picture>",
+    "use the settings of a picture that baret made; options given here take precedence",
+    nonEmpty("a picture that baret made"),
+  );
 
 /**
- * Gives the options that are left open the values that made a picture. The picture may come from a stranger: it chooses
- * neither the files that are written nor, without a word, those that are read from elsewhere.
+ * Sets the options that the command line does not give to those of a picture's record. The picture may come from a stranger,
+ * so its record cannot choose the files to write, and a note names every file of another folder that it lets baret read.
  */
-export async function repeat(command: Command, path: string, reporter: Reporter): Promise<EditRecord> {
+export async function applyLike(command: Command, path: string, reporter: Reporter): Promise<EditRecord> {
   const made = await readRecord(path);
   if (made.command !== command.name()) {
     throw new UsageError("--like", {
       found: `a picture of baret ${made.command}`,
-      expected: `one of ${command.name()}`,
+      expected: `one of baret ${command.name()}`,
     });
   }
   const { name: model, prediction, variant } = made.model;
@@ -32,20 +33,20 @@ export async function repeat(command: Command, path: string, reporter: Reporter)
   refuseRecorded(command, path);
   const isRepeated = command.getOptionValueSource("model") === "config";
   const isPath = isAbsolute(model) || model.startsWith(".");
-  if (isRepeated && isPath && isElsewhere(path, model)) note(`${path} asks for the model ${model}`);
-  if (made.photo && isElsewhere(path, made.photo.path)) note(`${path} was made of the photo ${made.photo.path}`);
+  if (isRepeated && isPath && isElsewhere(path, model)) note(`${path} was made with the model ${model}`);
+  if (made.photo && isElsewhere(path, made.photo.path)) note(`${path} was made from the photo ${made.photo.path}`);
   if (made.version !== version) {
-    reporter.warn(`${path} was made by baret ${made.version}; what this ${version} makes may differ from it`);
+    reporter.warn(`${path} was made by baret ${made.version}, this is ${version}: the picture may differ`);
   }
   return { ...made, settings };
 }
 
-/** Settings of pictures that older versions made, under today's names. */
+/** Renames settings of pictures that older versions made. */
 function currentNames({ sentence, selfLevels, crossLevels, ...settings }: SettingValues): SettingValues {
   return { target: sentence, prompt: sentence, selfLayers: selfLevels, crossLayers: crossLevels, ...settings };
 }
 
-/** Throws UsageError if the options do not take the settings of a picture; the message names the picture. */
+/** Throws UsageError that names the picture if the options do not take its settings. */
 function refuseRecorded(command: Command, where: string): void {
   try {
     refuseWrongOptions(command);
@@ -55,12 +56,12 @@ function refuseRecorded(command: Command, where: string): void {
   }
 }
 
-/** Whether `file` lies outside the folder of `picture`. */
+/** Tells if `file` is outside the folder of `picture`. */
 const isElsewhere = (picture: string, file: string): boolean =>
   /^\.\.|^[/\\]|^\w:/.test(relative(dirname(picture), file));
 
 /** Warns if another model made the picture. */
 export function warnOfOtherModel(made: EditRecord | undefined, sha256: string, path: string, reporter: Reporter): void {
   if (made && made.model.sha256 !== sha256)
-    reporter.warn(`another model made ${path}: the picture will differ from it`);
+    reporter.warn(`${path} was made with another model, so the picture will differ`);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Imported at run time, so that a failure to load the program is a message. Node opens all modules of a program at once; if
-// too few files may be open, it even says that a module is missing.
+// Imports the program at run time, so that a failure to load it becomes a message. Node opens all modules of a program at
+// once; if the limit of open files is too low, it reports a missing module.
 try {
   const args = process.argv.slice(2);
   const { asksHelp, baretProgram } = await import("./program.ts");
@@ -11,7 +11,7 @@ try {
   const [message] = String(error).split("\n");
   process.stderr.write(
     `baret cannot start: ${process.env.BARET_DEBUG && error instanceof Error ? error.stack : message}\n` +
-      "Either too few files may be open at once (ulimit -n 1024 allows more), or the installation is not complete.\n",
+      "Either the limit of open files is too low (ulimit -n 1024 raises it), or the installation is incomplete.\n",
   );
   process.exitCode = 1;
 }

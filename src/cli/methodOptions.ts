@@ -1,21 +1,25 @@
 import { type Command, Option } from "commander";
-import { type DeclaredOption, dashed, optionsOf, shown, textOfValue, UsageError, valueOfText } from "../core/index.ts";
-import { type Method, methodNamed, methods } from "../editing/index.ts";
+import {
+  type DeclaredOption,
+  dashed,
+  few,
+  optionsOf,
+  shown,
+  textOfValue,
+  UsageError,
+  valueOfText,
+} from "../core/index.ts";
+import { type Method, methodNamed, methods, schemaOf, type Verb } from "../editing/index.ts";
 import type { SettingValues } from "../tasks/index.ts";
-import { checkOptions, choiceOption, jsonSetting, type OptionProblem, repeatable } from "./options.ts";
-
-/** Which of a method's two schemas. */
-export type Verb = "prepare" | "edit";
+import { checkOptions, choiceOption, type OptionProblem, repeatable, uncheckedSetting } from "./options.ts";
 
 const headings: Record<Verb, string> = { prepare: "Preparing the photo:", edit: "Edit:" };
 
-const schemaOf = (method: Method, verb: Verb) => (verb === "prepare" ? method.prepareOptions : method.editOptions);
-
-/** The options of a method for some verbs. */
+/** Returns the options of a method for some verbs. */
 export const declaredOptions = (method: Method, verbs: readonly Verb[]): DeclaredOption[] =>
   verbs.flatMap((verb) => optionsOf(schemaOf(method, verb)));
 
-/** What an option takes and what it is by default, in words. */
+/** Describes an option, its values and its default. */
 export function describeOption(one: DeclaredOption): string {
   const { about, unset, off, isSwitch } = one;
   if (isSwitch) return one.default ? (off ?? `do not ${about}`) : about;
@@ -23,19 +27,19 @@ export function describeOption(one: DeclaredOption): string {
   return `${about}${one.expected === "some text" ? "" : ` (${one.expected})`}${value === undefined ? "" : `, default ${value}`}`;
 }
 
-/** A flag of an option. Its text is kept as it is, and read once the method is known. */
+/** Returns the flag of an option. Its text is not parsed before the method is known. */
 function flagOf(one: DeclaredOption): Option {
   const flag = dashed(one.name);
   const flags = one.isSwitch ? `--${one.default ? "no-" : ""}${flag}` : `--${flag} ${one.value ?? "<value>"}`;
-  return jsonSetting(new Option(flags, describeOption(one)));
+  return uncheckedSetting(new Option(flags, describeOption(one)));
 }
 
-/** Names of all options that were added from methods. */
+/** Verbs of each command, and names of the options that were added from methods. */
 const added = new WeakMap<Command, { readonly verbs: readonly Verb[]; readonly names: ReadonlySet<string> }>();
 
 /**
- * Adds --method, --preset, and the options of every method. Options of equal name are one flag. Help shows those of the
- * method that --method names.
+ * Adds --method, --preset and the options of every method. Options of equal names share a flag. Help shows the options of
+ * the method that --method names.
  */
 export function methodOptions(command: Command, verbs: readonly Verb[]): Command {
   const names = new Set<string>();
@@ -46,7 +50,7 @@ export function methodOptions(command: Command, verbs: readonly Verb[]): Command
       .addOption(choiceOption("--method <name>", `editing method, default ${known[0]}`, known));
     if (verbs.includes("prepare")) {
       const presets = [...new Set(methods().flatMap((method) => Object.keys(method.presets ?? {})))];
-      made.addOption(choiceOption("--preset <name>", "named settings; options given besides win", presets));
+      made.addOption(choiceOption("--preset <name>", "named settings; other options take precedence", presets));
     }
     for (const verb of verbs) {
       made.optionsGroup(headings[verb]);
@@ -59,29 +63,29 @@ export function methodOptions(command: Command, verbs: readonly Verb[]): Command
   });
   added.set(command, { verbs, names });
   command.configureHelp({
-    visibleOptions(shown) {
+    visibleOptions(helped) {
       const own = new Set(declaredOptions(chosenMethod(command), verbs).map(({ name }) => name));
       const isShown = (one: Option): boolean => {
         const name = one.attributeName();
         return !one.hidden && (!names.has(name) || own.has(name));
       };
-      return [...shown.options.filter(isShown), new Option("-h, --help", "display help for command")];
+      return [...helped.options.filter(isShown), new Option("-h, --help", "display help for command")];
     },
   });
   return checkOptions(command, (made) => methodProblems(made, chosenMethod(made)));
 }
 
-/** The method that --method names, or the default. */
+/** Returns the method that --method names, else `otherwise`. */
 export function chosenMethod(command: Command, otherwise: string = methods()[0].name): Method {
   const named = command.opts<{ method?: unknown }>().method;
   return methodNamed(typeof named === "string" ? named : otherwise);
 }
 
-/** Whether an option was given, on the command line or by --like. */
+/** Tells if an option was given, on the command line or by --like. */
 const isGiven = (command: Command, name: string): boolean =>
   ["cli", "config"].includes(command.getOptionValueSource(name) ?? "");
 
-/** The values of a method's options that were given. */
+/** Returns the given values of a method's options. */
 export function givenValues(command: Command, method: Method, verb: Verb): SettingValues {
   const opts = command.opts<Record<string, unknown>>();
   const given = optionsOf(schemaOf(method, verb)).filter(({ name }) => isGiven(command, name));
@@ -91,7 +95,7 @@ export function givenValues(command: Command, method: Method, verb: Verb): Setti
 const givenValue = (command: Command, one: DeclaredOption, value: unknown): unknown =>
   command.getOptionValueSource(one.name) === "cli" && typeof value === "string" ? valueOfText(one, value) : value;
 
-/** Axes of a sweep: for each option given with several values, all of them. The others are common to all points. */
+/** Returns the axes of a sweep, which are the options given with several values, and the values common to all points. */
 export function sweepValues(
   command: Command,
   method: Method,
@@ -109,7 +113,7 @@ export function sweepValues(
   return { common, axes };
 }
 
-/** Problems of the options given, for a method: values that are wrong, options of other methods. */
+/** Lists wrong values of the given options, and given options that the method does not have. */
 export function methodProblems(command: Command, method: Method): OptionProblem[] {
   const { verbs, names } = added.get(command)!;
   const own = declaredOptions(method, verbs);
@@ -127,11 +131,11 @@ export function methodProblems(command: Command, method: Method): OptionProblem[
       const values = isAxis ? textsOf(given).map((text) => valueOfText(one, text)) : [value];
       const [problem] = values.flatMap((each) => one.schema.safeParse(each).error?.issues ?? []);
       if (!problem) return [];
-      // A message of one part of the value ("0..1") says less than what the whole is to be.
+      // If only a part of the value is wrong, its message ("0..1") does not describe the whole value.
       const whole = problem.path.length === 0 ? problem.message.replace(/^expected /, "") : one.expected;
       return [{ where: asFlag(one.name), found: shown(given), expected: whole }];
     });
-  return [...foreign.map((name) => ({ where: asFlag(name), problem: `no option of ${method.name}` })), ...wrong];
+  return [...foreign.map((name) => ({ where: asFlag(name), problem: `not an option of ${method.name}` })), ...wrong];
 }
 
 const textsOf = (list: string): string[] => list.split(",").map((text) => text.trim());
@@ -139,17 +143,22 @@ const textsOf = (list: string): string[] => list.split(",").map((text) => text.t
 const asFlag = (name: string): string => `--${dashed(name)}`;
 
 /** Throws UsageError if one of these options was given. */
-export function refuseGiven(command: Command, names: readonly string[], problem: string, found: string): void {
+export function refuseGiven(
+  command: Command,
+  names: readonly string[],
+  problem: string,
+  sources: readonly string[],
+): void {
   const given = names.filter((name) => isGiven(command, name));
   if (given.length === 0) return;
   throw new UsageError(problem, {
     where: given.map(asFlag).join(", "),
-    found,
-    advice: "Leave it out, or give the photo.",
+    found: few(sources),
+    advice: "Leave the option out, or give the photo.",
   });
 }
 
-/** A method's settings as flags and texts, in the order of `settings`. Other names stay as they are. */
+/** Returns settings as names and texts of flags, in the order of `settings`. */
 export function writtenSettings(method: Method, settings: SettingValues): [flag: string, text: string][] {
   const declared = declaredOptions(method, ["prepare", "edit"]);
   return Object.entries(settings)
@@ -161,15 +170,15 @@ export function writtenSettings(method: Method, settings: SettingValues): [flag:
     });
 }
 
-/** A method's settings that are not its defaults. */
-export function unusualSettings(method: Method, settings: SettingValues): SettingValues {
-  const usual = new Map(declaredOptions(method, ["prepare", "edit"]).map((one) => [one.name, one.default]));
+/** Returns the settings that are not the method's defaults. */
+export function changedSettings(method: Method, settings: SettingValues): SettingValues {
+  const defaults = new Map(declaredOptions(method, ["prepare", "edit"]).map((one) => [one.name, one.default]));
   return Object.fromEntries(
-    Object.entries(settings).filter(([name, value]) => JSON.stringify(usual.get(name)) !== JSON.stringify(value)),
+    Object.entries(settings).filter(([name, value]) => JSON.stringify(defaults.get(name)) !== JSON.stringify(value)),
   );
 }
 
-/** Options that can help, as one would write them on the command line. */
+/** Returns remedies as they are written on the command line. */
 export const writtenRemedies = (method: Method, remedies: SettingValues): string =>
   writtenSettings(method, remedies)
     .map(([flag, text]) => (text === "false" ? `--no-${flag}` : text === "true" ? `--${flag}` : `--${flag} ${text}`))

@@ -5,7 +5,7 @@ import { describeOption } from "./methodOptions.ts";
 import { jsonOption } from "./options.ts";
 import { columns, print, printJson } from "./print.ts";
 
-/** What a method needs besides photo and prompt, in words. */
+/** Describes the needs of a method besides photo and prompt. */
 function needsOf({ needs }: Method): string {
   const words = [
     needs.sourceCaption && "a caption of the photo",

@@ -7,9 +7,19 @@ import { mostThreads } from "../runtime/node/index.ts";
 import { version } from "../storage/node/index.ts";
 import type { Maker } from "../tasks/index.ts";
 import { type Prediction, predictions } from "../weights/index.ts";
-import { anyText, choiceOption, integer, jsonOption, option, pictureSize, quietOption, repeatable } from "./options.ts";
+import {
+  anyText,
+  choiceOption,
+  integer,
+  jsonOption,
+  nonEmpty,
+  option,
+  pictureSize,
+  quietOption,
+  repeatable,
+} from "./options.ts";
 
-/** What every command that runs a model takes. */
+/** Options of every command that runs a model. */
 export interface ModelFlags {
   readonly model: string;
   readonly prediction?: Prediction;
@@ -23,25 +33,26 @@ export interface ModelFlags {
 }
 
 const modelOption = () =>
-  option("--model <name|path>", "a model's name (baret models lists them), folder or .safetensors file", {
-    expected: "a name or a path",
-    read: (text) => text || undefined,
-  }).default("menagerie");
+  option(
+    "--model <name|path>",
+    "name of a model (baret models lists them), or path of a folder or .safetensors file",
+    nonEmpty("a name or a path"),
+  ).default("menagerie");
 
-/** What of a checkpoint's files to take, and how to read them. */
+/** Adds the options that choose the weights of a checkpoint and its prediction type. */
 export const checkpointOptions = (command: Command): Command =>
   command
     .addOption(
-      choiceOption("--prediction <kind>", "prediction type of the U-Net, if its files do not say it", predictions),
+      choiceOption("--prediction <type>", "prediction type of the U-Net, if its files do not state it", predictions),
     )
-    .addOption(option("--variant <name>", "weights to take if a folder has several, such as fp16", anyText));
+    .addOption(option("--variant <name>", "weights to use if a folder has several, such as fp16", anyText));
 
 /** Adds the options of ModelFlags. */
 export function modelOptions(command: Command): Command {
   return repeatable(command, (made) =>
     checkpointOptions(made.optionsGroup("Model:").addOption(modelOption()))
       .addOption(choiceOption("--device <device>", "device to compute on, default cpu", devices))
-      .addOption(option("--threads <n>", "CPU threads, default one for each core", integer(1, mostThreads())))
+      .addOption(option("--threads <n>", "number of CPU threads, default one for each core", integer(1, mostThreads())))
       .addOption(option("--size <WxH>", "size of the picture in pixels, default the model's", pictureSize)),
   )
     .optionsGroup("Output:")
@@ -50,7 +61,7 @@ export function modelOptions(command: Command): Command {
     .option("-v, --verbose", "print all settings, not only those that are not the default");
 }
 
-/** Loads the model that the flags name, runs `use` with it, and lets go of it. */
+/** Loads the model that the flags name, runs `use` with it, and closes it. */
 export async function withModel<T>(flags: ModelFlags, work: Work, use: (model: Model) => Promise<T>): Promise<T> {
   const { prediction, variant, device, threads } = flags;
   const model = await loadModel(flags.model, { prediction, variant, device, threads, ...work });
@@ -61,7 +72,7 @@ export async function withModel<T>(flags: ModelFlags, work: Work, use: (model: M
   }
 }
 
-/** The program, model and engine that make pictures, as their records tell. */
+/** Returns the program version, model and engine for the records of pictures. */
 export async function makerOf(flags: ModelFlags, model: Model, work: Work): Promise<Maker> {
   const { prediction, variant } = flags;
   const { device, threads, versions } = model.engine;

@@ -18,21 +18,21 @@ import { checkpointOptions } from "./model.ts";
 import { jsonOption } from "./options.ts";
 import { columns, note, print, printJson } from "./print.ts";
 
-/** What a model's files say of it. */
+/** Properties of a model, read from its files. */
 interface Facts {
-  /** Size of the pictures that it was trained on. */
+  /** Size of its training pictures. */
   readonly size?: Size;
   readonly prediction?: Prediction;
   readonly dtypes: readonly string[];
   readonly parameters: number;
   readonly bytes: number;
-  /** What an edit at that size takes on a CPU, in bytes, as estimated from the graphs. */
+  /** Memory of an edit at that size on a CPU in bytes, estimated from the graphs. */
   readonly memory?: number;
   readonly warnings?: readonly Warning[];
 }
 
 function weightFacts(tensors: readonly TensorRef[]) {
-  // Old checkpoints also keep position_ids, which are no weights.
+  // Old checkpoints also have position_ids, which are integers and not weights.
   const weights = tensors.filter(({ dtype }) => isFloatDtype(dtype));
   const sum = (of: (ref: TensorRef) => number) => weights.reduce((n, ref) => n + of(ref), 0);
   return {
@@ -53,7 +53,7 @@ async function checkpointFacts(checkpoint: Checkpoint): Promise<Facts> {
   return { size: editing.size, prediction: scheduler.prediction, ...weightFacts(weights), memory, warnings };
 }
 
-/** One step of everything that an edit does, with as many rows as it ever has. */
+/** Runs one step of every part of an edit, with the largest number of rows. */
 async function wholeEdit(model: Model): Promise<void> {
   const { size } = model.editing;
   const black = { ...size, data: new Uint8Array(3 * size.height * size.width) };
@@ -69,7 +69,7 @@ async function wholeEdit(model: Model): Promise<void> {
   await edit(baret, model, prepared, { selfSteps: 1, crossSteps: 1 });
 }
 
-/** Throws CheckpointError where the model is broken. */
+/** Reads the properties of a model. Throws CheckpointError if it is broken. */
 async function factsOf(model: FoundModel, options: OpenOptions): Promise<Facts> {
   const place = await openLocal(model.path);
   const variant = options.variant ?? model.variant;
@@ -91,7 +91,7 @@ const row = ({ name, kind, place, size, dtypes, parameters, bytes, memory, path,
   parameters === undefined ? "" : `${(parameters / 1e6).toFixed(parameters < 1e7 ? 2 : 0)} M`,
   bytes === undefined ? "" : formatBytes(bytes),
   memory === undefined ? "" : formatBytes(memory),
-  problem === undefined ? path : "cannot be used, see above",
+  problem === undefined ? path : "cannot be used, see the warning",
 ];
 
 const heads = ["name", "kind", "found in", "pictures", "weights", "parameters", "on disk", "memory", "where"];

@@ -1,13 +1,13 @@
-import { resolve } from "node:path";
+import { basename, extname, resolve } from "node:path";
 import { listed, UsageError } from "../core/index.ts";
 import { formatOfName } from "../image/index.ts";
 import { checkWritable, endOfLinks } from "../storage/node/index.ts";
-import { fileNamed, integer, type Kind, option } from "./options.ts";
+import { fileNamed, integer, type OptionType, option } from "./options.ts";
 
 export const pngFile = fileNamed(".png");
 
-/** A picture to be written, by the ending of its name. */
-const pictureFile: Kind<string> = {
+/** Name of a picture to write. */
+const pictureFile: OptionType<string> = {
   expected: "a name that ends in .png, .jpg or .webp",
   read: (text) => (formatOfName(text) && !/^\.\w+$/.test(text) ? text : undefined),
 };
@@ -15,31 +15,55 @@ const pictureFile: Kind<string> = {
 export const outOption = (value: string) =>
   option(
     "-o, --out <file>",
-    "the PNG, JPEG or WebP to write; of several, out-1.png, out-2.png, …",
+    "PNG, JPEG or WebP to write; several are numbered: out-1.png, out-2.png, …",
     pictureFile,
   ).default(value);
 
 export const qualityOption = () => option("--quality <n>", "quality of a JPEG or WebP, default 92", integer(1, 100));
 
-/** "out.png" for the only one, "out-3.png" for the third of several. */
+/** Returns "out.png" for a single file, "out-3.png" for the third of several. */
 export const numbered = (out: string, index: number, count: number): string =>
   count === 1 ? out : suffixed(out, `${index + 1}`);
 
-/** "out.png" with something before its ending: "out-transition.png". */
+/** Returns "out-transition.png" for "out.png" and "transition". */
 export const suffixed = (out: string, suffix: string): string => out.replace(/(\.[^./\\]+)+$/, `-${suffix}$&`);
 
-/** A file that a command is going to write, and the option that names it. */
+/** Returns a prompt as part of a file name: at most 60 letters, digits and dashes. */
+const slug = (text: string): string =>
+  text
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}]+/gu, "-")
+    .replaceAll(/^-|-$/g, "")
+    .slice(0, 60) || "edit";
+
+/** Returns the file of edit `index` of `count`: the pattern with {photo}, {prompt} and {index} filled in, or numbered. */
+export function outputName(
+  pattern: string,
+  { source, prompt }: { source: string; prompt: string },
+  index: number,
+  count: number,
+): string {
+  if (!/\{(photo|prompt|index)\}/.test(pattern)) return numbered(pattern, index, count);
+  const parts: Record<string, string> = {
+    photo: basename(source, extname(source)),
+    prompt: slug(prompt),
+    index: `${index + 1}`,
+  };
+  return pattern.replaceAll(/\{(photo|prompt|index)\}/g, (_, name: string) => parts[name]);
+}
+
+/** A file that a command will write, and the option that names it. */
 export interface Output {
   readonly option: string;
   readonly path: string;
 }
 
-/** Where a file is, or would be, once all links are followed. */
+/** Returns the path of a file, existing or not, with all links followed. */
 const placeOf = (path: string): Promise<string> => endOfLinks(path).catch(() => resolve(path));
 
 /**
- * Refuses, before any work, outputs that would replace an input or each other, all of them at once, and outputs that
- * cannot be written. Throws UsageError, StorageError.
+ * Throws UsageError that lists all outputs that would replace an input or each other, StorageError if an output cannot be
+ * written.
  */
 export async function checkOutputs(outputs: readonly Output[], inputs: readonly string[]): Promise<void> {
   const taken = new Map<string, string>();

@@ -3,13 +3,13 @@ import { writtenSetting } from "./options.ts";
 import { oneLine, printable, printableJson } from "./printable.ts";
 import { endBar } from "./progress.ts";
 
-/** A line of the result, on standard output. */
+/** Prints a line of the result on standard output. */
 export function print(text: string): void {
   endBar();
   process.stdout.write(`${printable(text)}\n`);
 }
 
-/** A line for the person, on standard error. */
+/** Prints a line for the user on standard error. */
 export function note(text: string): void {
   endBar();
   process.stderr.write(`${printable(text)}\n`);
@@ -17,7 +17,7 @@ export function note(text: string): void {
 
 export const printJson = (value: unknown): void => print(printableJson(value));
 
-/** What a command prints: with --json standard output is for its one object; --quiet leaves details out, --verbose adds some. */
+/** Prints the output of a command. With --json, standard output has one object only, and lines go to standard error. */
 export class Reporter {
   /** Messages of all warnings so far. */
   readonly warnings: string[] = [];
@@ -35,29 +35,29 @@ export class Reporter {
     this.verbose = verbose;
   }
 
-  /** Settings and the like. */
+  /** Prints details, unless --quiet is given. */
   info(text: string): void {
     if (!this.quiet) this.write(text);
   }
 
-  /** `all` with --verbose, else `short`. */
+  /** Prints `all` with --verbose, else `short`. */
   infoOr(short: string, all: string): void {
     this.info(this.verbose ? all : short);
   }
 
-  /** One line on what was made. */
+  /** Prints one line of the result. */
   result(text: string): void {
     if (!(this.json && this.quiet)) this.write(oneLine(text));
   }
 
-  /** Prints a warning once. */
+  /** Prints a warning, unless it was printed before. */
   warn(text: string): void {
     if (this.warnings.includes(text)) return;
     this.warnings.push(text);
     note(`Warning: ${text}`);
   }
 
-  /** Prints the command's one JSON object, if --json asks for it. */
+  /** Prints the result as one JSON object, if --json is given. */
   object(value: object): void {
     if (this.json) printJson({ ...value, warnings: this.warnings });
   }
@@ -68,7 +68,7 @@ export class Reporter {
   }
 }
 
-/** Rows under each other, columns aligned; each row is one line. */
+/** Returns a table with aligned columns, one line a row. */
 export function columns(cells: readonly (readonly string[])[]): string {
   const rows = cells.map((row) => row.map(oneLine));
   const widths = rows[0].map((_, c) => Math.max(...rows.map((row) => row[c].length)));
@@ -82,7 +82,7 @@ export function columns(cells: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
-/** Settings as the command's options are called and written, one a line; those that are not set are left out. */
+/** Returns settings as they are written on the command line, one a line, without undefined ones. */
 export function settingLines(command: Command, settings: object): string {
   const entries = Object.entries(settings).filter(([, value]) => value !== undefined);
   const written = entries.map(([key, value]) => writtenSetting(command, key, value));

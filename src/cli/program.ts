@@ -1,6 +1,6 @@
 import { Command } from "commander";
 
-/** One of baret's commands. Its file is imported only if it is named, so that help is there at once. */
+/** One of baret's commands. Its file is imported only if the arguments name it, so that help starts fast. */
 interface Entry {
   readonly name: string;
   readonly about: string;
@@ -10,17 +10,17 @@ interface Entry {
 const entries: readonly Entry[] = [
   {
     name: "edit",
-    about: "edit photos so that they show what a prompt says",
+    about: "edit photos to match a target prompt",
     load: async () => (await import("./edit/index.ts")).editCommand(),
   },
   {
     name: "invert",
-    about: "prepare a photo for a prompt, once for any number of edits; goes on where it was stopped",
+    about: "prepare a photo for a prompt, once for any number of edits; a stopped command resumes",
     load: async () => (await import("./edit/index.ts")).invertCommand(),
   },
   {
     name: "sweep",
-    about: "edit one photo in many ways, as a labelled sheet",
+    about: "edit one photo with many settings, as a labelled sheet",
     load: async () => (await import("./edit/index.ts")).sweepCommand(),
   },
   {
@@ -30,7 +30,7 @@ const entries: readonly Entry[] = [
   },
   {
     name: "generate",
-    about: "make pictures of prompts, from noise",
+    about: "generate pictures from prompts",
     load: async () => (await import("./generate.ts")).generateCommand(),
   },
   {
@@ -40,17 +40,17 @@ const entries: readonly Entry[] = [
   },
   {
     name: "models",
-    about: "list the models that are found, or say what the given ones are",
+    about: "list the installed models, or describe the given ones",
     load: async () => (await import("./models.ts")).modelsCommand(),
   },
   {
     name: "pull",
-    about: "fetch a Stable Diffusion model into the cache",
+    about: "download a Stable Diffusion model",
     load: async () => (await import("./pull/index.ts")).pullCommand(),
   },
   {
     name: "cache",
-    about: "show what baret keeps on this disk, limit it, or remove it",
+    about: "show, limit or clear the files that baret stores on this disk",
     load: async () => (await import("./cache.ts")).cacheCommand(),
   },
   {
@@ -70,7 +70,7 @@ const entries: readonly Entry[] = [
 
 const versionFlags = ["-V", "--version"];
 
-/** The program. Commands that `args` do not name are listed, but not loaded. */
+/** Returns the program. It lists all commands but loads only those that `args` name. */
 export async function baretProgram(args: readonly string[]): Promise<Command> {
   const program = new Command("baret")
     .description("edit a photo from a target prompt alone, by diffusion")
@@ -84,6 +84,6 @@ export async function baretProgram(args: readonly string[]): Promise<Command> {
   return program;
 }
 
-/** Whether `args` ask for nothing but the list of commands. */
+/** Tells if `args` ask for the list of commands only. */
 export const asksHelp = (args: readonly string[]): boolean =>
   args.length === 1 && ["-h", "--help", "help"].includes(args[0]);

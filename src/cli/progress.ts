@@ -2,42 +2,42 @@ import { SingleBar } from "cli-progress";
 import { formatBytes, type Progress } from "../core/index.ts";
 import { oneLine } from "./printable.ts";
 
-const words = ({ done, total, unit, loss, note }: Progress): string =>
+const progressText = ({ done, total, unit, loss, note }: Progress): string =>
   [
     unit === "bytes" ? `${formatBytes(done)} of ${formatBytes(total)}` : `${done}/${total}`,
     ...(loss === undefined ? [] : [`loss ${loss.toExponential(2)}`]),
     ...(note ? [oneLine(note)] : []),
   ].join(" · ");
 
-/** The bar that the terminal shows now. */
-let shown: { bar: SingleBar; phase: string; done: number } | undefined;
+/** The bar on the terminal. */
+let current: { bar: SingleBar; phase: string; done: number } | undefined;
 
-/** Leaves the terminal's line to others. What goes on gets a new bar. */
+/** Ends the bar, so that other output can be printed. The next progress starts a new bar. */
 export function endBar(): void {
-  shown?.bar.stop();
-  shown = undefined;
+  current?.bar.stop();
+  current = undefined;
 }
 
-/** A bar for each phase, and for each time that it begins anew. */
+/** Draws a bar for each phase. A phase that starts again gets a new bar. */
 function drawBar(progress: Progress): void {
   const { phase, done, total } = progress;
-  const payload = { phase, words: words(progress) };
-  if (shown?.phase !== phase || done < shown.done) {
+  const payload = { phase, text: progressText(progress) };
+  if (current?.phase !== phase || done < current.done) {
     endBar();
-    const bar = new SingleBar({ format: "{phase} {bar} {words} · {eta_formatted} left", barsize: 24, etaBuffer: 20 });
+    const bar = new SingleBar({ format: "{phase} {bar} {text} · {eta_formatted} left", barsize: 24, etaBuffer: 20 });
     bar.start(total, done, payload);
-    shown = { bar, phase, done };
+    current = { bar, phase, done };
   } else {
-    shown.bar.setTotal(total);
-    shown.bar.update(done, payload);
-    shown.done = done;
+    current.bar.setTotal(total);
+    current.bar.update(done, payload);
+    current.done = done;
   }
 }
 
-/** Bytes move fast: more lines than this tell nobody anything. */
+/** Shortest time between two lines of a download. */
 const betweenByteLinesMs = 2000;
 
-/** A line for each twentieth of a phase; of bytes the first, the last, and one now and then. */
+/** Prints a line for each twentieth of a phase; for bytes, not more often than `betweenByteLinesMs`. */
 function sparseLines(): (progress: Progress) => void {
   let last = { phase: "", twentieth: -1, time: 0 };
   return (progress) => {
@@ -48,11 +48,11 @@ function sparseLines(): (progress: Progress) => void {
       if (early || twentieth === last.twentieth) return;
     }
     last = { phase, twentieth, time: Date.now() };
-    process.stderr.write(`${phase} ${words(progress)}\n`);
+    process.stderr.write(`${phase} ${progressText(progress)}\n`);
   };
 }
 
-/** A bar on standard error where that is a terminal; elsewhere a line now and then; nothing at all where `quiet`. */
+/** Returns a progress callback. It draws a bar if standard error is a terminal, prints lines if not, nothing if `quiet`. */
 export function progressBar(quiet: boolean): (progress: Progress) => void {
   if (quiet) return () => undefined;
   return process.stderr.isTTY ? drawBar : sparseLines();

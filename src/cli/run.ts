@@ -2,31 +2,30 @@ import { type Command, CommanderError } from "commander";
 import { BaretError, CancelledError, StorageError, UsageError } from "../core/index.ts";
 import { storageError } from "../storage/node/index.ts";
 import { statusOf } from "./exitStatus.ts";
-import { heedInterrupts } from "./interrupt.ts";
+import { handleInterrupts } from "./interrupt.ts";
 import { refuseWrongOptions } from "./options.ts";
 import { printable, printableJson } from "./printable.ts";
 
-/** What commander says, as one of our errors. Undefined where it only was asked for help or the version. */
+/** Converts an error of commander to a UsageError. Returns undefined if help or the version was asked for. */
 function usageError({ exitCode, message, code }: CommanderError): UsageError | undefined {
   if (exitCode === 0) return undefined;
   const missing = code === "commander.help";
   return new UsageError(missing ? "a command is missing" : message.replace(/^error: /, "").trim(), {
-    advice: missing ? undefined : "--help after a command shows what it takes.",
+    advice: missing ? undefined : "Add --help to a command to see its arguments and options.",
   });
 }
 
-const debugging = (): boolean => Boolean(process.env.BARET_DEBUG);
-
-function wordsOf(error: unknown): string {
+function errorText(error: unknown): string {
+  const isDebugging = Boolean(process.env.BARET_DEBUG);
   const stack = error instanceof Error ? `\n${error.stack}` : "";
   if (error instanceof CancelledError) return "Stopped.";
-  if (error instanceof BaretError) return `${error.name}: ${error.message}${debugging() ? stack : ""}`;
+  if (error instanceof BaretError) return `${error.name}: ${error.message}${isDebugging ? stack : ""}`;
   const message = error instanceof Error ? error.message : String(error);
-  const advice = debugging() ? stack : "\nThis is a fault of baret. With BARET_DEBUG=1 it shows where.";
+  const advice = isDebugging ? stack : "\nThis is a bug in baret. Set BARET_DEBUG=1 to see the stack.";
   return `Unexpected error: ${message}${advice}`;
 }
 
-/** An error as `--json` prints it. */
+/** Returns an error as --json prints it. */
 function errorJson(error: unknown): object {
   const message = error instanceof Error ? error.message : String(error);
   if (!(error instanceof BaretError)) return { error: { code: "unexpected", message } };
@@ -34,31 +33,31 @@ function errorJson(error: unknown): object {
   return { error: { code: error.code, message, where, found, expected, advice } };
 }
 
-/** Says what went wrong: words on standard error; with --json also an object on standard output. The exit status. */
-function report(error: unknown): number {
-  process.stderr.write(`${printable(wordsOf(error))}\n`);
+/** Prints an error on standard error, with --json also as an object on standard output. Returns the exit status. */
+function printError(error: unknown): number {
+  process.stderr.write(`${printable(errorText(error))}\n`);
   if (process.argv.includes("--json")) process.stdout.write(`${printableJson(errorJson(error))}\n`);
   return statusOf(error);
 }
 
-/** A reader that has seen enough is no error; a full disk behind standard output is. */
-function heedOutput(): void {
+/** Ignores a closed pipe behind standard output, as of `| head`. Reports any other failure, such as a full disk. */
+function handleOutputErrors(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (cause: NodeJS.ErrnoException) => {
       if (cause.code === "EPIPE") return;
-      if (stream === process.stdout) report(storageError("cannot be written", "standard output", cause));
+      if (stream === process.stdout) printError(storageError("cannot be written", "standard output", cause));
       process.exit(1);
     });
   }
 }
 
-/** Commander's own messages become ours, and its wish to end the process an exception. */
-function guard(command: Command): void {
+/** Makes commander throw its errors instead of printing them and ending the process. */
+function throwErrors(command: Command): void {
   command.exitOverride().configureOutput({ outputError: () => undefined });
-  for (const child of command.commands) guard(child);
+  for (const child of command.commands) throwErrors(child);
 }
 
-/** Throws StorageError if the folder that this process works in was deleted: no relative path leads anywhere then. */
+/** Throws StorageError if the working folder was deleted, since no relative path can then be opened. */
 function requireWorkingFolder(): void {
   try {
     process.cwd();
@@ -68,9 +67,9 @@ function requireWorkingFolder(): void {
   }
 }
 
-/** Runs the command that `args` name. Throws UsageError where they are wrong, all options at once, or what it throws. */
+/** Runs the command that `args` name. Throws one UsageError that lists all wrong options, and the errors of the command. */
 export async function runCommand(program: Command, args: readonly string[]): Promise<void> {
-  guard(program);
+  throwErrors(program);
   program.hook("preAction", (_, command) => {
     requireWorkingFolder();
     refuseWrongOptions(command);
@@ -83,13 +82,13 @@ export async function runCommand(program: Command, args: readonly string[]): Pro
   }
 }
 
-/** Runs the command that the process's arguments name, and sets the process's exit status. */
+/** Runs the command that the process's arguments name and sets the exit status of the process. */
 export async function runProgram(program: Command): Promise<void> {
-  heedInterrupts();
-  heedOutput();
+  handleInterrupts();
+  handleOutputErrors();
   try {
     await runCommand(program, process.argv.slice(2));
   } catch (error) {
-    process.exitCode = report(error);
+    process.exitCode = printError(error);
   }
 }

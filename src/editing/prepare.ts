@@ -24,11 +24,11 @@ export interface PrepareWork extends Work {
   where?: string;
 }
 
-/** Everything that is decided before a photo is prepared: prompts, settings, sizes, hashes. */
+/** Plan of preparing a photo: prompts, settings, sizes, hashes. */
 export type PreparePlan = Header;
 
 /**
- * Decides how a picture (at the size to work at) is prepared. Throws UsageError that lists every wrong option, or if the
+ * Plans the preparation of a picture (at the size to work at). Throws UsageError that lists every wrong option, or if the
  * model cannot make the size.
  */
 export function planPreparation(

@@ -14,7 +14,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** Runs the command line here; gives what it prints. */
+/** Runs the command line in this process and returns its standard output. */
 async function cli(...args: string[]): Promise<string> {
   const write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
   try {
@@ -32,7 +32,7 @@ async function fill(...entries: [kind: string, bytes: number][]): Promise<void> 
   }
 }
 
-test("the cache is shown by kind, cleared by kind, and kept below its limit by every later use", async () => {
+test("baret cache shows and clears entries by kind, and every later use keeps the cache below its limit", async () => {
   await fill(["prepared", 1000], ["weights", 2000], ["weights", 3000], ["program", 4000]);
   const shown = await cli("cache");
   expect(shown).toContain(`${folder}: 10.0 kB of at most 20.0 GB`);
@@ -54,7 +54,7 @@ test.each([
   await expect(cli("cache", ...args)).rejects.toThrow(message);
 });
 
-test("the completion of a shell knows commands and options", async () => {
+test("shell completion completes commands and options", async () => {
   const script = await cli("completion", "bash");
   const complete = (words: string, at: number): string[] =>
     execFileSync("bash", [

@@ -15,7 +15,7 @@ const here = new Workplace();
 afterAll(here.remove);
 const tiny = ["--model", fixtureModel("tiny-sd1"), "--size", "64"];
 const quick = [...tiny, "--steps", "4", "--iterations", "1"];
-const sentence = "a dog lying down";
+const prompt = "a dog lying down";
 const file = (name: string): Buffer => readFileSync(here.path(name));
 const metadata = (name: string) => JSON.parse(readPngText(file(name)).baret);
 
@@ -29,13 +29,15 @@ beforeAll(async () => {
   }
 });
 
-test("a photo and a sentence become a picture that tells every setting, and --like repeats it to the byte", async () => {
+test("edit writes a picture whose record has every setting, and --like repeats it to the byte", async () => {
   const options = ["--alpha", "0.7:0.2", "--self-steps", "0.25:0.5", "--self-layers", "1,2", "--threads", "1", "-v"];
-  const made = await here.baret(["edit", "photo.png", sentence, ...quick, ...options, "-o", "out.png"]);
+  const made = await here.baret(["edit", "photo.png", prompt, ...quick, ...options, "-o", "out.png"]);
   expect(made.code).toBe(0);
   expect(made.stdout).toMatch(/^photo\.png \(64x64\): a dog lying down$/m);
   expect(made.stdout).toMatch(/^ {2}alpha +0\.7:0\.2$/m);
-  expect(made.stdout).toMatch(/^Reconstruction of photo\.png: [\d.]+ dB to what the model sees of the photo; /m);
+  expect(made.stdout).toMatch(
+    /^Reconstruction of photo\.png: [\d.]+ dB to the VAE's round trip; [\d.]+ dB to the photo, of at most /m,
+  );
   expect(made.stdout).toMatch(/^out\.png {2}a dog lying down$/m);
   expect(made.stderr).toMatch(/^invert 4\/4$/m);
   expect(made.stderr).toMatch(/^tune 4\/4 · loss \d\.\d\de[+-]\d+$/m);
@@ -49,7 +51,7 @@ test("a photo and a sentence become a picture that tells every setting, and --li
     photo: { path: "photo.png", sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
     settings: {
       method: "baret",
-      target: sentence,
+      target: prompt,
       size: "64x64",
       fit: "crop",
       steps: 4,
@@ -78,11 +80,11 @@ test("a photo and a sentence become a picture that tells every setting, and --li
     image: "edit",
   });
   const again = await here.baret(["edit", "--like", "out.png", "-o", "again.png", "--quiet"]);
-  expect(again).toMatchObject({ code: 0, stdout: `again.png  ${sentence}\n` });
+  expect(again).toMatchObject({ code: 0, stdout: `again.png  ${prompt}\n` });
   expect(file("again.png")).toEqual(file("out.png"));
 });
 
-test("with --like, what is given besides wins; a picture of another kind is refused", async () => {
+test("options given beside --like take precedence; a picture without a record or of another command is refused", async () => {
   const made = await here.baret(["edit", "other.png", "--like", "out.png", "--alpha", "1", "-o", "rigid.png"]);
   expect(made.code).toBe(0);
   const { settings, photo } = metadata("rigid.png");
@@ -94,7 +96,7 @@ test("with --like, what is given besides wins; a picture of another kind is refu
   expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("found a picture of baret edit") });
 });
 
-test("a stranger's picture chooses no file that is written, and its paths and control characters are shown", async () => {
+test("a record of --like cannot choose a file to write, and its paths and control characters are printed visibly", async () => {
   const made = metadata("out.png");
   writeFileSync(here.path("victim.png"), "mine");
   writeFileSync(here.path("victim.safetensors"), "mine");
@@ -118,14 +120,14 @@ test("a stranger's picture chooses no file that is written, and its paths and co
   for (const name of ["victim.png", "victim.safetensors"]) expect(file(name).toString()).toBe("mine");
   expect(again.stdout).toContain("photo.png (64x64): a dog\\x1b[2J\\nWarning: all is well\n");
   expect(again.stdout + again.stderr).not.toContain("\u001b");
-  expect(again.stderr).toContain(`forged.png asks for the model ${fixtureModel("tiny-sd1")}`);
+  expect(again.stderr).toContain(`forged.png was made with the model ${fixtureModel("tiny-sd1")}`);
 });
 
 test.each([
   ["threads", { engine: { threads: 100_000 } }, /threads: .*100000/],
   ["steps", { settings: { steps: 1_000_000 } }, /steps: .*1000000/],
   ["size", { settings: { size: "80000x80000" } }, /size: .*80000/],
-])("%s beyond what the command line takes are refused in a picture too", async (_, forged, message) => {
+])("%s out of range in a record is refused as on the command line", async (_, forged, message) => {
   const made = metadata("out.png");
   const settings = { ...made.settings, ...("settings" in forged && forged.settings) };
   const engine = { ...made.engine, ...("engine" in forged && forged.engine) };
@@ -135,29 +137,29 @@ test.each([
   expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(message) });
 });
 
-test("metadata that the options would not take is refused, all of it at once", async () => {
+test("wrong settings in a record are refused, all of them at once", async () => {
   const text = { ...metadata("out.png"), settings: { alpha: { start: 1 }, steps: -3, earlyStop: "no", half: "both" } };
   writeFileSync(here.path("forged.png"), await encodePng(smoothPicture(1), { baret: JSON.stringify(text) }));
-  const { code, stderr } = await here.baret(["edit", "photo.png", sentence, "--like", "forged.png"]);
+  const { code, stderr } = await here.baret(["edit", "photo.png", prompt, "--like", "forged.png"]);
   expect(code).toBe(2);
   for (const name of ["alpha", "steps", "early-stop"]) expect(stderr).toContain(`--${name}: `);
   expect(stderr).not.toContain("half");
 });
 
-test("photos with sentences, all pictures of an edit, and the same as JSON", async () => {
-  const args = ["edit", "photo.png", "other.png", sentence, "a cat", ...quick, "--save-all", "--json", "--quiet"];
+test("two photos and two prompts make four edits, with all pictures by --save-all and one JSON object", async () => {
+  const args = ["edit", "photo.png", "other.png", prompt, "a cat", ...quick, "--save-all", "--json", "--quiet"];
   const made = await here.baret([...args, "-o", "many.png", "--save-inversion", "many.safetensors"]);
   expect(made.code).toBe(0);
   const result = JSON.parse(made.stdout);
   const kinds = ["reconstruction", "initial", "transition", "sheet"];
   const expected = [
-    ["photo.png", sentence],
+    ["photo.png", prompt],
     ["photo.png", "a cat"],
-    ["other.png", sentence],
+    ["other.png", prompt],
     ["other.png", "a cat"],
-  ].map(([path, said], k) => ({
+  ].map(([path, prompt], k) => ({
     photo: { path },
-    prompt: said,
+    prompt,
     files: {
       edit: `many-${k + 1}.png`,
       ...Object.fromEntries(kinds.map((kind) => [kind, `many-${k + 1}-${kind}.png`])),
@@ -179,7 +181,7 @@ test("photos with sentences, all pictures of an edit, and the same as JSON", asy
   expect(await decodeImage(here.path("reused.png"))).toEqual(await decodeImage(here.path("many-3.png")));
 });
 
-test("an inversion file of another model or sentence, a damaged one, and options it cannot follow are refused", async () => {
+test("a prepared photo of another model or prompt, a damaged file, and options of preparing are refused", async () => {
   writeFileSync(here.path("short.safetensors"), file("many-1.safetensors").subarray(0, 5000));
   writeFileSync(here.path("weights.safetensors"), readFileSync(`${fixtureModel("tiny-sd1")}/unet/diffusion_pytorch_model.safetensors`)); // biome-ignore format: one call
   const inversion = await readPrepared(here.path("many-1.safetensors"));
@@ -188,9 +190,13 @@ test("an inversion file of another model or sentence, a damaged one, and options
   const model = tiny.slice(0, 2);
   const cases: [string[], number, string][] = [
     [["many-1.safetensors", "--model", fixtureModel("tiny-sd2")], 1, "prepared from another model"],
-    [["many-1.safetensors", "--save-inversion", "copy.safetensors", ...model], 2, "--save-inversion: keeps the preparation of a photo"], // biome-ignore format: one case
-    [["many-1.safetensors", "a bird", ...model], 1, `prepared from another prompt: found "${sentence}"`],
-    [["many-1.safetensors", "--steps", "7", "--no-early-stop", ...model], 2, "--steps, --early-stop: belongs to"],
+    [["many-1.safetensors", "--save-inversion", "copy.safetensors", ...model], 2, "--save-inversion: saves a photo that this command prepares"], // biome-ignore format: one case
+    [["many-1.safetensors", "a bird", ...model], 1, `prepared from another prompt: found "${prompt}"`],
+    [
+      ["many-1.safetensors", "--steps", "7", "--no-early-stop", ...model],
+      2,
+      "--steps, --early-stop: applies to preparing a photo",
+    ],
     [["later.safetensors", ...model], 1, `does not fit the model ${model[1]}\n  timesteps.0: found ${timesteps[0]}`],
     [["short.safetensors", ...model], 1, "not a file of a prepared photo, or a damaged one"],
     [["weights.safetensors", ...model], 1, "a safetensors file, but not of a prepared photo"],
@@ -203,7 +209,7 @@ test("an inversion file of another model or sentence, a damaged one, and options
   expect(existsSync(here.path("refused.png"))).toBe(false);
 });
 
-/** A PNG that claims to be of that size. */
+/** Returns a PNG whose header claims another size. */
 function claimedSize(width: number, height: number, png: Buffer): Buffer {
   const claimed = Buffer.from(png);
   claimed.writeUInt32BE(width, 16);
@@ -212,13 +218,13 @@ function claimedSize(width: number, height: number, png: Buffer): Buffer {
   return claimed;
 }
 
-test("photos that cannot be used are named all at once; one dot and 500 words are edited, with warnings", async () => {
+test("photos that cannot be read are listed at once; a photo of one pixel and a prompt of 500 words give warnings", async () => {
   writeFileSync(here.path("huge.png"), claimedSize(20_000, 20_000, file("photo.png")));
   writeFileSync(here.path("notes.jpg"), "not a picture at all");
   writeFileSync(here.path("cut.png"), file("photo.png").subarray(0, 300));
   writeFileSync(here.path("dot.png"), await encodePng({ width: 1, height: 1, data: Uint8Array.of(200, 100, 50) }));
   const photos = ["huge.png", "notes.jpg", "cut.png", "none.webp", "dot.png"];
-  const bad = await here.baret(["edit", ...photos, sentence, ...quick]);
+  const bad = await here.baret(["edit", ...photos, prompt, ...quick]);
   expect(bad.code).toBe(1);
   expect(bad.stderr).toContain("ImageError: 4 photos cannot be read");
   expect(bad.stderr).toContain("huge.png: too many pixels: found 20000x20000 = 400000000, expected at most 100000000");
@@ -229,17 +235,17 @@ test("photos that cannot be used are named all at once; one dot and 500 words ar
   expect(dot.code).toBe(0);
   expect(dot.stderr).toMatch(/^Warning: dot\.png is smaller than the size to work at and was enlarged: 1x1 to 64x64$/m);
   expect(metadata("dot-edit.png").settings.target).toBe(words);
-  // Words that find no room are named before the work begins.
+  // The words cut off are listed before the work begins.
   expect(dot.stderr.indexOf("Cut off: ")).toBeGreaterThan(0);
   expect(dot.stderr.indexOf("Cut off: ")).toBeLessThan(dot.stderr.indexOf("invert 1/4"));
 });
 
-test("a pipe or a device as photo, as --like or as inversion is refused at once", async () => {
+test("a pipe or a device as photo, --like or prepared photo is refused at once", async () => {
   execFileSync("mkfifo", [here.path("pipe.png"), here.path("pipe.safetensors")]);
   symlinkSync("/dev/zero", here.path("zero.png"));
   const cases: [string[], string][] = [
-    [["pipe.png", sentence], "pipe.png: cannot be read: it is a pipe, not a regular file"],
-    [["zero.png", sentence], "zero.png: cannot be read: it is a device, not a regular file"],
+    [["pipe.png", prompt], "pipe.png: cannot be read: it is a pipe, not a regular file"],
+    [["zero.png", prompt], "zero.png: cannot be read: it is a device, not a regular file"],
     [["--like", "pipe.png"], "pipe.png: cannot be read: it is a pipe, not a regular file"],
     [["--like", "zero.png"], "zero.png: cannot be read: it is a device, not a regular file"],
     [["pipe.safetensors"], "pipe.safetensors: the file cannot be read: it is a pipe, not a regular file"],
@@ -265,12 +271,12 @@ test("settings that do not fit the model are refused before any work", async () 
   }
 });
 
-test("a source is never replaced by what is made of it", async () => {
+test("an output never replaces an input", async () => {
   writeFileSync(here.path("out-2.png"), file("photo.png"));
   const made = await here.baret([
     "edit",
     "out-2.png",
-    sentence,
+    prompt,
     "a cat",
     ...quick,
     "--save-inversion",
@@ -281,9 +287,9 @@ test("a source is never replaced by what is made of it", async () => {
   expect(file("out-2.png")).toEqual(file("photo.png"));
 });
 
-test("outputs in a folder that this user may not write are refused before photo and model are looked for", async () => {
+test("outputs in a folder without write permission are refused before photo and model are opened", async () => {
   mkdirSync(here.path("closed"), { mode: 0o555 });
-  const edit = ["edit", "none.png", sentence, "--model", "none"];
+  const edit = ["edit", "none.png", prompt, "--model", "none"];
   const [closed, open] = [here.path("closed"), here.path("open.png")];
   for (const output of [
     ["-o", `${closed}/out.png`],
@@ -296,37 +302,37 @@ test("outputs in a folder that this user may not write are refused before photo 
   }
 });
 
-test("a JPEG and a WebP tell what made them too, and --like repeats a JPEG", async () => {
+test("JPEG and WebP have a record too, and --like repeats a JPEG to the byte", async () => {
   for (const out of ["made.jpg", "made.webp"]) {
-    const made = await here.baret(["edit", "photo.png", sentence, ...quick, "--quality", "80", "-o", out]);
-    expect(made).toMatchObject({ code: 0, stdout: expect.stringContaining(`${out}  ${sentence}`) });
-    expect(JSON.parse(readRecord(file(out)) ?? "null").settings).toMatchObject({ target: sentence });
+    const made = await here.baret(["edit", "photo.png", prompt, ...quick, "--quality", "80", "-o", out]);
+    expect(made).toMatchObject({ code: 0, stdout: expect.stringContaining(`${out}  ${prompt}`) });
+    expect(JSON.parse(readRecord(file(out)) ?? "null").settings).toMatchObject({ target: prompt });
   }
   const again = await here.baret(["edit", "--like", "made.jpg", "--quality", "80", "-o", "again.jpg", "--quiet"]);
   expect(again.code).toBe(0);
   expect(file("again.jpg")).toEqual(file("made.jpg"));
 });
 
-test("--fit paste puts the edit back into the photo, at its own size, and keeps what is transparent", async () => {
+test("--fit paste and --fit whole give the photo's own size, and transparency is kept", async () => {
   const [width, height] = [160, 96];
   const red = { width, height, data: Uint8Array.from({ length: 3 * width * height }, (_, k) => (k % 3 ? 30 : 200)) };
   const alpha = { width, height, data: new Uint8Array(width * height).fill(255).fill(0, 0, width) };
   writeFileSync(here.path("wide.png"), await encodePicture(red, { alpha }));
-  const made = await here.baret(["edit", "wide.png", sentence, ...quick, "--fit", "paste", "-o", "pasted.png"]);
+  const made = await here.baret(["edit", "wide.png", prompt, ...quick, "--fit", "paste", "-o", "pasted.png"]);
   expect(made).toMatchObject({ code: 0, stdout: expect.stringContaining("pasted back into the photo") });
   const { picture, alpha: kept } = await decodePhoto(here.path("pasted.png"));
   expect([picture.width, picture.height]).toEqual([width, height]);
   expect(kept?.data).toEqual(alpha.data);
-  // Left of the square nothing changed, below the transparent row.
+  // Below the transparent row, the pixels left of the square are unchanged.
   expect([...picture.data.subarray(3 * width, 3 * width + 6)]).toEqual([200, 30, 30, 200, 30, 30]);
   expect(metadata("pasted.png").settings.fit).toBe("paste");
-  const whole = await here.baret(["edit", "wide.png", sentence, ...quick, "--fit", "whole", "-o", "whole.webp"]);
+  const whole = await here.baret(["edit", "wide.png", prompt, ...quick, "--fit", "whole", "-o", "whole.webp"]);
   expect(whole.code).toBe(0);
   expect(await decodeImage(here.path("whole.webp"))).toMatchObject({ width, height });
 });
 
-test("an edit stopped by Ctrl-C goes on where it was, and shows itself as it forms", async () => {
-  const long = ["edit", "other.png", sentence, ...tiny, "--steps", "20", "--iterations", "3", "-o", "long.png"];
+test("an edit stopped by Ctrl-C resumes, and --preview shows it while it is computed", async () => {
+  const long = ["edit", "other.png", prompt, ...tiny, "--steps", "20", "--iterations", "3", "-o", "long.png"];
   const stopped = await here.baret(long, { interruptAt: /^tune 1\d\/20/m });
   expect(stopped).toMatchObject({ code: 130, signal: null });
   expect(stopped.afterInterrupt).toBeLessThan(1000);

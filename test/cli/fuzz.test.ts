@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, expect, test, vi } from "vitest";
 import { editCommand } from "../../src/cli/edit/edit.ts";
-import { repeat } from "../../src/cli/like.ts";
+import { applyLike } from "../../src/cli/like.ts";
 import { Reporter } from "../../src/cli/print.ts";
 import { insertPngText, readPngText } from "../../src/image/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
@@ -12,13 +12,13 @@ import { smoothPicture } from "../support/baret.ts";
 import { survive } from "../support/survive.ts";
 import { mutateJson, mutateText } from "../weights/mutate.ts";
 
-// Whatever a picture says that made it, repeating that succeeds or ends in a typed error.
+// Applying any record of a picture succeeds or ends in a typed error.
 
 const folder = mkdtempSync(join(tmpdir(), "baret-fuzz-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 const path = join(folder, "made.png");
 
-/** The longest line that was said to the person. */
+/** Length of the longest line on standard error. */
 let longest = 0;
 beforeEach(() => {
   longest = 0;
@@ -49,7 +49,7 @@ const made = {
   },
 };
 
-test("the settings in a PNG, down to the options of the command line", async () => {
+test("a damaged record in a PNG gives options or a typed error", async () => {
   const bare = await encodePng(smoothPicture(1));
   const outcomes = await survive(2000, ["ImageError", "UsageError"], async (random) => {
     const json = JSON.stringify(made);
@@ -61,7 +61,7 @@ test("the settings in a PNG, down to the options of the command line", async () 
     writeFileSync(path, random.below(20) ? png : png.subarray(0, random.below(png.length)));
     const command = editCommand();
     command.exitOverride();
-    await repeat(command, path, new Reporter({ quiet: true }));
+    await applyLike(command, path, new Reporter({ quiet: true }));
     for (const value of Object.values(command.opts())) expect(value).not.toBeNaN();
   });
   expect(longest).toBeLessThan(10_000);
@@ -70,7 +70,7 @@ test("the settings in a PNG, down to the options of the command line", async () 
   expect(outcomes.UsageError).toBeGreaterThan(200);
 });
 
-test("any bytes as a PNG with text", async () => {
+test("reading the text of a damaged PNG succeeds or ends in ImageError", async () => {
   const png = await encodePng(smoothPicture(1), { baret: JSON.stringify(made), other: "x".repeat(300) });
   const outcomes = await survive(1000, ["ImageError"], async (random) => {
     const damaged = random.below(4) ? png.slice() : png.slice(0, random.below(png.length));

@@ -11,7 +11,7 @@ afterAll(here.remove);
 const tiny = ["--model", fixtureModel("tiny-sd1"), "--size", "64x32"];
 const metadata = (name: string) => JSON.parse(readPngText(readFileSync(here.path(name))).baret);
 
-test("a prompt becomes a picture that tells what made it", async () => {
+test("generate writes a picture with a record of its settings", async () => {
   const made = await here.baret(["generate", "a dog", ...tiny, "--steps", "3", "--seed", "5", "-o", "dog.png"]);
   expect(made.code).toBe(0);
   expect(made.stdout).toMatch(/^ {2}size +64x32$/m);
@@ -35,7 +35,7 @@ test("a prompt becomes a picture that tells what made it", async () => {
   });
 });
 
-test("several prompts and counts make numbered pictures, each as it would be alone", async () => {
+test("several prompts and a count make numbered pictures, each equal to one generated alone", async () => {
   const args = [...tiny, "--steps", "2", "--quiet"];
   const made = await here.baret(["generate", "a dog", "a cat", "--count", "2", ...args, "-o", "many.png", "--json"]);
   const { pictures } = JSON.parse(made.stdout);
@@ -53,14 +53,14 @@ test("several prompts and counts make numbered pictures, each as it would be alo
   expect(readFileSync(here.path("cat.png"))).toEqual(readFileSync(here.path("many-4.png")));
 });
 
-test("of a prompt of 500 words, those that are cut off are named; an empty one is a prompt", async () => {
-  const sentence = Array.from({ length: 500 }, (_, k) => `dog${k}`).join(" ");
-  const made = await here.baret(["generate", sentence, "", ...tiny, "--steps", "1", "-o", "long.png"]);
+test("a warning lists the words cut off a prompt of 500 words; an empty prompt is allowed", async () => {
+  const long = Array.from({ length: 500 }, (_, k) => `dog${k}`).join(" ");
+  const made = await here.baret(["generate", long, "", ...tiny, "--steps", "1", "-o", "long.png"]);
   expect(made.code).toBe(0);
   expect(made.stderr).toMatch(/^Warning: "dog0 dog1 .*…" is longer .* Cut off: dog\d+, dog\d+, .* \d{3} more$/m);
 });
 
-test("words cut off a negative prompt are named too", async () => {
+test("a warning lists the words cut off a negative prompt, once", async () => {
   const negative = Array.from({ length: 90 }, (_, k) => `cat${k}`).join(" ");
   const made = await here.baret(["generate", "a dog", ...tiny, "--steps", "1", "--negative", negative, "--count", "2"]);
   expect(made.stderr.match(/^Warning: "cat0 cat1 .*…" is longer .* Cut off: cat/gm)).toHaveLength(1);
@@ -84,7 +84,7 @@ test("an output that cannot be written is refused before any work", async () => 
   }
 });
 
-test("an output in a folder that this user may not write is refused before the model is looked for", async () => {
+test("an output in a folder without write permission is refused before the model is opened", async () => {
   mkdirSync(here.path("closed"), { mode: 0o555 });
   const args = ["generate", "a dog", "--model", "none", "-o", here.path("closed/out.png")];
   await expect(asOrdinaryUser(async () => runCommand(await baretProgram(args), args))).rejects.toThrow(
@@ -92,7 +92,7 @@ test("an output in a folder that this user may not write is refused before the m
   );
 });
 
-test("a picture that cannot be written leaves nothing half written, and does not cost those before it", async () => {
+test("a picture that cannot be written leaves no partial file, and the pictures before it stay", async () => {
   const args = ["generate", "a dog", "--model", fixtureModel("tiny-sd1"), "--size", "128", "--steps", "1"];
   const full = await here.baret([...args, "-o", "big.png"], { fileLimit: 1 });
   expect(full.code).toBe(1);
@@ -104,7 +104,7 @@ test("a picture that cannot be written leaves nothing half written, and does not
   expect(readdirSync(here.folder).filter((name) => name.includes("big"))).toEqual(["big-1.png", "big-2.png"]);
 });
 
-test("Ctrl-C ends it within a second with status 130, and finished pictures stay", async () => {
+test("Ctrl-C ends generate within a second with status 130, and finished pictures stay", async () => {
   const args = ["generate", "a dog", ...tiny, "--count", "16", "--steps", "150", "-o", "stop.png"];
   const made = await here.baret(args, { interruptAt: /^generate (1[6-9]\d|2\d\d)\/300$/m });
   expect(made).toMatchObject({ code: 130, signal: null });

@@ -16,13 +16,16 @@ beforeAll(async () => {
   writeFileSync(here.path("photo.png"), await encodePng(smoothPicture(1)));
 });
 
-test("stopped by Ctrl-C or killed, an inversion goes on where it was and ends with the same bytes", async () => {
+test("an inversion that is stopped by Ctrl-C and then killed resumes to the same bytes", async () => {
   const long = [...invert, "--steps", "12", "--iterations", "2"];
   const whole = await here.baret([...long, "-o", "whole.safetensors"]);
   expect(whole).toMatchObject({ code: 0, stdout: expect.stringMatching(/^whole\.safetensors {2}\d+ iterations$/m) });
 
   const stopped = await here.baret([...long, "-o", "parts.safetensors"], { interruptAt: /^invert 7\/12/m });
-  expect(stopped).toMatchObject({ code: 130, stdout: expect.stringContaining("The same command goes on from there.") });
+  expect(stopped).toMatchObject({
+    code: 130,
+    stdout: expect.stringContaining("parts.safetensors. Run the same command again to resume."),
+  });
   expect(stopped.afterInterrupt).toBeLessThan(1000);
   expect((await readPrepared(here.path("parts.safetensors"))).progress.done).toBeGreaterThanOrEqual(6);
 
@@ -41,12 +44,12 @@ test("stopped by Ctrl-C or killed, an inversion goes on where it was and ends wi
   expect(rest.code).toBe(0);
   expect(rest.stderr).not.toMatch(/^invert \d/m);
   expect(readFileSync(here.path("parts.safetensors"))).toEqual(readFileSync(here.path("whole.safetensors")));
-  // A finished one is not computed again.
+  // A finished inversion is not computed again.
   const again = await here.baret([...long, "-o", "whole.safetensors"]);
   expect(again).toMatchObject({ code: 0, stderr: expect.not.stringMatching(/^(invert|tune) /m) });
 });
 
-test("the default name is the photo's; as JSON it tells file, settings and quality", async () => {
+test("the default output is named after the photo, and the JSON has file, settings and quality", async () => {
   const made = await here.baret([...short, "--iterations", "0", "--json", "--quiet"]);
   expect(made.code).toBe(0);
   expect(JSON.parse(made.stdout)).toMatchObject({
@@ -54,13 +57,13 @@ test("the default name is the photo's; as JSON it tells file, settings and quali
     file: "photo.inversion.safetensors",
     prompt: "a dog lying down",
     iterations: 0,
-    // The threshold is the preset's.
+    // The threshold is that of the preset.
     settings: { steps: 2, iterations: 0, threshold: [1e-4, 1e-4], size: "64x64" },
     quality: { inversion: expect.any(Number), vae: expect.any(Number), photo: expect.any(Number) },
   });
 });
 
-test("a file that holds another preparation is left alone, with every difference named", async () => {
+test("a file of another prepared photo is left unchanged, and the error lists every difference", async () => {
   const before = readFileSync(here.path("photo.inversion.safetensors"));
   const made = await here.baret([...short, "--iterations", "1", "--guidance", "3"]);
   expect(made.code).toBe(1);
@@ -68,7 +71,7 @@ test("a file that holds another preparation is left alone, with every difference
   expect(readFileSync(here.path("photo.inversion.safetensors"))).toEqual(before);
 });
 
-test("a disk that fills up is an error, and leaves nothing half written", async () => {
+test("a full disk is an error and leaves no partial file", async () => {
   const made = await here.baret([...invert, "--steps", "3", "-o", "full.safetensors"], { fileLimit: 8 });
   expect(made.code).toBe(1);
   expect(made.stderr).toContain("full.safetensors: cannot be written: the file system does not allow a file");

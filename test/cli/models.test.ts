@@ -9,11 +9,11 @@ import { hollow, keys } from "../weights/helpers.ts";
 const here = new Workplace();
 afterAll(here.remove);
 
-/** Bytes of F16 tensors of these shapes. */
+/** Returns the number of bytes of F16 tensors of these shapes. */
 const dataBytes = (shapes: Record<string, readonly number[]>): number =>
   Object.values(shapes).reduce((sum, shape) => sum + shape.reduce((n, d) => n * d, 2), 0);
 
-test("what lies at a path: kind, size, weights, parameters, bytes", async () => {
+test("models describes a path: kind, size, weights, parameters, bytes", async () => {
   const { code, stdout, stderr } = await here.baret(["models", fixtureModel("tiny-sd1"), fixtureModel("tiny-sd2"), fixtureModel("clip-new"), "--json"]); // biome-ignore format: one call
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   const { models } = JSON.parse(stdout);
@@ -35,7 +35,7 @@ test("what lies at a path: kind, size, weights, parameters, bytes", async () => 
   expect(sd2.bytes).toBe(2 * sd2.parameters);
 });
 
-test("what a file cannot say of itself, options say: a single SD2.x file's prediction, a folder's variant", async () => {
+test("options give what files do not state: --prediction for a single SD2.x file, --variant for a folder", async () => {
   const file = here.path("v2.safetensors");
   const source = hollow(file, keys["SD2.x"].original);
   writeFileSync(file, await source.read(0, source.size - dataBytes(keys["SD2.x"].original)));
@@ -43,9 +43,9 @@ test("what a file cannot say of itself, options say: a single SD2.x file's predi
   expect((await here.baret(["models", file])).stderr).toMatch(
     /does not say what its U-Net predicts.*\nSet the option prediction/,
   );
-  const said = await here.baret(["models", file, "--prediction", "v_prediction", "--json"]);
-  expect(said).toMatchObject({ code: 0, stderr: "" });
-  expect(JSON.parse(said.stdout).models).toMatchObject([
+  const stated = await here.baret(["models", file, "--prediction", "v_prediction", "--json"]);
+  expect(stated).toMatchObject({ code: 0, stderr: "" });
+  expect(JSON.parse(stated.stdout).models).toMatchObject([
     { kind: "single file", size: { height: 768, width: 768 }, prediction: "v_prediction" },
   ]);
 
@@ -60,7 +60,7 @@ test("what a file cannot say of itself, options say: a single SD2.x file's predi
   expect(await here.baret(["models", folder, "--variant", "ema"])).toMatchObject({ code: 0, stderr: "" });
 });
 
-test("what a model's files hold without use is one warning, in a list, before a picture and in its JSON", async () => {
+test("unused weights of a model give one warning: of models, of generate, and in the JSON of both", async () => {
   const folder = here.path("leftovers");
   cpSync(fixtureModel("tiny-sd1"), folder, { recursive: true });
   const file = join(folder, "vae/diffusion_pytorch_model.safetensors");
@@ -77,7 +77,7 @@ test("what a model's files hold without use is one warning, in a list, before a 
   expect(JSON.parse(made.stdout).warnings).toEqual([message]);
 });
 
-test("a model that is broken in any way does not hide the others", async () => {
+test("a broken model does not hide the others", async () => {
   const folder = here.path("odd");
   cpSync(fixtureModel("tiny-sd1"), folder, { recursive: true });
   writeFileSync(join(folder, "editing.json"), JSON.stringify({ size: 100 }));
@@ -87,7 +87,7 @@ test("a model that is broken in any way does not hide the others", async () => {
   expect(stdout).toMatch(/tiny-sd1 +diffusers folder +path +128x128 /);
 });
 
-test("the Hugging Face cache is listed, and what in it is no text-to-image model is passed over", async () => {
+test("models of the Hugging Face cache are listed if they are text-to-image models", async () => {
   const hub = here.path("hf", "hub");
   const snapshot = `${hub}/models--someone--tiny/snapshots/abc`;
   mkdirSync(`${hub}/models--someone--tiny/refs`, { recursive: true });
@@ -101,7 +101,7 @@ test("the Hugging Face cache is listed, and what in it is no text-to-image model
   expect(stdout).not.toContain("someone/words");
 });
 
-test("a path that is no model is named, and the others are still described", async () => {
+test("a path without a model is an error, and the other paths are still described", async () => {
   const { code, stdout, stderr } = await here.baret(["models", here.folder, fixtureModel("tiny-sd1")]);
   expect(code).toBe(3);
   expect(stderr).toContain("this folder is not a model");

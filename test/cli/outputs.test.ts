@@ -2,7 +2,7 @@ import { mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { checkOutputs } from "../../src/cli/outputs.ts";
+import { checkOutputs, outputName } from "../../src/cli/outputs.ts";
 import { StorageError, UsageError } from "../../src/core/index.ts";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "baret-output-")));
@@ -13,7 +13,7 @@ symlinkSync(at("photo.png"), at("link.png"));
 symlinkSync(folder, at("here"));
 const out = (path: string, option = "--out") => ({ option, path });
 
-test("outputs that would replace an input or each other are refused, whatever they are called, all at once", async () => {
+test("outputs that would replace an input or each other are refused at once, through links too", async () => {
   const outputs = [
     out(at("photo.png")),
     out(at("link.png"), "--preview"),
@@ -36,8 +36,17 @@ test("outputs that would replace an input or each other are refused, whatever th
   await expect(checkOutputs([out(at("photo.png"))], [at("here/link.png")])).rejects.toThrow(/would replace/);
 });
 
-test("outputs beside the inputs, and over files that nobody reads, are welcome; those without a folder are not", async () => {
+test("new files and files that are not read can be written; files in a missing folder cannot", async () => {
   writeFileSync(at("old.png"), "");
   await checkOutputs([out(at("old.png")), out(at("fresh.png"))], [at("photo.png"), at("missing.png")]);
   await expect(checkOutputs([out(at("none/a.png"))], [])).rejects.toThrow(StorageError);
+});
+
+test("outputs are named by a pattern, or numbered if there are several", () => {
+  const pair = { source: "photos/My dog.JPG", prompt: "A dog, lying down!" };
+  expect(outputName("o/{photo}-{prompt}.png", pair, 0, 1)).toBe("o/My dog-a-dog-lying-down.png");
+  expect(outputName("{index}.png", pair, 4, 9)).toBe("5.png");
+  expect(outputName("out.png", pair, 1, 3)).toBe("out-2.png");
+  expect(outputName("out.png", pair, 0, 1)).toBe("out.png");
+  expect(outputName("{prompt}.png", { ...pair, prompt: "../../?" }, 0, 1)).toBe("edit.png");
 });

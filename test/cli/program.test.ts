@@ -6,8 +6,8 @@ import { fixtureModel, Workplace } from "../support/cli.ts";
 
 const here = new Workplace();
 afterAll(here.remove);
-/** Refused before anything is done or written. */
 
+/** Arguments that are refused before any work. */
 const wrongUsage: [string, string[], string][] = [
   ["no command", [], "a command is missing"],
   ["unknown command", ["improve"], "unknown command 'improve'"],
@@ -70,7 +70,7 @@ test.each(wrongUsage)("%s is wrong usage", async (_, args, message) => {
   expect((error as Error).message).toContain(message);
 });
 
-test("wrong usage exits 2 and names all options that are wrong at once, without a stack", async () => {
+test("wrong usage exits with 2 and lists all wrong options, without a stack", async () => {
   const made = await here.baret(["generate", "a dog", "--steps", "x", "--size", "y", "--seed", "z"]);
   expect(made).toMatchObject({ code: 2, stdout: "" });
   for (const name of ["steps", "size", "seed"]) expect(made.stderr).toContain(`  --${name}: found`);
@@ -80,7 +80,7 @@ test("wrong usage exits 2 and names all options that are wrong at once, without 
   expect(none).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("a command is missing") });
 });
 
-test("help and version are no errors", async () => {
+test("--help and --version exit with 0", async () => {
   const help = await here.baret(["generate", "--help"]);
   expect({ code: help.code, stderr: help.stderr }).toEqual({ code: 0, stderr: "" });
   expect(help.stdout).toContain("--guidance <scale>");
@@ -88,7 +88,7 @@ test("help and version are no errors", async () => {
   expect(version).toMatchObject({ code: 0, stderr: "", stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
 });
 
-test("with --json an error is one object on standard output, its words on standard error", async () => {
+test("with --json, an error is one object on standard output and a message on standard error", async () => {
   const { code, stdout, stderr } = await here.baret(["generate", "a dog", "--model", "nowhere", "--json"]);
   expect(code).toBe(3);
   expect(JSON.parse(stdout)).toMatchObject({ error: { code: "checkpoint", where: '"nowhere"' } });
@@ -99,7 +99,7 @@ test("with --json an error is one object on standard output, its words on standa
   });
 });
 
-test("a reader that stops reading is no error, a full disk behind standard output is", async () => {
+test("a closed pipe behind standard output is not an error, but a full disk is", async () => {
   const piped = await here.baret(["models", fixtureModel("tiny-sd1"), "--json"], { redirect: "| true" });
   expect(piped).toMatchObject({ code: 0, stderr: "" });
   const full = await here.baret(["models", fixtureModel("tiny-sd1")], { redirect: "> /dev/full" });

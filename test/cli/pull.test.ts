@@ -35,7 +35,7 @@ interface Ended {
   code: number | null;
 }
 
-/** `baret pull ...` as a process of its own. */
+/** Starts `baret pull ...` as a process of its own. */
 function start(...args: string[]): { child: ChildProcess; ended: Promise<Ended> } {
   mkdirSync(cache(), { recursive: true });
   const env = { ...process.env, HF_ENDPOINT: hub.endpoint, HF_TOKEN: "", BARET_CACHE: cache(), XDG_CACHE_HOME: root };
@@ -46,7 +46,7 @@ function start(...args: string[]): { child: ChildProcess; ended: Promise<Ended> 
 }
 const run = (...args: string[]): Promise<Ended> => start(...args).ended;
 
-/** Lets the hub send half of the U-Net's weights, then nothing. Resolves when the client has them on disk. */
+/** Lets the hub send half of the U-Net's weights, then nothing. Resolves when the client has written that half to disk. */
 function sendHalf(): Promise<void> {
   const half = largeUnet.length / 2;
   return new Promise((resolve) => {
@@ -65,7 +65,7 @@ function sendHalf(): Promise<void> {
   });
 }
 
-test("a model is pulled, said so in words and then as JSON, found by its name, and opens", async () => {
+test("pull installs a model that is found by its name and opens, and reports it as text and as JSON", async () => {
   const { out, err, code } = await run("tiny/sd");
   expect([code, missingOfLarge()]).toEqual([0, []]);
   expect(out).toContain(`tiny/sd (commit ${commitOf(large).slice(0, 8)}) from ${hub.endpoint}: 13 files, 4.53 MB`);
@@ -87,7 +87,7 @@ test("a model is pulled, said so in words and then as JSON, found by its name, a
   });
 });
 
-test("killed in the middle and started again, only the rest is fetched", async () => {
+test("a killed pull downloads only the rest when it runs again", async () => {
   const half = sendHalf();
   const { child, ended } = start("tiny/sd", "--quiet");
   await half;
@@ -101,7 +101,7 @@ test("killed in the middle and started again, only the rest is fetched", async (
   expect(missingOfLarge()).toEqual([]);
 });
 
-test("Ctrl-C stops it within a second, and what came is kept", async () => {
+test("Ctrl-C stops pull within a second, and the downloaded part is kept", async () => {
   const half = sendHalf();
   const { child, ended } = start("tiny/sd", "--quiet");
   await half;
@@ -125,14 +125,9 @@ test("--from installs a folder without the hub", async () => {
 });
 
 test.each([
-  [
-    "options that do not go together",
-    ["tiny/sd", "--from", tinyFolder, "--revision", "main"],
-    2,
-    "a folder has no revisions",
-  ],
+  ["--from with --revision", ["tiny/sd", "--from", tinyFolder, "--revision", "main"], 2, "a folder has no revisions"],
   ["an empty revision", ["tiny/sd", "--revision", ""], 2, '--revision: found "", expected a name'],
   ["a model that does not exist", ["tiny/none"], 3, "does not exist"],
-])("%s: refused with the exit code for it", async (_, args, code, reason) => {
+])("%s is refused with its exit status", async (_, args, code, reason) => {
   expect(await run(...args, "--quiet")).toMatchObject({ code, err: expect.stringContaining(reason), out: "" });
 });

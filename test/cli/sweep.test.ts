@@ -15,7 +15,7 @@ beforeAll(async () => {
   writeFileSync(here.path("photo.png"), await encodePng(smoothPicture(1)));
 });
 
-test("a grid is a sheet of all combinations; each picture is what an edit with its settings makes", async () => {
+test("a sweep is a sheet of all combinations; each picture equals the edit with its settings", async () => {
   const grid = ["--alpha", "0.8:0.1,1", "--cross-steps", "0.2:0.9,0.5,0"];
   const made = await here.baret([
     "sweep",
@@ -42,7 +42,7 @@ test("a grid is a sheet of all combinations; each picture is what an edit with i
   expect(readFileSync(here.path("alone.png"))).toEqual(readFileSync(here.path("g-5.png")));
 });
 
-test("the photo is not replaced by one of the pictures of a sweep", async () => {
+test("no picture of a sweep replaces the photo", async () => {
   const photo = readFileSync(here.path("photo.png"));
   writeFileSync(here.path("s-2.png"), photo);
   const args = ["sweep", "s-2.png", "a dog", ...quick, "--alpha", "0,1", "--save-all", "-o", "s.png"];
@@ -51,7 +51,7 @@ test("the photo is not replaced by one of the pictures of a sweep", async () => 
   expect(readFileSync(here.path("s-2.png"))).toEqual(photo);
 });
 
-test("stopped, what is finished is on the sheet", async () => {
+test("a stopped sweep leaves its finished pictures on the sheet", async () => {
   const args = ["sweep", "photo.png", "a dog", ...quick.slice(0, 4), "--steps", "30", "--iterations", "0"];
   const stopped = await here.baret([...args, "-o", "part.png"], { interruptAt: /^edit 2\d\d\/450/m });
   expect(stopped).toMatchObject({ code: 130 });
@@ -60,7 +60,7 @@ test("stopped, what is finished is on the sheet", async () => {
   expect(sheet.width).toBeGreaterThan(5 * 64);
 });
 
-test("with nothing given, it is the paper's figure 9: one of the three moves, the others keep the model's values", async () => {
+test("a sweep without values is the paper's figure 9: one setting changes, the others have the model's values", async () => {
   const model = await tinyModel("tiny-sd1");
   const { points, columns } = pointsOf(baret, model, {});
   expect(columns).toBe(5);
@@ -72,7 +72,7 @@ test("with nothing given, it is the paper's figure 9: one of the three moves, th
   await model.close();
 });
 
-test("a grid of too many points is refused before its points are made", async () => {
+test("a sweep of too many points is refused before its points are created", async () => {
   const model = await tinyModel("tiny-sd1");
   const many = Array.from({ length: 100_000 }, () => 1);
   const points = () => pointsOf(baret, model, { alpha: many, selfSteps: many, crossSteps: many });

@@ -83,7 +83,7 @@ test("held-out combinations are refused for training", async () => {
   });
 });
 
-test("a set of portraits is another set than one of all scenes", async () => {
+test("a set of portraits differs from a set of all scenes", async () => {
   const set = ["world", "shards", "--count", "4", "--size", "8", "--workers", "1", "-o", "portraits", "--quiet"];
   expect(await here.baret([...set, "--portraits"])).toMatchObject({ code: 0 });
   expect(scenes("portraits").every((scene) => scene.framing === "portrait")).toBe(true);
@@ -93,7 +93,7 @@ test("a set of portraits is another set than one of all scenes", async () => {
   expect(both).toMatchObject({ code: 2, stderr: expect.stringContaining("no portrait is a held-out combination") });
 });
 
-test("--edition 2 gives the second edition; sets of the first do not name theirs", async () => {
+test("--edition 2 gives the second edition; sets of the first edition do not state theirs", async () => {
   const set = ["world", "shards", "--count", "3", "--size", "8", "--workers", "1", "--quiet"];
   expect(await here.baret([...set, "--edition", "2", "-o", "second"])).toMatchObject({ code: 0 });
   expect(scenes("second").map(({ edition }) => edition)).toEqual([2, 2, 2]);

@@ -35,7 +35,7 @@ afterAll(async () => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-/** Runs the command line here; gives what it prints. */
+/** Runs the command line in this process and returns its output. */
 async function cli(...args: string[]): Promise<string> {
   let printed = "";
   const keep = (text: unknown): boolean => {
@@ -99,10 +99,10 @@ test("the command line edits, sweeps and repeats with it, and lists it", async (
   expect(readFileSync(at("b.png"))).toEqual(readFileSync(at("a.png")));
   await cli("sweep", at("photo.png"), "a dog", ...own, "--strength", "0.3,0.6", "-o", at("s.png"));
   await expect(cli("edit", at("photo.png"), "a dog", ...own, "--strength", "2", "--alpha", "1")).rejects.toThrow(
-    /--alpha: no option of sdedit-test\n {2}--strength: found "2", expected 0\.01\.\.1/,
+    /--alpha: not an option of sdedit-test\n {2}--strength: found "2", expected 0\.01\.\.1/,
   );
   await expect(cli("edit", at("photo.png"), "a dog", ...own, "--alpha", "1")).rejects.toThrow(
-    "--alpha: no option of sdedit-test",
+    "--alpha: not an option of sdedit-test",
   );
   const listed = await cli("methods");
   expect(listed).toContain("sdedit-test: SDEdit: noise, then sampling");

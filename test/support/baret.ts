@@ -13,10 +13,10 @@ import { DiskCache } from "../../src/storage/node/index.ts";
 import { memorySource, readSafetensors } from "../../src/weights/index.ts";
 import { fixture } from "./run.ts";
 
-/** A file or folder of test/fixtures. */
+/** Returns the path of a file or folder of test/fixtures. */
 export const fixturePath = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 
-/** A model of test/fixtures, or the one that ships with baret, on one thread, with a cache of its own that goes when it is closed. */
+/** Loads a model of test/fixtures, or "menagerie", on one thread. Its cache is deleted when it is closed. */
 export async function tinyModel(name: string): Promise<Model> {
   const folder = await mkdtemp(join(tmpdir(), "baret-test-"));
   const model = await loadModel(name === "menagerie" ? name : fixturePath(name), {
@@ -31,10 +31,10 @@ export async function tinyModel(name: string): Promise<Model> {
   return model;
 }
 
-/** Hashes of no model and no picture. */
+/** Arbitrary hashes of model and picture. */
 export const someOrigin = { model: "0".repeat(64), picture: "1".repeat(64) };
 
-/** A picture of smooth random colours, 64 x 64. */
+/** Returns a picture of smooth random colours, 64 x 64. */
 export function smoothPicture(seed: number): Picture {
   const random = new Random(seed);
   const corner = Array.from({ length: 12 }, () => random.between(20, 235));
@@ -45,6 +45,7 @@ export function smoothPicture(seed: number): Picture {
   });
   return { width: 64, height: 64, data };
 }
+
 /** Settings of tools/parity/baret.py. */
 export interface ReferenceSettings {
   target: string;
@@ -59,7 +60,7 @@ export interface ReferenceSettings {
   both_halves: boolean;
 }
 
-/** Whole runs of tools/parity/baret.py on a tiny pipeline; see tools/parity/README.md for what is in them. */
+/** Reads a run of tools/parity/baret.py on a tiny pipeline. tools/parity/README.md describes its values. */
 export async function baretReference(
   name: string,
 ): Promise<{ settings: ReferenceSettings; values: Record<string, Tensor> }> {
@@ -71,7 +72,7 @@ export async function baretReference(
   };
 }
 
-/** Prompts and options of a preparation by BARET, together. */
+/** Prompt and options of preparing with BARET, in one object. */
 export interface BaretInput {
   readonly target: string;
   readonly [option: string]: unknown;
@@ -79,7 +80,7 @@ export interface BaretInput {
 
 const inputOf = ({ target, ...options }: BaretInput) => ({ target, options });
 
-/** A photo prepared by BARET. */
+/** Prepares a picture with BARET. */
 export const prepared = async (
   model: Model,
   picture: Picture,
@@ -103,11 +104,11 @@ export const preparedStored = async (
   return (await prepareStored(baret, model, picture, plan, store, work)) as BaretPrepared;
 };
 
-/** A prepared photo with some tensors exchanged. */
+/** Returns a prepared photo with some tensors replaced. */
 export const withTensors = (from: BaretPrepared, tensors: Partial<BaretPrepared["tensors"]>): BaretPrepared => ({
   ...from,
   tensors: { ...from.tensors, ...tensors },
 });
 
-/** The names of BARET's four pictures. */
+/** Names of BARET's four pictures. */
 export const roles = ["reconstruction", "initial", "transition", "edit"] as const;

@@ -6,14 +6,14 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const changed = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 /**
- * Vitest's global set-up. Compiles src/ into dist/ if it changed since: processes that tests start (the command line, the
- * engine's child) run dist/, because Node 20 runs no TypeScript. Everything else under test is the sources.
+ * Vitest's global set-up. Compiles src/ into dist/ if src/ has changed: processes that tests start (the command line, the
+ * engine's child) run dist/, because Node 20 runs no TypeScript. Everything else tests the sources.
  */
 export default function build(): void {
   const sources = readdirSync(`${root}src`, { recursive: true, encoding: "utf8" });
   const newest = Math.max(...sources.map((name) => changed(`${root}src/${name}`)));
   if (changed(`${root}dist/cli/main.js`) > newest) return;
-  // Not tools/build.mjs, which empties dist/ first: another run of the tests may be using it.
+  // tools/build.mjs would empty dist/ first, but another run of the tests may be using it.
   const tsc = [`${root}node_modules/typescript/bin/tsc`, "-p", `${root}tsconfig.build.json`];
   execFileSync(process.execPath, tsc, { stdio: "inherit" });
   for (const name of readdirSync(`${root}dist`, { recursive: true, encoding: "utf8" })) {

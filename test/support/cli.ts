@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
 
-// Every run is a process of its own, or two, on a machine that may be busy.
+// Every run starts one or two processes, and the machine may be busy.
 vi.setConfig({ testTimeout: 240_000 });
 
 const program = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
@@ -13,8 +13,8 @@ const program = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url)
 export const fixtureModel = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 
 /**
- * Runs `work` in this process as a user whom permissions bind: tests may run as root, whom they do not. No process of its
- * own, since another user may not enter the folder that the project lies in.
+ * Runs `work` as an ordinary user, since permissions do not apply to root. It runs in this process, because another user may
+ * not have access to the project's folder.
  */
 export async function asOrdinaryUser<T>(work: () => Promise<T>): Promise<T> {
   if (process.getuid?.() !== 0) return work();
@@ -31,22 +31,22 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** Milliseconds from the interrupt, where there was one, to the end. */
+  /** Milliseconds from the interrupt, if there was one, to the end. */
   readonly afterInterrupt: number;
 }
 
 export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
-  /** Ctrl-C, or another signal, as soon as standard error matches. */
+  /** Sends Ctrl-C, or `interruptWith`, as soon as standard error matches. */
   readonly interruptAt?: RegExp;
   readonly interruptWith?: NodeJS.Signals;
   /** Largest file that the process may write, in KiB. */
   readonly fileLimit?: number;
-  /** Where standard output goes: a shell's redirection such as "> /dev/full" or "| head -c 0". */
+  /** Shell redirection of standard output, such as "> /dev/full" or "| head -c 0". */
   readonly redirect?: string;
 }
 
-/** A folder of its own to run the command line in, with a cache of its own. */
+/** A temporary folder to run the command line in, with its own cache. */
 export class Workplace {
   readonly folder = mkdtempSync(join(tmpdir(), "baret-cli-"));
   private readonly cache = join(this.folder, "cache");
@@ -60,7 +60,7 @@ export class Workplace {
 
   remove = (): void => rmSync(this.folder, { recursive: true, force: true });
 
-  /** Runs the built command line here, as a process of its own. */
+  /** Runs the built command line in this folder, as a process of its own. */
   baret(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
     const { env, interruptAt, interruptWith = "SIGINT", fileLimit, redirect = "" } = options;
     const limit = fileLimit === undefined ? "" : `ulimit -f ${fileLimit * 2}; `;

@@ -10,13 +10,13 @@ export type Files = Record<string, Buffer>;
 export interface Repository {
   /** Branch or tag -> content. */
   revisions: Record<string, Files>;
-  /** Only users with a valid token may read the files, or nobody. */
+  /** Restricts access to the files. */
   gated?: "for everyone with a token" | "for nobody";
 }
 
 /** One request. */
 export interface HubRequest {
-  /** For a model's card, its file list, a file, or a large file from the storage host. */
+  /** Request of a model card, a file list, a file, or a large file from the storage host. */
   kind: "info" | "tree" | "file" | "blob" | "unknown";
   method: string;
   /** The requested file. */
@@ -26,10 +26,10 @@ export interface HubRequest {
   token?: string;
 }
 
-/** If it returns true, it has answered the request in place of the hub. content: the bytes that the hub would send. */
+/** Answers a request in place of the hub if it returns true. content: the bytes that the hub would send. */
 export type Disturbance = (request: HubRequest, response: ServerResponse, content: Buffer) => boolean;
 
-/** The files of a folder on disk. */
+/** Reads all files of a folder on disk. */
 export function readFiles(folder: string): Files {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   return Object.fromEntries(
@@ -53,7 +53,7 @@ const sha256 = once((data: Buffer) => createHash("sha256").update(data).digest("
 const gitBlob = once((data: Buffer) => createHash("sha1").update(`blob ${data.length}\0`).update(data).digest("hex"));
 const isLarge = (path: string): boolean => path.endsWith(".safetensors");
 
-/** The commit that holds `files`. */
+/** Returns the commit of `files`. */
 export const commitOf = once((files: Files) =>
   gitBlob(
     Buffer.from(
@@ -66,8 +66,8 @@ export const commitOf = once((files: Files) =>
 );
 
 /**
- * A model hub on this machine. To @huggingface/hub and Python's huggingface_hub it looks like the public one: model cards,
- * paged file lists, small files from the hub itself, large files by redirection to a storage host (another origin), byte
+ * A model hub on this machine. It behaves like the public one to @huggingface/hub and Python's huggingface_hub: model cards,
+ * paged file lists, small files from the hub itself, redirection to a storage host (another origin) for large files, byte
  * ranges, access tokens, error codes in headers.
  */
 export class LocalHub {
@@ -79,7 +79,7 @@ export class LocalHub {
   pageSize = 1000;
   /** Changes an entry of the file list. */
   listed: (entry: object) => object = (entry) => entry;
-  /** Host in links to further pages. Default: this hub. A mirror passes on links of another hub. */
+  /** Host in links to further pages. Default: this hub. A mirror may forward links of another hub. */
   linkHost?: string;
   readonly tokens = new Set(["hf_known"]);
   /** URL of the started hub. */
@@ -108,7 +108,7 @@ export class LocalHub {
     }
   }
 
-  /** Number of requests of a kind for paths that match. */
+  /** Counts the requests of a kind for paths that match. */
   count(kind: HubRequest["kind"], path = /^/): number {
     return this.requests.filter((request) => request.kind === kind && path.test(request.path)).length;
   }
@@ -229,13 +229,13 @@ export function send({ from, method }: HubRequest, response: ServerResponse, con
   return response.end(method === "HEAD" ? undefined : rest);
 }
 
-/** Sends the first `bytes` of the requested ones, then breaks the connection. */
+/** Sends the first `bytes` of the requested content, then closes the connection. */
 export function sendPart(request: HubRequest, response: ServerResponse, content: Buffer, bytes: number): void {
   const rest = content.subarray(request.from);
   const range = request.from > 0 && {
     "Content-Range": `bytes ${request.from}-${content.length - 1}/${content.length}`,
   };
   response.writeHead(request.from > 0 ? 206 : 200, { "Content-Length": rest.length, ...range });
-  // The other side gets all of these bytes before the end of the connection.
+  // The callback lets the client receive all of these bytes before the connection closes.
   response.write(rest.subarray(0, bytes), () => response.socket?.end());
 }

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Paths of the files in the package, as npm packs them. */
+/** Lists the files of the package as npm packs it. */
 export async function packedFiles(): Promise<string[]> {
   const pack = ["pack", "--dry-run", "--json", "--ignore-scripts"];
   const { stdout } = await promisify(execFile)("npm", pack, { cwd: root });
@@ -14,7 +14,7 @@ export async function packedFiles(): Promise<string[]> {
   return files.map(({ path }) => path);
 }
 
-/** Makes `folder` a project that has installed the package, what it depends on, and Node's types; nothing else. */
+/** Installs the package, its dependencies and Node's types into the project at `folder`. */
 export async function installPackage(folder: string): Promise<void> {
   const link = (name: string): void => {
     const place = join(folder, "node_modules", name);

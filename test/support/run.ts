@@ -13,7 +13,7 @@ export interface Runnable {
   release(): Promise<void>;
 }
 
-/** Compiles a graph to be run in this process, every parameter fed. */
+/** Compiles a graph that runs in this process. All parameters are fed. */
 export async function load(outputs: Record<string, Node>, target: Target = "ort"): Promise<Runnable> {
   const program = compile(outputs, { name: "test", target, bind: () => "fed" });
   const session = await InferenceSession.create(program.model, {
@@ -35,7 +35,7 @@ export async function load(outputs: Record<string, Node>, target: Target = "ort"
   return Object.assign(runOnce, { release: () => session.release() });
 }
 
-/** Compiles and runs a graph in this process, every parameter fed. */
+/** Compiles and runs a graph in this process. All parameters are fed. */
 export async function run(
   outputs: Record<string, Node>,
   feeds: Feeds,
@@ -49,7 +49,7 @@ export async function run(
   }
 }
 
-/** Every tensor of a fixture file, floats as float32 and integers as int32. */
+/** Reads every tensor of a fixture file: floats as float32, integers as int32. */
 export async function fixture(path: string | URL): Promise<Record<string, Tensor | IntTensor>> {
   const { tensors } = await readSafetensors(memorySource(String(path), new Uint8Array(readFileSync(path))));
   const entries = [...tensors].map(async ([name, ref]) => [
@@ -59,7 +59,7 @@ export async function fixture(path: string | URL): Promise<Record<string, Tensor
   return Object.fromEntries(await Promise.all(entries));
 }
 
-/** ‖a − b‖/‖b‖, and ‖a‖ where b is zero. */
+/** Returns ‖a − b‖/‖b‖, or ‖a‖ if b is zero. */
 export function relativeError(a: Tensor, b: Tensor): number {
   if (`${a.shape}` !== `${b.shape}`) throw new Error(`shapes differ: [${a.shape}] and [${b.shape}]`);
   let difference = 0;

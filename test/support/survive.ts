@@ -2,18 +2,18 @@ import { expect, vi } from "vitest";
 import { BaretError, Random } from "../../src/core/index.ts";
 
 /**
- * How often each of the tests here tries as many damaged files as by default. By hand, for 100,000 cases:
+ * Factor of the number of cases of each fuzz test. To run about 100,000 cases:
  * BARET_FUZZ_CASES=8 npx vitest run test/weights/fuzz.test.ts test/editing/fuzz.test.ts test/cli/fuzz.test.ts
  */
 const times = Number(process.env.BARET_FUZZ_CASES ?? 1);
 vi.setConfig({ testTimeout: times * 240_000 });
 
-/** A case may take this long: others may be computing on the same machine. */
+/** Longest time of one case, on a machine that may be busy. */
 const MAX_MS = 10_000;
 
 /**
- * Runs `attempt` for `count` seeds and counts how they ended. Fails if any ended in an error other than one of those
- * `allowed`, or took too long, and names its seed. To look at one, call it with that seed alone.
+ * Runs `attempt` for `count` seeds and counts the outcomes by name. Fails, with the seed, if an attempt ends in an error that
+ * is not `allowed` or takes too long. To debug a seed, run `attempt` with it alone.
  */
 export async function survive(
   count: number,

@@ -8,7 +8,7 @@ import { anyText, integer, option } from "../options.ts";
 import { checkOutputs, outOption, qualityOption } from "../outputs.ts";
 import { columns, Reporter } from "../print.ts";
 import { splitArguments } from "./sources.ts";
-import { type Bench, follow, type PhotoFlags, photoOptions, qualityJson, withTasks } from "./tasks.ts";
+import { type OpenedTasks, type PhotoFlags, photoOptions, qualityJson, runTask, withTasks } from "./tasks.ts";
 
 interface Flags extends PhotoFlags {
   readonly out: string;
@@ -39,16 +39,16 @@ const wordLines = ({ words }: AttentionMaps): string =>
 const wordsJson = ({ words }: AttentionMaps): object[] =>
   words.map(({ word, tokens, mean, max, centre, peak }) => ({ word, tokens, mean, max, centre, peak }));
 
-async function makeMaps(command: Command, flags: Flags, bench: Bench, reporter: Reporter): Promise<void> {
+async function makeMaps(command: Command, flags: Flags, opened: OpenedTasks, reporter: Reporter): Promise<void> {
   const { out, word: words, of: asked, resolution, quiet, quality: jpegQuality } = flags;
-  const { method, model, maker, signal } = bench;
-  const task = planEdit(bench.tasks[0], maker, givenValues(command, method, "edit"));
+  const { method, model, maker, work } = opened;
+  const task = planEdit(opened.tasks[0], maker, givenValues(command, method, "edit"));
   const { plan, photo } = task;
   const of = attendedPicture(method, asked);
   const looked = { of, words, resolution };
   requireAttention(method, model, plan, looked);
-  const events = attentionTask(task, looked, { signal });
-  const { record, quality, attention } = await follow(task, events, bench, reporter);
+  const events = attentionTask(task, looked, { signal: work.signal });
+  const { record, quality, attention } = await runTask(task, events, work, reporter);
   const maps = attention!;
   const label = `${task.source}\n${method.name}, ${of}`;
   const sheet = attentionSheet(maps, { photo: of === method.photoPicture ? photo?.picture : undefined, label });
@@ -68,7 +68,7 @@ async function run(command: Command, given: readonly string[], flags: Flags, rep
     });
   }
   await checkOutputs([{ option: "--out", path: flags.out }], named.sources);
-  const use = (bench: Bench): Promise<void> => makeMaps(command, flags, bench, reporter);
+  const use = (opened: OpenedTasks): Promise<void> => makeMaps(command, flags, opened, reporter);
   await withTasks(command, flags, named, use);
 }
 

@@ -1,6 +1,6 @@
-// `baret invert`, `baret edit`, `baret sweep`, `baret attention`: photos, target sentences, and what becomes of them.
-// Knows of: editing, inversion, diffusion, image, storage; the options and words that all commands share.
-// Does not know of: how an inversion or an edit is computed.
+// `baret invert`, `baret edit`, `baret sweep`, `baret attention`: arguments to tasks, events to terminal lines.
+// Knows of: tasks and every layer above it; the options and printing that all commands share.
+// Does not know of: the computation of an inversion or an edit.
 export { attentionCommand } from "./attention.ts";
 export { editCommand } from "./edit.ts";
 export { invertCommand } from "./invert.ts";

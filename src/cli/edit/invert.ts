@@ -6,7 +6,7 @@ import { fileNamed, option } from "../options.ts";
 import { checkOutputs } from "../outputs.ts";
 import { Reporter } from "../print.ts";
 import { isPreparedFile } from "./sources.ts";
-import { follow, type PhotoFlags, photoOptions, qualityJson, withTasks } from "./tasks.ts";
+import { type PhotoFlags, photoOptions, qualityJson, runTask, withTasks } from "./tasks.ts";
 
 interface Flags extends PhotoFlags {
   readonly out?: string;
@@ -16,10 +16,10 @@ async function run(command: Command, path: string, prompt: string, flags: Flags,
   if (isPreparedFile(path)) throw new UsageError("a photo is expected", { found: `${path}, a prepared photo` });
   const file = flags.out ?? `${basename(path, extname(path))}.inversion.safetensors`;
   await checkOutputs([{ option: "--out", path: file }], [path]);
-  await withTasks(command, flags, { sources: [path], prompts: [prompt] }, async (bench) => {
-    const task = { ...bench.tasks[0], maker: bench.maker, file };
-    const events = prepareTask(task, { signal: bench.signal });
-    const { record, quality, iterations } = await follow(task, events, bench, reporter);
+  await withTasks(command, flags, { sources: [path], prompts: [prompt] }, async ({ tasks, maker, work }) => {
+    const task = { ...tasks[0], maker, file };
+    const events = prepareTask(task, { signal: work.signal });
+    const { record, quality, iterations } = await runTask(task, events, work, reporter);
     reporter.result(`${file}${iterations === undefined ? "" : `  ${iterations} iterations`}`);
     reporter.object({ ...record, prompt, file, quality: qualityJson(quality), iterations });
   });
@@ -28,9 +28,9 @@ async function run(command: Command, path: string, prompt: string, flags: Flags,
 export function invertCommand(): Command {
   const command = new Command("invert")
     .argument("<photo>", "PNG, JPEG, WebP, TIFF, AVIF or GIF")
-    .argument("<prompt>", "what the edited photo is to show")
+    .argument("<prompt>", "what the edited photo will show")
     .addOption(
-      option("-o, --out <file>", "the file to write, default PHOTO.inversion.safetensors", fileNamed(".safetensors")),
+      option("-o, --out <file>", "file to write, default PHOTO.inversion.safetensors", fileNamed(".safetensors")),
     );
   return photoOptions(command, ["prepare"]).action((photo: string, prompt: string, flags: Flags) =>
     run(command, photo, prompt, flags, new Reporter(flags)),

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { UsageError } from "../../core/index.ts";
 
 const preparedFile = /\.safetensors$/i;
-/** Also names of pictures that baret does not read, so that they are refused as pictures and not taken for prompts. */
+/** Includes formats that baret does not read, so that such files are refused as pictures and not taken for prompts. */
 const pictureFile = /\.(png|jpe?g|jfif|webp|gif|bmp|tiff?|avif|hei[cf]|svg|pdf)$/i;
 
 export const isPreparedFile = (path: string): boolean => preparedFile.test(path);
@@ -14,7 +14,7 @@ export interface Arguments {
   readonly prompts: readonly string[];
 }
 
-/** What lies at a path. Nothing does if the text cannot be a path, as a long prompt cannot. */
+/** Returns the file status of a path, or undefined if there is no file or if the text is too long for a path. */
 function statOf(text: string): Stats | undefined {
   try {
     return statSync(text);
@@ -25,7 +25,7 @@ function statOf(text: string): Stats | undefined {
 
 const isFolder = (path: string): boolean => statOf(path)?.isDirectory() ?? false;
 
-/** The pictures in a folder, by name. */
+/** Returns the pictures in a folder, sorted by name. Throws UsageError if there are none. */
 function picturesIn(folder: string): string[] {
   const found = readdirSync(folder)
     .filter((name) => pictureFile.test(name) && !name.startsWith("."))
@@ -34,14 +34,14 @@ function picturesIn(folder: string): string[] {
   return found.map((name) => join(folder, name));
 }
 
-/** A prompt may end like a file's name ("logo of acme.png"); a file's name seldom has spaces, unless the file exists. */
+/** Tells files from prompts: a prompt may end like a file name ("logo of acme.png"), but file names seldom have spaces. */
 const looksLikeFile = (text: string): boolean =>
   (preparedFile.test(text) || pictureFile.test(text)) && (!/\s/.test(text) || statOf(text) !== undefined);
 
 /**
- * Photos come first, then prompts. The first argument is a photo or a folder of photos, whatever its name, unless
- * `repeated` stands in for it; further ones are photos if their names end like those of pictures or prepared photos. What
- * the arguments leave out is taken from `repeated`. Throws UsageError.
+ * Splits arguments into photos, which come first, and prompts. Without `repeated`, the first argument is always a photo or a
+ * folder of photos. Others are photos if they are folders or end like picture files or prepared photos. Photos or prompts
+ * that are not given are those of `repeated`. Throws UsageError.
  */
 export function splitArguments(given: readonly string[], repeated?: Arguments): Arguments {
   const isSource = (text: string, k: number): boolean =>
@@ -52,7 +52,7 @@ export function splitArguments(given: readonly string[], repeated?: Arguments): 
   if (late.length > 0) {
     throw new UsageError("photos come before prompts", {
       found: `${late.join(", ")} after "${rest[0]}"`,
-      advice: "Write the photos first, then what they should show, in quotes.",
+      advice: "Give the photos first, then the prompts, in quotes.",
     });
   }
   const sources = (files.length > 0 ? files : (repeated?.sources ?? [])).flatMap((path) =>
@@ -69,6 +69,6 @@ export function splitArguments(given: readonly string[], repeated?: Arguments): 
   return { sources, prompts };
 }
 
-/** Number of edits: every photo with every prompt; a prepared photo has its own. */
+/** Counts the edits: one for each photo and prompt, and one for each prepared photo, which has its own prompt. */
 export const taskCount = ({ sources, prompts }: Arguments): number =>
   sources.reduce((count, source) => count + (isPreparedFile(source) ? 1 : prompts.length), 0);

@@ -9,7 +9,7 @@ import { sweepValues, writtenSettings } from "../methodOptions.ts";
 import { checkOutputs, numbered, outOption, qualityOption } from "../outputs.ts";
 import { Reporter } from "../print.ts";
 import { splitArguments } from "./sources.ts";
-import { type Bench, follow, type PhotoFlags, photoOptions, qualityJson, withTasks } from "./tasks.ts";
+import { type OpenedTasks, type PhotoFlags, photoOptions, qualityJson, runTask, withTasks } from "./tasks.ts";
 
 interface Flags extends PhotoFlags {
   readonly out: string;
@@ -19,13 +19,13 @@ interface Flags extends PhotoFlags {
 
 interface Points {
   readonly points: readonly SettingValues[];
-  /** How many stand beside each other. */
+  /** Number of columns of the sheet. */
   readonly columns: number;
 }
 
 /**
- * All combinations of the values of each axis; without axes, what the method shows by itself. Throws UsageError if there are
- * too many, or if the method has nothing to show.
+ * Returns all combinations of the values of the axes, or the method's own points if there are no axes. Throws UsageError if
+ * there are too many, or none.
  */
 export function pointsOf(method: Method, model: Model, axes: Readonly<Record<string, readonly unknown[]>>): Points {
   const entries = Object.entries(axes);
@@ -33,7 +33,7 @@ export function pointsOf(method: Method, model: Model, axes: Readonly<Record<str
     const own = method.sweepPoints?.(editSettings(method, model, {}));
     if (own) return own;
     throw new UsageError("a sweep needs an option with several values", {
-      expected: "values with commas between, such as --guidance 3,5,7",
+      expected: "values separated by commas, such as --guidance 3,5,7",
     });
   }
   requirePoints(entries.reduce((count, [, values]) => count * values.length, 1));
@@ -44,16 +44,16 @@ export function pointsOf(method: Method, model: Model, axes: Readonly<Record<str
   return { points, columns: entries[entries.length - 1][1].length };
 }
 
-/** The options that differ between points, as they are written on the command line. */
+/** Returns the options of a point as they are written on the command line. */
 function labelOf(method: Method, point: SettingValues): string {
   return writtenSettings(method, point)
     .map(([flag, text]) => `${flag} ${text}`)
     .join("\n");
 }
 
-async function makeSheet(command: Command, flags: Flags, bench: Bench, reporter: Reporter): Promise<void> {
-  const { method, model, maker, signal } = bench;
-  const task = { ...bench.tasks[0], maker };
+async function makeSheet(command: Command, flags: Flags, opened: OpenedTasks, reporter: Reporter): Promise<void> {
+  const { method, model, maker, work } = opened;
+  const task = { ...opened.tasks[0], maker };
   const { common, axes } = sweepValues(command, method);
   const { points, columns } = pointsOf(method, model, axes);
   const single = points.map((_, index) => numbered(flags.out, index, Math.max(2, points.length)));
@@ -81,7 +81,7 @@ async function makeSheet(command: Command, flags: Flags, bench: Bench, reporter:
       files.push(path);
       reporter.result(`${path}  ${label.replaceAll("\n", ", ")}`);
     }
-    // All that is finished so far, in case the rest is stopped.
+    // Written after every picture, so that a stopped sweep leaves its finished pictures.
     const sheet = contactSheet(cells, { columns, textScale: Math.max(1, Math.floor(picture.width / 128)) });
     await writePicture(
       flags.out,
@@ -90,33 +90,33 @@ async function makeSheet(command: Command, flags: Flags, bench: Bench, reporter:
       { quality: flags.quality },
     );
   };
-  const events = sweepTask(task, settled, { atOnce: batchOf(model, 6), signal });
-  const { record, quality, rows } = await follow(task, events, bench, reporter, { onPicture });
-  reporter.result(`${flags.out}  ${points.length} edits, ${rows} rows of the U-Net`);
+  const events = sweepTask(task, settled, { atOnce: batchOf(model, 6), signal: work.signal });
+  const { record, quality, rows } = await runTask(task, events, work, reporter, { onPicture });
+  reporter.result(`${flags.out}  ${points.length} edits, ${rows} rows computed by the U-Net`);
   reporter.object({ ...record, sheet: flags.out, files, quality: qualityJson(quality), points, rows });
 }
 
 async function run(command: Command, given: readonly string[], flags: Flags, reporter: Reporter): Promise<void> {
   const named = splitArguments(given);
   if (named.sources.length > 1 || named.prompts.length > 1) {
-    throw new UsageError("a sweep is of one photo and one prompt", {
+    throw new UsageError("a sweep takes one photo and one prompt", {
       found: `${named.sources.length} photos, ${named.prompts.length} prompts`,
     });
   }
-  const use = (bench: Bench): Promise<void> => makeSheet(command, flags, bench, reporter);
+  const use = (opened: OpenedTasks): Promise<void> => makeSheet(command, flags, opened, reporter);
   await withTasks(command, flags, named, use);
 }
 
 export function sweepCommand(): Command {
   const command = new Command("sweep")
     .description(
-      "edit one photo in many ways, as a labelled sheet. Options of the edit take several values, with commas; with none, " +
-        "the sheet is the paper's figure 9",
+      "edit one photo with many settings, as a labelled sheet. Options of the edit take several values, separated by " +
+        "commas. If none has several, the sheet shows the method's own choice: for baret, the paper's figure 9",
     )
     .argument("<photo-then-prompt...>", "a photo and a target prompt, or a prepared photo")
     .addOption(outOption("sweep.png"))
     .addOption(qualityOption())
-    .option("--save-all", "each edit as a picture of its own, too");
+    .option("--save-all", "also write each edit as a picture of its own");
   return photoOptions(command, ["prepare", "edit"]).action((given: string[], flags: Flags) =>
     run(command, given, flags, new Reporter(flags)),
   );

@@ -1,20 +1,19 @@
 import type { Command } from "commander";
 import { CancelledError, type Picture, UsageError, type Work } from "../../core/index.ts";
 import type { Model } from "../../diffusion/index.ts";
-import { type Method, type Prepared, type Quality, requirePreparedOf } from "../../editing/index.ts";
+import { type Method, type Prepared, type Quality, requirePreparedOf, type Verb } from "../../editing/index.ts";
 import { PreparedCache, readPrepared } from "../../editing/node/index.ts";
 import { exists } from "../../storage/node/index.ts";
 import { dB, type Maker, type SettingValues, type TaskEvent, type TaskResult } from "../../tasks/index.ts";
-import { type EditTask, fits, openAll, openPhoto, type PhotoTask, planPhoto } from "../../tasks/node/index.ts";
-import { holdingThread, working } from "../interrupt.ts";
+import { fits, openAll, openPhoto, type PhotoTask, planPhoto, type RecordedTask } from "../../tasks/node/index.ts";
+import { runBlocking, withProgress } from "../interrupt.ts";
 import {
+  changedSettings,
   chosenMethod,
   declaredOptions,
   givenValues,
   methodOptions,
   refuseGiven,
-  unusualSettings,
-  type Verb,
   writtenRemedies,
   writtenSettings,
 } from "../methodOptions.ts";
@@ -38,23 +37,22 @@ export function photoOptions(command: Command, verbs: readonly Verb[]): Command 
     if (!hasSeed) made.addOption(option("--seed <n>", "seed", integer(0, Number.MAX_SAFE_INTEGER)).hideHelp());
     made
       .optionsGroup("Photo:")
-      .addOption(choiceOption("--fit <how>", "if photo and size differ in shape", fits).default("crop"))
-      .addOption(option("--source <prompt>", "what the photo shows, for methods that need it", anyText));
+      .addOption(choiceOption("--fit <way>", "way to fit the photo to the size", fits).default("crop"))
+      .addOption(option("--source <prompt>", "caption of the photo, for methods that need one", anyText));
   });
   return modelOptions(command);
 }
 
-/** What the commands of this folder work with. */
-export interface Bench {
+/** Planned tasks with their loaded model, and the progress bar and signal to run them with. */
+export interface OpenedTasks {
   readonly method: Method;
   readonly model: Model;
   readonly maker: Maker;
   readonly tasks: readonly PhotoTask[];
-  readonly signal: AbortSignal;
-  readonly progress: Work["onProgress"];
+  readonly work: Required<Work>;
 }
 
-/** The method of what the arguments name: that of --method, else that of the first prepared photo, else the default. */
+/** Reads the prepared photos. Chooses the method of --method, else of the first prepared photo, else the default. */
 async function methodFor(
   command: Command,
   { sources }: Arguments,
@@ -66,34 +64,34 @@ async function methodFor(
 }
 
 /**
- * Loads the model, reads and checks everything that the arguments name, so that what is wrong shows before any work, and
- * runs `use`.
+ * Loads the model, opens and checks all files that the arguments name, plans the tasks, so that mistakes show before any
+ * work, and runs `use`.
  */
 export async function withTasks(
   command: Command,
   flags: PhotoFlags,
   given: Arguments,
-  use: (bench: Bench) => Promise<void>,
+  use: (opened: OpenedTasks) => Promise<void>,
 ): Promise<void> {
   const { method, prepared } = await methodFor(command, given);
   if (given.sources.every(isPreparedFile)) {
     const names = ["size", "fit", "preset", "source", ...declaredOptions(method, ["prepare"]).map(({ name }) => name)];
-    refuseGiven(command, names, "belongs to the preparation, which this file has behind it", given.sources.join(", "));
+    refuseGiven(command, names, "applies to preparing a photo, but this photo is already prepared", given.sources);
   }
   if (flags.source !== undefined && !method.needs.sourceCaption) {
     throw new UsageError(`${method.name} needs no caption of the photo`, {
       where: "--source",
-      advice: "Leave it out.",
+      advice: "Leave the option out.",
     });
   }
   const options = givenValues(command, method, "prepare");
-  await working(flags.quiet ?? false, (work) =>
+  await withProgress(flags.quiet ?? false, (work) =>
     withModel(flags, work, async (model) => {
       const maker = await makerOf(flags, model, work);
       const photos = given.sources.filter((path) => !isPreparedFile(path));
       const { size, fit, source: caption, preset } = flags;
       const opened = await openAll(
-        photos.map((path) => async () => [path, await openPhoto(model, path, { size, fit }, holdingThread)] as const),
+        photos.map((path) => async () => [path, await openPhoto(model, path, { size, fit }, runBlocking)] as const),
       );
       const photoOf = new Map(opened);
       const cache = new PreparedCache();
@@ -114,21 +112,18 @@ export async function withTasks(
           tasks.push(await planPhoto({ ...facts, photo: photoOf.get(source)! }, input, work));
         }
       }
-      await use({ method, model, maker, tasks, signal: work.signal, progress: work.onProgress });
+      await use({ method, model, maker, tasks, work });
     }),
   );
 }
 
-/** A task whose maker is known. */
-type Announced = PhotoTask & Pick<EditTask, "maker">;
-
-/** Prints the settings of a task: those that are not the default on one line, or all of them with --verbose. */
-export function announce(
-  { method, source, photo, plan, maker }: Announced,
+/** Prints the settings of a task: on one line those that are not the default, or with --verbose all of them. */
+function printSettings(
+  { method, source, photo, plan, maker }: RecordedTask,
   settings: SettingValues,
   reporter: Reporter,
 ): void {
-  const how = photo?.how ?? "prepared before";
+  const how = photo?.how ?? "prepared photo";
   reporter.info(oneLine(`${source} (${how}): ${plan.target}`));
   const { method: name, target: _, source: _caption, ...rest } = settings;
   const lines = (values: SettingValues): [string, string][] => writtenSettings(method, values);
@@ -137,39 +132,36 @@ export function announce(
   const verbose = columns(
     [...all, ["device", device], ["threads", `${threads}`]].map(([flag, text]) => [`  ${flag}`, text]),
   );
-  const usual = new Set(["size", "fit"]);
-  const unusual = Object.entries(unusualSettings(method, rest)).filter(([key]) => !usual.has(key));
-  const short = lines(Object.fromEntries(unusual)).map(([flag, text]) => `${flag} ${text}`);
+  // The first line has the size and the fit.
+  const { size: _size, fit: _fit, ...changed } = changedSettings(method, rest);
+  const short = lines(changed).map(([flag, text]) => `${flag} ${text}`);
   reporter.infoOr(oneLine(`  ${maker.model.name}, ${name}, ${rest.size}: ${short.join(", ")}`), verbose);
 }
 
-/** Prints how well the prepared photo reproduces the photo. */
-function reportQuality({ source }: PhotoTask, { inversion, vae, photo }: Quality, reporter: Reporter): void {
+/** Prints the similarity of the reconstruction to the photo. */
+function printQuality({ source }: PhotoTask, { inversion, vae, photo }: Quality, reporter: Reporter): void {
   if (inversion === undefined) return;
-  const ofPhoto =
-    photo === undefined || vae === undefined
-      ? ""
-      : `; to the photo itself ${dB(photo)}, of ${dB(vae)} that the model's VAE leaves of it`;
-  reporter.info(`Reconstruction of ${source}: ${dB(inversion)} to what the model sees of the photo${ofPhoto}.`);
+  const ofPhoto = photo === undefined || vae === undefined ? "" : `; ${dB(photo)} to the photo, of at most ${dB(vae)}`;
+  reporter.info(`Reconstruction of ${source}: ${dB(inversion)} to the VAE's round trip${ofPhoto}.`);
 }
 
-/** Quality for JSON, which has no infinity. */
+/** Returns quality for JSON. JSON has no infinity, so null replaces it. */
 export function qualityJson({ inversion, vae, photo }: Quality): object {
   const finite = (x: number | undefined) => (x === undefined || Number.isFinite(x) ? x : null);
   return { inversion: finite(inversion), vae: finite(vae), photo: finite(photo) };
 }
 
-/** What a command does with the events that are not the same for all. */
-export interface Handlers {
+/** Handlers of the events that each command handles in its own way. */
+interface Handlers {
   readonly onPreview?: (picture: Picture) => Promise<void>;
   readonly onPicture?: (index: number, picture: Picture, settings: SettingValues) => Promise<void>;
 }
 
-/** Prints a task's events as they come, and gives its result. */
-export async function follow(
-  task: Announced,
+/** Runs a task: prints its events and returns its result. */
+export async function runTask(
+  task: RecordedTask,
   events: AsyncIterable<TaskEvent>,
-  { progress }: Pick<Bench, "progress">,
+  { onProgress }: Work,
   reporter: Reporter,
   { onPreview, onPicture }: Handlers = {},
 ): Promise<TaskResult> {
@@ -177,29 +169,28 @@ export async function follow(
   let steps = 0;
   try {
     for await (const event of events) {
-      if (event.type === "settings") announce(task, event.settings, reporter);
+      if (event.type === "settings") printSettings(task, event.settings, reporter);
       else if (event.type === "progress") {
         steps++;
-        progress?.(event);
+        onProgress?.(event);
       } else if (event.type === "warning") {
         const { message, remedies } = event.warning;
-        const help = remedies ? `. What can help: ${writtenRemedies(task.method, remedies)}` : "";
+        const help = remedies ? `. These may help: ${writtenRemedies(task.method, remedies)}` : "";
         reporter.warn(`${message}${help}`);
-      } else if (event.type === "prepared") reportQuality(task, event.quality, reporter);
+      } else if (event.type === "prepared") printQuality(task, event.quality, reporter);
       else if (event.type === "preview") await onPreview?.(event.picture);
       else if (event.type === "picture") await onPicture?.(event.index, event.picture, event.settings);
       else result = event.result;
     }
   } catch (error) {
-    if (error instanceof CancelledError && steps > 0) await reportKept(task, reporter);
+    if (error instanceof CancelledError && steps > 0) await printSaved(task, reporter);
     throw error;
   }
   return result!;
 }
 
-/** Says where the finished steps of a stopped task are. */
-async function reportKept({ file, prepared }: PhotoTask, reporter: Reporter): Promise<void> {
+/** Prints the place of the finished steps of a stopped task. */
+async function printSaved({ file, prepared }: PhotoTask, reporter: Reporter): Promise<void> {
   if (prepared || (file !== undefined && !(await exists(file)))) return;
-  const place = file === undefined ? "The cache" : file;
-  reporter.info(`${place} holds what is finished. The same command goes on from there.`);
+  reporter.info(`The finished steps are in ${file ?? "the cache"}. Run the same command again to resume.`);
 }

@@ -1,12 +1,12 @@
-// `baret pull`: a Stable Diffusion model from the hub, or from a folder, into the cache.
+// `baret pull`: installs a Stable Diffusion model from the hub or from a folder.
 // Knows of: storage.
 // Does not know of: models, engines, other commands.
-import { Command, type Option } from "commander";
+import { Command } from "commander";
 import { formatBytes, UsageError } from "../../core/index.ts";
 import { copyModel, hubAccess, type InstalledModel, pullModel, shortNames } from "../../storage/node/index.ts";
 import { type Prediction, predictions } from "../../weights/index.ts";
-import { working } from "../interrupt.ts";
-import { choiceOption, jsonOption, option, quietOption } from "../options.ts";
+import { withProgress } from "../interrupt.ts";
+import { choiceOption, jsonOption, nonEmpty, option, quietOption } from "../options.ts";
 import { print, printJson } from "../print.ts";
 
 interface PullFlags {
@@ -25,59 +25,66 @@ ${Object.entries(shortNames)
   .join("\n")}
 
 Environment:
-  HF_ENDPOINT    another hub: a mirror or a proxy
-  HF_TOKEN       access token, for models that are not open to all
-  HTTPS_PROXY    a proxy, on Node 22.21, 24 and later, with NODE_USE_ENV_PROXY=1
-  BARET_CACHE    where models are kept (in its folder models/)
+  HF_ENDPOINT    URL of another hub, such as a mirror
+  HF_TOKEN       access token, for gated models
+  HTTPS_PROXY    proxy; needs NODE_USE_ENV_PROXY=1 and Node 22.21, 24 or later
+  BARET_CACHE    folder of the cache; models are in its folder models/
 
-What was fetched stays when the command is stopped, and is continued the next time.
-Without a way to the hub: copy a diffusers folder, a model of a Hugging Face cache or a
-.safetensors file here by hand, and: baret pull sd1.5 --from FOLDER`;
+A stopped download resumes when the same command runs again.
+If the hub cannot be reached, copy a diffusers folder, a model of a Hugging Face cache or a
+.safetensors file to this machine, then run: baret pull sd1.5 --from FOLDER`;
 
 async function pull(name: string, { from, revision, variant, prediction, quiet }: PullFlags): Promise<InstalledModel> {
   if (from !== undefined && revision !== undefined) {
-    throw new UsageError("a folder has no revisions", { where: "--revision", advice: "Leave it out with --from." });
-  }
-  if (from === undefined && prediction !== undefined) {
-    throw new UsageError("a model of the hub says itself what it predicts", {
-      where: "--prediction",
-      advice: "It is for a single file that is given with --from.",
+    throw new UsageError("a folder has no revisions", {
+      where: "--revision",
+      advice: "Leave one of --from and --revision out.",
     });
   }
-  return working(quiet ?? false, (work) =>
+  if (from === undefined && prediction !== undefined) {
+    throw new UsageError("models of the hub state their prediction type themselves", {
+      where: "--prediction",
+      advice: "Give this option only for a single file, with --from.",
+    });
+  }
+  return withProgress(quiet ?? false, (work) =>
     from === undefined
       ? pullModel(name, { revision, variant, ...work })
       : copyModel(name, from, { variant, prediction, ...work }),
   );
 }
 
-/** The effective settings, then what came of them. */
-function report(model: InstalledModel, from: string, short: string): string {
+/** Describes an installed model. */
+function summary(model: InstalledModel, from: string, short: string): string {
   const { name, commit, variant, files, bytes, moved, path } = model;
   const version = [commit && `commit ${commit.slice(0, 8)}`, variant].filter(Boolean).join(", ");
-  const news = moved === 0 ? "it was there already" : `${formatBytes(moved)} of it came now`;
-  return `${name}${version ? ` (${version})` : ""} from ${from}: ${files} files, ${formatBytes(bytes)}; ${news}
+  const added = moved === 0 ? "already installed" : `${formatBytes(moved)} transferred`;
+  return `${name}${version ? ` (${version})` : ""} from ${from}: ${files} files, ${formatBytes(bytes)}; ${added}
 ${path}
 Use it with --model ${short}`;
 }
 
-/** An option that says something, if it is given. */
-const named = (flags: string, about: string): Option =>
-  option(flags, about, { expected: "a name", read: (text) => text || undefined });
-
 export function pullCommand(): Command {
   return new Command("pull")
     .argument("<name>", "OWNER/NAME on the hub, or a short name")
-    .addOption(named("--revision <name>", "branch, tag or commit; default: main"))
-    .addOption(named("--variant <name>", "which weights, such as fp16; default: the plain ones, or the only ones"))
-    .addOption(named("--from <path>", "install from a folder or a .safetensors file on this disk instead of the hub"))
-    .addOption(choiceOption("--prediction <kind>", "of a single SD2.x file: what it predicts", predictions))
+    .addOption(option("--revision <name>", "branch, tag or commit, default main", nonEmpty("a name")))
+    .addOption(
+      option(
+        "--variant <name>",
+        "variant of the weights, such as fp16, default the plain or only ones",
+        nonEmpty("a name"),
+      ),
+    )
+    .addOption(
+      option("--from <path>", "install from a folder or .safetensors file instead of the hub", nonEmpty("a path")),
+    )
+    .addOption(choiceOption("--prediction <type>", "prediction type of a single SD2.x file", predictions))
     .addOption(jsonOption())
     .addOption(quietOption())
     .addHelpText("after", help)
     .action(async (name: string, flags: PullFlags) => {
       const model = await pull(name, flags);
       if (flags.json) printJson(model);
-      else print(report(model, flags.from ?? hubAccess().endpoint, name));
+      else print(summary(model, flags.from ?? hubAccess().endpoint, name));
     });
 }

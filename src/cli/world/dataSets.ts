@@ -9,7 +9,7 @@ import {
   tuningPairs,
 } from "../../world/index.ts";
 import { writePairs, writeShards } from "../../world/node/index.ts";
-import { working } from "../interrupt.ts";
+import { withProgress } from "../interrupt.ts";
 import { choiceOption, quietOption, seedOption } from "../options.ts";
 import { print } from "../print.ts";
 import { countOption, editionOption, heldOutOption, sizeOption, threadsOption } from "./options.ts";
@@ -36,7 +36,7 @@ export function pairsCommand(): Command {
     .addOption(quietOption())
     .addOption(folderOption())
     .action(async ({ set, edition, size, quiet, out }: PairsFlags) => {
-      await working(quiet ?? false, (work) => writePairs(sets[set](edition), size, out, work));
+      await withProgress(quiet ?? false, (work) => writePairs(sets[set](edition), size, out, work));
       print(join(out, "pairs.json"));
     });
 }
@@ -70,7 +70,7 @@ export function shardsCommand(): Command {
     .addOption(folderOption())
     .action(async ({ edition, heldOut, workers, quiet, out, ...sampling }: ShardsFlags) => {
       const set = { ...editionKey(edition), ...sampling, combinations: heldOut ? ("held out" as const) : undefined };
-      const written = await working(quiet ?? false, (work) => writeShards(set, out, workers, work));
+      const written = await withProgress(quiet ?? false, (work) => writeShards(set, out, workers, work));
       print(`${out}: ${written} shards written`);
     });
 }

@@ -1,9 +1,9 @@
 import { availableParallelism } from "node:os";
 import { Option } from "commander";
 import { EDITIONS, type Edition, MAX_SIZE } from "../../world/index.ts";
-import { integer, type Kind, option } from "../options.ts";
+import { integer, type OptionType, option } from "../options.ts";
 
-const edition: Kind<Edition> = {
+const edition: OptionType<Edition> = {
   expected: EDITIONS.join(" or "),
   read: (text) => EDITIONS.find((known) => `${known}` === text),
 };

@@ -22,7 +22,7 @@ import {
   sampleScene,
   WORN,
 } from "../../world/index.ts";
-import { working } from "../interrupt.ts";
+import { withProgress } from "../interrupt.ts";
 import { choiceOption, integer, option, quietOption, seedOption } from "../options.ts";
 import { print } from "../print.ts";
 import { countOption, editionOption, heldOutOption, sizeOption } from "./options.ts";
@@ -104,7 +104,7 @@ export function sheetCommand(): Command {
     .addOption(quietOption())
     .option("-o, --out <file>", "PNG file to write", "sheet.png")
     .action(async (flags: SheetFlags) => {
-      const cells = await working(flags.quiet ?? false, (work) => renderCells(flags, work));
+      const cells = await withProgress(flags.quiet ?? false, (work) => renderCells(flags, work));
       await writeFileAtomic(flags.out, await encodePng(contactSheet(cells)));
       print(flags.out);
     });

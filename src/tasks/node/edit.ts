@@ -28,23 +28,27 @@ import {
 } from "../index.ts";
 import type { Photo } from "./photo.ts";
 
-/** A photo to prepare, or one that is prepared, with everything that is decided about it. */
+/** A photo to prepare, or a prepared one, with its plan. */
 export interface PhotoTask extends PreparedStore {
   readonly method: Method;
   readonly model: Model;
-  /** The photo's path, for the record and for messages. */
+  /** Path of the photo or of the prepared photo, for the record and for messages. */
   readonly source: string;
   readonly plan: PreparePlan;
-  /** Absent if only `prepared` is at hand. */
+  /** Absent if only `prepared` is given. */
   readonly photo?: Photo;
-  /** Absent if the photo is still to be prepared. */
+  /** Absent if the photo is not prepared yet. */
   readonly prepared?: Prepared;
 }
 
-/** A photo and one edit of it, with all settings decided. */
-export interface EditTask extends PhotoTask {
+/** A task with the facts that the records of its pictures need. */
+export interface RecordedTask extends PhotoTask {
   readonly maker: Maker;
-  /** The settings of the edit, settled. */
+}
+
+/** One edit of a photo, with all its settings. */
+export interface EditTask extends RecordedTask {
+  /** Settled settings of the edit. */
   readonly edit: SettingValues;
 }
 
@@ -64,7 +68,7 @@ export function planEdit(task: PhotoTask, maker: Maker, options: SettingValues):
   return { ...task, maker, edit: settledSettings(method, model, plan, options) };
 }
 
-/** All settings of a task, under the names of their options. */
+/** Returns all settings of a task, by the names of their options. */
 export const settingsOfTask = ({ method, plan, photo }: PhotoTask, edit: SettingValues | undefined): SettingValues =>
   settingsOf(method, plan, photo?.fit, edit);
 
@@ -129,7 +133,7 @@ export async function begin(task: PhotoTask, settings: SettingValues, emit: Emit
 
 /** Returns the record of a picture for its file. */
 export const recordOf = (
-  { maker, source, plan: { origin } }: Pick<EditTask, "maker" | "source" | "plan">,
+  { maker, source, plan: { origin } }: RecordedTask,
   command: string,
   settings: SettingValues,
 ): EditRecord => ({
@@ -141,7 +145,7 @@ export const recordOf = (
 
 /** Prepares a photo and stores it. */
 export const prepareTask = (
-  task: PhotoTask & Pick<EditTask, "maker">,
+  task: RecordedTask,
   { signal }: Pick<EditTaskWork, "signal">,
 ): AsyncGenerator<TaskEvent, void> =>
   stream(async (emit, signal) => {
@@ -171,7 +175,7 @@ export const editTask = (
 
 /** Edits one photo at several points. points: settled settings. */
 export const sweepTask = (
-  task: PhotoTask & Pick<EditTask, "maker">,
+  task: RecordedTask,
   points: readonly SettingValues[],
   { atOnce, signal }: Pick<EditTaskWork, "signal"> & { readonly atOnce: number },
 ): AsyncGenerator<TaskEvent, void> =>

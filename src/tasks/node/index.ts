@@ -10,6 +10,7 @@ export {
   planEdit,
   planPhoto,
   prepareTask,
+  type RecordedTask,
   settingsOfTask,
   sweepTask,
 } from "./edit.ts";
