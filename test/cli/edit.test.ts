@@ -273,15 +273,7 @@ test("settings that do not fit the model are refused before any work", async () 
 
 test("an output never replaces an input", async () => {
   writeFileSync(here.path("out-2.png"), file("photo.png"));
-  const made = await here.baret([
-    "edit",
-    "out-2.png",
-    prompt,
-    "a cat",
-    ...quick,
-    "--save-inversion",
-    "i.safetensors",
-  ]);
+  const made = await here.baret(["edit", "out-2.png", prompt, "a cat", ...quick, "--save-inversion", "i.safetensors"]);
   expect(made).toMatchObject({ code: 2, stdout: "" });
   expect(made.stderr).toContain("--out: out-2.png would replace out-2.png, which is read");
   expect(file("out-2.png")).toEqual(file("photo.png"));

@@ -252,7 +252,9 @@ test("a link may lead to weights outside of the model's folder, and to nothing e
     rmSync(join(broken, file));
     symlinkSync(join(home, foreign), join(broken, file));
     const { message } = await refusal(open(broken));
-    expect(message).toContain(`${broken}/${file}: a link leads out of the model's folder to a file that holds no weights`);
+    expect(message).toContain(
+      `${broken}/${file}: a link leads out of the model's folder to a file that holds no weights`,
+    );
     expect(message).toContain(`found ${home}/${foreign}`);
     rmSync(broken, { recursive: true });
   }
