@@ -1,5 +1,5 @@
 // The library's public face: load a model, prepare a photo, edit it, read and write pictures.
-import { baret as baretMethod, plain as plainMethod } from "./editing/index.ts";
+import { baret as baretMethod, masactrl as masactrlMethod, plain as plainMethod } from "./editing/index.ts";
 import { methodApi } from "./tasks/node/index.ts";
 
 export {
@@ -58,3 +58,5 @@ export {
 export const baret = methodApi(baretMethod);
 /** DDIM inversion, then sampling with the target prompt. */
 export const plain = methodApi(plainMethod);
+/** MasaCtrl: layout from the prompt, contents from the photo. */
+export const masactrl = methodApi(masactrlMethod);

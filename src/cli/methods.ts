@@ -12,7 +12,7 @@ function needsOf({ needs }: Method): string {
     needs.randomSeed && "a seed",
     needs.weightGradients && "gradients of the weights",
   ].filter((word) => word !== false);
-  return words.join(", ") || "nothing else";
+  return `${words.join(", ") || "nothing else"}${needs.optionalCaption ? "; uses a caption of the photo if there is one" : ""}`;
 }
 
 const optionLines = (options: readonly DeclaredOption[]): string =>

@@ -24,6 +24,7 @@ export { type Fidelity, fidelityOf, type Quality } from "./fidelity.ts";
 export * from "./lockstep/index.ts";
 export * from "./method.ts";
 export { baret } from "./methods/baret/index.ts";
+export { masactrl } from "./methods/masactrl/index.ts";
 export { plain } from "./methods/plain/index.ts";
 export { type PrepareInput, type PreparePlan, type PrepareWork, planPreparation, prepare } from "./prepare.ts";
 export * from "./prepared/index.ts";

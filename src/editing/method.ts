@@ -9,6 +9,8 @@ import type { Prepared } from "./prepared/prepared.ts";
 export interface Needs {
   /** A prompt that describes the photo. */
   readonly sourceCaption: boolean;
+  /** It does without such a prompt, but uses one if it is given. */
+  readonly optionalCaption?: boolean;
   /** A seed: it draws random numbers. */
   readonly randomSeed: boolean;
   /** Gradients to the U-Net's weights. */

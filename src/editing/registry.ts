@@ -1,9 +1,10 @@
 import { few, UsageError } from "../core/index.ts";
 import type { Method } from "./method.ts";
 import { baret } from "./methods/baret/index.ts";
+import { masactrl } from "./methods/masactrl/index.ts";
 import { plain } from "./methods/plain/index.ts";
 
-const registered: Method[] = [baret, plain];
+const registered: Method[] = [baret, plain, masactrl];
 
 /** Returns all methods in the order of their display. The first one is the default. */
 export const methods = (): readonly Method[] => registered;

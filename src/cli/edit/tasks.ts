@@ -78,7 +78,7 @@ export async function withTasks(
     const names = ["size", "fit", "preset", "source", ...declaredOptions(method, ["prepare"]).map(({ name }) => name)];
     refuseGiven(command, names, "applies to preparing a photo, but this photo is already prepared", given.sources);
   }
-  if (flags.source !== undefined && !method.needs.sourceCaption) {
+  if (flags.source !== undefined && !method.needs.sourceCaption && !method.needs.optionalCaption) {
     throw new UsageError(`${method.name} needs no caption of the photo`, {
       where: "--source",
       advice: "Leave the option out.",

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { row } from "../../../core/index.ts";
-import { openPredictor } from "../../../diffusion/index.ts";
-import { ddimInversion } from "../../../inversion/index.ts";
+import { invertPhoto } from "../../invertPhoto.ts";
 import { guidedBy } from "../../lockstep/index.ts";
 import { defineMethod } from "../../method.ts";
 import { ddimInversionOptions, guidance, steps } from "../../samplingOptions.ts";
@@ -20,12 +19,9 @@ export const plain = defineMethod({
   prepareSteps: ({ steps }) => steps,
   /** inverted: z*, [N + 1, C, h, w], noisiest first; the last one is the photo's latent. */
   tensors: ({ steps }, { latent }) => ({ inverted: { shape: [steps + 1, ...latent] } }),
-  prepare: async ({ model, picture, prepared, embeddings, schedule, stepDone, signal }) => {
-    const { settings, tensors, progress } = prepared;
-    if (progress.done === 0) row(tensors.inverted, settings.steps).data.set((await model.encode(picture, signal)).data);
-    const predictor = await openPredictor(model, picture, undefined, signal);
-    const prompt = { context: embeddings.inversion, empty: embeddings.empty, guidance: settings.inversionGuidance };
-    await ddimInversion(predictor, schedule, tensors.inverted, prompt, { from: progress.done, stepDone, signal });
+  prepare: (job) => {
+    const { inversion, empty } = job.embeddings;
+    return invertPhoto(job, { context: inversion, empty, guidance: job.prepared.settings.inversionGuidance });
   },
   photoLatent: ({ tensors, settings }) => row(tensors.inverted, settings.steps),
   edit: ({ prepared, embeddings: { empty, target } }, settings, key) => {
