@@ -125,7 +125,8 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
       sites: [...sites].reverse(),
     };
     const settings = { step: 2, layer: 3, referenceLatents: false, guidance: 3 };
-    const { processes, groups, pictures } = method.edit(job, settings, "");
+    const { processes, groups, pictures, prompts } = method.edit(job, settings, "");
+    expect(prompts).toEqual({ source: caption });
     expect(groups).toEqual([{ name: "self", sites: self.slice(3).map(({ path }) => path), takes: "kv" }]);
     const [source, initial, target] = processes;
     expect([source, initial].map(({ attention }) => attention)).toEqual([undefined, undefined]);

@@ -38,6 +38,7 @@ test("the face is what a user needs, and nothing else", () => {
     "encodePng",
     "generate",
     "loadModel",
+    "masactrl",
     "methodApi",
     "methods",
     "pasteBack",

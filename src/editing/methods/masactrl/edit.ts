@@ -67,6 +67,7 @@ export function editMasaCtrl(
   return {
     processes: [source, initial, edit],
     pictures: { source: source.name, initial: initial.name, edit: edit.name },
+    prompts: { source: prepared.source ?? "" },
     groups: [{ name: "self", sites: mutual.map(({ path }) => path), takes: "kv" }],
   };
 }

@@ -16,7 +16,6 @@ export const masactrl = defineMethod({
   prepareOptions,
   editOptions,
   pictures: { source: "source branch", initial: "without mutual self-attention", edit: "edit" },
-  photoPicture: "source",
   prompts: ({ inversionPrompt }): Record<string, string> =>
     inversionPrompt === undefined ? {} : { inversion: inversionPrompt },
   prepareSteps: ({ steps }) => steps,
