@@ -3,78 +3,78 @@ import { type Picture, type Tensor, tensor, UsageError } from "../core/index.ts"
 import type { Model } from "../diffusion/index.ts";
 import { resizeMap } from "../image/index.ts";
 import type { AttentionSite } from "../models/index.ts";
-import { jobOf, runSamplings, settledSettings } from "./edit.ts";
+import { jobOf, resolvedSettings, runSamplings } from "./edit.ts";
 import { conditional, type Hooks, type LockStepWork } from "./lockstep/index.ts";
 import type { Method } from "./method.ts";
 import { requirePreparedOf } from "./prepared/fit.ts";
 import type { Prepared } from "./prepared/prepared.ts";
 
-/** Attention to look at. R: names of the method's pictures. */
+/** Selects the attention to average. R: names of the method's pictures. */
 export interface AttentionOptions<R extends string = string> {
-  /** Name of the picture whose sampling is looked at. Default: the one that shows the photo itself, else the edit. */
+  /** Name of the picture whose sampling is observed. Default: the one that shows the photo, else the edit. */
   readonly of?: R;
-  /** Words of the prompt, each one word or several in a row. Default: every word of the prompt. */
+  /** Words of the prompt. An entry may be several words in a row. Default: every word of the prompt. */
   readonly words?: readonly string[];
-  /** Leaves out attention sites with more tokens than this along a side. Default 32. */
+  /** Largest number of tokens along a side of an attention site. Finer sites are ignored. Default 32. */
   readonly resolution?: number;
 }
 
-/** A place in a picture, as shares of its width and height from the top left. */
+/** A place in a picture, as shares of its width and height from the top left corner. */
 export interface Place {
   readonly x: number;
   readonly y: number;
 }
 
-/** Attention that the places of a picture pay to one word. */
+/** Attention of the places of a picture to one word. */
 export interface WordMap {
   readonly word: string;
-  /** Positions of the word's tokens in the prompt's row. */
+  /** Positions of the word's tokens in the prompt. */
   readonly tokens: readonly number[];
-  /** For each place the share of its attention that goes to the word, 0..1, [height, width]. */
+  /** For each place, the share of its attention to the word, 0..1, [height, width]. */
   readonly map: Tensor;
   /** Average and highest value of the map. */
   readonly mean: number;
   readonly max: number;
-  /** Where the map is highest. */
+  /** Place of the highest value. */
   readonly peak: Place;
-  /** Centre of mass of what lies above the map's average. */
+  /** Centre of mass of the values above the average. */
   readonly centre: Place;
 }
 
 /** Cross-attention of one sampling process, averaged over steps, heads and sites. */
 export interface AttentionMaps<R extends string = string> {
-  /** Name of the picture whose sampling was looked at. */
+  /** Name of the picture whose sampling was observed. */
   readonly of: R;
   /** The picture itself. */
   readonly picture: Picture;
-  /** The prompt that was read. */
+  /** The prompt of that sampling. */
   readonly prompt: string;
   /** Paths of the attention sites. */
   readonly sites: readonly string[];
-  /** Sampling steps that were averaged over. */
+  /** Number of sampling steps in the average. */
   readonly steps: number;
   /** Rows that the U-Net predicted, over all steps. */
   readonly rows: number;
   readonly words: readonly WordMap[];
 }
 
-/** Cross-attention is spread over the picture's parts in maps up to this size (Prompt-to-Prompt shows 16x16). */
-const usualResolution = 32;
+/** Default limit: maps up to this size separate the objects of a picture (Prompt-to-Prompt shows 16x16). */
+const defaultResolution = 32;
 
-/** Cross-attention sites of at most `resolution` tokens a side. Throws UsageError if there are none. */
+/** Returns the cross-attention sites of at most `resolution` tokens a side. Throws UsageError if there are none. */
 function sitesUpTo(resolution: number, sites: readonly AttentionSite[]): AttentionSite[] {
   const cross = sites.filter(({ kind }) => kind === "cross");
   const chosen = cross.filter(({ height, width }) => Math.max(height, width) <= resolution);
   if (chosen.length > 0) return chosen;
   const sizes = [...new Set(cross.map(({ height, width }) => `${width}x${height}`))];
-  throw new UsageError("chooses no attention site", {
+  throw new UsageError("selects no attention site", {
     where: "resolution",
     found: `${resolution}`,
-    expected: `at least the smaller of the model's sites at this size: ${sizes.join(", ")}`,
+    expected: `at least the smallest size of the model's sites: ${sizes.join(", ")}`,
   });
 }
 
-/** Adds up what each place of one site pays to each word. */
+/** Sums the attention of each place of one site to each word. */
 class SiteSum {
   readonly site: AttentionSite;
   /** For each word, [height, width]. */
@@ -82,7 +82,7 @@ class SiteSum {
   private readonly words: readonly (readonly number[])[];
   private readonly weight: number;
 
-  /** steps: how often `add` will be called. */
+  /** steps: number of calls of `add`. */
   constructor(site: AttentionSite, words: readonly (readonly number[])[], steps: number) {
     this.site = site;
     this.words = words;
@@ -104,7 +104,7 @@ class SiteSum {
   }
 }
 
-/** The average of maps of different sizes, at the largest of the sizes. */
+/** Returns the average of maps of different sizes, at the largest of the sizes. */
 function average(maps: readonly Tensor[]): Tensor {
   const height = Math.max(...maps.map(({ shape }) => shape[0]));
   const width = Math.max(...maps.map(({ shape }) => shape[1]));
@@ -135,8 +135,8 @@ function figuresOf({ shape: [height, width], data }: Tensor): Pick<WordMap, "mea
   return { mean, max, peak: placeOf(data.indexOf(max)), centre };
 }
 
-/** The name of the picture that is looked at. Throws UsageError if the method makes no such picture. */
-export function attendedPicture({ name, pictures, photoPicture }: Method, of = photoPicture ?? "edit"): string {
+/** Returns the name of the picture to observe. Throws UsageError if the method has no such picture. */
+export function observedPicture({ name, pictures, photoPicture }: Method, of = photoPicture ?? "edit"): string {
   if (Object.hasOwn(pictures, of)) return of;
   throw new UsageError(`no such picture of ${name}`, {
     where: "of",
@@ -145,14 +145,14 @@ export function attendedPicture({ name, pictures, photoPicture }: Method, of = p
   });
 }
 
-/** Throws UsageError, before a photo is prepared, if there is nothing of what is to be looked at. */
+/** Throws UsageError if the method has no such picture, the model no such sites or the prompts no such words. */
 export function requireAttention(
   method: Method,
   model: Model,
   { target, source, size }: Pick<Prepared, "target" | "source" | "size">,
-  { of, words = [], resolution = usualResolution }: AttentionOptions,
+  { of, words = [], resolution = defaultResolution }: AttentionOptions,
 ): void {
-  attendedPicture(method, of);
+  observedPicture(method, of);
   sitesUpTo(resolution, model.attentionSites(size));
   for (const word of words) {
     const isSource = source !== undefined && model.wordsOf(source).includes(word);
@@ -161,22 +161,22 @@ export function requireAttention(
 }
 
 /**
- * Runs the edit of a prepared photo as far as one of its pictures needs, and looks at the cross-attention of that picture's
- * sampling process: for each word, the share of attention that each place pays to it in the conditional prediction, averaged
- * over steps, heads and sites. `options` are the edit's. Throws UsageError if the prompt has no such word, and as `edit`.
+ * Averages the cross-attention of one picture of an edit over steps, heads and sites: for each word, the share of each
+ * place's attention to it in the conditional prediction. Runs only the part of the edit that this picture needs. options:
+ * edit options. Throws UsageError if the prompt has no such word, and as `edit`.
  */
 export async function attentionMaps<R extends string>(
   method: Method,
   model: Model,
   prepared: Prepared,
-  { of, words, resolution = usualResolution }: AttentionOptions<R> = {},
+  { of, words, resolution = defaultResolution }: AttentionOptions<R> = {},
   options: Partial<z.input<z.ZodObject>> = {},
   work: LockStepWork = {},
 ): Promise<AttentionMaps<R>> {
   requirePreparedOf(method, model, prepared, {});
-  const picture = attendedPicture(method, of);
+  const picture = observedPicture(method, of);
   const sites = sitesUpTo(resolution, model.attentionSites(prepared.size));
-  const settings = settledSettings(method, model, prepared, options);
+  const settings = resolvedSettings(method, model, prepared, options);
   const sampling = method.edit(await jobOf(method, model, prepared, work.signal), settings, "");
   const prompt = sampling.prompts?.[picture] ?? prepared.target;
   const wanted = words ?? model.wordsOf(prompt);
@@ -194,8 +194,8 @@ export async function attentionMaps<R extends string>(
       return afterStep?.(i, { latents, maps: maps.slice(0, observe.length) });
     },
   };
-  const looked = { ...sampling, hooks, share: sampling.share ?? afterStep === undefined };
-  const { latents, rows } = await runSamplings(model, prepared, [looked], [process], work);
+  const observed = { ...sampling, hooks, share: sampling.share ?? afterStep === undefined };
+  const { latents, rows } = await runSamplings(model, prepared, [observed], [process], work);
   const [shown] = await model.decode(latents.get(process)!, work.signal);
   return {
     of: picture as R,

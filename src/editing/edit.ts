@@ -8,14 +8,14 @@ import { requirePreparedOf } from "./prepared/fit.ts";
 import type { Prepared } from "./prepared/prepared.ts";
 import { editSettings } from "./settings.ts";
 
-/** onStep: gets the clean latents by the names of the pictures that they become. */
+/** onStep: gets the clean latents by the names of their pictures. */
 export interface EditWork<R extends string> extends LockStepWork {
   /** Names of the pictures to make. Default: the edit alone. */
   images?: readonly R[];
 }
 
 export interface EditResult<R extends string = string, E = Record<string, unknown>> {
-  /** The pictures asked for. */
+  /** The requested pictures. */
   readonly images: Readonly<Record<R, Picture>>;
   /** Their latents, [1, C, h, w]. */
   readonly latents: Readonly<Record<R, Tensor>>;
@@ -25,8 +25,8 @@ export interface EditResult<R extends string = string, E = Record<string, unknow
   readonly rows: number;
 }
 
-/** The settings of an edit, settled: everything that depends on model or photo is plain data. Throws UsageError. */
-export function settledSettings<E extends z.ZodObject>(
+/** Returns all settings of an edit as plain data, resolved for the model and the prepared photo. Throws UsageError. */
+export function resolvedSettings<E extends z.ZodObject>(
   method: Pick<Method<z.ZodObject, E>, "editOptions"> & Method,
   model: Model,
   prepared: Pick<Prepared, "settings" | "size" | "timesteps">,
@@ -34,13 +34,13 @@ export function settledSettings<E extends z.ZodObject>(
 ): z.output<E> {
   const settings = editSettings(method, model, options);
   const sites = model.attentionSites(prepared.size);
-  const settled = method.settle?.(settings, { prepared, sites }) ?? settings;
-  // In the schema's order: equal settings are equal text, whatever they were made from.
-  const names = Object.keys(method.editOptions.shape).filter((name) => settled[name] !== undefined);
-  return Object.fromEntries(names.map((name) => [name, settled[name]])) as z.output<E>;
+  const resolved = method.resolve?.(settings, { prepared, sites }) ?? settings;
+  // In the schema's order, so that equal settings give equal text.
+  const names = Object.keys(method.editOptions.shape).filter((name) => resolved[name] !== undefined);
+  return Object.fromEntries(names.map((name) => [name, resolved[name]])) as z.output<E>;
 }
 
-/** What an edit of a prepared photo works with. */
+/** Returns the input of a method's `edit`. */
 export async function jobOf(method: Method, model: Model, prepared: Prepared, signal?: AbortSignal): Promise<EditJob> {
   const embeddings = await embedPrompts(method, model, prepared, signal);
   const schedule = model.schedule(prepared.timesteps.length);
@@ -48,8 +48,8 @@ export async function jobOf(method: Method, model: Model, prepared: Prepared, si
 }
 
 /**
- * Edits a prepared photo. images: which of the method's pictures to make. Throws UsageError, StorageError if the prepared
- * value is not finished or does not fit the model, NumericError, CancelledError.
+ * Edits a prepared photo. Throws UsageError, StorageError if the prepared value is not finished or does not fit the model,
+ * NumericError, CancelledError.
  */
 export async function edit<R extends string = "edit">(
   method: Method,
@@ -59,7 +59,7 @@ export async function edit<R extends string = "edit">(
   { images = ["edit" as R], onStep, ...work }: EditWork<R> = {},
 ): Promise<EditResult<R>> {
   requirePreparedOf(method, model, prepared, {});
-  const settings = settledSettings(method, model, prepared, options);
+  const settings = resolvedSettings(method, model, prepared, options);
   const sampling = method.edit(await jobOf(method, model, prepared, work.signal), settings, "");
   const wanted = images.map((name) => sampling.pictures[name]);
   const named = Object.entries(sampling.pictures);
@@ -83,7 +83,7 @@ export async function edit<R extends string = "edit">(
   };
 }
 
-/** Runs samplings of equal attention groups in lock step; processes of equal name are one. */
+/** Runs samplings with equal attention groups in lock step. Processes of equal names are computed once. */
 export async function runSamplings(
   model: Model,
   { size, timesteps }: Prepared,
@@ -94,7 +94,7 @@ export async function runSamplings(
   const { groups = [], hooks, share } = samplings[0];
   const processes = [...new Map(samplings.flatMap((one) => one.processes).map((p) => [p.name, p])).values()];
   const observe = [...new Set(hooks?.observe?.map(({ site }) => site))];
-  // A preview decodes between steps: then the decoder stays loaded too.
+  // A preview decodes between the steps, so the decoder stays loaded too.
   return model.programs.during(work.onStep ? ["unet", "vae"] : ["unet"], async () => {
     const predictor = await openPredictor(model, size, { groups, observe }, work.signal);
     const lockStep = { processes, wanted: [...new Set(wanted)], groups, hooks, share };
@@ -103,27 +103,27 @@ export async function runSamplings(
 }
 
 export interface SweepWork extends LockStepWork {
-  /** Edits that go through one batch. Default 6. */
+  /** Largest number of edits in one batch. Default 6. */
   atOnce?: number;
-  /** Called with each picture when it is finished; it is waited for. */
+  /** Called and awaited with each finished picture. */
   onPicture?: (index: number, picture: Picture) => Promise<void>;
 }
 
 export interface Sweep<E = Record<string, unknown>> {
-  /** One for each point. */
+  /** One picture for each point. */
   readonly pictures: readonly Picture[];
   readonly settings: readonly E[];
   /** Rows that the U-Net predicted, over all steps. */
   readonly rows: number;
 }
 
-/** Most points of one sweep: at five seconds each, an hour and a half. */
+/** Largest number of points of one sweep: at five seconds each, an hour and a half. */
 const MAX_POINTS = 1000;
 
 /** Throws UsageError if a sweep has too many points. */
 export const requirePoints = (count: number): void => requireAtMost(MAX_POINTS, count, "points of a sweep");
 
-/** Consecutive samplings, at most `atOnce`, that one batched program can run together. */
+/** Splits samplings into runs of at most `atOnce` consecutive ones that can share a batch. */
 function chunksOf(samplings: readonly Sampling<string>[], atOnce: number): Sampling<string>[][] {
   const kindOf = ({ groups, share }: Sampling<string>): string => JSON.stringify([groups, share]);
   const chunks: Sampling<string>[][] = [];
@@ -138,8 +138,8 @@ function chunksOf(samplings: readonly Sampling<string>[], atOnce: number): Sampl
 }
 
 /**
- * Edits one prepared photo at several points. They share the prepared photo, and at each step the rows that they have in
- * common. Throws UsageError for any point before the first is computed, StorageError if the prepared value is not finished
+ * Edits one prepared photo with several sets of options. At each step the edits share the rows that they have in common.
+ * Checks all points before it computes the first one. Throws UsageError, StorageError if the prepared value is not finished
  * or does not fit the model, NumericError, CancelledError.
  */
 export async function sweep(
@@ -152,7 +152,7 @@ export async function sweep(
 ): Promise<Sweep> {
   requirePoints(points.length);
   requirePreparedOf(method, model, prepared, {});
-  const settings = points.map((point) => settledSettings(method, model, prepared, { ...common, ...point }));
+  const settings = points.map((point) => resolvedSettings(method, model, prepared, { ...common, ...point }));
   const job = await jobOf(method, model, prepared, work.signal);
   const samplings = settings.map((own, k) => method.edit(job, own, ` ${k}`));
   const pictures: Picture[] = [];

@@ -4,8 +4,8 @@
 export {
   type AttentionMaps,
   type AttentionOptions,
-  attendedPicture,
   attentionMaps,
+  observedPicture,
   type Place,
   requireAttention,
   type WordMap,
@@ -15,9 +15,9 @@ export {
   type EditWork,
   edit,
   requirePoints,
+  resolvedSettings,
   type Sweep,
   type SweepWork,
-  settledSettings,
   sweep,
 } from "./edit.ts";
 export { type Fidelity, fidelityOf, type Quality } from "./fidelity.ts";

@@ -5,84 +5,84 @@ import type { AttentionSite, SiteGroup } from "../models/index.ts";
 import type { Hooks, Process } from "./lockstep/index.ts";
 import type { Prepared } from "./prepared/prepared.ts";
 
-/** What a method needs besides a photo and a target prompt. */
+/** Needs of a method besides a photo and a target prompt. */
 export interface Needs {
-  /** A prompt that describes the photo. */
+  /** A caption of the photo. */
   readonly sourceCaption: boolean;
-  /** It does without such a prompt, but uses one if it is given. */
+  /** Uses a caption if it is given, but needs none. */
   readonly optionalCaption?: boolean;
-  /** A seed: it draws random numbers. */
+  /** A seed, since it draws random numbers. */
   readonly randomSeed: boolean;
-  /** Gradients to the U-Net's weights. */
+  /** Gradients of the U-Net's weights. */
   readonly weightGradients: boolean;
 }
 
-/** Shape of one of a method's tensors before it is filled. */
+/** Shape of one of a method's tensors. */
 export interface TensorLayout {
   readonly shape: readonly number[];
-  /** Starts as NaN instead of 0: entries that may stay unset. */
+  /** Filled with NaN at first instead of 0. NaN marks entries that stay unset. */
   readonly unset?: boolean;
 }
 
-/** Embeddings [1, L, D]: those of "" (`empty`), of the target, of the source caption if there is one, and of `prompts`. */
+/** Embeddings [1, L, D] of "" (`empty`), the target, the source caption if there is one, and the method's `prompts`. */
 export interface Embeddings extends Readonly<Record<string, Tensor>> {
   readonly empty: Tensor;
   readonly target: Tensor;
 }
 
-/** What `prepare` works with. */
+/** Input of a method's `prepare`. */
 export interface PrepareJob<Settings, T extends string> {
   readonly model: Model;
   /** The photo, at the size to work at. */
   readonly picture: Picture;
   readonly embeddings: Embeddings;
   readonly schedule: Schedule;
-  /** Filled in place. If work resumes, it holds the steps that are done. */
+  /** Filled in place. If work resumes, it holds the finished steps. */
   readonly prepared: Prepared<Settings, T>;
-  /** Counts one more step as done, saves it, and reports it. */
+  /** Counts one more step as done, saves the prepared value, and reports progress. */
   stepDone(progress: Progress): Promise<void>;
   readonly signal?: AbortSignal;
 }
 
-/** What `edit` works with. */
+/** Input of a method's `edit`. */
 export interface EditJob<Settings = Record<string, unknown>, T extends string = string> {
   readonly prepared: Prepared<Settings, T>;
   readonly embeddings: Embeddings;
   readonly schedule: Schedule;
-  /** Attention layers of the U-Net at the picture's size. */
+  /** Attention sites of the U-Net at the picture's size. */
   readonly sites: readonly AttentionSite[];
 }
 
-/** What `settle` may use. The photo need not be prepared yet. */
-export interface SettleFacts<Settings = Record<string, unknown>> {
+/** Facts for `resolve`. The photo need not be prepared yet. */
+export interface ResolveFacts<Settings = Record<string, unknown>> {
   readonly prepared: Pick<Prepared<Settings>, "settings" | "size" | "timesteps">;
-  /** Attention layers of the U-Net at the picture's size. */
+  /** Attention sites of the U-Net at the picture's size. */
   readonly sites: readonly AttentionSite[];
 }
 
-/** How one edit is sampled, and which process makes which picture. */
+/** The sampling processes of one edit, and their pictures. */
 export interface Sampling<R extends string> {
   readonly processes: readonly Process[];
   /** Name of the process that makes each named picture. */
   readonly pictures: Readonly<Record<R, string>>;
-  /** The prompts that these processes read. Default: the target. */
+  /** Prompts of these processes. Default: the target. */
   readonly prompts?: Readonly<Partial<Record<R, string>>>;
   /** Groups of attention sites at which processes take from each other. */
   readonly groups?: readonly SiteGroup[];
   readonly hooks?: Hooks;
-  /** Whether identical processes share rows. Default: unless a hook may change latents. */
+  /** Lets identical processes share rows. Default: true, unless a hook may change latents. */
   readonly share?: boolean;
 }
 
-/** Points of a sweep over edit options, and how many stand beside each other on a sheet. */
+/** Points of a sweep over edit options, and the number of columns of its sheet. */
 export interface SweepPoints<E> {
   readonly points: readonly Partial<E>[];
   readonly columns: number;
 }
 
 /**
- * An editing method as one value. Its two schemas are the only declaration of its options. P: options that a new `prepare`
- * depends on; E: options of an edit; T: names of the prepared tensors; R: names of the pictures it makes, "edit" among them.
+ * An editing method as one value. Its two schemas are the only declaration of its options. P: options of `prepare`; a change
+ * needs a new `prepare`. E: options of `edit`. T: names of the prepared tensors. R: names of its pictures, "edit" among them.
  */
 export interface Method<
   P extends z.ZodObject = z.ZodObject,
@@ -90,10 +90,10 @@ export interface Method<
   T extends string = string,
   R extends string = string,
 > {
-  /** As `--method` takes it: lower case and dashes. */
+  /** Lower case and dashes. */
   readonly name: string;
   readonly title: string;
-  /** Address of its paper. */
+  /** URL of its paper. */
   readonly paper: string;
   readonly needs: Needs;
   /** Includes `steps`. */
@@ -101,43 +101,43 @@ export interface Method<
   readonly editOptions: E;
   /** Named sets of prepare options. */
   readonly presets?: Readonly<Record<string, Partial<z.input<P>>>>;
-  /** What each of its pictures shows. */
+  /** Titles of its pictures. */
   readonly pictures: Readonly<Record<R, string>>;
-  /** Name of the picture that shows the photo itself, as far as the method reproduces it. */
+  /** Name of the picture that reproduces the photo, if there is one. */
   readonly photoPicture?: NoInfer<R>;
 
-  /** Prompts to embed besides "", target and source, by the names under which `embeddings` has them. */
+  /** Returns prompts to embed besides "", target and source, by their names in `embeddings`. */
   prompts?(settings: z.output<P>, target: string): Readonly<Record<string, string>>;
-  /** Number of steps of `prepare`. */
+  /** Returns the number of steps of `prepare`. */
   prepareSteps(settings: z.output<P>): number;
-  /** The tensors that `prepare` fills. */
+  /** Returns the layout of the tensors that `prepare` fills. */
   tensors(settings: z.output<P>, shapes: LatentShapes): Readonly<Record<T, TensorLayout>>;
   /** Fills the tensors, from the step `prepared.progress.done` on. */
   prepare(job: PrepareJob<z.output<P>, T>): Promise<void>;
-  /** Values in the tensors that the method cannot have made, one problem a line. Shapes are right and numbers below 1e6. */
+  /** Lists values that `prepare` cannot have computed, one problem a line. Shapes are right and numbers are up to 1e6. */
   problems?(prepared: Prepared<z.output<P>, T>): string[];
-  /** Latent of the photo, [1, C, h, w]. */
+  /** Returns the latent of the photo, [1, C, h, w]. */
   photoLatent(prepared: Prepared<z.output<P>, T>): Tensor;
-  /** Latent of the photo as the method reproduces it, [1, C, h, w], if it does. */
+  /** Returns the latent of the reconstruction, [1, C, h, w]. Absent if the method has none. */
   reconstruction?(prepared: Prepared<z.output<P>, T>): Tensor;
-  /** Optimiser iterations that `prepare` took, if it optimises. */
+  /** Returns the number of optimiser iterations of `prepare`. Absent if the method does not optimise. */
   iterations?(prepared: Prepared<z.output<P>, T>): number;
 
-  /** Prepare options that can bring the reconstruction nearer to the photo, with values to try. */
+  /** Returns prepare options, with values, that may improve the reconstruction. */
   remedies?(prepared: Prepared<z.output<P>, T>): Readonly<Record<string, unknown>>;
 
-  /** Replaces values that depend on model or photo by plain data: functions by lists, levels by layers. */
-  settle?(settings: z.output<E>, facts: SettleFacts<z.output<P>>): z.output<E>;
+  /** Replaces settings that depend on the model or the photo by plain data: functions by lists, default layers by levels. */
+  resolve?(settings: z.output<E>, facts: ResolveFacts<z.output<P>>): z.output<E>;
   /**
-   * The processes of one edit, for settled settings. key: tells this edit's own processes from those of other edits of
-   * the same sweep; processes of equal name are computed once.
+   * Returns the processes of one edit. settings: resolved. key: suffix for the names of processes that other edits of the
+   * same sweep cannot share. Processes of equal names are computed once.
    */
   edit(job: EditJob<z.output<P>, T>, settings: z.output<E>, key: string): Sampling<R>;
-  /** What a sweep shows if no option names values. defaults: the model's settings. */
+  /** Returns the points of a sweep if no option has several values. defaults: the model's settings. */
   sweepPoints?(defaults: z.output<E>): SweepPoints<z.input<E>>;
 }
 
-/** Declares a method; infers its type parameters. */
+/** Declares a method and infers its type parameters. */
 export const defineMethod = <P extends z.ZodObject, E extends z.ZodObject, T extends string, R extends string>(
   method: Method<P, E, T, R>,
 ): Method<P, E, T, R> => method;

@@ -87,7 +87,7 @@ export function prepareSettings<P extends z.ZodObject>(
   return parsed(method.prepareOptions, values, method, promptProblems(method, prompts)) as z.output<P>;
 }
 
-/** Returns all edit settings, chosen as in `prepareSettings`. Some may still depend on the model: see `Method.settle`. */
+/** Returns all edit settings, chosen as in `prepareSettings`. Some may still depend on the model: see `Method.resolve`. */
 export function editSettings<E extends z.ZodObject>(
   method: Pick<Method<z.ZodObject, E>, "editOptions"> & Method,
   model: Model,

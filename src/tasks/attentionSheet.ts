@@ -2,18 +2,18 @@ import type { Picture } from "../core/index.ts";
 import type { AttentionMaps } from "../editing/index.ts";
 import { atLeastWide, contactSheet, heatMap } from "../image/index.ts";
 
-/** Width of a cell, at least: labels are readable, and small pictures are seen. */
+/** Smallest width of a cell, so that labels are readable. */
 const cellWidth = 256;
 
-/** A sheet of so few cells is one row. */
+/** Largest number of cells in one row. */
 const inOneRow = 4;
 
-/** A value between 0 and 1 as a percentage with two digits: "8.1 %", "0.32 %". */
+/** Returns a share as a percentage with two digits: "8.1 %", "0.32 %". */
 const percent = (share: number): string => `${Number((100 * share).toPrecision(2))} %`;
 
 /**
- * The picture that was looked at, then one heat map for each word, laid over it. Each map has colours of its own, from blue
- * at its lowest value to red at its highest, which its label names. photo: a picture to lay them over instead.
+ * Returns a sheet of the observed picture, and of a heat map over it for each word. The colours of each map go from blue at
+ * its lowest value to red at its highest, which the label gives. photo: replaces the picture.
  */
 export function attentionSheet(
   { of, picture, words }: AttentionMaps,

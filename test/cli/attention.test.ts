@@ -14,7 +14,7 @@ beforeAll(async () => {
   writeFileSync(here.path("photo.png"), await encodePng(smoothPicture(1)));
 });
 
-test("a sheet has the photo and a map for each word; its figures and the process looked at are printed", async () => {
+test("the sheet has the photo and a map for each word; figures and the observed picture are printed", async () => {
   const words = ["--word", "dog,lying down", "--word", "a"];
   const made = await here.baret(["attention", "photo.png", "a dog lying down", ...quick, ...words, "-o", "m.png"]);
   expect(made.code).toBe(0);
@@ -31,7 +31,7 @@ test("a sheet has the photo and a map for each word; its figures and the process
   });
 });
 
-test("--json gives the figures; a prepared photo and another of its pictures do too", async () => {
+test("--json gives the figures, also of a prepared photo and of another picture", async () => {
   const prepared = await here.baret(["invert", "photo.png", "a dog", ...quick, "-o", "p.safetensors", "--quiet"]);
   expect(prepared.code).toBe(0);
   const args = ["attention", "p.safetensors", "--model", fixtureModel("tiny-sd1"), "--of", "edit", "--json"];
@@ -48,7 +48,7 @@ test("--json gives the figures; a prepared photo and another of its pictures do 
   }
 });
 
-test("plain sampling has the photo's own path too", async () => {
+test("plain observes DDIM inversion by default", async () => {
   const args = ["attention", "photo.png", "a dog", "--method", "plain", ...model, "--word", "dog", "-o", "i.png"];
   const made = await here.baret(args);
   expect(made.code).toBe(0);
@@ -57,7 +57,11 @@ test("plain sampling has the photo's own path too", async () => {
 
 test.each([
   ["a word that is not in the prompt", ["--word", "cat"], /no such word: found "cat", expected some of a, dog\./],
-  ["a picture that the method has not", ["--of", "photo"], /of: no such picture of baret: found "photo", expected /],
+  [
+    "a picture that the method does not have",
+    ["--of", "photo"],
+    /of: no such picture of baret: found "photo", expected /,
+  ],
   ["a resolution that is not a number", ["--resolution", "all"], /--resolution: found "all", expected a whole number/],
   ["an output that is the photo", ["-o", "photo.png"], /would replace photo\.png/],
 ])("%s is refused before the photo is prepared", async (_, more, message) => {

@@ -26,7 +26,7 @@ const examplePhoto = fileURLToPath(new URL("../../examples/dog.png", import.meta
 const steps = 4;
 const target = "a dog lying on a dog";
 
-/** A photo prepared by DDIM inversion. */
+/** Prepares a photo by DDIM inversion. */
 async function inverse(model: Model, photo: Picture, target: string, steps: number): Promise<Prepared> {
   const plan = planPreparation(plainMethod, model, photo, { target, options: { steps } }, someOrigin);
   return prepare(plainMethod, model, photo, plan);
@@ -44,7 +44,7 @@ describe("with a tiny model", () => {
   });
   afterAll(() => model.close());
 
-  test("a word's map is the mean over steps, heads and sites of what its tokens get in the conditional row", async () => {
+  test("a word's map is the attention to its tokens in the conditional row, averaged over steps, heads and sites", async () => {
     const { words, sites } = await attentionMaps(method, model, inversion, { words: ["dog"] });
     const predictor = await openPredictor(model, inversion.size, { groups: [], observe: sites });
     const tokens = model.tokensOf(target, "dog");
@@ -72,13 +72,13 @@ describe("with a tiny model", () => {
     expect(relativeError(words[0].map, expected)).toBeLessThan(1e-4);
   });
 
-  test("a latent that is known needs no other row: the photo's own path costs one prediction a step", async () => {
+  test("the attention of a process with known latents costs one prediction a step", async () => {
     expect((await attentionMaps(method, model, inversion)).rows).toBe(2 * steps);
     expect((await attentionMaps(plainMethod, model, inverted)).rows).toBe(2 * steps);
     expect((await attentionMaps(method, model, inversion, { of: "edit" })).rows).toBeGreaterThan(2 * steps);
   });
 
-  test("what is looked at is named, and its picture is the one that an edit makes", async () => {
+  test("the result names the observed picture, and that picture equals the one of an edit", async () => {
     const photo = await attentionMaps(method, model, inversion);
     expect([photo.of, photo.prompt, photo.steps]).toEqual(["reconstruction", target, steps]);
     expect((await attentionMaps(plainMethod, model, inverted)).of).toBe("inversion");
@@ -88,7 +88,7 @@ describe("with a tiny model", () => {
     expect(Math.max(...picture.data.map((x, k) => Math.abs(x - images.edit.data[k])))).toBeLessThanOrEqual(1);
   });
 
-  test("without words there is a map for each different word, and of one place all of them stay below 1", async () => {
+  test("without words there is a map for each different word, and their sum is below 1 at every place", async () => {
     const { words } = await attentionMaps(method, model, inversion);
     expect(words.map(({ word }) => word)).toEqual(["a", "dog", "lying", "on"]);
     const sums = words[0].map.data.map((_, k) => words.reduce((sum, { map }) => sum + map.data[k], 0));
@@ -107,20 +107,20 @@ describe("with a tiny model", () => {
     expect(smaller[0]).toBeLessThan(shape[0]);
   });
 
-  test("a word, picture or resolution that is not there is refused with what there is", async () => {
-    const look = (looked: object) => attentionMaps(method, model, inversion, looked);
+  test("a word, picture or resolution that does not exist is refused, and the error lists those that do", async () => {
+    const look = (selection: object) => attentionMaps(method, model, inversion, selection);
     await expect(look({ words: ["cat"] })).rejects.toThrow(
       'the prompt has no such word: found "cat", expected some of a, dog, lying, on',
     );
     await expect(look({ of: "photo" })).rejects.toThrow("expected reconstruction, initial, transition, edit");
-    await expect(look({ resolution: 0.5 })).rejects.toThrow(/resolution: chooses no attention site: found 0.5/);
+    await expect(look({ resolution: 0.5 })).rejects.toThrow(/resolution: selects no attention site: found 0.5/);
     const wrong = baret.attention(model, inversion, { of: "photo", words: [7], resolution: 0, alpha: 2 } as object);
     await expect(wrong).rejects.toThrow(
       /alpha: found 2[\s\S]*of: found "photo"[\s\S]*words.0[\s\S]*resolution: found 0/,
     );
   });
 
-  test("a method's own hooks see their own maps and change latents as before", async () => {
+  test("a method's own hooks get their own maps and may change latents", async () => {
     const { path } = model.attentionSites(inversion.size).find(({ kind }) => kind === "self")!;
     const seen: number[] = [];
     const hooks: Hooks = {
@@ -140,7 +140,7 @@ describe("with a tiny model", () => {
     expect(picture).toEqual(grey);
   });
 
-  test("a process that starts later is averaged over the steps that it has", async () => {
+  test("a process that starts later is averaged over its own steps", async () => {
     const later = { ...(plainMethod as unknown as Method), editOptions: z.strictObject({}) };
     const edit = (job: Parameters<Method["edit"]>[0]) => {
       const { processes, ...sampling } = (plainMethod as unknown as Method).edit(job, { guidance: 2 }, "");
@@ -155,7 +155,7 @@ describe("with a tiny model", () => {
   });
 });
 
-test("α may be a list or a function of the step: equal values give equal edits, and the settings name each", async () => {
+test("α may be a list or a function of the step: equal values give equal edits, and the settings list them", async () => {
   const model = await tinyModel("tiny-sd1");
   const options = { target, steps, iterations: 1, size: { width: 64, height: 64 }, cache: false as const };
   const photo = await baret.prepare(model, smoothPicture(1), options);
@@ -173,7 +173,7 @@ test("α may be a list or a function of the step: equal values give equal edits,
   await model.close();
 });
 
-test("on a photo of a dog, the dog attends to the dog: more than the sky, and less to the article", async () => {
+test("on a photo of a dog, the dog attends to the word dog more than the sky does, and less to the article", async () => {
   const model = await tinyModel("menagerie");
   const { picture } = await openPhoto(model, examplePhoto);
   const photo = await inverse(model, picture, "a brown dog standing on the grass", 6);

@@ -59,13 +59,13 @@ const group = (kind: "self" | "cross", takes: TakenKind): SiteGroup => ({
 });
 
 describe("guidance", () => {
-  test("of two terms is classifier-free guidance, to the bit", async () => {
+  test("with two terms is classifier-free guidance, to the bit", async () => {
     const { a } = await run({ processes: [plain("a", dog)] });
     const sampling = { start, contexts: [dog], unconditional: empty, guidance: 3 };
     expect(a).toEqual(await sample(await openPredictor(model, size), model.schedule(steps), sampling));
   });
 
-  test("of three terms is their weighted sum", async () => {
+  test("with three terms is their weighted sum", async () => {
     const terms = [
       { name: unconditional, weight: -2, context: empty },
       { name: conditional, weight: 2.1, context: dog },
@@ -103,7 +103,7 @@ describe("guidance", () => {
   });
 });
 
-test("a process that starts later is sampling from there on, and asks for no row before", async () => {
+test("a process that starts later is sampling from that step on, and computes no row before", async () => {
   const later = { ...plain("later", dog), startStep: 2 };
   const plan = planRows([later, plain("whole", cat)], steps, { wanted: ["later"] });
   expect(plan.map(({ rows }) => rows.length)).toEqual([0, 0, 2, 2]);
@@ -122,7 +122,7 @@ test("a process that starts later is sampling from there on, and asks for no row
   expect(last.data).toEqual(z.data);
 });
 
-test("identical processes share their rows until they part, and give what each gives alone", async () => {
+test("identical processes share their rows until they differ, and each gives the same as alone", async () => {
   const parting = (name: string, at: number): Process => ({
     ...plain(name, dog),
     terms: (i) => guidedBy(3, i < at ? dog : cat, empty),
@@ -152,7 +152,7 @@ describe("attention", () => {
   const from = "source";
   const mixes = (mix: MapMix) => ({ cross: { from, mix } });
 
-  test("maps of another row are what its queries and keys give", async () => {
+  test("taking the maps of another row equals taking its queries and keys", async () => {
     for (const kind of ["self", "cross"] as const) {
       const attention = taking({ [kind]: { from } });
       const maps = await run({ processes: editing(attention), groups: [group(kind, "maps")] });
@@ -172,7 +172,7 @@ describe("attention", () => {
     expect(relativeError(all.source, alone.source)).toBeLessThan(1e-4);
   });
 
-  test("a mapper that swaps two tokens there and back is the identity; once it is not", async () => {
+  test("a row that takes its own maps is unchanged; a mapper that swaps two tokens changes the result", async () => {
     const L = model.text.length;
     const swap = tensor([L, L]);
     for (let k = 0; k < L; k++) swap.data[k * L + (k === 1 ? 2 : k === 2 ? 1 : k)] = 1;
@@ -188,7 +188,7 @@ describe("attention", () => {
     expect(relativeError(swapped.edit, plainly.edit)).toBeGreaterThan(1e-5);
   });
 
-  test("a weight of 0 over all tokens takes the text away from the conditional rows", async () => {
+  test("with weight 0 for all tokens, the result does not depend on the prompt", async () => {
     const nothing = mixes({ taken: tensor([model.text.length]), kept: tensor([model.text.length]) });
     const [a, b] = await Promise.all(
       [dog, cat].map((context) =>
@@ -201,7 +201,7 @@ describe("attention", () => {
     expect(relativeError(a.edit, b.edit)).toBeLessThan(1e-6);
   });
 
-  test("taken in one term only, the other is left alone", async () => {
+  test("attention may be taken in one term only", async () => {
     const groups = [group("self", "kv")];
     const both = await run({ processes: editing(taking({ self: { from } })), groups });
     const one = await run({ processes: editing(taking({ self: { from } }, [conditional])), groups });
@@ -215,7 +215,7 @@ describe("attention", () => {
       "no such process: found nobody, expected source",
     ],
     ["at sites of no group", { nowhere: { from } }, "step 0: no such group of attention sites: found nowhere"],
-  ])("that is taken %s is a fault of the method, and said as one", async (_, attention, message) => {
+  ])("that is taken %s is a GraphError", async (_, attention, message) => {
     const made = run({ processes: editing(taking(attention)), groups: [group("self", "kv")] });
     await expect(made).rejects.toThrow(GraphError);
     await expect(made).rejects.toThrow(message);
@@ -223,7 +223,7 @@ describe("attention", () => {
 });
 
 describe("hooks", () => {
-  test("see the maps of a row: probabilities over the text", async () => {
+  test("get the maps of a row: probabilities over the tokens", async () => {
     const [site] = model.attentionSites(size).filter(({ kind }) => kind === "cross");
     const seen: Tensor[] = [];
     const hooks: LockStep["hooks"] = {

@@ -13,7 +13,7 @@ import {
   planPreparation,
   planRows,
   prepare,
-  settledSettings,
+  resolvedSettings,
   sweep,
 } from "../../src/editing/index.ts";
 import { planPrepared, prepareStored, readPrepared } from "../../src/editing/node/index.ts";
@@ -143,12 +143,12 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
 
   test("the paper's step and layer are in proportion to those of the model", () => {
     const layers = model.attentionSites(photo).filter(({ kind }) => kind === "self").length;
-    const settled = (N: number) => {
+    const resolved = (N: number) => {
       const timesteps = model.schedule(N).timesteps;
-      return settledSettings(method, model, { ...uncaptioned, timesteps });
+      return resolvedSettings(method, model, { ...uncaptioned, timesteps });
     };
-    expect(settled(50)).toMatchObject({ step: 4, layer: Math.round((10 * layers) / 16), referenceLatents: false });
-    expect(settled(25).step).toBe(2);
+    expect(resolved(50)).toMatchObject({ step: 4, layer: Math.round((10 * layers) / 16), referenceLatents: false });
+    expect(resolved(25).step).toBe(2);
   });
 
   test("a layer that does not exist is refused, and the error names those that exist", async () => {

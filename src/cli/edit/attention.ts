@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { UsageError } from "../../core/index.ts";
-import { type AttentionMaps, attendedPicture, type Place, requireAttention } from "../../editing/index.ts";
+import { type AttentionMaps, observedPicture, type Place, requireAttention } from "../../editing/index.ts";
 import { attentionSheet } from "../../tasks/index.ts";
 import { attentionTask, planEdit, writePicture } from "../../tasks/node/index.ts";
 import { givenValues } from "../methodOptions.ts";
@@ -21,7 +21,7 @@ interface Flags extends PhotoFlags {
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const placeText = ({ x, y }: Place): string => `${x.toFixed(2)}, ${y.toFixed(2)}`;
 
-/** Where the attention of each word lies, one word a line. */
+/** Returns a table with the figures of each word. */
 const wordLines = ({ words }: AttentionMaps): string =>
   columns([
     ["word", "tokens", "average", "highest", "centre (x, y)", "highest at"],
@@ -35,19 +35,19 @@ const wordLines = ({ words }: AttentionMaps): string =>
     ]),
   ]);
 
-/** Figures of each word for JSON. The maps themselves are in the picture only. */
+/** Returns the figures of each word for JSON. The maps themselves are in the picture only. */
 const wordsJson = ({ words }: AttentionMaps): object[] =>
   words.map(({ word, tokens, mean, max, centre, peak }) => ({ word, tokens, mean, max, centre, peak }));
 
 async function makeMaps(command: Command, flags: Flags, opened: OpenedTasks, reporter: Reporter): Promise<void> {
-  const { out, word: words, of: asked, resolution, quiet, quality: jpegQuality } = flags;
+  const { out, word: words, resolution, quiet, quality: jpegQuality } = flags;
   const { method, model, maker, work } = opened;
   const task = planEdit(opened.tasks[0], maker, givenValues(command, method, "edit"));
   const { plan, photo } = task;
-  const of = attendedPicture(method, asked);
-  const looked = { of, words, resolution };
-  requireAttention(method, model, plan, looked);
-  const events = attentionTask(task, looked, { signal: work.signal });
+  const of = observedPicture(method, flags.of);
+  const selection = { of, words, resolution };
+  requireAttention(method, model, plan, selection);
+  const events = attentionTask(task, selection, { signal: work.signal });
   const { record, quality, attention } = await runTask(task, events, work, reporter);
   const maps = attention!;
   const label = `${task.source}\n${method.name}, ${of}`;
@@ -63,7 +63,7 @@ async function makeMaps(command: Command, flags: Flags, opened: OpenedTasks, rep
 async function run(command: Command, given: readonly string[], flags: Flags, reporter: Reporter): Promise<void> {
   const named = splitArguments(given);
   if (named.sources.length > 1 || named.prompts.length > 1) {
-    throw new UsageError("attention is looked at for one photo and one prompt", {
+    throw new UsageError("attention takes one photo and one prompt", {
       found: `${named.sources.length} photos, ${named.prompts.length} prompts`,
     });
   }
@@ -72,22 +72,24 @@ async function run(command: Command, given: readonly string[], flags: Flags, rep
   await withTasks(command, flags, named, use);
 }
 
-/** An option that adds up: it may be given several times, each time with several words. */
+/** Returns an option that may be given several times, each time with several words. */
 const wordOption = (): Option =>
-  new Option("--word <words>", "words to look at, with commas, default every word of the prompt").argParser(
+  new Option("--word <words>", "words of the prompt, separated by commas, default all of them").argParser(
     (text: string, before: readonly string[] = []) => [...before, ...text.split(",").map((word) => word.trim())],
   );
 
 export function attentionCommand(): Command {
   const command = new Command("attention")
     .description(
-      "show where a photo, or its edit, attends to the words of a prompt: heat maps, averaged over steps, heads and " +
-        "cross-attention layers",
+      "show which places of a photo, or of its edit, attend to the words of a prompt: heat maps, averaged over steps, " +
+        "heads and cross-attention layers",
     )
     .argument("<photo-then-prompt...>", "a photo and a prompt, or a prepared photo")
     .addOption(wordOption())
-    .addOption(option("--of <picture>", "picture to look at, default the one that shows the photo", anyText))
-    .addOption(option("--resolution <n>", "finest maps to use, in tokens a side, default 32", integer(1, 1024)))
+    .addOption(option("--of <picture>", "picture to observe, default the one that reproduces the photo", anyText))
+    .addOption(
+      option("--resolution <n>", "finest attention maps to use, in tokens a side, default 32", integer(1, 1024)),
+    )
     .addOption(outOption("attention.png"))
     .addOption(qualityOption())
     .addHelpText(

@@ -62,7 +62,7 @@ async function makeSheet(command: Command, flags: Flags, opened: OpenedTasks, re
     written.map((path) => ({ option: "--out", path })),
     [task.source],
   );
-  const settled = points.map((point) => planEdit(task, maker, { ...common, ...point }).edit);
+  const resolved = points.map((point) => planEdit(task, maker, { ...common, ...point }).edit);
 
   const cells: Cell[] = [];
   const files: string[] = [];
@@ -90,7 +90,7 @@ async function makeSheet(command: Command, flags: Flags, opened: OpenedTasks, re
       { quality: flags.quality },
     );
   };
-  const events = sweepTask(task, settled, { atOnce: batchOf(model, 6), signal: work.signal });
+  const events = sweepTask(task, resolved, { atOnce: batchOf(model, 6), signal: work.signal });
   const { record, quality, rows } = await runTask(task, events, work, reporter, { onPicture });
   reporter.result(`${flags.out}  ${points.length} edits, ${rows} rows computed by the U-Net`);
   reporter.object({ ...record, sheet: flags.out, files, quality: qualityJson(quality), points, rows });

@@ -1,5 +1,5 @@
-// Sampling processes side by side, one batched forward a step: guidance as a list of terms, attention taken per group of
-// sites, hooks between steps.
+// Runs sampling processes in lock step, with one batched noise prediction for each step: guidance as a list of terms,
+// attention from other processes at groups of sites, hooks after each step.
 // Knows of: diffusion and every layer above it.
 // Does not know of: any method.
 export { type PlannedRow, type PlanOptions, planRows, type StepPlan } from "./plan.ts";

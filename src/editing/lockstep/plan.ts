@@ -1,27 +1,27 @@
 import { GraphError, type Tensor } from "../../core/index.ts";
 import { type Attention, firstStep, type Process, type Term } from "./process.ts";
 
-/** One row of a step's batch: a process, in one term of its guidance. */
+/** One row of a step's batch: one guidance term of a process. */
 export interface PlannedRow {
   readonly process: Process;
   readonly term: Term;
 }
 
-/** What is computed at one step. */
+/** The computations of one step. */
 export interface StepPlan {
   readonly rows: readonly PlannedRow[];
-  /** The processes whose latents move on. */
-  readonly moves: readonly Process[];
-  /** For each process, the first one that has been identical up to this step: its rows serve both. */
-  readonly leaders: ReadonlyMap<Process, Process>;
+  /** Processes whose next latents are computed. */
+  readonly advancing: readonly Process[];
+  /** For each process, the owner of its rows: the first process that is identical up to this step. */
+  readonly owners: ReadonlyMap<Process, Process>;
 }
 
 export interface PlanOptions {
-  /** Names of the processes whose last latents are asked for. */
+  /** Names of the processes whose last latents are wanted. */
   readonly wanted: readonly string[];
-  /** Processes whose rows of a term are looked at, at every step from their first one on. */
+  /** Rows whose attention is observed, at every step from the first one of their process on. */
   readonly observed?: readonly { readonly process: string; readonly term: string }[];
-  /** Whether identical processes share rows. Not if latents may be changed from outside. Default true. */
+  /** Lets identical processes share rows. Must be false if a hook may change latents. Default true. */
   readonly share?: boolean;
 }
 
@@ -33,28 +33,28 @@ function processOf(named: ByName, name: string): Process {
   throw new GraphError("no such process", { found: name, expected: [...named.keys()].join(", ") });
 }
 
-/** Whether two values are the same object, or tensors over the same numbers in memory. */
-function isOne(a: unknown, b: unknown): boolean {
+/** Tells if two values are the same object, or tensors over the same numbers in memory. */
+function isSame(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   const [p, q] = [a, b].map((value) => (value as Partial<Tensor> | undefined)?.data);
   return p !== undefined && p.buffer === q?.buffer && p.byteOffset === q.byteOffset && p.length === q.length;
 }
 
-/** What a process takes at step i in one of its terms. */
+/** Returns the attention sources of a process at step i in one of its terms. */
 const attentionOf = (process: Process, i: number, term: string): Attention => process.attention?.(i, term) ?? {};
 
 /**
- * For each of N steps, maps every process to the first one with identical start, guidance and attention sources so far, so
- * that they share rows.
+ * For each of N steps, maps every process to the first one with identical start, guidance and attention sources so far. They
+ * share the rows of that process.
  */
-function leadersOf(processes: readonly Process[], N: number, share: boolean): Map<Process, Process>[] {
+function ownersOf(processes: readonly Process[], N: number, share: boolean): Map<Process, Process>[] {
   const named = new Map(processes.map((p) => [p.name, p]));
-  const beginAlike = (p: Process, q: Process): boolean =>
-    isOne(p.known, q.known) && isOne(p.start, q.start) && firstStep(p) === firstStep(q);
-  let before = new Map(processes.map((p) => [p, processes.find((q) => q === p || (share && beginAlike(p, q)))!]));
+  const startsAlike = (p: Process, q: Process): boolean =>
+    isSame(p.known, q.known) && isSame(p.start, q.start) && firstStep(p) === firstStep(q);
+  let before = new Map(processes.map((p) => [p, processes.find((q) => q === p || (share && startsAlike(p, q)))!]));
   return Array.from({ length: N }, (_, i) => {
     const now = new Map<Process, Process>();
-    /** Everything that a step of a process depends on, besides its latent. */
+    /** Returns everything that a step of a process depends on except its latent. */
     const dependencies = (p: Process): unknown[] =>
       p.terms(i).flatMap(({ name, weight, context, weights }) => [
         name,
@@ -63,33 +63,33 @@ function leadersOf(processes: readonly Process[], N: number, share: boolean): Ma
         weights,
         ...Object.entries(attentionOf(p, i, name))
           .filter(([, source]) => source !== undefined)
-          .flatMap(([group, source]) => [group, leaderOf(processOf(named, source!.from)), source!.mix]),
+          .flatMap(([group, source]) => [group, ownerOf(processOf(named, source!.from)), source!.mix]),
       ]);
-    const leaderOf = (p: Process): Process => {
+    const ownerOf = (p: Process): Process => {
       const known = now.get(p);
       if (known) return known;
-      // Processes that take from each other, or from themselves, are themselves meanwhile.
+      // Ends the recursion if processes take from each other or from themselves.
       now.set(p, p);
       const own = dependencies(p);
-      const isSame = (q: Process): boolean => {
+      const isIdentical = (q: Process): boolean => {
         if (before.get(q) !== before.get(p)) return false;
         const others = dependencies(q);
-        return others.length === own.length && others.every((value, k) => isOne(value, own[k]));
+        return others.length === own.length && others.every((value, k) => isSame(value, own[k]));
       };
-      const leader = processes.find((q) => q === p || (share && isSame(q)))!;
-      now.set(p, leader);
-      return leader;
+      const owner = processes.find((q) => q === p || (share && isIdentical(q)))!;
+      now.set(p, owner);
+      return owner;
     };
-    for (const p of processes) leaderOf(p);
+    for (const p of processes) ownerOf(p);
     before = now;
     return now;
   });
 }
 
 /**
- * What must be computed at each of N steps, so that the wanted processes reach the end: rows that nothing reads are left
- * out, and what processes have in common is computed once. Throws GraphError if a process takes from one that does not
- * exist, or not yet, or has no such term.
+ * Plans the computations of each of N steps that give the last latents of the wanted processes. Rows that nothing reads are
+ * left out, and identical processes share rows. Throws GraphError if a process takes from one that does not exist, has not
+ * started or has no such term.
  */
 export function planRows(
   processes: readonly Process[],
@@ -97,41 +97,41 @@ export function planRows(
   { wanted, observed = [], share = true }: PlanOptions,
 ): StepPlan[] {
   const named = new Map(processes.map((p) => [p.name, p]));
-  const moving = new Set(wanted.map((name) => processOf(named, name)).filter((p) => !p.known));
+  const needed = new Set(wanted.map((name) => processOf(named, name)).filter((p) => !p.known));
   const plans: StepPlan[] = [];
-  const leadersAt = leadersOf(processes, N, share);
+  const ownersAt = ownersOf(processes, N, share);
   for (let i = N - 1; i >= 0; i--) {
-    const leaders = leadersAt[i];
-    const led = new Set([...moving].filter((p) => i >= firstStep(p)).map((p) => leaders.get(p)!));
-    const moves = processes.filter((p) => led.has(p));
-    const needed = new Map<Process, Set<string>>();
+    const owners = ownersAt[i];
+    const started = new Set([...needed].filter((p) => i >= firstStep(p)).map((p) => owners.get(p)!));
+    const advancing = processes.filter((p) => started.has(p));
+    const terms = new Map<Process, Set<string>>();
     const queue: { process: Process; term: string }[] = [];
     const need = (process: Process, term: string): void => {
-      const terms = needed.get(process) ?? new Set();
-      if (terms.has(term)) return;
-      needed.set(process, terms.add(term));
+      const names = terms.get(process) ?? new Set();
+      if (names.has(term)) return;
+      terms.set(process, names.add(term));
       queue.push({ process, term });
-      if (!process.known) moving.add(process);
+      if (!process.known) needed.add(process);
     };
-    for (const process of moves) {
+    for (const process of advancing) {
       for (const { name, weight } of process.terms(i)) if (weight !== 0) need(process, name);
     }
     for (const { process: name, term } of observed) {
       const process = processOf(named, name);
-      if (i >= firstStep(process)) need(leaders.get(process)!, term);
+      if (i >= firstStep(process)) need(owners.get(process)!, term);
     }
-    // The queue grows while it is walked, so the sources of sources are found too.
+    // The queue grows during the loop, so the sources of sources are found too.
     for (const { process, term } of queue) {
       for (const source of Object.values(attentionOf(process, i, term))) {
-        if (source) need(leaders.get(processOf(named, source.from))!, term);
+        if (source) need(owners.get(processOf(named, source.from))!, term);
       }
     }
-    plans.unshift({ rows: rowsOf(processes, needed, i), moves, leaders });
+    plans.unshift({ rows: rowsOf(processes, terms, i), advancing, owners });
   }
   return plans;
 }
 
-/** The needed rows, those of one term beside each other, terms in the order of their first appearance. */
+/** Returns the needed rows, grouped by term. Terms are in the order of their first appearance. */
 function rowsOf(processes: readonly Process[], needed: ReadonlyMap<Process, Set<string>>, i: number): PlannedRow[] {
   const all = processes.filter((p) => needed.has(p)).flatMap((process) => termsOf(process, needed.get(process)!, i));
   const names = [...new Set(all.map(({ term }) => term.name))];
@@ -141,7 +141,7 @@ function rowsOf(processes: readonly Process[], needed: ReadonlyMap<Process, Set<
 function termsOf(process: Process, names: ReadonlySet<string>, i: number): PlannedRow[] {
   const where = `step ${i} of ${process.name}`;
   if (i < firstStep(process)) {
-    throw new GraphError("a process is taken from before it starts", {
+    throw new GraphError("another process takes from this process before it starts", {
       where,
       expected: `from step ${firstStep(process)} on`,
     });

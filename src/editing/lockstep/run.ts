@@ -13,7 +13,7 @@ import type { SiteGroup } from "../../models/index.ts";
 import { type PlannedRow, planRows, type StepPlan } from "./plan.ts";
 import { type Attention, guided, type Process } from "./process.ts";
 
-/** Attention maps of one row, [heads, L, M], that a hook looks at. */
+/** Selects the attention maps of one row at one site for a hook. */
 export interface Observation {
   readonly process: string;
   readonly term: string;
@@ -21,7 +21,7 @@ export interface Observation {
   readonly site: string;
 }
 
-/** What a hook sees after a step. */
+/** Input of a hook after a step. */
 export interface StepState {
   /** Latents after the step, by process. */
   readonly latents: ReadonlyMap<string, Tensor>;
@@ -29,47 +29,47 @@ export interface StepState {
   readonly maps: readonly (Tensor | undefined)[];
 }
 
-/** Looks at attention maps and may change latents, as Prompt-to-Prompt's local blend does. */
+/** Observes attention maps and may change latents, as Prompt-to-Prompt's local blend does. */
 export interface Hooks {
   readonly observe?: readonly Observation[];
-  /** Returns the latents that it changes, by process; it is waited for. */
+  /** Called and awaited after every step. Returns the latents that it changes, by process. */
   readonly afterStep?: (i: number, state: StepState) => Promise<ReadonlyMap<string, Tensor> | undefined>;
 }
 
 export interface LockStep {
   readonly processes: readonly Process[];
-  /** Names of the processes whose last latents are asked for. */
+  /** Names of the processes whose last latents are wanted. */
   readonly wanted: readonly string[];
-  /** The groups of sites at which processes take from each other; the predictors were opened with them. */
+  /** Groups of sites at which processes take from each other. The predictors must be opened with them. */
   readonly groups?: readonly SiteGroup[];
   readonly hooks?: Hooks;
-  /** Whether identical processes share rows. Default: unless a hook may change latents. */
+  /** Lets identical processes share rows. Default: true, unless a hook may change latents. */
   readonly share?: boolean;
 }
 
-/** The predictors of a lock step: one for each set of weights that its terms name, undefined for the model's own. */
+/** Returns the predictor of a set of weights that terms name. undefined: the model's own weights. */
 export type Predictors = (weights: string | undefined) => Predictor;
 
 export interface LockStepWork extends Work {
-  /** Called after every step with each moving process's clean latent as it looks from there; it is waited for. */
+  /** Called and awaited after every step with the clean latent that the step predicts, by process. */
   onStep?: (done: number, clean: ReadonlyMap<string, Tensor>) => Promise<void>;
 }
 
 export interface LockStepResult {
   /** The last latent of each wanted process, [1, C, h, w]. */
   readonly latents: ReadonlyMap<string, Tensor>;
-  /** Rows that the U-Net was asked for, over all steps. */
+  /** Rows that the U-Net predicted, over all steps. */
   readonly rows: number;
 }
 
 /** The rows of a step that one set of weights predicts. */
 interface Batch {
   readonly weights: string | undefined;
-  /** At least two: a single row is there twice. */
+  /** At least two: a single row is repeated. */
   readonly rows: readonly PlannedRow[];
 }
 
-/** The batches of a step, one for each set of weights. */
+/** Splits the rows of a step into batches, one for each set of weights. */
 function batchesOf({ rows }: StepPlan): Batch[] {
   const weights = [...new Set(rows.map(({ term }) => term.weights))];
   return weights.map((name) => ({
@@ -78,7 +78,7 @@ function batchesOf({ rows }: StepPlan): Batch[] {
   }));
 }
 
-/** Runs the processes through all steps, one batched forward a step and set of weights. Throws as planRows and predict. */
+/** Runs the processes through all steps, with one batched prediction for each step and set of weights. Throws as planRows. */
 export async function runLockStep(
   predictors: Predictors,
   schedule: Schedule,
@@ -95,25 +95,26 @@ export async function runLockStep(
   const latents = new Map<Process, Tensor>(processes.map((p) => [p, p.start]));
   const latentAt = (p: Process, i: number): Tensor => (p.known ? row(p.known, i) : latents.get(p)!);
   let rowCount = 0;
-  for (const [i, { moves, leaders }] of plans.entries()) {
+  for (const [i, { advancing, owners }] of plans.entries()) {
     throwIfCancelled(signal, "the edit");
     if (batches[i].length === 0) continue;
+    const ownerOf = (name: string): Process => owners.get(named.get(name)!)!;
     const outputs = new Map<PlannedRow, Tensor>();
     const maps = Array<Tensor | undefined>(observe.length).fill(undefined);
     for (const { weights, rows } of batches[i]) {
-      const looked = observe.filter((o) => rows.some((r) => isOf(r, leaders.get(named.get(o.process)!)!, o.term)));
+      const observed = observe.filter((o) => rows.some((r) => isOf(r, ownerOf(o.process), o.term)));
       const inputs = rows.map(({ process, term }) => ({ latent: latentAt(process, i), context: term.context }));
       const prediction = await predictors(weights).look(inputs, schedule.timesteps[i], {
-        sources: sourcesOf(rows, groups, i, (name) => leaders.get(named.get(name)!)!),
-        observe: [...new Set(looked.map(({ site }) => site))],
+        sources: sourcesOf(rows, groups, i, ownerOf),
+        observe: [...new Set(observed.map(({ site }) => site))],
         signal,
       });
       rowCount += rows.length;
       rows.forEach((planned, r) => {
         outputs.set(planned, row(prediction.output, r));
       });
-      for (const one of looked) {
-        const at = rows.findIndex((r) => isOf(r, leaders.get(named.get(one.process)!)!, one.term));
+      for (const one of observed) {
+        const at = rows.findIndex((r) => isOf(r, ownerOf(one.process), one.term));
         const { shape, data } = row(prediction.maps.get(one.site)!, at);
         maps[observe.indexOf(one)] = { shape: shape.slice(1), data };
       }
@@ -121,16 +122,16 @@ export async function runLockStep(
 
     const clean = new Map<string, Tensor>();
     const toClean = stepCoefficients(schedule.alphaBar[i], 1, schedule.prediction);
-    for (const process of moves) {
+    for (const process of advancing) {
       const own = [...outputs].filter(([planned]) => planned.process === process);
       const prediction = guided(own.map(([{ term }, output]) => ({ weight: term.weight, output })));
       const z = latents.get(process)!;
       const next = applyStep(denoiseCoefficients(schedule, i), z, prediction);
-      const forecast = onStep && applyStep(toClean, z, prediction);
-      for (const [follower, leader] of leaders) {
-        if (leader !== process) continue;
-        latents.set(follower, next);
-        if (forecast) clean.set(follower.name, forecast);
+      const predicted = onStep && applyStep(toClean, z, prediction);
+      for (const [sharing, owner] of owners) {
+        if (owner !== process) continue;
+        latents.set(sharing, next);
+        if (predicted) clean.set(sharing.name, predicted);
       }
     }
     const state = { latents: new Map(processes.map((p) => [p.name, latentAt(p, i + 1)])), maps };
@@ -155,12 +156,12 @@ function requireGroups(groups: readonly SiteGroup[], attention: readonly Attenti
 const isOf = ({ process, term }: PlannedRow, wanted: Process, name: string): boolean =>
   process === wanted && term.name === name;
 
-/** For each group, the row of the batch that each row takes from: another process's row of the same term, or itself. */
+/** Returns for each group and each row of the batch its source: the row of another process in the same term, or itself. */
 function sourcesOf(
   rows: readonly PlannedRow[],
   groups: readonly SiteGroup[],
   i: number,
-  leaderOf: (process: string) => Process,
+  ownerOf: (process: string) => Process,
 ): Sources {
   const attention = rows.map(({ process, term }) => process.attention?.(i, term.name) ?? {});
   requireGroups(groups, attention, i);
@@ -168,10 +169,10 @@ function sourcesOf(
     const sources = attention.map((one) => one[name]);
     const from = rows.map(({ process, term }, r) => {
       const source = sources[r];
-      const at = rows.findIndex((other) => isOf(other, source ? leaderOf(source.from) : process, term.name));
+      const at = rows.findIndex((other) => isOf(other, source ? ownerOf(source.from) : process, term.name));
       if (at >= 0) return at;
       const found = `${process.name} from ${source?.from}, ${term.name}`;
-      throw new GraphError("a row takes from one that other weights predict", { where: `step ${i}`, found });
+      throw new GraphError("a row takes from a row that other weights predict", { where: `step ${i}`, found });
     });
     return [name, { from, mix: sources.map((source) => source?.mix) }];
   });

@@ -2,10 +2,10 @@ import { type AttentionOptions, attentionMaps } from "../../editing/index.ts";
 import { stream, type TaskEvent, timed } from "../index.ts";
 import { begin, type EditTask, type EditTaskWork, recordOf, settingsOfTask } from "./edit.ts";
 
-/** Looks at the cross-attention of one of an edit's pictures. */
+/** Averages the cross-attention of one picture of an edit. */
 export const attentionTask = (
   task: EditTask,
-  looked: AttentionOptions,
+  selection: AttentionOptions,
   { signal }: Pick<EditTaskWork, "signal">,
 ): AsyncGenerator<TaskEvent, void> =>
   stream(async (emit, signal) => {
@@ -13,7 +13,7 @@ export const attentionTask = (
     const settings = settingsOfTask(task, task.edit);
     const { prepared, shared } = await begin(task, settings, emit, signal);
     const work = { onProgress: timed(emit), signal };
-    const attention = await attentionMaps(method, model, prepared, looked, task.edit, work);
+    const attention = await attentionMaps(method, model, prepared, selection, task.edit, work);
     const { of, picture, words, sites, rows } = attention;
     const record = recordOf(task, "attention", {
       ...settings,

@@ -9,7 +9,7 @@ import {
   type PrepareInput,
   type PreparePlan,
   requirePreparedOf,
-  settledSettings,
+  resolvedSettings,
   sweep,
 } from "../../editing/index.ts";
 import { type PreparedStore, planPrepared, prepareStored } from "../../editing/node/index.ts";
@@ -48,7 +48,7 @@ export interface RecordedTask extends PhotoTask {
 
 /** One edit of a photo, with all its settings. */
 export interface EditTask extends RecordedTask {
-  /** Settled settings of the edit. */
+  /** Resolved settings of the edit. */
   readonly edit: SettingValues;
 }
 
@@ -61,11 +61,11 @@ export async function planPhoto(
   return { ...facts, photo, plan: await planPrepared(facts.method, facts.model, photo.picture, input, work) };
 }
 
-/** Settles the settings of an edit, so that mistakes show before any work. Throws UsageError, StorageError. */
+/** Plans an edit: resolves its settings, so that mistakes show before any work. Throws UsageError, StorageError. */
 export function planEdit(task: PhotoTask, maker: Maker, options: SettingValues): EditTask {
   const { method, model, plan, prepared } = task;
   if (prepared) requirePreparedOf(method, model, prepared, {});
-  return { ...task, maker, edit: settledSettings(method, model, plan, options) };
+  return { ...task, maker, edit: resolvedSettings(method, model, plan, options) };
 }
 
 /** Returns all settings of a task, by the names of their options. */
@@ -173,7 +173,7 @@ export const editTask = (
     emit({ type: "done", result: { ...shared, images: result.images, record, rows: result.rows } });
   }, signal);
 
-/** Edits one photo at several points. points: settled settings. */
+/** Edits one photo at several points. points: resolved settings. */
 export const sweepTask = (
   task: RecordedTask,
   points: readonly SettingValues[],

@@ -75,8 +75,8 @@ export interface MethodApi<P extends z.ZodObject, E extends z.ZodObject, T exten
     work?: editing.EditWork<I>,
   ): Promise<EditResult<I, z.output<E>>>;
   /**
-   * Looks at the attention that places of a picture pay to words while the picture is sampled: averaged over steps, heads and
-   * cross-attention sites. Other options are the edit's. Throws UsageError if the prompt has no such word, and as `edit`.
+   * Averages the cross-attention of one picture of an edit over steps, heads and sites: for each word, a map of the places
+   * that attend to it. Takes the options of `edit` too. Throws UsageError if the prompt has no such word, and as `edit`.
    */
   attention<I extends R>(
     model: Model,

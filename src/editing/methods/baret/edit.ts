@@ -1,7 +1,7 @@
 import { lerp, row, type Tensor, UsageError } from "../../../core/index.ts";
 import { type AttentionSite, chooseSites } from "../../../models/index.ts";
 import { type Attention, conditional, guidedBy, type Process } from "../../lockstep/index.ts";
-import type { EditJob, Sampling, SettleFacts } from "../../method.ts";
+import type { EditJob, ResolveFacts, Sampling } from "../../method.ts";
 import type { EditSettings, PrepareSettings, Window } from "./options.ts";
 import type { BaretTensor } from "./prepare.ts";
 
@@ -130,7 +130,7 @@ const levelsOf = (sites: readonly AttentionSite[], fits: (site: AttentionSite) =
   [...new Set(sites.filter(fits).map(({ level }) => level))].sort((a, b) => a - b);
 
 /** Resolves what depends on the model or the photo: a function becomes its values, default layers become their levels. */
-export function settleBaret(settings: EditSettings, { prepared, sites }: SettleFacts<PrepareSettings>): EditSettings {
+export function resolveBaret(settings: EditSettings, { prepared, sites }: ResolveFacts<PrepareSettings>): EditSettings {
   const isCoarse = ({ kind, height, width }: AttentionSite): boolean => kind === "self" && height * width <= mostTokens;
   const selfLayers = settings.selfLayers ?? levelsOf(sites, isCoarse);
   const crossLayers = settings.crossLayers ?? levelsOf(sites, ({ kind }) => kind === "cross");

@@ -1,6 +1,6 @@
 import { row } from "../../../core/index.ts";
 import { defineMethod } from "../../method.ts";
-import { alphaSchedule, editBaret, settleBaret } from "./edit.ts";
+import { alphaSchedule, editBaret, resolveBaret } from "./edit.ts";
 import { type EditSettings, editOptions, prepareOptions, presets } from "./options.ts";
 import { iterationsOf, prepareBaret, problemsOfBaret, tensorLayouts } from "./prepare.ts";
 
@@ -40,7 +40,7 @@ export const baret = defineMethod({
     ...(steps < 50 && { steps: 50 }),
     ...(guidance > 3 && { guidance: 3 }),
   }),
-  settle: settleBaret,
+  resolve: resolveBaret,
   edit: editBaret,
   sweepPoints: figure9,
 });

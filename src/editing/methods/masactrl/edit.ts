@@ -1,7 +1,7 @@
 import { few, row, UsageError } from "../../../core/index.ts";
 import type { AttentionSite } from "../../../models/index.ts";
 import { type Attention, guidedBy, type Process } from "../../lockstep/index.ts";
-import type { EditJob, Sampling, SettleFacts } from "../../method.ts";
+import type { EditJob, ResolveFacts, Sampling } from "../../method.ts";
 import type { EditSettings, PrepareSettings } from "./options.ts";
 
 export type Role = "source" | "initial" | "edit";
@@ -14,7 +14,7 @@ const selfAttention = (sites: readonly AttentionSite[]): AttentionSite[] =>
   sites.filter(({ kind }) => kind === "self").sort((a, b) => a.index - b.index);
 
 /** Fills in S and L, the paper's in proportion to steps and layers. Throws UsageError if the U-Net has no layer L. */
-export function settleMasaCtrl(settings: EditSettings, { prepared, sites }: SettleFacts<PrepareSettings>) {
+export function resolveMasaCtrl(settings: EditSettings, { prepared, sites }: ResolveFacts<PrepareSettings>) {
   const layers = selfAttention(sites);
   const {
     step = Math.round((paper.step * prepared.timesteps.length) / paper.steps),

@@ -1,7 +1,7 @@
 import { row } from "../../../core/index.ts";
 import { invertPhoto } from "../../invertPhoto.ts";
 import { defineMethod } from "../../method.ts";
-import { editMasaCtrl, settleMasaCtrl } from "./edit.ts";
+import { editMasaCtrl, resolveMasaCtrl } from "./edit.ts";
 import { editOptions, prepareOptions } from "./options.ts";
 
 /**
@@ -26,7 +26,7 @@ export const masactrl = defineMethod({
     return invertPhoto(job, { context: inversion, empty, guidance: job.prepared.settings.inversionGuidance });
   },
   photoLatent: ({ tensors, settings }) => row(tensors.inverted, settings.steps),
-  settle: settleMasaCtrl,
+  resolve: resolveMasaCtrl,
   edit: editMasaCtrl,
   sweepPoints: () => ({ points: [0, 2, 4, 8, 12, 20, 30, 40].map((step) => ({ step })), columns: 4 }),
 });

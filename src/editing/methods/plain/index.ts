@@ -13,7 +13,7 @@ export const plain = defineMethod({
   needs: { sourceCaption: false, randomSeed: false, weightGradients: false },
   prepareOptions: z.strictObject({ steps, ...ddimInversionOptions }),
   editOptions: z.strictObject({ guidance }),
-  pictures: { edit: "edit", inversion: "photo along DDIM inversion" },
+  pictures: { edit: "edit", inversion: "DDIM inversion" },
   photoPicture: "inversion",
   prompts: ({ inversionPrompt }, target) => ({ inversion: inversionPrompt ?? target }),
   prepareSteps: ({ steps }) => steps,
