@@ -38,7 +38,7 @@ export function photoOptions(command: Command, verbs: readonly Verb[]): Command 
     made
       .optionsGroup("Photo:")
       .addOption(choiceOption("--fit <way>", "way to fit the photo to the size", fits).default("crop"))
-      .addOption(option("--source <prompt>", "caption of the photo, for methods that need one", anyText));
+      .addOption(option("--source <prompt>", "caption of the photo, for methods that use one", anyText));
   });
   return modelOptions(command);
 }

@@ -25,7 +25,7 @@ import { type FitOptions, fits, openPhoto, type PhotoInput } from "./photo.ts";
 export interface CommonPrepareOptions extends FitOptions {
   /** Target prompt: what the edited photo shows. */
   target: string;
-  /** Caption of the photo, for methods that need one. */
+  /** Caption of the photo, for methods that use one. */
   source?: string;
   /** Name of one of the method's presets. Other options take precedence over it. */
   preset?: string;
