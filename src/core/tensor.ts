@@ -12,6 +12,9 @@ export interface IntTensor {
   readonly data: Int32Array;
 }
 
+/** Returns a shape as text for messages: "[1, 4, 64, 64]". */
+export const shapeText = (shape: readonly (number | string)[]): string => `[${shape.join(", ")}]`;
+
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 
 /** Wraps `data` as a tensor of `shape`. Throws GraphError if `data` has another length. */
@@ -19,7 +22,7 @@ export function tensor(shape: readonly number[], data: Float32Array = new Float3
   if (data.length !== sizeOf(shape)) {
     throw new GraphError("data does not fill its shape", {
       found: `${data.length} numbers`,
-      expected: `[${shape.join(", ")}] = ${sizeOf(shape)}`,
+      expected: `${shapeText(shape)} = ${sizeOf(shape)}`,
     });
   }
   return { shape, data };
@@ -27,7 +30,7 @@ export function tensor(shape: readonly number[], data: Float32Array = new Float3
 
 function sameShape(a: Tensor, b: Tensor): void {
   if (a.shape.length !== b.shape.length || a.shape.some((d, i) => d !== b.shape[i])) {
-    throw new GraphError("shapes differ", { found: `[${a.shape.join(", ")}] and [${b.shape.join(", ")}]` });
+    throw new GraphError("shapes differ", { found: `${shapeText(a.shape)} and ${shapeText(b.shape)}` });
   }
 }
 

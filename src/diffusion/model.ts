@@ -12,6 +12,7 @@ import {
   type Picture,
   row,
   type Size,
+  shapeText,
   shown,
   type Tensor,
   UsageError,
@@ -277,7 +278,7 @@ export class Model {
     const [count, channels, h, w] = latents.shape;
     if (latents.shape.length !== 4 || channels !== this.vae.latentChannels || !(h > 0 && w > 0)) {
       throw new UsageError("not latents of this model", {
-        found: `shape [${latents.shape.join(", ")}]`,
+        found: `shape ${shapeText(latents.shape)}`,
         expected: `[B, ${this.vae.latentChannels}, H/${this.factor}, W/${this.factor}]`,
       });
     }

@@ -8,6 +8,7 @@ import {
   type IntTensor,
   oneOf,
   type Size,
+  shapeText,
   stack,
   type Tensor,
   tensor,
@@ -219,7 +220,7 @@ function fitting({ shape, data }: Tensor, length: number, where: string): Float3
   if (data.length === length) return data;
   throw new GraphError("a mix of attention maps does not fit the text", {
     where,
-    found: `[${shape.join(", ")}]`,
+    found: shapeText(shape),
     expected: `${length} numbers`,
   });
 }

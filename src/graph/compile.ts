@@ -1,9 +1,9 @@
-import { GraphError, sizeOf } from "../core/index.ts";
+import { GraphError, shapeText, sizeOf } from "../core/index.ts";
 import { type ExternalData, OnnxModel } from "./onnx.ts";
 import { type DType, isConstant, isInput, isParameter, type Node, nameOf, type Target } from "./operation.ts";
 import { inOrder } from "./order.ts";
 import { expand, flipKernels, implementation, shareEqual, verify } from "./passes.ts";
-import { type Shape, show } from "./shape.ts";
+import type { Shape } from "./shape.ts";
 
 /** An input or output of a program. */
 export interface Port {
@@ -107,7 +107,7 @@ export function* compileInStages(
     if (length !== 4 * sizeOf(shape as number[])) {
       throw new GraphError("the bytes of a weight do not fill its shape", {
         where: id,
-        found: `${length} bytes for ${show(shape)}`,
+        found: `${length} bytes for ${shapeText(shape)}`,
       });
     }
     const data: ExternalData = { location: sources.nameOf(source), offset, length };
@@ -123,7 +123,7 @@ export function* compileInStages(
     // A mapped weight of another shape is mapped once more. A Reshape operation would make a private copy of it.
     if (node.op.name === "reshape" && isMapped(node.inputs[0])) {
       const weight = node.inputs[0];
-      return map(`${nameOf(weight)} as ${show(node.shape)}`, node.shape, bindingOf(weight) as MappedWeight);
+      return map(`${nameOf(weight)} as ${shapeText(node.shape)}`, node.shape, bindingOf(weight) as MappedWeight);
     }
     const how = implementation(node, target);
     if (!("lower" in how)) throw new GraphError("an operation was not expanded", { where: node.op.name });

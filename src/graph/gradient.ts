@@ -1,8 +1,8 @@
-import { GraphError } from "../core/index.ts";
+import { GraphError, shapeText } from "../core/index.ts";
 import { constant, type Node } from "./operation.ts";
 import { add, concat } from "./ops/index.ts";
 import { inOrder } from "./order.ts";
-import { count, sameShape, show } from "./shape.ts";
+import { count, sameShape } from "./shape.ts";
 
 /**
  * Builds the gradients of `value` with respect to `wrt` as more graph (reverse mode). Only nodes between `wrt` and `value`
@@ -18,12 +18,12 @@ export function gradients<const W extends readonly Node[]>(
 ): { -readonly [K in keyof W]: Node };
 export function gradients(value: Node, wrt: readonly Node[], seed?: Node): Node[] {
   if (!seed && count(value.shape) !== 1) {
-    throw new GraphError("the gradient of more than one number needs a seed", { found: show(value.shape) });
+    throw new GraphError("the gradient of more than one number needs a seed", { found: shapeText(value.shape) });
   }
   if (seed && !sameShape(seed.shape, value.shape)) {
     throw new GraphError("the seed has another shape than the value", {
-      found: show(seed.shape),
-      expected: show(value.shape),
+      found: shapeText(seed.shape),
+      expected: shapeText(value.shape),
     });
   }
   const order = inOrder([value]);
@@ -47,8 +47,8 @@ export function gradients(value: Node, wrt: readonly Node[], seed?: Node): Node[
       if (!sameShape(dx.shape, x.shape)) {
         throw new GraphError("the gradient has another shape than its value", {
           where: `${node.op.name}, input ${i}`,
-          found: show(dx.shape),
-          expected: show(x.shape),
+          found: shapeText(dx.shape),
+          expected: shapeText(x.shape),
         });
       }
       collected.set(x, [...(collected.get(x) ?? []), dx]);
@@ -57,7 +57,10 @@ export function gradients(value: Node, wrt: readonly Node[], seed?: Node): Node[
   return wrt.map((x, i) => {
     const dx = total(x);
     if (!dx)
-      throw new GraphError("the value does not depend on this node", { where: `gradient ${i}`, found: show(x.shape) });
+      throw new GraphError("the value does not depend on this node", {
+        where: `gradient ${i}`,
+        found: shapeText(x.shape),
+      });
     return dx;
   });
 }

@@ -32,4 +32,4 @@ export {
 export * from "./ops/index.ts";
 export { inOrder } from "./order.ts";
 export { flipKernels, parametersOf, verify } from "./passes.ts";
-export { count, type Dim, type Shape, show, withBatch } from "./shape.ts";
+export { batchSizeOf, count, type Dim, type Shape, withBatch } from "./shape.ts";

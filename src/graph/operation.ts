@@ -1,5 +1,5 @@
-import { GraphError, sizeOf } from "../core/index.ts";
-import { type Shape, show } from "./shape.ts";
+import { GraphError, shapeText, sizeOf } from "../core/index.ts";
+import type { Shape } from "./shape.ts";
 
 export type DType = "float32" | "int64";
 
@@ -111,7 +111,7 @@ export function make(op: Op, inputs: readonly Node[], attrs: Attributes): Node {
   } catch (cause) {
     if (!(cause instanceof GraphError)) throw cause;
     throw new GraphError(cause.message.replace(/\.$/, ""), {
-      where: `${op.name}(${inputs.map((x) => show(x.shape)).join(", ")})`,
+      where: `${op.name}(${inputs.map((x) => shapeText(x.shape)).join(", ")})`,
       cause,
     });
   }
@@ -145,7 +145,7 @@ export const parameter = (name: string, shape: readonly number[]): Node => make(
 /** A constant of the graph. */
 export function constant(values: Float32Array, shape: readonly number[]): Node {
   if (sizeOf(shape) !== values.length) {
-    throw new GraphError("data does not fill its shape", { found: `${values.length} numbers for ${show(shape)}` });
+    throw new GraphError("data does not fill its shape", { found: `${values.length} numbers for ${shapeText(shape)}` });
   }
   return make(constantOp, [], { values, shape });
 }

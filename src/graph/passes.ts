@@ -1,4 +1,4 @@
-import { GraphError, listed } from "../core/index.ts";
+import { GraphError, listed, shapeText } from "../core/index.ts";
 import {
   type Attributes,
   type Implementation,
@@ -11,7 +11,7 @@ import {
 } from "./operation.ts";
 import { flipped, isFlippable } from "./ops/index.ts";
 import { inOrder, rebuilt, rewrite } from "./order.ts";
-import { count, fixed, sameShape, show } from "./shape.ts";
+import { count, fixed, sameShape } from "./shape.ts";
 
 /** The ONNX form of `node` for `target`. */
 export function implementation(node: Node, target: Target): Implementation<Attributes> {
@@ -93,10 +93,11 @@ export function verify(outputs: Readonly<Record<string, Node>>): void {
   const problems: string[] = [];
   const named = new Map<string, Node>();
   for (const node of inOrder(Object.values(outputs))) {
-    const label = `${node.op.name}(${node.inputs.map((x) => show(x.shape)).join(", ")})`;
+    const label = `${node.op.name}(${node.inputs.map((x) => shapeText(x.shape)).join(", ")})`;
     try {
       const { shape, dtype } = make(node.op, node.inputs, node.attrs);
-      if (!sameShape(shape, node.shape)) problems.push(`${label}: shape ${show(node.shape)}, expected ${show(shape)}`);
+      if (!sameShape(shape, node.shape))
+        problems.push(`${label}: shape ${shapeText(node.shape)}, expected ${shapeText(shape)}`);
       if (dtype !== node.dtype) problems.push(`${label}: dtype ${node.dtype}, expected ${dtype}`);
     } catch (error) {
       problems.push(error instanceof GraphError ? error.message : String(error));
@@ -107,7 +108,7 @@ export function verify(outputs: Readonly<Record<string, Node>>): void {
         other &&
         (other.op.name !== node.op.name || !sameShape(other.shape, node.shape) || other.dtype !== node.dtype)
       ) {
-        problems.push(`"${nameOf(node)}" names both ${show(other.shape)} and ${show(node.shape)}`);
+        problems.push(`"${nameOf(node)}" names both ${shapeText(other.shape)} and ${shapeText(node.shape)}`);
       }
       named.set(nameOf(node), node);
     }

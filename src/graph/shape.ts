@@ -1,10 +1,8 @@
-import { GraphError } from "../core/index.ts";
+import { GraphError, shapeText } from "../core/index.ts";
 
 /** A length that is known when the graph is built, or a multiple of the batch size: "B" is the batch size, "77B" 77 times it. */
 export type Dim = number | `${number | ""}B`;
 export type Shape = readonly Dim[];
-
-export const show = (shape: Shape): string => `[${shape.join(", ")}]`;
 
 export const isSymbolic = (d: Dim): d is `${number | ""}B` => typeof d === "string";
 
@@ -14,7 +12,7 @@ const dim = (count: number, symbolic: boolean): Dim => (symbolic ? (count === 1 
 /** Product of dimensions. Throws GraphError if two of them depend on the batch. */
 export function product(shape: Shape): Dim {
   const symbolic = shape.filter(isSymbolic).length;
-  if (symbolic > 1) throw new GraphError("two lengths depend on the batch", { found: show(shape) });
+  if (symbolic > 1) throw new GraphError("two lengths depend on the batch", { found: shapeText(shape) });
   return dim(
     shape.reduce<number>((n, d) => n * factor(d), 1),
     symbolic === 1,
@@ -24,8 +22,14 @@ export function product(shape: Shape): Dim {
 /** Number of elements. Throws GraphError if it depends on the batch. */
 export function count(shape: Shape): number {
   const n = product(shape);
-  if (isSymbolic(n)) throw new GraphError("this needs a fixed batch", { found: show(shape) });
+  if (isSymbolic(n)) throw new GraphError("this needs a fixed batch", { found: shapeText(shape) });
   return n;
+}
+
+/** Returns the batch size for which `dim` is `length`. Returns undefined if there is none, or if `dim` is fixed. */
+export function batchSizeOf(dim: Dim, length: number): number | undefined {
+  const batch = isSymbolic(dim) ? length / factor(dim) : Number.NaN;
+  return Number.isInteger(batch) && batch > 0 ? batch : undefined;
 }
 
 /** `shape` for a batch of a given size. */
@@ -48,7 +52,7 @@ export function broadcast(a: Shape, b: Shape): Shape {
     const x = a[a.length - rank + i] ?? 1;
     const y = b[b.length - rank + i] ?? 1;
     if (x !== y && x !== 1 && y !== 1)
-      throw new GraphError("shapes do not broadcast", { found: `${show(a)} and ${show(b)}` });
+      throw new GraphError("shapes do not broadcast", { found: `${shapeText(a)} and ${shapeText(b)}` });
     return x === 1 ? y : x;
   });
 }
@@ -57,7 +61,7 @@ export function broadcast(a: Shape, b: Shape): Shape {
 export function axisOf(shape: Shape, axis: number): number {
   const at = axis < 0 ? shape.length + axis : axis;
   if (!(Number.isInteger(at) && at >= 0 && at < shape.length)) {
-    throw new GraphError("no such axis", { found: `${axis}`, expected: `an axis of ${show(shape)}` });
+    throw new GraphError("no such axis", { found: `${axis}`, expected: `an axis of ${shapeText(shape)}` });
   }
   return at;
 }
@@ -67,7 +71,7 @@ export function fixed(shape: Shape, axis: number): number {
   const d = shape[axisOf(shape, axis)];
   if (isSymbolic(d))
     throw new GraphError("the length of this axis must not depend on the batch", {
-      found: `axis ${axis} of ${show(shape)}`,
+      found: `axis ${axis} of ${shapeText(shape)}`,
     });
   return d;
 }

@@ -1,4 +1,4 @@
-import { ImageError, type Picture, type Tensor, tensor } from "../core/index.ts";
+import { ImageError, type Picture, shapeText, type Tensor, tensor } from "../core/index.ts";
 
 /** Converts a picture to the input of a VAE: x/127.5 − 1, [1, 3, H, W]. */
 export function pictureToTensor({ width, height, data }: Picture): Tensor {
@@ -24,7 +24,7 @@ export function tensorToPicture(
   { rounding = "truncate" }: TensorToPictureOptions = {},
 ): Picture {
   if (shape.length !== 4 || shape[0] !== 1 || shape[1] !== 3) {
-    throw new ImageError("not the tensor of a picture", { found: `[${shape.join(", ")}]`, expected: "[1, 3, H, W]" });
+    throw new ImageError("not the tensor of a picture", { found: shapeText(shape), expected: "[1, 3, H, W]" });
   }
   const [, , height, width] = shape;
   const plane = width * height;

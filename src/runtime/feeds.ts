@@ -1,26 +1,21 @@
-import { GraphError, sizeOf } from "../core/index.ts";
-import type { Dim, Program } from "../graph/index.ts";
+import { GraphError, shapeText, sizeOf } from "../core/index.ts";
+import { batchSizeOf, type Program } from "../graph/index.ts";
 import type { Feeds } from "./engine.ts";
 
-const show = (shape: readonly Dim[]): string => `[${shape.join(", ")}]`;
 const kindOf = (value: Feeds[string]): string =>
   "data" in value && !(value.data instanceof Float32Array) ? "int64" : "float32";
-
-/** The batch size with which `found` fits `wanted` ("B", or "77B" for 77 times the batch size); undefined if there is none. */
-function batchOf(wanted: Dim, found: number): number | undefined {
-  const batch = typeof wanted === "string" ? found / Number(wanted.slice(0, -1) || 1) : Number.NaN;
-  return Number.isInteger(batch) && batch > 0 ? batch : undefined;
-}
 
 function problemsOf({ name, shape, dtype }: Program["inputs"][number], value: Feeds[string]): string[] {
   const fits =
     value.shape.length === shape.length &&
-    shape.every((d, i) => (typeof d === "number" ? d === value.shape[i] : batchOf(d, value.shape[i]) !== undefined));
+    shape.every((d, i) =>
+      typeof d === "number" ? d === value.shape[i] : batchSizeOf(d, value.shape[i]) !== undefined,
+    );
   return [
     ...(kindOf(value) === dtype ? [] : [`"${name}" holds ${kindOf(value)}, expected ${dtype}`]),
-    ...(fits ? [] : [`"${name}" has shape ${show(value.shape)}, expected ${show(shape)}`]),
+    ...(fits ? [] : [`"${name}" has shape ${shapeText(value.shape)}, expected ${shapeText(shape)}`]),
     ...("data" in value && value.data.length !== sizeOf(value.shape)
-      ? [`"${name}" holds ${value.data.length} numbers for ${show(value.shape)}`]
+      ? [`"${name}" holds ${value.data.length} numbers for ${shapeText(value.shape)}`]
       : []),
   ];
 }
@@ -29,7 +24,7 @@ function problemsOf({ name, shape, dtype }: Program["inputs"][number], value: Fe
 function batchProblems(inputs: Program["inputs"], feeds: Feeds): string[] {
   const claims = inputs.flatMap(({ name, shape }) =>
     shape.flatMap((d, i) => {
-      const batch = feeds[name] && batchOf(d, feeds[name].shape[i]);
+      const batch = feeds[name] && batchSizeOf(d, feeds[name].shape[i]);
       return batch === undefined ? [] : [{ name, batch }];
     }),
   );
@@ -41,7 +36,7 @@ function batchProblems(inputs: Program["inputs"], feeds: Feeds): string[] {
 export function batchOfFeeds(inputs: Program["inputs"], feeds: Feeds): number {
   const batched = inputs.find(({ shape }) => shape.some((d) => typeof d === "string"));
   const axis = batched?.shape.findIndex((d) => typeof d === "string") ?? 0;
-  return batched ? (batchOf(batched.shape[axis], feeds[batched.name]?.shape[axis]) ?? 1) : 1;
+  return batched ? (batchSizeOf(batched.shape[axis], feeds[batched.name]?.shape[axis]) ?? 1) : 1;
 }
 
 /** Checks feeds against the inputs of a program. Throws one GraphError that lists every problem. */

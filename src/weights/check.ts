@@ -1,4 +1,4 @@
-import { CheckpointError, few, listed, type Warning } from "../core/index.ts";
+import { CheckpointError, few, listed, shapeText, type Warning } from "../core/index.ts";
 import { floatDtypes, isFloatDtype } from "./dtype.ts";
 import type { TensorRef } from "./tensor-ref.ts";
 
@@ -18,8 +18,6 @@ export interface WeightsToCheck {
   /** The name of a weight in the user's file. Default: its key. */
   readonly nameInFile?: (key: string) => string;
 }
-
-const show = (shape: readonly number[]) => `[${shape.join(", ")}]`;
 
 /** Problems of one network's weights, one a line, and the keys that it does not use. */
 interface Problems {
@@ -43,10 +41,10 @@ function problemsOf(
   };
   for (const [key, shape] of expected) {
     const ref = actual.get(key);
-    if (!ref) problems.missing.add(`${named(key)}: missing, expected ${show(shape)}`);
+    if (!ref) problems.missing.add(`${named(key)}: missing, expected ${shapeText(shape)}`);
     else if (!isFloatDtype(ref.dtype)) problems.dtypes.add(`${named(key)}: dtype ${ref.dtype}`);
-    else if (show(ref.shape) !== show(shape)) {
-      problems.shapes.add(`${named(key)}: shape ${show(ref.shape)}, expected ${show(shape)}`);
+    else if (shapeText(ref.shape) !== shapeText(shape)) {
+      problems.shapes.add(`${named(key)}: shape ${shapeText(ref.shape)}, expected ${shapeText(shape)}`);
     }
   }
   for (const key of actual.keys()) {

@@ -1,4 +1,4 @@
-import { GraphError, sizeOf } from "../core/index.ts";
+import { GraphError, shapeText, sizeOf } from "../core/index.ts";
 import { type Dtype, dtypeBytes } from "./dtype.ts";
 
 /** A tensor to write. `data` holds its elements, row-major. */
@@ -26,7 +26,7 @@ export function encodeSafetensors(
       throw new GraphError("a tensor cannot be written", {
         where: JSON.stringify(name),
         found: `${data.byteLength} bytes`,
-        expected: `${expected} for ${dtype} [${shape.join(", ")}], under a name other than "__metadata__"`,
+        expected: `${expected} for ${dtype} ${shapeText(shape)}, under a name other than "__metadata__"`,
       });
     }
     header.set(name, { dtype, shape, data_offsets: [end, end + expected] });

@@ -1,4 +1,4 @@
-import { CheckpointError, listed, shown } from "../core/index.ts";
+import { CheckpointError, listed, shapeText, shown } from "../core/index.ts";
 import { dtypeBytes, isDtype } from "./dtype.ts";
 import { HEAD_BYTES, refuseOtherFormats } from "./fileKind.ts";
 import { isObject, parseJson } from "./json.ts";
@@ -90,7 +90,7 @@ function readEntry(entry: unknown): Pick<TensorRef, "dtype" | "shape" | "offset"
   const expected = shape.reduce((n, d) => n * d, dtypeBytes[dtype]);
   const length = span[1] - span[0];
   if (length !== expected) {
-    return `found ${length} bytes, expected ${expected} for ${dtype} [${shape.join(", ")}]`;
+    return `found ${length} bytes, expected ${expected} for ${dtype} ${shapeText(shape)}`;
   }
   return { dtype, shape, offset: span[0], length };
 }

@@ -1,4 +1,4 @@
-import { CheckpointError, GraphError, type IntTensor, sizeOf, type Tensor } from "../core/index.ts";
+import { CheckpointError, GraphError, type IntTensor, shapeText, sizeOf, type Tensor } from "../core/index.ts";
 import { copiedBuffer, type Dtype, dtypeBytes, isFloatDtype, toFloat32 } from "./dtype.ts";
 import type { ByteSource } from "./source.ts";
 
@@ -20,8 +20,8 @@ export function reshaped(ref: TensorRef, shape: readonly number[]): TensorRef {
   if (sizeOf(shape) !== sizeOf(ref.shape)) {
     throw new GraphError("a view keeps the number of elements", {
       where: ref.name,
-      found: `[${shape.join(", ")}]`,
-      expected: `as many as [${ref.shape.join(", ")}]`,
+      found: shapeText(shape),
+      expected: `as many as ${shapeText(ref.shape)}`,
     });
   }
   return { ...ref, shape };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type IntTensor, Random, type Tensor } from "../../src/core/index.ts";
+import { type IntTensor, Random, shapeText, type Tensor } from "../../src/core/index.ts";
 import * as g from "../../src/graph/index.ts";
 import { make } from "../../src/graph/operation.ts";
 import { rewrite } from "../../src/graph/order.ts";
@@ -92,7 +92,7 @@ describe.each(["ort", "onnx"] as const)("on target %s", (target) => {
 /** Mistakes in one node of a gradient that keep its shape: a wrong sign, a missing term, a missing factor. */
 function mistakes(node: g.Node): [string, g.Node][] {
   const [a, b] = node.inputs;
-  const like = (y: g.Node): boolean => g.show(y.shape) === g.show(node.shape);
+  const like = (y: g.Node): boolean => shapeText(y.shape) === shapeText(node.shape);
   const either = (word: string): [string, g.Node][] =>
     [a, b].filter(like).map((y) => [`${node.op.name}: ${word} ${y === a ? 2 : 1} is missing`, y]);
   switch (node.op.name) {

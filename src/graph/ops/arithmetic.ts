@@ -1,6 +1,6 @@
-import { GraphError } from "../../core/index.ts";
+import { GraphError, shapeText } from "../../core/index.ts";
 import { defineOp, type Node, scalar } from "../operation.ts";
-import { axisOf, broadcast, count, isSymbolic, product, type Shape, sameShape, show } from "../shape.ts";
+import { axisOf, broadcast, count, isSymbolic, product, type Shape, sameShape } from "../shape.ts";
 import { emitReshape } from "./emit.ts";
 
 // Arithmetic with broadcasting, reshaping and sums. They are in one file because each needs the others for its gradient.
@@ -50,7 +50,7 @@ export const neg = (x: Node): Node => negOp([x], {});
 const reshapeOp = defineOp<{ shape: Shape }>("reshape", {
   shape: ([x], { shape }) => {
     if (product(x) !== product(shape))
-      throw new GraphError("element counts differ", { found: `${show(x)} to ${show(shape)}` });
+      throw new GraphError("element counts differ", { found: `${shapeText(x)} to ${shapeText(shape)}` });
     return shape;
   },
   gradient: (dy, { inputs: [x] }) => [() => reshape(dy, x.shape)],
@@ -63,7 +63,7 @@ export const reshape = (x: Node, shape: Shape): Node => (sameShape(x.shape, shap
 const broadcastOp = defineOp<Record<string, never>>("broadcastLike", {
   shape: ([x, like]) => {
     if (!sameShape(broadcast(x, like), like))
-      throw new GraphError("does not broadcast", { found: `${show(x)} to ${show(like)}` });
+      throw new GraphError("does not broadcast", { found: `${shapeText(x)} to ${shapeText(like)}` });
     return like;
   },
   gradient: (dy, { inputs: [x] }) => [() => sumTo(dy, x), null],

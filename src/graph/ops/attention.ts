@@ -1,6 +1,6 @@
-import { GraphError, sizeOf } from "../../core/index.ts";
+import { GraphError, shapeText, sizeOf } from "../../core/index.ts";
 import { constant, defineOp, type Node, scalar } from "../operation.ts";
-import { fixed, isSymbolic, type Shape, sameShape, show } from "../shape.ts";
+import { fixed, isSymbolic, type Shape, sameShape } from "../shape.ts";
 import { add, broadcastLike, mul, neg, reshape, sub, sum } from "./arithmetic.ts";
 import { after, concat, slice, transpose } from "./layout.ts";
 import { matmul } from "./linear.ts";
@@ -68,7 +68,7 @@ const attentionOp = defineOp<Heads>("attention", {
     const fits = q.length === 3 && q[2] === k[2] && sameShape(k.slice(0, 2), v.slice(0, 2)) && q[0] === k[0];
     if (!fits || fixed(q, 2) % heads || fixed(v, 2) % heads || (causal && q[1] !== k[1])) {
       throw new GraphError("query, key and value do not fit", {
-        found: `${[q, k, v].map(show).join(", ")}, ${heads} heads`,
+        found: `${[q, k, v].map(shapeText).join(", ")}, ${heads} heads`,
       });
     }
     return [q[0], q[1], v[2]];

@@ -1,6 +1,6 @@
-import { GraphError, sizeOf } from "../../core/index.ts";
+import { GraphError, shapeText, sizeOf } from "../../core/index.ts";
 import { defineOp, isParameter, type Node } from "../operation.ts";
-import { fixed, product, type Shape, show } from "../shape.ts";
+import { fixed, product, type Shape } from "../shape.ts";
 import { reshape, sum } from "./arithmetic.ts";
 import { concat, pad, slice, transpose } from "./layout.ts";
 import { matmul } from "./linear.ts";
@@ -11,7 +11,7 @@ export type ConvolutionOptions = { stride: number; pads: readonly [number, numbe
 const convOp = defineOp<ConvolutionOptions>("conv2d", {
   shape: ([x, w, b], { stride, pads: [top, left, bottom, right] }) => {
     if (x.length !== 4 || w.length !== 4 || x[1] !== w[1] || (b && b[0] !== w[0])) {
-      throw new GraphError("channels do not fit", { found: [x, w, b].filter(Boolean).map(show).join(", ") });
+      throw new GraphError("channels do not fit", { found: [x, w, b].filter(Boolean).map(shapeText).join(", ") });
     }
     const length = (n: number, kernel: number, padding: number) => Math.floor((n + padding - kernel) / stride) + 1;
     return [x[0], w[0], length(fixed(x, 2), fixed(w, 2), top + bottom), length(fixed(x, 3), fixed(w, 3), left + right)];
@@ -42,7 +42,7 @@ export const conv2d = (x: Node, weight: Node, bias: Node | undefined, options: C
 type Transposed = ConvolutionOptions & { height: number; width: number };
 const transposedOp = defineOp<Transposed>("convTranspose2d", {
   shape: ([x, w], { height, width }) => {
-    if (x[1] !== w[0]) throw new GraphError("channels do not fit", { found: `${show(x)} and ${show(w)}` });
+    if (x[1] !== w[0]) throw new GraphError("channels do not fit", { found: `${shapeText(x)} and ${shapeText(w)}` });
     return [x[0], w[1], height, width];
   },
   gradient: (dy, { inputs: [x, w], attrs }) => [

@@ -1,6 +1,6 @@
-import { GraphError } from "../../core/index.ts";
+import { GraphError, shapeText } from "../../core/index.ts";
 import { constant, defineOp, type Node } from "../operation.ts";
-import { axisOf, type Dim, fixed, type Shape, sameShape, show } from "../shape.ts";
+import { axisOf, type Dim, fixed, type Shape, sameShape } from "../shape.ts";
 import { reshape } from "./arithmetic.ts";
 import { emitReshape } from "./emit.ts";
 
@@ -9,7 +9,7 @@ const transposeOp = defineOp<{ order: readonly number[] }>("transpose", {
     if (order.length !== x.length || new Set(order).size !== x.length) {
       throw new GraphError("not a permutation of the axes", {
         found: `[${order}]`,
-        expected: `all axes of ${show(x)}, once each`,
+        expected: `all axes of ${shapeText(x)}, once each`,
       });
     }
     return order.map((a) => x[axisOf(x, a)]);
@@ -31,7 +31,7 @@ const concatOp = defineOp<{ axis: number }>("concat", {
     const rest = (s: Shape) => s.filter((_, i) => i !== axis);
     if (shapes.some((s) => s.length !== shapes[0].length || !sameShape(rest(s), rest(shapes[0])))) {
       throw new GraphError("shapes differ in more than the axis", {
-        found: shapes.map(show).join(", "),
+        found: shapes.map(shapeText).join(", "),
         expected: `axis ${axis}`,
       });
     }
@@ -130,7 +130,7 @@ const scatterOp = defineOp<Record<string, never>>("scatterAdd", {
   shape: ([dy, index, like]) => {
     const expected = [...index, ...like.slice(1)];
     if (!sameShape(dy, expected))
-      throw new GraphError("rows do not fit the table", { found: show(dy), expected: show(expected) });
+      throw new GraphError("rows do not fit the table", { found: shapeText(dy), expected: shapeText(expected) });
     return like;
   },
   gradient: (dy, { inputs: [, index] }) => [() => gather(dy, index), null, null],

@@ -1,6 +1,6 @@
-import { GraphError } from "../../core/index.ts";
+import { GraphError, shapeText } from "../../core/index.ts";
 import { defineOp, type Node } from "../operation.ts";
-import { broadcast, product, type Shape, show } from "../shape.ts";
+import { broadcast, product, type Shape } from "../shape.ts";
 import { add, reshape, sumTo } from "./arithmetic.ts";
 
 type Transposes = { transA: boolean; transB: boolean; alpha: number };
@@ -15,7 +15,9 @@ const matmulOp = defineOp<Transposes>("matmul", {
   shape: ([a, b], attrs) => {
     const { m, n, k, k2 } = lengths([a, b], attrs);
     if (a.length < 2 || b.length < 2 || k !== k2) {
-      throw new GraphError("matrices do not fit", { found: `${show(a)} and ${show(b)}, ${JSON.stringify(attrs)}` });
+      throw new GraphError("matrices do not fit", {
+        found: `${shapeText(a)} and ${shapeText(b)}, ${JSON.stringify(attrs)}`,
+      });
     }
     return [...broadcast(a.slice(0, -2), b.slice(0, -2)), m!, n!];
   },

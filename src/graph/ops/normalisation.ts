@@ -1,12 +1,14 @@
-import { GraphError } from "../../core/index.ts";
+import { GraphError, shapeText } from "../../core/index.ts";
 import { defineOp, type Node } from "../operation.ts";
-import { divide, fixed, product, type Shape, show } from "../shape.ts";
+import { divide, fixed, product, type Shape } from "../shape.ts";
 import { add, broadcastLike, div, mean, mul, reshape, sub, sum } from "./arithmetic.ts";
 import { sqrt, square } from "./functions.ts";
 
 const affine = ([x, weight, bias]: readonly Shape[], channels: number | undefined): Shape => {
   if (weight.length !== 1 || bias.length !== 1 || weight[0] !== channels || bias[0] !== channels) {
-    throw new GraphError("scale and shift do not fit", { found: `${show(x)}, ${show(weight)}, ${show(bias)}` });
+    throw new GraphError("scale and shift do not fit", {
+      found: `${shapeText(x)}, ${shapeText(weight)}, ${shapeText(bias)}`,
+    });
   }
   return x;
 };
@@ -26,7 +28,9 @@ const perChannel = (x: Node, values: Node): Node => reshape(values, [values.shap
 const groupNormOp = defineOp<Groups>("groupNorm", {
   shape: (shapes, { groups }) => {
     if (fixed(shapes[0], 1) % groups)
-      throw new GraphError("channels do not divide into groups", { found: `${show(shapes[0])} in ${groups} groups` });
+      throw new GraphError("channels do not divide into groups", {
+        found: `${shapeText(shapes[0])} in ${groups} groups`,
+      });
     return affine(shapes, fixed(shapes[0], 1));
   },
   // y = A·x + B per channel, with A = γ/σ and B = β − μ·A: two passes over the picture instead of four.

@@ -1,5 +1,5 @@
-import { CheckpointError, EngineError, type Work } from "../../core/index.ts";
-import { type MappedWeight, show } from "../../graph/index.ts";
+import { CheckpointError, EngineError, shapeText, type Work } from "../../core/index.ts";
+import type { MappedWeight } from "../../graph/index.ts";
 import type { Cache } from "../../storage/index.ts";
 import { expandWeights } from "../../storage/node/index.ts";
 import { isFloatDtype, type TensorRef } from "../../weights/index.ts";
@@ -35,10 +35,10 @@ export async function mapWeights(
 }
 
 function bindingOf(name: string, shape: readonly number[], ref: TensorRef | undefined): MappedWeight {
-  if (!ref) throw new CheckpointError("a weight is missing", { where: name, expected: show(shape) });
+  if (!ref) throw new CheckpointError("a weight is missing", { where: name, expected: shapeText(shape) });
   const where = `${ref.source.name}, "${name}"`;
-  if (show(ref.shape) !== show(shape)) {
-    throw new CheckpointError("shape", { where, found: show(ref.shape), expected: show(shape) });
+  if (shapeText(ref.shape) !== shapeText(shape)) {
+    throw new CheckpointError("shape", { where, found: shapeText(ref.shape), expected: shapeText(shape) });
   }
   if (ref.dtype !== "F32")
     throw new CheckpointError("dtype", { where, found: ref.dtype, expected: "F32, F16 or BF16" });

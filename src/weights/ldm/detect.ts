@@ -1,4 +1,4 @@
-import { CheckpointError, few } from "../../core/index.ts";
+import { CheckpointError, few, shapeText } from "../../core/index.ts";
 import type { Safetensors } from "../safetensors.ts";
 import type { Family } from "./configs.ts";
 
@@ -91,7 +91,7 @@ export function familyOf({ tensors }: Safetensors, where: string): Family {
   const channels = convIn.shape[1];
   if (channels !== 4) {
     const kind = { 5: "a depth-to-image model", 8: "InstructPix2Pix", 9: "an inpainting checkpoint" }[channels];
-    throw new CheckpointError(`shape [${convIn.shape.join(", ")}], expected [320, 4, 3, 3]`, {
+    throw new CheckpointError(`shape ${shapeText(convIn.shape)}, expected [320, 4, 3, 3]`, {
       where: `${where}, "${CONV_IN}"`,
       advice: `This is ${kind ?? "another variant"}; ${PLAIN}`,
     });
