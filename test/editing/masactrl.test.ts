@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CancelledError, row, UsageError } from "../../src/core/index.ts";
+import { CancelledError, row, type Tensor, UsageError } from "../../src/core/index.ts";
 import { type Model, openPredictor, sample } from "../../src/diffusion/index.ts";
 import {
   edit,
@@ -17,8 +17,9 @@ import {
   sweep,
 } from "../../src/editing/index.ts";
 import { planPrepared, prepareStored, readPrepared } from "../../src/editing/node/index.ts";
-import { smoothPicture, someOrigin, tinyModel } from "../support/baret.ts";
-import { relativeError } from "../support/run.ts";
+import { memorySource, readSafetensors } from "../../src/weights/index.ts";
+import { fixturePath, smoothPicture, someOrigin, tinyModel } from "../support/baret.ts";
+import { fixture, relativeError } from "../support/run.ts";
 
 const steps = 5;
 const target = "a dog lying down";
@@ -179,6 +180,37 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
     }
     expect(rows).toBeLessThan(alone);
   });
+});
+
+test.each(["tiny-sd1", "tiny-sd2"])("%s: both branches have the reference's latents", async (name) => {
+  const path = fixturePath(`masactrl-${name}.safetensors`);
+  const { metadata } = await readSafetensors(memorySource(path, new Uint8Array(readFileSync(path))));
+  const reference = JSON.parse(metadata.settings);
+  const { inverted, latents: expected } = (await fixture(path)) as Record<string, Tensor>;
+  const model = await tinyModel(name);
+  const input = {
+    target: reference.target,
+    source: reference.source || undefined,
+    options: { steps: reference.steps },
+  };
+  const plan = planPreparation(method, model, photo, input, someOrigin);
+  const prepared = { ...(await prepare(method, model, photo, plan)), tensors: { inverted } };
+  const { step, layer, guidance, reference_latents: referenceLatents } = reference;
+  const work = { images: ["source", "edit"] } as const;
+  const { latents } = await edit(method, model, prepared, { step, layer, guidance, referenceLatents }, work);
+  const last = row(expected, reference.steps).data;
+  const [source, edited] = [last.subarray(0, last.length / 2), last.subarray(last.length / 2)].map((data) => ({
+    shape: latents.edit.shape,
+    data,
+  }));
+  expect(relativeError(latents.source, source)).toBeLessThan(1e-3);
+  expect(relativeError(latents.edit, edited)).toBeLessThan(1e-3);
+  // Another step or layer is beyond the limit, so the two programs count alike.
+  for (const other of [{ step: step + 1 }, { layer: layer + 1 }, { layer: layer - 1 }]) {
+    const { latents } = await edit(method, model, prepared, { step, layer, guidance, referenceLatents, ...other });
+    expect(relativeError(latents.edit, edited), JSON.stringify(other)).toBeGreaterThan(2e-3);
+  }
+  await model.close();
 });
 
 test("stopped after any step, its preparation resumes to the same bytes", async () => {
