@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 
 /** A test file that starts processes uses one of these: the command line, the engine, a compiler, npm. */
 const starters =
-  /node:child_process|support\/(cli|packed)\.ts|from "esbuild"|\b(loadModel|startEngine|tinyModel|runCommand)\b/;
+  /node:child_process|support\/(cli|inProcess|packed)\.ts|from "esbuild"|\b(loadModel|startEngine|tinyModel|runCommand)\b/;
 
 const files = readdirSync("test", { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".test.ts"))

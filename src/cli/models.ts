@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { BaretError, formatBytes, type Size, sizeOf, type Warning } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
 import { peakMemory } from "../diffusion/node/index.ts";
-import { baret, edit, planPreparation, prepare } from "../editing/index.ts";
+import { edit, methods, planPreparation, prepare } from "../editing/index.ts";
 import { type FoundModel, findModel, listModels, openLocal } from "../storage/node/index.ts";
 import {
   type Checkpoint,
@@ -48,25 +48,21 @@ async function checkpointFacts(checkpoint: Checkpoint): Promise<Facts> {
   const warnings: Warning[] = [];
   const memory = await peakMemory(checkpoint, async (model) => {
     warnings.push(...model.warnings);
-    await wholeEdit(model);
+    await heaviestEdit(model);
   });
   return { size: editing.size, prediction: scheduler.prediction, ...weightFacts(weights), memory, warnings };
 }
 
-/** Runs one step of every part of an edit, with the largest number of rows. */
-async function wholeEdit(model: Model): Promise<void> {
+/** Runs one step of every part of an edit by the default method, with the options that need the most memory. */
+async function heaviestEdit(model: Model): Promise<void> {
+  const [method] = methods();
+  const { heaviest = { prepare: {}, edit: {} } } = method;
   const { size } = model.editing;
   const black = { ...size, data: new Uint8Array(3 * size.height * size.width) };
   const noHash = "0".repeat(64);
-  const options = { steps: 1, iterations: 1, earlyStop: false };
-  const origin = { model: noHash, picture: noHash };
-  const prepared = await prepare(
-    baret,
-    model,
-    black,
-    planPreparation(baret, model, black, { target: "a picture", options }, origin),
-  );
-  await edit(baret, model, prepared, { selfSteps: 1, crossSteps: 1 });
+  const input = { target: "a picture", options: { ...heaviest.prepare, steps: 1 } };
+  const plan = planPreparation(method, model, black, input, { model: noHash, picture: noHash });
+  await edit(method, model, await prepare(method, model, black, plan), heaviest.edit);
 }
 
 /** Reads the properties of a model. Throws CheckpointError if it is broken. */

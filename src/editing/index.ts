@@ -30,4 +30,4 @@ export { type PrepareInput, type PreparePlan, type PrepareWork, planPreparation,
 export * from "./prepared/index.ts";
 export { methodNamed, methods, registerMethod } from "./registry.ts";
 export * as samplingOptions from "./samplingOptions.ts";
-export { editSettings, type PromptInput, prepareSettings, schemaOf, type Verb } from "./settings.ts";
+export { editSettings, type PromptInput, prepareSettings, promptFields, schemaOf, type Verb } from "./settings.ts";

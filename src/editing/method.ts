@@ -99,6 +99,8 @@ export interface Method<
   /** Includes `steps`. */
   readonly prepareOptions: P;
   readonly editOptions: E;
+  /** Options with which one step of `prepare` and of `edit` needs as much memory as any, for memory estimates. */
+  readonly heaviest?: { readonly prepare: Partial<z.input<P>>; readonly edit: Partial<z.input<E>> };
   /** Named sets of prepare options. */
   readonly presets?: Readonly<Record<string, Partial<z.input<P>>>>;
   /** Titles of its pictures. */

@@ -1,5 +1,5 @@
-import type { z } from "zod";
-import { CheckpointError, few, listed, optionProblems, shown, UsageError } from "../core/index.ts";
+import { z } from "zod";
+import { CheckpointError, few, listed, optionProblems, UsageError } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
 import type { Method } from "./method.ts";
 
@@ -40,25 +40,24 @@ function presetValues({ name, presets = {} }: Method, preset: string | undefined
   });
 }
 
-/** Lists problems of the prompts, one a line. */
-function promptProblems({ name, needs }: Method, { target, source }: PromptInput): string[] {
-  const isPrompt = (text: unknown): boolean => typeof text === "string" && text.trim() !== "";
-  const found = (text: unknown): string => (typeof text === "string" ? "an empty prompt" : shown(text));
-  return [
-    ...(isPrompt(target) ? [] : [`target: found ${found(target)}, expected what the edited photo shows`]),
-    ...(source === undefined || isPrompt(source)
-      ? []
-      : [`source: found ${found(source)}, expected what the photo shows`]),
-    ...(needs.sourceCaption && source === undefined
-      ? [`source: found nothing, but ${name} needs a caption of the photo`]
-      : []),
-  ];
-}
+/** Schemas of the prompts of an edit. */
+export const promptFields = {
+  target: z.string().regex(/\S/, "expected what the edited photo shows"),
+  source: z.string().regex(/\S/, "expected what the photo shows").optional(),
+};
+
+const promptSchema = z.object(promptFields);
 
 /** The prompts of an edit. */
-export interface PromptInput {
-  readonly target: string;
-  readonly source?: string;
+export type PromptInput = Readonly<z.input<typeof promptSchema>>;
+
+/** Lists problems of the prompts, one a line. */
+function promptProblems({ name, needs }: Method, prompts: PromptInput): string[] {
+  const isMissing = needs.sourceCaption && prompts.source === undefined;
+  return [
+    ...optionProblems(promptSchema, prompts),
+    ...(isMissing ? [`source: found nothing, but ${name} needs a caption of the photo`] : []),
+  ];
 }
 
 function parsed(

@@ -1,14 +1,8 @@
 import { z } from "zod";
 import { between, CheckpointError, listed, MAX_SIDE, problemsOf, type Size, whole } from "../core/index.ts";
 
-/** Ranges of values that editing.json, the options of methods and their files share. */
-export const settingRanges = {
-  steps: whole(1, 1000),
-  guidance: between(0, 100),
-  learningRate: between(1e-8, 1),
-  /** A mean squared difference of latents. */
-  loss: between(0, 1000),
-} as const;
+/** Ranges of the settings that editing.json and the options of methods share. */
+export const settingRanges = { steps: whole(1, 1000), guidance: between(0, 100) } as const;
 
 const values = z.record(z.string(), z.unknown());
 

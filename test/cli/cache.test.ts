@@ -1,29 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { baretProgram } from "../../src/cli/program.ts";
-import { runCommand } from "../../src/cli/run.ts";
 import { DiskCache } from "../../src/storage/node/index.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { inProcess } from "../support/inProcess.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "baret-cache-command-"));
+const folder = temporaryFolder()();
 beforeAll(() => void vi.stubEnv("BARET_CACHE", folder));
-afterAll(() => {
-  vi.unstubAllEnvs();
-  rmSync(folder, { recursive: true });
-});
-
-/** Runs the command line in this process and returns its standard output. */
-async function cli(...args: string[]): Promise<string> {
-  const write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
-  try {
-    await runCommand(await baretProgram(args), args);
-    return write.mock.calls.map(([text]) => `${text}`).join("");
-  } finally {
-    write.mockRestore();
-  }
-}
+afterAll(() => void vi.unstubAllEnvs());
 
 /** Puts entries of these kinds and sizes into the cache. */
 async function fill(...entries: [kind: string, bytes: number][]): Promise<void> {
@@ -34,15 +19,20 @@ async function fill(...entries: [kind: string, bytes: number][]): Promise<void> 
 
 test("baret cache shows and clears entries by kind, and every later use keeps the cache below its limit", async () => {
   await fill(["prepared", 1000], ["weights", 2000], ["weights", 3000], ["program", 4000]);
-  const shown = await cli("cache");
+  const shown = await inProcess("cache");
   expect(shown).toContain(`${folder}: 10.0 kB of at most 20.0 GB`);
   expect(shown).toMatch(/^ {2}weights +2 +5\.00 kB/m);
-  expect(await cli("cache", "clear", "program")).toContain("1 entry removed, 4.00 kB");
-  expect(JSON.parse(await cli("cache", "--json"))).toMatchObject({ folder, bytes: 6000, limit: 20e9, models: [] });
-  expect(await cli("cache", "limit", "3.5kB")).toContain("at most 3.50 kB; 2 entries removed");
+  expect(await inProcess("cache", "clear", "program")).toContain("1 entry removed, 4.00 kB");
+  expect(JSON.parse(await inProcess("cache", "--json"))).toMatchObject({
+    folder,
+    bytes: 6000,
+    limit: 20e9,
+    models: [],
+  });
+  expect(await inProcess("cache", "limit", "3.5kB")).toContain("at most 3.50 kB; 2 entries removed");
   await fill(["prepared", 1000]);
   expect((await new DiskCache().items()).reduce((sum, { bytes }) => sum + bytes, 0)).toBeLessThanOrEqual(3500);
-  expect(await cli("cache", "clear")).toMatch(/entr(y|ies) removed/);
+  expect(await inProcess("cache", "clear")).toMatch(/entr(y|ies) removed/);
   expect(await new DiskCache().items()).toEqual([]);
 });
 
@@ -51,11 +41,11 @@ test.each([
   [["limit", "-1"], 'size: found "-1"'],
   [["clear", "photos"], "no such kind of entry: found photos, expected prepared, weights, program"],
 ])("baret cache %j is wrong usage", async (args, message) => {
-  await expect(cli("cache", ...args)).rejects.toThrow(message);
+  await expect(inProcess("cache", ...args)).rejects.toThrow(message);
 });
 
 test("shell completion completes commands and options", async () => {
-  const script = await cli("completion", "bash");
+  const script = await inProcess("completion", "bash");
   const complete = (words: string, at: number): string[] =>
     execFileSync("bash", [
       "-c",
@@ -66,8 +56,8 @@ test("shell completion completes commands and options", async () => {
       .split(" ");
   expect(complete("sw", 1)).toEqual(["sweep"]);
   expect(complete("edit --alp", 2)).toEqual(["--alpha", "--alpha-shape"]);
-  expect(await cli("completion", "fish")).toContain(
+  expect(await inProcess("completion", "fish")).toContain(
     'complete -c baret -n "__fish_seen_subcommand_from generate" -l negative',
   );
-  await expect(cli("completion", "csh")).rejects.toThrow("no such shell: found csh, expected bash, zsh, fish");
+  await expect(inProcess("completion", "csh")).rejects.toThrow("no such shell: found csh, expected bash, zsh, fish");
 });

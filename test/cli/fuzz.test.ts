@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeEach, expect, test, vi } from "vitest";
+import { writeFileSync } from "node:fs";
+import { beforeEach, expect, test, vi } from "vitest";
 import { editCommand } from "../../src/cli/edit/edit.ts";
 import { applyLike } from "../../src/cli/like.ts";
 import { Reporter } from "../../src/cli/print.ts";
@@ -9,14 +7,13 @@ import { insertPngText, readPngText } from "../../src/image/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
 import { version } from "../../src/storage/node/index.ts";
 import { smoothPicture } from "../support/baret.ts";
+import { temporaryFolder } from "../support/folder.ts";
 import { survive } from "../support/survive.ts";
 import { mutateJson, mutateText } from "../weights/mutate.ts";
 
 // Applying any record of a picture succeeds or ends in a typed error.
 
-const folder = mkdtempSync(join(tmpdir(), "baret-fuzz-"));
-afterAll(() => rmSync(folder, { recursive: true }));
-const path = join(folder, "made.png");
+const path = temporaryFolder()("made.png");
 
 /** Length of the longest line on standard error. */
 let longest = 0;

@@ -1,16 +1,14 @@
-import { mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { checkOutputs, outputName } from "../../src/cli/outputs.ts";
 import { StorageError, UsageError } from "../../src/core/index.ts";
+import { temporaryFolder } from "../support/folder.ts";
 
-const folder = realpathSync(mkdtempSync(join(tmpdir(), "baret-output-")));
-afterAll(() => rmSync(folder, { recursive: true }));
-const at = (name: string): string => join(folder, name);
+const at = temporaryFolder();
 writeFileSync(at("photo.png"), "");
 symlinkSync(at("photo.png"), at("link.png"));
-symlinkSync(folder, at("here"));
+symlinkSync(at(), at("here"));
 const out = (path: string, option = "--out") => ({ option, path });
 
 test("outputs that would replace an input or each other are refused at once, through links too", async () => {

@@ -1,10 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { readFileSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { editCommand } from "../../src/cli/edit/index.ts";
-import { baretProgram } from "../../src/cli/program.ts";
-import { runCommand } from "../../src/cli/run.ts";
 import type { Model } from "../../src/diffusion/index.ts";
 import { registerMethod } from "../../src/editing/index.ts";
 import { readPrepared } from "../../src/editing/node/index.ts";
@@ -13,12 +9,13 @@ import { methodApi } from "../../src/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
 import { readRecord } from "../../src/tasks/node/index.ts";
 import { fixturePath, smoothPicture, tinyModel } from "../support/baret.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { inProcess } from "../support/inProcess.ts";
 import { sdedit } from "./sdedit.ts";
 
 // A method defined in one file and registered by one call works everywhere: library, file, command line, --like, help.
 
-const folder = mkdtempSync(join(tmpdir(), "baret-own-"));
-const at = (name: string): string => join(folder, name);
+const at = temporaryFolder();
 const photo = smoothPicture(1);
 const size = { width: 64, height: 64 };
 let model: Model;
@@ -31,22 +28,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await model.close();
   vi.unstubAllEnvs();
-  rmSync(folder, { recursive: true });
 });
-afterEach(() => vi.restoreAllMocks());
-
-/** Runs the command line in this process and returns its output. */
-async function cli(...args: string[]): Promise<string> {
-  let printed = "";
-  const keep = (text: unknown): boolean => {
-    printed += text;
-    return true;
-  };
-  vi.spyOn(process.stdout, "write").mockImplementation(keep);
-  vi.spyOn(process.stderr, "write").mockImplementation(keep);
-  await runCommand(await baretProgram(args), args);
-  return printed;
-}
 
 test("a method fits into sixty lines, and its name cannot be registered twice", () => {
   const lines = readFileSync(new URL("sdedit.ts", import.meta.url), "utf8")
@@ -80,7 +62,7 @@ test("the library prepares, saves, edits and sweeps with it: more strength keeps
 test("the command line edits, sweeps and repeats with it, and lists it", async () => {
   const quick = ["--model", fixturePath("tiny-sd1"), "--size", "64", "--threads", "1", "--steps", "6"];
   const own = ["--method", "sdedit-test", ...quick];
-  const printed = await cli(
+  const printed = await inProcess(
     "edit",
     at("photo.png"),
     "a dog",
@@ -95,16 +77,16 @@ test("the command line edits, sweeps and repeats with it, and lists it", async (
   expect(printed).toMatch(/sdedit-test, 64x64: .*strength 0\.5/);
   const { settings } = await readRecord(at("a.png"));
   expect(settings).toMatchObject({ method: "sdedit-test", target: "a dog", strength: 0.5, seed: 3 });
-  await cli("edit", "--like", at("a.png"), "-o", at("b.png"));
+  await inProcess("edit", "--like", at("a.png"), "-o", at("b.png"));
   expect(readFileSync(at("b.png"))).toEqual(readFileSync(at("a.png")));
-  await cli("sweep", at("photo.png"), "a dog", ...own, "--strength", "0.3,0.6", "-o", at("s.png"));
-  await expect(cli("edit", at("photo.png"), "a dog", ...own, "--strength", "2", "--alpha", "1")).rejects.toThrow(
+  await inProcess("sweep", at("photo.png"), "a dog", ...own, "--strength", "0.3,0.6", "-o", at("s.png"));
+  await expect(inProcess("edit", at("photo.png"), "a dog", ...own, "--strength", "2", "--alpha", "1")).rejects.toThrow(
     /--alpha: not an option of sdedit-test\n {2}--strength: found "2", expected 0\.01\.\.1/,
   );
-  await expect(cli("edit", at("photo.png"), "a dog", ...own, "--alpha", "1")).rejects.toThrow(
+  await expect(inProcess("edit", at("photo.png"), "a dog", ...own, "--alpha", "1")).rejects.toThrow(
     "--alpha: not an option of sdedit-test",
   );
-  const listed = await cli("methods");
+  const listed = await inProcess("methods");
   expect(listed).toContain("sdedit-test: SDEdit: noise, then sampling");
   expect(listed).toMatch(/needs: a seed/);
 });

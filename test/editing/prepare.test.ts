@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CancelledError, combine, row, StorageError, type Tensor, UsageError } from "../../src/core/index.ts";
@@ -18,21 +17,18 @@ import type { MeasuredSession } from "../../src/runtime/index.ts";
 import { version } from "../../src/storage/node/index.ts";
 import { memorySource } from "../../src/weights/index.ts";
 import { preparedStored, smoothPicture, tinyModel } from "../support/baret.ts";
+import { temporaryFolder } from "../support/folder.ts";
 
 const target = "a dog lying down";
 const options = { target, steps: 4, iterations: 2, guidance: 3, learningRate: 1e-2 };
 const picture = smoothPicture(1);
 
 let model: Model;
-let folder: string;
+const folder = temporaryFolder()();
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "baret-inversion-"));
   model = await tinyModel("tiny-sd1");
 });
-afterAll(async () => {
-  await model.close();
-  await rm(folder, { recursive: true });
-});
+afterAll(() => model.close());
 
 describe("an inversion", () => {
   let whole: BaretPrepared;
@@ -238,7 +234,9 @@ test("settings out of range are listed at once", () => {
   const made = () => prepareSettings(baret, model, { target }, wrong as object);
   expect(made).toThrow(UsageError);
   for (const name of Object.keys(wrong)) expect(made).toThrow(new RegExp(`${name}.*: found`));
-  expect(() => prepareSettings(baret, model, { target: " " }, {})).toThrow("target: found an empty prompt");
+  expect(() => prepareSettings(baret, model, { target: " " }, {})).toThrow(
+    'target: found " ", expected what the edited photo shows',
+  );
 });
 
 describe("nearestStart", () => {

@@ -1,12 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { baretProgram } from "../../src/cli/program.ts";
-import { runCommand } from "../../src/cli/run.ts";
 import { Model } from "../../src/diffusion/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
 import { fixturePath, smoothPicture } from "../support/baret.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { inProcess } from "../support/inProcess.ts";
 
 // Counts the calls of functions that one edit should call once, in the modules that define them.
 
@@ -29,20 +27,14 @@ vi.mock("../../src/models/unet.ts", async (load) => counting(await load(), ["une
 vi.mock("../../src/storage/node/models.ts", async (load) => counting(await load(), ["findModel", "listModels"]));
 vi.mock("../../src/storage/node/hash.ts", async (load) => counting(await load(), ["hashFile"]));
 
-const folder = mkdtempSync(join(tmpdir(), "baret-counts-"));
-const at = (name: string): string => join(folder, name);
+const at = temporaryFolder();
 beforeAll(async () => {
   vi.stubEnv("BARET_CACHE", at("cache"));
   writeFileSync(at("photo.png"), await encodePng(smoothPicture(1)));
 });
-afterAll(() => {
-  vi.unstubAllEnvs();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => void vi.unstubAllEnvs());
 
 test("one edit builds each U-Net program once, embeds its prompts once, hashes and finds the model once", async () => {
-  vi.spyOn(process.stdout, "write").mockReturnValue(true);
-  vi.spyOn(process.stderr, "write").mockReturnValue(true);
   const encoded: string[] = [];
   type Encoder = { encodePrompts(prompts: string[]): Promise<unknown> };
   const prototype = Model.prototype as unknown as Encoder;
@@ -52,8 +44,8 @@ test("one edit builds each U-Net program once, embeds its prompts once, hashes a
     return encode.apply(this, given);
   });
   const model = ["--model", fixturePath("tiny-sd1"), "--threads", "1", "--size", "64"];
-  const args = ["edit", at("photo.png"), "a dog", ...model, "--steps", "2", "--iterations", "1", "-o", at("out.png")];
-  await runCommand(await baretProgram(args), args);
+  const quick = ["--steps", "2", "--iterations", "1"];
+  await inProcess("edit", at("photo.png"), "a dog", ...model, ...quick, "-o", at("out.png"));
   // Once each: to check the weights, to predict noise, for the loss and its gradient, and with routed attention.
   expect(counts.unet).toBe(4);
   expect(counts.attentionSites).toBe(1);

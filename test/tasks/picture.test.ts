@@ -1,16 +1,15 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { relative } from "node:path";
+import { expect, test } from "vitest";
 import { ImageError } from "../../src/core/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
 import { readRecord, writePicture } from "../../src/tasks/node/index.ts";
 import { smoothPicture } from "../support/baret.ts";
 import { fixtureModel } from "../support/cli.ts";
+import { temporaryFolder } from "../support/folder.ts";
 
-const folder = realpathSync(mkdtempSync(join(tmpdir(), "baret-picture-")));
-afterAll(() => rmSync(folder, { recursive: true }));
-const at = (name: string): string => join(folder, name);
+const at = temporaryFolder();
+const folder = at();
 writeFileSync(at("photo.png"), "");
 
 test("paths in a record are relative to the picture's folder, and are found from any working folder", async () => {

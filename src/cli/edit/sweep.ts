@@ -4,7 +4,7 @@ import { batchOf, type Model } from "../../diffusion/index.ts";
 import { editSettings, type Method, requirePoints } from "../../editing/index.ts";
 import { type Cell, contactSheet } from "../../image/index.ts";
 import type { SettingValues } from "../../tasks/index.ts";
-import { planEdit, sweepTask, writePicture } from "../../tasks/node/index.ts";
+import { planEdit, recordOf, sweepTask, writePicture } from "../../tasks/node/index.ts";
 import { sweepValues, writtenSettings } from "../methodOptions.ts";
 import { checkOutputs, numbered, outOption, qualityOption } from "../outputs.ts";
 import { Reporter } from "../print.ts";
@@ -66,29 +66,19 @@ async function makeSheet(command: Command, flags: Flags, opened: OpenedTasks, re
 
   const cells: Cell[] = [];
   const files: string[] = [];
-  const photo = { path: task.source, sha256: task.plan.origin.picture };
+  const options = { quality: flags.quality };
   const onPicture = async (index: number, picture: Picture, settings: SettingValues): Promise<void> => {
     const label = labelOf(method, points[index]);
     cells.push({ picture, label });
     if (flags.saveAll) {
       const path = single[index];
-      await writePicture(
-        path,
-        picture,
-        { command: "edit", ...maker, photo, settings, image: "edit" },
-        { quality: flags.quality },
-      );
+      await writePicture(path, picture, { ...recordOf(task, "edit", settings), image: "edit" }, options);
       files.push(path);
       reporter.result(`${path}  ${label.replaceAll("\n", ", ")}`);
     }
     // Written after every picture, so that a stopped sweep leaves its finished pictures.
     const sheet = contactSheet(cells, { columns, textScale: Math.max(1, Math.floor(picture.width / 128)) });
-    await writePicture(
-      flags.out,
-      sheet,
-      { command: "sweep", ...maker, photo, settings: { ...settings, points } },
-      { quality: flags.quality },
-    );
+    await writePicture(flags.out, sheet, recordOf(task, "sweep", { ...settings, points }), options);
   };
   const events = sweepTask(task, resolved, { atOnce: batchOf(model, 6), signal: work.signal });
   const { record, quality, rows } = await runTask(task, events, work, reporter, { onPicture });

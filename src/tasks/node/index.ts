@@ -11,6 +11,7 @@ export {
   planPhoto,
   prepareTask,
   type RecordedTask,
+  recordOf,
   settingsOfTask,
   sweepTask,
 } from "./edit.ts";

@@ -102,8 +102,7 @@ const aPrepared = isA<editing.Prepared>("a prepared photo from prepare or readPr
   return typeof value === "object" && value !== null && fields.every((field) => field in value);
 });
 const commonOptions = {
-  target: z.string().regex(/\S/, "expected what the edited photo shows"),
-  source: z.string().regex(/\S/, "expected what the photo shows").optional(),
+  ...editing.promptFields,
   preset: someText.optional(),
   size: aSize.optional(),
   fit: oneOf(fits).optional(),

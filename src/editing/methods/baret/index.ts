@@ -17,6 +17,7 @@ export const baret = defineMethod({
   needs: { sourceCaption: false, randomSeed: false, weightGradients: false },
   prepareOptions,
   editOptions,
+  heaviest: { prepare: { iterations: 1, earlyStop: false }, edit: { selfSteps: 1, crossSteps: 1 } },
   presets,
   pictures: {
     reconstruction: "reconstruction",

@@ -3,11 +3,8 @@ import { between, isA, oneOf, option, whole } from "../../../core/index.ts";
 import { settingRanges } from "../../../weights/index.ts";
 import { ddimInversionOptions, guidance, steps } from "../../samplingOptions.ts";
 
-/** Tuning of step i of N ends if its loss is below first + growth·i·50/N. */
-export type Threshold = readonly [first: number, growth: number];
-
 /** The paper's threshold, as we read it: its text does not give the numbers (docs/method.md). */
-const paperThreshold: Threshold = [1e-5, 2e-5];
+const paperThreshold: readonly [first: number, growth: number] = [1e-5, 2e-5];
 
 const pairOf = (one: z.ZodNumber, expected: string) => z.tuple([one, one], { error: `expected ${expected}` });
 
@@ -16,7 +13,7 @@ export const prepareOptions = z.strictObject({
   steps,
   guidance,
   ...ddimInversionOptions,
-  learningRate: option(settingRanges.learningRate.default(1e-3), {
+  learningRate: option(between(1e-8, 1).default(1e-3), {
     about: "Adam's learning rate for the embedding",
     value: "<rate>",
   }),
@@ -32,13 +29,10 @@ export const prepareOptions = z.strictObject({
     about: "end a step as soon as its loss is below the threshold",
     off: "use all iterations, however small the loss is",
   }),
-  threshold: option(
-    pairOf(settingRanges.loss, "two numbers from 0 to 1000, FIRST:GROWTH").default([...paperThreshold]),
-    {
-      about: "loss below which step i of N ends: first + growth·i·50/N",
-      value: "<first:growth>",
-    },
-  ),
+  threshold: option(pairOf(between(0, 1000), "two numbers from 0 to 1000, FIRST:GROWTH").default([...paperThreshold]), {
+    about: "loss below which step i of N ends: first + growth·i·50/N",
+    value: "<first:growth>",
+  }),
   warmStart: option(z.boolean().default(true), {
     about: "start each step from the embedding of the step before",
     off: "start each step from the embedding of the target prompt",
