@@ -1,5 +1,11 @@
 // The library's public face: load a model, prepare a photo, edit it, read and write pictures.
-import { baret as baretMethod, masactrl as masactrlMethod, plain as plainMethod } from "./editing/index.ts";
+import {
+  baret as baretMethod,
+  masactrl as masactrlMethod,
+  negativePrompt as negativePromptMethod,
+  plain as plainMethod,
+  sdedit as sdeditMethod,
+} from "./editing/index.ts";
 import { methodApi } from "./tasks/node/index.ts";
 
 export {
@@ -60,3 +66,7 @@ export const baret = methodApi(baretMethod);
 export const plain = methodApi(plainMethod);
 /** MasaCtrl: layout from the prompt, contents from the photo. */
 export const masactrl = methodApi(masactrlMethod);
+/** SDEdit: noise on the photo, then sampling with the target prompt. */
+export const sdedit = methodApi(sdeditMethod);
+/** Negative-prompt inversion: the photo's caption takes the place of the empty prompt. */
+export const negativePrompt = methodApi(negativePromptMethod);

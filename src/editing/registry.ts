@@ -2,12 +2,18 @@ import { few, UsageError } from "../core/index.ts";
 import type { Method } from "./method.ts";
 import { baret } from "./methods/baret/index.ts";
 import { masactrl } from "./methods/masactrl/index.ts";
+import { negativePrompt } from "./methods/negativePrompt/index.ts";
 import { plain } from "./methods/plain/index.ts";
+import { sdedit } from "./methods/sdedit/index.ts";
 
-const registered: Method[] = [baret, plain, masactrl];
+const registered: Method[] = [baret, plain, masactrl, sdedit, negativePrompt];
 
 /** Returns all methods in the order of their display. The first one is the default. */
 export const methods = (): readonly Method[] => registered;
+
+/** Names the methods that need no caption of the photo, for messages. */
+export const methodsWithoutCaption = (): string =>
+  few(registered.filter(({ needs }) => !needs.sourceCaption).map(({ name }) => name));
 
 /** Adds a method of your own to the library, the command line and the files. Throws UsageError if its name is taken. */
 export function registerMethod(method: Method): void {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { option } from "../core/index.ts";
+import { option, whole } from "../core/index.ts";
 import { settingRanges } from "../weights/index.ts";
 
 // Options that several methods share.
@@ -29,7 +29,7 @@ export const ddimInversionOptions = {
   }),
 };
 
-export const seed = option(z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0), {
+export const seed = option(whole(0, Number.MAX_SAFE_INTEGER).default(0), {
   about: "seed of the random numbers",
   value: "<n>",
 });

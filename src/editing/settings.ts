@@ -2,6 +2,7 @@ import { z } from "zod";
 import { CheckpointError, few, listed, optionProblems, UsageError } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
 import type { Method } from "./method.ts";
+import { methodsWithoutCaption } from "./registry.ts";
 
 /** The two operations of a method. Each has a schema of options. */
 export type Verb = "prepare" | "edit";
@@ -56,7 +57,9 @@ function promptProblems({ name, needs }: Method, prompts: PromptInput): string[]
   const isMissing = needs.sourceCaption && prompts.source === undefined;
   return [
     ...optionProblems(promptSchema, prompts),
-    ...(isMissing ? [`source: found nothing, but ${name} needs a caption of the photo`] : []),
+    ...(isMissing
+      ? [`source: found nothing, but ${name} needs a caption of the photo; without one: ${methodsWithoutCaption()}`]
+      : []),
   ];
 }
 

@@ -41,10 +41,12 @@ test("the face is what a user needs, and nothing else", () => {
     "masactrl",
     "methodApi",
     "methods",
+    "negativePrompt",
     "pasteBack",
     "plain",
     "readPrepared",
     "registerMethod",
+    "sdedit",
   ]);
 });
 

@@ -1,7 +1,14 @@
 import type { Command } from "commander";
 import { CancelledError, type Picture, UsageError, type Work } from "../../core/index.ts";
 import type { Model } from "../../diffusion/index.ts";
-import { type Method, type Prepared, type Quality, requirePreparedOf, type Verb } from "../../editing/index.ts";
+import {
+  type Method,
+  methodsWithoutCaption,
+  type Prepared,
+  type Quality,
+  requirePreparedOf,
+  type Verb,
+} from "../../editing/index.ts";
 import { PreparedCache, readPrepared } from "../../editing/node/index.ts";
 import { exists } from "../../storage/node/index.ts";
 import { dB, type Maker, type SettingValues, type TaskEvent, type TaskResult } from "../../tasks/index.ts";
@@ -82,6 +89,14 @@ export async function withTasks(
     throw new UsageError(`${method.name} needs no caption of the photo`, {
       where: "--source",
       advice: "Leave the option out.",
+    });
+  }
+  if (flags.source === undefined && method.needs.sourceCaption && !given.sources.every(isPreparedFile)) {
+    throw new UsageError(`${method.name} needs a caption of the photo`, {
+      where: "--source",
+      found: "nothing",
+      expected: "what the photo shows, in quotes",
+      advice: `Methods that need none: ${methodsWithoutCaption()}.`,
     });
   }
   const options = givenValues(command, method, "prepare");

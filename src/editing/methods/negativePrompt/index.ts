@@ -1,0 +1,40 @@
+import { z } from "zod";
+import { row } from "../../../core/index.ts";
+import { invertPhoto } from "../../invertPhoto.ts";
+import { guidedBy } from "../../lockstep/index.ts";
+import { defineMethod } from "../../method.ts";
+import { guidance, steps } from "../../samplingOptions.ts";
+
+/**
+ * Negative-prompt inversion (Miyake et al. 2023): null-text inversion's tuned ∅ is replaced by the source caption's
+ * embedding c, so that nothing is tuned. Sampling with c itself then has no guidance at any scale:
+ * w·ε(c) + (1 − w)·ε(c) = ε(c), which follows DDIM inversion back to the photo.
+ */
+export const negativePrompt = defineMethod({
+  name: "negative-prompt",
+  title: "Negative-prompt inversion: the photo's caption takes the place of the empty prompt",
+  paper: "https://arxiv.org/abs/2305.16807",
+  needs: { sourceCaption: true, randomSeed: false, weightGradients: false },
+  prepareOptions: z.strictObject({ steps }),
+  editOptions: z.strictObject({ guidance }),
+  pictures: { reconstruction: "reconstruction", edit: "edit" },
+  photoPicture: "reconstruction",
+  prepareSteps: ({ steps }) => steps,
+  /** inverted: z*, [N + 1, C, h, w], noisiest first; the last one is the photo's latent. */
+  tensors: ({ steps }, { latent }) => ({ inverted: { shape: [steps + 1, ...latent] } }),
+  prepare: (job) => {
+    const { source, empty } = job.embeddings;
+    return invertPhoto(job, { context: source, empty, guidance: 1 });
+  },
+  photoLatent: ({ tensors, settings }) => row(tensors.inverted, settings.steps),
+  // Without `reconstruction`: it takes N more predictions, which only an edit that shows it should pay for.
+  edit: ({ prepared, embeddings: { source, target } }, { guidance }, key) => {
+    const start = row(prepared.tensors.inverted, 0);
+    const reconstruction = { name: "reconstruction", start, terms: () => guidedBy(1, source, source) };
+    const edit = { name: `edit${key}`, start, terms: () => guidedBy(guidance, target, source) };
+    return {
+      processes: [reconstruction, edit],
+      pictures: { reconstruction: reconstruction.name, edit: edit.name },
+    };
+  },
+});

@@ -1,0 +1,63 @@
+import { z } from "zod";
+import { between, combine, noise, option, type Tensor, UsageError } from "../../../core/index.ts";
+import type { Schedule } from "../../../diffusion/index.ts";
+import { guidedBy } from "../../lockstep/index.ts";
+import { defineMethod } from "../../method.ts";
+import { guidance, seed, steps } from "../../samplingOptions.ts";
+
+/**
+ * First sampling step for a strength in 0..1: of N steps, the last ⌊strength·N⌋ are sampled. The same arithmetic as in
+ * diffusers' img2img pipeline, `get_timesteps`.
+ */
+export const firstStepAt = (strength: number, N: number): number => N - Math.min(Math.floor(strength * N), N);
+
+/**
+ * SDEdit's start: the photo's latent z0 with noise of the level at which sampling begins, √ᾱ·z0 + √(1−ᾱ)·n. Without any
+ * step it is the photo, with all steps it is the noise alone. photo, noise: [1, C, h, w].
+ */
+export function noisedPhoto({ alphaBar }: Pick<Schedule, "alphaBar">, i: number, photo: Tensor, noise: Tensor): Tensor {
+  if (i === alphaBar.length - 1) return photo;
+  return i === 0 ? noise : combine(Math.sqrt(alphaBar[i]), photo, Math.sqrt(1 - alphaBar[i]), noise);
+}
+
+/** SDEdit (Meng et al. 2022): noise on the photo's latent, then sampling with the target prompt from there. */
+export const sdedit = defineMethod({
+  name: "sdedit",
+  title: "SDEdit: noise on the photo, then sampling with the target prompt",
+  paper: "https://arxiv.org/abs/2108.01073",
+  needs: { sourceCaption: false, randomSeed: true, weightGradients: false },
+  prepareOptions: z.strictObject({ steps }),
+  editOptions: z.strictObject({
+    strength: option(between(0, 1).default(0.8), {
+      about: "share of the steps that are sampled: 0 is the photo, 1 ignores it",
+      value: "<share>",
+    }),
+    guidance,
+    seed,
+  }),
+  pictures: { edit: "edit" },
+  prepareSteps: () => 1,
+  /** photo: the photo's latent, [1, C, h, w]. */
+  tensors: (_, { latent }) => ({ photo: { shape: [1, ...latent] } }),
+  prepare: async ({ model, picture, prepared, stepDone, signal }) => {
+    prepared.tensors.photo.data.set((await model.encode(picture, signal)).data);
+    await stepDone({ phase: "encode", done: 1, total: 1 });
+  },
+  photoLatent: ({ tensors }) => tensors.photo,
+  resolve: (settings, { prepared }) => {
+    const N = prepared.timesteps.length;
+    if (settings.strength === 0 || firstStepAt(settings.strength, N) < N) return settings;
+    throw new UsageError("no step is left to sample", {
+      where: "strength",
+      found: `${settings.strength}`,
+      expected: `0, or at least ${Math.ceil(1000 / N) / 1000} with ${N} steps`,
+    });
+  },
+  edit: ({ prepared, embeddings: { empty, target }, schedule }, { strength, guidance, seed }, key) => {
+    const { photo } = prepared.tensors;
+    const startStep = firstStepAt(strength, prepared.timesteps.length);
+    const start = noisedPhoto(schedule, startStep, photo, noise(photo.shape, seed));
+    const edit = { name: `edit${key}`, startStep, start, terms: () => guidedBy(guidance, target, empty) };
+    return { processes: [edit], pictures: { edit: edit.name } };
+  },
+});
