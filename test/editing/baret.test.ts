@@ -168,6 +168,11 @@ describe.each([
     }
     expect(rows).toBeLessThan(alone);
     expect((await sweep(method, model, inversion, {}, [])).pictures).toEqual([]);
+    const scales = [{ editGuidance: 3 }, { editGuidance: 8 }];
+    const scaled = await sweep(method, model, inversion, {}, scales);
+    for (const [k, point] of scales.entries()) {
+      expect(scaled.pictures[k]).toEqual((await edit(method, model, inversion, point)).images.edit);
+    }
   });
 
   test("settings out of range are refused, all at once", async () => {

@@ -20,11 +20,11 @@ const within = ([from, to]: Window, i: number, N: number): boolean =>
  * values stay its own.
  */
 const balancedAttention =
-  ({ selfSteps, crossSteps, half }: EditSettings, N: number, transition: string) =>
+  ({ selfSteps, crossSteps, half }: EditSettings, N: number, reconstruction: string, transition: string) =>
   (i: number, term: string): Attention => {
     if (half === "conditional" && term !== conditional) return {};
     return {
-      self: within(selfSteps, i, N) ? { from: "reconstruction" } : undefined,
+      self: within(selfSteps, i, N) ? { from: reconstruction } : undefined,
       cross: within(crossSteps, i, N) ? { from: transition } : undefined,
     };
   };
@@ -48,13 +48,15 @@ export function editBaret(
   const tuned = Array.from({ length: N }, (_, i) => row(tensors.embeddings, i));
   const mixed = tuned.map((embedding, i) => transitionEmbedding(embedding, target, alphas[i]));
   const guidedTo = (embedding: (i: number) => Tensor) => (i: number) => guidedBy(guidance, embedding(i), empty);
-  const reconstruction: Process = { name: "reconstruction", start, known, terms: guidedTo((i) => tuned[i]) };
+  // Edits of a sweep may have other guidance scales, and processes of equal name are one.
+  const named = (name: string): string => `${name}, guidance ${guidance}`;
+  const reconstruction: Process = { name: named("reconstruction"), start, known, terms: guidedTo((i) => tuned[i]) };
   const isRigid = rows === "needed" && alphas.every((a) => a === 1);
   const transition: Process = isRigid
     ? reconstruction
-    : { name: `transition ${alphas}`, start, terms: guidedTo((i) => mixed[i]) };
-  const initial: Process = { name: "initial", start, terms: guidedTo(() => target) };
-  const attention = balancedAttention(settings, N, transition.name);
+    : { name: named(`transition ${alphas}`), start, terms: guidedTo((i) => mixed[i]) };
+  const initial: Process = { name: named("initial"), start, terms: guidedTo(() => target) };
+  const attention = balancedAttention(settings, N, reconstruction.name, transition.name);
   const edit: Process = { ...initial, name: `edit${key}`, attention };
   return {
     processes: [reconstruction, transition, initial, edit],
