@@ -1,7 +1,7 @@
 import { dirname, isAbsolute, relative } from "node:path";
 import type { Command } from "commander";
-import { UsageError } from "../core/index.ts";
-import { version } from "../storage/node/index.ts";
+import { StorageError, UsageError } from "../core/index.ts";
+import { exists, version } from "../storage/node/index.ts";
 import type { EditRecord, SettingValues } from "../tasks/index.ts";
 import { readRecord } from "../tasks/node/index.ts";
 import { applySettings, nonEmpty, option, refuseWrongOptions } from "./options.ts";
@@ -19,6 +19,12 @@ export const likeOption = () =>
  * so its record cannot choose the files to write, and a note names every file of another folder that it lets baret read.
  */
 export async function applyLike(command: Command, path: string, reporter: Reporter): Promise<EditRecord> {
+  if (!(await exists(path))) {
+    throw new StorageError("there is no such file", {
+      where: `--like ${path}`,
+      expected: "a picture that baret wrote",
+    });
+  }
   const made = await readRecord(path);
   if (made.command !== command.name()) {
     throw new UsageError("--like", {

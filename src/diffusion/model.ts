@@ -265,9 +265,10 @@ export class Model {
   /** Encodes a picture as a latent, [1, C, H/8, W/8]: the posterior's mean times the scaling factor. */
   async encode(picture: Picture, signal?: AbortSignal): Promise<Tensor> {
     checkArguments("encode", encodeArguments, { picture, signal });
-    const [, , h, w] = this.latentShape(picture);
+    this.latentShape(picture);
+    const name = `encoder for pictures of ${picture.width}x${picture.height}`;
     return this.programs.during(["vae"], async () => {
-      const session = await this.programs.open("vae", `encoder ${h}x${w}`, () => this.encoderGraph(picture), signal);
+      const session = await this.programs.open("vae", name, () => this.encoderGraph(picture), signal);
       return (await session.run({ picture: pictureToTensor(picture) }, { finite: true, signal })).latent;
     });
   }
@@ -282,8 +283,9 @@ export class Model {
         expected: `[B, ${this.vae.latentChannels}, H/${this.factor}, W/${this.factor}]`,
       });
     }
+    const name = `decoder for pictures of ${w * this.factor}x${h * this.factor}`;
     return this.programs.during(["vae"], async () => {
-      const session = await this.programs.open("vae", `decoder ${h}x${w}`, () => this.decoderGraph(h, w), signal);
+      const session = await this.programs.open("vae", name, () => this.decoderGraph(h, w), signal);
       const pictures: Picture[] = [];
       // One by one: a decoder's activations at 512 x 512 take gigabytes, and a batch is no faster.
       for (let i = 0; i < count; i++) {

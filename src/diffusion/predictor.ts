@@ -273,9 +273,10 @@ export async function openPredictor(
     const output = unet(model.unet, inputs, attend);
     return { output, ...Object.fromEntries([...maps].map(([path, node]) => [mapsOutput(path), node])) };
   };
-  const name = `U-Net ${h}x${w} ${JSON.stringify([groups, observe])}`;
+  const name = `U-Net for pictures of ${size.width}x${size.height}`;
+  const key = `${name} ${JSON.stringify([groups, observe])}`;
   const context = [1, model.text.length, model.text.width];
-  return new Predictor(await model.programs.open("unet", name, build, signal), model.unet, groups, {
+  return new Predictor(await model.programs.open("unet", name, build, signal, key), model.unet, groups, {
     latent,
     context,
   });

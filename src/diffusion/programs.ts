@@ -33,20 +33,24 @@ export class ProgramCache {
     this.loader = loader;
   }
 
-  /** Opens the program `name`. Builds its graph with `build` and loads it, unless it is loaded. */
+  /**
+   * Opens a program. Builds its graph with `build` and loads it, unless it is loaded. name: what errors call it; key: tells it
+   * from other programs of the same name.
+   */
   open(
     network: Network,
     name: string,
     build: () => Record<string, Node>,
     signal?: AbortSignal,
+    key = name,
   ): Promise<MeasuredSession> {
     const findOrLoad = async (): Promise<MeasuredSession> => {
       if (this.isClosed) throw new UsageError("the model is closed", { advice: "Load it again." });
-      const known = this.loaded.get(name);
+      const known = this.loaded.get(key);
       if (known) return known.session;
       const session = this.loader.load(network, name, build(), signal);
-      this.loaded.set(name, { network, session });
-      session.catch(() => this.loaded.delete(name));
+      this.loaded.set(key, { network, session });
+      session.catch(() => this.loaded.delete(key));
       return session;
     };
     return sharedWork(findOrLoad, signal, `loading ${name}`);

@@ -102,6 +102,6 @@ export async function openReconstructionLoss(
     const [gradient] = g.gradients(loss, [context]);
     return { loss, gradient };
   };
-  const name = `U-Net's loss and gradient ${latent[2]}x${latent[3]}`;
+  const name = `U-Net's loss and gradient for pictures of ${size.width}x${size.height}`;
   return new ReconstructionLoss(await model.programs.open("unet", name, build, signal), model.unet, shapes);
 }

@@ -53,7 +53,8 @@ export async function openModelFolder(place: Folder, { variant }: OpenOptions = 
 
 /** The error for a folder that is not a model. Says what it is, as far as its files tell. */
 function notAModel(where: string, names: string[]): CheckpointError {
-  const found = few(names) || "an empty folder";
+  const visible = names.filter((name) => !name.startsWith("."));
+  const found = few(visible, 5) || "an empty folder";
   const pickles = names.filter((name) => PICKLE_FILE.test(name));
   if (pickles.length && !names.some((name) => name.endsWith(".safetensors"))) return pickleError(where, few(pickles));
   if (names.includes("pytorch_lora_weights.safetensors")) {
@@ -70,10 +71,14 @@ function notAModel(where: string, names: string[]): CheckpointError {
       advice: "baret runs Stable Diffusion 1.x and 2.x.",
     });
   }
+  const files = visible.filter((name) => name.endsWith(".safetensors"));
   return new CheckpointError("this folder is not a model", {
     where,
     found,
     expected: "a diffusers folder (model_index.json, unet/, vae/, text_encoder/, tokenizer/, scheduler/)",
-    advice: "If you mean a single-file checkpoint, give the path of the file itself.",
+    advice:
+      files.length > 0
+        ? `If you mean a single-file checkpoint, give the path of the file itself: ${few(files, 3)}`
+        : "Give the path of the model's own folder, or of a single-file checkpoint (.safetensors).",
   });
 }

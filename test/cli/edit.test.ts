@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { baretProgram } from "../../src/cli/program.ts";
@@ -94,6 +94,40 @@ test("options given beside --like take precedence; a picture without a record or
   expect(plain).toMatchObject({ code: 1, stderr: expect.stringContaining("photo.png: has no record of its settings") });
   const other = await here.baret(["generate", "--like", "out.png"]);
   expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("found a picture of baret edit") });
+});
+
+test("a picture of --like that is not there, and one whose photo was moved, say what to do", async () => {
+  const missing = await here.baret(["edit", "--like", "nothing.png"]);
+  expect(missing).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("--like nothing.png: there is no such file"),
+  });
+  writeFileSync(here.path("here.png"), file("photo.png"));
+  const made = await here.baret([
+    "edit",
+    "here.png",
+    prompt,
+    "--method",
+    "plain",
+    ...tiny,
+    "--steps",
+    "2",
+    "-o",
+    "of.png",
+  ]);
+  expect(made.code).toBe(0);
+  renameSync(here.path("here.png"), here.path("moved.png"));
+  const lost = await here.baret(["edit", "--like", "of.png", "-o", "again.png"]);
+  expect(lost).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(
+      "--like of.png: the photo of this picture is not there: found no file here.png.\n" +
+        "If it was moved or renamed, say where it is: baret edit PHOTO --like of.png\n",
+    ),
+  });
+  const again = await here.baret(["edit", "moved.png", "--like", "of.png", "-o", "again.png", "--quiet"]);
+  expect(again.code).toBe(0);
+  expect(await decodeImage(here.path("again.png"))).toEqual(await decodeImage(here.path("of.png")));
 });
 
 test("a record of --like cannot choose a file to write, and its paths and control characters are printed visibly", async () => {

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { expect, test } from "vitest";
 import { editCommand, invertCommand, sweepCommand } from "../../src/cli/edit/index.ts";
@@ -113,6 +114,19 @@ test("photos come first, then prompts", () => {
   for (const wrong of [[], ["a.png"], ["a.png", ""], ["a.png", "a dog", "b.png"], ["i.safetensors", "a.png"]]) {
     expect(() => splitArguments(wrong)).toThrow(UsageError);
   }
+});
+
+test("a prompt before a photo, and a prompt without one, are told from a photo that is missing", () => {
+  const here = fileURLToPath(new URL("../../examples/dog.png", import.meta.url));
+  expect(() => splitArguments(["a dog", "dog.png"])).toThrow(
+    'photos come before prompts: found "a dog", which is no file, before dog.png.\n' +
+      'Give the photo first, then the prompt: dog.png "a dog"',
+  );
+  expect(() => splitArguments(["dog", here])).toThrow("photos come before prompts");
+  expect(() => splitArguments(["a dog lying down"])).toThrow('a photo is missing: found only "a dog lying down"');
+  expect(() => splitArguments(["photo"])).toThrow("a prompt is missing");
+  expect(splitArguments([here, "a.png b"]).prompts).toEqual(["a.png b"]);
+  expect(splitArguments(["a dog"], { sources: [here], prompts: [] })).toEqual({ sources: [here], prompts: ["a dog"] });
 });
 
 test("every command takes --seed, and its help shows it if it has an effect", () => {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { rows, type Tensor, UsageError } from "../../src/core/index.ts";
+import { MemoryError, rows, type Tensor, UsageError } from "../../src/core/index.ts";
 import { type Generated, generate, type Model, openPredictor, Predictor, sample } from "../../src/diffusion/index.ts";
 import { loadModel, modelHash } from "../../src/diffusion/node/index.ts";
 import { tensorToPicture } from "../../src/image/index.ts";
@@ -31,6 +31,17 @@ describe.each(pipelines)("$name", ({ name, prompt }) => {
   afterAll(async () => {
     await model.close();
     await rm(cacheFolder, { recursive: true });
+  });
+
+  test("a program that does not fit into memory is named by the model and the size of the pictures", async () => {
+    const huge = { height: 8192, width: 8192 };
+    const [{ path }] = model.attentionSites(huge).filter(({ kind }) => kind === "self");
+    const routing = { groups: [{ name: "self", sites: [path], takes: "kv" as const }], observe: [path] };
+    const error = await openPredictor(model, huge, routing).catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(MemoryError);
+    expect((error as Error).message).toMatch(
+      /^[^,{}[\]]+, U-Net for pictures of 8192x8192 needs more memory than is free: found [\d.]+ GB free, expected [\d.]+ GB\.\n/,
+    );
   });
 
   test("embeddings, ten guided steps and the picture agree with the reference", async () => {

@@ -149,7 +149,7 @@ test.each<[string, () => void, RegExp]>([
   [
     "pictures",
     () => only("a.png"),
-    /not a model: found a\.png.*\nIf you mean a single-file checkpoint, give the path of the file/,
+    /not a model: found a\.png.*\nGive the path of the model's own folder, or of a single-file checkpoint/,
   ],
   ["a LoRA", () => only("pytorch_lora_weights.safetensors"), /this is a LoRA: changes to a model.*\nMerge it/],
   ["a transformer", () => only("transformer/", "model.safetensors"), /this model has a transformer/],
@@ -178,10 +178,17 @@ test.each(words)("%s with an object as its %s is refused, and the object is show
   expect(error.message).toContain('found [{"toString":1}]');
 });
 
+test("the refusal of a folder of single files names them, and no hidden file", async () => {
+  only(".git", "a.safetensors", "b.safetensors");
+  const { message } = await refusal(openLocal(path).then((place) => openCheckpoint(place)));
+  expect(message).toMatch(/found a\.safetensors, b\.safetensors, expected/);
+  expect(message).toMatch(/give the path of the file itself: a\.safetensors, b\.safetensors$/);
+});
+
 test("the refusal of a folder with many files takes a few lines", async () => {
   only(...Array.from({ length: 500 }, (_, k) => `${"long".repeat(50)}-${k}`));
   const { message } = await refusal(openLocal(path).then((place) => openCheckpoint(place)));
-  expect(message).toContain("488 more");
+  expect(message).toContain("495 more");
   expect(message.length).toBeLessThan(2000);
 });
 

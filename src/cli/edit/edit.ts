@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { type Picture, requireAtMost, StorageError, UsageError, type Work } from "../../core/index.ts";
 import { contactSheet } from "../../image/index.ts";
 import { encodePng } from "../../image/node/index.ts";
-import { writeFileAtomic } from "../../storage/node/index.ts";
+import { exists, writeFileAtomic } from "../../storage/node/index.ts";
 import type { EditRecord, TaskResult } from "../../tasks/index.ts";
 import { type EditTask, editTask, finishedPicture, planEdit, writePicture } from "../../tasks/node/index.ts";
 import { runBlocking } from "../interrupt.ts";
@@ -119,11 +119,23 @@ function repeatedArguments({ photo, settings: { target } }: EditRecord): Argumen
   return { sources: photo ? [photo.path] : [], prompts: typeof target === "string" ? [target] : [] };
 }
 
+/** Throws StorageError if the photo that --like names is needed and is not there. */
+async function requirePhotoOf(made: EditRecord | undefined, like: string, sources: readonly string[]): Promise<void> {
+  const path = made?.photo?.path;
+  if (path === undefined || !sources.includes(path) || (await exists(path))) return;
+  throw new StorageError("the photo of this picture is not there", {
+    where: `--like ${like}`,
+    found: `no file ${path}`,
+    advice: `If it was moved or renamed, say where it is: baret edit PHOTO --like ${like}`,
+  });
+}
+
 async function run(command: Command, given: readonly string[], reporter: Reporter): Promise<void> {
   const { like } = command.opts<Flags>();
   const made = like === undefined ? undefined : await applyLike(command, like, reporter);
   const flags = command.opts<Flags>();
   const named = splitArguments(given, made && repeatedArguments(made));
+  await requirePhotoOf(made, `${like}`, named.sources);
   const preparedBefore = named.sources.filter(isPreparedFile);
   if (flags.saveInversion !== undefined && preparedBefore.length > 0) {
     throw new UsageError("saves a photo that this command prepares, but this photo is prepared already", {

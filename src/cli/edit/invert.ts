@@ -5,7 +5,7 @@ import { prepareTask } from "../../tasks/node/index.ts";
 import { fileNamed, option } from "../options.ts";
 import { checkOutputs } from "../outputs.ts";
 import { Reporter } from "../print.ts";
-import { isPreparedFile } from "./sources.ts";
+import { isPreparedFile, requirePhotoFirst } from "./sources.ts";
 import { type PhotoFlags, photoOptions, qualityJson, runTask, withTasks } from "./tasks.ts";
 
 interface Flags extends PhotoFlags {
@@ -13,6 +13,7 @@ interface Flags extends PhotoFlags {
 }
 
 async function run(command: Command, path: string, prompt: string, flags: Flags, reporter: Reporter): Promise<void> {
+  requirePhotoFirst([path, prompt]);
   if (isPreparedFile(path)) throw new UsageError("a photo is expected", { found: `${path}, a prepared photo` });
   const file = flags.out ?? `${basename(path, extname(path))}.inversion.safetensors`;
   await checkOutputs([{ option: "--out", path: file }], [path]);

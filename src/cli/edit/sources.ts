@@ -1,6 +1,6 @@
 import { readdirSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
-import { UsageError } from "../../core/index.ts";
+import { shown, UsageError } from "../../core/index.ts";
 
 const preparedFile = /\.safetensors$/i;
 /** Includes formats that baret does not read, so that such files are refused as pictures and not taken for prompts. */
@@ -38,12 +38,31 @@ function picturesIn(folder: string): string[] {
 const looksLikeFile = (text: string): boolean =>
   (preparedFile.test(text) || pictureFile.test(text)) && (!/\s/.test(text) || statOf(text) !== undefined);
 
+/** Throws UsageError if the arguments are swapped, a prompt before a photo, or if there is only a prompt. */
+export function requirePhotoFirst([first, ...others]: readonly string[]): void {
+  if (first === undefined || looksLikeFile(first) || statOf(first)) return;
+  const photo = others.find((text) => looksLikeFile(text) || isFolder(text));
+  if (photo !== undefined) {
+    throw new UsageError("photos come before prompts", {
+      found: `${shown(first)}, which is no file, before ${photo}`,
+      advice: `Give the photo first, then the prompt: ${photo} ${shown(first)}`,
+    });
+  }
+  if (others.length === 0 && /\s/.test(first)) {
+    throw new UsageError("a photo is missing", {
+      found: `only ${shown(first)}, which is no file`,
+      expected: "a photo, then a prompt in quotes",
+    });
+  }
+}
+
 /**
  * Splits arguments into photos, which come first, and prompts. Without `repeated`, the first argument is always a photo or a
  * folder of photos. Others are photos if they are folders or end like picture files or prepared photos. Photos or prompts
  * that are not given are those of `repeated`. Throws UsageError.
  */
 export function splitArguments(given: readonly string[], repeated?: Arguments): Arguments {
+  if (repeated === undefined) requirePhotoFirst(given);
   const isSource = (text: string, k: number): boolean =>
     (k === 0 && repeated === undefined) || looksLikeFile(text) || isFolder(text);
   const end = given.findIndex((text, k) => !isSource(text, k));

@@ -77,7 +77,7 @@ async function load(given: string, options: LoadModelOptions): Promise<Model> {
       checkpoint,
       tokenizer,
       engine,
-      loader: programLoader(engine, checkpoint, { cache, onProgress }),
+      loader: programLoader(engine, checkpoint, { name, cache, onProgress }),
     });
   } catch (error) {
     await engine.close();
@@ -89,7 +89,7 @@ async function load(given: string, options: LoadModelOptions): Promise<Model> {
 function programLoader(
   engine: Engine,
   checkpoint: Checkpoint,
-  { cache, onProgress }: { cache: Cache } & Pick<Work, "onProgress">,
+  { name: modelName, cache, onProgress }: { name: string; cache: Cache } & Pick<Work, "onProgress">,
 ): ProgramLoader {
   const weights = weightsOf(checkpoint);
   const mapped = new Map<Network, Promise<MappedWeights>>();
@@ -106,7 +106,7 @@ function programLoader(
     isLarge: (network) => isLarge(checkpoint, network),
     load: async (network, name, outputs, signal) =>
       loadGraph(engine, outputs, {
-        name: `${checkpoint.name}, ${name}`,
+        name: `${modelName}, ${name}`,
         weights: await map(network, signal),
         load: loadOptionsOf(checkpoint, network),
         cache,
