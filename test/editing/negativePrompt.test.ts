@@ -23,7 +23,6 @@ beforeAll(async () => {
   prepared = await negativePrompt.prepare(model, photo, { ...options, file: at("whole") });
 });
 afterAll(() => model.close());
-});
 
 test("its inversion is DDIM inversion with the caption, without guidance", async () => {
   const own = { target, steps: 5, size, cache: false, inversionPrompt: source, inversionGuidance: 1 } as const;
