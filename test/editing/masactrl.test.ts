@@ -1,6 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CancelledError, row, type Tensor, UsageError } from "../../src/core/index.ts";
 import { type Model, openPredictor, sample } from "../../src/diffusion/index.ts";
@@ -19,8 +17,10 @@ import {
 import { planPrepared, prepareStored, readPrepared } from "../../src/editing/node/index.ts";
 import { memorySource, readSafetensors } from "../../src/weights/index.ts";
 import { fixturePath, smoothPicture, someOrigin, tinyModel } from "../support/baret.ts";
+import { temporaryFolder } from "../support/folder.ts";
 import { fixture, relativeError } from "../support/run.ts";
 
+const at = temporaryFolder();
 const steps = 5;
 const target = "a dog lying down";
 const caption = "a dog standing";
@@ -215,10 +215,9 @@ test.each(["tiny-sd1", "tiny-sd2"])("%s: both branches have the reference's late
 
 test("stopped after any step, its preparation resumes to the same bytes", async () => {
   const model = await tinyModel("tiny-sd1");
-  const folder = mkdtempSync(join(tmpdir(), "baret-masactrl-"));
   const preparing = async (file: string, onProgress?: () => void, signal?: AbortSignal) => {
     const plan = await planPrepared(method, model, photo, { target, source: caption, options: { steps } }, {});
-    return prepareStored(method, model, photo, plan, { file: join(folder, file) }, { onProgress, signal });
+    return prepareStored(method, model, photo, plan, { file: at(file) }, { onProgress, signal });
   };
   await preparing("whole");
   for (const stopAfter of [1, 3]) {
@@ -229,10 +228,9 @@ test("stopped after any step, its preparation resumes to the same bytes", async 
     };
     const file = `stopped-${stopAfter}`;
     await expect(preparing(file, count, controller.signal)).rejects.toThrow(CancelledError);
-    expect((await readPrepared(join(folder, file))).progress.done).toBe(stopAfter);
+    expect((await readPrepared(at(file))).progress.done).toBe(stopAfter);
     await preparing(file);
-    expect(readFileSync(join(folder, file))).toEqual(readFileSync(join(folder, "whole")));
+    expect(readFileSync(at(file))).toEqual(readFileSync(at("whole")));
   }
-  rmSync(folder, { recursive: true });
   await model.close();
 });
