@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { type Picture, type Tensor, tensor, UsageError } from "../core/index.ts";
+import { type Picture, shown, type Tensor, tensor, UsageError } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
 import { resizeMap } from "../image/index.ts";
 import type { AttentionSite } from "../models/index.ts";
@@ -154,9 +154,11 @@ export function requireAttention(
 ): void {
   observedPicture(method, of);
   sitesUpTo(resolution, model.attentionSites(size));
+  const sourceWords = new Set(source === undefined ? [] : model.wordsOf(source));
   for (const word of words) {
-    const isSource = source !== undefined && model.wordsOf(source).includes(word);
-    if (!isSource) model.tokensOf(target, word);
+    // Exact once the method has said which prompt its picture reads.
+    const isInSource = sourceWords.size > 0 && model.wordsOf(word).every((one) => sourceWords.has(one));
+    if (!isInSource) model.tokensOf(target, word);
   }
 }
 
@@ -180,6 +182,12 @@ export async function attentionMaps<R extends string>(
   const sampling = method.edit(await jobOf(method, model, prepared, work.signal), settings, "");
   const prompt = sampling.prompts?.[picture] ?? prepared.target;
   const wanted = words ?? model.wordsOf(prompt);
+  if (wanted.length === 0) {
+    throw new UsageError("the prompt has no words to look at", {
+      where: `${method.name}, ${picture}`,
+      found: shown(prompt),
+    });
+  }
   const tokens = wanted.map((word) => model.tokensOf(prompt, word));
   const process = sampling.pictures[picture];
   const { startStep = 0 } = sampling.processes.find(({ name }) => name === process)!;
@@ -196,10 +204,10 @@ export async function attentionMaps<R extends string>(
   };
   const observed = { ...sampling, hooks, share: sampling.share ?? afterStep === undefined };
   const { latents, rows } = await runSamplings(model, prepared, [observed], [process], work);
-  const [shown] = await model.decode(latents.get(process)!, work.signal);
+  const [decoded] = await model.decode(latents.get(process)!, work.signal);
   return {
     of: picture as R,
-    picture: shown,
+    picture: decoded,
     prompt,
     sites: sites.map(({ path }) => path),
     steps,

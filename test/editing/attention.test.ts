@@ -9,11 +9,14 @@ import {
   conditional,
   type Hooks,
   type Method,
+  masactrl,
   baret as method,
+  negativePrompt,
   type Prepared,
   plain as plainMethod,
   planPreparation,
   prepare,
+  requireAttention,
 } from "../../src/editing/index.ts";
 import type { BaretPrepared } from "../../src/editing/methods/baret/index.ts";
 import { resizeMap } from "../../src/image/index.ts";
@@ -118,6 +121,25 @@ describe("with a tiny model", () => {
     await expect(wrong).rejects.toThrow(
       /alpha: found 2[\s\S]*of: found "photo"[\s\S]*words.0[\s\S]*resolution: found 0/,
     );
+  });
+
+  test.each([
+    [masactrl, "source"],
+    [negativePrompt, "reconstruction"],
+  ] as const)("a picture that reads the photo's caption has that caption's words: $name", async (own, picture) => {
+    const photo = smoothPicture(1);
+    const look = async (source: string | undefined, words?: string[]) => {
+      const input = { target, source, options: { steps } };
+      const plan = planPreparation(own as unknown as Method, model, photo, input, someOrigin);
+      const prepared = await prepare(own as unknown as Method, model, photo, plan);
+      requireAttention(own as unknown as Method, model, plan, { of: picture, words });
+      return attentionMaps(own as unknown as Method, model, prepared, { of: picture, words });
+    };
+    const { prompt, words } = await look("a cat sitting", ["cat sitting"]);
+    expect(prompt).toBe("a cat sitting");
+    expect(words[0].tokens).toEqual(model.tokensOf("a cat sitting", "cat sitting"));
+    await expect(look("a cat sitting", ["dog"])).rejects.toThrow("expected some of a, cat, sitting");
+    if (!own.needs.sourceCaption) await expect(look(undefined)).rejects.toThrow("the prompt has no words to look at");
   });
 
   test("a method's own hooks get their own maps and may change latents", async () => {

@@ -35,6 +35,7 @@ export const negativePrompt = defineMethod({
     return {
       processes: [reconstruction, edit],
       pictures: { reconstruction: reconstruction.name, edit: edit.name },
+      prompts: { reconstruction: prepared.source },
     };
   },
 });
