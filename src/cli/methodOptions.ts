@@ -34,14 +34,21 @@ function flagOf(one: DeclaredOption): Option {
   return uncheckedSetting(new Option(flags, describeOption(one)));
 }
 
-/** Verbs of each command, and names of the options that were added from methods. */
-const added = new WeakMap<Command, { readonly verbs: readonly Verb[]; readonly names: ReadonlySet<string> }>();
+/** The options of methods that a command takes. */
+interface AddedOptions {
+  readonly verbs: readonly Verb[];
+  readonly names: ReadonlySet<string>;
+  /** Edit options take several values, separated by commas. */
+  readonly takesLists: boolean;
+}
+
+const added = new WeakMap<Command, AddedOptions>();
 
 /**
  * Adds --method, --preset and the options of every method. Options of equal names share a flag. Help shows the options of
- * the method that --method names.
+ * the method that --method names. takesLists: edit options take several values, separated by commas.
  */
-export function methodOptions(command: Command, verbs: readonly Verb[]): Command {
+export function methodOptions(command: Command, verbs: readonly Verb[], takesLists = false): Command {
   const names = new Set<string>();
   repeatable(command, (made) => {
     const known = methods().map(({ name }) => name);
@@ -61,7 +68,7 @@ export function methodOptions(command: Command, verbs: readonly Verb[]): Command
       }
     }
   });
-  added.set(command, { verbs, names });
+  added.set(command, { verbs, names, takesLists });
   command.configureHelp({
     visibleOptions(helped) {
       const own = new Set(declaredOptions(chosenMethod(command), verbs).map(({ name }) => name));
@@ -115,19 +122,19 @@ export function sweepValues(
 
 /** Lists wrong values of the given options, and given options that the method does not have. */
 export function methodProblems(command: Command, method: Method): OptionProblem[] {
-  const { verbs, names } = added.get(command)!;
+  const { verbs, names, takesLists } = added.get(command)!;
   const own = declaredOptions(method, verbs);
   // Scripts may pass a seed to every command.
   const foreign = [...names].filter(
     (name) => name !== "seed" && isGiven(command, name) && !own.some((one) => one.name === name),
   );
-  const isSweep = command.name() === "sweep";
   const wrong = own
     .filter(({ name }) => isGiven(command, name))
     .flatMap((one): OptionProblem[] => {
       const given = command.opts<Record<string, unknown>>()[one.name];
       const value = givenValue(command, one, given);
-      const isAxis = isSweep && Array.isArray(value) && typeof given === "string" && given.includes(",") && !one.isList;
+      const isAxis =
+        takesLists && Array.isArray(value) && typeof given === "string" && given.includes(",") && !one.isList;
       const values = isAxis ? textsOf(given).map((text) => valueOfText(one, text)) : [value];
       const [problem] = values.flatMap((each) => one.schema.safeParse(each).error?.issues ?? []);
       if (!problem) return [];

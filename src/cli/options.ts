@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { listed, MAX_SIDE, shown, UsageError } from "../core/index.ts";
+import { decimal, listed, MAX_SIDE, shown, UsageError } from "../core/index.ts";
 import type { Size } from "../diffusion/index.ts";
 
 /** Type of an option: converts its text to a value and back. */
@@ -131,8 +131,6 @@ export const integer = (least: number, most: number): OptionType<number> => ({
     return /^\d+$/.test(text) && value >= least && value <= most ? value : undefined;
   },
 });
-
-const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 export const number = (least: number, most: number): OptionType<number> => ({
   expected: `a number from ${least} to ${most}`,

@@ -81,7 +81,8 @@ function expectedOf(schema: z.ZodType): string {
 /** "selfSteps" → "self-steps". */
 export const dashed = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+/** A decimal number as people write it. */
+export const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 /**
  * The value of an option from its text: words as they are, numbers, pairs with a colon ("0.8:0.1"), lists with commas.

@@ -1,7 +1,7 @@
 import { isPng } from "./pngText.ts";
 
 /** Formats that decodePhoto reads. */
-export const photoFormats = ["png", "jpeg", "webp", "tiff", "avif", "gif"] as const;
+const photoFormats = ["png", "jpeg", "webp", "tiff", "avif", "gif"] as const;
 export type PhotoFormat = (typeof photoFormats)[number];
 
 /** Formats that encodePicture writes. */

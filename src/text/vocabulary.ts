@@ -12,7 +12,7 @@ export const BOS = "<|startoftext|>";
 export const EOS = "<|endoftext|>";
 
 /** For each byte, the printable character that stands for it. CLIP's order: first the printable bytes, as themselves. */
-export function byteLetters(): string[] {
+function byteLetters(): string[] {
   const printable = Array.from({ length: 256 }, (_, byte) => byte).filter(
     (byte) => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 255 && byte !== 173),
   );

@@ -12,7 +12,7 @@ export interface Safetensors {
 }
 
 /** The largest header that the safetensors library reads. Stable Diffusion's has 0.2 MB, but some files keep a workflow in it. */
-export const MAX_HEADER_BYTES = 100_000_000;
+const MAX_HEADER_BYTES = 100_000_000;
 const MAX_RANK = 8;
 
 /**

@@ -6,10 +6,10 @@ import type { Config } from "./component.ts";
 export const predictions = ["epsilon", "v_prediction"] as const;
 export type Prediction = (typeof predictions)[number];
 
-export const betaSchedules = ["linear", "scaled_linear", "squaredcos_cap_v2"] as const;
+const betaSchedules = ["linear", "scaled_linear", "squaredcos_cap_v2"] as const;
 export type BetaSchedule = (typeof betaSchedules)[number];
 
-export const timestepSpacings = ["leading", "trailing", "linspace"] as const;
+const timestepSpacings = ["leading", "trailing", "linspace"] as const;
 export type TimestepSpacing = (typeof timestepSpacings)[number];
 
 /** The noise schedule that a model was trained with, and the placing of its timesteps. */

@@ -107,7 +107,7 @@ export function sweepCommand(): Command {
     .addOption(outOption("sweep.png"))
     .addOption(qualityOption())
     .option("--save-all", "also write each edit as a picture of its own");
-  return photoOptions(command, ["prepare", "edit"]).action((given: string[], flags: Flags) =>
+  return photoOptions(command, ["prepare", "edit"], true).action((given: string[], flags: Flags) =>
     run(command, given, flags, new Reporter(flags)),
   );
 }

@@ -36,9 +36,9 @@ export interface PhotoFlags extends ModelFlags {
   readonly preset?: string;
 }
 
-/** Adds the options of PhotoFlags, and those of the methods. */
-export function photoOptions(command: Command, verbs: readonly Verb[]): Command {
-  repeatable(methodOptions(command, verbs), (made) => {
+/** Adds the options of PhotoFlags and of the methods. takesLists: edit options take several values. */
+export function photoOptions(command: Command, verbs: readonly Verb[], takesLists = false): Command {
+  repeatable(methodOptions(command, verbs, takesLists), (made) => {
     // Scripts may pass a seed to every command, whether its methods draw random numbers or not.
     const hasSeed = made.options.some(({ long }) => long === "--seed");
     if (!hasSeed) made.addOption(option("--seed <n>", "seed", integer(0, Number.MAX_SAFE_INTEGER)).hideHelp());
@@ -70,6 +70,62 @@ async function methodFor(
   return { method: chosenMethod(command, first?.method), prepared };
 }
 
+/** Throws UsageError if a given option has no effect for these photos or this method, or if a caption is missing. */
+function checkUse(command: Command, { source }: PhotoFlags, given: Arguments, method: Method): void {
+  if (given.sources.every(isPreparedFile)) {
+    const names = ["size", "fit", "preset", "source", ...declaredOptions(method, ["prepare"]).map(({ name }) => name)];
+    refuseGiven(command, names, "applies to preparing a photo, but this photo is already prepared", given.sources);
+  }
+  if (source !== undefined && !method.needs.sourceCaption && !method.needs.optionalCaption) {
+    throw new UsageError(`${method.name} needs no caption of the photo`, {
+      where: "--source",
+      advice: "Leave the option out.",
+    });
+  }
+  if (source === undefined && method.needs.sourceCaption && !given.sources.every(isPreparedFile)) {
+    throw new UsageError(`${method.name} needs a caption of the photo`, {
+      where: "--source",
+      found: "nothing",
+      expected: "what the photo shows, in quotes",
+      advice: `Methods that need none: ${methodsWithoutCaption()}.`,
+    });
+  }
+}
+
+/** Plans one task for each prepared photo, and for each photo with each prompt. */
+async function planTasks(
+  { method, model, maker, work }: Omit<OpenedTasks, "tasks">,
+  { size, fit, source: caption, preset }: PhotoFlags,
+  { sources, prompts }: Arguments,
+  prepared: ReadonlyMap<string, Prepared>,
+  options: SettingValues,
+): Promise<PhotoTask[]> {
+  const paths = [...new Set(sources.filter((path) => !prepared.has(path)))];
+  const photos = new Map(
+    await openAll(
+      paths.map((path) => async () => [path, await openPhoto(model, path, { size, fit }, runBlocking)] as const),
+    ),
+  );
+  const cache = new PreparedCache();
+  const tasks: PhotoTask[] = [];
+  for (const source of sources) {
+    const facts = { method, model, source, cache };
+    const known = prepared.get(source);
+    if (known) {
+      for (const target of prompts.length > 0 ? prompts : [undefined]) {
+        requirePreparedOf(method, model, known, { model: maker.model.sha256, target }, source);
+      }
+      tasks.push({ ...facts, prepared: known, plan: known });
+      continue;
+    }
+    for (const target of prompts) {
+      const input = { target, source: caption, preset, options };
+      tasks.push(await planPhoto({ ...facts, photo: photos.get(source)! }, input, work));
+    }
+  }
+  return tasks;
+}
+
 /**
  * Loads the model, opens and checks all files that the arguments name, plans the tasks, so that mistakes show before any
  * work, and runs `use`.
@@ -81,53 +137,13 @@ export async function withTasks(
   use: (opened: OpenedTasks) => Promise<void>,
 ): Promise<void> {
   const { method, prepared } = await methodFor(command, given);
-  if (given.sources.every(isPreparedFile)) {
-    const names = ["size", "fit", "preset", "source", ...declaredOptions(method, ["prepare"]).map(({ name }) => name)];
-    refuseGiven(command, names, "applies to preparing a photo, but this photo is already prepared", given.sources);
-  }
-  if (flags.source !== undefined && !method.needs.sourceCaption && !method.needs.optionalCaption) {
-    throw new UsageError(`${method.name} needs no caption of the photo`, {
-      where: "--source",
-      advice: "Leave the option out.",
-    });
-  }
-  if (flags.source === undefined && method.needs.sourceCaption && !given.sources.every(isPreparedFile)) {
-    throw new UsageError(`${method.name} needs a caption of the photo`, {
-      where: "--source",
-      found: "nothing",
-      expected: "what the photo shows, in quotes",
-      advice: `Methods that need none: ${methodsWithoutCaption()}.`,
-    });
-  }
+  checkUse(command, flags, given, method);
   const options = givenValues(command, method, "prepare");
   await withProgress(flags.quiet ?? false, (work) =>
     withModel(flags, work, async (model) => {
       const maker = await makerOf(flags, model, work);
-      const photos = given.sources.filter((path) => !isPreparedFile(path));
-      const { size, fit, source: caption, preset } = flags;
-      const opened = await openAll(
-        photos.map((path) => async () => [path, await openPhoto(model, path, { size, fit }, runBlocking)] as const),
-      );
-      const photoOf = new Map(opened);
-      const cache = new PreparedCache();
-      const tasks: PhotoTask[] = [];
-      for (const source of given.sources) {
-        const known = prepared.get(source);
-        const facts = { method, model, source, cache };
-        for (const target of known ? given.prompts : []) {
-          requirePreparedOf(method, model, known!, { model: maker.model.sha256, target }, source);
-        }
-        if (known) {
-          requirePreparedOf(method, model, known, { model: maker.model.sha256 }, source);
-          tasks.push({ ...facts, prepared: known, plan: known });
-          continue;
-        }
-        for (const target of given.prompts) {
-          const input = { target, source: caption, preset, options };
-          tasks.push(await planPhoto({ ...facts, photo: photoOf.get(source)! }, input, work));
-        }
-      }
-      await use({ method, model, maker, tasks, work });
+      const opened = { method, model, maker, work };
+      await use({ ...opened, tasks: await planTasks(opened, flags, given, prepared, options) });
     }),
   );
 }

@@ -32,7 +32,7 @@ export const thresholdAt = (i: number, { threshold: [first, growth], steps }: Pr
   first + (growth * i * 50) / steps;
 
 /** Adam's learning rate at step i of N. */
-export const learningRateAt = (i: number, { learningRate, learningRateEnd, steps }: PrepareSettings): number =>
+const learningRateAt = (i: number, { learningRate, learningRateEnd, steps }: PrepareSettings): number =>
   learningRate * (1 + ((learningRateEnd - 1) * i) / Math.max(1, steps - 1));
 
 /** Returns the number of Adam's iterations at each step. */
