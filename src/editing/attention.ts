@@ -183,7 +183,7 @@ export async function attentionMaps<R extends string>(
   const prompt = sampling.prompts?.[picture] ?? prepared.target;
   const wanted = words ?? model.wordsOf(prompt);
   if (wanted.length === 0) {
-    throw new UsageError("the prompt has no words to look at", {
+    throw new UsageError("the prompt has no words", {
       where: `${method.name}, ${picture}`,
       found: shown(prompt),
     });

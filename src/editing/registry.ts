@@ -11,7 +11,7 @@ const registered: Method[] = [baret, plain, masactrl, sdedit, negativePrompt];
 /** Returns all methods in the order of their display. The first one is the default. */
 export const methods = (): readonly Method[] => registered;
 
-/** Names the methods that need no caption of the photo, for messages. */
+/** Returns the names of the methods that need no caption of the photo, for messages. */
 export const methodsWithoutCaption = (): string =>
   few(registered.filter(({ needs }) => !needs.sourceCaption).map(({ name }) => name));
 

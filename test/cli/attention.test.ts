@@ -3,11 +3,12 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { readPngText } from "../../src/image/index.ts";
 import { decodeImage, encodePng } from "../../src/image/node/index.ts";
 import { smoothPicture } from "../support/baret.ts";
-import { fixtureModel, Workplace } from "../support/cli.ts";
+import { Workplace } from "../support/cli.ts";
+import { fixturePath } from "../support/files.ts";
 
 const here = new Workplace();
 afterAll(here.remove);
-const model = ["--model", fixtureModel("tiny-sd1"), "--size", "64", "--steps", "4"];
+const model = ["--model", fixturePath("tiny-sd1"), "--size", "64", "--steps", "4"];
 const quick = [...model, "--iterations", "1"];
 
 beforeAll(async () => {
@@ -34,7 +35,7 @@ test("the sheet has the photo and a map for each word; figures and the observed 
 test("--json gives the figures, also of a prepared photo and of another picture", async () => {
   const prepared = await here.baret(["invert", "photo.png", "a dog", ...quick, "-o", "p.safetensors", "--quiet"]);
   expect(prepared.code).toBe(0);
-  const args = ["attention", "p.safetensors", "--model", fixtureModel("tiny-sd1"), "--of", "edit", "--json"];
+  const args = ["attention", "p.safetensors", "--model", fixturePath("tiny-sd1"), "--of", "edit", "--json"];
   const made = await here.baret([...args, "-o", "e.png"]);
   expect(made.code).toBe(0);
   const { of, prompt, steps, words, file } = JSON.parse(made.stdout);

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { DiskCache } from "../../src/storage/node/index.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { temporaryFolder } from "../support/files.ts";
 import { inProcess } from "../support/inProcess.ts";
 
 const folder = temporaryFolder()();

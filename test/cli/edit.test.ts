@@ -9,11 +9,12 @@ import { readPrepared } from "../../src/editing/node/index.ts";
 import { readPngText, readRecord } from "../../src/image/index.ts";
 import { decodeImage, decodePhoto, encodePicture, encodePng } from "../../src/image/node/index.ts";
 import { smoothPicture } from "../support/baret.ts";
-import { asOrdinaryUser, fixtureModel, Workplace } from "../support/cli.ts";
+import { asOrdinaryUser, Workplace } from "../support/cli.ts";
+import { fixturePath } from "../support/files.ts";
 
 const here = new Workplace();
 afterAll(here.remove);
-const tiny = ["--model", fixtureModel("tiny-sd1"), "--size", "64"];
+const tiny = ["--model", fixturePath("tiny-sd1"), "--size", "64"];
 const quick = [...tiny, "--steps", "4", "--iterations", "1"];
 const prompt = "a dog lying down";
 const file = (name: string): Buffer => readFileSync(here.path(name));
@@ -46,7 +47,7 @@ test("edit writes a picture whose record has every setting, and --like repeats i
   expect(metadata("out.png")).toEqual({
     command: "edit",
     version: expect.stringMatching(/^\d/),
-    model: { name: fixtureModel("tiny-sd1"), sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    model: { name: fixturePath("tiny-sd1"), sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
     engine: { device: "cpu", threads: 1, onnxruntime: expect.stringMatching(/^\d/) },
     photo: { path: "photo.png", sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
     settings: {
@@ -96,7 +97,7 @@ test("options given beside --like take precedence; a picture without a record or
   expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("found a picture of baret edit") });
 });
 
-test("a picture of --like that is not there, and one whose photo was moved, say what to do", async () => {
+test("a missing picture of --like, and one whose photo was moved, give errors with advice", async () => {
   const missing = await here.baret(["edit", "--like", "nothing.png"]);
   expect(missing).toMatchObject({
     code: 1,
@@ -121,8 +122,8 @@ test("a picture of --like that is not there, and one whose photo was moved, say 
   expect(lost).toMatchObject({
     code: 1,
     stderr: expect.stringContaining(
-      "--like of.png: the photo of this picture is not there: found no file here.png.\n" +
-        "If it was moved or renamed, say where it is: baret edit PHOTO --like of.png\n",
+      "--like of.png: the photo of this picture is missing: found no file here.png.\n" +
+        "If it was moved or renamed, give its path: baret edit PHOTO --like of.png\n",
     ),
   });
   const again = await here.baret(["edit", "moved.png", "--like", "of.png", "-o", "again.png", "--quiet"]);
@@ -154,7 +155,7 @@ test("a record of --like cannot choose a file to write, and its paths and contro
   for (const name of ["victim.png", "victim.safetensors"]) expect(file(name).toString()).toBe("mine");
   expect(again.stdout).toContain("photo.png (64x64): a dog\\x1b[2J\\nWarning: all is well\n");
   expect(again.stdout + again.stderr).not.toContain("\u001b");
-  expect(again.stderr).toContain(`forged.png was made with the model ${fixtureModel("tiny-sd1")}`);
+  expect(again.stderr).toContain(`forged.png was made with the model ${fixturePath("tiny-sd1")}`);
 });
 
 test.each([
@@ -217,13 +218,13 @@ test("two photos and two prompts make four edits, with all pictures by --save-al
 
 test("a prepared photo of another model or prompt, a damaged file, and options of preparing are refused", async () => {
   writeFileSync(here.path("short.safetensors"), file("many-1.safetensors").subarray(0, 5000));
-  writeFileSync(here.path("weights.safetensors"), readFileSync(`${fixtureModel("tiny-sd1")}/unet/diffusion_pytorch_model.safetensors`)); // biome-ignore format: one call
+  writeFileSync(here.path("weights.safetensors"), readFileSync(`${fixturePath("tiny-sd1")}/unet/diffusion_pytorch_model.safetensors`)); // biome-ignore format: one call
   const inversion = await readPrepared(here.path("many-1.safetensors"));
   const timesteps = inversion.timesteps.map((t) => t + 1);
   writeFileSync(here.path("later.safetensors"), encodePrepared({ ...inversion, timesteps }));
   const model = tiny.slice(0, 2);
   const cases: [string[], number, string][] = [
-    [["many-1.safetensors", "--model", fixtureModel("tiny-sd2")], 1, "prepared from another model"],
+    [["many-1.safetensors", "--model", fixturePath("tiny-sd2")], 1, "prepared from another model"],
     [["many-1.safetensors", "--save-inversion", "copy.safetensors", ...model], 2, "--save-inversion: saves a photo that this command prepares"], // biome-ignore format: one case
     [["many-1.safetensors", "a bird", ...model], 1, `prepared from another prompt: found "${prompt}"`],
     [

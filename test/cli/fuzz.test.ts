@@ -7,7 +7,7 @@ import { insertPngText, readPngText } from "../../src/image/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
 import { version } from "../../src/storage/node/index.ts";
 import { smoothPicture } from "../support/baret.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { temporaryFolder } from "../support/files.ts";
 import { survive } from "../support/survive.ts";
 import { mutateJson, mutateText } from "../weights/mutate.ts";
 

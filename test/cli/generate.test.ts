@@ -4,11 +4,12 @@ import { baretProgram } from "../../src/cli/program.ts";
 import { runCommand } from "../../src/cli/run.ts";
 import { readPngText } from "../../src/image/index.ts";
 import { decodeImage } from "../../src/image/node/index.ts";
-import { asOrdinaryUser, fixtureModel, Workplace } from "../support/cli.ts";
+import { asOrdinaryUser, Workplace } from "../support/cli.ts";
+import { fixturePath } from "../support/files.ts";
 
 const here = new Workplace();
 afterAll(here.remove);
-const tiny = ["--model", fixtureModel("tiny-sd1"), "--size", "64x32"];
+const tiny = ["--model", fixturePath("tiny-sd1"), "--size", "64x32"];
 const metadata = (name: string) => JSON.parse(readPngText(readFileSync(here.path(name))).baret);
 
 test("generate writes a picture with a record of its settings", async () => {
@@ -22,7 +23,7 @@ test("generate writes a picture with a record of its settings", async () => {
   expect(metadata("dog.png")).toEqual({
     command: "generate",
     version: expect.stringMatching(/^\d/),
-    model: { name: fixtureModel("tiny-sd1"), sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    model: { name: fixturePath("tiny-sd1"), sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
     engine: { device: "cpu", threads: expect.any(Number), onnxruntime: expect.stringMatching(/^\d/) },
     settings: {
       prompt: "a dog",
@@ -93,7 +94,7 @@ test("an output in a folder without write permission is refused before the model
 });
 
 test("a picture that cannot be written leaves no partial file, and the pictures before it stay", async () => {
-  const args = ["generate", "a dog", "--model", fixtureModel("tiny-sd1"), "--size", "128", "--steps", "1"];
+  const args = ["generate", "a dog", "--model", fixturePath("tiny-sd1"), "--size", "128", "--steps", "1"];
   const full = await here.baret([...args, "-o", "big.png"], { fileLimit: 1 });
   expect(full.code).toBe(1);
   expect(full.stderr).toContain("StorageError: big.png: cannot be written: the file system does not allow a file");

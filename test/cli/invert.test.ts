@@ -4,11 +4,12 @@ import { isComplete } from "../../src/editing/index.ts";
 import { readPrepared } from "../../src/editing/node/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
 import { smoothPicture } from "../support/baret.ts";
-import { fixtureModel, Workplace } from "../support/cli.ts";
+import { Workplace } from "../support/cli.ts";
+import { fixturePath } from "../support/files.ts";
 
 const here = new Workplace();
 afterAll(here.remove);
-const tiny = ["--model", fixtureModel("tiny-sd1"), "--size", "64", "--threads", "1"];
+const tiny = ["--model", fixturePath("tiny-sd1"), "--size", "64", "--threads", "1"];
 const invert = ["invert", "photo.png", "a dog lying down", ...tiny];
 const short = [...invert, "--steps", "2", "--preset", "fast"];
 

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { editCommand } from "../../src/cli/edit/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
 import { readRecord } from "../../src/tasks/node/index.ts";
-import { fixturePath, smoothPicture } from "../support/baret.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { smoothPicture } from "../support/baret.ts";
+import { fixturePath, temporaryFolder } from "../support/files.ts";
 import { inProcess } from "../support/inProcess.ts";
 
 // Methods besides BARET, on the command line.

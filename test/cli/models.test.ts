@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { openLocalFile } from "../../src/storage/node/index.ts";
 import { encodeSafetensors, readSafetensors, readTensor } from "../../src/weights/index.ts";
-import { fixtureModel, Workplace } from "../support/cli.ts";
+import { Workplace } from "../support/cli.ts";
+import { fixturePath } from "../support/files.ts";
 import { hollow, keys } from "../weights/helpers.ts";
 
 const here = new Workplace();
@@ -14,20 +15,20 @@ const dataBytes = (shapes: Record<string, readonly number[]>): number =>
   Object.values(shapes).reduce((sum, shape) => sum + shape.reduce((n, d) => n * d, 2), 0);
 
 test("models describes a path: kind, size, weights, parameters, bytes", async () => {
-  const { code, stdout, stderr } = await here.baret(["models", fixtureModel("tiny-sd1"), fixtureModel("tiny-sd2"), fixtureModel("clip-new"), "--json"]); // biome-ignore format: one call
+  const { code, stdout, stderr } = await here.baret(["models", fixturePath("tiny-sd1"), fixturePath("tiny-sd2"), fixturePath("clip-new"), "--json"]); // biome-ignore format: one call
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   const { models } = JSON.parse(stdout);
   expect(models).toMatchObject([
     {
-      name: fixtureModel("tiny-sd1"),
+      name: fixturePath("tiny-sd1"),
       place: "path",
       kind: "diffusers folder",
       size: { height: 128, width: 128 },
       prediction: "epsilon",
       dtypes: ["F32"],
     },
-    { name: fixtureModel("tiny-sd2"), kind: "diffusers folder", prediction: "v_prediction", dtypes: ["F16"] },
-    { name: fixtureModel("clip-new"), kind: "CLIP" },
+    { name: fixturePath("tiny-sd2"), kind: "diffusers folder", prediction: "v_prediction", dtypes: ["F16"] },
+    { name: fixturePath("clip-new"), kind: "CLIP" },
   ]);
   const [sd1, sd2] = models;
   expect(sd1.bytes).toBe(4 * sd1.parameters);
@@ -50,7 +51,7 @@ test("options give what files do not state: --prediction for a single SD2.x file
   ]);
 
   const folder = here.path("variants");
-  cpSync(fixtureModel("tiny-sd2"), folder, { recursive: true });
+  cpSync(fixturePath("tiny-sd2"), folder, { recursive: true });
   const weights = join(folder, "unet/diffusion_pytorch_model");
   for (const variant of ["ema", "fp16"]) cpSync(`${weights}.safetensors`, `${weights}.${variant}.safetensors`);
   rmSync(`${weights}.safetensors`);
@@ -62,7 +63,7 @@ test("options give what files do not state: --prediction for a single SD2.x file
 
 test("unused weights of a model give one warning: of models, of generate, and in the JSON of both", async () => {
   const folder = here.path("leftovers");
-  cpSync(fixtureModel("tiny-sd1"), folder, { recursive: true });
+  cpSync(fixturePath("tiny-sd1"), folder, { recursive: true });
   const file = join(folder, "vae/diffusion_pytorch_model.safetensors");
   const { tensors } = await readSafetensors(await openLocalFile(file));
   const kept = [...tensors].map(async ([name, ref]) => [name, { dtype: "F32", ...(await readTensor(ref)) }] as const);
@@ -79,9 +80,9 @@ test("unused weights of a model give one warning: of models, of generate, and in
 
 test("a broken model does not hide the others", async () => {
   const folder = here.path("odd");
-  cpSync(fixtureModel("tiny-sd1"), folder, { recursive: true });
+  cpSync(fixturePath("tiny-sd1"), folder, { recursive: true });
   writeFileSync(join(folder, "editing.json"), JSON.stringify({ size: 100 }));
-  const { code, stdout, stderr } = await here.baret(["models", folder, fixtureModel("tiny-sd1")]);
+  const { code, stdout, stderr } = await here.baret(["models", folder, fixturePath("tiny-sd1")]);
   expect(code).toBe(3);
   expect(stderr).toContain("pictures of 100x100 in the editing defaults, multiples of 8 in the VAE");
   expect(stdout).toMatch(/tiny-sd1 +diffusers folder +path +128x128 /);
@@ -92,9 +93,9 @@ test("models of the Hugging Face cache are listed if they are text-to-image mode
   const snapshot = `${hub}/models--someone--tiny/snapshots/abc`;
   mkdirSync(`${hub}/models--someone--tiny/refs`, { recursive: true });
   mkdirSync(`${hub}/models--someone--words/snapshots/x`, { recursive: true });
-  cpSync(fixtureModel("tiny-sd1"), snapshot, { recursive: true });
+  cpSync(fixturePath("tiny-sd1"), snapshot, { recursive: true });
   writeFileSync(`${hub}/models--someone--tiny/refs/main`, "abc");
-  symlinkSync(fixtureModel("tiny-sd2"), here.path("linked"));
+  symlinkSync(fixturePath("tiny-sd2"), here.path("linked"));
   const { code, stdout } = await here.baret(["models"]);
   expect(code).toBe(0);
   expect(stdout).toMatch(/^someone\/tiny +diffusers folder +Hugging Face cache +128x128 +F32 /m);
@@ -102,7 +103,7 @@ test("models of the Hugging Face cache are listed if they are text-to-image mode
 });
 
 test("a path without a model is an error, and the other paths are still described", async () => {
-  const { code, stdout, stderr } = await here.baret(["models", here.folder, fixtureModel("tiny-sd1")]);
+  const { code, stdout, stderr } = await here.baret(["models", here.folder, fixturePath("tiny-sd1")]);
   expect(code).toBe(3);
   expect(stderr).toContain("this folder is not a model");
   expect(stdout).toContain("tiny-sd1");

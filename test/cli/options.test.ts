@@ -116,10 +116,10 @@ test("photos come first, then prompts", () => {
   }
 });
 
-test("a prompt before a photo, and a prompt without one, are told from a photo that is missing", () => {
+test("a prompt before a photo, and a prompt without a photo, are refused with advice", () => {
   const here = fileURLToPath(new URL("../../examples/dog.png", import.meta.url));
   expect(() => splitArguments(["a dog", "dog.png"])).toThrow(
-    'photos come before prompts: found "a dog", which is no file, before dog.png.\n' +
+    'photos come before prompts: found "a dog", which is not a file, before dog.png.\n' +
       'Give the photo first, then the prompt: dog.png "a dog"',
   );
   expect(() => splitArguments(["dog", here])).toThrow("photos come before prompts");

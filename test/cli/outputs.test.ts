@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { checkOutputs, outputName } from "../../src/cli/outputs.ts";
 import { StorageError, UsageError } from "../../src/core/index.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { temporaryFolder } from "../support/files.ts";
 
 const at = temporaryFolder();
 writeFileSync(at("photo.png"), "");

@@ -2,7 +2,8 @@ import { afterAll, expect, test } from "vitest";
 import { baretProgram } from "../../src/cli/program.ts";
 import { runCommand } from "../../src/cli/run.ts";
 import { UsageError } from "../../src/core/index.ts";
-import { fixtureModel, Workplace } from "../support/cli.ts";
+import { Workplace } from "../support/cli.ts";
+import { fixturePath } from "../support/files.ts";
 
 const here = new Workplace();
 afterAll(here.remove);
@@ -100,9 +101,9 @@ test("with --json, an error is one object on standard output and a message on st
 });
 
 test("a closed pipe behind standard output is not an error, but a full disk is", async () => {
-  const piped = await here.baret(["models", fixtureModel("tiny-sd1"), "--json"], { redirect: "| true" });
+  const piped = await here.baret(["models", fixturePath("tiny-sd1"), "--json"], { redirect: "| true" });
   expect(piped).toMatchObject({ code: 0, stderr: "" });
-  const full = await here.baret(["models", fixtureModel("tiny-sd1")], { redirect: "> /dev/full" });
+  const full = await here.baret(["models", fixturePath("tiny-sd1")], { redirect: "> /dev/full" });
   expect(full.code).toBe(1);
   expect(full.stderr).toBe("StorageError: standard output: cannot be written: the disk is full.\n");
 });

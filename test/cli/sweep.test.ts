@@ -5,11 +5,12 @@ import { baret, plain } from "../../src/editing/index.ts";
 import { readPngText } from "../../src/image/index.ts";
 import { decodeImage, encodePng } from "../../src/image/node/index.ts";
 import { smoothPicture, tinyModel } from "../support/baret.ts";
-import { fixtureModel, Workplace } from "../support/cli.ts";
+import { Workplace } from "../support/cli.ts";
+import { fixturePath } from "../support/files.ts";
 
 const here = new Workplace();
 afterAll(here.remove);
-const quick = ["--model", fixtureModel("tiny-sd1"), "--size", "64", "--steps", "4", "--iterations", "1"];
+const quick = ["--model", fixturePath("tiny-sd1"), "--size", "64", "--steps", "4", "--iterations", "1"];
 
 beforeAll(async () => {
   writeFileSync(here.path("photo.png"), await encodePng(smoothPicture(1)));

@@ -3,7 +3,7 @@ import { generate } from "../../src/diffusion/index.ts";
 import { peakMemory } from "../../src/diffusion/node/index.ts";
 import { findModel, openLocal } from "../../src/storage/node/index.ts";
 import { type Checkpoint, type Component, openCheckpoint } from "../../src/weights/index.ts";
-import { fixturePath } from "../support/baret.ts";
+import { fixturePath } from "../support/files.ts";
 import { hollow, keys } from "../weights/helpers.ts";
 
 /** The checkpoint with weights that cannot be read. */

@@ -13,7 +13,7 @@ import { decode } from "../../src/models/index.ts";
 import { DiskCache, findModel, openPackageFile } from "../../src/storage/node/index.ts";
 import { CLIP_MERGES, loadTokenizer } from "../../src/text/index.ts";
 import { memorySource, readSafetensors } from "../../src/weights/index.ts";
-import { fixturePath } from "../support/baret.ts";
+import { fixturePath } from "../support/files.ts";
 import { fixture, relativeError } from "../support/run.ts";
 
 // Made by `python tools/parity/menagerie.py --fixtures` from the committed weights, with diffusers and transformers.

@@ -16,8 +16,8 @@ import {
 } from "../../src/editing/index.ts";
 import { planPrepared, prepareStored, readPrepared } from "../../src/editing/node/index.ts";
 import { memorySource, readSafetensors } from "../../src/weights/index.ts";
-import { fixturePath, smoothPicture, someOrigin, tinyModel } from "../support/baret.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { smoothPicture, someOrigin, tinyModel } from "../support/baret.ts";
+import { fixturePath, temporaryFolder } from "../support/files.ts";
 import { fixture, relativeError } from "../support/run.ts";
 
 const at = temporaryFolder();
@@ -30,7 +30,7 @@ type Options = { step?: number; layer?: number; referenceLatents?: boolean; guid
 
 describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
   let model: Model;
-  /** Prepared without a caption, with one, and with the target prompt as the caption. */
+  /** Photos prepared without a caption, with one, and with the target prompt as caption. */
   let uncaptioned: Prepared;
   let captioned: Prepared;
   let same: Prepared;
@@ -48,14 +48,17 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
   });
   afterAll(() => model.close());
 
-  test.each([steps, steps + 1])("from step %i of 5 on, it is plain sampling from the same inversion", async (step) => {
-    const { latents } = await editing(uncaptioned, { step, layer: 0 });
-    const prepared = await preparing(plain, undefined, { inversionPrompt: "" });
-    expect(prepared.tensors.inverted).toEqual(uncaptioned.tensors.inverted);
-    const alone = await edit(plain, model, prepared, { guidance: 3 });
-    expect(latents.edit.data).toEqual(alone.latents.edit.data);
-    expect(latents.initial.data).toEqual(alone.latents.edit.data);
-  });
+  test.each([steps, steps + 1])(
+    "with first step %i of 5, it is plain sampling from the same inversion",
+    async (step) => {
+      const { latents } = await editing(uncaptioned, { step, layer: 0 });
+      const prepared = await preparing(plain, undefined, { inversionPrompt: "" });
+      expect(prepared.tensors.inverted).toEqual(uncaptioned.tensors.inverted);
+      const alone = await edit(plain, model, prepared, { guidance: 3 });
+      expect(latents.edit.data).toEqual(alone.latents.edit.data);
+      expect(latents.initial.data).toEqual(alone.latents.edit.data);
+    },
+  );
 
   test("before its first step, only rows of the edit are computed, and none of them takes from another", async () => {
     const alone = await edit(method, model, captioned, { guidance: 3, step: steps });
@@ -98,7 +101,7 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
     }
   });
 
-  test("step and layer count: each of them changes the edit, and nothing else", async () => {
+  test("step and layer each change the edit, and no other picture", async () => {
     const layers = model.attentionSites(photo).filter(({ kind }) => kind === "self").length;
     const results = [];
     for (const options of [
@@ -136,7 +139,7 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
         const taken = target.attention?.(i, term).self;
         expect(taken).toEqual(i >= 2 ? { from: source.name } : undefined);
         const isComputed = rows.some((one) => one.process === source && one.term.name === term);
-        // Up to step 1 the source samples with one prediction; both are needed while the edit takes from it.
+        // Before step 2 the source needs one prediction, later both, because the edit takes from both.
         expect(isComputed).toBe(i >= 2 || term === "conditional");
       }
     }
@@ -205,7 +208,7 @@ test.each(["tiny-sd1", "tiny-sd2"])("%s: both branches have the reference's late
   }));
   expect(relativeError(latents.source, source)).toBeLessThan(1e-3);
   expect(relativeError(latents.edit, edited)).toBeLessThan(1e-3);
-  // Another step or layer is beyond the limit, so the two programs count alike.
+  // Another step or layer would exceed the limit, so both programs count steps and layers alike.
   for (const other of [{ step: step + 1 }, { layer: layer + 1 }, { layer: layer - 1 }]) {
     const { latents } = await edit(method, model, prepared, { step, layer, guidance, referenceLatents, ...other });
     expect(relativeError(latents.edit, edited), JSON.stringify(other)).toBeGreaterThan(2e-3);

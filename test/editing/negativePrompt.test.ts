@@ -7,7 +7,7 @@ import { readPrepared } from "../../src/editing/node/index.ts";
 import { negativePrompt, plain } from "../../src/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
 import { smoothPicture, tinyModel } from "../support/baret.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { temporaryFolder } from "../support/files.ts";
 
 const size = { width: 64, height: 64 };
 const [source, target] = ["a dog standing", "a dog lying down"];
@@ -51,7 +51,7 @@ test("the reconstruction samples with the caption alone; the edit has the captio
   expect(rows).toBe(3 * 5);
 });
 
-test("it reconstructs a photo that guidance with the empty prompt loses", async () => {
+test("the reconstruction is closer to the photo than that of guidance with the empty prompt", async () => {
   const trained = await tinyModel("menagerie");
   const caption = "a brown dog standing on the grass";
   const photo = fileURLToPath(new URL("../../examples/dog.png", import.meta.url));

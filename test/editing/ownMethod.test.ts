@@ -8,8 +8,8 @@ import { encodePng } from "../../src/image/node/index.ts";
 import { methodApi } from "../../src/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
 import { readRecord } from "../../src/tasks/node/index.ts";
-import { fixturePath, smoothPicture, tinyModel } from "../support/baret.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { smoothPicture, tinyModel } from "../support/baret.ts";
+import { fixturePath, temporaryFolder } from "../support/files.ts";
 import { inProcess } from "../support/inProcess.ts";
 import { sdedit } from "./sdedit.ts";
 

@@ -17,7 +17,7 @@ import type { MeasuredSession } from "../../src/runtime/index.ts";
 import { version } from "../../src/storage/node/index.ts";
 import { memorySource } from "../../src/weights/index.ts";
 import { preparedStored, smoothPicture, tinyModel } from "../support/baret.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { temporaryFolder } from "../support/files.ts";
 
 const target = "a dog lying down";
 const options = { target, steps: 4, iterations: 2, guidance: 3, learningRate: 1e-2 };

@@ -59,13 +59,13 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
     expect(rows).toBe(2 * 6);
   });
 
-  test("strength 0 is the photo as the VAE gives it back, without a prediction", async () => {
+  test("strength 0 is the VAE's round trip of the photo, without a noise prediction", async () => {
     const { images, rows } = await sdedit.edit(model, prepared, { strength: 0 });
     expect(images.edit).toEqual(kept);
     expect(rows).toBe(0);
   });
 
-  test("the seed decides the noise: an edit is repeated by its seed, alone or in a sweep", async () => {
+  test("equal seeds give equal edits, alone or in a sweep; other seeds give other edits", async () => {
     const strength = 0.5;
     const [first, again, other] = await Promise.all(
       [1, 1, 2].map((seed) => sdedit.edit(model, prepared, { strength, seed })),

@@ -17,7 +17,8 @@ import {
   readPrepared,
   UsageError,
 } from "../../src/index.ts";
-import { fixturePath, prepared as prepareTiny, smoothPicture, tinyModel } from "../support/baret.ts";
+import { prepared as prepareTiny, smoothPicture, tinyModel } from "../support/baret.ts";
+import { fixturePath } from "../support/files.ts";
 
 // Arguments that TypeScript's types forbid: each is a UsageError at once, with the value found and the value expected.
 

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import * as face from "../../src/index.ts";
-import { fixturePath, smoothPicture, tinyModel } from "../support/baret.ts";
+import { smoothPicture, tinyModel } from "../support/baret.ts";
+import { fixturePath } from "../support/files.ts";
 
 // The library as its users meet it.
 

@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type Picture, Random, type Tensor } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
 import { loadModel } from "../../src/diffusion/node/index.ts";
@@ -11,10 +10,8 @@ import type { BaretPrepared } from "../../src/editing/methods/baret/index.ts";
 import { type PreparedStore, planPrepared, prepareStored } from "../../src/editing/node/index.ts";
 import { DiskCache } from "../../src/storage/node/index.ts";
 import { memorySource, readSafetensors } from "../../src/weights/index.ts";
+import { fixturePath } from "./files.ts";
 import { fixture } from "./run.ts";
-
-/** Returns the path of a file or folder of test/fixtures. */
-export const fixturePath = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 
 /** Loads a model of test/fixtures, or "menagerie", on one thread. Its cache is deleted when it is closed. */
 export async function tinyModel(name: string): Promise<Model> {

@@ -10,8 +10,6 @@ vi.setConfig({ testTimeout: 240_000 });
 
 const program = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
-export const fixtureModel = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
-
 /**
  * Runs `work` as an ordinary user, since permissions do not apply to root. It runs in this process, because another user may
  * not have access to the project's folder.

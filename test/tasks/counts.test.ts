@@ -2,8 +2,8 @@ import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { Model } from "../../src/diffusion/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
-import { fixturePath, smoothPicture } from "../support/baret.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { smoothPicture } from "../support/baret.ts";
+import { fixturePath, temporaryFolder } from "../support/files.ts";
 import { inProcess } from "../support/inProcess.ts";
 
 // Counts the calls of functions that one edit should call once, in the modules that define them.

@@ -5,8 +5,7 @@ import { ImageError } from "../../src/core/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
 import { readRecord, writePicture } from "../../src/tasks/node/index.ts";
 import { smoothPicture } from "../support/baret.ts";
-import { fixtureModel } from "../support/cli.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { fixturePath, temporaryFolder } from "../support/files.ts";
 
 const at = temporaryFolder();
 const folder = at();
@@ -15,7 +14,7 @@ writeFileSync(at("photo.png"), "");
 test("paths in a record are relative to the picture's folder, and are found from any working folder", async () => {
   const home = process.cwd();
   mkdirSync(at("pictures/deep"), { recursive: true });
-  const model = { name: relative(folder, fixtureModel("tiny-sd1")), sha256: "m" };
+  const model = { name: relative(folder, fixturePath("tiny-sd1")), sha256: "m" };
   const made = { command: "edit", version: "1", engine: { device: "cpu", threads: 1 }, settings: {} };
   try {
     process.chdir(folder);
@@ -26,7 +25,7 @@ test("paths in a record are relative to the picture's folder, and are found from
     process.chdir(at("pictures/deep"));
     expect(await readRecord("../out.png")).toEqual({
       ...made,
-      model: { name: relative(process.cwd(), fixtureModel("tiny-sd1")), sha256: "m" },
+      model: { name: relative(process.cwd(), fixturePath("tiny-sd1")), sha256: "m" },
       photo: { path: "../../photo.png", sha256: "p" },
     });
     expect((await readRecord("../../named.png")).model.name).toBe("menagerie");

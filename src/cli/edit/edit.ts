@@ -119,14 +119,14 @@ function repeatedArguments({ photo, settings: { target } }: EditRecord): Argumen
   return { sources: photo ? [photo.path] : [], prompts: typeof target === "string" ? [target] : [] };
 }
 
-/** Throws StorageError if the photo that --like names is needed and is not there. */
+/** Throws StorageError if the photo in the record of --like is needed but missing. */
 async function requirePhotoOf(made: EditRecord | undefined, like: string, sources: readonly string[]): Promise<void> {
   const path = made?.photo?.path;
   if (path === undefined || !sources.includes(path) || (await exists(path))) return;
-  throw new StorageError("the photo of this picture is not there", {
+  throw new StorageError("the photo of this picture is missing", {
     where: `--like ${like}`,
     found: `no file ${path}`,
-    advice: `If it was moved or renamed, say where it is: baret edit PHOTO --like ${like}`,
+    advice: `If it was moved or renamed, give its path: baret edit PHOTO --like ${like}`,
   });
 }
 

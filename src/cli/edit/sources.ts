@@ -38,19 +38,19 @@ function picturesIn(folder: string): string[] {
 const looksLikeFile = (text: string): boolean =>
   (preparedFile.test(text) || pictureFile.test(text)) && (!/\s/.test(text) || statOf(text) !== undefined);
 
-/** Throws UsageError if the arguments are swapped, a prompt before a photo, or if there is only a prompt. */
+/** Throws UsageError if a prompt comes before a photo, or if there is only a prompt. */
 export function requirePhotoFirst([first, ...others]: readonly string[]): void {
   if (first === undefined || looksLikeFile(first) || statOf(first)) return;
   const photo = others.find((text) => looksLikeFile(text) || isFolder(text));
   if (photo !== undefined) {
     throw new UsageError("photos come before prompts", {
-      found: `${shown(first)}, which is no file, before ${photo}`,
+      found: `${shown(first)}, which is not a file, before ${photo}`,
       advice: `Give the photo first, then the prompt: ${photo} ${shown(first)}`,
     });
   }
   if (others.length === 0 && /\s/.test(first)) {
     throw new UsageError("a photo is missing", {
-      found: `only ${shown(first)}, which is no file`,
+      found: `only ${shown(first)}, which is not a file`,
       expected: "a photo, then a prompt in quotes",
     });
   }

@@ -9,11 +9,11 @@ export type Role = "source" | "initial" | "edit";
 /** The paper's choice for Stable Diffusion: from step S = 4 of 50 and layer L = 10 of 16 on. */
 const paper = { step: 4, steps: 50, layer: 10, layers: 16 } as const;
 
-/** The self-attention layers of a U-Net, in order of execution: Stable Diffusion has 6 going down, 1 in the middle, 9 going up. */
+/** Returns the self-attention layers of a U-Net in order of execution: Stable Diffusion has 6 down, 1 middle, 9 up. */
 const selfAttention = (sites: readonly AttentionSite[]): AttentionSite[] =>
   sites.filter(({ kind }) => kind === "self").sort((a, b) => a.index - b.index);
 
-/** Fills in S and L, the paper's in proportion to steps and layers. Throws UsageError if the U-Net has no layer L. */
+/** Fills in S and L: the paper's, in proportion to steps and layers. Throws UsageError if the U-Net has no layer L. */
 export function resolveMasaCtrl(settings: EditSettings, { prepared, sites }: ResolveFacts<PrepareSettings>) {
   const layers = selfAttention(sites);
   const {
@@ -49,7 +49,7 @@ export function editMasaCtrl(
 ): Sampling<Role> {
   const { inverted } = prepared.tensors;
   const start = row(inverted, 0);
-  // With "" both predictions are equal, so no guidance scale changes anything: scale 1 saves one of them.
+  // With "" both predictions are equal and guidance has no effect, so scale 1 saves one of them.
   const scale = caption ? guidance : 1;
   const source: Process = {
     name: referenceLatents ? "source, reference latents" : `source, guidance ${scale}`,

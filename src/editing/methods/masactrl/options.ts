@@ -2,7 +2,7 @@ import { z } from "zod";
 import { option, whole } from "../../../core/index.ts";
 import { ddimInversionOptions, guidance, steps } from "../../samplingOptions.ts";
 
-/** DDIM inversion. The source branch reads the same prompt by default: the photo's caption or "". */
+/** Options of DDIM inversion. By default its prompt is that of the source branch: the photo's caption or "". */
 export const prepareOptions = z.strictObject({
   steps,
   ...ddimInversionOptions,
@@ -14,20 +14,20 @@ export const prepareOptions = z.strictObject({
 });
 export type PrepareSettings = z.output<typeof prepareOptions>;
 
-/** Mutual self-attention: where it takes place, and what the source branch is. */
+/** Options of mutual self-attention and of the source branch. */
 export const editOptions = z.strictObject({
   step: option(whole(0, 1000), {
-    about: "first step of mutual self-attention, from 0; the number of steps or more turns it off",
+    about: "first step of mutual self-attention, counted from 0; off if it is not below the number of steps",
     value: "<n>",
     unset: "step 4 of 50, in proportion",
   }).optional(),
   layer: option(whole(0, 1000), {
-    about: "first self-attention layer that is mutual, in order of execution from 0",
+    about: "first layer of mutual self-attention, in order of execution from 0",
     value: "<n>",
     unset: "layer 10 of 16, in proportion",
   }).optional(),
   referenceLatents: option(z.boolean().default(false), {
-    about: "make the source branch follow DDIM inversion's latents, instead of sampling with its prompt",
+    about: "use the latents of DDIM inversion as source branch, instead of sampling with its prompt",
   }),
   guidance,
 });

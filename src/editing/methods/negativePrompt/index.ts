@@ -1,14 +1,14 @@
 import { z } from "zod";
 import { row } from "../../../core/index.ts";
-import { invertPhoto } from "../../invertPhoto.ts";
+import { invertedOnly, invertPhoto } from "../../invertPhoto.ts";
 import { guidedBy } from "../../lockstep/index.ts";
 import { defineMethod } from "../../method.ts";
 import { guidance, steps } from "../../samplingOptions.ts";
 
 /**
- * Negative-prompt inversion (Miyake et al. 2023): null-text inversion's tuned ∅ is replaced by the source caption's
- * embedding c, so that nothing is tuned. Sampling with c itself then has no guidance at any scale:
- * w·ε(c) + (1 − w)·ε(c) = ε(c), which follows DDIM inversion back to the photo.
+ * Negative-prompt inversion (Miyake et al. 2023): replaces null-text inversion's tuned ∅ by the embedding c of the photo's
+ * caption, so that nothing is tuned. Sampling with c is then free of guidance at any scale: w·ε(c) + (1 − w)·ε(c) = ε(c). So
+ * it follows DDIM inversion back to the photo.
  */
 export const negativePrompt = defineMethod({
   name: "negative-prompt",
@@ -19,15 +19,12 @@ export const negativePrompt = defineMethod({
   editOptions: z.strictObject({ guidance }),
   pictures: { reconstruction: "reconstruction", edit: "edit" },
   photoPicture: "reconstruction",
-  prepareSteps: ({ steps }) => steps,
-  /** inverted: z*, [N + 1, C, h, w], noisiest first; the last one is the photo's latent. */
-  tensors: ({ steps }, { latent }) => ({ inverted: { shape: [steps + 1, ...latent] } }),
+  ...invertedOnly,
   prepare: (job) => {
     const { source, empty } = job.embeddings;
     return invertPhoto(job, { context: source, empty, guidance: 1 });
   },
-  photoLatent: ({ tensors, settings }) => row(tensors.inverted, settings.steps),
-  // Without `reconstruction`: it takes N more predictions, which only an edit that shows it should pay for.
+  // There is no `reconstruction`, because it would take N more predictions.
   edit: ({ prepared, embeddings: { source, target } }, { guidance }, key) => {
     const start = row(prepared.tensors.inverted, 0);
     const reconstruction = { name: "reconstruction", start, terms: () => guidedBy(1, source, source) };

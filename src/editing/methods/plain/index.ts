@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { row } from "../../../core/index.ts";
-import { invertPhoto } from "../../invertPhoto.ts";
+import { invertedOnly, invertPhoto } from "../../invertPhoto.ts";
 import { guidedBy } from "../../lockstep/index.ts";
 import { defineMethod } from "../../method.ts";
 import { ddimInversionOptions, guidance, steps } from "../../samplingOptions.ts";
@@ -16,14 +16,11 @@ export const plain = defineMethod({
   pictures: { edit: "edit", inversion: "DDIM inversion" },
   photoPicture: "inversion",
   prompts: ({ inversionPrompt }, target) => ({ inversion: inversionPrompt ?? target }),
-  prepareSteps: ({ steps }) => steps,
-  /** inverted: z*, [N + 1, C, h, w], noisiest first; the last one is the photo's latent. */
-  tensors: ({ steps }, { latent }) => ({ inverted: { shape: [steps + 1, ...latent] } }),
+  ...invertedOnly,
   prepare: (job) => {
     const { inversion, empty } = job.embeddings;
     return invertPhoto(job, { context: inversion, empty, guidance: job.prepared.settings.inversionGuidance });
   },
-  photoLatent: ({ tensors, settings }) => row(tensors.inverted, settings.steps),
   edit: ({ prepared, embeddings: { empty, target } }, settings, key) => {
     const { inverted } = prepared.tensors;
     const start = row(inverted, 0);

@@ -6,14 +6,14 @@ import { defineMethod } from "../../method.ts";
 import { guidance, seed, steps } from "../../samplingOptions.ts";
 
 /**
- * First sampling step for a strength in 0..1: of N steps, the last ⌊strength·N⌋ are sampled. The same arithmetic as in
- * diffusers' img2img pipeline, `get_timesteps`.
+ * Returns the first sampling step for a strength in 0..1: of N steps, the last ⌊strength·N⌋ are sampled. Same arithmetic as
+ * `get_timesteps` of diffusers' img2img pipeline.
  */
 export const firstStepAt = (strength: number, N: number): number => N - Math.min(Math.floor(strength * N), N);
 
 /**
- * SDEdit's start: the photo's latent z0 with noise of the level at which sampling begins, √ᾱ·z0 + √(1−ᾱ)·n. Without any
- * step it is the photo, with all steps it is the noise alone. photo, noise: [1, C, h, w].
+ * Returns SDEdit's start: the photo's latent z0 with noise of the first step's level, √ᾱ·z0 + √(1−ᾱ)·n. It is the photo if
+ * no step is sampled, and the noise alone if all are. photo, noise: [1, C, h, w].
  */
 export function noisedPhoto({ alphaBar }: Pick<Schedule, "alphaBar">, i: number, photo: Tensor, noise: Tensor): Tensor {
   if (i === alphaBar.length - 1) return photo;
@@ -29,7 +29,7 @@ export const sdedit = defineMethod({
   prepareOptions: z.strictObject({ steps }),
   editOptions: z.strictObject({
     strength: option(between(0, 1).default(0.8), {
-      about: "share of the steps that are sampled: 0 is the photo, 1 ignores it",
+      about: "share of the steps that are sampled: 0 gives the photo, 1 ignores it",
       value: "<share>",
     }),
     guidance,
