@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, relative } from "node:path";
 import type { Command } from "commander";
 import { StorageError, UsageError } from "../core/index.ts";
+import { methods } from "../editing/index.ts";
 import { exists, version } from "../storage/node/index.ts";
 import type { EditRecord, SettingValues } from "../tasks/index.ts";
 import { readRecord } from "../tasks/node/index.ts";
@@ -47,9 +48,11 @@ export async function applyLike(command: Command, path: string, reporter: Report
   return { ...made, settings };
 }
 
-/** Renames settings of pictures that older versions made. */
-function currentNames({ sentence, selfLevels, crossLevels, ...settings }: SettingValues): SettingValues {
-  return { target: sentence, prompt: sentence, selfLayers: selfLevels, crossLayers: crossLevels, ...settings };
+/** Adds the settings of older versions under their present names. */
+function currentNames(settings: SettingValues): SettingValues {
+  const former = methods().flatMap(({ formerNames = {} }) => Object.entries(formerNames));
+  const renamed = former.map(([name, present]) => [present, settings[name]]);
+  return { target: settings.sentence, prompt: settings.sentence, ...Object.fromEntries(renamed), ...settings };
 }
 
 /** Throws UsageError that names the picture if the options do not take its settings. */

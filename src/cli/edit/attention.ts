@@ -1,5 +1,4 @@
 import { Command, Option } from "commander";
-import { UsageError } from "../../core/index.ts";
 import { type AttentionMaps, observedPicture, type Place, requireAttention } from "../../editing/index.ts";
 import { attentionSheet } from "../../tasks/index.ts";
 import { attentionTask, planEdit, writePicture } from "../../tasks/node/index.ts";
@@ -7,7 +6,7 @@ import { givenValues } from "../methodOptions.ts";
 import { anyText, integer, option } from "../options.ts";
 import { checkOutputs, outOption, qualityOption } from "../outputs.ts";
 import { columns, Reporter } from "../print.ts";
-import { splitArguments } from "./sources.ts";
+import { singleArguments } from "./sources.ts";
 import { type OpenedTasks, type PhotoFlags, photoOptions, qualityJson, runTask, withTasks } from "./tasks.ts";
 
 interface Flags extends PhotoFlags {
@@ -61,12 +60,7 @@ async function makeMaps(command: Command, flags: Flags, opened: OpenedTasks, rep
 }
 
 async function run(command: Command, given: readonly string[], flags: Flags, reporter: Reporter): Promise<void> {
-  const named = splitArguments(given);
-  if (named.sources.length > 1 || named.prompts.length > 1) {
-    throw new UsageError("attention takes one photo and one prompt", {
-      found: `${named.sources.length} photos, ${named.prompts.length} prompts`,
-    });
-  }
+  const named = singleArguments(given, "attention");
   await checkOutputs([{ option: "--out", path: flags.out }], named.sources);
   const use = (opened: OpenedTasks): Promise<void> => makeMaps(command, flags, opened, reporter);
   await withTasks(command, flags, named, use);

@@ -88,6 +88,17 @@ export function splitArguments(given: readonly string[], repeated?: Arguments): 
   return { sources, prompts };
 }
 
+/** Splits the arguments of a command that takes one photo and one prompt. Throws UsageError. */
+export function singleArguments(given: readonly string[], command: string): Arguments {
+  const { sources, prompts } = splitArguments(given);
+  if (sources.length > 1 || prompts.length > 1) {
+    throw new UsageError(`${command} takes one photo and one prompt`, {
+      found: `${sources.length} photos, ${prompts.length} prompts`,
+    });
+  }
+  return { sources, prompts };
+}
+
 /** Counts the edits: one for each photo and prompt, and one for each prepared photo, which has its own prompt. */
 export const taskCount = ({ sources, prompts }: Arguments): number =>
   sources.reduce((count, source) => count + (isPreparedFile(source) ? 1 : prompts.length), 0);

@@ -8,7 +8,7 @@ import { planEdit, recordOf, sweepTask, writePicture } from "../../tasks/node/in
 import { sweepValues, writtenSettings } from "../methodOptions.ts";
 import { checkOutputs, numbered, outOption, qualityOption } from "../outputs.ts";
 import { Reporter } from "../print.ts";
-import { splitArguments } from "./sources.ts";
+import { singleArguments } from "./sources.ts";
 import { type OpenedTasks, type PhotoFlags, photoOptions, qualityJson, runTask, withTasks } from "./tasks.ts";
 
 interface Flags extends PhotoFlags {
@@ -87,14 +87,8 @@ async function makeSheet(command: Command, flags: Flags, opened: OpenedTasks, re
 }
 
 async function run(command: Command, given: readonly string[], flags: Flags, reporter: Reporter): Promise<void> {
-  const named = splitArguments(given);
-  if (named.sources.length > 1 || named.prompts.length > 1) {
-    throw new UsageError("a sweep takes one photo and one prompt", {
-      found: `${named.sources.length} photos, ${named.prompts.length} prompts`,
-    });
-  }
   const use = (opened: OpenedTasks): Promise<void> => makeSheet(command, flags, opened, reporter);
-  await withTasks(command, flags, named, use);
+  await withTasks(command, flags, singleArguments(given, "sweep"), use);
 }
 
 export function sweepCommand(): Command {

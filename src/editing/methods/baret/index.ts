@@ -18,6 +18,7 @@ export const baret = defineMethod({
   prepareOptions,
   editOptions,
   heaviest: { prepare: { iterations: 1, earlyStop: false }, edit: { selfSteps: 1, crossSteps: 1 } },
+  formerNames: { selfLevels: "selfLayers", crossLevels: "crossLayers" },
   presets,
   pictures: {
     reconstruction: "reconstruction",
