@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import subprocess
 from pathlib import Path
 
 
@@ -29,7 +28,7 @@ def parse() -> argparse.Namespace:
         return own
 
     words = stage("vocabulary", "Write the tokenizer: the world's words", data=False)
-    words.add_argument("--words", type=Path, help="JSON list of words; default: output of `node dist/cli/main.js world words`")
+    words.add_argument("--words", type=Path, help="JSON list of words; default: those of `node dist/cli/main.js world words`")
     words.add_argument("--length", type=int, default=32, help="tokens of a prompt")
     trained("vae", "Train the autoencoder", held_out=True)
     latents = stage("latents", "Encode every picture once, both mirrorings")
@@ -69,17 +68,12 @@ def parse() -> argparse.Namespace:
     return args
 
 
-def world_words() -> list[str]:
-    asked = subprocess.run(["node", "dist/cli/main.js", "world", "words"], capture_output=True, text=True, check=True)
-    return json.loads(asked.stdout)
-
-
 def main() -> None:
     args = parse()
     if args.stage == "vocabulary":
         from . import tokenizer
 
-        words = json.loads(args.words.read_text()) if args.words else world_words()
+        words = json.loads(args.words.read_text()) if args.words else tokenizer.world_words()["words"]
         tokenizer.write(args.run / "tokenizer", words, args.length)
     elif args.stage == "latents":
         from .vae import write_latents

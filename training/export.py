@@ -58,6 +58,7 @@ def export(run: Path, out: Path) -> None:
     copy_tokenizer(run / "tokenizer", model / "tokenizer")
     write_json(model / "model_index.json", MODEL_INDEX)
     write_json(model / "editing.json", EDITING)
+    write_json(model / "words.json", tokens.learnt_words(run / "tokenizer", tokens.world_words()))
     if (run / "judge").exists():
         judge = out / "menagerie-judge"
         CLIPModel.from_pretrained(run / "judge", torch_dtype=torch.float16).save_pretrained(judge)

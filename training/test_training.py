@@ -122,6 +122,10 @@ class TokenizerLaws(unittest.TestCase):
         for text in ("zebra", "catdog", "snowy grass", "ümlaut 7"):
             self.assertEqual(self.tokenizer.decode(self.tokenizer(text).input_ids, skip_special_tokens=True).strip(), text)
 
+    def test_the_words_of_a_model_are_those_that_are_one_token(self):
+        known = {"words": [*WORDS, "zebra"], "nearest": {"puppy": ["zebra", WORDS[0]], "mule": ["zebra"]}}
+        self.assertEqual(tokens.learnt_words(self.folder, known), {"words": WORDS, "nearest": {"puppy": [WORDS[0]]}})
+
     def test_special_tokens_are_last_and_the_end_is_the_padding(self):
         row = tokens.ids(self.tokenizer, ["a dog"])[0].tolist()
         size = len(self.tokenizer)

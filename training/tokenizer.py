@@ -5,12 +5,28 @@ merges.txt builds every caption word, so each is one token. Any other word is sp
 """
 
 import json
+import subprocess
 from pathlib import Path
 
 from .data import mirror_words
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 LENGTH = 32
+
+
+def world_words() -> dict:
+    """words: every word of the world's captions. nearest: for other words, the nearest of these."""
+    asked = subprocess.run(["node", "dist/cli/main.js", "world", "words"], capture_output=True, text=True, check=True)
+    return json.loads(asked.stdout)
+
+
+def learnt_words(folder: Path, known: dict) -> dict:
+    """`known` without what this tokenizer's vocabulary does not hold as whole words: words.json of a model trained with it."""
+    vocabulary = json.loads((folder / "vocab.json").read_text())
+    words = [word for word in known["words"] if word + "</w>" in vocabulary]
+    learnt = set(words)
+    nearest = {word: [near for near in phrases if learnt.issuperset(near.split())] for word, phrases in known["nearest"].items()}
+    return {"words": words, "nearest": {word: phrases for word, phrases in nearest.items() if phrases}}
 
 
 def byte_symbols() -> list[str]:

@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import { UsageError, type Work } from "../core/index.ts";
-import { type Generated, generate, type Model, requirePictures } from "../diffusion/index.ts";
+import { type Generated, generate, type Model, promptWarnings, requirePictures } from "../diffusion/index.ts";
 import { checkWritable } from "../storage/node/index.ts";
-import { cutPrompt, type EditRecord, type Maker } from "../tasks/index.ts";
+import type { EditRecord, Maker } from "../tasks/index.ts";
 import { writePicture } from "../tasks/node/index.ts";
 import { withProgress } from "./interrupt.ts";
 import { applyLike, likeOption, warnOfOtherModel } from "./like.ts";
@@ -45,7 +45,7 @@ async function makePictures(
   work: Work,
 ): Promise<Written[]> {
   const written: Written[] = [];
-  const write = async ({ picture, seed, lostWords, lostNegative }: Generated, k: number): Promise<void> => {
+  const write = async ({ picture, seed, lostWords }: Generated, k: number): Promise<void> => {
     const prompt = prompts[k];
     const path = numbered(out, k, prompts.length);
     await writePicture(
@@ -54,8 +54,6 @@ async function makePictures(
       { command: "generate", ...maker, settings: { prompt, ...settings, seed } },
       { quality },
     );
-    if (lostWords.length > 0) reporter.warn(cutPrompt(prompt, lostWords).message);
-    if (lostNegative.length > 0) reporter.warn(cutPrompt(settings.negative, lostNegative).message);
     reporter.result(`${path}  seed ${seed}`);
     written.push({ path, prompt, seed, lostWords });
   };
@@ -76,7 +74,8 @@ async function run(command: Command, given: string[], reporter: Reporter): Promi
   await checkWritable(numbered(flags.out, 0, wanted.length));
   await withProgress(flags.quiet ?? false, (work) =>
     withModel(flags, work, async (model) => {
-      for (const { message } of model.warnings) reporter.warn(message);
+      const warnings = [...model.warnings, ...promptWarnings(model, [...prompts, flags.negative])];
+      for (const { message } of warnings) reporter.warn(message);
       const settings = settingsOf(flags, model);
       const { device, threads } = model.engine;
       reporter.info(settingLines(command, { model: flags.model, ...settings, device, threads }));

@@ -15,6 +15,7 @@ export {
   type Sources,
   type Taken,
 } from "./predictor.ts";
+export { cutPrompt, promptWarnings, unknownWordsWarning } from "./promptWarnings.ts";
 export {
   batchOf,
   type Generated,

@@ -37,7 +37,7 @@ import {
   type VaeConfig,
 } from "../models/index.ts";
 import type { Engine } from "../runtime/index.ts";
-import type { ClipTokenizer } from "../text/index.ts";
+import { type ClipTokenizer, type UnknownWord, unknownWords } from "../text/index.ts";
 import {
   type Checkpoint,
   type Component,
@@ -231,7 +231,7 @@ export class Model {
     checkArguments("tokensOf", tokensArguments, { prompt, word });
     const found = this.tokenizer.positionsOf(prompt, word);
     if (found.length > 0) return found;
-    const lost = this.tokenizer.encode(prompt).lostWords;
+    const lost = this.lostWords(prompt);
     throw new UsageError("the prompt has no such word", {
       found: shown(word),
       expected: `some of ${few(this.wordsOf(prompt))}`,
@@ -244,6 +244,22 @@ export class Model {
     const { words } = this.tokenizer.encode(prompt);
     const bare = words.map(({ text }) => text.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, "") || text);
     return [...new Set(bare)].filter((word) => this.tokenizer.positionsOf(prompt, word).length > 0);
+  }
+
+  /** Returns the words of a prompt that are cut off by the text encoder's token limit. */
+  lostWords(prompt: string): readonly string[] {
+    return this.tokenizer.encode(prompt).lostWords;
+  }
+
+  /**
+   * Returns the words of a prompt that the model was not trained on, with the nearest ones that it was trained on. Empty if
+   * the model does not list its words. Words beyond the text encoder's token limit and added tokens do not count.
+   */
+  unknownWords(prompt: string): UnknownWord[] {
+    const { knownWords } = this.checkpoint;
+    if (!knownWords) return [];
+    const read = this.tokenizer.encode(prompt).words.map(({ text }) => text);
+    return unknownWords(this.tokenizer.withoutAddedTokens(read.join(" ")), knownWords);
   }
 
   /** Runs prompts through the text encoder, all at once. A batch of two or more, so that others change no bit of one. */

@@ -14,6 +14,7 @@ import {
   throwIfCancelled,
   UsageError,
   unstack,
+  type Warning,
   type Work,
   whole,
   workFields,
@@ -22,6 +23,7 @@ import { settingRanges } from "../weights/index.ts";
 import { atLeastTwo } from "./batch.ts";
 import { aModel, type Model } from "./model.ts";
 import { openPredictor, type Predictor } from "./predictor.ts";
+import { promptWarnings } from "./promptWarnings.ts";
 import { applyStep, denoiseCoefficients, guide, type Schedule } from "./schedule.ts";
 
 export interface GenerateOptions {
@@ -44,6 +46,8 @@ export interface Generated {
   readonly lostWords: readonly string[];
   /** Words of the negative prompt that were cut off. */
   readonly lostNegative: readonly string[];
+  /** Warnings about the prompt and the negative prompt. */
+  readonly warnings: readonly Warning[];
 }
 
 export interface GenerateWork extends Work {
@@ -129,6 +133,7 @@ export async function generate(
             seed: seed + k,
             lostWords: embedded[k].lostWords,
             lostNegative: unconditional.lostWords,
+            warnings: promptWarnings(model, [prompts[k], negative]),
           };
           made.push(one);
           await onPicture?.(one, k);

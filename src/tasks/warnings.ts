@@ -1,4 +1,4 @@
-import { cut, few, type Warning } from "../core/index.ts";
+import type { Warning } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
 import type { Method, Prepared, Quality } from "../editing/index.ts";
 
@@ -8,23 +8,6 @@ const goodReconstruction = 25;
 const familiarRoundTrip = 20;
 
 export const dB = (psnr: number): string => (Number.isFinite(psnr) ? `${psnr.toFixed(1)} dB` : "no difference");
-
-/** Warning that a prompt is longer than the text encoder's token limit. lost: the words cut off. */
-export const cutPrompt = (prompt: string, lost: readonly string[]): Warning => ({
-  code: "cut-prompt",
-  message: `"${cut(prompt, 40)}" is longer than the model's text encoder reads. Cut off: ${few(lost.map((one) => cut(one, 40)))}`,
-});
-
-/** Returns a warning for each prompt that is longer than the text encoder's token limit. */
-export async function promptWarnings(
-  model: Model,
-  prompts: readonly string[],
-  signal?: AbortSignal,
-): Promise<Warning[]> {
-  const different = [...new Set(prompts)];
-  const embedded = await model.embed(different, signal);
-  return embedded.flatMap(({ lostWords }, k) => (lostWords.length > 0 ? [cutPrompt(different[k], lostWords)] : []));
-}
 
 /** Warning that a photo is smaller than the size to work at. */
 export const enlargedPhoto = (name: string, how: string): Warning => ({

@@ -116,6 +116,14 @@ export class ClipTokenizer {
     return { ids: { shape: [1, this.maxLength], data: row }, length: at + 1, words, lostWords };
   }
 
+  /** Returns a prompt without the added tokens in it, such as words learnt by textual inversion. */
+  withoutAddedTokens(prompt: string): string {
+    const sections = this.added.split(prompt);
+    return sections.every((one) => typeof one === "string")
+      ? prompt
+      : sections.map((one) => (typeof one === "string" ? one : " ")).join("");
+  }
+
   /**
    * Positions in a prompt's row of the tokens of a word, or of several words in a row, wherever they stand: "dog" is also
    * found in "dog," and "dog's", but not in "hotdog". Empty if the prompt does not contain the word, or it was cut off.

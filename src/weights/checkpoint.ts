@@ -1,6 +1,7 @@
 import { MAX_SIDE, type Size, shown, type Warning } from "../core/index.ts";
 import type { Component, Config } from "./component.ts";
 import type { EditingDefaults } from "./editing.ts";
+import type { KnownWords } from "./knownWords.ts";
 import type { SchedulerConfig } from "./scheduler.ts";
 import type { ByteSource } from "./source.ts";
 
@@ -39,6 +40,8 @@ export interface Checkpoint {
   readonly scheduler: SchedulerConfig;
   readonly tokenizer: TokenizerFiles;
   readonly editing: EditingDefaults;
+  /** The words that it was trained on, if its folder has a words.json. */
+  readonly knownWords?: KnownWords;
 }
 
 /** Size of pictures if a model does not say. */

@@ -10,6 +10,7 @@ import {
 } from "./component.ts";
 import { parseEditing } from "./editing.ts";
 import { readJsonObject } from "./json.ts";
+import { parseKnownWords } from "./knownWords.ts";
 import { isTextEncoder, withCurrentNames } from "./names.ts";
 import { clippingWarning, type Prediction, parseScheduler } from "./scheduler.ts";
 import { type Folder, filesOf, subfolder } from "./source.ts";
@@ -76,6 +77,7 @@ export async function openDiffusersFolder(folder: Folder, options: OpenOptions):
   const scheduler = parseScheduler(schedulerConfig, schedulerSource.name);
   const trained = trainedSize(unet.config, vae.config, `${folder.name}/unet/config.json`);
   const editing = has("editing.json") ? await folder.open("editing.json") : undefined;
+  const words = has("words.json") ? await folder.open("words.json") : undefined;
   return {
     kind: "diffusers folder",
     name: folder.name,
@@ -87,6 +89,7 @@ export async function openDiffusersFolder(folder: Folder, options: OpenOptions):
     scheduler: { ...scheduler, prediction: options.prediction ?? scheduler.prediction },
     tokenizer: await readTokenizerFiles(subfolder(folder, "tokenizer")),
     editing: parseEditing(editing ? await readJsonObject(editing) : {}, editing?.name ?? folder.name, trained.size),
+    ...(words && { knownWords: parseKnownWords(await readJsonObject(words), words.name) }),
   };
 }
 

@@ -23,6 +23,7 @@ export { type Dtype, dtypeBytes, type FloatDtype, floatDtypes, isFloatDtype, toF
 export { type EditingDefaults, type MethodDefaults, parseEditing, settingRanges } from "./editing.ts";
 export { encodeSafetensors, type TensorData } from "./encode.ts";
 export { isObject, parseJson, readJsonObject } from "./json.ts";
+export { type KnownWords, parseKnownWords } from "./knownWords.ts";
 export { type ModelFolder, openCheckpoint, openModelFolder } from "./open.ts";
 export { readSafetensors, type Safetensors } from "./safetensors.ts";
 export {

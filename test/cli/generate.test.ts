@@ -114,3 +114,29 @@ test("Ctrl-C ends generate within a second with status 130, and finished picture
   expect(made.stdout.match(/^stop-\d\.png/gm)).toHaveLength(8);
   expect(readdirSync(here.folder).filter((name) => name.startsWith("stop"))).toHaveLength(8);
 });
+
+test("every command warns of words that the model was not trained on, before it computes", async () => {
+  const quick = ["--size", "64", "--steps", "1"];
+  const photo = await here.baret(["generate", "a brown dog", ...quick, "-o", "photo.png", "--json"]);
+  expect(JSON.parse(photo.stdout).warnings).toEqual([]);
+  const prompt = "an elephant on the sand";
+  const commands = [
+    ["generate", prompt],
+    ["edit", "photo.png", prompt, "--iterations", "0"],
+    ["edit", "photo.png", prompt, "--method", "plain"],
+    ["invert", "photo.png", prompt, "--iterations", "0", "-o", "p.safetensors"],
+    ["sweep", "photo.png", prompt, "--iterations", "0", "--alpha", "0,1", "-o", "s.png"],
+    ["attention", "photo.png", prompt, "--method", "plain", "-o", "m.png"],
+  ];
+  for (const command of commands) {
+    const { code, stderr, stdout } = await here.baret([...command, ...quick, "--json"]);
+    expect(code, stderr).toBe(0);
+    const [warning] = JSON.parse(stdout).warnings;
+    expect(warning).toMatch(
+      /^menagerie was not trained on "elephant" \(nearest known: dog, cat, .*\), "sand" \(nearest known: on the beach\)/,
+    );
+    expect(stderr.indexOf(`Warning: ${warning}`), command[0]).toBeLessThan(
+      stderr.search(/^(generate|invert|edit) \d/m),
+    );
+  }
+});

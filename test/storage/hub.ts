@@ -24,6 +24,7 @@ export const tiny: Files = {
   "unet/flax_model.msgpack": Buffer.alloc(10),
   "vae/model.onnx": Buffer.alloc(10),
   "editing.json": Buffer.from(JSON.stringify({ size: 64 })),
+  "words.json": Buffer.from(JSON.stringify({ words: ["a", "dog"] })),
 };
 
 /** The needed files. */
@@ -41,6 +42,7 @@ export const needed = [
   "unet/diffusion_pytorch_model.safetensors",
   "vae/config.json",
   "vae/diffusion_pytorch_model.safetensors",
+  "words.json",
 ];
 
 export const unet = "unet/diffusion_pytorch_model.safetensors";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { Model } from "../../src/diffusion/index.ts";
+import { cutPrompt, type Model } from "../../src/diffusion/index.ts";
 import { baret, type Prepared } from "../../src/editing/index.ts";
-import { cutPrompt, qualityWarnings } from "../../src/tasks/index.ts";
+import { qualityWarnings } from "../../src/tasks/index.ts";
 import { parseEditing } from "../../src/weights/index.ts";
 
 const usual = { iterations: 5, steps: 50, guidance: 3, learningRate: 1e-3, earlyStop: true };

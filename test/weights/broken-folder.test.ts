@@ -145,6 +145,11 @@ test.each<[string, () => void, RegExp]>([
     () => put("editing.json", { step: 5 }),
     /not editing defaults[\s\S]*"step"/,
   ],
+  [
+    "a list of words that is no list, and a phrase that is too long",
+    () => put("words.json", { words: "a dog", nearest: { sand: ["on the beach by the sea"] } }),
+    /not a list of known words[\s\S]*words: found "a dog"[\s\S]*nearest\.sand\.0: .*expected one to five words/,
+  ],
   ["nothing", () => only(), /this folder is not a model: found an empty folder, expected a diffusers folder/],
   [
     "pictures",

@@ -28,6 +28,7 @@ import {
   openCheckpoint,
   parseEditing,
   parseJson,
+  parseKnownWords,
   readInts,
   readSafetensors,
   readTensor,
@@ -225,6 +226,20 @@ test.each(["SD1.x", "SD2.x"] as const)("the header of an %s single file", async 
   });
   expect(outcomes.success).toBeGreaterThan(50);
   expect(outcomes.CheckpointError).toBeGreaterThan(100);
+});
+
+test("lists of known words", async () => {
+  const original = JSON.stringify({
+    words: ["a", "dog", "beach"],
+    nearest: { sand: ["beach"], pup: ["a dog", "dog"] },
+  });
+  const outcomes = await survive(1500, ["CheckpointError"], async (random) => {
+    const { words, nearest } = parseKnownWords(parseJson(mutated(original, random), "words.json"), "words.json");
+    expect(words.size).toBeGreaterThan(0);
+    for (const phrases of nearest.values()) expect(Array.isArray(phrases)).toBe(true);
+  });
+  expect(outcomes.success).toBeGreaterThan(20);
+  expect(outcomes.CheckpointError).toBeGreaterThan(500);
 });
 
 test("editing defaults", async () => {

@@ -2,7 +2,7 @@
 // Knows of: world, image, storage.
 // Does not know of: models, other commands.
 import { Command } from "commander";
-import { vocabulary } from "../../world/index.ts";
+import { knownWords } from "../../world/index.ts";
 import { print } from "../print.ts";
 import { pairsCommand, shardsCommand } from "./dataSets.ts";
 import { renderCommand, sheetCommand } from "./pictures.ts";
@@ -15,7 +15,7 @@ export function worldCommand(): Command {
     .addCommand(shardsCommand())
     .addCommand(
       new Command("words")
-        .description("print every word that a caption may contain, as JSON")
-        .action(() => print(JSON.stringify(vocabulary()))),
+        .description("print every word that a caption may contain, and the nearest of them to other words, as JSON")
+        .action(() => print(JSON.stringify(knownWords(), undefined, 2))),
     );
 }

@@ -1,5 +1,5 @@
 import type { Picture, Progress, Tensor, Warning, Work } from "../../core/index.ts";
-import type { Model } from "../../diffusion/index.ts";
+import { type Model, promptWarnings } from "../../diffusion/index.ts";
 import {
   edit,
   type Fidelity,
@@ -18,7 +18,6 @@ import {
   type Emit,
   enlargedPhoto,
   type Maker,
-  promptWarnings,
   qualityWarnings,
   type SettingValues,
   settingsOf,
@@ -102,7 +101,7 @@ export async function preparePhoto(
   if (photo?.enlarged) warn(enlargedPhoto(source, photo.how));
   const prompts = Object.values(method.prompts?.(plan.settings, plan.target) ?? {});
   const all = [plan.target, ...(plan.source === undefined ? [] : [plan.source]), ...prompts];
-  warn(...(await promptWarnings(model, all, signal)));
+  warn(...promptWarnings(model, all));
   const prepared =
     task.prepared ??
     (await prepareStored(method, model, photo!.picture, plan, { file, cache }, { onProgress, signal }));

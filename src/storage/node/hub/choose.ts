@@ -60,7 +60,7 @@ export function choosePipeline(where: string, paths: readonly string[], variant?
       where,
     });
   }
-  const optional = ["model_index.json", "editing.json"].filter(has);
+  const optional = ["model_index.json", "editing.json", "words.json"].filter(has);
   const indices = weights.filter((path) => path.endsWith(".json"));
   return { small: [...optional, ...configs, ...words.map((file) => `tokenizer/${file}`), ...indices], weights };
 }
