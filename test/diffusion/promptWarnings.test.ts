@@ -5,7 +5,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { generate, type Model, promptWarnings, unknownWordsWarning } from "../../src/diffusion/index.ts";
 import { loadModel, modelHash } from "../../src/diffusion/node/index.ts";
 import { baret } from "../../src/index.ts";
-import { fixturePath, smoothPicture, tinyModel } from "../support/baret.ts";
+import { smoothPicture, tinyModel } from "../support/baret.ts";
+import { fixturePath } from "../support/files.ts";
 
 const size = { width: 64, height: 64 };
 const words = { words: ["a", "dog", "cat", "lying", "down"], nearest: { purple: ["brown", "grey"] } };
