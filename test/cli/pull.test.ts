@@ -68,7 +68,7 @@ function sendHalf(): Promise<void> {
 test("pull installs a model that is found by its name and opens, and reports it as text and as JSON", async () => {
   const { out, err, code } = await run("tiny/sd");
   expect([code, missingOfLarge()]).toEqual([0, []]);
-  expect(out).toContain(`tiny/sd (commit ${commitOf(large).slice(0, 8)}) from ${hub.endpoint}: 13 files, 4.53 MB`);
+  expect(out).toContain(`tiny/sd (commit ${commitOf(large).slice(0, 8)}) from ${hub.endpoint}: 14 files, 4.53 MB`);
   expect(out).toContain(placed());
   expect(err).not.toContain("wait");
   expect(err).toMatch(/^look up .*\ndownload 0 B.*4.52 MB.*\n[\s\S]*download 4.52 MB.*4.52 MB.*\n$/);
@@ -81,7 +81,7 @@ test("pull installs a model that is found by its name and opens, and reports it 
     name: "tiny/sd",
     commit: commitOf(large),
     path: placed(),
-    files: 13,
+    files: 14,
     bytes: needed.reduce((sum, path) => sum + large[path].length, 0),
     moved: 0,
   });
