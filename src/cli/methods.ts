@@ -23,6 +23,7 @@ function describe(method: Method): string {
     `${method.name}: ${method.title}`,
     `  paper: ${method.paper}`,
     `  needs: ${needsOf(method)}`,
+    `  pictures: ${Object.keys(method.pictures).join(", ")}`,
     `  prepare:\n${optionLines(optionsOf(method.prepareOptions))}`,
     `  edit:\n${optionLines(optionsOf(method.editOptions))}`,
   ];

@@ -80,7 +80,13 @@ export function attentionCommand(): Command {
     )
     .argument("<photo-then-prompt...>", "a photo and a prompt, or a prepared photo")
     .addOption(wordOption())
-    .addOption(option("--of <picture>", "picture to observe, default the one that reproduces the photo", anyText))
+    .addOption(
+      option(
+        "--of <picture>",
+        "picture to observe (baret methods lists them), default the one that reproduces the photo",
+        anyText,
+      ),
+    )
     .addOption(
       option("--resolution <n>", "finest attention maps to use, in tokens a side, default 32", integer(1, 1024)),
     )
