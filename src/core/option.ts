@@ -36,7 +36,7 @@ export interface DeclaredOption extends OptionInfo {
   readonly isList: boolean;
 }
 
-/** The options that a schema declares, in its order. Fields without `option` are not listed. */
+/** Lists the options that a schema declares, in its order. Fields without `option` are not listed. */
 export function optionsOf(schema: z.ZodObject): DeclaredOption[] {
   return Object.entries(schema.shape).flatMap(([name, field]): DeclaredOption[] => {
     const [info, inner] = infoOf(field as z.ZodType);
@@ -55,7 +55,7 @@ export function optionsOf(schema: z.ZodObject): DeclaredOption[] {
   });
 }
 
-/** The words of an option, however its schema is wrapped, and the schema without its wrappers. */
+/** Finds the words of an option, however its schema is wrapped, and the schema without its wrappers. */
 function infoOf(schema: z.ZodType): [OptionInfo | undefined, z.ZodType] {
   let info: OptionInfo | undefined;
   let inner = schema;
@@ -85,8 +85,8 @@ export const dashed = (name: string): string => name.replace(/[A-Z]/g, (letter) 
 export const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 /**
- * The value of an option from its text: words as they are, numbers, pairs with a colon ("0.8:0.1"), lists with commas.
- * Whether the value is allowed is for the schema to say.
+ * Reads the value of an option from its text: words as they are, numbers, pairs with a colon ("0.8:0.1"), lists with commas.
+ * Does not check that the value is allowed: the schema does.
  */
 export function valueOfText({ schema, isSwitch, isList }: DeclaredOption, text: string): unknown {
   if (isSwitch) return text === "true" ? true : text === "false" ? false : text;
@@ -104,7 +104,7 @@ function pairOrNumber(text: string): unknown {
 
 const scalar = (text: string): unknown => (decimal.test(text) ? Number(text) : text);
 
-/** The text of an option's value, from which `valueOfText` makes it again. */
+/** Writes an option's value as text, from which `valueOfText` makes it again. */
 export function textOfValue({ isList }: Pick<DeclaredOption, "isList">, value: unknown): string {
   if (!Array.isArray(value)) return String(value);
   if (isList) return value.map((one) => textOfValue({ isList: false }, one)).join(",");
@@ -113,7 +113,7 @@ export function textOfValue({ isList }: Pick<DeclaredOption, "isList">, value: u
 }
 
 /**
- * Every problem of values that do not fit a schema, one a line. nameOf: an option as the caller wrote it ("--self-steps").
+ * Lists every problem of values that do not fit a schema, one a line. nameOf: an option as the caller wrote it ("--self-steps").
  */
 export function optionProblems(
   schema: z.ZodObject,

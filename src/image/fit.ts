@@ -110,7 +110,7 @@ function centred(size: Size, within: Size): Rectangle {
   };
 }
 
-/** How fitImage places a photo of this size. Throws ImageError if the requested size is not allowed. */
+/** Computes where fitImage places a photo of this size. Throws ImageError if the requested size is not allowed. */
 export function placementOf(photo: Size, options: FitOptions): Placement {
   const [width, height] = targetSize(photo, options);
   const { mode = "crop" } = options;

@@ -17,7 +17,7 @@ export interface EngineOptions {
 }
 
 /**
- * How far onnxruntime rewrites a graph. "basic" computes constant values once. "extended" also fuses operations, which
+ * Changes that onnxruntime may make to a graph. "basic" computes constant values once. "extended" also fuses operations, which
  * gains nothing for these graphs. "all" also changes memory layouts and copies the weights.
  */
 export type OptimisationLevel = "disabled" | "basic" | "extended" | "all";

@@ -42,7 +42,7 @@ const project = mkdtempSync(join(tmpdir(), "baret-snippets-"));
 beforeAll(() => installPackage(project), 240_000);
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
-/** What the compiler says of the files in the project, under options stricter than the project's own. */
+/** Returns the compiler's errors about the files, under options stricter than the project's own. */
 async function typeErrors(files: readonly string[]): Promise<string> {
   const compilerOptions = {
     target: "es2023",

@@ -81,7 +81,7 @@ const WEIGHTS = ".safetensors";
 class LocalFolder implements Folder {
   readonly name: string;
   private readonly root: string;
-  /** Where links may lead: the folder itself, or the model's folder in the Hugging Face cache. */
+  /** Links must lead into this folder: the folder itself, or the model's folder in the Hugging Face cache. */
   private readonly allowed: string;
 
   constructor(name: string, root: string) {

@@ -12,7 +12,7 @@ import { isMissing, isTooManyFiles, storageError } from "./systemErrors.ts";
 /** openCheckpoint opens the first two, openModelFolder a CLIP. */
 export type ModelKind = "diffusers folder" | "single file" | "CLIP";
 
-/** Where a model was found. */
+/** The kind of folder that holds a model. */
 export type ModelPlace = "package" | "pulled" | "Hugging Face cache" | "path";
 
 /** A model on this disk. Only the files that tell its kind were opened. */

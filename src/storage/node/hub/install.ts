@@ -41,11 +41,11 @@ export async function readRecord(folder: string): Promise<InstalledRecord | unde
 /** Folder of pulled models. Each has a folder of its own in it. */
 export const modelsFolder = (cache: string = cacheFolder()): string => join(cache, "models");
 
-/** Where a model is put together, and where it is installed. */
+/** The two folders of an installation. */
 export interface InstallFolders {
-  /** Where to write. Files of an earlier, unfinished installation are still there. */
+  /** Write the files here. Files of an earlier, unfinished installation are still in it. */
   readonly staging: string;
-  /** Where the complete model goes. An older model of this name may be there now. */
+  /** The complete model moves here. It may hold an older model of this name until then. */
   readonly final: string;
 }
 
