@@ -8,7 +8,6 @@ import {
   type Prepared,
   type PrepareInput,
   type PreparePlan,
-  requirePreparedOf,
   resolvedSettings,
   sweep,
 } from "../../editing/index.ts";
@@ -60,11 +59,9 @@ export async function planPhoto(
   return { ...facts, photo, plan: await planPrepared(facts.method, facts.model, photo.picture, input, work) };
 }
 
-/** Plans an edit: resolves its settings, so that mistakes show before any work. Throws UsageError, StorageError. */
+/** Plans an edit: resolves its settings, so that mistakes show before any work. Throws UsageError. */
 export function planEdit(task: PhotoTask, maker: Maker, options: SettingValues): EditTask {
-  const { method, model, plan, prepared } = task;
-  if (prepared) requirePreparedOf(method, model, prepared, {});
-  return { ...task, maker, edit: resolvedSettings(method, model, plan, options) };
+  return { ...task, maker, edit: resolvedSettings(task.method, task.model, task.plan, options) };
 }
 
 /** Returns all settings of a task, by the names of their options. */
