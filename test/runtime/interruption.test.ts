@@ -10,6 +10,7 @@ import type { Engine, LoadOptions, Session } from "../../src/runtime/index.ts";
 import { childProgram, EngineProcess } from "../../src/runtime/node/childProcess.ts";
 import { frameParts } from "../../src/runtime/node/frames.ts";
 import { startEngine } from "../../src/runtime/node/index.ts";
+import type { Request } from "../../src/runtime/node/messages.ts";
 import { DiskCache } from "../../src/storage/node/index.ts";
 import { doubling, slow, slowToLoad } from "./programs.ts";
 
@@ -227,13 +228,10 @@ describe("the engine's process", () => {
 
   test("ends when its parent is killed, inside a native call", async () => {
     const { name, model } = slow();
-    const shape = [1024, 1024];
-    const frames = [
-      ...frameParts({ kind: "load", session: 0, options: { logId: name } }, [model]),
-      ...frameParts({ kind: "run", session: 0, feeds: [{ name: "x", dtype: "float32", shape }], outputs: ["y"] }, [
-        new Uint8Array(matrix.data.buffer),
-      ]),
-    ];
+    const x = { name: "x", dtype: "float32", shape: [1024, 1024] } as const;
+    const load: Request = { kind: "load", session: 0, options: { logId: name } };
+    const run: Request = { kind: "run", session: 0, feeds: [x], outputs: ["y"], keep: [] };
+    const frames = [...frameParts(load, [model]), ...frameParts(run, [new Uint8Array(matrix.data.buffer)])];
     writeFileSync(join(root, "requests"), Buffer.concat(frames));
     const script = `
       const { spawn } = require("node:child_process");
