@@ -8,11 +8,11 @@ import { columns, print, printJson } from "./print.ts";
 /** Describes the needs of a method besides photo and prompt. */
 function needsOf({ needs }: Method): string {
   const words = [
-    needs.sourceCaption && "a caption of the photo",
+    needs.caption === "required" && "a caption of the photo",
     needs.randomSeed && "a seed",
     needs.weightGradients && "gradients of the weights",
   ].filter((word) => word !== false);
-  return `${words.join(", ") || "nothing else"}${needs.optionalCaption ? "; uses a caption of the photo if there is one" : ""}`;
+  return `${words.join(", ") || "nothing else"}${needs.caption === "optional" ? "; uses a caption of the photo if there is one" : ""}`;
 }
 
 const optionLines = (options: readonly DeclaredOption[]): string =>

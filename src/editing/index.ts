@@ -30,6 +30,6 @@ export { plain } from "./methods/plain/index.ts";
 export { sdedit } from "./methods/sdedit/index.ts";
 export { type PrepareInput, type PreparePlan, type PrepareWork, planPreparation, prepare } from "./prepare.ts";
 export * from "./prepared/index.ts";
-export { methodNamed, methods, methodsWithoutCaption, registerMethod } from "./registry.ts";
+export { methodNamed, methods, methodsWithCaption, methodsWithoutCaption, registerMethod } from "./registry.ts";
 export * as samplingOptions from "./samplingOptions.ts";
 export { editSettings, type PromptInput, prepareSettings, promptFields, schemaOf, type Verb } from "./settings.ts";

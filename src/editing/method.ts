@@ -5,12 +5,12 @@ import type { AttentionSite, SiteGroup } from "../models/index.ts";
 import type { Hooks, Process } from "./lockstep/index.ts";
 import type { Prepared } from "./prepared/prepared.ts";
 
+/** Use of a caption of the photo. If it is unused, a given one has no effect. */
+export type CaptionUse = "required" | "optional" | "unused";
+
 /** Needs of a method besides a photo and a target prompt. */
 export interface Needs {
-  /** A caption of the photo. */
-  readonly sourceCaption: boolean;
-  /** Uses a caption if it is given, but needs none. */
-  readonly optionalCaption?: boolean;
+  readonly caption: CaptionUse;
   /** A seed, since it draws random numbers. */
   readonly randomSeed: boolean;
   /** Gradients of the U-Net's weights. */

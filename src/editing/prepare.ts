@@ -28,7 +28,7 @@ export interface PrepareWork extends Work {
 export type PreparePlan = Header;
 
 /**
- * Plans the preparation of a picture (at the size to work at). Throws UsageError that lists every wrong option, or if the
+ * Plans the preparation of a picture (at the size to work at). Leaves out a caption that the method does not use. Throws UsageError that lists every wrong option, or if the
  * model cannot make the size.
  */
 export function planPreparation(
@@ -43,7 +43,7 @@ export function planPreparation(
   return {
     method: method.name,
     target,
-    ...(source !== undefined && { source }),
+    ...(source !== undefined && method.needs.caption !== "unused" && { source }),
     size: { width, height },
     settings,
     origin: { ...origin, device, threads, versions: { ...origin.versions, ...versions } },

@@ -1,5 +1,5 @@
 import { few, UsageError } from "../core/index.ts";
-import type { Method } from "./method.ts";
+import type { CaptionUse, Method } from "./method.ts";
 import { baret } from "./methods/baret/index.ts";
 import { masactrl } from "./methods/masactrl/index.ts";
 import { negativePrompt } from "./methods/negativePrompt/index.ts";
@@ -11,9 +11,15 @@ const registered: Method[] = [baret, plain, masactrl, sdedit, negativePrompt];
 /** Returns all methods in the order of their display. The first one is the default. */
 export const methods = (): readonly Method[] => registered;
 
+/** Returns the names of the methods whose use of a caption of the photo is one of these, for messages. */
+const namesBy = (...uses: readonly CaptionUse[]): string =>
+  few(registered.filter(({ needs }) => uses.includes(needs.caption)).map(({ name }) => name));
+
 /** Returns the names of the methods that need no caption of the photo, for messages. */
-export const methodsWithoutCaption = (): string =>
-  few(registered.filter(({ needs }) => !needs.sourceCaption).map(({ name }) => name));
+export const methodsWithoutCaption = (): string => namesBy("optional", "unused");
+
+/** Returns the names of the methods that use a caption of the photo, for messages. */
+export const methodsWithCaption = (): string => namesBy("required", "optional");
 
 /** Adds a method of your own to the library, the command line and the files. Throws UsageError if its name is taken. */
 export function registerMethod(method: Method): void {

@@ -54,7 +54,7 @@ export type PromptInput = Readonly<z.input<typeof promptSchema>>;
 
 /** Lists problems of the prompts, one a line. */
 function promptProblems({ name, needs }: Method, prompts: PromptInput): string[] {
-  const isMissing = needs.sourceCaption && prompts.source === undefined;
+  const isMissing = needs.caption === "required" && prompts.source === undefined;
   return [
     ...optionProblems(promptSchema, prompts),
     ...(isMissing

@@ -4,4 +4,4 @@
 export { attentionSheet } from "./attentionSheet.ts";
 export { type Emit, stream, type TaskEvent, type TaskResult, timed } from "./event.ts";
 export { type EditRecord, type Maker, recordSchema, type SettingValues, settingsOf } from "./record.ts";
-export { dB, enlargedPhoto, qualityWarnings } from "./warnings.ts";
+export { dB, enlargedPhoto, qualityWarnings, unusedCaption } from "./warnings.ts";

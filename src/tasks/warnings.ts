@@ -1,6 +1,6 @@
 import type { Warning } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
-import type { Method, Prepared, Quality } from "../editing/index.ts";
+import { type Method, methodsWithCaption, type Prepared, type Quality } from "../editing/index.ts";
 
 /** PSNR of the reconstruction, in dB. Below it, an edit visibly changes what should be preserved. */
 const goodReconstruction = 25;
@@ -8,6 +8,12 @@ const goodReconstruction = 25;
 const familiarRoundTrip = 20;
 
 export const dB = (psnr: number): string => (Number.isFinite(psnr) ? `${psnr.toFixed(1)} dB` : "no difference");
+
+/** Warning that a caption of the photo was given to a method that does not use it. */
+export const unusedCaption = ({ name }: Pick<Method, "name">): Warning => ({
+  code: "unused-caption",
+  message: `the caption of the photo has no effect: ${name} does not use one; these do: ${methodsWithCaption()}`,
+});
 
 /** Warning that a photo is smaller than the size to work at. */
 export const enlargedPhoto = (name: string, how: string): Warning => ({

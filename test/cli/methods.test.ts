@@ -47,6 +47,19 @@ test("a missing caption is an error before the model is loaded, and it names the
   );
 });
 
+test("a caption that a method does not use gives a warning that names the methods that use one, and changes nothing", async () => {
+  const own = ["--method", "sdedit", "--json"];
+  const { warnings } = JSON.parse(await edit(...own, "--source", "a dog", "-o", at("captioned.png")));
+  expect(warnings).toContainEqual(
+    expect.stringMatching(
+      /^the caption of the photo has no effect: sdedit does not use one; these do: (?!.*(baret|sdedit)).*masactrl.*negative-prompt/,
+    ),
+  );
+  const without = JSON.parse(await edit(...own, "-o", at("plain.png"))).warnings;
+  expect(without).not.toContainEqual(expect.stringContaining("caption"));
+  expect(readFileSync(at("captioned.png"))).toEqual(readFileSync(at("plain.png")));
+});
+
 test("a wrong strength and an option of another method are one error", async () => {
   await expect(edit("--method", "sdedit", "--strength", "2", "--alpha", "1", "-o", at("x.png"))).rejects.toThrow(
     /--alpha: not an option of sdedit\n {2}--strength: found "2", expected 0\.\.1/,
@@ -57,6 +70,14 @@ test("methods lists the needs of each; help shows --seed only for methods that d
   const listed = await inProcess("methods");
   expect(listed).toMatch(/^sdedit: .*\n.*\n {2}needs: a seed$/m);
   expect(listed).toMatch(/^negative-prompt: .*\n.*\n {2}needs: a caption of the photo$/m);
+  expect(listed).toMatch(/^masactrl: .*\n.*\n {2}needs: nothing else; uses a caption of the photo if there is one$/m);
+  const { methods } = JSON.parse(await inProcess("methods", "--json"));
+  const named = methods.map(({ name, needs }: { name: string; needs: object }) => [name, needs]);
+  expect(Object.fromEntries(named)).toMatchObject({
+    baret: { caption: "unused", randomSeed: false },
+    masactrl: { caption: "optional" },
+    "negative-prompt": { caption: "required" },
+  });
   const helpOf = (method: string): string => {
     const command = editCommand();
     command.setOptionValueWithSource("method", method, "cli");

@@ -139,7 +139,7 @@ describe("with a tiny model", () => {
     expect(prompt).toBe("a cat sitting");
     expect(words[0].tokens).toEqual(model.tokensOf("a cat sitting", "cat sitting"));
     await expect(look("a cat sitting", ["dog"])).rejects.toThrow("expected some of a, cat, sitting");
-    if (!own.needs.sourceCaption) await expect(look(undefined)).rejects.toThrow("the prompt has no words");
+    if (own.needs.caption !== "required") await expect(look(undefined)).rejects.toThrow("the prompt has no words");
   });
 
   test("a method's own hooks get their own maps and may change latents", async () => {

@@ -59,6 +59,14 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
     expect(rows).toBe(2 * 6);
   });
 
+  test("a caption gives a warning and is not kept", async () => {
+    const captioned = await sdedit.prepare(model, photo, { target, source: "a dog", steps: 6, size, cache: false });
+    expect(captioned.warnings.map(({ code }) => code)).toContain("unused-caption");
+    expect(prepared.warnings.map(({ code }) => code)).not.toContain("unused-caption");
+    expect(captioned).not.toHaveProperty("source");
+    expect(captioned.tensors).toEqual(prepared.tensors);
+  });
+
   test("strength 0 is the VAE's round trip of the photo, without a noise prediction", async () => {
     const { images, rows } = await sdedit.edit(model, prepared, { strength: 0 });
     expect(images.edit).toEqual(kept);

@@ -7,7 +7,7 @@ export const sdedit = defineMethod({
   name: "sdedit-test",
   title: "SDEdit: noise, then sampling",
   paper: "https://arxiv.org/abs/2108.01073",
-  needs: { sourceCaption: false, randomSeed: true, weightGradients: false },
+  needs: { caption: "unused", randomSeed: true, weightGradients: false },
   prepareOptions: z.strictObject({ steps: samplingOptions.steps }),
   editOptions: z.strictObject({
     strength: option(between(0.01, 1).default(0.6), { about: "share of the steps that are sampled", value: "<share>" }),

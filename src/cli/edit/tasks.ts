@@ -76,13 +76,7 @@ function checkUse(command: Command, { source }: PhotoFlags, given: Arguments, me
     const names = ["size", "fit", "preset", "source", ...declaredOptions(method, ["prepare"]).map(({ name }) => name)];
     refuseGiven(command, names, "applies to preparing a photo, but this photo is already prepared", given.sources);
   }
-  if (source !== undefined && !method.needs.sourceCaption && !method.needs.optionalCaption) {
-    throw new UsageError(`${method.name} needs no caption of the photo`, {
-      where: "--source",
-      advice: "Leave the option out.",
-    });
-  }
-  if (source === undefined && method.needs.sourceCaption && !given.sources.every(isPreparedFile)) {
+  if (source === undefined && method.needs.caption === "required" && !given.sources.every(isPreparedFile)) {
     throw new UsageError(`${method.name} needs a caption of the photo`, {
       where: "--source",
       found: "nothing",

@@ -23,6 +23,7 @@ import {
   stream,
   type TaskEvent,
   timed,
+  unusedCaption,
 } from "../index.ts";
 import type { Photo } from "./photo.ts";
 
@@ -37,6 +38,8 @@ export interface PhotoTask extends PreparedStore {
   readonly photo?: Photo;
   /** Absent if the photo is not prepared yet. */
   readonly prepared?: Prepared;
+  /** Warnings about its caption. Default: none. */
+  readonly warnings?: readonly Warning[];
 }
 
 /** A task with the facts that the records of its pictures need. */
@@ -56,7 +59,10 @@ export async function planPhoto(
   input: PrepareInput,
   work: Pick<Work, "onProgress" | "signal"> = {},
 ): Promise<PhotoTask> {
-  return { ...facts, photo, plan: await planPrepared(facts.method, facts.model, photo.picture, input, work) };
+  const { method, model } = facts;
+  const plan = await planPrepared(method, model, photo.picture, input, work);
+  const warnings = input.source !== undefined && plan.source === undefined ? [unusedCaption(method)] : [];
+  return { ...facts, photo, plan, warnings };
 }
 
 /** Plans an edit: resolves its settings, so that mistakes show before any work. Throws UsageError. */
@@ -94,7 +100,7 @@ export async function preparePhoto(
     warnings.push(...more);
     for (const warning of more) onWarning?.(warning);
   };
-  warn(...model.warnings, ...(photo?.warnings ?? []));
+  warn(...model.warnings, ...(photo?.warnings ?? []), ...(task.warnings ?? []));
   if (photo?.enlarged) warn(enlargedPhoto(source, photo.how));
   const prompts = Object.values(method.prompts?.(plan.settings, plan.target) ?? {});
   const all = [plan.target, ...(plan.source === undefined ? [] : [plan.source]), ...prompts];

@@ -14,7 +14,7 @@ export const baret = defineMethod({
   name: "baret",
   title: "BARET: target-text inversion, transition and balanced attention",
   paper: "https://arxiv.org/abs/2312.05482",
-  needs: { sourceCaption: false, randomSeed: false, weightGradients: false },
+  needs: { caption: "unused", randomSeed: false, weightGradients: false },
   prepareOptions,
   editOptions,
   heaviest: { prepare: { iterations: 1, earlyStop: false }, edit: { selfSteps: 1, crossSteps: 1 } },

@@ -11,7 +11,7 @@ export const masactrl = defineMethod({
   name: "masactrl",
   title: "MasaCtrl: mutual self-attention between the photo and the edit",
   paper: "https://arxiv.org/abs/2304.08465",
-  needs: { sourceCaption: false, optionalCaption: true, randomSeed: false, weightGradients: false },
+  needs: { caption: "optional", randomSeed: false, weightGradients: false },
   prepareOptions,
   editOptions,
   pictures: { source: "source branch", initial: "without mutual self-attention", edit: "edit" },

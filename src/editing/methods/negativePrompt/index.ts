@@ -14,7 +14,7 @@ export const negativePrompt = defineMethod({
   name: "negative-prompt",
   title: "Negative-prompt inversion: the photo's caption takes the place of the empty prompt",
   paper: "https://arxiv.org/abs/2305.16807",
-  needs: { sourceCaption: true, randomSeed: false, weightGradients: false },
+  needs: { caption: "required", randomSeed: false, weightGradients: false },
   prepareOptions: z.strictObject({ steps }),
   editOptions: z.strictObject({ guidance }),
   pictures: { reconstruction: "reconstruction", edit: "edit" },

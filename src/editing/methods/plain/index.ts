@@ -10,7 +10,7 @@ export const plain = defineMethod({
   name: "plain",
   title: "DDIM inversion, then sampling with the target prompt",
   paper: "https://arxiv.org/abs/2010.02502",
-  needs: { sourceCaption: false, randomSeed: false, weightGradients: false },
+  needs: { caption: "unused", randomSeed: false, weightGradients: false },
   prepareOptions: z.strictObject({ steps, ...ddimInversionOptions }),
   editOptions: z.strictObject({ guidance }),
   pictures: { edit: "edit", inversion: "DDIM inversion" },

@@ -25,7 +25,7 @@ export const sdedit = defineMethod({
   name: "sdedit",
   title: "SDEdit: noise on the photo, then sampling with the target prompt",
   paper: "https://arxiv.org/abs/2108.01073",
-  needs: { sourceCaption: false, randomSeed: true, weightGradients: false },
+  needs: { caption: "unused", randomSeed: true, weightGradients: false },
   prepareOptions: z.strictObject({ steps }),
   editOptions: z.strictObject({
     strength: option(between(0, 1).default(0.8), {
