@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { option, whole } from "../core/index.ts";
+import { between, option, whole } from "../core/index.ts";
 import { settingRanges } from "../weights/index.ts";
 
 // Options that several methods share.
@@ -28,6 +28,69 @@ export const ddimInversionOptions = {
     value: "<scale>",
   }),
 };
+
+const pairOf = (one: z.ZodNumber, expected: string) => z.tuple([one, one], { error: `expected ${expected}` });
+
+/** Defaults of a method's tuning options. */
+interface TuningDefaults {
+  readonly learningRate: number;
+  /** Share of the learning rate that is left at the last step. */
+  readonly learningRateEnd: number;
+  readonly iterations: number;
+  readonly threshold: readonly [first: number, growth: number];
+}
+
+/** Options of tuning an embedding at each step (tuneEachStep.ts). */
+export const tuningOptions = (defaults: TuningDefaults) => ({
+  learningRate: option(between(1e-8, 1).default(defaults.learningRate), {
+    about: "Adam's learning rate for the embedding",
+    value: "<rate>",
+  }),
+  learningRateEnd: option(between(0, 1).default(defaults.learningRateEnd), {
+    about: "learning rate at the last step, as a share of the first; linear between them",
+    value: "<share>",
+  }),
+  iterations: option(whole(0, 1000).default(defaults.iterations), {
+    about: "largest number of Adam's iterations at each step",
+    value: "<n>",
+  }),
+  earlyStop: option(z.boolean().default(true), {
+    about: "end a step as soon as its loss is below the threshold",
+    off: "use all iterations, however small the loss is",
+  }),
+  threshold: option(
+    pairOf(between(0, 1000), "two numbers from 0 to 1000, FIRST:GROWTH").default([...defaults.threshold]),
+    {
+      about: "loss below which step i of N ends: first + growth·i·50/N",
+      value: "<first:growth>",
+    },
+  ),
+});
+
+/** Values of the tuning options, steps and guidance. */
+export type TuningSettings = z.output<z.ZodObject<ReturnType<typeof tuningOptions>>> & {
+  readonly steps: number;
+  readonly guidance: number;
+};
+
+/** A range of the steps, as shares of N: from the first share up to the second. */
+export type Window = readonly [from: number, to: number];
+
+const isOrdered = ([from, to]: readonly [number, number]): boolean => from <= to;
+
+/** A share s of the steps, as the range [0, s], or a range. */
+export const window = z
+  .union(
+    [between(0, 1), z.tuple([between(0, 1), between(0, 1)]).refine(isOrdered, "expected the start before the end")],
+    {
+      error: "expected a share of the steps in 0..1, or FROM:TO",
+    },
+  )
+  .transform((value): [number, number] => (typeof value === "number" ? [0, value] : value));
+
+/** Tells if step i of N is in a range. */
+export const isWithin = ([from, to]: Window, i: number, N: number): boolean =>
+  i >= Math.floor(from * N) && i < Math.floor(to * N);
 
 export const seed = option(whole(0, Number.MAX_SAFE_INTEGER).default(0), {
   about: "seed of the random numbers",

@@ -4,4 +4,4 @@
 export { Adam } from "./adam.ts";
 export { ddimInversion, type InversionPrompt, type InversionWork, invertStep } from "./ddim.ts";
 export { type LossAndGradient, openReconstructionLoss, ReconstructionLoss, type Step } from "./reconstructionLoss.ts";
-export { sampleStep, type TunedStep, type TuneInput, type TuningPrograms, tuneStep } from "./targetText.ts";
+export { sampleStep, type TunedStep, type TuneInput, type TuningPrograms, tuneStep } from "./tuneStep.ts";

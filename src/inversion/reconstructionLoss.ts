@@ -20,6 +20,7 @@ export interface Step {
   /** The U-Net's output for the prompt that is not tuned, [1, C, h, w]. */
   readonly fixed: Tensor;
   readonly coefficients: StepCoefficients;
+  /** Weight of the tuned prediction: the guidance scale w if c is tuned, 1 − w if ∅ is tuned. */
   readonly guidance: number;
   /** The latent that the step should give, [1, C, h, w]. */
   readonly wanted: Tensor;
@@ -49,7 +50,7 @@ const openArguments = z.object({ model: aModel, size: aSize, signal });
 
 /**
  * Paper, eq. 2: L = mean((a·z + b·(f + w·(ε(z, t, c) − f)) − z*)²) and ∂L/∂c, where f is the U-Net's output for the
- * prompt that is not tuned. With 1 − w in place of w, the same program tunes the null text (null-text inversion).
+ * prompt that is not tuned. With 1 − w in place of w, the same program tunes ∅ (null-text inversion).
  */
 export class ReconstructionLoss {
   private readonly session: Session;

@@ -182,15 +182,14 @@ async function compareTuning(c: Case): Promise<void> {
     const tuned = await tuneStep({ predictor, loss }, schedule, i, {
       latent: row(values.trajectory, i),
       wanted: row(values.inverted, i + 1),
+      tunes: "conditional",
       start,
-      target: values.target,
-      empty: values.null,
+      fixed: values.null,
       adam: new Adam(tensor([2, ...start.shape.slice(1)])),
       guidance: settings.guidance,
       learningRate: settings.learningRate,
       iterations: settings.iterations,
       limit: settings.earlyStop ? thresholdAt(i, settings) : 0,
-      nearestStart: false,
     });
     next.push(relativeError(tuned.latent, row(values.trajectory, i + 1)));
     if (tuned.gradientRms.length === ints.iterations.data[i]) continue;

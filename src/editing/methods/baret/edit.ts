@@ -2,7 +2,8 @@ import { lerp, row, type Tensor, UsageError } from "../../../core/index.ts";
 import { type AttentionSite, chooseSites } from "../../../models/index.ts";
 import { type Attention, conditional, guidedBy, type Process } from "../../lockstep/index.ts";
 import type { EditJob, ResolveFacts, Sampling } from "../../method.ts";
-import type { EditSettings, PrepareSettings, Window } from "./options.ts";
+import { isWithin } from "../../samplingOptions.ts";
+import type { EditSettings, PrepareSettings } from "./options.ts";
 import type { BaretTensor } from "./prepare.ts";
 
 /** The four pictures of the paper. */
@@ -10,10 +11,6 @@ export type Role = "reconstruction" | "initial" | "transition" | "edit";
 
 /** Eq. 3: ĉ_i = α_i·c_i + (1 − α_i)·c*. Embeddings: [1, L, D]. */
 const transitionEmbedding = (tuned: Tensor, target: Tensor, alpha: number): Tensor => lerp(target, tuned, alpha);
-
-/** Tells if step i of N is in a window. */
-const within = ([from, to]: Window, i: number, N: number): boolean =>
-  i >= Math.floor(from * N) && i < Math.floor(to * N);
 
 /**
  * Eqs. 4 and 5: the process whose queries and keys the edit uses at step i of N, in self- and in cross-attention. Its
@@ -24,8 +21,8 @@ const balancedAttention =
   (i: number, term: string): Attention => {
     if (half === "conditional" && term !== conditional) return {};
     return {
-      self: within(selfSteps, i, N) ? { from: reconstruction } : undefined,
-      cross: within(crossSteps, i, N) ? { from: transition } : undefined,
+      self: isWithin(selfSteps, i, N) ? { from: reconstruction } : undefined,
+      cross: isWithin(crossSteps, i, N) ? { from: transition } : undefined,
     };
   };
 

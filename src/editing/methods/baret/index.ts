@@ -1,12 +1,13 @@
-import { row } from "../../../core/index.ts";
 import { defineMethod } from "../../method.ts";
+import { tunedEachStep } from "../../tuneEachStep.ts";
 import { alphaSchedule, editBaret, resolveBaret } from "./edit.ts";
 import { type EditSettings, editOptions, prepareOptions, presets } from "./options.ts";
-import { iterationsOf, prepareBaret, problemsOfBaret, tensorLayouts } from "./prepare.ts";
+import { prepareBaret } from "./prepare.ts";
 
+export { iterationsOf, thresholdAt } from "../../tuneEachStep.ts";
 export type { Role } from "./edit.ts";
 export type { EditOptions, EditSettings, PrepareSettings } from "./options.ts";
-export { type BaretPrepared, iterationsOf, thresholdAt } from "./prepare.ts";
+export type { BaretPrepared } from "./prepare.ts";
 export { alphaSchedule };
 
 /** BARET: balanced attention based real image editing driven by target-text inversion. */
@@ -28,13 +29,8 @@ export const baret = defineMethod({
   },
   photoPicture: "reconstruction",
   prompts: ({ inversionPrompt }, target) => ({ inversion: inversionPrompt ?? target }),
-  prepareSteps: ({ steps }) => 2 * steps,
-  tensors: tensorLayouts,
+  ...tunedEachStep,
   prepare: prepareBaret,
-  problems: problemsOfBaret,
-  photoLatent: ({ tensors, settings }) => row(tensors.inverted, settings.steps),
-  reconstruction: ({ tensors, settings }) => row(tensors.reconstruction, settings.steps),
-  iterations: (prepared) => iterationsOf(prepared).reduce((sum, n) => sum + n, 0),
   remedies: ({ settings: { iterations, learningRate, earlyStop, steps, guidance } }) => ({
     ...(earlyStop && { earlyStop: false }),
     iterations: Math.max(5, 2 * iterations),

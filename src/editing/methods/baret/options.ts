@@ -1,38 +1,17 @@
 import { z } from "zod";
 import { between, isA, oneOf, option, whole } from "../../../core/index.ts";
 import { settingRanges } from "../../../weights/index.ts";
-import { ddimInversionOptions, guidance, steps } from "../../samplingOptions.ts";
+import { ddimInversionOptions, guidance, steps, tuningOptions, window } from "../../samplingOptions.ts";
 
 /** The paper's threshold, as we read it: its text does not give the numbers (docs/method.md). */
 const paperThreshold: readonly [first: number, growth: number] = [1e-5, 2e-5];
-
-const pairOf = (one: z.ZodNumber, expected: string) => z.tuple([one, one], { error: `expected ${expected}` });
 
 /** Options of target-text inversion (paper, §3.2). */
 export const prepareOptions = z.strictObject({
   steps,
   guidance,
   ...ddimInversionOptions,
-  learningRate: option(between(1e-8, 1).default(1e-3), {
-    about: "Adam's learning rate for the embedding",
-    value: "<rate>",
-  }),
-  learningRateEnd: option(between(0, 1).default(1), {
-    about: "learning rate at the last step, as a share of the first; linear between them",
-    value: "<share>",
-  }),
-  iterations: option(whole(0, 1000).default(5), {
-    about: "largest number of Adam's iterations at each step",
-    value: "<n>",
-  }),
-  earlyStop: option(z.boolean().default(true), {
-    about: "end a step as soon as its loss is below the threshold",
-    off: "use all iterations, however small the loss is",
-  }),
-  threshold: option(pairOf(between(0, 1000), "two numbers from 0 to 1000, FIRST:GROWTH").default([...paperThreshold]), {
-    about: "loss below which step i of N ends: first + growth·i·50/N",
-    value: "<first:growth>",
-  }),
+  ...tuningOptions({ learningRate: 1e-3, learningRateEnd: 1, iterations: 5, threshold: paperThreshold }),
   warmStart: option(z.boolean().default(true), {
     about: "start each step from the embedding of the step before",
     off: "start each step from the embedding of the target prompt",
@@ -60,16 +39,7 @@ export const presets = {
   fast: { threshold: [1e-4, 1e-4] as [number, number] },
 };
 
-/** A range of the steps, as shares of N: from the first share up to the second. */
-export type Window = readonly [from: number, to: number];
-
 const share = between(0, 1);
-const isOrdered = ([from, to]: readonly [number, number]): boolean => from <= to;
-const window = z
-  .union([share, z.tuple([share, share]).refine(isOrdered, "expected the start before the end")], {
-    error: "expected a share of the steps in 0..1, or FROM:TO",
-  })
-  .transform((value): [number, number] => (typeof value === "number" ? [0, value] : value));
 
 /** (i, N) → α_i for step i of N. */
 type AlphaFunction = (i: number, N: number) => number;

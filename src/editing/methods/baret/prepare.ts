@@ -1,113 +1,20 @@
-import { row, type Tensor } from "../../../core/index.ts";
-import { type LatentShapes, openPredictor } from "../../../diffusion/index.ts";
-import { Adam, ddimInversion, openReconstructionLoss, sampleStep, tuneStep } from "../../../inversion/index.ts";
-import type { PrepareJob, TensorLayout } from "../../method.ts";
+import type { PrepareJob } from "../../method.ts";
 import type { Prepared } from "../../prepared/prepared.ts";
+import { invertAndTune, type TunedTensor } from "../../tuneEachStep.ts";
 import type { PrepareSettings } from "./options.ts";
 
-/**
- * inverted: z*, [N + 1, C, h, w]; the last one is the photo's latent. embeddings: C, the tuned embeddings, [N, L, D].
- * reconstruction: z̄, the latents of sampling with C, [N + 1, C, h, w]. loss: the loss before each of a step's K iterations,
- * then that of the final embedding, [N, K + 1]. gradient_rms: root mean square of each iteration's gradient, [N, K].
- * moments: Adam's moments after the last tuned step, [2, L, D].
- */
-export type BaretTensor = "inverted" | "embeddings" | "reconstruction" | "loss" | "gradient_rms" | "moments";
+/** embeddings: C, the tuned embeddings of the target. reconstruction: z̄, the latents of sampling with C. */
+export type BaretTensor = TunedTensor;
 
 export type BaretPrepared = Prepared<PrepareSettings, BaretTensor>;
 
-export const tensorLayouts = (
-  { steps, iterations }: PrepareSettings,
-  { latent, embedding }: LatentShapes,
-): Record<BaretTensor, TensorLayout> => ({
-  inverted: { shape: [steps + 1, ...latent] },
-  embeddings: { shape: [steps, ...embedding] },
-  reconstruction: { shape: [steps + 1, ...latent] },
-  loss: { shape: [steps, iterations + 1], unset: true },
-  gradient_rms: { shape: [steps, iterations], unset: true },
-  moments: { shape: [2, ...embedding] },
-});
-
-/** The loss below which tuning of step i of N ends (docs/method.md). */
-export const thresholdAt = (i: number, { threshold: [first, growth], steps }: PrepareSettings): number =>
-  first + (growth * i * 50) / steps;
-
-/** Adam's learning rate at step i of N. */
-const learningRateAt = (i: number, { learningRate, learningRateEnd, steps }: PrepareSettings): number =>
-  learningRate * (1 + ((learningRateEnd - 1) * i) / Math.max(1, steps - 1));
-
-/** Returns the number of Adam's iterations at each step. */
-export const iterationsOf = ({ tensors, settings }: BaretPrepared): number[] =>
-  Array.from(
-    { length: settings.steps },
-    (_, i) => row(tensors.gradient_rms, i).data.filter((x) => !Number.isNaN(x)).length,
-  );
-
 /** Target-text inversion (paper, §3.2): DDIM inversion gives z*; then the target's embedding is tuned at each step. */
 export async function prepareBaret(job: PrepareJob<PrepareSettings, BaretTensor>): Promise<void> {
-  const { model, picture, prepared, embeddings, schedule, stepDone, signal } = job;
-  const { settings, tensors, progress } = prepared;
-  const { steps: N, carry, guidance } = settings;
-  const { inverted, reconstruction } = tensors;
-  const { empty, target } = embeddings;
-  if (progress.done === 0) row(inverted, N).data.set((await model.encode(picture, signal)).data);
-  const predictor = await openPredictor(model, picture, undefined, signal);
-
-  const prompt = { context: embeddings.inversion, empty, guidance: settings.inversionGuidance };
-  await ddimInversion(predictor, schedule, inverted, prompt, { from: Math.min(progress.done, N), stepDone, signal });
-
-  const loss = settings.iterations > 0 ? await openReconstructionLoss(model, picture, signal) : undefined;
-  if (progress.done === N) row(reconstruction, 0).data.set(row(inverted, 0).data);
-  const seen = iterationsOf(prepared).reduce((sum, n) => sum + n, 0);
-  const adam = new Adam(tensors.moments, seen);
-  for (let i = progress.done - N; i < N; i++) {
-    if (settings.resetAdam) adam.reset();
-    const reached = row(reconstruction, i);
-    const { embedding, latent, losses, gradientRms } = await tuneStep({ predictor, loss }, schedule, i, {
-      latent: carry === "reconstruction" ? reached : row(inverted, i),
-      wanted: row(inverted, i + 1),
-      start: settings.warmStart && i > 0 ? row(tensors.embeddings, i - 1) : target,
-      target,
-      empty,
-      guidance,
-      adam,
-      learningRate: learningRateAt(i, settings),
-      iterations: settings.iterations,
-      limit: settings.earlyStop ? thresholdAt(i, settings) : 0,
-      nearestStart: settings.nearestStart,
-      signal,
-    });
-    row(tensors.embeddings, i).data.set(embedding.data);
-    // If steps start from DDIM inversion's latents, z̄ is still the result of sampling with C from its own last latent.
-    const replay = { latent: reached, context: embedding, empty, guidance };
-    const next = carry === "reconstruction" ? latent : (await sampleStep(predictor, schedule, i, replay, signal)).next;
-    row(reconstruction, i + 1).data.set(next.data);
-    row(tensors.loss, i).data.set(losses);
-    row(tensors.gradient_rms, i).data.set(gradientRms);
-    await stepDone({ phase: "tune", done: i + 1, total: N, loss: losses[losses.length - 1] });
-  }
-}
-
-/** Lists values that target-text inversion cannot have computed, one problem a line. */
-export function problemsOfBaret({ tensors, settings: { steps }, progress }: BaretPrepared): string[] {
-  // |m| ≤ (1 − β₁)/√((1 − β₂)(1 − β₁²/β₂))·√v, by Cauchy and Schwarz; for Adam's constants the factor is 7.3.
-  const [first, second] = [0, 1].map((k) => row(tensors.moments, k).data);
-  const at = first.findIndex((m, k) => !(Math.abs(m) <= 8 * Math.sqrt(second[k]) + 1e-12));
-  if (at >= 0) return [`"moments": found ${first[at]} and ${second[at]} at ${at}, which Adam cannot have`];
-  const tuned = Math.max(0, progress.done - steps);
-  for (let i = 0; i < steps; i++) {
-    const losses = finiteCount(row(tensors.loss, i));
-    const gradients = tensors.gradient_rms.data.length === 0 ? 0 : finiteCount(row(tensors.gradient_rms, i));
-    // A finished step has one more loss than it has gradients.
-    if (i < tuned ? losses !== gradients + 1 : Number.isNaN(losses + gradients))
-      return [`"loss" and "gradient_rms": found ${losses} and ${gradients} numbers at step ${i}`];
-  }
-  return [];
-}
-
-/** Counts the numbers before the first NaN. Returns NaN if a number follows it, or if one is negative or infinite. */
-function finiteCount({ data }: Tensor): number {
-  const end = data.findIndex(Number.isNaN);
-  const length = end < 0 ? data.length : end;
-  const fits = data.every((x, k) => (k < length ? x >= 0 && x < Number.POSITIVE_INFINITY : Number.isNaN(x)));
-  return fits ? length : Number.NaN;
+  const { inversionGuidance, warmStart, nearestStart, resetAdam, carry } = job.prepared.settings;
+  const { empty, target, inversion } = job.embeddings;
+  await invertAndTune(
+    job,
+    { context: inversion, empty, guidance: inversionGuidance },
+    { tunes: "conditional", untuned: target, fixed: empty, warmStart, nearestStart, resetAdam, carry },
+  );
 }

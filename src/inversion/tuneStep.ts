@@ -10,7 +10,7 @@ import {
 import type { Adam } from "./adam.ts";
 import type { ReconstructionLoss, Step } from "./reconstructionLoss.ts";
 
-/** Shares of `start` in the mixes of the target's embedding and `start` that are tried, nearest to the target first. */
+/** Shares of `start` in the mixes of `nearest` and `start` that are tried, nearest to `nearest` first. */
 const MIXES = [0.25, 0.5, 0.75, 1];
 
 /** An embedding that a step may start from, and the latent that sampling with it gives. */
@@ -21,32 +21,33 @@ interface Start {
   readonly loss: number;
 }
 
-/** DDIM step i with guidance. next: the latent that it gives. fixed: the U-Net's unconditional output. */
+/** DDIM step i with guidance. next: the latent that it gives. The others: the U-Net's two outputs. */
 export async function sampleStep(
   predictor: Predictor,
   schedule: Schedule,
   i: number,
   { latent, context, empty, guidance }: { latent: Tensor; context: Tensor; empty: Tensor; guidance: number },
   signal?: AbortSignal,
-): Promise<{ next: Tensor; fixed: Tensor }> {
+): Promise<{ next: Tensor; unconditional: Tensor; conditional: Tensor }> {
   const rows = [empty, context].map((one) => ({ latent, context: one }));
   const output = await predictor.predict(rows, schedule.timesteps[i], { signal });
-  const fixed = row(output, 0);
-  return { fixed, next: applyStep(denoiseCoefficients(schedule, i), latent, guide(fixed, row(output, 1), guidance)) };
+  const [unconditional, conditional] = [row(output, 0), row(output, 1)];
+  const guided = guide(unconditional, conditional, guidance);
+  return { next: applyStep(denoiseCoefficients(schedule, i), latent, guided), unconditional, conditional };
 }
 
-/** The programs that target-text inversion runs. */
+/** The programs that tuning runs. */
 export interface TuningPrograms {
   readonly predictor: Predictor;
   /** Absent if no iterations are allowed. */
   readonly loss: ReconstructionLoss | undefined;
 }
 
-/** Result of one sampling step of target-text inversion. */
+/** Result of tuning one sampling step. */
 export interface TunedStep {
-  /** c_i, [1, L, D] */
+  /** c_i or ∅_i, [1, L, D] */
   readonly embedding: Tensor;
-  /** The latent that sampling with c_i gives, [1, C, h, w]. */
+  /** The latent that sampling with it gives, [1, C, h, w]. */
   readonly latent: Tensor;
   /** Loss before each of Adam's iterations, then the loss of the final embedding. */
   readonly losses: readonly number[];
@@ -54,16 +55,17 @@ export interface TunedStep {
   readonly gradientRms: readonly number[];
 }
 
-/** Input of one step of target-text inversion. Latents [1, C, h, w], embeddings [1, L, D]. */
+/** Input of tuning one sampling step. Latents [1, C, h, w], embeddings [1, L, D]. */
 export interface TuneInput {
+  /** The prediction of guidance whose embedding is tuned: target-text inversion tunes c, null-text inversion ∅. */
+  readonly tunes: "conditional" | "unconditional";
   readonly latent: Tensor;
   /** The latent that the step should give. */
   readonly wanted: Tensor;
   /** The embedding to tune. */
   readonly start: Tensor;
-  /** Embedding of the target prompt. */
-  readonly target: Tensor;
-  readonly empty: Tensor;
+  /** Embedding of the other prediction. */
+  readonly fixed: Tensor;
   readonly guidance: number;
   readonly adam: Adam;
   readonly learningRate: number;
@@ -71,17 +73,21 @@ export interface TuneInput {
   readonly iterations: number;
   /** Tuning stops if the loss is below this limit. */
   readonly limit: number;
-  /** Start from the target's embedding or the mix nearest to it whose loss is below the limit, else from the best one. */
-  readonly nearestStart: boolean;
+  /** Take one more iteration if the loss is below the limit, as null-text inversion's code does. Default false. */
+  readonly lastIteration?: boolean;
+  /** Start from this embedding or the mix nearest to it whose loss is below the limit, else from the best one. */
+  readonly nearest?: Tensor;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Target-text inversion of sampling step i (paper, eqs. 1 and 2): tunes c until DDIM with guidance leads from z̄_i to
- * z*_{i+1}. Compares the loss with the limit before it computes a gradient, so a step whose loss is already small costs
- * no gradient. The unconditional noise prediction is computed once.
+ * Tunes one of the two embeddings of sampling step i until DDIM with guidance leads from z̄_i to z*_{i+1}: c in target-text
+ * inversion (BARET, eqs. 1 and 2), ∅ in null-text inversion (Mokady et al. 2023, eq. 3). Compares the loss with the limit
+ * before it computes a gradient, so a step whose loss is already small costs no gradient. The other prediction is computed
+ * once.
  *
- * z̄_{i+1} comes from the batched program that sampling uses, so that sampling with C later gives the same bits.
+ * z̄_{i+1} comes from the batched program that sampling uses, so that sampling with the tuned embedding later gives the same
+ * bits.
  */
 export async function tuneStep(
   { predictor, loss }: TuningPrograms,
@@ -89,41 +95,49 @@ export async function tuneStep(
   i: number,
   input: TuneInput,
 ): Promise<TunedStep> {
-  const { latent, wanted, start, target, empty, guidance, adam, learningRate, iterations, limit, signal } = input;
+  const { tunes, latent, wanted, start, guidance, adam, learningRate, iterations, limit, signal } = input;
+  const { nearest, lastIteration = false } = input;
   const timestep = schedule.timesteps[i];
   const coefficients = denoiseCoefficients(schedule, i);
-  const sampled = (context: Tensor) => sampleStep(predictor, schedule, i, { latent, context, empty, guidance }, signal);
+  const sampled = (tuned: Tensor) => {
+    const [context, empty] = tunes === "conditional" ? [tuned, input.fixed] : [input.fixed, tuned];
+    return sampleStep(predictor, schedule, i, { latent, context, empty, guidance }, signal);
+  };
 
-  const from = input.nearestStart ? target : start;
-  const { fixed, next: reached } = await sampled(from);
-  const asGiven = { embedding: from, next: reached, loss: meanSquaredError(reached, wanted) };
-  const step = { latent, timestep, fixed, coefficients, guidance, wanted };
+  const from = nearest ?? start;
+  const first = await sampled(from);
+  const asGiven = { embedding: from, next: first.next, loss: meanSquaredError(first.next, wanted) };
+  // w·c + (1 − w)·u is f + w·(c − f) for the fixed prediction f = u, and f + (1 − w)·(u − f) for f = c.
+  const [fixed, weight] = tunes === "conditional" ? [first.unconditional, guidance] : [first.conditional, 1 - guidance];
+  const step = { latent, timestep, fixed, coefficients, guidance: weight, wanted };
   const mixes = asGiven.loss < limit || start === from ? [] : MIXES.map((share) => lerp(from, start, share));
   const starts = [asGiven, ...(await startsFrom(predictor, mixes, step, signal))];
   const best = starts.find((one) => one.loss < limit) ?? starts.toSorted((a, b) => a.loss - b.loss)[0];
   const losses = [best.loss];
+  const isBelow = (): boolean => losses[losses.length - 1] < limit;
   const gradientRms: number[] = [];
   let embedding = best.embedding;
   let next: Tensor | undefined = best.next;
-  while (loss && losses[losses.length - 1] >= limit && gradientRms.length < iterations) {
+  while (loss && (lastIteration || !isBelow()) && gradientRms.length < iterations) {
     const { loss: value, gradient } = await loss.at(embedding, step, signal);
-    if (next === undefined) {
-      losses.push(value);
-      if (value < limit) break;
-    }
+    if (next === undefined) losses.push(value);
+    const isLast = isBelow();
+    if (isLast && !lastIteration) break;
     gradientRms.push(rootMeanSquare(gradient));
     embedding = adam.step(embedding, gradient, learningRate);
     next = undefined;
     // Sampling costs a third of a gradient, and the last iteration needs it anyway.
-    if (expectedLoss(losses) < limit || gradientRms.length === iterations) {
+    const mayEnd = lastIteration ? isLast : expectedLoss(losses) < limit;
+    if (mayEnd || gradientRms.length === iterations) {
       ({ next } = await sampled(embedding));
       losses.push(meanSquaredError(next, wanted));
     }
+    if (isLast) break;
   }
   return { embedding, latent: next ?? (await sampled(embedding)).next, losses, gradientRms };
 }
 
-/** Samples one step with each embedding, in one batch. The unconditional output (`fixed`) is known. */
+/** Samples one step with each embedding, in one batch. The other prediction (`fixed`) is known. */
 async function startsFrom(
   predictor: Predictor,
   embeddings: readonly Tensor[],
