@@ -7,6 +7,7 @@ import { columns, print, printJson } from "./print.ts";
 /** Kinds of cache entries, with their descriptions. */
 const kinds: Readonly<Record<string, string>> = {
   prepared: "prepared photos",
+  inversion: "inverted photos, which methods share",
   weights: "weights converted to float32",
   program: "optimised programs",
 };

@@ -48,6 +48,7 @@ import {
 } from "../weights/index.ts";
 import { atLeastTwo } from "./batch.ts";
 import { ProgramCache, type ProgramLoader } from "./programs.ts";
+import { Recent } from "./recent.ts";
 import { makeSchedule, type Schedule } from "./schedule.ts";
 
 /** Text embedding of a prompt. */
@@ -80,6 +81,8 @@ export interface ModelParts {
 const PROMPTS_AT_ONCE = 16;
 /** Embeddings of as many prompts are kept, so that one edit embeds each prompt once. One of SD1.5 has 237 kB. */
 const PROMPTS_KEPT = 64;
+/** Latents and pictures that are kept, so that edits of one photo pass it through the VAE once. At 512 x 512: 1 MB each. */
+const PICTURES_KEPT = 4;
 
 /** Tokens of a prompt's row, from the configuration of a checkpoint's text encoder. */
 export const textLength = (checkpoint: Checkpoint): number => readClipTextConfig(checkpoint.textEncoder.config).length;
@@ -115,6 +118,9 @@ export class Model {
   private readonly sites = new Map<string, readonly AttentionSite[]>();
   /** Embeddings of the last prompts, oldest first. */
   private readonly embeddings = new Map<string, Embedding>();
+  /** Results of the VAE. */
+  private readonly encoded = new Recent<Tensor>(PICTURES_KEPT);
+  private readonly decoded = new Recent<Picture>(PICTURES_KEPT);
 
   /** Throws CheckpointError that counts the missing and mis-shaped weights of all components, and lists the first. */
   constructor({ checkpoint, name = checkpoint.name, tokenizer, engine, loader }: ModelParts) {
@@ -283,10 +289,13 @@ export class Model {
     checkArguments("encode", encodeArguments, { picture, signal });
     this.latentShape(picture);
     const name = `encoder for pictures of ${picture.width}x${picture.height}`;
-    return this.programs.during(["vae"], async () => {
-      const session = await this.programs.open("vae", name, () => this.encoderGraph(picture), signal);
-      return (await session.run({ picture: pictureToTensor(picture) }, { finite: true, signal })).latent;
-    });
+    const { shape, data } = await this.encoded.of(name, picture.data, () =>
+      this.programs.during(["vae"], async () => {
+        const session = await this.programs.open("vae", name, () => this.encoderGraph(picture), signal);
+        return (await session.run({ picture: pictureToTensor(picture) }, { finite: true, signal })).latent;
+      }),
+    );
+    return { shape, data: data.slice() };
   }
 
   /** Decodes latents, [B, C, H/8, W/8], as pictures. */
@@ -305,8 +314,11 @@ export class Model {
       const pictures: Picture[] = [];
       // One by one: a decoder's activations at 512 x 512 take gigabytes, and a batch is no faster.
       for (let i = 0; i < count; i++) {
-        const { picture } = await session.run({ latent: row(latents, i) }, { finite: true, signal });
-        pictures.push(tensorToPicture(picture));
+        const latent = row(latents, i);
+        const picture = await this.decoded.of(name, latent.data, async () =>
+          tensorToPicture((await session.run({ latent }, { finite: true, signal })).picture),
+        );
+        pictures.push({ ...picture, data: picture.data.slice() });
       }
       return pictures;
     });
@@ -320,6 +332,8 @@ export class Model {
   /** Releases memory and ends the engine. Later calls that run something throw UsageError. */
   async close(): Promise<void> {
     this.embeddings.clear();
+    this.encoded.clear();
+    this.decoded.clear();
     await this.programs.close();
     await this.engine.close();
   }

@@ -1,6 +1,6 @@
 import { sharedWork, UsageError } from "../core/index.ts";
-import type { Node } from "../graph/index.ts";
-import type { MeasuredSession } from "../runtime/index.ts";
+import { type Node, usesGradients } from "../graph/index.ts";
+import { batchOfFeeds, type MeasuredSession } from "../runtime/index.ts";
 import type { Network } from "./networks.ts";
 
 /** Makes programs over the weights of a checkpoint. */
@@ -18,6 +18,14 @@ export interface ProgramLoader {
   close(): Promise<void>;
 }
 
+/** Number of batch rows that the programs of a network have computed. */
+export interface Computed {
+  /** Rows of programs without a gradient. A single row that is repeated counts twice. */
+  readonly evaluations: number;
+  /** Rows of programs with a gradient: each is an evaluation and its backward pass. */
+  readonly gradients: number;
+}
+
 /** Programs of fewer bytes stay loaded when their phase is over: to load them again costs more than their memory. */
 const smallProgram = 400e6;
 
@@ -26,6 +34,7 @@ export class ProgramCache {
   private readonly loader: ProgramLoader;
   /** Running calls of `during` for each network. */
   private readonly scopes = new Map<Network, number>();
+  private readonly counts = new Map<Network, Computed>();
   private isClosed = false;
   private readonly loaded = new Map<string, { network: Network; session: Promise<MeasuredSession> }>();
 
@@ -48,7 +57,7 @@ export class ProgramCache {
       if (this.isClosed) throw new UsageError("the model is closed", { advice: "Load it again." });
       const known = this.loaded.get(key);
       if (known) return known.session;
-      const session = this.loader.load(network, name, build(), signal);
+      const session = this.loadCounting(network, name, build(), signal);
       this.loaded.set(key, { network, session });
       session.catch(() => this.loaded.delete(key));
       return session;
@@ -59,6 +68,40 @@ export class ProgramCache {
   /** True if a network is so large that little else fits into memory beside it, and that batches of it are no faster. */
   isLarge(network: Network): boolean {
     return this.loader.isLarge(network);
+  }
+
+  /** Returns what the programs of a network have computed since the model was loaded. */
+  computed(network: Network): Computed {
+    return this.counts.get(network) ?? { evaluations: 0, gradients: 0 };
+  }
+
+  /** Loads a program that counts the rows of its finished runs. */
+  private async loadCounting(
+    network: Network,
+    name: string,
+    outputs: Record<string, Node>,
+    signal?: AbortSignal,
+  ): Promise<MeasuredSession> {
+    const kind = usesGradients(Object.values(outputs)) ? "gradients" : "evaluations";
+    const session = await this.loader.load(network, name, outputs, signal);
+    const count = (rows: number): void => {
+      const before = this.computed(network);
+      this.counts.set(network, { ...before, [kind]: before[kind] + rows });
+    };
+    const counting: Pick<MeasuredSession, "run" | "runKeeping"> = {
+      run: async (feeds, options) => {
+        const outputs = await session.run(feeds, options);
+        count(batchOfFeeds(session.inputs, feeds));
+        return outputs;
+      },
+      runKeeping: async (feeds, keep, options) => {
+        const results = await session.runKeeping(feeds, keep, options);
+        count(batchOfFeeds(session.inputs, feeds));
+        return results;
+      },
+    };
+    // The other fields, the getter of `memory` among them, stay the session's own.
+    return Object.assign(Object.create(session) as MeasuredSession, counting);
   }
 
   /**

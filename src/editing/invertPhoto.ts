@@ -16,13 +16,33 @@ export const invertedOnly = {
     row(tensors.inverted, settings.steps),
 };
 
-/** Prepares a photo by DDIM inversion alone: fills `inverted`. Throws as ddimInversion. */
+/**
+ * Inverts the photo in the first N steps of `prepare`: fills `inverted`, or copies it if `trajectories` has it. Does nothing
+ * if these steps are done. Throws as ddimInversion.
+ */
 export async function invertPhoto<Settings extends { readonly steps: number }>(
-  { model, picture, prepared, schedule, stepDone, signal }: PrepareJob<Settings, "inverted">,
+  { model, picture, prepared, schedule, trajectories, stepDone, signal }: PrepareJob<Settings, "inverted">,
   prompt: InversionPrompt,
 ): Promise<void> {
-  const { settings, tensors, progress } = prepared;
-  if (progress.done === 0) row(tensors.inverted, settings.steps).data.set((await model.encode(picture, signal)).data);
+  const { settings, tensors, progress, timesteps } = prepared;
+  const { inverted } = tensors;
+  const total = settings.steps;
+  if (progress.done >= total) return;
+  const photo = row(inverted, total);
+  if (progress.done === 0) photo.data.set((await model.encode(picture, signal)).data);
+  const input = { origin: machineOf(prepared), timesteps, photo, prompt };
+  const known = await trajectories?.find(input);
+  if (known) {
+    inverted.data.set(known.data);
+    for (let done = progress.done + 1; done <= total; done++) await stepDone({ phase: "invert", done, total });
+    return;
+  }
   const predictor = await openPredictor(model, picture, undefined, signal);
-  await ddimInversion(predictor, schedule, tensors.inverted, prompt, { from: progress.done, stepDone, signal });
+  await ddimInversion(predictor, schedule, inverted, prompt, { from: progress.done, stepDone, signal });
+  await trajectories?.keep(input, inverted);
+}
+
+/** Returns the model, the engine and the versions that the bits of a trajectory depend on. */
+function machineOf({ origin: { model, device, threads, versions } }: Pick<Prepared, "origin">): Record<string, string> {
+  return { ...versions, model, device, threads: `${threads}` };
 }

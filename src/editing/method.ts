@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { Picture, Progress, Tensor } from "../core/index.ts";
 import type { LatentShapes, Model, Schedule } from "../diffusion/index.ts";
+import type { Trajectories } from "../inversion/index.ts";
 import type { AttentionSite, SiteGroup } from "../models/index.ts";
 import type { Hooks, Process } from "./lockstep/index.ts";
 import type { Prepared } from "./prepared/prepared.ts";
@@ -39,6 +40,8 @@ export interface PrepareJob<Settings, T extends string> {
   readonly schedule: Schedule;
   /** Filled in place. If work resumes, it holds the finished steps. */
   readonly prepared: Prepared<Settings, T>;
+  /** Inversions of other methods and of earlier runs, which `invertPhoto` uses. Default: none. */
+  readonly trajectories?: Trajectories;
   /** Counts one more step as done, saves the prepared value, and reports progress. */
   stepDone(progress: Progress): Promise<void>;
   readonly signal?: AbortSignal;

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { type Picture, StorageError, throwIfCancelled, type Work } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
+import type { Trajectories } from "../inversion/index.ts";
 import type { Embeddings, Method } from "./method.ts";
 import { requireFit } from "./prepared/fit.ts";
 import type { Header } from "./prepared/header.ts";
@@ -20,6 +21,8 @@ export interface PrepareWork extends Work {
   onStep?: (prepared: Prepared) => Promise<void>;
   /** A value of the same photo, prompts, model and settings, finished or not, to resume from. */
   resume?: Prepared;
+  /** Keeps DDIM inversions, which methods share. Default: each preparation inverts the photo itself. */
+  trajectories?: Trajectories;
   /** File of `resume`, for error messages. */
   where?: string;
 }
@@ -68,7 +71,7 @@ export async function prepare(
   plan: PreparePlan,
   work: PrepareWork = {},
 ): Promise<Prepared> {
-  const { onProgress, onStep, resume, where, signal } = work;
+  const { onProgress, onStep, resume, trajectories, where, signal } = work;
   if (resume) {
     requireSame(resume, plan, where);
     requireFit(method, model, resume, where);
@@ -84,6 +87,7 @@ export async function prepare(
       embeddings,
       schedule: model.schedule(plan.timesteps.length),
       prepared,
+      trajectories,
       stepDone: async (progress) => {
         prepared.progress.done++;
         await onStep?.(prepared);

@@ -2,13 +2,13 @@ import { row, type Tensor } from "../core/index.ts";
 import { type LatentShapes, openPredictor } from "../diffusion/index.ts";
 import {
   Adam,
-  ddimInversion,
   type InversionPrompt,
   openReconstructionLoss,
   sampleStep,
   type TuneInput,
   tuneStep,
 } from "../inversion/index.ts";
+import { invertPhoto } from "./invertPhoto.ts";
 import type { PrepareJob, TensorLayout } from "./method.ts";
 import type { Prepared } from "./prepared/prepared.ts";
 import type { TuningSettings } from "./samplingOptions.ts";
@@ -95,10 +95,9 @@ export async function invertAndTune<S extends TuningSettings>(
   const { settings, tensors, progress } = prepared;
   const { steps: N, guidance } = settings;
   const { inverted, reconstruction } = tensors;
-  if (progress.done === 0) row(inverted, N).data.set((await model.encode(picture, signal)).data);
-  const predictor = await openPredictor(model, picture, undefined, signal);
-  await ddimInversion(predictor, schedule, inverted, prompt, { from: Math.min(progress.done, N), stepDone, signal });
+  await invertPhoto(job, prompt);
 
+  const predictor = await openPredictor(model, picture, undefined, signal);
   const loss = settings.iterations > 0 ? await openReconstructionLoss(model, picture, signal) : undefined;
   if (progress.done === N) row(reconstruction, 0).data.set(row(inverted, 0).data);
   const seen = iterationsOf(prepared).reduce((sum, n) => sum + n, 0);

@@ -4,6 +4,12 @@ import { add, concat } from "./ops/index.ts";
 import { inOrder } from "./order.ts";
 import { count, sameShape } from "./shape.ts";
 
+/** The nodes that `gradients` has returned. */
+const made = new WeakSet<Node>();
+
+/** Tells if one of the outputs is computed from the result of `gradients`. */
+export const usesGradients = (outputs: readonly Node[]): boolean => inOrder(outputs).some((node) => made.has(node));
+
 /**
  * Builds the gradients of `value` with respect to `wrt` as more graph (reverse mode). Only nodes between `wrt` and `value`
  * are differentiated.
@@ -61,6 +67,7 @@ export function gradients(value: Node, wrt: readonly Node[], seed?: Node): Node[
         where: `gradient ${i}`,
         found: shapeText(x.shape),
       });
+    made.add(dx);
     return dx;
   });
 }

@@ -12,7 +12,7 @@ export {
   type Program,
   type WeightSource,
 } from "./compile.ts";
-export { gradients } from "./gradient.ts";
+export { gradients, usesGradients } from "./gradient.ts";
 export { fedShape } from "./onnx.ts";
 export {
   type Attributes,

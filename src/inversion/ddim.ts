@@ -60,3 +60,21 @@ export async function ddimInversion(
     await stepDone?.({ phase: "invert", done: done + 1, total });
   }
 }
+
+/** Everything that the trajectory of DDIM inversion depends on. */
+export interface InversionInput {
+  /** Model, engine and versions, as text by name. */
+  readonly origin: Readonly<Record<string, string>>;
+  /** Timesteps t_i, noisiest first. */
+  readonly timesteps: readonly number[];
+  /** Latent of the photo, [1, C, h, w]. */
+  readonly photo: Tensor;
+  readonly prompt: InversionPrompt;
+}
+
+/** Keeps whole trajectories z* [N + 1, C, h, w], so that methods that invert a photo alike invert it once. */
+export interface Trajectories {
+  /** Returns a copy of the kept trajectory, or undefined. */
+  find(input: InversionInput): Promise<Tensor | undefined>;
+  keep(input: InversionInput, trajectory: Tensor): Promise<void>;
+}

@@ -2,6 +2,13 @@
 // Knows of: diffusion and every layer above it.
 // Does not know of: any method, its settings or its files.
 export { Adam } from "./adam.ts";
-export { ddimInversion, type InversionPrompt, type InversionWork, invertStep } from "./ddim.ts";
+export {
+  ddimInversion,
+  type InversionInput,
+  type InversionPrompt,
+  type InversionWork,
+  invertStep,
+  type Trajectories,
+} from "./ddim.ts";
 export { type LossAndGradient, openReconstructionLoss, ReconstructionLoss, type Step } from "./reconstructionLoss.ts";
 export { sampleStep, type TunedStep, type TuneInput, type TuningPrograms, tuneStep } from "./tuneStep.ts";

@@ -1,8 +1,9 @@
 import { join } from "node:path";
-import { CheckpointError, StorageError } from "../../core/index.ts";
 import { DiskCache, type DiskCacheOptions, openLocalFile, writeFileAtomic } from "../../storage/node/index.ts";
 import type { PrepareWork } from "../prepare.ts";
 import { decodePrepared, encodePrepared, isComplete, type Prepared } from "../prepared/index.ts";
+import { orUndefined } from "./orUndefined.ts";
+import { TrajectoryCache } from "./trajectories.ts";
 
 export interface PreparedCacheOptions extends DiskCacheOptions {
   /** Shortest time between two writes of an unfinished value, in milliseconds. Default 2000. */
@@ -18,6 +19,8 @@ const file = "prepared.safetensors";
  * starts at once. A cache that cannot be read or written costs time only, so this is not an error.
  */
 export class PreparedCache {
+  /** DDIM inversions, which methods share. */
+  readonly trajectories: TrajectoryCache;
   private readonly cache: DiskCache;
   private readonly everyMs: number;
   private written = 0;
@@ -26,6 +29,7 @@ export class PreparedCache {
 
   constructor({ everyMs = 2000, ...cache }: PreparedCacheOptions = {}) {
     this.cache = new DiskCache(cache);
+    this.trajectories = new TrajectoryCache(this.cache);
     this.everyMs = everyMs;
   }
 
@@ -65,16 +69,5 @@ export class PreparedCache {
     this.waiting = undefined;
     await orUndefined(() => this.cache.put({ kind, of: key }, (folder) => writeFileAtomic(join(folder, file), bytes)));
     this.written = Date.now();
-  }
-}
-
-/** Returns the result of `work`, or undefined if the disk fails or a file is damaged. */
-async function orUndefined<T>(work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof StorageError || error instanceof CheckpointError || (error as NodeJS.ErrnoException).code)
-      return undefined;
-    throw error;
   }
 }

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { CheckpointError, checkArguments, type Picture, StorageError, someText } from "../../core/index.ts";
 import type { Model } from "../../diffusion/index.ts";
 import { modelHash } from "../../diffusion/node/index.ts";
+import type { Trajectories } from "../../inversion/index.ts";
 import { checkMemory } from "../../runtime/node/index.ts";
 import {
   endOfLinks,
@@ -48,6 +49,8 @@ export interface PreparedStore {
   /** A file of the caller's. Takes precedence over the cache. */
   readonly file?: string;
   readonly cache?: PreparedCache;
+  /** Keeps DDIM inversions, which methods share. Default: the cache's. */
+  readonly trajectories?: Trajectories;
 }
 
 /**
@@ -95,11 +98,12 @@ export async function prepareStored(
   model: Model,
   picture: Picture,
   plan: PreparePlan,
-  { file, cache }: PreparedStore,
+  { file, cache, trajectories = cache?.trajectories }: PreparedStore,
   work: Pick<PrepareWork, "onProgress" | "signal"> = {},
 ): Promise<Prepared> {
   checkMemory(tensorBytes(method, plan), "the prepared photo");
-  const run = (more: PrepareWork): Promise<Prepared> => prepare(method, model, picture, plan, { ...work, ...more });
+  const run = (more: PrepareWork): Promise<Prepared> =>
+    prepare(method, model, picture, plan, { ...work, trajectories, ...more });
   if (file === undefined) return cache ? cache.during(keyOf(plan), run) : run({});
   const stored = async (): Promise<Prepared | undefined> => ((await exists(file)) ? readPrepared(file) : undefined);
   const found = await stored();

@@ -3,3 +3,4 @@
 // Does not know of: reading photos, writing results.
 export { PreparedCache, type PreparedCacheOptions } from "./cache.ts";
 export { type PreparedStore, pictureHash, planPrepared, prepareStored, readPrepared } from "./files.ts";
+export { TrajectoryCache } from "./trajectories.ts";

@@ -94,7 +94,7 @@ export async function preparePhoto(
   task: PhotoTask,
   { onProgress, onWarning, signal }: PrepareTaskWork = {},
 ): Promise<Preparation> {
-  const { method, model, source, photo, plan, file, cache } = task;
+  const { method, model, source, photo, plan, file, cache, trajectories } = task;
   const warnings: Warning[] = [];
   const warn = (...more: readonly Warning[]): void => {
     warnings.push(...more);
@@ -107,7 +107,7 @@ export async function preparePhoto(
   warn(...promptWarnings(model, all));
   const prepared =
     task.prepared ??
-    (await prepareStored(method, model, photo!.picture, plan, { file, cache }, { onProgress, signal }));
+    (await prepareStored(method, model, photo!.picture, plan, { file, cache, trajectories }, { onProgress, signal }));
   const fidelity = await fidelityOf(method, model, prepared, photo?.picture, signal);
   warn(...qualityWarnings(method, model, prepared, fidelity, source));
   return { prepared, fidelity, warnings };

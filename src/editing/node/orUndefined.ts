@@ -1,0 +1,12 @@
+import { CheckpointError, StorageError } from "../../core/index.ts";
+
+/** Returns the result of `work`, or undefined if the disk fails or a file is damaged. */
+export async function orUndefined<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof StorageError || error instanceof CheckpointError || (error as NodeJS.ErrnoException).code)
+      return undefined;
+    throw error;
+  }
+}
