@@ -88,10 +88,11 @@ export const tunedEachStep = {
 
 /** Prepares a photo: DDIM inversion with `prompt` gives z*, then `choices.untuned` is tuned at each step. */
 export async function invertAndTune<S extends TuningSettings>(
-  { model, picture, prepared, schedule, stepDone, signal }: PrepareJob<S, TunedTensor>,
+  job: PrepareJob<S, TunedTensor>,
   prompt: InversionPrompt,
   { untuned, fixed, tunes, lastIteration, warmStart = true, nearestStart, resetAdam = true, carry }: TuningChoices,
 ): Promise<void> {
+  const { model, picture, prepared, schedule, stepDone, signal } = job;
   const { settings, tensors, progress } = prepared;
   const { steps: N, guidance } = settings;
   const { inverted, reconstruction } = tensors;
