@@ -17,6 +17,7 @@ const schema = z.strictObject({
   guidance: settingRanges.guidance.optional(),
   steps: settingRanges.steps.optional(),
   methods: z.record(z.string(), z.strictObject({ prepare: values.optional(), edit: values.optional() })).optional(),
+  judge: z.string().regex(/\S/, "expected the name or the path of a judge").optional(),
   familiar: z.strictObject({ psnr: between(1, 100), share: between(0.01, 1) }).optional(),
 });
 
@@ -35,6 +36,8 @@ export interface EditingDefaults {
   readonly steps: number;
   /** By method. Each method checks its own. */
   readonly methods: Readonly<Record<string, MethodDefaults>>;
+  /** Name or path of the judge that names the attributes of its pictures, for captions of photos. Absent if there is none. */
+  readonly judge?: string;
   /**
    * Tells pictures like those that the model was trained on from others: its VAE reconstructs `share` of them with at least
    * this PSNR in dB, so that 1 − share is the rate of false alarms. Absent if nobody measured it.
@@ -58,6 +61,7 @@ export function parseEditing(
     guidance: data.guidance ?? 7.5,
     steps: data.steps ?? 50,
     methods: data.methods ?? {},
+    ...(data.judge !== undefined && { judge: data.judge }),
     ...(data.familiar && { familiar: data.familiar }),
   };
 }

@@ -3,6 +3,7 @@
 // Does not know of: files (see node.ts), models, training.
 export * from "./attributes.ts";
 export * from "./caption.ts";
+export * from "./judged.ts";
 export * from "./knownWords.ts";
 export * from "./mask.ts";
 export * from "./pairs.ts";

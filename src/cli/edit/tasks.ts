@@ -12,7 +12,15 @@ import {
 import { PreparedCache, readPrepared } from "../../editing/node/index.ts";
 import { exists } from "../../storage/node/index.ts";
 import { dB, type Maker, type SettingValues, type TaskEvent, type TaskResult } from "../../tasks/index.ts";
-import { fits, openAll, openPhoto, type PhotoTask, planPhoto, type RecordedTask } from "../../tasks/node/index.ts";
+import {
+  captionsOf,
+  fits,
+  openAll,
+  openPhoto,
+  type PhotoTask,
+  planPhoto,
+  type RecordedTask,
+} from "../../tasks/node/index.ts";
 import { runBlocking, withProgress } from "../interrupt.ts";
 import {
   changedSettings,
@@ -45,7 +53,13 @@ export function photoOptions(command: Command, verbs: readonly Verb[], takesList
     made
       .optionsGroup("Photo:")
       .addOption(choiceOption("--fit <way>", "way to fit the photo to the size", fits).default("crop"))
-      .addOption(option("--source <prompt>", "caption of the photo, for methods that use one", anyText));
+      .addOption(
+        option(
+          "--source <prompt>",
+          "caption of the photo, for methods that use one; auto: the model's judge makes it",
+          anyText,
+        ),
+      );
   });
   return modelOptions(command);
 }
@@ -95,11 +109,9 @@ async function planTasks(
   options: SettingValues,
 ): Promise<PhotoTask[]> {
   const paths = [...new Set(sources.filter((path) => !prepared.has(path)))];
-  const photos = new Map(
-    await openAll(
-      paths.map((path) => async () => [path, await openPhoto(model, path, { size, fit }, runBlocking)] as const),
-    ),
-  );
+  const photos = await openAll(paths.map((path) => () => openPhoto(model, path, { size, fit }, runBlocking)));
+  const captions = await captionsOf([method], model, photos, caption, work);
+  const opened = new Map(photos.map((photo, k) => [photo.name, { photo, ...captions[k] }]));
   const cache = new PreparedCache();
   const tasks: PhotoTask[] = [];
   for (const source of sources) {
@@ -112,9 +124,10 @@ async function planTasks(
       tasks.push({ ...facts, prepared: known, plan: known });
       continue;
     }
+    const { photo, source: ownCaption, warnings } = opened.get(source)!;
     for (const target of prompts) {
-      const input = { target, source: caption, preset, options };
-      tasks.push(await planPhoto({ ...facts, photo: photos.get(source)! }, input, work));
+      const input = { target, source: ownCaption, preset, options };
+      tasks.push(await planPhoto({ ...facts, photo, warnings }, input, work));
     }
   }
   return tasks;
@@ -150,7 +163,8 @@ function printSettings(
 ): void {
   const how = photo?.how ?? "prepared photo";
   reporter.info(oneLine(`${source} (${how}): ${plan.target}`));
-  const { method: name, target: _, source: _caption, ...rest } = settings;
+  const { method: name, target: _, source: caption, ...rest } = settings;
+  if (caption !== undefined) reporter.info(oneLine(`  caption: ${caption}`));
   const lines = (values: SettingValues): [string, string][] => writtenSettings(method, values);
   const { device, threads } = maker.engine;
   const all: [string, string][] = [["model", maker.model.name], ["method", `${name}`], ...lines(rest)];

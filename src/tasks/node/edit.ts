@@ -55,14 +55,14 @@ export interface EditTask extends RecordedTask {
 
 /** Plans the preparation of a photo. Throws UsageError. */
 export async function planPhoto(
-  { photo, ...facts }: Omit<PhotoTask, "plan" | "prepared" | "photo"> & { readonly photo: Photo },
+  { photo, warnings = [], ...facts }: Omit<PhotoTask, "plan" | "prepared" | "photo"> & { readonly photo: Photo },
   input: PrepareInput,
   work: Pick<Work, "onProgress" | "signal"> = {},
 ): Promise<PhotoTask> {
   const { method, model } = facts;
   const plan = await planPrepared(method, model, photo.picture, input, work);
-  const warnings = input.source !== undefined && plan.source === undefined ? [unusedCaption(method)] : [];
-  return { ...facts, photo, plan, warnings };
+  const isUnused = input.source !== undefined && plan.source === undefined;
+  return { ...facts, photo, plan, warnings: isUnused ? [...warnings, unusedCaption(method)] : warnings };
 }
 
 /** Plans an edit: resolves its settings, so that mistakes show before any work. Throws UsageError. */

@@ -2,6 +2,7 @@
 // Knows of: everything above, and Node.
 // Does not know of: terminals, HTTP.
 export { attentionTask } from "./attention.ts";
+export { autoCaption, type Caption, captionsOf } from "./captions.ts";
 export {
   type EditTask,
   type EditTaskWork,

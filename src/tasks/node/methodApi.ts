@@ -18,6 +18,7 @@ import { aModel, type Model } from "../../diffusion/index.ts";
 import { modelHash } from "../../diffusion/node/index.ts";
 import * as editing from "../../editing/index.ts";
 import { PreparedCache } from "../../editing/node/index.ts";
+import { captionsOf } from "./captions.ts";
 import { planPhoto, preparePhoto } from "./edit.ts";
 import { type FitOptions, fits, openPhoto, type PhotoInput } from "./photo.ts";
 
@@ -25,7 +26,7 @@ import { type FitOptions, fits, openPhoto, type PhotoInput } from "./photo.ts";
 export interface CommonPrepareOptions extends FitOptions {
   /** Target prompt: what the edited photo shows. */
   target: string;
-  /** Caption of the photo, for methods that use one. */
+  /** Caption of the photo, for methods that use one. "auto": the model's judge makes it, and the result has it as `source`. */
   source?: string;
   /** Name of one of the method's presets. Other options take precedence over it. */
   preset?: string;
@@ -159,11 +160,12 @@ export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extend
       const { target, source, preset, size, fit, file, cache = new PreparedCache(), ...own } = given;
       const opened = await openPhoto(model, photo, { size, fit });
       const { name } = opened;
-      const input = { target, source, preset, options: own };
       const facts = { method: anyMethod, model, source: name, photo: opened, file, cache: cache || undefined };
-      const { prepared, fidelity, warnings } = await cancelledAs("preparing the photo", work.signal, async () =>
-        preparePhoto(await planPhoto(facts, input, work), work),
-      );
+      const { prepared, fidelity, warnings } = await cancelledAs("preparing the photo", work.signal, async () => {
+        const [caption] = await captionsOf([anyMethod], model, [opened], source, work);
+        const input = { target, source: caption.source, preset, options: own };
+        return preparePhoto(await planPhoto({ ...facts, warnings: caption.warnings }, input, work), work);
+      });
       const { roundTrip: _, ...quality } = fidelity;
       return { ...prepared, quality, warnings } as PreparedPhoto<z.output<P>, T>;
     },
