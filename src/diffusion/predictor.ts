@@ -20,9 +20,9 @@ import * as g from "../graph/index.ts";
 import {
   type AttentionSite,
   chooseSites,
+  collecting,
   controlled,
   mixInputs,
-  observed,
   routeInput,
   type SiteGroup,
   takenKinds,
@@ -109,7 +109,7 @@ const mapsOutput = (path: string): string => `maps.${path}`;
 export interface NoisePrediction {
   /** The model's output for each row, [B, C, h, w]. */
   readonly output: Tensor;
-  /** Attention maps [B, heads, L, M] of the observed sites, by their paths. */
+  /** Attention maps [B, heads, L, M] of the observed sites, by their paths, after rows have taken from each other. */
   readonly maps: ReadonlyMap<string, Tensor>;
 }
 
@@ -269,7 +269,10 @@ export async function openPredictor(
       time: g.input("time", timeShape(model.unet, "B")),
       context: g.input("context", ["B", model.text.length, model.text.width]),
     };
-    const attend = observed(({ path }) => observe.includes(path), maps, controlled(groups));
+    const attend = controlled(
+      groups,
+      collecting(({ path }) => observe.includes(path), maps),
+    );
     const output = unet(model.unet, inputs, attend);
     return { output, ...Object.fromEntries([...maps].map(([path, node]) => [mapsOutput(path), node])) };
   };

@@ -65,8 +65,14 @@ export const mixInputs = (group: string) => ({
  * 2022).
  *
  * Cross-attention, M tokens: mapper [B, M, M], taken and kept [B, M]. Self-attention: taken and kept [B, 1], no mapper.
+ *
+ * observe: gets the mixed maps M'.
  */
-export function mixed(groupOf: (site: AttentionSite) => string | undefined, inner = plainAttention): AttentionControl {
+export function mixed(
+  groupOf: (site: AttentionSite) => string | undefined,
+  inner = plainAttention,
+  observe?: MapsObserver,
+): AttentionControl {
   const input = inputsOnce();
   return (site, projections) => {
     const group = groupOf(site);
@@ -82,6 +88,7 @@ export function mixed(groupOf: (site: AttentionSite) => string | undefined, inne
       ? g.matmul(source, g.reshape(input(names.mapper, ["B", tokens, tokens]), ["B", 1, tokens, tokens]))
       : source;
     const maps = g.add(g.mul(weight(names.taken), moved), g.mul(weight(names.kept), own));
+    observe?.(site, () => maps);
     return g.attend(maps, value);
   };
 }
@@ -103,22 +110,32 @@ export interface SiteGroup {
   readonly takes: TakenKind;
 }
 
-/** Attention in which the rows of each group take from each other. Sites without a group keep the model's own attention. */
-export function controlled(groups: readonly SiteGroup[]): AttentionControl {
+/** Gets the attention maps of a site, [B, heads, L, M], by which its values are weighed. Computes them only if it calls `maps`. */
+export type MapsObserver = (site: AttentionSite, maps: () => Node) => void;
+
+/** Adds the maps of the chosen sites to `maps`, by path. */
+export const collecting =
+  (choose: (site: AttentionSite) => boolean, maps: Map<string, Node>): MapsObserver =>
+  (site, node) => {
+    if (choose(site)) maps.set(site.path, node());
+  };
+
+/** The model's own attention, observed. */
+export const observed =
+  (observe: MapsObserver): AttentionControl =>
+  (site, projections) => {
+    observe(site, () => g.attentionMaps(projections.query, projections.key, site.heads));
+    return plainAttention(site, projections);
+  };
+
+/**
+ * Attention in which the rows of each group take from each other. Sites without a group keep the model's own attention.
+ * observe: gets the maps after rows have taken from each other.
+ */
+export function controlled(groups: readonly SiteGroup[], observe?: MapsObserver): AttentionControl {
   const groupOf = (takes: TakenKind) => (site: AttentionSite) =>
     groups.find((group) => group.takes === takes && group.sites.includes(site.path))?.name;
   const { qk, kv } = takenProjections;
-  return mixed(groupOf("maps"), routed(groupOf("qk"), qk, routed(groupOf("kv"), kv)));
-}
-
-/** Attention that adds the maps [B, heads, L, M] of the chosen sites to `maps`, by path. */
-export function observed(
-  choose: (site: AttentionSite) => boolean,
-  maps: Map<string, Node>,
-  inner: AttentionControl = plainAttention,
-): AttentionControl {
-  return (site, projections) => {
-    if (choose(site)) maps.set(site.path, g.attentionMaps(projections.query, projections.key, site.heads));
-    return inner(site, projections);
-  };
+  const own = observe ? observed(observe) : plainAttention;
+  return mixed(groupOf("maps"), routed(groupOf("qk"), qk, routed(groupOf("kv"), kv, own)), observe);
 }

@@ -243,6 +243,31 @@ describe("hooks", () => {
     }
   });
 
+  test("get a row's maps after it has taken from another row", async () => {
+    const [first] = model.attentionSites(size).filter(({ kind }) => kind === "cross");
+    const half = { taken: 0.25, kept: 0.75 };
+    const mapsWith = async (takes: TakenKind, attention: Process["attention"]): Promise<Tensor[]> => {
+      let seen: Tensor[] = [];
+      const observe = ["source", "edit"].map((process) => ({ process, term: conditional, site: first.path }));
+      const afterStep = async (i: number, { maps }: { maps: readonly (Tensor | undefined)[] }) => {
+        if (i === 0) seen = maps.map((map) => map!);
+        return undefined;
+      };
+      const processes = [plain("source", dog), { ...plain("edit", cat), attention }];
+      await run({ processes, groups: [group("cross", takes)], hooks: { observe, afterStep } });
+      return seen;
+    };
+    const [source, own] = await mapsWith("qk", undefined);
+    expect(relativeError(source, own)).toBeGreaterThan(1e-3);
+    const cross = { from: "source" };
+    for (const takes of ["qk", "maps"] as const) {
+      const [from, taken] = await mapsWith(takes, () => ({ cross }));
+      expect(relativeError(taken, from), takes).toBeLessThan(1e-6);
+    }
+    const [, mixed] = await mapsWith("maps", () => ({ cross: { ...cross, mix: half } }));
+    expect(relativeError(mixed, combine(half.taken, source, half.kept, own))).toBeLessThan(1e-5);
+  });
+
   test("may replace latents: with the source's after every step, the edit is the source", async () => {
     const hooks: LockStep["hooks"] = {
       afterStep: async (_, { latents }) => new Map([["edit", latents.get("source")!]]),

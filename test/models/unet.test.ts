@@ -6,6 +6,7 @@ import {
   type AttentionControl,
   attentionSites,
   chooseSites,
+  collecting,
   observed,
   type ProjectionName,
   plainAttention,
@@ -129,11 +130,7 @@ describe.each(models)("$name", (model) => {
       .filter((k) => k.startsWith(prefix))
       .map((k) => k.slice(prefix.length));
     const maps = new Map<string, g.Node>();
-    const { eps, feeds } = build(
-      model,
-      "",
-      observed(({ path }) => names.includes(path), maps),
-    );
+    const { eps, feeds } = build(model, "", observed(collecting(({ path }) => names.includes(path), maps)));
     const result = await run({ eps, ...Object.fromEntries(maps) }, { ...feeds, ...weights });
     expect(names.length).toBeGreaterThan(0);
     for (const name of names) {

@@ -25,7 +25,10 @@ export interface Observation {
 export interface StepState {
   /** Latents after the step, by process. */
   readonly latents: ReadonlyMap<string, Tensor>;
-  /** The attention maps [heads, L, M] of each observation, in the order of `observe`; undefined before its process starts. */
+  /**
+   * The attention maps [heads, L, M] of each observation, in the order of `observe`, after the row has taken from others;
+   * undefined before its process starts.
+   */
   readonly maps: readonly (Tensor | undefined)[];
 }
 
