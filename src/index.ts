@@ -1,8 +1,10 @@
 // The library's public face: load a model, prepare a photo, edit it, read and write pictures.
 import {
   baret as baretMethod,
+  direct as directMethod,
   masactrl as masactrlMethod,
   negativePrompt as negativePromptMethod,
+  nullText as nullTextMethod,
   plain as plainMethod,
   sdedit as sdeditMethod,
 } from "./editing/index.ts";
@@ -70,3 +72,7 @@ export const masactrl = methodApi(masactrlMethod);
 export const sdedit = methodApi(sdeditMethod);
 /** Negative-prompt inversion: the photo's caption takes the place of the empty prompt. */
 export const negativePrompt = methodApi(negativePromptMethod);
+/** Null-text inversion with Prompt-to-Prompt: the empty prompt is tuned, and the edit takes the photo's attention maps. */
+export const nullText = methodApi(nullTextMethod);
+/** Direct inversion with Prompt-to-Prompt: nothing is tuned, and the edit takes the photo's attention maps. */
+export const direct = methodApi(directMethod);

@@ -37,7 +37,7 @@ import {
   type VaeConfig,
 } from "../models/index.ts";
 import type { Engine } from "../runtime/index.ts";
-import { type ClipTokenizer, type UnknownWord, unknownWords } from "../text/index.ts";
+import { type ClipTokenizer, type Encoding, type UnknownWord, unknownWords } from "../text/index.ts";
 import {
   type Checkpoint,
   type Component,
@@ -235,7 +235,7 @@ export class Model {
    */
   tokensOf(prompt: string, word: string): number[] {
     checkArguments("tokensOf", tokensArguments, { prompt, word });
-    const found = this.tokenizer.positionsOf(prompt, word);
+    const found = this.positionsOf(prompt, word);
     if (found.length > 0) return found;
     const lost = this.lostWords(prompt);
     throw new UsageError("the prompt has no such word", {
@@ -243,6 +243,16 @@ export class Model {
       expected: `some of ${few(this.wordsOf(prompt))}`,
       ...(lost.length > 0 && { advice: "Words beyond the text encoder's token limit are cut off." }),
     });
+  }
+
+  /** Like `tokensOf`, but returns no position if the prompt does not contain the word. */
+  positionsOf(prompt: string, word: string): number[] {
+    return this.tokenizer.positionsOf(prompt, word);
+  }
+
+  /** Returns a prompt's tokens, and the words that they belong to. Throws UsageError if it has more than 100,000 characters. */
+  tokenize(prompt: string): Encoding {
+    return this.tokenizer.encode(prompt);
   }
 
   /** The different words of a prompt that the text encoder reads, in order, without the punctuation around them. */

@@ -29,12 +29,12 @@ export interface EditResult<R extends string = string, E = Record<string, unknow
 export function resolvedSettings<E extends z.ZodObject>(
   method: Pick<Method<z.ZodObject, E>, "editOptions"> & Method,
   model: Model,
-  prepared: Pick<Prepared, "settings" | "size" | "timesteps">,
+  prepared: Pick<Prepared, "target" | "source" | "settings" | "size" | "timesteps">,
   options: Partial<z.input<E>> = {},
 ): z.output<E> {
   const settings = editSettings(method, model, options);
   const sites = model.attentionSites(prepared.size);
-  const resolved = method.resolve?.(settings, { prepared, sites }) ?? settings;
+  const resolved = method.resolve?.(settings, { prepared, sites, reader: model }) ?? settings;
   // In the schema's order, so that equal settings give equal text.
   const names = Object.keys(method.editOptions.shape).filter((name) => resolved[name] !== undefined);
   return Object.fromEntries(names.map((name) => [name, resolved[name]])) as z.output<E>;
@@ -44,7 +44,7 @@ export function resolvedSettings<E extends z.ZodObject>(
 export async function jobOf(method: Method, model: Model, prepared: Prepared, signal?: AbortSignal): Promise<EditJob> {
   const embeddings = await embedPrompts(method, model, prepared, signal);
   const schedule = model.schedule(prepared.timesteps.length);
-  return { prepared, embeddings, schedule, sites: model.attentionSites(prepared.size) };
+  return { prepared, embeddings, schedule, sites: model.attentionSites(prepared.size), reader: model };
 }
 
 /**

@@ -47,6 +47,9 @@ export interface PrepareJob<Settings, T extends string> {
   readonly signal?: AbortSignal;
 }
 
+/** Reads prompts as the text encoder does. */
+export type PromptReader = Pick<Model, "positionsOf" | "tokenize" | "wordsOf">;
+
 /** Input of a method's `edit`. */
 export interface EditJob<Settings = Record<string, unknown>, T extends string = string> {
   readonly prepared: Prepared<Settings, T>;
@@ -54,13 +57,15 @@ export interface EditJob<Settings = Record<string, unknown>, T extends string = 
   readonly schedule: Schedule;
   /** Attention sites of the U-Net at the picture's size. */
   readonly sites: readonly AttentionSite[];
+  readonly reader: PromptReader;
 }
 
-/** Facts for `resolve`. The photo need not be prepared yet. */
+/** Facts for `resolve`, which may refuse settings. The photo need not be prepared yet. */
 export interface ResolveFacts<Settings = Record<string, unknown>> {
-  readonly prepared: Pick<Prepared<Settings>, "settings" | "size" | "timesteps">;
+  readonly prepared: Pick<Prepared<Settings>, "target" | "source" | "settings" | "size" | "timesteps">;
   /** Attention sites of the U-Net at the picture's size. */
   readonly sites: readonly AttentionSite[];
+  readonly reader: PromptReader;
 }
 
 /** The sampling processes of one edit, and their pictures. */
@@ -133,7 +138,10 @@ export interface Method<
   /** Returns prepare options, with values, that may improve the reconstruction. */
   remedies?(prepared: Prepared<z.output<P>, T>): Readonly<Record<string, unknown>>;
 
-  /** Replaces settings that depend on the model or the photo by plain data: functions by lists, default layers by levels. */
+  /**
+   * Replaces settings that depend on the model, the photo or the prompts by plain data: functions by lists, default layers by
+   * levels. Throws UsageError if they do not fit.
+   */
   resolve?(settings: z.output<E>, facts: ResolveFacts<z.output<P>>): z.output<E>;
   /**
    * Returns the processes of one edit. settings: resolved. key: suffix for the names of processes that other edits of the

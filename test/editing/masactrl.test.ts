@@ -127,6 +127,7 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
       embeddings: { empty: row(captioned.tensors.inverted, 0), target: row(captioned.tensors.inverted, 1) },
       schedule: model.schedule(steps),
       sites: [...sites].reverse(),
+      reader: model,
     };
     const settings = { step: 2, layer: 3, referenceLatents: false, guidance: 3 };
     const { processes, groups, pictures, prompts } = method.edit(job, settings, "");
