@@ -71,12 +71,15 @@ export function methodOptions(command: Command, verbs: readonly Verb[], takesLis
   added.set(command, { verbs, names, takesLists });
   command.configureHelp({
     visibleOptions(helped) {
-      const own = new Set(declaredOptions(chosenMethod(command), verbs).map(({ name }) => name));
-      const isShown = (one: Option): boolean => {
+      const own = new Map(declaredOptions(chosenMethod(command), verbs).map((one) => [one.name, one]));
+      const shown = helped.options.flatMap((one) => {
         const name = one.attributeName();
-        return !one.hidden && (!names.has(name) || own.has(name));
-      };
-      return [...helped.options.filter(isShown), new Option("-h, --help", "display help for command")];
+        if (one.hidden || (names.has(name) && !own.has(name))) return [];
+        const declared = names.has(name) ? own.get(name) : undefined;
+        // Methods that share a flag may have other words and defaults for it.
+        return [declared ? Object.assign(flagOf(declared), { helpGroupHeading: one.helpGroupHeading }) : one];
+      });
+      return [...shown, new Option("-h, --help", "display help for command")];
     },
   });
   return checkOptions(command, (made) => methodProblems(made, chosenMethod(made)));

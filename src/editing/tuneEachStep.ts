@@ -61,8 +61,10 @@ export const thresholdAt = (
 ): number => first + (growth * i * 50) / steps;
 
 /** Adam's learning rate at step i of N. */
-const learningRateAt = (i: number, { learningRate, learningRateEnd, steps }: TuningSettings): number =>
-  learningRate * (1 + ((learningRateEnd - 1) * i) / Math.max(1, steps - 1));
+export const learningRateAt = (
+  i: number,
+  { learningRate, learningRateEnd, steps }: Pick<TuningSettings, "learningRate" | "learningRateEnd" | "steps">,
+): number => learningRate * (1 + ((learningRateEnd - 1) * i) / Math.max(1, steps - 1));
 
 /** Returns the number of Adam's iterations at each step. */
 export const iterationsOf = ({

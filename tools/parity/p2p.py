@@ -397,7 +397,7 @@ def fixtures(_: argparse.Namespace) -> None:
     rows = lambda cases: ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
     text = ",\n".join(f'"{name}": [\n{rows(cases)}\n]' for name, cases in lines.items())
     (FIXTURES / "p2p.json").write_text(f"{{\n{text}\n}}\n")
-    everything = {"word_steps": {"dog": (0.0, 0.5)}, "emphasis": {"sitting": 2.0}, "blend": ["cat", "dog"], "blend_except": ["grass"], "blend_threshold": (0.3, 0.8), "blend_tokens": 64}
+    everything = {"word_steps": {"grass": (0.0, 0.2)}, "emphasis": {"on": -4.0}, "blend": ["cat", "dog"], "blend_except": ["grass"], "blend_threshold": (0.3, 0.8), "blend_tokens": 64}
     cases = (
         ("null-text-tiny-sd1", Settings("a cat standing on the grass", "a brown dog sitting on the grass", steps=4, guidance=3.0, iterations=3, early_stop=False, mapping="refine", cross_steps=(0.0, 0.8), self_steps=(0.0, 0.5), **everything)),
         ("direct-tiny-sd2", Settings("a cat standing on snow", "a dog sitting on snow", method="direct", steps=4, guidance=3.0, cross_steps=(0.2, 1.0), self_steps=(0.25, 0.75), self_tokens=16, fix_tail=False, emphasis={"snow": -1.0})),

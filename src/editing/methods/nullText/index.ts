@@ -3,6 +3,9 @@ import { invertAndTune, tunedEachStep } from "../../tuneEachStep.ts";
 import { editNullText, resolveNullText } from "./edit.ts";
 import { editOptions, prepareOptions } from "./options.ts";
 
+export { iterationsOf, learningRateAt } from "../../tuneEachStep.ts";
+export type { EditOptions } from "./options.ts";
+
 /**
  * Null-text inversion (Mokady et al. 2023): tunes the empty prompt's embedding at each step until guided sampling with the photo's
  * caption leads back to the photo. Edits are made by Prompt-to-Prompt (Hertz et al. 2022).

@@ -27,4 +27,5 @@ export const editOptions = z.strictObject({
     unset: "that of the inversion",
   }).optional(),
 });
+export type EditOptions = z.input<typeof editOptions>;
 export type EditSettings = z.output<typeof editOptions>;
