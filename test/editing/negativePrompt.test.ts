@@ -8,6 +8,7 @@ import { negativePrompt, plain } from "../../src/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
 import { smoothPicture, tinyModel } from "../support/baret.ts";
 import { temporaryFolder } from "../support/files.ts";
+import { relativeError } from "../support/run.ts";
 
 const size = { width: 64, height: 64 };
 const [source, target] = ["a dog standing", "a dog lying down"];
@@ -49,6 +50,20 @@ test("the reconstruction samples with the caption alone; the edit has the captio
   expect(latents.reconstruction).toEqual(await sampled(caption, 1));
   expect(latents.edit).toEqual(await sampled(wanted, guidance));
   expect(rows).toBe(3 * 5);
+});
+
+test("Prompt-to-Prompt takes the reconstruction's maps; without its windows it changes nothing", async () => {
+  const guidance = 3;
+  const off = await negativePrompt.edit(model, prepared, { guidance }, { images });
+  expect(off.settings).toEqual({ guidance, promptToPrompt: false });
+  const on = { guidance, promptToPrompt: true };
+  const idle = await negativePrompt.edit(model, prepared, { ...on, crossSteps: 0, selfSteps: 0 }, { images });
+  expect(relativeError(idle.latents.edit, off.latents.edit)).toBeLessThan(1e-4);
+  const taking = await negativePrompt.edit(model, prepared, { ...on, crossSteps: 1, selfSteps: 1 }, { images });
+  expect(relativeError(taking.latents.edit, off.latents.edit)).toBeGreaterThan(1e-2);
+  expect(relativeError(taking.latents.reconstruction, off.latents.reconstruction)).toBeLessThan(1e-4);
+  const refused = negativePrompt.edit(model, prepared, { guidance, emphasis: ["dog=2"] });
+  await expect(refused).rejects.toThrow("emphasis: has no effect without Prompt-to-Prompt");
 });
 
 test("the reconstruction is closer to the photo than that of guidance with the empty prompt", async () => {

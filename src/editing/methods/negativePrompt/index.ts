@@ -1,9 +1,38 @@
 import { z } from "zod";
-import { row } from "../../../core/index.ts";
+import { option, row, UsageError } from "../../../core/index.ts";
 import { invertedOnly, invertPhoto } from "../../invertPhoto.ts";
-import { guidedBy } from "../../lockstep/index.ts";
-import { defineMethod } from "../../method.ts";
+import { guidedBy, type Process } from "../../lockstep/index.ts";
+import { defineMethod, type ResolveFacts } from "../../method.ts";
+import { promptToPrompt, promptToPromptOptions, resolvePromptToPrompt } from "../../promptToPrompt/index.ts";
 import { guidance, steps } from "../../samplingOptions.ts";
+
+const editOptions = z.strictObject({
+  guidance,
+  promptToPrompt: option(z.boolean().default(false), {
+    about:
+      "take the reconstruction's attention maps, by Prompt-to-Prompt; the options after this one have an effect only with it",
+  }),
+  ...promptToPromptOptions({ mapping: "auto", crossSteps: 0.4, selfSteps: 0.6 }),
+});
+type EditSettings = z.output<typeof editOptions>;
+
+/** Options of Prompt-to-Prompt that have no default: one that is given is meant. */
+const optional = ["wordSteps", "emphasis", "blend", "blendExcept", "blendLevel"] as const;
+
+/** Leaves out the options of Prompt-to-Prompt if it is off. Throws UsageError if one of those without a default is given. */
+function resolveNegativePrompt(settings: EditSettings, facts: ResolveFacts<{ steps: number }>): EditSettings {
+  if (settings.promptToPrompt) return resolvePromptToPrompt(settings, facts);
+  const idle = optional.filter((name) => settings[name] !== undefined);
+  if (idle.length > 0) {
+    throw new UsageError("has no effect without Prompt-to-Prompt", {
+      where: idle.join(", "),
+      found: "promptToPrompt off",
+      expected: "promptToPrompt on (--prompt-to-prompt)",
+    });
+  }
+  const { guidance, promptToPrompt } = settings;
+  return { guidance, promptToPrompt } as EditSettings;
+}
 
 /**
  * Negative-prompt inversion (Miyake et al. 2023): replaces null-text inversion's tuned ∅ by the embedding c of the photo's
@@ -16,7 +45,7 @@ export const negativePrompt = defineMethod({
   paper: "https://arxiv.org/abs/2305.16807",
   needs: { caption: "required", randomSeed: false, weightGradients: false },
   prepareOptions: z.strictObject({ steps }),
-  editOptions: z.strictObject({ guidance }),
+  editOptions,
   pictures: { reconstruction: "reconstruction", edit: "edit" },
   photoPicture: "reconstruction",
   ...invertedOnly,
@@ -24,15 +53,23 @@ export const negativePrompt = defineMethod({
     const { source, empty } = job.embeddings;
     return invertPhoto(job, { context: source, empty, guidance: 1 });
   },
+  resolve: resolveNegativePrompt,
   // There is no `reconstruction`, because it would take N more predictions.
-  edit: ({ prepared, embeddings: { source, target } }, { guidance }, key) => {
+  edit: (job, settings, key) => {
+    const { prepared, embeddings } = job;
+    const { source, target } = embeddings;
     const start = row(prepared.tensors.inverted, 0);
-    const reconstruction = { name: "reconstruction", start, terms: () => guidedBy(1, source, source) };
-    const edit = { name: `edit${key}`, start, terms: () => guidedBy(guidance, target, source) };
+    const branches = { source: "reconstruction", edit: `edit${key}` };
+    const reconstruction: Process = { name: branches.source, start, terms: () => guidedBy(1, source, source) };
+    const edit: Process = { name: branches.edit, start, terms: () => guidedBy(settings.guidance, target, source) };
+    const { attention, ...controlled } = settings.promptToPrompt
+      ? promptToPrompt(job, settings, branches)
+      : { attention: undefined };
     return {
-      processes: [reconstruction, edit],
-      pictures: { reconstruction: reconstruction.name, edit: edit.name },
+      processes: [reconstruction, { ...edit, attention }],
+      pictures: { reconstruction: branches.source, edit: branches.edit },
       prompts: { reconstruction: prepared.source },
+      ...controlled,
     };
   },
 });
