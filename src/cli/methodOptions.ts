@@ -1,8 +1,12 @@
 import { type Command, Option } from "commander";
+import { z } from "zod";
 import {
   type DeclaredOption,
   dashed,
   few,
+  listed,
+  oneOf,
+  option,
   optionsOf,
   shown,
   textOfValue,
@@ -10,7 +14,7 @@ import {
   valueOfText,
 } from "../core/index.ts";
 import { type Method, methodNamed, methods, schemaOf, type Verb } from "../editing/index.ts";
-import type { SettingValues } from "../tasks/index.ts";
+import { type ChosenOptions, type SettingValues, splitOptions } from "../tasks/index.ts";
 import { checkOptions, choiceOption, type OptionProblem, repeatable, uncheckedSetting } from "./options.ts";
 
 const headings: Record<Verb, string> = { prepare: "Preparing the photo:", edit: "Edit:" };
@@ -193,3 +197,44 @@ export const writtenRemedies = (method: Method, remedies: SettingValues): string
   writtenSettings(method, remedies)
     .map(([flag, text]) => (text === "false" ? `--no-${flag}` : text === "true" ? `--${flag}` : `--${flag} ${text}`))
     .join(", ");
+
+/** "method.option=value" or "option=value". */
+const assignment = /^(?:([a-z0-9-]+)\.)?([A-Za-z][\w-]*)=(.*)$/s;
+
+/**
+ * Returns the options of each method from texts such as "sdedit.strength=0.7". An option without a method is one of all
+ * methods that have it. A later text takes precedence, and one with a method over one without. Throws UsageError that lists
+ * every text that is wrong.
+ */
+export function assignedOptions(texts: readonly string[], chosen: readonly Method[]): Map<Method, ChosenOptions> {
+  const problems: string[] = [];
+  const values = new Map(chosen.map((method): [Method, Record<string, unknown>] => [method, {}]));
+  const parsed = texts.map((text) => ({ text, parts: assignment.exec(text) }));
+  // Those without a method first, so that the others replace them.
+  const ordered = [...parsed.filter(({ parts }) => !parts?.[1]), ...parsed.filter(({ parts }) => parts?.[1])];
+  for (const { text, parts } of ordered) {
+    const [, named, name, value] = parts ?? [];
+    const methods = chosen.filter((method) => named === undefined || method.name === named);
+    const takers = methods.flatMap((method) => {
+      const one = parts && assignable(method).find((each) => dashed(each.name) === dashed(name));
+      return one ? [{ method, one }] : [];
+    });
+    if (!parts) problems.push(`${shown(text)}: expected METHOD.OPTION=VALUE or OPTION=VALUE`);
+    else if (methods.length === 0) problems.push(`${shown(text)}: ${named} is not compared`);
+    else if (takers.length === 0) problems.push(`${shown(text)}: not an option of ${named ?? "any of the methods"}`);
+    for (const { method, one } of takers) {
+      const read = valueOfText(one, value);
+      if (one.schema.safeParse(read).success) values.get(method)![one.name] = read;
+      else problems.push(`${shown(text)}: found ${shown(value)}, expected ${one.expected}`);
+    }
+  }
+  if (problems.length > 0) throw new UsageError(`values of --set\n${listed([...new Set(problems)])}`);
+  return new Map([...values].map(([method, own]) => [method, splitOptions(method, own)]));
+}
+
+/** Returns the options of a method, its preset among them. */
+function assignable(method: Method): DeclaredOption[] {
+  const presets = Object.keys(method.presets ?? {});
+  const schema = z.object({ preset: option(oneOf(presets), { about: "named settings" }) });
+  return [...declaredOptions(method, ["prepare", "edit"]), ...(presets.length > 0 ? optionsOf(schema) : [])];
+}

@@ -24,6 +24,11 @@ const entries: readonly Entry[] = [
     load: async () => (await import("./edit/index.ts")).sweepCommand(),
   },
   {
+    name: "compare",
+    about: "edit photos with several methods, as a labelled sheet and a table of time, cost and likeness",
+    load: async () => (await import("./edit/index.ts")).compareCommand(),
+  },
+  {
     name: "attention",
     about: "show where a photo, or its edit, attends to the words of a prompt",
     load: async () => (await import("./edit/index.ts")).attentionCommand(),

@@ -15,6 +15,7 @@ export {
   type Sources,
   type Taken,
 } from "./predictor.ts";
+export type { Computed } from "./programs.ts";
 export { cutPrompt, promptWarnings, unknownWordsWarning } from "./promptWarnings.ts";
 export {
   batchOf,

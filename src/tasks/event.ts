@@ -1,5 +1,6 @@
 import type { Picture, Progress, Warning } from "../core/index.ts";
 import type { AttentionMaps, Quality } from "../editing/index.ts";
+import type { Cost } from "./cost.ts";
 import type { EditRecord, SettingValues } from "./record.ts";
 
 /** Event of a running task. A command line prints events; a server streams them. */
@@ -27,28 +28,29 @@ export interface TaskResult {
   readonly roundTrip: Picture;
   /** Rows that the U-Net predicted, over all steps. */
   readonly rows: number;
+  readonly costs: { readonly prepare: Cost; readonly edit?: Cost };
   readonly warnings: readonly Warning[];
   /** Of a task that looks at attention. */
   readonly attention?: AttentionMaps;
 }
 
 /** Yields an event of the running task. */
-export type Emit = (event: TaskEvent) => void;
+export type Emit<E = TaskEvent> = (event: E) => void;
 
 /**
  * Runs `work` and yields the events that it emits, in order. Rejects as `work` does. If the caller stops reading, aborts
  * the signal that `work` gets.
  */
-export async function* stream(
-  work: (emit: Emit, signal: AbortSignal) => Promise<void>,
+export async function* stream<E = TaskEvent>(
+  work: (emit: Emit<E>, signal: AbortSignal) => Promise<void>,
   signal?: AbortSignal,
-): AsyncGenerator<TaskEvent, void> {
+): AsyncGenerator<E, void> {
   const stopped = new AbortController();
-  const events: TaskEvent[] = [];
+  const events: E[] = [];
   let wake = (): void => undefined;
   let state: "running" | "done" | "failed" = "running";
   let failure: unknown;
-  const emit: Emit = (event) => {
+  const emit: Emit<E> = (event) => {
     events.push(event);
     wake();
   };

@@ -2,6 +2,19 @@
 // Knows of: every layer above it. Photos, caches and files are in node/.
 // Does not know of: terminals, HTTP.
 export { attentionSheet } from "./attentionSheet.ts";
+export {
+  type ChosenOptions,
+  type ComparedEdit,
+  type CompareEvent,
+  comparisonSheet,
+  type FailedEdit,
+  isMade,
+  type LeftOut,
+  type MadeEdit,
+  methodsToCompare,
+  splitOptions,
+} from "./compare.ts";
+export { type Cost, type Costs, measured, noCost } from "./cost.ts";
 export { type Emit, stream, type TaskEvent, type TaskResult, timed } from "./event.ts";
 export { type EditRecord, type Maker, recordSchema, type SettingValues, settingsOf } from "./record.ts";
 export { dB, enlargedPhoto, qualityWarnings, unusedCaption } from "./warnings.ts";

@@ -13,10 +13,12 @@ import { PreparedCache, readPrepared } from "../../editing/node/index.ts";
 import { exists } from "../../storage/node/index.ts";
 import { dB, type Maker, type SettingValues, type TaskEvent, type TaskResult } from "../../tasks/index.ts";
 import {
+  type Caption,
   captionsOf,
   fits,
   openAll,
   openPhoto,
+  type Photo,
   type PhotoTask,
   planPhoto,
   type RecordedTask,
@@ -50,6 +52,13 @@ export function photoOptions(command: Command, verbs: readonly Verb[], takesList
     // Scripts may pass a seed to every command, whether its methods draw random numbers or not.
     const hasSeed = made.options.some(({ long }) => long === "--seed");
     if (!hasSeed) made.addOption(option("--seed <n>", "seed", integer(0, Number.MAX_SAFE_INTEGER)).hideHelp());
+  });
+  return captionedPhotoOptions(command);
+}
+
+/** Adds the options that say how a photo is fitted and what it shows, and those of the model. */
+export function captionedPhotoOptions(command: Command): Command {
+  repeatable(command, (made) => {
     made
       .optionsGroup("Photo:")
       .addOption(choiceOption("--fit <way>", "way to fit the photo to the size", fits).default("crop"))
@@ -108,10 +117,8 @@ async function planTasks(
   prepared: ReadonlyMap<string, Prepared>,
   options: SettingValues,
 ): Promise<PhotoTask[]> {
-  const paths = [...new Set(sources.filter((path) => !prepared.has(path)))];
-  const photos = await openAll(paths.map((path) => () => openPhoto(model, path, { size, fit }, runBlocking)));
-  const captions = await captionsOf([method], model, photos, caption, work);
-  const opened = new Map(photos.map((photo, k) => [photo.name, { photo, ...captions[k] }]));
+  const unprepared = sources.filter((path) => !prepared.has(path));
+  const opened = await openPhotos([method], model, unprepared, { size, fit, source: caption }, work);
   const cache = new PreparedCache();
   const tasks: PhotoTask[] = [];
   for (const source of sources) {
@@ -155,14 +162,35 @@ export async function withTasks(
   );
 }
 
+/** A photo at the size to work at, with its caption and the warnings about the caption. */
+export interface CaptionedPhoto extends Caption {
+  readonly photo: Photo;
+}
+
+/**
+ * Opens photos, each once, and finds their captions. Returns them by their paths. Throws one ImageError that lists every photo
+ * that cannot be read, and as captionsOf.
+ */
+export async function openPhotos(
+  methods: readonly Method[],
+  model: Model,
+  paths: readonly string[],
+  { size, fit, source }: Pick<PhotoFlags, "size" | "fit" | "source">,
+  work: Work,
+): Promise<ReadonlyMap<string, CaptionedPhoto>> {
+  const open = (path: string) => () => openPhoto(model, path, { size, fit }, runBlocking);
+  const photos = await openAll([...new Set(paths)].map(open));
+  const captions = await captionsOf(methods, model, photos, source, work);
+  return new Map(photos.map((photo, k) => [photo.name, { photo, ...captions[k] }]));
+}
+
+/** Prints the photo and the prompt of a task. */
+export function printPhoto({ source, photo, plan }: PhotoTask, reporter: Reporter): void {
+  reporter.info(oneLine(`${source} (${photo?.how ?? "prepared photo"}): ${plan.target}`));
+}
+
 /** Prints the settings of a task: on one line those that are not the default, or with --verbose all of them. */
-function printSettings(
-  { method, source, photo, plan, maker }: RecordedTask,
-  settings: SettingValues,
-  reporter: Reporter,
-): void {
-  const how = photo?.how ?? "prepared photo";
-  reporter.info(oneLine(`${source} (${how}): ${plan.target}`));
+export function printSettings({ method, maker }: RecordedTask, settings: SettingValues, reporter: Reporter): void {
   const { method: name, target: _, source: caption, ...rest } = settings;
   if (caption !== undefined) reporter.info(oneLine(`  caption: ${caption}`));
   const lines = (values: SettingValues): [string, string][] => writtenSettings(method, values);
@@ -208,8 +236,10 @@ export async function runTask(
   let steps = 0;
   try {
     for await (const event of events) {
-      if (event.type === "settings") printSettings(task, event.settings, reporter);
-      else if (event.type === "progress") {
+      if (event.type === "settings") {
+        printPhoto(task, reporter);
+        printSettings(task, event.settings, reporter);
+      } else if (event.type === "progress") {
         steps++;
         onProgress?.(event);
       } else if (event.type === "warning") {

@@ -13,10 +13,13 @@ import {
 } from "../../editing/index.ts";
 import { type PreparedStore, planPrepared, prepareStored } from "../../editing/node/index.ts";
 import {
+  type Cost,
   type EditRecord,
   type Emit,
   enlargedPhoto,
   type Maker,
+  measured,
+  noCost,
   qualityWarnings,
   type SettingValues,
   settingsOf,
@@ -87,6 +90,8 @@ export interface Preparation {
   readonly prepared: Prepared;
   readonly fidelity: Fidelity;
   readonly warnings: readonly Warning[];
+  /** Cost of preparing it now. */
+  readonly cost: Cost;
 }
 
 /** Prepares the photo of a task, resuming from its file or the cache, and compares the reconstruction with the photo. */
@@ -105,12 +110,14 @@ export async function preparePhoto(
   const prompts = Object.values(method.prompts?.(plan.settings, plan.target) ?? {});
   const all = [plan.target, ...(plan.source === undefined ? [] : [plan.source]), ...prompts];
   warn(...promptWarnings(model, all));
-  const prepared =
-    task.prepared ??
-    (await prepareStored(method, model, photo!.picture, plan, { file, cache, trajectories }, { onProgress, signal }));
+  const prepare = (): Promise<Prepared> =>
+    prepareStored(method, model, photo!.picture, plan, { file, cache, trajectories }, { onProgress, signal });
+  const { result: prepared, cost } = task.prepared
+    ? { result: task.prepared, cost: noCost }
+    : await measured(model, prepare);
   const fidelity = await fidelityOf(method, model, prepared, photo?.picture, signal);
   warn(...qualityWarnings(method, model, prepared, fidelity, source));
-  return { prepared, fidelity, warnings };
+  return { prepared, fidelity, warnings, cost };
 }
 
 export interface PrepareTaskWork {
@@ -122,7 +129,7 @@ export interface PrepareTaskWork {
 /** Runs the first part of every task: emits the settings, prepares the photo, emits its quality. */
 export async function begin(task: PhotoTask, settings: SettingValues, emit: Emit, signal: AbortSignal) {
   emit({ type: "settings", settings });
-  const { prepared, fidelity, warnings } = await preparePhoto(task, {
+  const { prepared, fidelity, warnings, cost } = await preparePhoto(task, {
     onProgress: timed(emit),
     onWarning: (warning) => emit({ type: "warning", warning }),
     signal,
@@ -130,7 +137,7 @@ export async function begin(task: PhotoTask, settings: SettingValues, emit: Emit
   const { roundTrip, ...quality } = fidelity;
   const iterations = task.method.iterations?.(prepared);
   emit({ type: "prepared", quality, ...(iterations !== undefined && { iterations }) });
-  return { prepared, shared: { roundTrip, quality, iterations, warnings } };
+  return { prepared, shared: { roundTrip, quality, iterations, warnings, costs: { prepare: cost } } };
 }
 
 /** Returns the record of a picture for its file. */
@@ -170,9 +177,11 @@ export const editTask = (
     const { prepared, shared } = await begin(task, settings, emit, signal);
     const onStep = previews ? previewing(model, emit, signal) : undefined;
     const work = { images, onStep, onProgress: timed(emit), signal };
-    const result = await edit(method, model, prepared, task.edit, work);
+    const { result, cost } = await measured(model, () => edit(method, model, prepared, task.edit, work));
+    const { images: made, rows } = result;
+    const costs = { ...shared.costs, edit: cost };
     const record = recordOf(task, "edit", settings);
-    emit({ type: "done", result: { ...shared, images: result.images, record, rows: result.rows } });
+    emit({ type: "done", result: { ...shared, images: made, record, rows, costs } });
   }, signal);
 
 /** Edits one photo at several points. points: resolved settings. */

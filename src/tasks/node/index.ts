@@ -2,7 +2,18 @@
 // Knows of: everything above, and Node.
 // Does not know of: terminals, HTTP.
 export { attentionTask } from "./attention.ts";
+
 export { autoCaption, type Caption, captionsOf } from "./captions.ts";
+
+export { openClip } from "./clip.ts";
+export {
+  type CompareWork,
+  type Comparison,
+  type ComparisonInput,
+  compareTask,
+  planComparison,
+} from "./compare.ts";
+
 export {
   type EditTask,
   type EditTaskWork,

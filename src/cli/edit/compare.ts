@@ -1,0 +1,256 @@
+import { Command, Option } from "commander";
+import { BaretError, CancelledError, requireAtMost, UsageError, type Work } from "../../core/index.ts";
+import { type Method, methods } from "../../editing/index.ts";
+import { PreparedCache } from "../../editing/node/index.ts";
+import {
+  type ComparedEdit,
+  comparisonSheet,
+  dB,
+  isMade,
+  type LeftOut,
+  type MadeEdit,
+  methodsToCompare,
+} from "../../tasks/index.ts";
+import {
+  type Comparison,
+  compareTask,
+  type EditTask,
+  openClip,
+  planComparison,
+  writePicture,
+} from "../../tasks/node/index.ts";
+import { statusOf } from "../exitStatus.ts";
+import { runBlocking, withProgress } from "../interrupt.ts";
+import { assignedOptions, writtenSettings } from "../methodOptions.ts";
+import { makerOf, withModel } from "../model.ts";
+import { integer, nonEmpty, option } from "../options.ts";
+import { checkOutputs, outputName, pngFile, suffixed } from "../outputs.ts";
+import { columns, Reporter } from "../print.ts";
+import { type Arguments, isPreparedFile, splitArguments } from "./sources.ts";
+import { captionedPhotoOptions, openPhotos, type PhotoFlags, printPhoto, printSettings } from "./tasks.ts";
+
+interface Flags extends PhotoFlags {
+  readonly out: string;
+  readonly methods?: readonly string[];
+  readonly set?: readonly string[];
+  readonly seed?: number;
+  readonly clip?: string;
+  readonly cache: boolean;
+}
+
+/** Largest number of edits of one command. */
+const MAX_EDITS = 10_000;
+
+/** Output files of one comparison: the sheet, and a picture for each method. */
+interface Files {
+  readonly sheet: string;
+  readonly pictureOf: (method: Pick<Method, "name">) => string;
+}
+
+/** Returns the photo, the prompt and the files of each comparison. */
+function comparisonsOf({ sources, prompts }: Arguments, out: string) {
+  const pairs = sources.flatMap((source) => prompts.map((prompt) => ({ source, prompt })));
+  return pairs.map((pair, index) => {
+    const sheet = outputName(out, pair, index, pairs.length);
+    return { ...pair, files: { sheet, pictureOf: ({ name }: Pick<Method, "name">) => suffixed(sheet, name) } };
+  });
+}
+
+const seconds = (value: number): string => value.toFixed(1);
+
+function rowOf(edit: MadeEdit, file: string): string[] {
+  const { prepare, edit: own } = edit.costs;
+  return [
+    edit.method,
+    seconds(prepare.seconds),
+    seconds(own.seconds),
+    `${prepare.evaluations + own.evaluations}`,
+    `${prepare.gradients + own.gradients}`,
+    dB(edit.psnr),
+    edit.clipScore?.toFixed(3) ?? "–",
+    `${file}${edit.isReused ? " (made before)" : ""}`,
+  ];
+}
+
+/** Returns a table of the edits: time, predictions and gradients of the U-Net, likeness to the photo and to the prompt. */
+function tableOf(edits: readonly ComparedEdit[], { pictureOf }: Files): string {
+  const head = ["method", "prepare s", "edit s", "U-Net rows", "gradients", "PSNR to photo", "CLIPScore", "picture"];
+  const rows = edits.map((edit) =>
+    isMade(edit) ? rowOf(edit, pictureOf({ name: edit.method })) : [edit.method, ...Array(6).fill("–"), "failed"],
+  );
+  return columns([head, ...rows]);
+}
+
+/** Returns an edit for JSON. JSON has no infinity, so null replaces it. */
+function editJson(edit: ComparedEdit, { pictureOf }: Files): object {
+  if (!isMade(edit)) {
+    const { method, settings, error } = edit;
+    const code = error instanceof BaretError ? error.code : "unexpected";
+    return { method, settings, error: { code, message: error.message } };
+  }
+  const { method, record, costs, psnr, clipScore, isReused } = edit;
+  const file = pictureOf({ name: method });
+  const { settings } = record;
+  return { method, file, isReused, ...costs, psnr: Number.isFinite(psnr) ? psnr : null, clipScore, settings };
+}
+
+/** Runs one comparison: prints its events, and writes every picture and the sheet as soon as they are there. */
+async function compare(
+  { photo, target, tasks }: Comparison,
+  files: Files,
+  events: ReturnType<typeof compareTask>,
+  { onProgress }: Work,
+  reporter: Reporter,
+): Promise<readonly ComparedEdit[]> {
+  const edits: ComparedEdit[] = [];
+  const { maker, plan } = tasks[0];
+  const settings = { target, methods: tasks.map(({ method }) => method.name) };
+  const record = { command: "compare", ...maker, photo: { path: photo.name, sha256: plan.origin.picture }, settings };
+  let task = tasks[0];
+  printPhoto(task, reporter);
+  for await (const event of events) {
+    if (event.type === "method") task = tasks[event.index];
+    else if (event.type === "settings") printSettings(task, event.settings, reporter);
+    else if (event.type === "progress") onProgress?.({ ...event, phase: `${task.method.name}: ${event.phase}` });
+    else if (event.type === "warning") warn(task, event.warning, reporter);
+    else if (event.type === "compared") {
+      edits.push(event.edit);
+      if (!isMade(event.edit)) {
+        reporter.warn(`${event.edit.method} failed: ${event.edit.error.message}`);
+        continue;
+      }
+      const { picture, alpha, record: own, isReused } = event.edit;
+      if (!isReused) await writePicture(files.pictureOf(task.method), picture, own, { alpha });
+      const sheet = comparisonSheet({ picture: photo.picture, label: `${photo.name}\n${target}` }, edits);
+      await writePicture(files.sheet, sheet, record);
+    }
+  }
+  return edits;
+}
+
+function warn({ method }: EditTask, { message, remedies }: { message: string; remedies?: object }, reporter: Reporter) {
+  const written = writtenSettings(method, { ...remedies }).map(
+    ([flag, text]) => `--set ${method.name}.${flag}=${text}`,
+  );
+  reporter.warn(`${message}${written.length > 0 ? `. These may help: ${written.join(", ")}` : ""}`);
+}
+
+const leftOutText = ({ method, why }: LeftOut): string => `${method} is left out: ${why} (--source).`;
+
+async function run(given: readonly string[], flags: Flags, reporter: Reporter): Promise<void> {
+  const named = splitArguments(given);
+  const prepared = named.sources.filter(isPreparedFile);
+  if (prepared.length > 0) {
+    throw new UsageError("each method prepares the photo itself, but this photo is prepared", {
+      found: prepared.join(", "),
+    });
+  }
+  const { chosen, leftOut } = methodsToCompare(flags.methods, flags.source);
+  const seeded = flags.seed !== undefined && chosen.some(({ needs }) => needs.randomSeed);
+  const options = assignedOptions([...(seeded ? [`seed=${flags.seed}`] : []), ...(flags.set ?? [])], chosen);
+  const wanted = comparisonsOf(named, flags.out);
+  requireAtMost(MAX_EDITS, wanted.length * chosen.length, "edits");
+  const written = wanted.flatMap(({ files: { sheet, pictureOf } }) => [sheet, ...chosen.map(pictureOf)]);
+  await checkOutputs(
+    written.map((path) => ({ option: "--out", path })),
+    named.sources,
+  );
+  for (const one of leftOut) reporter.info(leftOutText(one));
+  await withProgress(flags.quiet ?? false, (work) =>
+    withModel(flags, work, async (model) => {
+      const maker = await makerOf(flags, model, work);
+      const photos = await openPhotos(chosen, model, named.sources, flags, work);
+      const cache = flags.cache ? new PreparedCache() : undefined;
+      const common = { model, maker, store: { cache } };
+      const methods = chosen.map((method) => ({ method, options: options.get(method)! }));
+      const planned: Comparison[] = [];
+      for (const { source, prompt } of wanted) {
+        const input = { ...common, ...photos.get(source)!, methods, target: prompt };
+        planned.push(await planComparison(input, work.signal));
+      }
+      const clip = await openClip(model, flags.clip, work);
+      const comparisons: object[] = [];
+      const failures: Error[] = [];
+      for (const [k, { source, prompt, files }] of wanted.entries()) {
+        const fileOf = ({ method }: EditTask): string => files.pictureOf(method);
+        const reused = flags.cache ? { fileOf } : {};
+        const events = compareTask(planned[k], { clip, ...reused, runBlocking, signal: work.signal });
+        const edits = await compare(planned[k], files, events, work, reporter);
+        failures.push(...edits.flatMap((edit) => (isMade(edit) ? [] : [edit.error])));
+        for (const line of tableOf(edits, files).split("\n")) reporter.result(line);
+        const sheet = edits.some(isMade) ? files.sheet : undefined;
+        if (sheet) reporter.result(`${sheet}  ${source}: ${prompt}`);
+        comparisons.push({ photo: source, prompt, sheet, methods: edits.map((edit) => editJson(edit, files)) });
+      }
+      reporter.object({ command: "compare", ...maker, clip: clip?.name, leftOut, comparisons });
+      if (failures.length > 0) process.exitCode = statusOf(failures[0]);
+    }),
+  ).catch((error: unknown) => {
+    if (error instanceof CancelledError) {
+      reporter.info("Finished pictures and finished steps are kept. Run the same command again to resume.");
+    }
+    throw error;
+  });
+}
+
+const listOption = (flags: string, about: string): Option =>
+  new Option(flags, about).argParser((text: string) => text.split(",").map((name) => name.trim()));
+
+/** Returns an option that may be given several times. */
+const setOption = (): Option =>
+  new Option(
+    "--set <method.option=value>",
+    "option of a method, or of all methods that have it: sdedit.strength=0.7, steps=20, baret.preset=fast; may be repeated",
+  ).argParser((text: string, before: readonly string[] = []) => [...before, text]);
+
+export function compareCommand(): Command {
+  const command = new Command("compare")
+    .description(
+      "edit photos with several methods: a picture of each, a labelled sheet, and a table of time, predictions and " +
+        "gradients of the U-Net, PSNR to the photo and CLIPScore. Methods share what they have in common, so the first one " +
+        "that needs an inversion pays for it. Finished pictures are not made again",
+    )
+    .argument("<photo-then-prompt...>", "photos or folders of photos, then target prompts")
+    .addOption(
+      option(
+        "-o, --out <file.png>",
+        "sheet to write; the pictures are named after it: compare-baret.png, compare-plain.png, …",
+        pngFile,
+      ).default("compare.png"),
+    )
+    .optionsGroup("Methods:")
+    .addOption(
+      listOption(
+        "--methods <names>",
+        `methods, separated by commas, default all that the inputs allow: ${methods()
+          .map(({ name }) => name)
+          .join(", ")}`,
+      ),
+    )
+    .addOption(setOption())
+    .addOption(
+      option("--seed <n>", "seed of the methods that draw random numbers", integer(0, Number.MAX_SAFE_INTEGER)),
+    )
+    .addOption(
+      option(
+        "--clip <folder|name>",
+        "CLIP model that scores the pictures, default the judge of the model, if it has one",
+        nonEmpty("a folder or a name"),
+      ),
+    )
+    .option(
+      "--no-cache",
+      "use nothing that another method or an earlier command has computed, so that the table shows whole costs",
+    )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  baret compare dog.png "a dog lying down" --source "a dog standing"
+  baret compare dog.png "a dog lying down" --methods baret,masactrl --set steps=20 --set masactrl.step=2
+  baret compare photos/ "a drawing" -o "{photo}.png"`,
+    );
+  return captionedPhotoOptions(command).action((given: string[], flags: Flags) =>
+    run(given, flags, new Reporter(flags)),
+  );
+}

@@ -1,0 +1,175 @@
+import { z } from "zod";
+import { CancelledError, ImageError, listed, type Picture, throwIfCancelled, UsageError } from "../../core/index.ts";
+import type { Model } from "../../diffusion/index.ts";
+import type { Method } from "../../editing/index.ts";
+import { type PreparedStore, pictureHash } from "../../editing/node/index.ts";
+import { decodePhoto } from "../../image/node/index.ts";
+import { psnr } from "../../metrics/index.ts";
+import type { Clip } from "../../metrics/node/index.ts";
+import { exists } from "../../storage/node/index.ts";
+import {
+  type ChosenOptions,
+  type ComparedEdit,
+  type CompareEvent,
+  type Costs,
+  type EditRecord,
+  type Emit,
+  type MadeEdit,
+  type Maker,
+  stream,
+  type TaskResult,
+} from "../index.ts";
+import type { Caption } from "./captions.ts";
+import { type EditTask, editTask, planEdit, planPhoto, recordOf, settingsOfTask } from "./edit.ts";
+import { finishedPicture, type Photo, type RunBlocking } from "./photo.ts";
+import { readRecord } from "./picture.ts";
+
+/** One photo and one target prompt, with a planned edit for each method. */
+export interface Comparison {
+  readonly photo: Photo;
+  readonly target: string;
+  readonly tasks: readonly EditTask[];
+}
+
+/** What a comparison is planned from. Methods that use no caption do not get it. */
+export interface ComparisonInput extends Caption {
+  readonly model: Model;
+  readonly maker: Maker;
+  readonly photo: Photo;
+  readonly target: string;
+  readonly methods: readonly { readonly method: Method; readonly options: ChosenOptions }[];
+  /** Shared by all methods. */
+  readonly store: Omit<PreparedStore, "file">;
+}
+
+/** Plans the edit of each method. Throws one UsageError that lists the problems of all methods. */
+export async function planComparison(
+  { model, maker, photo, source: caption, warnings, target, methods, store }: ComparisonInput,
+  signal?: AbortSignal,
+): Promise<Comparison> {
+  const tasks: EditTask[] = [];
+  const problems: string[] = [];
+  for (const { method, options } of methods) {
+    const { preset, prepare, edit } = options;
+    const source = method.needs.caption === "unused" ? undefined : caption;
+    const facts = {
+      ...store,
+      method,
+      model,
+      source: photo.name,
+      photo,
+      warnings: source === undefined ? [] : warnings,
+    };
+    try {
+      const task = await planPhoto(facts, { target, source, preset, options: prepare }, { signal });
+      tasks.push(planEdit(task, maker, edit));
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      problems.push(...error.message.replace(/\.$/, "").split("\n"));
+    }
+  }
+  if (problems.length > 0) throw new UsageError(`the edits cannot be planned\n${listed(problems)}`);
+  return { photo, target, tasks };
+}
+
+export interface CompareWork {
+  readonly signal?: AbortSignal;
+  /** Scores the edits with the target prompt. */
+  readonly clip?: Clip;
+  /** File of a task's picture. If it holds the picture already, that is not made again. */
+  readonly fileOf?: (task: EditTask) => string;
+  readonly runBlocking?: RunBlocking;
+}
+
+/**
+ * Edits one photo with each method in turn. What methods have in common is computed once: the VAE's passes, embeddings, equal
+ * DDIM inversions, programs of the U-Net. A method that fails does not end the others.
+ */
+export const compareTask = (
+  { photo, target, tasks }: Comparison,
+  { clip, fileOf, runBlocking, signal }: CompareWork = {},
+): AsyncGenerator<CompareEvent, void> =>
+  stream<CompareEvent>(async (emit, signal) => {
+    const similarityOf = async (picture: Picture): Promise<Pick<MadeEdit, "psnr" | "clipScore">> => {
+      const [scored] = clip ? await clip.score([picture], [target], { signal }) : [];
+      return { psnr: psnr(picture, shownBy(photo, picture)), ...(scored && { clipScore: scored.score }) };
+    };
+    const edits: ComparedEdit[] = [];
+    for (const [index, task] of tasks.entries()) {
+      throwIfCancelled(signal, "the comparison");
+      const method = task.method.name;
+      emit({ type: "method", method, index, count: tasks.length });
+      const settings = settingsOfTask(task, task.edit);
+      try {
+        const known = fileOf && (await madeBefore(fileOf(task), task));
+        const made = known ?? (await makeEdit(task, emit, runBlocking, signal));
+        edits.push({ method, ...made, ...(await similarityOf(made.picture)), isReused: known !== undefined });
+      } catch (error) {
+        if (error instanceof CancelledError || signal.aborted || !(error instanceof Error)) throw error;
+        edits.push({ method, settings, error });
+      }
+      emit({ type: "compared", edit: edits[index] });
+    }
+    emit({ type: "done", edits });
+  }, signal);
+
+/** Returns the photo at the size of an edit: its own size if the edit was put back into it. */
+const shownBy = ({ picture, full }: Photo, edit: Picture): Picture =>
+  edit.width === picture.width && edit.height === picture.height ? picture : full;
+
+type Made = Pick<MadeEdit, "record" | "picture" | "alpha" | "costs">;
+
+async function makeEdit(
+  task: EditTask,
+  emit: Emit<CompareEvent>,
+  runBlocking: RunBlocking | undefined,
+  signal: AbortSignal,
+): Promise<Made> {
+  let result: TaskResult | undefined;
+  for await (const event of editTask(task, { signal })) {
+    if (event.type === "done") result = event.result;
+    else if (event.type !== "preview" && event.type !== "picture") emit(event);
+  }
+  const { images, costs: measured } = result!;
+  const costs = { prepare: measured.prepare, edit: measured.edit! };
+  const finished = await finishedPicture(task.photo!, images.edit, runBlocking);
+  return { ...finished, costs, record: { ...recordOfEdit(task), costs } };
+}
+
+/** Returns the record of a task's picture without its costs. It serves `baret edit --like` too. */
+const recordOfEdit = (task: EditTask): EditRecord => {
+  const record = recordOf(task, "edit", settingsOfTask(task, task.edit));
+  // Where the edit is put back into the photo, the picture shows more of the photo than was edited.
+  return { ...record, image: "edit", photo: { ...record.photo!, full: pictureHash(task.photo!.full) } };
+};
+
+const cost = z.object({ seconds: z.number(), evaluations: z.number(), gradients: z.number() });
+const costsSchema = z.object({ prepare: cost, edit: cost });
+
+/** Returns everything in a record that the picture depends on, as text. */
+function identityOf({ version, model, engine, photo, settings, image }: EditRecord): string {
+  return JSON.stringify([version, model.sha256, engine, photo?.sha256, photo?.full, image, settings]);
+}
+
+/** Reads the picture of a task from its file. Returns undefined if there is none, or one with another record. */
+async function madeBefore(path: string, task: EditTask): Promise<Made | undefined> {
+  if (!(await exists(path))) return undefined;
+  const found = await orUndefined(() => readRecord(path));
+  const record = recordOfEdit(task);
+  // JSON has no undefined values and no infinities.
+  const wanted = JSON.parse(JSON.stringify(record)) as EditRecord;
+  const costs: Costs | undefined = costsSchema.safeParse(found?.costs).data;
+  if (!found || !costs || identityOf(found) !== identityOf(wanted)) return undefined;
+  const read = await orUndefined(() => decodePhoto(path));
+  return read && { picture: read.picture, alpha: read.alpha, costs, record: { ...record, costs } };
+}
+
+/** Returns the result of `work`, or undefined if a file is no picture of baret's. */
+async function orUndefined<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof ImageError) return undefined;
+    throw error;
+  }
+}
