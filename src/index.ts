@@ -52,9 +52,22 @@ export {
 export { PreparedCache, type PreparedCacheOptions, readPrepared } from "./editing/node/index.ts";
 export { pasteBack } from "./image/index.ts";
 export { decodeImage, decodePhoto, encodePicture, encodePng } from "./image/node/index.ts";
-export { attentionSheet } from "./tasks/index.ts";
 export {
+  attentionSheet,
+  type ComparedEdit,
+  type Cost,
+  type Costs,
+  type FailedEdit,
+  type LeftOut,
+  type MadeEdit,
+} from "./tasks/index.ts";
+export {
+  type CommonPhotoOptions,
   type CommonPrepareOptions,
+  type CompareApiWork,
+  type CompareOptions,
+  type CompareResult,
+  compare,
   type EditResult,
   type MethodApi,
   methodApi,

@@ -1,11 +1,11 @@
 import type { Command } from "commander";
 import type { Work } from "../core/index.ts";
 import type { Model, Size } from "../diffusion/index.ts";
-import { loadModel, modelHash } from "../diffusion/node/index.ts";
+import { loadModel } from "../diffusion/node/index.ts";
 import { type Device, devices } from "../runtime/index.ts";
 import { mostThreads } from "../runtime/node/index.ts";
-import { version } from "../storage/node/index.ts";
 import type { Maker } from "../tasks/index.ts";
+import * as tasks from "../tasks/node/index.ts";
 import { type Prediction, predictions } from "../weights/index.ts";
 import {
   anyText,
@@ -73,12 +73,5 @@ export async function withModel<T>(flags: ModelFlags, work: Work, use: (model: M
 }
 
 /** Returns the program version, model and engine for the records of pictures. */
-export async function makerOf(flags: ModelFlags, model: Model, work: Work): Promise<Maker> {
-  const { prediction, variant } = flags;
-  const { device, threads, versions } = model.engine;
-  return {
-    version,
-    model: { name: flags.model, prediction, variant, sha256: await modelHash(model, work) },
-    engine: { device, threads, onnxruntime: versions.onnxruntime },
-  };
-}
+export const makerOf = ({ model: name, prediction, variant }: ModelFlags, model: Model, work: Work): Promise<Maker> =>
+  tasks.makerOf(model, { name, prediction, variant }, work);

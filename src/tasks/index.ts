@@ -1,4 +1,4 @@
-// One edit or sweep as a stream of events: settings, progress, previews, warnings, results.
+// One edit, sweep or comparison as a stream of events: settings, progress, previews, warnings, results.
 // Knows of: every layer above it. Photos, caches and files are in node/.
 // Does not know of: terminals, HTTP.
 export { attentionSheet } from "./attentionSheet.ts";

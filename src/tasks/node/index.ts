@@ -2,9 +2,7 @@
 // Knows of: everything above, and Node.
 // Does not know of: terminals, HTTP.
 export { attentionTask } from "./attention.ts";
-
 export { autoCaption, type Caption, captionsOf } from "./captions.ts";
-
 export { openClip } from "./clip.ts";
 export {
   type CompareWork,
@@ -13,7 +11,7 @@ export {
   compareTask,
   planComparison,
 } from "./compare.ts";
-
+export { type CompareApiWork, type CompareOptions, type CompareResult, compare } from "./compareApi.ts";
 export {
   type EditTask,
   type EditTaskWork,
@@ -27,6 +25,7 @@ export {
   settingsOfTask,
   sweepTask,
 } from "./edit.ts";
+export { makerOf } from "./maker.ts";
 export {
   type CommonPrepareOptions,
   type EditResult,
@@ -44,4 +43,5 @@ export {
   type Photo,
   type PhotoInput,
 } from "./photo.ts";
+export type { CommonPhotoOptions } from "./photoOptions.ts";
 export { readRecord, type WriteOptions, writePicture } from "./picture.ts";

@@ -1,8 +1,6 @@
 import { z } from "zod";
 import {
   aFunction,
-  aPicture,
-  aSize,
   cancelledAs,
   checkArguments,
   isA,
@@ -20,20 +18,15 @@ import * as editing from "../../editing/index.ts";
 import { PreparedCache } from "../../editing/node/index.ts";
 import { captionsOf } from "./captions.ts";
 import { planPhoto, preparePhoto } from "./edit.ts";
-import { type FitOptions, fits, openPhoto, type PhotoInput } from "./photo.ts";
+import { openPhoto, type PhotoInput } from "./photo.ts";
+import { aPhoto, type CommonPhotoOptions, commonFields } from "./photoOptions.ts";
 
 /** Options of `prepare` that all methods share. */
-export interface CommonPrepareOptions extends FitOptions {
-  /** Target prompt: what the edited photo shows. */
-  target: string;
-  /** Caption of the photo, for methods that use one. "auto": the model's judge makes it, and the result has it as `source`. */
-  source?: string;
+export interface CommonPrepareOptions extends CommonPhotoOptions {
   /** Name of one of the method's presets. Other options take precedence over it. */
   preset?: string;
   /** File that stores the prepared photo after every step. If it exists, `prepare` resumes from it. */
   file?: string;
-  /** Cache that stores it if no file is given. Default: a cache in the user's cache folder. false: none. */
-  cache?: PreparedCache | false;
 }
 
 /** A prepared photo with its similarity to the photo and its warnings. */
@@ -95,25 +88,11 @@ export interface MethodApi<P extends z.ZodObject, E extends z.ZodObject, T exten
   ): Promise<editing.Sweep<z.output<E>>>;
 }
 
-const aPhoto = z.union([someText, isA<Uint8Array>("bytes", (value) => value instanceof Uint8Array), aPicture], {
-  error: "expected a path, the bytes of a picture file, or a picture",
-});
 const aPrepared = isA<editing.Prepared>("a prepared photo from prepare or readPrepared", (value) => {
   const fields = ["method", "target", "size", "settings", "origin", "timesteps", "shapes", "tensors", "progress"];
   return typeof value === "object" && value !== null && fields.every((field) => field in value);
 });
-const commonOptions = {
-  ...editing.promptFields,
-  preset: someText.optional(),
-  size: aSize.optional(),
-  fit: oneOf(fits).optional(),
-  file: someText.optional(),
-  cache: z
-    .union([z.literal(false), isA<PreparedCache>("a PreparedCache", (value) => value instanceof PreparedCache)], {
-      error: "expected a PreparedCache or false",
-    })
-    .optional(),
-};
+const commonOptions = { ...commonFields, preset: someText.optional(), file: someText.optional() };
 const editWork = { ...workFields, onStep: aFunction.optional() };
 
 /** Returns the functions of a method for callers of the library. */

@@ -1,0 +1,19 @@
+import type { Work } from "../../core/index.ts";
+import type { Model } from "../../diffusion/index.ts";
+import { modelHash } from "../../diffusion/node/index.ts";
+import { version } from "../../storage/node/index.ts";
+import type { Maker } from "../index.ts";
+
+/** Returns program version, model and engine for the records of pictures. name, prediction, variant: as the user gave them. */
+export async function makerOf(
+  model: Model,
+  { name = model.name, prediction, variant }: Partial<Pick<Maker["model"], "name" | "prediction" | "variant">> = {},
+  work: Work = {},
+): Promise<Maker> {
+  const { device, threads, versions } = model.engine;
+  return {
+    version,
+    model: { name, prediction, variant, sha256: await modelHash(model, work) },
+    engine: { device, threads, onnxruntime: versions.onnxruntime },
+  };
+}
