@@ -1,4 +1,4 @@
-/** Edits pairs whose true result is known, with BARET and with plain sampling, and measures the results. */
+/** Edits pairs whose true result is known with several methods, and measures the results. */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { appendFile, writeFile } from "node:fs/promises";
@@ -6,12 +6,13 @@ import { join } from "node:path";
 import type { Picture } from "../../core/index.ts";
 import type { Model } from "../../diffusion/index.ts";
 import { modelHash } from "../../diffusion/node/index.ts";
-import { baret, edit } from "../../editing/index.ts";
+import { edit, editSettings, fidelityOf, type Method, prepareSettings } from "../../editing/index.ts";
 import { planPrepared, prepareStored } from "../../editing/node/index.ts";
-import { contactSheet } from "../../image/index.ts";
+import { type Cell, contactSheet } from "../../image/index.ts";
 import { decodeImage, encodePng } from "../../image/node/index.ts";
 import { psnr, requestedChanges } from "../../metrics/index.ts";
 import type { Judge } from "../../metrics/node/index.ts";
+import { measured, type SettingValues } from "../../tasks/index.ts";
 import {
   attributes,
   benchmarkPairs,
@@ -21,137 +22,209 @@ import {
   renderPair,
   tuningPairs,
 } from "../../world/index.ts";
-import type { Edited, Nearness, Outcome } from "../outcome.ts";
-
-/** Options of the method, read from JSON. */
-export type Options = Readonly<Record<string, unknown>>;
+import type { Edited, Outcome } from "../outcome.ts";
 
 export const sets = { benchmark: benchmarkPairs, tuning: tuningPairs };
 
-export interface QualityOptions {
-  readonly set: keyof typeof sets;
-  readonly limit: number;
-  readonly kinds: readonly PairKind[];
-  /** Uses only pairs whose combinations the model was trained on. */
-  readonly seenOnly: boolean;
-  readonly out: string;
+/** A method and its options. Default: the model's and the method's own. */
+export interface MethodSettings {
+  readonly method: Method;
   readonly preset?: string;
-  readonly prepare: Options;
+  readonly prepare?: SettingValues;
   /** Options of the edit, for each kind of pair. */
-  readonly editOptions: (kind: PairKind) => Options;
+  readonly edit?: (kind: PairKind) => SettingValues;
 }
 
+/** A picture of a method on the sheet of a pair. */
+export interface Column {
+  readonly method: string;
+  readonly picture: string;
+}
+
+export interface MeasureOptions {
+  readonly set: keyof typeof sets;
+  /** Pairs at most, spread evenly over the set. */
+  readonly limit: number;
+  readonly kinds?: readonly PairKind[];
+  /** Uses only pairs whose combinations the model was trained on. */
+  readonly seenOnly?: boolean;
+  /** Folder that keeps pictures and figures. */
+  readonly out: string;
+  readonly methods: readonly MethodSettings[];
+  /** Pictures between photo and true result on the sheets. Default: the edit of each method. */
+  readonly columns?: readonly Column[];
+  /** Called with a line of text after each edit. */
+  readonly onLine?: (line: string) => void;
+}
+
+/** What an earlier run has edited: a line of the log. key: hash of the method's settings. */
+type Logged = Edited & { readonly key: string };
+
+/** A method with the hash of all its settings. */
+interface Keyed extends MethodSettings {
+  readonly key: string;
+}
+
+/** Number of pairs on the overview. */
+const mostOnOverview = 10;
+
 /**
- * Edits all pairs, except those that an earlier run has edited with the same model and settings, and lets the judge classify
- * the results. Figures and pictures stay in `out`.
+ * Edits pairs with each method, except what an earlier run has edited with the same model and settings, and lets the judge
+ * classify the results. Each method computes all that it needs itself, so that its costs are its own. An edit that fails is
+ * left out. Figures and pictures stay in `out`.
  */
-export async function measure(model: Model, judge: Judge, options: QualityOptions): Promise<Outcome[]> {
-  const { set, limit, kinds, seenOnly, preset, prepare } = options;
-  const settings = PAIR_KINDS.map((kind) => options.editOptions(kind));
-  const key = JSON.stringify([await modelHash(model), model.editing, set, preset, prepare, settings]);
-  const folder = join(options.out, `${set}-${createHash("sha256").update(key).digest("hex").slice(0, 12)}`);
+export async function measure(model: Model, judge: Judge, options: MeasureOptions): Promise<Outcome[]> {
+  const { set, out, methods, onLine } = options;
+  const hash = await modelHash(model);
+  const folder = join(out, `${set}-${hash.slice(0, 12)}`);
   mkdirSync(folder, { recursive: true });
   const log = join(folder, "edits.jsonl");
-  const known = existsSync(log) ? readFileSync(log, "utf8").split("\n").filter(Boolean) : [];
-  const made = new Map(known.map((line) => JSON.parse(line) as Edited).map((o) => [o.name, o]));
-  const pairs = sets[set]().filter(({ kind, heldOut }) => kinds.includes(kind) && !(seenOnly && heldOut));
-  // Spread evenly over the set, so that all kinds occur.
-  const stride = Math.max(1, pairs.length / limit);
-  const chosen = Array.from({ length: Math.min(limit, pairs.length) }, (_, k) => pairs[Math.floor(k * stride)]);
-  for (const [k, pair] of chosen.entries()) {
-    if (made.has(pair.name)) continue;
-    const edited = await editPair(model, pair, options, folder);
-    await appendFile(log, `${JSON.stringify(edited)}\n`);
-    made.set(pair.name, edited);
-    console.error(`${k + 1}/${chosen.length} ${pair.name} ${pair.kind} ${edited.seconds.toFixed(1)} s`);
+  const made = new Map(readLog(log).map((one) => [nameOf(one.pair, one), one]));
+  const keyed = methods.map((one): Keyed => ({ ...one, key: keyOf(model, one) }));
+  const columns = options.columns ?? methods.map(({ method }) => ({ method: method.name, picture: "edit" }));
+  const pairs = chosenPairs(options);
+  for (const [k, pair] of pairs.entries()) {
+    for (const one of keyed) {
+      const name = nameOf(pair.name, { method: one.method.name, key: one.key });
+      if (made.has(name)) continue;
+      const where = `${k + 1}/${pairs.length} ${pair.name} ${pair.kind} ${one.method.name}`;
+      try {
+        const edited = { ...(await editPair(model, pair, one, columns, folder)), key: one.key };
+        await appendFile(log, `${JSON.stringify(edited)}\n`);
+        made.set(name, edited);
+        const { prepare, edit } = edited.costs;
+        onLine?.(`${where} ${(prepare.seconds + edit.seconds).toFixed(1)} s`);
+      } catch (error) {
+        onLine?.(`${where} failed: ${(error as Error).message}`);
+      }
+    }
   }
-  await writeOverview(folder, chosen.slice(0, 10));
   const outcomes: Outcome[] = [];
-  for (const pair of chosen) {
-    outcomes.push({ ...made.get(pair.name)!, ...(await judged(judge, pair, model.editing.size.height, folder)) });
+  for (const pair of pairs) {
+    const edits = keyed.flatMap(({ method, key }) => made.get(nameOf(pair.name, { method: method.name, key })) ?? []);
+    outcomes.push(...(await judged(judge, pair, edits, model.editing.size.height, folder)));
   }
+  await writeSheets(model, pairs, keyed, columns, folder);
   return outcomes;
 }
 
-const resultFile = (folder: string, pair: Pair, result: "baret" | "plain"): string =>
-  join(folder, `${pair.name}-${result}.png`);
+/** Returns the pairs to edit, spread evenly over the set, so that all kinds occur. */
+function chosenPairs({ set, limit, kinds = PAIR_KINDS, seenOnly = false }: MeasureOptions): Pair[] {
+  const pairs = sets[set]().filter(({ kind, heldOut }) => kinds.includes(kind) && !(seenOnly && heldOut));
+  const stride = Math.max(1, pairs.length / limit);
+  return Array.from({ length: Math.min(limit, pairs.length) }, (_, k) => pairs[Math.floor(k * stride)]);
+}
+
+const nameOf = (pair: string, { method, key }: Pick<Logged, "method" | "key">): string => `${pair}-${method}-${key}`;
+
+const fileOf = (folder: string, pair: string, one: Pick<Logged, "method" | "key">, picture = "edit"): string =>
+  join(folder, `${nameOf(pair, one)}${picture === "edit" ? "" : `-${picture}`}.png`);
+
+/** Returns the hash of a method's settings, with the model's and the method's own defaults. Throws UsageError. */
+function keyOf(model: Model, { method, preset, prepare = {}, edit = () => ({}) }: MethodSettings): string {
+  const someone = { target: "a picture", source: "a picture", preset };
+  const settings = [
+    prepareSettings(method, model, someone, prepare),
+    ...PAIR_KINDS.map((kind) => editSettings(method, model, edit(kind))),
+  ];
+  return createHash("sha256").update(JSON.stringify(settings)).digest("hex").slice(0, 8);
+}
+
+/** Reads the lines of earlier runs. A run that was killed may have left half a line. */
+function readLog(log: string): Logged[] {
+  const lines = existsSync(log) ? readFileSync(log, "utf8").split("\n").filter(Boolean) : [];
+  return lines.flatMap((line) => {
+    try {
+      return [JSON.parse(line) as Logged];
+    } catch {
+      return [];
+    }
+  });
+}
 
 async function judged(
   judge: Judge,
   pair: Pair,
+  edits: readonly Logged[],
   size: number,
   folder: string,
-): Promise<Pick<Outcome, "requested" | "found">> {
-  const results = await Promise.all((["baret", "plain"] as const).map((r) => decodeImage(resultFile(folder, pair, r))));
-  const [truth, baret, plain] = (await judge.classify([renderPair(pair, size).after, ...results])).map(
-    ({ labels }) => labels,
-  );
+): Promise<Outcome[]> {
+  const pictures = await Promise.all(edits.map((one) => decodeImage(fileOf(folder, pair.name, one))));
+  const verdicts = await judge.classify([renderPair(pair, size).after, ...pictures]);
   const [was, is] = [attributes(pair.before), attributes(pair.after)];
   const requested = requestedChanges(Object.keys(judge.attributes) as (keyof typeof is)[], was, is);
-  const right = (named: Readonly<Record<string, string>>): string[] => requested.filter((a) => named[a] === is[a]);
-  return { requested, found: { truth: right(truth), baret: right(baret), plain: right(plain) } };
-}
-
-/** Writes the sheets of some pairs below each other into one picture. */
-async function writeOverview(folder: string, pairs: readonly Pair[]): Promise<void> {
-  const sheets = await Promise.all(pairs.map(({ name }) => decodeImage(join(folder, `${name}.png`))));
-  const width = Math.max(...sheets.map((sheet) => sheet.width));
-  const height = sheets.reduce((sum, sheet) => sum + sheet.height, 0);
-  const data = new Uint8Array(3 * width * height).fill(255);
-  let top = 0;
-  for (const sheet of sheets) {
-    for (let y = 0; y < sheet.height; y++) {
-      data.set(sheet.data.subarray(3 * y * sheet.width, 3 * (y + 1) * sheet.width), 3 * (top + y) * width);
-    }
-    top += sheet.height;
-  }
-  await writeFile(join(folder, "overview.png"), await encodePng({ width, height, data }));
+  const [foundInTruth, ...found] = verdicts.map(({ labels }) => requested.filter((a) => labels[a] === is[a]));
+  return edits.map(({ key: _, ...one }, k) => ({ ...one, requested, found: found[k], foundInTruth }));
 }
 
 async function editPair(
   model: Model,
   pair: Pair,
-  { preset, prepare, editOptions }: QualityOptions,
+  { method, preset, prepare, edit: editOptions, key }: Keyed,
+  columns: readonly Column[],
   folder: string,
 ): Promise<Edited> {
   const { before, after, mask } = renderPair(pair, model.editing.size.height);
-  const begun = performance.now();
-  const input = { target: pair.target, preset, options: prepare };
-  const prepared = await prepareStored(baret, model, before, await planPrepared(baret, model, before, input), {});
-  const options = editOptions(pair.kind);
-  const { images } = await edit(baret, model, prepared, options, { images: ["edit", "initial", "reconstruction"] });
-  const seconds = (performance.now() - begun) / 1000;
-  const results = { baret: images.edit, plain: images.initial };
-  for (const [name, picture] of Object.entries(results)) {
-    await writeFile(resultFile(folder, pair, name as keyof typeof results), await encodePng(picture));
+  const { name, kind, heldOut, target } = pair;
+  const source = method.needs.caption === "unused" ? undefined : pair.source;
+  const plan = await planPrepared(method, model, before, { target, source, preset, options: prepare });
+  const prepared = await measured(model, () => prepareStored(method, model, before, plan, {}));
+  const shown = columns.filter((column) => column.method === method.name).map(({ picture }) => picture);
+  const images = [...new Set(["edit", ...shown])];
+  const edited = await measured(model, () => edit(method, model, prepared.result, editOptions?.(kind), { images }));
+  for (const [picture, made] of Object.entries(edited.result.images)) {
+    await writeFile(fileOf(folder, name, { method: method.name, key }, picture), await encodePng(made));
   }
-  const nearness = (picture: Picture): Nearness => ({
-    kept: psnr(picture, before, mask),
-    truth: psnr(picture, after),
-  });
-  const roundTrip = await model.roundTrip(before);
-  const cells = Object.entries({
-    before,
-    reconstruction: images.reconstruction,
-    plain: results.plain,
-    BARET: results.baret,
-    truth: after,
-  });
-  const sheet = contactSheet(
-    cells.map(([label, picture]) => ({ picture, label: label === "BARET" ? pair.target : label })),
-    { columns: cells.length },
-  );
-  await writeFile(join(folder, `${pair.name}.png`), await encodePng(sheet, { target: pair.target }));
+  const { roundTrip, inversion } = await fidelityOf(method, model, prepared.result);
+  const result = edited.result.images.edit;
   return {
-    name: pair.name,
-    kind: pair.kind,
-    heldOut: pair.heldOut,
-    target: pair.target,
-    baret: nearness(results.baret),
-    plain: nearness(results.plain),
+    pair: name,
+    kind,
+    heldOut,
+    target,
+    method: method.name,
+    kept: psnr(result, before, mask),
+    truth: psnr(result, after),
     ceiling: psnr(roundTrip, before, mask),
-    reconstruction: psnr(images.reconstruction, roundTrip),
-    iterations: baret.iterations?.(prepared as never) ?? 0,
-    seconds,
+    reconstruction: inversion,
+    costs: { prepare: prepared.cost, edit: edited.cost },
   };
 }
+
+/** Writes a sheet of each pair, and one of the first ten: the photo, the columns, the true result. */
+async function writeSheets(
+  model: Model,
+  pairs: readonly Pair[],
+  methods: readonly Keyed[],
+  columns: readonly Column[],
+  folder: string,
+): Promise<void> {
+  const cellsOf = async (pair: Pair): Promise<Cell[]> => {
+    const { before, after } = renderPair(pair, model.editing.size.height);
+    const between = columns.map(async ({ method, picture }): Promise<Cell> => {
+      const { key } = methods.find((one) => one.method.name === method)!;
+      const file = fileOf(folder, pair.name, { method, key }, picture);
+      const label = picture === "edit" ? method : picture;
+      return existsSync(file) ? { picture: await decodeImage(file), label } : { picture: blank(before), label };
+    });
+    const middle = await Promise.all(between);
+    return [{ picture: before, label: pair.target }, ...middle, { picture: after, label: "true result" }];
+  };
+  const all: Cell[] = [];
+  for (const [k, pair] of pairs.entries()) {
+    const cells = await cellsOf(pair);
+    const sheet = contactSheet(cells, { columns: cells.length });
+    await writeFile(join(folder, `${pair.name}.png`), await encodePng(sheet, { target: pair.target }));
+    if (k < mostOnOverview) all.push(...cells);
+  }
+  if (all.length === 0) return;
+  const overview = contactSheet(all, { columns: columns.length + 2 });
+  await writeFile(join(folder, "overview.png"), await encodePng(overview));
+}
+
+/** A white picture, in place of an edit that failed. */
+const blank = ({ width, height, data }: Picture): Picture => ({
+  width,
+  height,
+  data: new Uint8Array(data.length).fill(255),
+});
