@@ -5,6 +5,7 @@ import { methodNamed, registerMethod } from "../../src/editing/index.ts";
 import { decodeImage, encodePng } from "../../src/image/node/index.ts";
 import { readRecord } from "../../src/tasks/node/index.ts";
 import { smoothPicture } from "../support/baret.ts";
+import { Workplace } from "../support/cli.ts";
 import { fixturePath, temporaryFolder } from "../support/files.ts";
 import { inProcess } from "../support/inProcess.ts";
 
@@ -108,4 +109,20 @@ test("mistakes are errors before the model is loaded", async () => {
   );
   await expect(inProcess("compare", at("prepared.safetensors"), target)).rejects.toThrow("this photo is prepared");
   await expect(inProcess("compare", at("photo.png"), target, "-o", at("photo.png"))).rejects.toThrow("which is read");
+});
+
+test("Ctrl-C keeps finished pictures and the sheet, and the next run makes the others", async () => {
+  const workplace = new Workplace();
+  writeFileSync(workplace.path("photo.png"), await encodePng(smoothPicture(1)));
+  const args = ["compare", "photo.png", target, ...quick, "--set", "plain.steps=2", "--set", "masactrl.steps=300"];
+  const stopped = await workplace.baret([...args, "--methods", "plain,masactrl"], { interruptAt: /masactrl: invert/ });
+  expect(stopped.code).toBe(130);
+  expect(stopped.stderr).toMatch(/Finished pictures and finished steps are kept\./);
+  expect((await decodeImage(workplace.path("compare-plain.png"))).width).toBe(64);
+  expect(await readRecord(workplace.path("compare.png"))).toMatchObject({ command: "compare" });
+  const next = [...args.slice(0, -1), "masactrl.steps=2", "--methods", "plain,masactrl"];
+  const { code, stdout } = await workplace.baret(next);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/compare-plain\.png \(made before\)\n.*compare-masactrl\.png\n/);
+  workplace.remove();
 });

@@ -33,6 +33,7 @@ test("the face is what a user needs, and nothing else", () => {
     "PreparedCache",
     "attentionSheet",
     "baret",
+    "compare",
     "decodeImage",
     "decodePhoto",
     "direct",
