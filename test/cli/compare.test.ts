@@ -117,7 +117,7 @@ test("Ctrl-C keeps finished pictures and the sheet, and the next run makes the o
   const args = ["compare", "photo.png", target, ...quick, "--set", "plain.steps=2", "--set", "masactrl.steps=300"];
   const stopped = await workplace.baret([...args, "--methods", "plain,masactrl"], { interruptAt: /masactrl: invert/ });
   expect(stopped.code).toBe(130);
-  expect(stopped.stderr).toMatch(/Finished pictures and finished steps are kept\./);
+  expect(stopped.stdout).toMatch(/Finished pictures and finished steps are kept\./);
   expect((await decodeImage(workplace.path("compare-plain.png"))).width).toBe(64);
   expect(await readRecord(workplace.path("compare.png"))).toMatchObject({ command: "compare" });
   const next = [...args.slice(0, -1), "masactrl.steps=2", "--methods", "plain,masactrl"];

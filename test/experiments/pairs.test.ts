@@ -1,6 +1,5 @@
 import { appendFileSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { NumericError } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
@@ -11,7 +10,7 @@ import { psnr } from "../../src/metrics/index.ts";
 import { Judge } from "../../src/metrics/node/index.ts";
 import { renderPair, tuningPairs } from "../../src/world/index.ts";
 import { tinyModel } from "../support/baret.ts";
-import { temporaryFolder } from "../support/files.ts";
+import { fixturePath, temporaryFolder } from "../support/files.ts";
 
 const at = temporaryFolder();
 const steps = 2;
@@ -20,8 +19,8 @@ const kinds = ["pose", "colour"] as const;
 let model: Model;
 let judge: Judge;
 beforeAll(async () => {
-  model = await tinyModel("menagerie");
-  judge = await Judge.load(model.engine, fileURLToPath(new URL("../../checkpoints/menagerie-judge", import.meta.url)));
+  model = await tinyModel("tiny-sd1");
+  judge = await Judge.load(model.engine, fixturePath("judge-tiny"));
 });
 afterAll(() => model.close());
 
@@ -65,14 +64,16 @@ test("figures are those of the written picture, and costs are the method's own",
   const file = readdirSync(at("out", folder)).find((name) => /^tuning-000-plain-\w+\.png$/.test(name))!;
   const picture = await decodeImage(at("out", folder, file));
   const pair = tuningPairs().find(({ name }) => name === "tuning-000")!;
-  const { before, after, mask } = renderPair(pair, 128);
+  const { before, after, mask } = renderPair(pair, model.editing.size.height);
   expect(outcomes[0]).toMatchObject({ kind: "pose", kept: psnr(picture, before, mask), truth: psnr(picture, after) });
   for (const { costs } of outcomes) {
     expect(costs.prepare).toMatchObject({ evaluations: steps, gradients: 0 });
     expect(costs.edit).toMatchObject({ evaluations: 2 * steps, gradients: 0 });
   }
   expect(outcomes[0].requested.length).toBeGreaterThan(0);
-  expect(outcomes[0].foundInTruth).toEqual(outcomes[0].requested);
+  for (const { requested, found, foundInTruth } of outcomes) {
+    expect(requested).toEqual(expect.arrayContaining([...found, ...foundInTruth]));
+  }
 });
 
 test("half a line of a killed run is ignored, and a failing edit is left out of the outcomes", async () => {
