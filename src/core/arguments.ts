@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { listed, shown, UsageError } from "./errors.ts";
-import type { Picture } from "./picture.ts";
+import type { Mask, Picture } from "./picture.ts";
 import { between, problemsOf } from "./schema.ts";
 import { sizeOf, type Tensor } from "./tensor.ts";
 
@@ -33,6 +33,12 @@ export const aPicture = isA<Picture>("a picture: whole sides above 0 and three b
   const { width, height, data } = (value ?? {}) as Partial<Record<keyof Picture, unknown>>;
   const sides = [width, height].every((side) => Number.isSafeInteger(side) && (side as number) > 0);
   return sides && data instanceof Uint8Array && data.length === 3 * (width as number) * (height as number);
+});
+
+export const aMask = isA<Mask>("a mask: whole sides above 0 and one byte per pixel", (value) => {
+  const { width, height, data } = (value ?? {}) as Partial<Record<keyof Mask, unknown>>;
+  const sides = [width, height].every((side) => Number.isSafeInteger(side) && (side as number) > 0);
+  return sides && data instanceof Uint8Array && data.length === (width as number) * (height as number);
 });
 
 function isTensor(value: unknown): value is Tensor {

@@ -6,6 +6,7 @@ export { atLeastTwo } from "./batch.ts";
 export { aModel, type Embedding, type LatentShapes, Model } from "./model.ts";
 export {
   aTimestep,
+  type KeyMask,
   type MapMix,
   type NoisePrediction,
   openPredictor,

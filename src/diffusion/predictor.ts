@@ -1,11 +1,13 @@
 import { z } from "zod";
 import {
+  aMask,
   aSize,
   aTensorOf,
   between,
   checkArguments,
   GraphError,
   type IntTensor,
+  type Mask,
   oneOf,
   type Size,
   shapeText,
@@ -17,11 +19,13 @@ import {
   workFields,
 } from "../core/index.ts";
 import * as g from "../graph/index.ts";
+import { resizeMask } from "../image/index.ts";
 import {
   type AttentionSite,
   chooseSites,
   collecting,
   controlled,
+  maskInputs,
   mixInputs,
   routeInput,
   type SiteGroup,
@@ -64,12 +68,25 @@ export interface MapMix {
   readonly mapper?: Tensor;
 }
 
+/**
+ * Masks the keys of a row's self-attention: the queries at marked places see the keys at marked places only, and all other
+ * queries the other keys only. Both masks cover the picture and are resized to the tokens of each site.
+ */
+export interface KeyMask {
+  /** Marks places of the row itself. */
+  readonly queries: Mask;
+  /** Marks places of the row whose keys it takes. */
+  readonly keys: Mask;
+}
+
 /** The rows that each row of a batch takes from at the sites of one group. */
 export interface Taken {
   /** For each row, the row that it takes from. */
   readonly from: readonly number[];
   /** For each row of a group that takes maps, how they are mixed. Default: the other row's maps replace its own. */
   readonly mix?: readonly (MapMix | undefined)[];
+  /** For each row of a masked group, the mask of its keys. Default: it sees all of them. */
+  readonly masks?: readonly (KeyMask | undefined)[];
 }
 
 /** For each group by its name, the rows that rows take from. In a group that is left out, every row uses its own. */
@@ -87,14 +104,22 @@ const predictArguments = ({ latent, context }: RowShapes) =>
     timestep: aTimestep,
     options: z.looseObject({ signal }),
   });
+const aKeyMask = z.looseObject({ queries: aMask, keys: aMask });
 /** The argument `sources` for a batch of `count` rows. */
 const sourcesArgument = (count: number) => {
   const from = z.array(whole(0, count - 1)).length(count, `expected ${count} row numbers`);
   const mix = z.array(z.looseObject({}).optional()).length(count, `expected ${count} mixes`);
-  return z.object({ sources: z.record(z.string(), z.looseObject({ from, mix: mix.optional() })).optional() });
+  const masks = z.array(aKeyMask.optional()).length(count, `expected ${count} masks`);
+  const taken = z.looseObject({ from, mix: mix.optional(), masks: masks.optional() });
+  return z.object({ sources: z.record(z.string(), taken).optional() });
 };
 const paths = z.array(z.string());
-const aGroup = z.looseObject({ name: z.string(), sites: paths, takes: oneOf(takenKinds) });
+const aGroup = z.looseObject({
+  name: z.string(),
+  sites: paths,
+  takes: oneOf(takenKinds),
+  masked: z.boolean().optional(),
+});
 const openArguments = z.object({
   model: aModel,
   size: aSize,
@@ -104,6 +129,14 @@ const openArguments = z.object({
 
 /** Name of the output that holds a site's attention maps. */
 const mapsOutput = (path: string): string => `maps.${path}`;
+
+/** A group of attention sites of an open program. */
+interface OpenGroup extends SiteGroup {
+  /** Number of tokens over which its maps are mixed: 1 for self-attention. */
+  readonly tokens: number;
+  /** Sizes of its sites in tokens, if it is masked. */
+  readonly sizes?: readonly Size[];
+}
 
 /** Outputs of a forward pass. */
 export interface NoisePrediction {
@@ -120,11 +153,10 @@ export interface NoisePrediction {
 export class Predictor {
   private readonly session: MeasuredSession;
   private readonly config: UNetConfig;
-  private readonly groups: readonly (SiteGroup & { readonly tokens: number })[];
+  private readonly groups: readonly OpenGroup[];
   private readonly expected: ReturnType<typeof predictArguments>;
 
-  /** `groups` have the number of tokens over which their maps are mixed, 1 for self-attention. */
-  constructor(session: MeasuredSession, config: UNetConfig, groups: Predictor["groups"], shapes: RowShapes) {
+  constructor(session: MeasuredSession, config: UNetConfig, groups: readonly OpenGroup[], shapes: RowShapes) {
     this.session = session;
     this.config = config;
     this.groups = groups;
@@ -182,16 +214,19 @@ export class Predictor {
   }
 }
 
-/** The graph inputs of a group: the rows that each of `count` rows takes from, and how maps are mixed. */
+/** The graph inputs of a group: the rows that each of `count` rows takes from, their masks, and how maps are mixed. */
 function feedsOf(
-  { name, takes, tokens }: Predictor["groups"][number],
+  { name, takes, tokens, masked, sizes }: OpenGroup,
   count: number,
   taken: Taken | undefined,
 ): Record<string, Tensor | IntTensor> {
   const own = Array.from({ length: count }, (_, r) => r);
   const route = { shape: [count], data: Int32Array.from(taken?.from ?? own) };
-  if (takes !== "maps")
-    return Object.fromEntries(takenProjections[takes].map((projection) => [routeInput(name, projection), route]));
+  if (taken?.masks && !masked) throw new GraphError("a mask of keys in a group that is not masked", { where: name });
+  if (takes !== "maps") {
+    const routes = takenProjections[takes].map((projection) => [routeInput(name, projection), route] as const);
+    return Object.assign(Object.fromEntries(routes), ...(sizes ?? []).map((size) => marksOf(name, size, count, taken)));
+  }
   const names = mixInputs(name);
   const weights = { taken: tensor([count, tokens]), kept: tensor([count, tokens]) };
   const mapper = tensor([count, tokens, tokens]);
@@ -216,6 +251,26 @@ function feedsOf(
   };
 }
 
+/** The graph inputs that mask keys at the sites of one size: 1 at marked tokens; all are marked in rows without a mask. */
+function marksOf(name: string, size: Size, count: number, taken: Taken | undefined): Record<string, Tensor> {
+  const { height, width } = size;
+  const names = maskInputs(name, size);
+  const marks = (of: keyof KeyMask): Tensor => {
+    const made = tensor([count, height * width]);
+    for (let r = 0; r < count; r++) {
+      const row = made.data.subarray(r * height * width, (r + 1) * height * width);
+      const mask = taken?.masks?.[r];
+      if (mask)
+        resizeMask(mask[of], width, height).data.forEach((byte, k) => {
+          row[k] = byte > 0 ? 1 : 0;
+        });
+      else row.fill(1);
+    }
+    return made;
+  };
+  return { [names.queries]: marks("queries"), [names.keys]: marks("keys") };
+}
+
 function fitting({ shape, data }: Tensor, length: number, where: string): Float32Array {
   if (data.length === length) return data;
   throw new GraphError("a mix of attention maps does not fit the text", {
@@ -230,15 +285,23 @@ export const unrouted: Routing = { groups: [] };
 
 /**
  * Finds the sites of a group. Throws UsageError if one does not exist, and GraphError if the group mixes the maps of both
- * kinds of attention.
+ * kinds of attention, or if it cannot be masked.
  */
-function sitesOf({ name, sites, takes }: SiteGroup, all: readonly AttentionSite[]): AttentionSite[] {
+function sitesOf({ name, sites, takes, masked }: SiteGroup, all: readonly AttentionSite[]): AttentionSite[] {
   const found = chooseSites(all, { paths: sites }, `routing, ${name}`);
+  if (masked && (takes !== "kv" || found.some(({ kind }) => kind !== "self"))) {
+    throw new GraphError("only self-attention of a group that takes keys and values can be masked", { where: name });
+  }
   if (takes === "maps" && new Set(found.map(({ kind }) => kind)).size > 1) {
     throw new GraphError("a group mixes the maps of self- and cross-attention", { where: name });
   }
   return found;
 }
+
+/** Returns the different sizes of attention sites, in tokens. */
+const sizesOf = (sites: readonly AttentionSite[]): Size[] => [
+  ...new Map(sites.map(({ height, width }) => [`${width}x${height}`, { height, width }])).values(),
+];
 
 /**
  * Opens the model's U-Net for pictures of a size. The model keeps the program, and predictors with the same size and routing
@@ -257,10 +320,11 @@ export async function openPredictor(
   const sites = asked.length + observe.length > 0 ? model.attentionSites(size) : [];
   const groups = asked
     .filter((group) => group.sites.length > 0)
-    .map((group) => ({
-      ...group,
-      tokens: sitesOf(group, sites)[0].kind === "cross" ? model.text.length : 1,
-    }));
+    .map((group): OpenGroup => {
+      const own = sitesOf(group, sites);
+      const tokens = own[0].kind === "cross" ? model.text.length : 1;
+      return { ...group, tokens, ...(group.masked && { sizes: sizesOf(own) }) };
+    });
   if (observe.length > 0) chooseSites(sites, { paths: observe }, "routing, observe");
   const build = (): Record<string, g.Node> => {
     const maps = new Map<string, g.Node>();

@@ -6,6 +6,7 @@ export * from "./contactSheet.ts";
 export * from "./fit.ts";
 export * from "./formats.ts";
 export * from "./heatMap.ts";
+export * from "./mask.ts";
 export * from "./paste.ts";
 export * from "./pictureTensor.ts";
 export * from "./pngText.ts";

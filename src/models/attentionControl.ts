@@ -93,6 +93,54 @@ export function mixed(
   };
 }
 
+/** Names of the graph inputs that mask keys at the sites of a group with height × width tokens. */
+export const maskInputs = (group: string, { height, width }: Pick<AttentionSite, "height" | "width">) => ({
+  queries: `mask.${group}.${width}x${height}.queries`,
+  keys: `mask.${group}.${width}x${height}.keys`,
+});
+
+/** Added to the score of a key that a query must not see. Softmax gives 0 for it, unless the query sees no key at all. */
+const hidden = -1e30;
+
+/**
+ * Self-attention with masked keys: marked queries see the marked keys only, and all other queries the other keys only. A query
+ * that sees no key attends to all of them alike. Marks are graph inputs, [B, tokens]: 1 if a token is marked, else 0.
+ *
+ * The mask is not a matrix, which would be as large as the attention maps, but two more channels of each head: for a mark t of
+ * a query and s of a key, [t, 1 − t]·[1 − s, s] is 0 if t = s, else 1.
+ */
+export function masked(
+  groupOf: (site: AttentionSite) => string | undefined,
+  inner: AttentionControl = plainAttention,
+): AttentionControl {
+  const input = inputsOnce();
+  return (site, { query, key, value }) => {
+    const group = groupOf(site);
+    if (group === undefined) return inner(site, { query, key, value });
+    const names = maskInputs(group, site);
+    const tokens = site.height * site.width;
+    const [t, s] = [names.queries, names.keys].map((name) => input(name, ["B", tokens]));
+    const depth = (query.shape[2] as number) / site.heads;
+    // Attention divides by the square root of the new depth.
+    const scaled = g.mul(query, Math.sqrt((depth + 2) / depth));
+    return inner(site, {
+      query: withChannels(scaled, site.heads, [g.mul(t, hidden), g.mul(g.sub(1, t), hidden)]),
+      key: withChannels(key, site.heads, [g.sub(1, s), s]),
+      value,
+    });
+  };
+}
+
+/** Adds channels to each head, equal for all heads. x: [B, L, heads·d]; channels: n of [B, L] → [B, L, heads·(d + n)]. */
+function withChannels(x: Node, heads: number, channels: readonly Node[]): Node {
+  const [batch, length, width] = x.shape;
+  const depth = (width as number) / heads;
+  const split = g.reshape(x, [batch, length, heads, depth]);
+  const oneChannel = g.slice(split, 3, 0, 1);
+  const added = channels.map((one) => g.broadcastLike(g.reshape(one, [batch, length, 1, 1]), oneChannel));
+  return g.reshape(g.concat([split, ...added], 3), [batch, length, heads * (depth + channels.length)]);
+}
+
 /** The things that rows can take from each other at a site: query and key, key and value, or attention maps. */
 export const takenKinds = ["qk", "kv", "maps"] as const;
 export type TakenKind = (typeof takenKinds)[number];
@@ -108,6 +156,8 @@ export interface SiteGroup {
   readonly name: string;
   readonly sites: readonly string[];
   readonly takes: TakenKind;
+  /** Rows may mask the keys that they take. For self-attention sites of a group that takes "kv". Default: false. */
+  readonly masked?: boolean;
 }
 
 /** Gets the attention maps of a site, [B, heads, L, M], by which its values are weighed. Computes them only if it calls `maps`. */
@@ -133,9 +183,15 @@ export const observed =
  * observe: gets the maps after rows have taken from each other.
  */
 export function controlled(groups: readonly SiteGroup[], observe?: MapsObserver): AttentionControl {
-  const groupOf = (takes: TakenKind) => (site: AttentionSite) =>
-    groups.find((group) => group.takes === takes && group.sites.includes(site.path))?.name;
+  const groupAt = (takes: TakenKind, { path }: AttentionSite) =>
+    groups.find((group) => group.takes === takes && group.sites.includes(path));
+  const groupOf = (takes: TakenKind) => (site: AttentionSite) => groupAt(takes, site)?.name;
+  const maskedGroupOf = (site: AttentionSite) => {
+    const group = groupAt("kv", site);
+    return group?.masked ? group.name : undefined;
+  };
   const { qk, kv } = takenProjections;
   const own = observe ? observed(observe) : plainAttention;
-  return mixed(groupOf("maps"), routed(groupOf("qk"), qk, routed(groupOf("kv"), kv, own)), observe);
+  const inner = routed(groupOf("qk"), qk, routed(groupOf("kv"), kv, masked(maskedGroupOf, own)));
+  return mixed(groupOf("maps"), inner, observe);
 }

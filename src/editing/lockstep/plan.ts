@@ -63,7 +63,7 @@ function ownersOf(processes: readonly Process[], N: number, share: boolean): Map
         weights,
         ...Object.entries(attentionOf(p, i, name))
           .filter(([, source]) => source !== undefined)
-          .flatMap(([group, source]) => [group, ownerOf(processOf(named, source!.from)), source!.mix]),
+          .flatMap(([group, source]) => [group, ownerOf(processOf(named, source!.from)), source!.mix, source!.mask]),
       ]);
     const ownerOf = (p: Process): Process => {
       const known = now.get(p);

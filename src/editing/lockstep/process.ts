@@ -1,5 +1,5 @@
 import { combine, type Tensor } from "../../core/index.ts";
-import type { MapMix } from "../../diffusion/index.ts";
+import type { KeyMask, MapMix } from "../../diffusion/index.ts";
 
 /** Names of the terms of classifier-free guidance. */
 export const [unconditional, conditional] = ["unconditional", "conditional"] as const;
@@ -28,6 +28,11 @@ export interface AttentionSource {
   readonly from: string;
   /** Only for groups that take attention maps. Default: the maps of the other row, unchanged. */
   readonly mix?: MapMix;
+  /**
+   * Only for masked groups: returns the mask of the keys when the step is computed, or undefined for none. To share rows,
+   * identical processes must return the very same function.
+   */
+  readonly mask?: () => KeyMask | undefined;
 }
 
 /** Attention sources of a process at one step, by the names of the groups. */

@@ -177,7 +177,8 @@ function sourcesOf(
       const found = `${process.name} from ${source?.from}, ${term.name}`;
       throw new GraphError("a row takes from a row that other weights predict", { where: `step ${i}`, found });
     });
-    return [name, { from, mix: sources.map((source) => source?.mix) }];
+    const masks = sources.some((source) => source?.mask) && { masks: sources.map((source) => source?.mask?.()) };
+    return [name, { from, mix: sources.map((source) => source?.mix), ...masks }];
   });
   return Object.fromEntries(taken);
 }
