@@ -1,24 +1,35 @@
 import { Command } from "commander";
-import { UsageError, type Work } from "../core/index.ts";
+import { z } from "zod";
+import { option as declared, optionsOf, UsageError, type Work } from "../core/index.ts";
 import { type Generated, generate, type Model, promptWarnings, requirePictures } from "../diffusion/index.ts";
+import { samplingOptions } from "../editing/index.ts";
 import { checkWritable } from "../storage/node/index.ts";
 import type { EditRecord, Maker } from "../tasks/index.ts";
 import { writePicture } from "../tasks/node/index.ts";
 import { withProgress } from "./interrupt.ts";
 import { applyLike, likeOption, warnOfOtherModel } from "./like.ts";
+import { checkedOption } from "./methodOptions.ts";
 import { type ModelFlags, makerOf, modelOptions, withModel } from "./model.ts";
-import { anyText, integer, number, option, repeatable, seedOption } from "./options.ts";
+import { integer, option, repeatable } from "./options.ts";
 import { numbered, outOption, qualityOption } from "./outputs.ts";
 import { Reporter, settingLines } from "./print.ts";
 
-interface GenerateFlags extends ModelFlags {
+/** Options of sampling. Those that are not given are the model's. */
+const sampling = z.object({
+  negative: declared(z.string(), {
+    about: "negative prompt: what the pictures should not show",
+    value: "<prompt>",
+    unset: "none",
+  }).optional(),
+  steps: samplingOptions.steps.optional(),
+  guidance: samplingOptions.guidance.optional(),
+  seed: samplingOptions.seed,
+});
+
+interface GenerateFlags extends ModelFlags, Partial<z.output<typeof sampling>> {
   readonly out: string;
   readonly quality?: number;
   readonly count: number;
-  readonly negative: string;
-  readonly steps?: number;
-  readonly guidance?: number;
-  readonly seed: number;
   readonly like?: string;
 }
 
@@ -28,13 +39,10 @@ interface Written extends Pick<Generated, "seed" | "lostWords"> {
 }
 
 /** Returns the settings of the pictures: given values, else the model's. Throws UsageError if the model cannot make the size. */
-const settingsOf = ({ size, steps, guidance, negative, seed }: GenerateFlags, model: Model) => ({
-  size: model.workingSize(size),
-  steps: steps ?? model.editing.steps,
-  guidance: guidance ?? model.editing.guidance,
-  negative,
-  seed,
-});
+function settingsOf(flags: GenerateFlags, model: Model) {
+  const { steps = model.editing.steps, guidance = model.editing.guidance, negative = "", seed } = sampling.parse(flags);
+  return { size: model.workingSize(flags.size), steps, guidance, negative, seed };
+}
 
 /** Generates a picture for each prompt and writes each one as soon as it is finished. */
 async function makePictures(
@@ -74,9 +82,9 @@ async function run(command: Command, given: string[], reporter: Reporter): Promi
   await checkWritable(numbered(flags.out, 0, wanted.length));
   await withProgress(flags.quiet ?? false, (work) =>
     withModel(flags, work, async (model) => {
-      const warnings = [...model.warnings, ...promptWarnings(model, [...prompts, flags.negative])];
-      for (const { message } of warnings) reporter.warn(message);
       const settings = settingsOf(flags, model);
+      const warnings = [...model.warnings, ...promptWarnings(model, [...prompts, settings.negative])];
+      for (const { message } of warnings) reporter.warn(message);
       const { device, threads } = model.engine;
       reporter.info(settingLines(command, { model: flags.model, ...settings, device, threads }));
       const maker = await makerOf(flags, model, work);
@@ -95,14 +103,7 @@ export function generateCommand(): Command {
     .addOption(outOption("out.png"))
     .addOption(qualityOption());
   repeatable(command, (made) =>
-    made
-      .optionsGroup("Sampling:")
-      .addOption(
-        option("--negative <prompt>", "negative prompt: what the pictures should not show", anyText).default(""),
-      )
-      .addOption(option("--steps <n>", "number of DDIM steps, default the model's", integer(1, 1000)))
-      .addOption(option("--guidance <scale>", "classifier-free guidance scale, default the model's", number(0, 100)))
-      .addOption(seedOption(0)),
+    optionsOf(sampling).reduce((all, one) => all.addOption(checkedOption(one)), made.optionsGroup("Sampling:")),
   );
   return modelOptions(command).action((prompts: string[], flags: GenerateFlags) =>
     run(command, prompts, new Reporter(flags)),

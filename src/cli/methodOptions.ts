@@ -4,6 +4,7 @@ import {
   type DeclaredOption,
   dashed,
   few,
+  isRecordedFile,
   listed,
   oneOf,
   option,
@@ -15,7 +16,14 @@ import {
 } from "../core/index.ts";
 import { type Method, methodNamed, methods, schemaOf, type Verb } from "../editing/index.ts";
 import { type ChosenOptions, type SettingValues, splitOptions } from "../tasks/index.ts";
-import { checkOptions, choiceOption, type OptionProblem, repeatable, uncheckedSetting } from "./options.ts";
+import {
+  checkOptions,
+  choiceOption,
+  option as flag,
+  type OptionProblem,
+  repeatable,
+  uncheckedSetting,
+} from "./options.ts";
 
 const headings: Record<Verb, string> = { prepare: "Preparing the photo:", edit: "Edit:" };
 
@@ -37,6 +45,14 @@ function flagOf(one: DeclaredOption): Option {
   const flags = one.isSwitch ? `--${one.default ? "no-" : ""}${flag}` : `--${flag} ${one.value ?? "<value>"}`;
   return uncheckedSetting(new Option(flags, describeOption(one)));
 }
+
+/** Returns the option of a command that takes no method. Its text is checked at once. */
+export const checkedOption = (one: DeclaredOption): Option =>
+  flag(`--${dashed(one.name)} ${one.value ?? "<value>"}`, describeOption(one), {
+    expected: one.expected,
+    read: (text) => one.schema.safeParse(valueOfText(one, text)).data,
+    write: (value) => textOfValue(one, value),
+  });
 
 /** The options of methods that a command takes. */
 interface AddedOptions {
@@ -108,6 +124,16 @@ export function givenValues(command: Command, method: Method, verb: Verb): Setti
 
 const givenValue = (command: Command, one: DeclaredOption, value: unknown): unknown =>
   command.getOptionValueSource(one.name) === "cli" && typeof value === "string" ? valueOfText(one, value) : value;
+
+/** Returns the paths of files that the given edit options make baret read. */
+export function givenFiles(command: Command, method: Method): string[] {
+  const opts = command.opts<Record<string, unknown>>();
+  const given = optionsOf(method.editOptions).filter(({ name, isFile }) => isFile && isGiven(command, name));
+  return given.flatMap(({ name }) => {
+    const value = opts[name];
+    return typeof value === "string" ? textsOf(value) : isRecordedFile(value) ? [value.path] : [];
+  });
+}
 
 /** Returns the axes of a sweep, which are the options given with several values, and the values common to all points. */
 export function sweepValues(

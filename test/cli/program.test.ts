@@ -15,9 +15,9 @@ const wrongUsage: [string, string[], string][] = [
   ["missing argument", ["sweep"], "missing required argument 'photo-then-prompt'"],
   ["unknown option", ["generate", "a dog", "--stpes", "3"], "unknown option '--stpes'"],
   ["option without its value", ["generate", "a dog", "--steps"], "argument missing"],
-  ["steps of 0", ["generate", "a dog", "--steps", "0"], '--steps: found "0", expected a whole number from 1 to 1000.'],
+  ["steps of 0", ["generate", "a dog", "--steps", "0"], '--steps: found "0", expected a whole number in 1..1000.'],
   ["steps beyond the model's", ["generate", "a dog", "--steps", "1000.5"], '--steps: found "1000.5"'],
-  ["guidance below 0", ["generate", "a dog", "--guidance", "-1"], '--guidance: found "-1", expected a number from 0'],
+  ["guidance below 0", ["generate", "a dog", "--guidance", "-1"], '--guidance: found "-1", expected 0..100'],
   ["guidance that is no number", ["generate", "a dog", "--guidance", "1e9999"], "--guidance"],
   ["seed below 0", ["generate", "a dog", "--seed", "-3"], "--seed"],
   ["seed beyond 2^53", ["generate", "a dog", "--seed", "9007199254740992"], "--seed"],
@@ -96,7 +96,7 @@ test("with --json, an error is one object on standard output and a message on st
   expect(stderr).toMatch(/^CheckpointError: "nowhere": no such model/);
   const usage = await here.baret(["generate", "a dog", "--steps", "0", "--json"]);
   expect(JSON.parse(usage.stdout)).toMatchObject({
-    error: { code: "usage", where: "--steps", found: '"0"', expected: "a whole number from 1 to 1000" },
+    error: { code: "usage", where: "--steps", found: '"0"', expected: "a whole number in 1..1000" },
   });
 });
 

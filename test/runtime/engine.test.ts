@@ -175,6 +175,7 @@ test("the requested device runs, or a DeviceError gives the reason", async () =>
   expect(outcomes.filter((outcome) => outcome.startsWith("DeviceError")).length).toBeGreaterThan(1);
 });
 
+// onnxruntime-node has CUDA and WebGPU on Linux x64 alone. Elsewhere these devices are absent, as the test above expects.
 const onLinux = process.platform === "linux" && process.arch === "x64";
 
 test.runIf(onLinux)("an error about CUDA names the missing library and says how to get it", async () => {
