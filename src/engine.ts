@@ -27,6 +27,7 @@ export {
   type Embedding,
   guide,
   invertCoefficients,
+  type KeyMask,
   type MapMix,
   Model,
   openPredictor,

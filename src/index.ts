@@ -20,6 +20,7 @@ export {
   type ErrorDetails,
   HubError,
   ImageError,
+  type Mask,
   MemoryError,
   NumericError,
   type Picture,

@@ -1,6 +1,6 @@
 import { dirname, isAbsolute, relative } from "node:path";
 import type { Command } from "commander";
-import { StorageError, UsageError } from "../core/index.ts";
+import { isRecordedFile, StorageError, UsageError } from "../core/index.ts";
 import { methods } from "../editing/index.ts";
 import { exists, version } from "../storage/node/index.ts";
 import type { EditRecord, SettingValues } from "../tasks/index.ts";
@@ -42,6 +42,9 @@ export async function applyLike(command: Command, path: string, reporter: Report
   const isPath = isAbsolute(model) || model.startsWith(".");
   if (isRepeated && isPath && isElsewhere(path, model)) note(`${path} was made with the model ${model}`);
   if (made.photo && isElsewhere(path, made.photo.path)) note(`${path} was made from the photo ${made.photo.path}`);
+  for (const { path: file } of Object.values(settings).filter(isRecordedFile)) {
+    if (isElsewhere(path, file)) note(`${path} was made with the file ${file}`);
+  }
   if (made.version !== version) {
     reporter.warn(`${path} was made by baret ${made.version}, this is ${version}: the picture may differ`);
   }

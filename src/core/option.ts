@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { aMask } from "./arguments.ts";
+import type { Mask } from "./picture.ts";
 import { problemsOf } from "./schema.ts";
 
 /** The text about an option in `--help`, `baret methods` and forms. */
@@ -23,6 +25,33 @@ export function option<S extends z.ZodType>(schema: S, info: OptionInfo): S {
   return own;
 }
 
+/** A file that an option named, as records hold it. sha256: of its content as it was used. */
+export interface RecordedFile {
+  readonly path: string;
+  readonly sha256: string;
+}
+
+const recordedFile = z.looseObject({ path: z.string().min(1).max(4096), sha256: z.string().max(200) });
+
+/** Tells if a setting names a file, as records hold it. */
+export const isRecordedFile = (value: unknown): value is RecordedFile => recordedFile.safeParse(value).success;
+
+/** Value of an option that takes a mask: the mask, the path of its file, or a file of a record. Methods get the mask. */
+export type MaskValue = Mask | string | RecordedFile;
+
+/** Schemas of options whose values come from files. */
+const files = new WeakSet<z.ZodType>();
+
+/** Declares an option that takes a mask. A program that reads files replaces a path by the mask in the file. */
+export function maskOption(info: OptionInfo): z.ZodOptional<z.ZodType<MaskValue, MaskValue>> {
+  const schema = z.union([z.string().min(1), aMask, recordedFile], {
+    error: "expected a picture file: white where something is marked",
+  }) as unknown as z.ZodType<MaskValue, MaskValue>;
+  const declared = option(schema, info);
+  files.add(declared);
+  return declared.optional();
+}
+
 /** One declared option, as a command line, a form or a page of documentation needs it. */
 export interface DeclaredOption extends OptionInfo {
   readonly name: string;
@@ -34,6 +63,8 @@ export interface DeclaredOption extends OptionInfo {
   readonly isSwitch: boolean;
   /** True if its value is always a list. */
   readonly isList: boolean;
+  /** True if its value comes from a file: see maskOption. */
+  readonly isFile: boolean;
 }
 
 /** Lists the options that a schema declares, in its order. Fields without `option` are not listed. */
@@ -50,6 +81,7 @@ export function optionsOf(schema: z.ZodObject): DeclaredOption[] {
         expected: expectedOf(inner),
         isSwitch: inner instanceof z.ZodBoolean,
         isList: inner instanceof z.ZodArray,
+        isFile: files.has(inner),
       },
     ];
   });
@@ -106,6 +138,7 @@ const scalar = (text: string): unknown => (decimal.test(text) ? Number(text) : t
 
 /** Writes an option's value as text, from which `valueOfText` makes it again. */
 export function textOfValue({ isList }: Pick<DeclaredOption, "isList">, value: unknown): string {
+  if (isRecordedFile(value)) return value.path;
   if (!Array.isArray(value)) return String(value);
   if (isList) return value.map((one) => textOfValue({ isList: false }, one)).join(",");
   if (value.length > 2 || value.some(Array.isArray)) return value.map((one) => textOfValue({ isList }, one)).join(",");

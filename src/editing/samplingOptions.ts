@@ -92,6 +92,17 @@ export const window = z
 export const isWithin = ([from, to]: Window, i: number, N: number): boolean =>
   i >= Math.floor(from * N) && i < Math.floor(to * N);
 
+/** Direct inversion (Ju et al. 2024): the branch of the photo is not sampled, so it cannot drift from the photo. */
+export const referenceLatents = option(z.boolean().default(false), {
+  about: "let the photo's branch follow the latents of DDIM inversion, which lead to the photo, instead of sampling it",
+});
+
+/** Words of a prompt. Text that reads as a number is a word too. */
+export const promptWords = z.array(
+  z.union([z.string().regex(/\S/), z.number().transform(String)], { error: "expected a word of a prompt" }),
+  { error: "expected words of the prompts, separated by commas" },
+);
+
 export const seed = option(whole(0, Number.MAX_SAFE_INTEGER).default(0), {
   about: "seed of the random numbers",
   value: "<n>",

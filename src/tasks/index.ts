@@ -16,5 +16,12 @@ export {
 } from "./compare.ts";
 export { type Cost, type Costs, measured, noCost } from "./cost.ts";
 export { type Emit, stream, type TaskEvent, type TaskResult, timed } from "./event.ts";
-export { type EditRecord, type Maker, recordSchema, type SettingValues, settingsOf } from "./record.ts";
+export {
+  type EditRecord,
+  type Maker,
+  recordedSettings,
+  recordSchema,
+  type SettingValues,
+  settingsOf,
+} from "./record.ts";
 export { dB, enlargedPhoto, qualityWarnings, unusedCaption } from "./warnings.ts";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isRecordedFile } from "../core/index.ts";
 import type { Size } from "../diffusion/index.ts";
 import type { Method, Prepared } from "../editing/index.ts";
 
@@ -24,6 +25,15 @@ export type EditRecord = z.infer<typeof recordSchema>;
 /** Model, program version and engine of a picture. */
 export type Maker = Pick<EditRecord, "version" | "model" | "engine">;
 
+/** Returns settings as records hold them: of a mask its file, or nothing if it has none. */
+export const recordedSettings = (settings: SettingValues): SettingValues =>
+  Object.fromEntries(
+    Object.entries(settings).map(([name, value]) => {
+      if (typeof value !== "object" || value === null || !("data" in value)) return [name, value];
+      return [name, isRecordedFile(value) ? { path: value.path, sha256: value.sha256 } : undefined];
+    }),
+  );
+
 /** Returns all settings of one edit, in the order for display. fit, edit: absent for a prepared photo, for `prepare`. */
 export function settingsOf(
   method: Pick<Method, "name">,
@@ -38,6 +48,6 @@ export function settingsOf(
     size: `${size.width}x${size.height}`,
     ...(fit !== undefined && { fit }),
     ...settings,
-    ...edit,
+    ...(edit && recordedSettings(edit)),
   };
 }

@@ -107,6 +107,31 @@ describe.each([
     expect(await errorOf(4, 7.5)).toBeGreaterThan(2 * few);
   });
 
+  test("with reference latents, the reconstruction is the photo's latent, whatever the guidance and the tuning", async () => {
+    const untuned = await prepared(model, photo, { ...options, iterations: 0 });
+    for (const own of [inversion, untuned]) {
+      for (const more of [{ selfSteps: 0.8 }, { selfSteps: 0.8, editGuidance: 5 }]) {
+        const { latents } = await edit(method, model, own, { referenceLatents: true, ...more }, { images: roles });
+        expect(latents.reconstruction.data).toEqual(row(own.tensors.inverted, steps).data);
+        // Only the attention that the edit takes depends on them.
+        const sampled = await edit(method, model, own, more, { images: roles });
+        expect(sampled.latents.initial.data).toEqual(latents.initial.data);
+        expect(sampled.latents.transition.data).toEqual(latents.transition.data);
+        expect(sampled.latents.edit.data).not.toEqual(latents.edit.data);
+      }
+    }
+  });
+
+  test("if the reconstruction is DDIM inversion's already, reference latents change no bit", async () => {
+    const exact = withTensors(inversion, { reconstruction: inversion.tensors.inverted });
+    const [sampled, followed] = await Promise.all(
+      [false, true].map((referenceLatents) =>
+        edit(method, model, exact, { referenceLatents, selfSteps: 0.8 }, { images: roles }),
+      ),
+    );
+    expect(followed.latents).toEqual(sampled.latents);
+  });
+
   test("α 1 makes the transition the reconstruction", async () => {
     const result = await editAll({ alpha: 1, rows: "all" });
     expect(latent(result, "transition").data).toEqual(latent(result, "reconstruction").data);

@@ -4,6 +4,7 @@ import {
   applyStep,
   denoiseCoefficients,
   guide,
+  type KeyMask,
   type MapMix,
   type Model,
   openPredictor,
@@ -215,10 +216,61 @@ describe("attention", () => {
       "no such process: found nobody, expected source",
     ],
     ["at sites of no group", { nowhere: { from } }, "step 0: no such group of attention sites: found nowhere"],
+    [
+      "with a mask in a group that is not masked",
+      { self: { from, mask: () => halves(0) } },
+      "self: a mask of keys in a group that is not masked",
+    ],
   ])("that is taken %s is a GraphError", async (_, attention, message) => {
     const made = run({ processes: editing(taking(attention)), groups: [group("self", "kv")] });
     await expect(made).rejects.toThrow(GraphError);
     await expect(made).rejects.toThrow(message);
+  });
+});
+
+/** Masks that mark the left half of the row's own places and the half `k` of the others: 0 left, 1 right. */
+const halves = (k: number): KeyMask => {
+  const half = (right: number): KeyMask["keys"] => ({
+    width: 2,
+    height: 1,
+    data: Uint8Array.of(right ? 0 : 255, right ? 255 : 0),
+  });
+  return { queries: half(0), keys: half(k) };
+};
+
+describe("masks of keys", () => {
+  const masked = (): SiteGroup[] => [{ ...group("self", "kv"), masked: true }];
+
+  test("differ from process to process and from step to step, and processes share rows only while their masks are equal", async () => {
+    const left = () => halves(0);
+    let right = 0;
+    const changing = () => halves(right);
+    const edit = (name: string, mask: () => KeyMask): Process => ({
+      ...plain(name, dog),
+      attention: () => ({ self: { from: "source", mask } }),
+    });
+    const processes = [plain("source", cat), edit("a", left), edit("b", left), edit("c", changing)];
+    const owners = planRows(processes, steps, { wanted: ["a", "b", "c"] })[0].owners;
+    expect(owners.get(processes[2])).toBe(processes[1]);
+    expect(owners.get(processes[3])).toBe(processes[3]);
+    const equal = await run({ processes, groups: masked() });
+    expect(equal.b.data).toEqual(equal.a.data);
+    expect(relativeError(equal.c, equal.a)).toBeLessThan(1e-5);
+    const afterStep = async (i: number) => {
+      right = i === 0 ? 1 : 0;
+      return undefined;
+    };
+    const changed = await run({ processes, groups: masked(), hooks: { afterStep }, share: true });
+    expect(changed.a.data).toEqual(equal.a.data);
+    expect(relativeError(changed.c, equal.c)).toBeGreaterThan(1e-3);
+  });
+
+  test("are for self-attention of groups that take keys and values", async () => {
+    for (const wrong of [group("self", "qk"), group("cross", "kv")]) {
+      const opened = openPredictor(model, size, { groups: [{ ...wrong, masked: true }] });
+      await expect(opened).rejects.toThrow(GraphError);
+      await expect(opened).rejects.toThrow("only self-attention of a group that takes keys and values can be masked");
+    }
   });
 });
 

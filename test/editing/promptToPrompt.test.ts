@@ -5,13 +5,13 @@ import { noise, type Tensor, tensor, UsageError } from "../../src/core/index.ts"
 import {
   attentionMixes,
   blendMask,
-  blendSites,
   equaliser,
   type Mapper,
   refinementMapper,
   replacementMapper,
   wordWindows,
 } from "../../src/editing/promptToPrompt/index.ts";
+import { wordSites } from "../../src/editing/wordHeat.ts";
 import type { AttentionSite } from "../../src/models/index.ts";
 import { openPackageFile } from "../../src/storage/node/index.ts";
 import { CLIP_MERGES, ClipTokenizer, readVocabulary } from "../../src/text/index.ts";
@@ -175,13 +175,13 @@ test("words are found on the coarsest level with 16 places a side, or on the fin
         ...{ heads: 1, height: side, width: 2 * side },
       })),
     );
-  const chosen = (...sides: number[]) => blendSites(levelsAt(...sides)).map(({ path }) => path);
+  const chosen = (...sides: number[]) => wordSites(levelsAt(...sides)).map(({ path }) => path);
   // Stable Diffusion at 512 and 768 pixels, the Menagerie, a tiny model.
   expect(chosen(64, 32, 16, 8)).toEqual(["cross 2"]);
   expect(chosen(96, 48, 24, 12)).toEqual(["cross 2"]);
   expect(chosen(16, 8, 4)).toEqual(["cross 0"]);
   expect(chosen(8, 4)).toEqual(["cross 0"]);
-  expect(blendSites(levelsAt(16, 8, 4), 2).map(({ path }) => path)).toEqual(["cross 2"]);
+  expect(wordSites(levelsAt(16, 8, 4), 2).map(({ path }) => path)).toEqual(["cross 2"]);
 });
 
 test("a place belongs to a word if its attention is above the threshold; without a word, none does", () => {

@@ -10,18 +10,37 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import interpolate, scaled_dot_product_attention
 
 Tensor = torch.Tensor
 
 
 @dataclass
 class Rows:
-    """Source rows of queries, keys and values. Each is [B] indices, or None if every row uses its own."""
+    """Source rows of queries, keys and values. Each is [B] indices, or None if every row uses its own.
+
+    masks: masks of keys and queries, [h, w] of 0 and 1, at the rows `masked`.
+    """
 
     q: Tensor | None = None
     k: Tensor | None = None
     v: Tensor | None = None
+    masks: tuple[Tensor, Tensor] | None = None
+    masked: tuple[int, ...] = ()
+
+
+def masked_attention(scores: Tensor, v: Tensor, keys: Tensor, queries: Tensor) -> Tensor:
+    """MasaCtrl's: one softmax over the subject's keys and one over the background's, joined by the mask of the queries.
+
+    scores [heads, L, L], v [heads, L, d], masks [h, w], resized to the L tokens by nearest neighbour.
+    """
+    side = int(scores.shape[-1] ** 0.5)
+    keys, queries = (interpolate(mask[None, None], (side, side), mode="nearest").flatten() for mask in (keys, queries))
+    # Not −∞, as in the authors' code: where no key is left, all have the same weight.
+    hidden = torch.finfo(scores.dtype).min
+    subject = scores.masked_fill(keys == 0, hidden).softmax(-1) @ v
+    background = scores.masked_fill(keys == 1, hidden).softmax(-1) @ v
+    return subject * queries[:, None] + background * (1 - queries)[:, None]
 
 
 class RoutedAttention:
@@ -44,8 +63,11 @@ class RoutedAttention:
         if self.fused:
             mixed = scaled_dot_product_attention(q, k, v)
         else:
-            probabilities = (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)
+            scores = q @ k.mT / q.shape[-1] ** 0.5
+            probabilities = scores.softmax(-1)
             mixed = probabilities @ v
+            for row in route.masked:
+                mixed[row] = masked_attention(scores[row], v[row], *route.masks)
             if self.maps is not None:
                 self.maps[self.path] = probabilities.detach().flatten(0, 1)  # [B·heads, queries, keys]
         return attn.to_out[1](attn.to_out[0](mixed.transpose(1, 2).flatten(2)))

@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { type AttentionMaps, observedPicture, type Place, requireAttention } from "../../editing/index.ts";
 import { attentionSheet } from "../../tasks/index.ts";
 import { attentionTask, planEdit, writePicture } from "../../tasks/node/index.ts";
-import { givenValues } from "../methodOptions.ts";
+import { chosenMethod, givenFiles, givenValues } from "../methodOptions.ts";
 import { anyText, integer, option } from "../options.ts";
 import { checkOutputs, outOption, qualityOption } from "../outputs.ts";
 import { columns, Reporter } from "../print.ts";
@@ -41,7 +41,7 @@ const wordsJson = ({ words }: AttentionMaps): object[] =>
 async function makeMaps(command: Command, flags: Flags, opened: OpenedTasks, reporter: Reporter): Promise<void> {
   const { out, word: words, resolution, quiet, quality: jpegQuality } = flags;
   const { method, model, maker, work } = opened;
-  const task = planEdit(opened.tasks[0], maker, givenValues(command, method, "edit"));
+  const task = await planEdit(opened.tasks[0], maker, givenValues(command, method, "edit"));
   const { plan, photo } = task;
   const of = observedPicture(method, flags.of);
   const selection = { of, words, resolution };
@@ -61,7 +61,8 @@ async function makeMaps(command: Command, flags: Flags, opened: OpenedTasks, rep
 
 async function run(command: Command, given: readonly string[], flags: Flags, reporter: Reporter): Promise<void> {
   const named = singleArguments(given, "attention");
-  await checkOutputs([{ option: "--out", path: flags.out }], named.sources);
+  const inputs = [...named.sources, ...givenFiles(command, chosenMethod(command))];
+  await checkOutputs([{ option: "--out", path: flags.out }], inputs);
   const use = (opened: OpenedTasks): Promise<void> => makeMaps(command, flags, opened, reporter);
   await withTasks(command, flags, named, use);
 }

@@ -7,7 +7,7 @@ import type { EditRecord, TaskResult } from "../../tasks/index.ts";
 import { type EditTask, editTask, finishedPicture, planEdit, writePicture } from "../../tasks/node/index.ts";
 import { runBlocking } from "../interrupt.ts";
 import { applyLike, likeOption, warnOfOtherModel } from "../like.ts";
-import { chosenMethod, givenValues } from "../methodOptions.ts";
+import { chosenMethod, givenFiles, givenValues } from "../methodOptions.ts";
 import { fileNamed, option } from "../options.ts";
 import {
   checkOutputs,
@@ -145,12 +145,13 @@ async function run(command: Command, given: readonly string[], reporter: Reporte
     });
   }
   requireAtMost(MAX_EDITS, taskCount(named), "edits");
-  const others = [...Object.keys(chosenMethod(command).pictures).filter((name) => name !== "edit"), "sheet"];
+  const method = chosenMethod(command);
+  const others = [...Object.keys(method.pictures).filter((name) => name !== "edit"), "sheet"];
   const files = filesOf(flags, others, named);
-  await checkOutputs(outputsOf(files, flags.preview), named.sources);
+  await checkOutputs(outputsOf(files, flags.preview), [...named.sources, ...givenFiles(command, method)]);
   const use = async ({ method, maker, work, ...opened }: OpenedTasks): Promise<void> => {
     const options = givenValues(command, method, "edit");
-    const tasks = opened.tasks.map((task) => planEdit(task, maker, options));
+    const tasks = await Promise.all(opened.tasks.map((task) => planEdit(task, maker, options)));
     warnOfOtherModel(made, maker.model.sha256, `${like}`, reporter);
     for (const { photo } of tasks) {
       if (made?.photo && photo?.name === made.photo.path && photo.sha256 !== made.photo.sha256) {

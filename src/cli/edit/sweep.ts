@@ -5,7 +5,7 @@ import { editSettings, type Method, requirePoints } from "../../editing/index.ts
 import { type Cell, contactSheet } from "../../image/index.ts";
 import type { SettingValues } from "../../tasks/index.ts";
 import { planEdit, recordOf, sweepTask, writePicture } from "../../tasks/node/index.ts";
-import { sweepValues, writtenSettings } from "../methodOptions.ts";
+import { givenFiles, sweepValues, writtenSettings } from "../methodOptions.ts";
 import { checkOutputs, numbered, outOption, qualityOption } from "../outputs.ts";
 import { Reporter } from "../print.ts";
 import { singleArguments } from "./sources.ts";
@@ -60,9 +60,10 @@ async function makeSheet(command: Command, flags: Flags, opened: OpenedTasks, re
   const written = [flags.out, ...(flags.saveAll ? single : [])];
   await checkOutputs(
     written.map((path) => ({ option: "--out", path })),
-    [task.source],
+    [task.source, ...givenFiles(command, method)],
   );
-  const resolved = points.map((point) => planEdit(task, maker, { ...common, ...point }).edit);
+  const planned = await Promise.all(points.map((point) => planEdit(task, maker, { ...common, ...point })));
+  const resolved = planned.map(({ edit }) => edit);
 
   const cells: Cell[] = [];
   const files: string[] = [];

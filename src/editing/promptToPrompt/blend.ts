@@ -1,6 +1,7 @@
 import { type Tensor, tensor } from "../../core/index.ts";
 import type { AttentionSite } from "../../models/index.ts";
 import { conditional, type Hooks } from "../lockstep/index.ts";
+import { addHeat } from "../wordHeat.ts";
 
 /** Words of the two prompts, by the positions of their tokens, and how their places are found. */
 export interface Blend {
@@ -20,35 +21,6 @@ export interface Blend {
 interface PerBranch<V> {
   readonly source: V;
   readonly edit: V;
-}
-
-/** Least number of places along each side of a map that finds a word: Stable Diffusion's maps have 16 at 512 x 512. */
-const leastPlaces = 16;
-
-/**
- * The cross-attention sites of `level`. Default: the coarsest level with at least 16 places along each side, which for Stable
- * Diffusion is the authors' (five sites of 16x16 at 512x512), or the finest if all are coarser. Empty if there is no such site.
- */
-export function blendSites(sites: readonly AttentionSite[], level?: number): AttentionSite[] {
-  const cross = sites.filter(({ kind }) => kind === "cross");
-  const fine = cross.filter(({ height, width }) => Math.min(height, width) >= leastPlaces);
-  const chosen =
-    level ?? (fine.length > 0 ? Math.max(...fine.map((s) => s.level)) : Math.min(...cross.map((s) => s.level)));
-  return cross.filter((site) => site.level === chosen);
-}
-
-/** The sum of a site's maps [heads, places, tokens] over heads and some tokens, added to `heat` [places]. */
-function addHeat(
-  heat: Float32Array,
-  { shape: [heads, places, length], data }: Tensor,
-  tokens: readonly number[],
-): void {
-  for (let head = 0; head < heads; head++) {
-    for (let place = 0; place < places; place++) {
-      const from = (head * places + place) * length;
-      for (const token of tokens) heat[place] += data[from + token];
-    }
-  }
 }
 
 /** Largest value of each place and its eight neighbours. map: [h, w]. */

@@ -4,7 +4,8 @@ import type { AttentionSite } from "../../models/index.ts";
 import { type Attention, conditional, type Hooks, type Process } from "../lockstep/index.ts";
 import type { EditJob, PromptReader, ResolveFacts, Sampling } from "../method.ts";
 import { isWithin } from "../samplingOptions.ts";
-import { type Blend, blendSites, localBlend } from "./blend.ts";
+import { wordSites } from "../wordHeat.ts";
+import { type Blend, localBlend } from "./blend.ts";
 import { type Mapper, refinementMapper, replacementMapper } from "./mapper.ts";
 import { emphasisOf, type PromptToPromptSettings, wordStepsOf } from "./options.ts";
 import { equaliser, wordWindows } from "./words.ts";
@@ -95,7 +96,7 @@ export function resolvePromptToPrompt<S extends PromptToPromptSettings>(
     });
   }
   if (settings.blend === undefined) return { ...settings, mapping };
-  const chosen = blendSites(sites, settings.blendLevel);
+  const chosen = wordSites(sites, settings.blendLevel);
   if (chosen.length > 0) return { ...settings, mapping, blendLevel: chosen[0].level };
   const levels = new Set(sites.filter(({ kind }) => kind === "cross").map(({ level }) => level));
   throw new UsageError("there is no cross-attention layer at this level", {
@@ -145,7 +146,7 @@ function hooksOf(
   const blending: Blend = {
     words: tokensOf(blend),
     except: blendExcept && tokensOf(blendExcept),
-    sites: blendSites(sites, blendLevel),
+    sites: wordSites(sites, blendLevel),
     thresholds: typeof blendThreshold === "number" ? [blendThreshold, blendThreshold] : blendThreshold,
     start: Math.floor(blendStart * prepared.timesteps.length),
   };

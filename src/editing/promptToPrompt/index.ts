@@ -2,7 +2,7 @@
 // whose photo is sampled with a caption can use it.
 // Knows of: lock-step sampling and methods' interface.
 // Does not know of: any inversion.
-export { type Blend, blendMask, blendSites, localBlend } from "./blend.ts";
+export { type Blend, blendMask, localBlend } from "./blend.ts";
 export { attentionMixes, type Branches, type Controlled, promptToPrompt, resolvePromptToPrompt } from "./control.ts";
 export { type Mapper, refinementMapper, replacementMapper } from "./mapper.ts";
 export { type PromptToPromptSettings, promptToPromptOptions } from "./options.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { between, decimal, oneOf, option, whole } from "../../core/index.ts";
-import { type Window, window } from "../samplingOptions.ts";
+import { promptWords, type Window, window } from "../samplingOptions.ts";
 
 /** "WORD=VALUE" in its two parts. The word may be several words in a row. */
 function partsOf(text: string): { word: string; value: string } {
@@ -34,12 +34,6 @@ const isEmphasis = (text: string): boolean => {
 
 const listOf = (one: z.ZodType<string, string>, expected: string) =>
   z.array(one, { error: `expected ${expected}, separated by commas` }).min(1, `expected ${expected}`);
-const words = z.array(
-  z.union([z.string().regex(/\S/), z.number().transform(String)], { error: "expected a word of a prompt" }),
-  {
-    error: "expected words of the prompts, separated by commas",
-  },
-);
 const threshold = between(0, 1);
 
 /** Options of Prompt-to-Prompt. defaults: those of a method. */
@@ -79,12 +73,12 @@ export const promptToPromptOptions = (defaults: {
     ).optional(),
     { about: "factors of the attention to words of the target", value: "<word=factor>", unset: "none" },
   ),
-  blend: option(words.optional(), {
+  blend: option(promptWords.optional(), {
     about: "change the photo only where it, or the edit, attends to these words of either prompt",
     value: "<words>",
     unset: "everywhere",
   }),
-  blendExcept: option(words.optional(), {
+  blendExcept: option(promptWords.optional(), {
     about: "with --blend: do not change the places of these words",
     value: "<words>",
     unset: "none",

@@ -62,7 +62,7 @@ export async function planComparison(
     };
     try {
       const task = await planPhoto(facts, { target, source, preset, options: prepare }, { signal });
-      tasks.push(planEdit(task, maker, edit));
+      tasks.push(await planEdit(task, maker, edit));
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       problems.push(...error.message.replace(/\.$/, "").split("\n"));

@@ -21,6 +21,7 @@ import {
   measured,
   noCost,
   qualityWarnings,
+  recordedSettings,
   type SettingValues,
   settingsOf,
   stream,
@@ -28,6 +29,7 @@ import {
   timed,
   unusedCaption,
 } from "../index.ts";
+import { withMasks } from "./masks.ts";
 import type { Photo } from "./photo.ts";
 
 /** A photo to prepare, or a prepared one, with its plan. */
@@ -41,7 +43,7 @@ export interface PhotoTask extends PreparedStore {
   readonly photo?: Photo;
   /** Absent if the photo is not prepared yet. */
   readonly prepared?: Prepared;
-  /** Warnings about its caption. Default: none. */
+  /** Warnings about its caption and its masks. Default: none. */
   readonly warnings?: readonly Warning[];
 }
 
@@ -68,9 +70,15 @@ export async function planPhoto(
   return { ...facts, photo, plan, warnings: isUnused ? [...warnings, unusedCaption(method)] : warnings };
 }
 
-/** Plans an edit: resolves its settings, so that mistakes show before any work. Throws UsageError. */
-export function planEdit(task: PhotoTask, maker: Maker, options: SettingValues): EditTask {
-  return { ...task, maker, edit: resolvedSettings(task.method, task.model, task.plan, options) };
+/**
+ * Plans an edit: reads its masks and resolves its settings, so that mistakes show before any work. Throws UsageError,
+ * ImageError.
+ */
+export async function planEdit(task: PhotoTask, maker: Maker, given: SettingValues): Promise<EditTask> {
+  const { method, model, plan, photo } = task;
+  const { options, warnings } = await withMasks(method, given, { size: plan.size, photo });
+  const edit = resolvedSettings(method, model, plan, options);
+  return { ...task, maker, edit, warnings: [...(task.warnings ?? []), ...warnings] };
 }
 
 /** Returns all settings of a task, by the names of their options. */
@@ -201,7 +209,7 @@ export const sweepTask = (
       signal,
     });
     const images = Object.fromEntries(pictures.map((picture, k) => [`${k}`, picture]));
-    const record = recordOf(task, "sweep", { ...settings[0], points });
+    const record = recordOf(task, "sweep", { ...settings[0], points: points.map(recordedSettings) });
     emit({ type: "done", result: { ...shared, images, record, rows } });
   }, signal);
 

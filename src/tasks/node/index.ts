@@ -26,6 +26,7 @@ export {
   sweepTask,
 } from "./edit.ts";
 export { makerOf } from "./maker.ts";
+export { type MaskedPicture, type MaskFile, withMasks } from "./masks.ts";
 export {
   type CommonPrepareOptions,
   type EditResult,

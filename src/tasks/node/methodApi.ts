@@ -18,6 +18,7 @@ import * as editing from "../../editing/index.ts";
 import { PreparedCache } from "../../editing/node/index.ts";
 import { captionsOf } from "./captions.ts";
 import { planPhoto, preparePhoto } from "./edit.ts";
+import { withMasks } from "./masks.ts";
 import { openPhoto, type PhotoInput } from "./photo.ts";
 import { aPhoto, type CommonPhotoOptions, commonFields } from "./photoOptions.ts";
 
@@ -152,23 +153,28 @@ export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extend
       checkArguments("edit", editArguments, { model, prepared, options, work });
       const result = await cancelledAs("the edit", work.signal, async () => {
         await requireOwn(model, prepared, work);
-        return editing.edit(anyMethod, model, prepared, options, work);
+        const read = await withMasks(anyMethod, options, prepared);
+        return { ...(await editing.edit(anyMethod, model, prepared, read.options, work)), ...read };
       });
-      return { ...result, settings: result.settings as z.output<E>, warnings: warningsOf(prepared) };
+      const { options: _, warnings, ...made } = result;
+      return { ...made, settings: made.settings as z.output<E>, warnings: [...warningsOf(prepared), ...warnings] };
     },
     attention: async (model, prepared, given = {}, work = {}) => {
       checkArguments("attention", attentionArguments, { model, prepared, options: given, work });
       const { of, words, resolution, ...options } = given;
       return cancelledAs("looking at attention", work.signal, async () => {
         await requireOwn(model, prepared, work);
-        return editing.attentionMaps(anyMethod, model, prepared, { of, words, resolution }, options, work);
+        const read = await withMasks(anyMethod, options, prepared);
+        return editing.attentionMaps(anyMethod, model, prepared, { of, words, resolution }, read.options, work);
       });
     },
     sweep: async (model, prepared, common, points, work = {}) => {
       checkArguments("sweep", sweepArguments, { model, prepared, common, points, work });
       const result = await cancelledAs("the sweep", work.signal, async () => {
         await requireOwn(model, prepared, work);
-        return editing.sweep(anyMethod, model, prepared, common, points, work);
+        const read = await Promise.all([common, ...points].map((one) => withMasks(anyMethod, one, prepared)));
+        const [first, ...others] = read.map(({ options }) => options);
+        return editing.sweep(anyMethod, model, prepared, first, others, work);
       });
       return result as editing.Sweep<z.output<E>>;
     },

@@ -15,7 +15,8 @@ export type PhotoInput = string | Uint8Array | Picture;
 export const fits = ["crop", "pad", "stretch", "paste", "whole"] as const;
 export type Fit = (typeof fits)[number];
 
-const modes: Readonly<Record<Fit, FitMode>> = {
+/** How fitImage treats a photo for each way to fit it. */
+export const modes: Readonly<Record<Fit, FitMode>> = {
   crop: "crop",
   pad: "pad",
   stretch: "stretch",

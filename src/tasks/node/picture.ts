@@ -1,10 +1,10 @@
 import { dirname, isAbsolute, join, relative } from "node:path";
-import { ImageError, listed, type Picture, problemsOf } from "../../core/index.ts";
+import { ImageError, isRecordedFile, listed, type Picture, problemsOf } from "../../core/index.ts";
 import { type AlphaChannel, formatOfName, readRecord as recordText } from "../../image/index.ts";
 import { encodePicture } from "../../image/node/index.ts";
 import { exists, isModelPath, readRegular, storageError, writeFileAtomic } from "../../storage/node/index.ts";
 import { parseJson } from "../../weights/index.ts";
-import { type EditRecord, recordSchema } from "../record.ts";
+import { type EditRecord, recordSchema, type SettingValues } from "../record.ts";
 
 /** Largest picture file that is read: far larger than any that baret writes. */
 const MAX_BYTES = 1 << 30;
@@ -22,7 +22,16 @@ async function foundFrom(folder: string, path: string): Promise<string> {
   return (await exists(beside)) ? beside : path;
 }
 
-type Places = Partial<Pick<EditRecord, "model" | "photo">>;
+type Places = Partial<Pick<EditRecord, "model" | "photo" | "settings">>;
+
+/** Returns settings with the paths of their files changed. */
+const withPaths = (settings: SettingValues, change: (path: string) => string): SettingValues =>
+  Object.fromEntries(
+    Object.entries(settings).map(([name, value]) => [
+      name,
+      isRecordedFile(value) ? { ...value, path: change(value.path) } : value,
+    ]),
+  );
 
 export interface WriteOptions {
   /** 1 to 100, for JPEG and WebP. Default 92. */
@@ -42,12 +51,13 @@ export async function writePicture(
   { quality, alpha }: WriteOptions = {},
 ): Promise<void> {
   const folder = dirname(path);
-  const { model, photo } = record;
+  const { model, photo, settings } = record;
   const modelPath = model && (await isModelPath(model.name).catch(() => false));
   const placed = {
     ...record,
     ...(modelPath && { model: { ...model, name: dotted(seenFrom(folder, model.name)) } }),
     ...(photo && { photo: { ...photo, path: seenFrom(folder, photo.path) } }),
+    ...(settings && { settings: withPaths(settings, (own) => seenFrom(folder, own)) }),
   };
   const format = formatOfName(path) ?? "png";
   const options = { format, alpha, record: JSON.stringify(placed), ...(format !== "png" && { quality }) };
@@ -76,11 +86,16 @@ export async function readRecord(path: string): Promise<EditRecord> {
   });
   const made = recordIn(bytes, path);
   const folder = dirname(path);
-  const { model, photo } = made;
+  const { model, photo, settings } = made;
+  const files = Object.values(settings).filter(isRecordedFile);
+  const found = new Map(
+    await Promise.all(files.map(async (one) => [one.path, await foundFrom(folder, one.path)] as const)),
+  );
   const name = /^\.\.?\//.test(model.name) ? dotted(await foundFrom(folder, model.name)) : model.name;
   return {
     ...made,
     model: { ...model, name },
     ...(photo && { photo: { ...photo, path: await foundFrom(folder, photo.path) } }),
+    settings: withPaths(settings, (own) => found.get(own) ?? own),
   };
 }

@@ -28,7 +28,8 @@ const balancedAttention =
 
 /**
  * The processes of an edit (paper, §3.3 and §3.4), all from z*_0: the reconstruction with C, the transition with ĉ, the
- * initial inversion result and the edit with c*. If every α is 1, the transition is the reconstruction.
+ * initial inversion result and the edit with c*. If every α is 1, the transition is the reconstruction. With reference
+ * latents, the latents of the reconstruction are z* instead of z̄.
  */
 export function editBaret(
   { prepared, embeddings: { empty, target }, sites }: EditJob<PrepareSettings, BaretTensor>,
@@ -37,17 +38,19 @@ export function editBaret(
 ): Sampling<Role> {
   const { tensors } = prepared;
   const N = prepared.settings.steps;
-  const { rows, replace } = settings;
+  const { rows, replace, referenceLatents } = settings;
   const alphas = alphasOf(settings.alpha as readonly number[], settings.alphaShape, N);
   const guidance = settings.editGuidance ?? prepared.settings.guidance;
   const start = row(tensors.inverted, 0);
-  const known = guidance === prepared.settings.guidance && rows === "needed" ? tensors.reconstruction : undefined;
+  const isReplayed = guidance === prepared.settings.guidance && rows === "needed";
+  const known = referenceLatents ? tensors.inverted : isReplayed ? tensors.reconstruction : undefined;
   const tuned = Array.from({ length: N }, (_, i) => row(tensors.embeddings, i));
   const mixed = tuned.map((embedding, i) => transitionEmbedding(embedding, target, alphas[i]));
   const guidedTo = (embedding: (i: number) => Tensor) => (i: number) => guidedBy(guidance, embedding(i), empty);
   // Edits of a sweep may have other guidance scales, and processes of equal name are one.
   const named = (name: string): string => `${name}, guidance ${guidance}`;
-  const reconstruction: Process = { name: named("reconstruction"), start, known, terms: guidedTo((i) => tuned[i]) };
+  const photo = referenceLatents ? "reconstruction, reference latents" : "reconstruction";
+  const reconstruction: Process = { name: named(photo), start, known, terms: guidedTo((i) => tuned[i]) };
   const isRigid = rows === "needed" && alphas.every((a) => a === 1);
   const transition: Process = isRigid
     ? reconstruction

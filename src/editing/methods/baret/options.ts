@@ -1,7 +1,14 @@
 import { z } from "zod";
 import { between, isA, oneOf, option, whole } from "../../../core/index.ts";
 import { settingRanges } from "../../../weights/index.ts";
-import { ddimInversionOptions, guidance, steps, tuningOptions, window } from "../../samplingOptions.ts";
+import {
+  ddimInversionOptions,
+  guidance,
+  referenceLatents,
+  steps,
+  tuningOptions,
+  window,
+} from "../../samplingOptions.ts";
 
 /** The paper's threshold, as we read it: its text does not give the numbers (docs/method.md). */
 const paperThreshold: readonly [first: number, growth: number] = [1e-5, 2e-5];
@@ -92,6 +99,7 @@ export const editOptions = z.strictObject({
     about: "what the edit takes from the other process: queries and keys, or keys and values",
     value: "<kind>",
   }),
+  referenceLatents,
   editGuidance: option(settingRanges.guidance, {
     about: "guidance scale of the edit",
     value: "<scale>",
