@@ -4,6 +4,7 @@
 export type { Size } from "../core/index.ts";
 export { atLeastTwo } from "./batch.ts";
 export { aModel, type Embedding, type LatentShapes, Model } from "./model.ts";
+export type { Network } from "./networks.ts";
 export {
   aTimestep,
   type KeyMask,

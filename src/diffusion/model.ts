@@ -44,9 +44,11 @@ import {
   checkAllWeights,
   type EditingDefaults,
   unusedWeightsWarning,
+  type WeightSet,
   type WeightsToCheck,
 } from "../weights/index.ts";
 import { atLeastTwo } from "./batch.ts";
+import { type Network, weightsOf } from "./networks.ts";
 import { ProgramCache, type ProgramLoader } from "./programs.ts";
 import { Recent } from "./recent.ts";
 import { makeSchedule, type Schedule } from "./schedule.ts";
@@ -116,6 +118,8 @@ export class Model {
   private readonly tokenizer: ClipTokenizer;
   /** Attention sites by latent size. */
   private readonly sites = new Map<string, readonly AttentionSite[]>();
+  /** Shapes of the weights, by network. */
+  private readonly shapes = new Map<Network, ReadonlyMap<string, readonly number[]>>();
   /** Embeddings of the last prompts, oldest first. */
   private readonly embeddings = new Map<string, Embedding>();
   /** Results of the VAE. */
@@ -262,6 +266,23 @@ export class Model {
     return [...new Set(bare)].filter((word) => this.tokenizer.positionsOf(prompt, word).length > 0);
   }
 
+  /** Returns the shapes of the weights that a network uses, by their names in the checkpoint. */
+  weightShapes(network: Network): ReadonlyMap<string, readonly number[]> {
+    const shapes = this.shapes.get(network) ?? this.shapesOf(network);
+    this.shapes.set(network, shapes);
+    return shapes;
+  }
+
+  /** Returns the checkpoint's weights of a network, by their names. */
+  weights(network: Network): WeightSet {
+    return weightsOf(this.checkpoint)[network];
+  }
+
+  /** Returns the tokens of a prompt as the text encoder takes them, [1, L]. Words beyond its limit are cut off. */
+  tokensOfPrompt(prompt: string): IntTensor {
+    return { shape: [1, this.text.length], data: Int32Array.from(this.tokenizer.encode(prompt).ids.data) };
+  }
+
   /** Returns the words of a prompt that are cut off by the text encoder's token limit. */
   lostWords(prompt: string): readonly string[] {
     return this.tokenizer.encode(prompt).lostWords;
@@ -387,30 +408,41 @@ export class Model {
     }
   }
 
-  /** Names of the weights that no part of the model uses. */
-  private checkWeights(): string[] {
+  /** Computes the shapes of the weights that a network uses, by their names. */
+  private shapesOf(network: Network): ReadonlyMap<string, readonly number[]> {
     // The weights' shapes do not depend on the picture's size. This side can be halved as often as there are levels.
     const side = 2 ** this.unet.blocks.length;
-    const sample = g.input("sample", [1, this.unet.inChannels, side, side]);
-    const context = g.input("context", [1, this.text.length, this.text.width]);
-    const predicted = unet(this.unet, { sample, time: g.input("time", timeShape(this.unet, 1)), context });
     const pixels = side * this.factor;
-    const vae = [
-      ...Object.values(this.encoderGraph({ height: pixels, width: pixels })),
-      ...Object.values(this.decoderGraph(side, side)),
-    ];
+    const outputs = {
+      unet: () => {
+        const sample = g.input("sample", [1, this.unet.inChannels, side, side]);
+        const context = g.input("context", [1, this.text.length, this.text.width]);
+        return [unet(this.unet, { sample, time: g.input("time", timeShape(this.unet, 1)), context })];
+      },
+      vae: () => [
+        ...Object.values(this.encoderGraph({ height: pixels, width: pixels })),
+        ...Object.values(this.decoderGraph(side, side)),
+      ],
+      text: () => Object.values(this.textGraph()),
+    };
+    const parameters = g.parametersOf(outputs[network]());
+    return new Map([...parameters].map(([name, { shape }]) => [name, shape as readonly number[]]));
+  }
+
+  /** Names of the weights that no part of the model uses. */
+  private checkWeights(): string[] {
     const { kind, unknown, ...parts } = this.checkpoint;
-    const toCheck = (part: string, outputs: readonly g.Node[], { weights, nameInFile }: Component): WeightsToCheck => ({
+    const toCheck = (part: string, network: Network, { weights, nameInFile }: Component): WeightsToCheck => ({
       // Names in a single file say which network they belong to.
       part: kind === "single file" ? undefined : part,
-      expected: new Map([...g.parametersOf(outputs)].map(([key, node]) => [key, node.shape as readonly number[]])),
+      expected: this.weightShapes(network),
       actual: weights,
       nameInFile,
     });
     const networks = [
-      toCheck("unet", [predicted], parts.unet),
-      toCheck("vae", vae, parts.vae),
-      toCheck("text_encoder", Object.values(this.textGraph()), parts.textEncoder),
+      toCheck("unet", "unet", parts.unet),
+      toCheck("vae", "vae", parts.vae),
+      toCheck("text_encoder", "text", parts.textEncoder),
     ];
     return checkAllWeights(networks, { where: this.name, ignorable }, unknown);
   }

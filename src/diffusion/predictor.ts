@@ -37,6 +37,7 @@ import {
   unet,
 } from "../models/index.ts";
 import type { MeasuredSession } from "../runtime/index.ts";
+import type { WeightSet } from "../weights/index.ts";
 import { aModel, type Model } from "./model.ts";
 
 /** Attention sites of a U-Net's program at which rows may take from each other, and sites whose maps may be observed. */
@@ -304,14 +305,16 @@ const sizesOf = (sites: readonly AttentionSite[]): Size[] => [
 ];
 
 /**
- * Opens the model's U-Net for pictures of a size. The model keeps the program, and predictors with the same size and routing
- * share it. Throws UsageError if the model has no such size or attention site, MemoryError or CancelledError.
+ * Opens the model's U-Net for pictures of a size. The model keeps the program, and predictors with the same size, routing and
+ * weights share it. weights: replace the checkpoint's. Throws UsageError if the model has no such size or attention site,
+ * CheckpointError if a weight is missing or has another shape, MemoryError or CancelledError.
  */
 export async function openPredictor(
   model: Model,
   size: Size,
   routing: Routing = unrouted,
   signal?: AbortSignal,
+  weights?: WeightSet,
 ): Promise<Predictor> {
   checkArguments("openPredictor", openArguments, { model, size, routing, signal });
   const latent = model.latentShape(size);
@@ -343,8 +346,6 @@ export async function openPredictor(
   const name = `U-Net for pictures of ${size.width}x${size.height}`;
   const key = `${name} ${JSON.stringify([groups, observe])}`;
   const context = [1, model.text.length, model.text.width];
-  return new Predictor(await model.programs.open("unet", name, build, signal, key), model.unet, groups, {
-    latent,
-    context,
-  });
+  const program = await model.programs.open("unet", name, build, signal, { key, weights });
+  return new Predictor(program, model.unet, groups, { latent, context });
 }

@@ -1,16 +1,27 @@
 import { sharedWork, UsageError } from "../core/index.ts";
 import { type Node, usesGradients } from "../graph/index.ts";
 import { batchOfFeeds, type MeasuredSession } from "../runtime/index.ts";
+import type { WeightSet } from "../weights/index.ts";
 import type { Network } from "./networks.ts";
 
-/** Makes programs over the weights of a checkpoint. */
+/** Weights of a program other than the checkpoint's: other ones of the same names and shapes, or fed at every run. */
+export type OtherWeights = WeightSet | "fed";
+
+export interface ProgramOptions {
+  /** Tells the program from others of the same name. Default: its name. */
+  readonly key?: string;
+  /** Default: the checkpoint's. */
+  readonly weights?: OtherWeights;
+}
+
+/** Makes programs over the weights of a checkpoint, or over others for the same networks. */
 export interface ProgramLoader {
   /** Compiles a graph over the weights of one network and loads it. */
   load(
     network: Network,
     name: string,
     outputs: Readonly<Record<string, Node>>,
-    signal?: AbortSignal,
+    options: { readonly weights?: OtherWeights; readonly signal?: AbortSignal },
   ): Promise<MeasuredSession>;
   /** True if a network is so large that little else fits into memory beside it, and that batches of it are no faster. */
   isLarge(network: Network): boolean;
@@ -29,6 +40,23 @@ export interface Computed {
 /** Programs of fewer bytes stay loaded when their phase is over: to load them again costs more than their memory. */
 const smallProgram = 400e6;
 
+interface Loaded {
+  readonly network: Network;
+  readonly session: Promise<MeasuredSession>;
+  /** True if it maps other weights than the checkpoint's. */
+  readonly mapsOther: boolean;
+}
+
+/** Numbers of the sets of other weights, to tell their programs apart. */
+const numbers = new WeakMap<WeightSet, number>();
+let count = 0;
+
+function numberOf(weights: WeightSet): number {
+  const number = numbers.get(weights) ?? count++;
+  numbers.set(weights, number);
+  return number;
+}
+
 /** The loaded programs of a model. Each is built once and kept until it is released. */
 export class ProgramCache {
   private readonly loader: ProgramLoader;
@@ -36,29 +64,29 @@ export class ProgramCache {
   private readonly scopes = new Map<Network, number>();
   private readonly counts = new Map<Network, Computed>();
   private isClosed = false;
-  private readonly loaded = new Map<string, { network: Network; session: Promise<MeasuredSession> }>();
+  private readonly loaded = new Map<string, Loaded>();
 
   constructor(loader: ProgramLoader) {
     this.loader = loader;
   }
 
   /**
-   * Opens a program. Builds its graph with `build` and loads it, unless it is loaded. name: what errors call it; key: tells it
-   * from other programs of the same name.
+   * Opens a program. Builds its graph with `build` and loads it, unless it is loaded. name: what errors call it.
    */
   open(
     network: Network,
     name: string,
     build: () => Record<string, Node>,
     signal?: AbortSignal,
-    key = name,
+    { key: own = name, weights }: ProgramOptions = {},
   ): Promise<MeasuredSession> {
+    const key = weights === undefined || weights === "fed" ? own : `${own}, weights ${numberOf(weights)}`;
     const findOrLoad = async (): Promise<MeasuredSession> => {
       if (this.isClosed) throw new UsageError("the model is closed", { advice: "Load it again." });
       const known = this.loaded.get(key);
       if (known) return known.session;
-      const session = this.loadCounting(network, name, build(), signal);
-      this.loaded.set(key, { network, session });
+      const session = this.loadCounting(network, name, build(), { weights, signal });
+      this.loaded.set(key, { network, session, mapsOther: typeof weights === "object" });
       session.catch(() => this.loaded.delete(key));
       return session;
     };
@@ -80,10 +108,10 @@ export class ProgramCache {
     network: Network,
     name: string,
     outputs: Record<string, Node>,
-    signal?: AbortSignal,
+    options: Parameters<ProgramLoader["load"]>[3],
   ): Promise<MeasuredSession> {
     const kind = usesGradients(Object.values(outputs)) ? "gradients" : "evaluations";
-    const session = await this.loader.load(network, name, outputs, signal);
+    const session = await this.loader.load(network, name, outputs, options);
     const count = (rows: number): void => {
       const before = this.computed(network);
       this.counts.set(network, { ...before, [kind]: before[kind] + rows });
@@ -105,8 +133,8 @@ export class ProgramCache {
   }
 
   /**
-   * Runs `work`, and then frees the large programs of these networks. Calls may be nested: only the end of the outermost one
-   * of a network frees its programs. What is asked for again is loaded again.
+   * Runs `work`, and then frees these networks' programs that are large or map other weights than the checkpoint's. Calls
+   * may be nested: only the end of the outermost one of a network frees its programs. What is asked for again is loaded again.
    */
   async during<T>(networks: readonly Network[], work: () => Promise<T>): Promise<T> {
     for (const network of networks) this.scopes.set(network, (this.scopes.get(network) ?? 0) + 1);
@@ -115,7 +143,9 @@ export class ProgramCache {
     } finally {
       for (const network of networks) this.scopes.set(network, this.scopes.get(network)! - 1);
       const over = networks.filter((network) => this.scopes.get(network) === 0);
-      await this.release((network, { memory }) => over.includes(network) && memory > smallProgram);
+      await this.release(
+        ({ network, mapsOther }, { memory }) => over.includes(network) && (mapsOther || memory > smallProgram),
+      );
     }
   }
 
@@ -126,10 +156,10 @@ export class ProgramCache {
     await this.loader.close();
   }
 
-  private async release(chooses: (network: Network, session: MeasuredSession) => boolean): Promise<void> {
+  private async release(chooses: (one: Loaded, session: MeasuredSession) => boolean): Promise<void> {
     const all = [...this.loaded].map(async ([name, one]) => {
       const session = await one.session.catch(() => undefined);
-      if (!session || !chooses(one.network, session)) return;
+      if (!session || !chooses(one, session)) return;
       if (this.loaded.get(name) === one) this.loaded.delete(name);
       await session.release();
     });

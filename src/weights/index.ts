@@ -21,7 +21,7 @@ export {
 export { checkPipeline, type OpenOptions } from "./diffusers.ts";
 export { type Dtype, dtypeBytes, type FloatDtype, floatDtypes, isFloatDtype, toFloat32 } from "./dtype.ts";
 export { type EditingDefaults, type MethodDefaults, parseEditing, settingRanges } from "./editing.ts";
-export { encodeSafetensors, type TensorData } from "./encode.ts";
+export { encodeSafetensors, encodeSafetensorsHead, type TensorData, type TensorHead } from "./encode.ts";
 export { isObject, parseJson, readJsonObject } from "./json.ts";
 export { type KnownWords, parseKnownWords } from "./knownWords.ts";
 export { type ModelFolder, openCheckpoint, openModelFolder } from "./open.ts";
@@ -44,4 +44,4 @@ export {
   readWhole,
   subfolder,
 } from "./source.ts";
-export { readBytes, readInts, readTensor, reshaped, type TensorRef, viewRows } from "./tensor-ref.ts";
+export { readBytes, readInts, readTensor, reshaped, type TensorRef, viewRows, type WeightSet } from "./tensor-ref.ts";

@@ -15,6 +15,9 @@ export interface TensorRef {
   readonly length: number;
 }
 
+/** Weights of one network, by their names. */
+export type WeightSet = ReadonlyMap<string, TensorRef>;
+
 /** Views a tensor under another shape of equal size. Throws GraphError if the size differs. */
 export function reshaped(ref: TensorRef, shape: readonly number[]): TensorRef {
   if (sizeOf(shape) !== sizeOf(ref.shape)) {

@@ -131,12 +131,15 @@ test.each<[string, () => Node, RegExp]>([
   expect(leases()).toHaveLength(0);
 });
 
-test("weights in memory are refused when a program that maps them is loaded", async () => {
+test("weights in memory are written into the cache, where a program maps them", async () => {
   const bytes = encodeSafetensors({ p: as("F32", [2], 1) });
   const { tensors } = await readSafetensors(memorySource("memory", bytes));
   const weights = await mapWeights(tensors, { cache });
-  const loading = loadGraph(engine, { q: add(parameter("p", [2]), 1) }, { name: "sum", weights });
-  await expect(loading).rejects.toThrow(/^memory: weights in memory cannot be mapped/);
+  expect(weights.binding("p", [2]).source.name).toContain(cache.folder);
+  const session = await loadGraph(engine, { q: add(parameter("p", [2]), 1) }, { name: "sum", weights });
+  await weights.release();
+  expect([...(await session.run({})).q.data]).toEqual([...numbers([2], 1)].map((value) => value + 1));
+  await session.release();
 });
 
 test("a program that needs more memory than is free is refused before it is loaded", async () => {

@@ -33,8 +33,14 @@ class Account implements ProgramLoader {
     return isLarge(this.checkpoint, network);
   }
 
-  async load(network: Network, name: string, outputs: Readonly<Record<string, Node>>): Promise<MeasuredSession> {
-    const program = await compileInTurns(outputs, { name, bind: placeInOneFile(network) });
+  async load(
+    network: Network,
+    name: string,
+    outputs: Readonly<Record<string, Node>>,
+    { weights }: Parameters<ProgramLoader["load"]>[3],
+  ): Promise<MeasuredSession> {
+    const bind = weights === "fed" ? () => "fed" as const : placeInOneFile(network);
+    const program = await compileInTurns(outputs, { name, bind });
     const held = this.held;
     const session: MeasuredSession = {
       name,

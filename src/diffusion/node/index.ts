@@ -104,14 +104,16 @@ function programLoader(
     }, signal);
   return {
     isLarge: (network) => isLarge(checkpoint, network),
-    load: async (network, name, outputs, signal) =>
-      loadGraph(engine, outputs, {
-        name: `${modelName}, ${name}`,
-        weights: await map(network, signal),
-        load: loadOptionsOf(checkpoint, network),
-        cache,
-        signal,
-      }),
+    load: async (network, name, outputs, { weights: other, signal }) => {
+      const all = { name: `${modelName}, ${name}`, signal };
+      // Without constant weights, optimising takes most of the loading time and makes no step faster.
+      if (other === "fed") return loadGraph(engine, outputs, { ...all, load: { level: "disabled" } });
+      const options = { ...all, load: loadOptionsOf(checkpoint, network), cache };
+      if (!other) return loadGraph(engine, outputs, { ...options, weights: await map(network, signal) });
+      const own = await mapWeights(other, { cache, signal });
+      // The session holds them.
+      return loadGraph(engine, outputs, { ...options, weights: own }).finally(() => own.release());
+    },
     close: async () => {
       for (const weights of mapped.values()) await weights.then((w) => w.release());
     },

@@ -12,7 +12,7 @@ export interface Term {
   readonly weight: number;
   /** Text embedding, [1, L, D]. */
   readonly context: Tensor;
-  /** Name of the weights that predict it. Default: the model's own. */
+  /** Name of the weights that predict it: for a method, a set of its prepared weights. Default: the model's own. */
   readonly weights?: string;
 }
 

@@ -50,8 +50,11 @@ export interface LockStep {
   readonly share?: boolean;
 }
 
-/** Returns the predictor of a set of weights that terms name. undefined: the model's own weights. */
-export type Predictors = (weights: string | undefined) => Predictor;
+/**
+ * Returns the predictor of a set of weights that terms name. undefined: the model's own weights. Called once for each set
+ * whose predictions are needed.
+ */
+export type Predictors = (weights: string | undefined) => Predictor | Promise<Predictor>;
 
 export interface LockStepWork extends Work {
   /** Called and awaited after every step with the clean latent that the step predicts, by process. */
@@ -92,7 +95,12 @@ export async function runLockStep(
   const { observe = [], afterStep } = hooks;
   const plans = planRows(processes, N, { wanted, observed: observe, share });
   const batches = plans.map(batchesOf);
-  for (const { weights, rows } of batches.flat()) predictors(weights).checkBatch(rows.length);
+  const opened = new Map<string | undefined, Predictor>();
+  for (const { weights, rows } of batches.flat()) {
+    const predictor = opened.get(weights) ?? (await predictors(weights));
+    opened.set(weights, predictor);
+    predictor.checkBatch(rows.length);
+  }
 
   const named = new Map(processes.map((p) => [p.name, p]));
   const latents = new Map<Process, Tensor>(processes.map((p) => [p, p.start]));
@@ -107,7 +115,7 @@ export async function runLockStep(
     for (const { weights, rows } of batches[i]) {
       const observed = observe.filter((o) => rows.some((r) => isOf(r, ownerOf(o.process), o.term)));
       const inputs = rows.map(({ process, term }) => ({ latent: latentAt(process, i), context: term.context }));
-      const prediction = await predictors(weights).look(inputs, schedule.timesteps[i], {
+      const prediction = await opened.get(weights)!.look(inputs, schedule.timesteps[i], {
         sources: sourcesOf(rows, groups, i, ownerOf),
         observe: [...new Set(observed.map(({ site }) => site))],
         signal,

@@ -2,22 +2,24 @@ import { CheckpointError, EngineError, shapeText, type Work } from "../../core/i
 import type { MappedWeight } from "../../graph/index.ts";
 import type { Cache } from "../../storage/index.ts";
 import { expandWeights } from "../../storage/node/index.ts";
-import { isFloatDtype, type TensorRef } from "../../weights/index.ts";
+import { isFloatDtype, type TensorRef, type WeightSet } from "../../weights/index.ts";
 import type { MappedWeights } from "../loadGraph.ts";
 
 /**
- * Prepares the weights of a checkpoint, by their names, to be mapped. F32 weights stay where they are; F16 and BF16 weights
- * are expanded once, into one file of the cache. Other dtypes (old checkpoints contain position_ids) are left alone. Throws
- * CheckpointError if F16 or BF16 weights are not on disk, StorageError if the disk has too little space.
+ * Prepares the weights of a network, by their names, to be mapped. F32 weights of a file stay where they are; F16 and BF16
+ * weights, and weights in memory, are written once into one file of the cache. Other dtypes (old checkpoints contain
+ * position_ids) are left alone. Throws StorageError if the disk has too little space.
  */
 export async function mapWeights(
-  weights: ReadonlyMap<string, TensorRef>,
+  weights: WeightSet,
   { cache, signal, onProgress }: Work & { cache: Cache },
 ): Promise<MappedWeights> {
-  const halves = [...weights].filter(([, { dtype }]) => isFloatDtype(dtype) && dtype !== "F32");
-  const refs = halves.map(([, ref]) => ref);
+  const toWrite = [...weights].filter(
+    ([, { dtype, source }]) => isFloatDtype(dtype) && (dtype !== "F32" || source.path === undefined),
+  );
+  const refs = toWrite.map(([, ref]) => ref);
   const expanded = refs.length > 0 ? await expandWeights(refs, { cache, signal, onProgress }) : undefined;
-  const mapped = new Map([...weights, ...halves.map(([name], i) => [name, expanded!.refs[i]] as const)]);
+  const mapped = new Map([...weights, ...toWrite.map(([name], i) => [name, expanded!.refs[i]] as const)]);
   let holders = 0;
   let gone = false;
   const hold = (): (() => Promise<void>) => {

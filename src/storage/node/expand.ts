@@ -1,10 +1,10 @@
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { CheckpointError, sizeOf, throwIfCancelled, type Work } from "../../core/index.ts";
-import { readTensor, type TensorRef } from "../../weights/index.ts";
+import { sizeOf, throwIfCancelled, type Work } from "../../core/index.ts";
+import { type ByteSource, readTensor, type TensorRef } from "../../weights/index.ts";
 import type { Cache } from "../cache.ts";
 import { openLocalFile } from "./files.ts";
-import { type FileIdentity, fileIdentity } from "./hash.ts";
+import { type FileIdentity, fileIdentity, sha256 } from "./hash.ts";
 import { requireSpace } from "./space.ts";
 import { writeAll } from "./writeAll.ts";
 
@@ -31,32 +31,39 @@ function* portions(ref: TensorRef): Generator<TensorRef> {
   }
 }
 
-async function identities(refs: readonly TensorRef[]): Promise<Map<string, FileIdentity>> {
-  const found = new Map<string, FileIdentity>();
+/** Identifies the content of each source of some weights: a file by its state, bytes in memory by their hash. */
+async function identities(refs: readonly TensorRef[]): Promise<Map<ByteSource, FileIdentity | string>> {
+  const found = new Map<ByteSource, FileIdentity | string>();
   for (const { source } of refs) {
-    if (!source.path) throw new CheckpointError("weights in memory cannot be expanded on disk", { where: source.name });
-    if (!found.has(source.path)) found.set(source.path, await fileIdentity(source.path));
+    if (found.has(source)) continue;
+    const known = [...found].find(([{ path }]) => path !== undefined && path === source.path)?.[1];
+    const identify = async () => (source.path ? fileIdentity(source.path) : sha256(await source.read(0, source.size)));
+    found.set(source, known ?? (await identify()));
   }
   return found;
 }
 
 /**
- * Converts F16 and BF16 weights to F32, in which a CPU computes. The conversion is exact. The result is one file of the
- * cache, where later calls find it. Throws CheckpointError for other dtypes, StorageError if the disk has too little room.
+ * Writes weights as F32, in which a CPU computes, into one file of the cache, where later calls find it: F16 and BF16
+ * weights of files, and weights in memory. The conversion is exact. Throws CheckpointError for other dtypes, StorageError if
+ * the disk has too little room.
  */
 export async function expandWeights(
   refs: readonly TensorRef[],
   { cache, signal, onProgress }: Work & { cache: Cache },
 ): Promise<ExpandedWeights> {
-  const files = await identities(refs);
+  const identityOf = await identities(refs);
+  const files = [...new Set(identityOf.values())];
   const offsets: number[] = [];
   let total = 0;
   for (const { shape } of refs) {
     offsets.push(total);
     total += Math.ceil((4 * sizeOf(shape)) / page) * page;
   }
-  const layout = refs.map(({ source, offset, length, dtype, shape }) => [source.path, offset, length, dtype, shape]);
-  const key = { kind: "weights", of: { files: [...files.values()], layout } };
+  const layout = refs.map(({ source, offset, length, dtype, shape }) => {
+    return [source.path ?? identityOf.get(source), offset, length, dtype, shape];
+  });
+  const key = { kind: "weights", of: { files, layout } };
   const make = async (folder: string): Promise<void> => {
     await requireSpace(folder, total, "expanded weights");
     const file = await open(join(folder, fileName), "wx");
