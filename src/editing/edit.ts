@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { type Picture, requireAtMost, type Tensor } from "../core/index.ts";
-import { type Model, openPredictor } from "../diffusion/index.ts";
+import { type Model, openPredictor, type Predictor } from "../diffusion/index.ts";
 import { type LockStepResult, type LockStepWork, runLockStep } from "./lockstep/index.ts";
 import type { EditJob, Method, Sampling } from "./method.ts";
 import { embedPrompts } from "./prepare.ts";
@@ -83,10 +83,13 @@ export async function edit<R extends string = "edit">(
   };
 }
 
-/** Runs samplings with equal attention groups in lock step. Processes of equal names are computed once. */
+/**
+ * Runs samplings with equal attention groups in lock step. Processes of equal names are computed once. Their terms name sets
+ * of the prepared weights.
+ */
 export async function runSamplings(
   model: Model,
-  { size, timesteps }: Prepared,
+  { size, timesteps, weights = {} }: Prepared,
   samplings: readonly Sampling<string>[],
   wanted: readonly string[],
   work: LockStepWork,
@@ -96,9 +99,10 @@ export async function runSamplings(
   const observe = [...new Set(hooks?.observe?.map(({ site }) => site))];
   // A preview decodes between the steps, so the decoder stays loaded too.
   return model.programs.during(work.onStep ? ["unet", "vae"] : ["unet"], async () => {
-    const predictor = await openPredictor(model, size, { groups, observe }, work.signal);
+    const open = (set?: string): Promise<Predictor> =>
+      openPredictor(model, size, { groups, observe }, work.signal, set === undefined ? undefined : weights[set]);
     const lockStep = { processes, wanted: [...new Set(wanted)], groups, hooks, share };
-    return runLockStep(() => predictor, model.schedule(timesteps.length), lockStep, work);
+    return runLockStep(open, model.schedule(timesteps.length), lockStep, work);
   });
 }
 

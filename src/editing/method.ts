@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { Picture, Progress, Tensor } from "../core/index.ts";
-import type { LatentShapes, Model, Schedule } from "../diffusion/index.ts";
+import type { LatentShapes, Model, Network, Schedule } from "../diffusion/index.ts";
 import type { Trajectories } from "../inversion/index.ts";
 import type { AttentionSite, SiteGroup } from "../models/index.ts";
 import type { Hooks, Process } from "./lockstep/index.ts";
@@ -42,8 +42,10 @@ export interface PrepareJob<Settings, T extends string> {
   readonly prepared: Prepared<Settings, T>;
   /** Inversions of other methods and of earlier runs, which `invertPhoto` uses. Default: none. */
   readonly trajectories?: Trajectories;
-  /** Counts one more step as done, saves the prepared value, and reports progress. */
-  stepDone(progress: Progress): Promise<void>;
+  /** Counts `steps` more steps as done (default 1), saves the prepared value, and reports progress. */
+  stepDone(progress: Progress, steps?: number): Promise<void>;
+  /** Reports progress within steps that `stepDone` counts later. */
+  report(progress: Progress): void;
   readonly signal?: AbortSignal;
 }
 
@@ -124,6 +126,11 @@ export interface Method<
   prepareSteps(settings: z.output<P>): number;
   /** Returns the layout of the tensors that `prepare` fills. */
   tensors(settings: z.output<P>, shapes: LatentShapes): Readonly<Record<T, TensorLayout>>;
+  /**
+   * Returns the sets of weights that a value holds after `done` steps, each with its network: tuned weights, or Adam's moments
+   * for them. A set has a tensor for each weight of its network. Absent if the method tunes no weights.
+   */
+  weightSets?(settings: z.output<P>, done: number): Readonly<Record<string, Network>>;
   /** Fills the tensors, from the step `prepared.progress.done` on. */
   prepare(job: PrepareJob<z.output<P>, T>): Promise<void>;
   /** Lists values that `prepare` cannot have computed, one problem a line. Shapes are right and numbers are up to 1e6. */

@@ -88,12 +88,13 @@ export async function prepare(
       schedule: model.schedule(plan.timesteps.length),
       prepared,
       trajectories,
-      stepDone: async (progress) => {
-        prepared.progress.done++;
+      stepDone: async (progress, steps = 1) => {
+        prepared.progress.done += steps;
         await onStep?.(prepared);
         onProgress?.(progress);
         throwIfCancelled(signal, "preparing the photo");
       },
+      report: (progress) => onProgress?.(progress),
       signal,
     }),
   );

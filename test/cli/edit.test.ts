@@ -221,7 +221,7 @@ test("a prepared photo of another model or prompt, a damaged file, and options o
   writeFileSync(here.path("weights.safetensors"), readFileSync(`${fixturePath("tiny-sd1")}/unet/diffusion_pytorch_model.safetensors`)); // biome-ignore format: one call
   const inversion = await readPrepared(here.path("many-1.safetensors"));
   const timesteps = inversion.timesteps.map((t) => t + 1);
-  writeFileSync(here.path("later.safetensors"), encodePrepared({ ...inversion, timesteps }));
+  writeFileSync(here.path("later.safetensors"), await encodePrepared({ ...inversion, timesteps }));
   const model = tiny.slice(0, 2);
   const cases: [string[], number, string][] = [
     [["many-1.safetensors", "--model", fixturePath("tiny-sd2")], 1, "prepared from another model"],

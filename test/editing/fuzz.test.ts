@@ -23,7 +23,7 @@ beforeAll(async () => {
   model = await tinyModel("tiny-sd1");
   origin = { model: await modelHash(model), picture: pictureHash(picture) };
   const keep = async (inversion: Prepared): Promise<void> => {
-    const bytes = encodePrepared(inversion);
+    const bytes = await encodePrepared(inversion);
     const [length] = new BigUint64Array(bytes.slice(0, 8).buffer);
     const start = 8 + Number(length);
     const { __metadata__: metadata, ...entries } = JSON.parse(new TextDecoder().decode(bytes.subarray(8, start)));

@@ -46,7 +46,7 @@ describe("an inversion", () => {
 
   test("is the same on disk as in memory", async () => {
     expect(await readPrepared(join(folder, "whole"))).toEqual(whole);
-    expect(encodePrepared(whole)).toEqual(new Uint8Array(bytes));
+    expect(await encodePrepared(whole)).toEqual(new Uint8Array(bytes));
   });
 
   test("stopped after any step, resumes to the same bytes", async () => {
@@ -109,9 +109,9 @@ describe("an inversion", () => {
     const versions = { ...origin.versions, baret: "0.0.1" };
     const file = join(folder, "other-version");
     const begun = { ...whole, progress: { ...progress, done: 6 }, origin: { ...origin, versions } };
-    await writeFile(file, encodePrepared(begun));
+    await writeFile(file, await encodePrepared(begun));
     await expect(preparedStored(model, picture, options, { file })).rejects.toThrow(/found version of baret 0\.0\.1/);
-    await writeFile(file, encodePrepared({ ...begun, progress }));
+    await writeFile(file, await encodePrepared({ ...begun, progress }));
     expect((await preparedStored(model, picture, options, { file })).origin.versions).toEqual(versions);
   });
 
@@ -279,7 +279,7 @@ describe("nearestStart", () => {
 
   test("is off in files of versions that did not have the option", async () => {
     const file = join(folder, "older");
-    const text = Buffer.from(encodePrepared(await preparedStored(model, picture, options)));
+    const text = Buffer.from(await encodePrepared(await preparedStored(model, picture, options)));
     // The spaces keep the length, and so the offsets.
     const older = Buffer.from(text.toString("latin1").replace('\\"nearestStart\\":false,', " ".repeat(23)), "latin1");
     await writeFile(file, older);

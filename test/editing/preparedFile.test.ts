@@ -20,7 +20,7 @@ const decoded = (bytes: Uint8Array) => decodePrepared(memorySource("dog.safetens
 
 /** Encodes the inversion with a change to its header. */
 async function rewritten(change: (header: Record<string, never>) => unknown): Promise<Uint8Array> {
-  const { metadata } = await readSafetensors(memorySource("", encodePrepared(inversion)));
+  const { metadata } = await readSafetensors(memorySource("", await encodePrepared(inversion)));
   const header = JSON.parse(metadata.prepared);
   change(header);
   return encodeSafetensors(tensors(), { ...metadata, prepared: JSON.stringify(header) });
@@ -32,7 +32,7 @@ const tensors = () => {
 };
 /** Encodes the inversion with some tensors replaced. */
 async function holding(change: (all: ReturnType<typeof tensors>) => object): Promise<Uint8Array> {
-  const { metadata } = await readSafetensors(memorySource("", encodePrepared(inversion)));
+  const { metadata } = await readSafetensors(memorySource("", await encodePrepared(inversion)));
   return encodeSafetensors({ ...tensors(), ...change(tensors()) }, metadata);
 }
 const filled = (shape: readonly number[], value = 0): Tensor => ({
@@ -116,7 +116,7 @@ test("a file that is too large for any prepared photo is refused before it is re
   const made = decodePrepared({ name: "dog.safetensors", size: 5e11, read });
   await expect(made).rejects.toThrow(StorageError);
   await expect(made).rejects.toThrow(
-    "dog.safetensors: too large for a file of a prepared photo: found 500000000000 bytes, expected at most 4294967296",
+    "dog.safetensors: too large for a file of a prepared photo: found 500000000000 bytes, expected at most 17179869184",
   );
 });
 

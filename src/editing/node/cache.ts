@@ -1,7 +1,8 @@
 import { join } from "node:path";
+import type { CacheEntry } from "../../storage/index.ts";
 import { DiskCache, type DiskCacheOptions, openLocalFile, writeFileAtomic } from "../../storage/node/index.ts";
 import type { PrepareWork } from "../prepare.ts";
-import { decodePrepared, encodePrepared, isComplete, type Prepared } from "../prepared/index.ts";
+import { decodePrepared, encodePrepared, isComplete, type Prepared, preparedPieces } from "../prepared/index.ts";
 import { orUndefined } from "./orUndefined.ts";
 import { TrajectoryCache } from "./trajectories.ts";
 
@@ -13,6 +14,11 @@ export interface PreparedCacheOptions extends DiskCacheOptions {
 /** Kind of the entries in the disk cache. */
 const kind = "prepared";
 const file = "prepared.safetensors";
+
+/** Releases the entry of a file once nothing refers to the weights in it any more. */
+const unreferenced = new FinalizationRegistry<CacheEntry>((entry) => {
+  entry.release().catch(() => undefined);
+});
 
 /**
  * Stores prepared photos in the disk cache, so that an edit that was stopped resumes, and the next edit of the same photo
@@ -33,14 +39,20 @@ export class PreparedCache {
     this.everyMs = everyMs;
   }
 
-  /** Runs `prepare` with the value stored under `key`, and stores its value after every step. */
+  /**
+   * Runs `prepare` with the value stored under `key`, and stores its value after every step. Weights of the result lie in the
+   * stored file, which stays in the cache as long as they are referred to.
+   */
   async during(key: string, prepare: (work: PrepareWork) => Promise<Prepared>): Promise<Prepared> {
     const resume = await this.read(key);
+    let prepared: Prepared;
     try {
-      return await prepare({ resume, onStep: (prepared) => this.store(key, prepared) });
+      prepared = await prepare({ resume, onStep: (prepared) => this.store(key, prepared) });
     } finally {
       await this.flush();
     }
+    if (!prepared.weights || prepared === resume) return prepared;
+    return (await this.read(key)) ?? prepared;
   }
 
   /** Returns the value of a key, finished or not. */
@@ -48,17 +60,27 @@ export class PreparedCache {
     return orUndefined(async () => {
       const entry = await this.cache.get({ kind, of: key });
       if (!entry) return undefined;
+      let isHeld = false;
       try {
-        return await decodePrepared(await openLocalFile(join(entry.folder, file)));
+        const source = await openLocalFile(join(entry.folder, file));
+        const prepared = await decodePrepared(source);
+        isHeld = prepared.weights !== undefined;
+        if (isHeld) unreferenced.register(source, entry);
+        return prepared;
       } finally {
-        await entry.release();
+        if (!isHeld) await entry.release();
       }
     });
   }
 
   /** Writes a value now, or leaves it to a later call or `flush` if the last write was less than `everyMs` ago. */
   private async store(key: string, prepared: Prepared): Promise<void> {
-    this.waiting = { key, bytes: encodePrepared(prepared) };
+    if (prepared.weights) {
+      // A method that tunes weights saves rarely, and they are too large to wait in memory.
+      this.waiting = undefined;
+      return this.write(key, preparedPieces(prepared));
+    }
+    this.waiting = { key, bytes: await encodePrepared(prepared) };
     if (isComplete(prepared) || Date.now() >= this.written + this.everyMs) await this.flush();
   }
 
@@ -67,6 +89,10 @@ export class PreparedCache {
     if (!this.waiting) return;
     const { key, bytes } = this.waiting;
     this.waiting = undefined;
+    await this.write(key, bytes);
+  }
+
+  private async write(key: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
     await orUndefined(() => this.cache.put({ kind, of: key }, (folder) => writeFileAtomic(join(folder, file), bytes)));
     this.written = Date.now();
   }

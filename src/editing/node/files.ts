@@ -25,7 +25,7 @@ import {
   prepare,
   tensorBytes,
 } from "../prepare.ts";
-import { decodePrepared, encodePrepared, isComplete, type Prepared } from "../prepared/index.ts";
+import { decodePrepared, isComplete, type Prepared, preparedPieces } from "../prepared/index.ts";
 import type { PreparedCache } from "./cache.ts";
 
 /** Returns the SHA-256 of a picture's size and pixels, as hexadecimal digits. */
@@ -108,11 +108,13 @@ export async function prepareStored(
   const stored = async (): Promise<Prepared | undefined> => ((await exists(file)) ? readPrepared(file) : undefined);
   const found = await stored();
   if (found && isComplete(found)) return run({ resume: found, where: file });
-  return withLock(file, async () =>
+  const prepared = await withLock(file, async () =>
     run({
       resume: await stored(),
       where: file,
-      onStep: (prepared) => writeFileAtomic(file, encodePrepared(prepared), { signal: work.signal }),
+      onStep: (prepared) => writeFileAtomic(file, preparedPieces(prepared), { signal: work.signal }),
     }),
   );
+  // Weights stay in the file, not in memory.
+  return prepared.weights ? readPrepared(file) : prepared;
 }

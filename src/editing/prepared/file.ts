@@ -1,11 +1,14 @@
 import { CheckpointError, few, listed, StorageError, shown, type Tensor } from "../../core/index.ts";
 import {
   type ByteSource,
-  encodeSafetensors,
+  encodeSafetensorsHead,
   parseJson,
+  readBytes,
   readSafetensors,
   readTensor,
+  type TensorHead,
   type TensorRef,
+  type WeightSet,
 } from "../../weights/index.ts";
 import type { Method } from "../method.ts";
 import { methods } from "../registry.ts";
@@ -17,25 +20,62 @@ import type { Prepared } from "./prepared.ts";
 const format = "baret prepared";
 const version = "2";
 
-/** Largest file that is read. A value of 1000 steps at 2048 x 2048 takes 2.5 GB. */
-const MAX_BYTES = 2 ** 32;
+/**
+ * Largest file that is read. A value of 1000 steps at 2048 x 2048 takes 2.5 GB; one with Stable Diffusion's tuned U-Net and
+ * its moments takes 10 GB, which stay in the file until they are used.
+ */
+const MAX_BYTES = 2 ** 34;
+
+/** Separates the name of a set of weights from that of a weight. Names of tensors have none. */
+const SEPARATOR = "/";
+
+/** Returns the weights of all sets, by their names in a file: "unet/conv_in.weight". */
+const namedWeights = ({ weights = {} }: Pick<Prepared, "weights">): Map<string, TensorRef> =>
+  new Map(
+    Object.entries(weights).flatMap(([set, refs]) =>
+      [...refs].map(([name, ref]): [string, TensorRef] => [`${set}${SEPARATOR}${name}`, ref]),
+    ),
+  );
 
 /**
- * Encodes a prepared value as one safetensors file: tensors as F32, everything else as JSON in the header. The file holds no
- * time and no path, so equal values give equal bytes.
+ * Encodes a prepared value as one safetensors file, piece by piece: tensors and weights as F32, everything else as JSON in
+ * the header. The file holds no time and no path, so equal values give equal bytes.
  */
-export function encodePrepared(prepared: Prepared): Uint8Array {
-  const tensors = Object.entries(prepared.tensors).map(([name, { shape, data }]) => [
+export async function* preparedPieces(prepared: Prepared): AsyncGenerator<Uint8Array> {
+  const weights = namedWeights(prepared);
+  const heads = [...Object.entries(prepared.tensors), ...weights].map(([name, { shape }]): [string, TensorHead] => [
     name,
-    { dtype: "F32" as const, shape, data },
+    { dtype: "F32", shape },
   ]);
-  const header = JSON.stringify(headerOf(prepared));
-  return encodeSafetensors(Object.fromEntries(tensors), { format, version, prepared: header });
+  const metadata = { format, version, prepared: JSON.stringify(headerOf(prepared)) };
+  const { head, names } = encodeSafetensorsHead(Object.fromEntries(heads), metadata);
+  yield head;
+  for (const name of names) {
+    const ref = weights.get(name);
+    if (ref) yield await readBytes(ref);
+    else {
+      const { buffer, byteOffset, byteLength } = prepared.tensors[name].data;
+      yield new Uint8Array(buffer, byteOffset, byteLength);
+    }
+  }
+}
+
+/** Encodes a prepared value as the bytes of one file. */
+export async function encodePrepared(prepared: Prepared): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of preparedPieces(prepared)) pieces.push(piece);
+  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
 }
 
 /**
  * Reads a file of a prepared value, finished or not; also an inversion file of format 1. Checks the header before it reads a
- * tensor. Throws StorageError if the file is of another kind or version, damaged, or made by an unknown method.
+ * tensor. Weights stay in the file. Throws StorageError if the file is of another kind or version, damaged, or made by an unknown method.
  */
 export async function decodePrepared(source: ByteSource): Promise<Prepared> {
   const where = source.name;
@@ -49,10 +89,14 @@ export async function decodePrepared(source: ByteSource): Promise<Prepared> {
   refuse("the file's header is damaged", methodProblems(method, header), where);
   const settings = method.prepareOptions.parse(header.settings);
   const layouts = method.tensors(settings, header.shapes);
-  refuse("the file's tensors do not fit its header", tensorProblems(tensors, layouts), where);
+  const { weights, others } = splitWeights(
+    tensors,
+    Object.keys(method.weightSets?.(settings, header.progress.done) ?? {}),
+  );
+  refuse("the file's tensors do not fit its header", tensorProblems(others, layouts), where);
   const read: Record<string, Tensor> = {};
   for (const name of Object.keys(layouts)) read[name] = await readTensor(tensors.get(name)!);
-  const prepared: Prepared = { ...headerOf({ ...header, settings }), tensors: read };
+  const prepared: Prepared = { ...headerOf({ ...header, settings }), tensors: read, ...(weights && { weights }) };
   refuse("the file's tensors are damaged", valueProblems(method, prepared), where);
   return prepared;
 }
@@ -108,6 +152,19 @@ const readable = <T>(work: Promise<T>, where: string): Promise<T> =>
     if (!(cause instanceof CheckpointError)) throw cause;
     throw new StorageError("not a file of a prepared photo, or a damaged one", { where, found: cause.message, cause });
   });
+
+/** Separates the weights of the expected sets from the other tensors of a file. */
+function splitWeights(tensors: ReadonlyMap<string, TensorRef>, sets: readonly string[]) {
+  const others = new Map(tensors);
+  const weights: Record<string, WeightSet> = {};
+  for (const set of sets) {
+    const start = `${set}${SEPARATOR}`;
+    const own = [...tensors].filter(([name]) => name.startsWith(start));
+    for (const [name] of own) others.delete(name);
+    weights[set] = new Map(own.map(([name, ref]) => [name.slice(start.length), ref]));
+  }
+  return { others, weights: sets.length > 0 ? weights : undefined };
+}
 
 /** Lists wrong names, dtypes and shapes of the tensors, before one is read. */
 function tensorProblems(

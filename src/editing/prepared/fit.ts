@@ -52,11 +52,11 @@ export function requirePreparedOf(
 
 /**
  * Throws StorageError that lists why a prepared value, finished or not, does not fit `model`: picture size, shapes,
- * timesteps, settings, values. where: its file.
+ * timesteps, settings, values, weights. where: its file.
  */
 export function requireFit(method: Method, model: Model, prepared: Prepared, where?: string): void {
   const problems = problemsOfPrepared(method, prepared);
-  if (problems.length === 0) problems.push(...misfits(model, prepared));
+  if (problems.length === 0) problems.push(...misfits(model, prepared), ...weightProblems(method, model, prepared));
   if (problems.length > 0) {
     throw new StorageError(`this prepared photo does not fit the model ${model.name}\n${listed(problems)}`, { where });
   }
@@ -77,5 +77,30 @@ function misfits(model: Model, { size, timesteps, shapes }: Prepared): string[] 
     ...(["latent", "embedding"] as const)
       .filter((key) => `${shapes[key]}` !== `${own[key]}`)
       .map((key) => `shapes.${key}: found ${shown(shapes[key])}, expected ${shown(own[key])}`),
+  ];
+}
+
+/** Lists weights that are missing, unexpected or of another shape than the model's, one problem a line. */
+function weightProblems(method: Method, model: Model, { settings, progress, weights = {} }: Prepared): string[] {
+  const expected = method.weightSets?.(settings, progress.done) ?? {};
+  const strange = Object.keys(weights).filter((set) => !Object.hasOwn(expected, set));
+  return [
+    ...strange.map((set) => `${shown(set)}: unexpected weights`),
+    ...Object.entries(expected).flatMap(([set, network]) => {
+      const found = weights[set] ?? new Map();
+      const own = model.weightShapes(network);
+      const named = (name: string): string => `"${set}/${name}"`;
+      return [
+        ...[...own].flatMap(([name, shape]) => {
+          const ref = found.get(name);
+          if (!ref) return [`${named(name)}: missing`];
+          if (ref.dtype !== "F32") return [`${named(name)}: found dtype ${ref.dtype}, expected F32`];
+          if (`${ref.shape}` !== `${shape}`)
+            return [`${named(name)}: found shape ${shown(ref.shape)}, expected ${shown(shape)}`];
+          return [];
+        }),
+        ...[...found.keys()].filter((name) => !own.has(name)).map((name) => `${named(name)}: unexpected`),
+      ];
+    }),
   ];
 }

@@ -1,5 +1,6 @@
 import type { Tensor } from "../../core/index.ts";
 import type { LatentShapes, Size } from "../../diffusion/index.ts";
+import type { WeightSet } from "../../weights/index.ts";
 
 /** Origin of a prepared value: everything that its bits depend on besides its settings. */
 export interface Origin {
@@ -32,6 +33,11 @@ export interface Prepared<Settings = Record<string, unknown>, T extends string =
   readonly timesteps: readonly number[];
   readonly shapes: LatentShapes;
   readonly tensors: Readonly<Record<T, Tensor>>;
+  /**
+   * Sets of weights that preparing has tuned so far, by the names that `Method.weightSets` gives them. They stay in their
+   * file, or in the engine, until they are read. Absent if there are none.
+   */
+  weights?: Readonly<Record<string, WeightSet>>;
   /** Number of finished steps, and of all steps. */
   readonly progress: { done: number; readonly total: number };
 }
