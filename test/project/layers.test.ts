@@ -18,6 +18,7 @@ const layers = [
   "metrics",
   "diffusion",
   "inversion",
+  "tuning",
   "editing",
   "world",
   "tasks",

@@ -1,0 +1,43 @@
+import type { Tensor } from "../core/index.ts";
+import type { Model, Size } from "../diffusion/index.ts";
+import * as g from "../graph/index.ts";
+import type { LossAndGradient } from "../inversion/index.ts";
+import type { UNetConfig } from "../models/index.ts";
+import type { Session } from "../runtime/index.ts";
+import type { Examples } from "./examples.ts";
+import { exampleFeeds, noiseLoss } from "./loss.ts";
+
+/** Loss of the noise prediction over a batch of examples, and its gradient with respect to the text embedding. */
+export class EmbeddingLoss {
+  private readonly session: Session;
+  private readonly config: UNetConfig;
+
+  constructor(session: Session, config: UNetConfig) {
+    this.session = session;
+    this.config = config;
+  }
+
+  /** context: [1, L, D]. Throws NumericError, CancelledError, and GraphError if the examples have another size or number. */
+  async at(context: Tensor, examples: Examples, signal?: AbortSignal): Promise<LossAndGradient> {
+    const feeds = { context, ...exampleFeeds(this.config, examples) };
+    const { loss, gradient } = await this.session.run(feeds, { finite: true, signal });
+    return { loss: loss.data[0], gradient };
+  }
+}
+
+/** Opens loss and gradient for pictures of a size and `batch` examples at once. Weights are shared with the noise prediction. */
+export async function openEmbeddingLoss(
+  model: Model,
+  size: Size,
+  batch: number,
+  signal?: AbortSignal,
+): Promise<EmbeddingLoss> {
+  const build = (): Record<string, g.Node> => {
+    const context = g.input("context", [1, model.text.length, model.text.width]);
+    const loss = noiseLoss(model, size, batch, context);
+    const [gradient] = g.gradients(loss, [context]);
+    return { loss, gradient };
+  };
+  const name = `U-Net's noise loss for ${batch} pictures of ${size.width}x${size.height}`;
+  return new EmbeddingLoss(await model.programs.open("unet", name, build, signal), model.unet);
+}

@@ -1,0 +1,13 @@
+// Fine-tuning on one photo: examples of the noise prediction, its loss, Adam on a text embedding or on all weights.
+// Knows of: inversion and every layer above it.
+// Does not know of: any method, its settings or its files.
+export { EmbeddingLoss, openEmbeddingLoss } from "./embedding.ts";
+export { drawExamples, type ExampleSource, type Examples } from "./examples.ts";
+export {
+  openWeightTuning,
+  stateSets,
+  type TrainingText,
+  type TunedNetwork,
+  WeightTuning,
+  type WeightTuningOptions,
+} from "./weights.ts";
