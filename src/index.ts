@@ -2,11 +2,13 @@
 import {
   baret as baretMethod,
   direct as directMethod,
+  imagic as imagicMethod,
   masactrl as masactrlMethod,
   negativePrompt as negativePromptMethod,
   nullText as nullTextMethod,
   plain as plainMethod,
   sdedit as sdeditMethod,
+  sine as sineMethod,
 } from "./editing/index.ts";
 import { methodApi } from "./tasks/node/index.ts";
 
@@ -90,3 +92,7 @@ export const negativePrompt = methodApi(negativePromptMethod);
 export const nullText = methodApi(nullTextMethod);
 /** Direct inversion with Prompt-to-Prompt: nothing is tuned, and the edit takes the photo's attention maps. */
 export const direct = methodApi(directMethod);
+/** Imagic: fine-tuning on the photo, then sampling between two embeddings. */
+export const imagic = methodApi(imagicMethod);
+/** SINE: fine-tuning on the photo, then guidance by the tuned model. */
+export const sine = methodApi(sineMethod);

@@ -2,13 +2,15 @@ import { few, UsageError } from "../core/index.ts";
 import type { CaptionUse, Method } from "./method.ts";
 import { baret } from "./methods/baret/index.ts";
 import { direct } from "./methods/direct/index.ts";
+import { imagic } from "./methods/imagic/index.ts";
 import { masactrl } from "./methods/masactrl/index.ts";
 import { negativePrompt } from "./methods/negativePrompt/index.ts";
 import { nullText } from "./methods/nullText/index.ts";
 import { plain } from "./methods/plain/index.ts";
 import { sdedit } from "./methods/sdedit/index.ts";
+import { sine } from "./methods/sine/index.ts";
 
-const registered: Method[] = [baret, plain, masactrl, sdedit, negativePrompt, nullText, direct];
+const registered: Method[] = [baret, plain, masactrl, sdedit, negativePrompt, nullText, direct, imagic, sine];
 
 /** Returns all methods in the order of their display. The first one is the default. */
 export const methods = (): readonly Method[] => registered;

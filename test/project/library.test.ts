@@ -40,6 +40,7 @@ test("the face is what a user needs, and nothing else", () => {
     "encodePicture",
     "encodePng",
     "generate",
+    "imagic",
     "loadModel",
     "masactrl",
     "methodApi",
@@ -51,6 +52,7 @@ test("the face is what a user needs, and nothing else", () => {
     "readPrepared",
     "registerMethod",
     "sdedit",
+    "sine",
   ]);
 });
 
