@@ -110,6 +110,8 @@ export interface Engine {
   checkMemory(estimate: number, what: string): void;
   /** Copies tensors into the engine. Throws CancelledError, EngineError. */
   put(tensors: readonly Tensor[], signal?: AbortSignal): Promise<Resident[]>;
+  /** Copies tensors out of the engine, all in one call. Throws ResidentError if one is lost, CancelledError, EngineError. */
+  read(residents: readonly Resident[], signal?: AbortSignal): Promise<Tensor[]>;
   close(): Promise<void>;
 }
 

@@ -137,6 +137,7 @@ const noEngine = (account: Account): Engine => ({
   load: () => Promise.reject(new EngineError("a dry run has no engine")),
   checkMemory: () => undefined,
   put: async (tensors) => tensors.map(({ shape }) => account.keep(shape)),
+  read: async (residents) => Promise.all(residents.map((one) => one.read())),
   close: async () => undefined,
 });
 

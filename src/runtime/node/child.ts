@@ -74,7 +74,7 @@ async function run({ session, feeds, outputs, keep }: Request & { kind: "run" },
 async function answer(head: Request, arrays: Uint8Array<ArrayBuffer>[]): Promise<void> {
   for (const resident of head.drop ?? []) residents.delete(resident);
   if (head.kind === "run") return run(head, arrays);
-  if (head.kind === "read") return sendTensors([{ name: "", value: residents.get(head.resident)! }]);
+  if (head.kind === "read") return sendTensors(head.residents.map((id) => ({ name: "", value: residents.get(id)! })));
   if (head.kind === "put") {
     for (const [i, tensor] of head.tensors.entries()) residents.set(tensor.resident, toOnnx(tensor, arrays[i]));
     return send({ kind: "done", outputs: [] });

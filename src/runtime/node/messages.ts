@@ -33,7 +33,7 @@ type Work =
   | { kind: "release"; session: number }
   /** Keeps the arrays of the message. */
   | { kind: "put"; tensors: readonly (ArrayHead & ResidentHead)[] }
-  | { kind: "read"; resident: number };
+  | { kind: "read"; residents: readonly number[] };
 
 /** An answer of the child process: "ready" once after its start, then one reply per request. */
 export type Reply =

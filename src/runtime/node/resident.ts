@@ -19,12 +19,8 @@ export class NodeResident implements Resident {
     this.shape = shape;
   }
 
-  read(signal?: AbortSignal): Promise<Tensor> {
-    return this.host.exclusive("reading a tensor of the engine", signal, async (child) => {
-      this.requireIn(child);
-      const { arrays } = await child.request({ kind: "read", resident: this.id });
-      return { shape: this.shape, data: new Float32Array(arrays[0].buffer) };
-    });
+  async read(signal?: AbortSignal): Promise<Tensor> {
+    return (await readResidents(this.host, [this], signal))[0];
   }
 
   release(): void {
@@ -43,5 +39,17 @@ export class NodeResident implements Resident {
     });
   }
 }
+
+/** Copies tensors out of the engine in one call. Throws ResidentError if one is lost. */
+export const readResidents = (
+  host: Host,
+  residents: readonly NodeResident[],
+  signal?: AbortSignal,
+): Promise<Tensor[]> =>
+  host.exclusive("reading tensors of the engine", signal, async (child) => {
+    for (const one of residents) one.requireIn(child);
+    const { arrays } = await child.request({ kind: "read", residents: residents.map(({ id }) => id) });
+    return residents.map(({ shape }, i) => ({ shape, data: new Float32Array(arrays[i].buffer) }));
+  });
 
 export const isResident = (value: Feeds[string]): value is NodeResident => value instanceof NodeResident;

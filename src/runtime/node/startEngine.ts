@@ -14,13 +14,14 @@ import {
   type EngineOptions,
   type LoadableProgram,
   type LoadOptions,
+  type Resident,
 } from "../engine.ts";
 import { probeDevice } from "../probe.ts";
 import { EngineProcess } from "./childProcess.ts";
 import type { Host } from "./host.ts";
 import { mostThreads, physicalCores } from "./machine.ts";
 import { checkMemory } from "./memory.ts";
-import { NodeResident } from "./resident.ts";
+import { NodeResident, readResidents } from "./resident.ts";
 import { bytesOf, NodeSession } from "./session.ts";
 
 class NodeEngine implements Engine, Host {
@@ -55,6 +56,10 @@ class NodeEngine implements Engine, Host {
       await child.request({ kind: "put", tensors: heads }, tensors.map(bytesOf));
       return made;
     });
+  }
+
+  read(residents: readonly Resident[], signal?: AbortSignal): Promise<Tensor[]> {
+    return readResidents(this, residents as readonly NodeResident[], signal);
   }
 
   checkMemory(estimate: number, what: string): void {
