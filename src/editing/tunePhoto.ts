@@ -119,7 +119,7 @@ export async function trainWeights<S extends TrainingSettings>(
         if (k < phase.steps) prepared.weights = tuning.sets();
         else {
           await finish?.();
-          prepared.weights = { [tunedUNet]: await tuning.weights("unet", signal) };
+          prepared.weights = { [tunedUNet]: await tuning.weights("unet") };
         }
       },
     });

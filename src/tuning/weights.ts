@@ -2,8 +2,8 @@ import { type IntTensor, sizeOf, type Tensor, tensor } from "../core/index.ts";
 import type { Model, Network, Size } from "../diffusion/index.ts";
 import * as g from "../graph/index.ts";
 import { clipText } from "../models/index.ts";
-import type { Resident, Session } from "../runtime/index.ts";
-import { memorySource, readTensor, type TensorRef, type WeightSet } from "../weights/index.ts";
+import type { Engine, Resident, Session } from "../runtime/index.ts";
+import { type ByteSource, memorySource, readBytes, readTensor, type WeightSet } from "../weights/index.ts";
 import type { Examples } from "./examples.ts";
 import { exampleFeeds, noiseLoss } from "./loss.ts";
 
@@ -37,7 +37,7 @@ const setOf = (network: TunedNetwork, part: Part): string => (part === "value" ?
 export const stateSets = (networks: readonly TunedNetwork[]): Readonly<Record<string, TunedNetwork>> =>
   Object.fromEntries(networks.flatMap((network) => parts.map((part) => [setOf(network, part), network])));
 
-/** Bytes of weights that are on their way to the engine at once. */
+/** Bytes of weights that are on their way to the engine, or from it, at once. */
 const PORTION = 64e6;
 
 const scalar = (value: number): Tensor => tensor([], Float32Array.of(value));
@@ -118,30 +118,18 @@ export class WeightTuning {
 
   /** Returns the sets of weights and moments. Their bytes are in the engine until they are read: read them before the next step. */
   sets(): Readonly<Record<string, WeightSet>> {
-    const sets = Object.keys(stateSets([...this.names.keys()])).map(
-      (set) => [set, new Map<string, TensorRef>()] as const,
-    );
-    const made = new Map(sets);
-    for (const { network, name, part } of this.entries()) {
-      made.get(setOf(network, part))!.set(name, residentRef(name, this.state.get(inputOf(name, part))!));
-    }
-    return Object.fromEntries(made);
+    const sets = [...this.names.keys()].flatMap((network) => parts.map((part) => [network, part] as const));
+    return Object.fromEntries(sets.map(([network, part]) => [setOf(network, part), this.setInEngine(network, part)]));
   }
 
   /** Reads the weights of a network from the engine. */
-  async weights(network: TunedNetwork, signal?: AbortSignal): Promise<WeightSet> {
-    const shapes = this.model.weightShapes(network);
-    const bytes = new Uint8Array([...shapes.values()].reduce((sum, shape) => sum + 4 * sizeOf(shape), 0));
+  async weights(network: TunedNetwork): Promise<WeightSet> {
+    const set = this.setInEngine(network, "value");
+    const refs = [...set.values()];
+    const bytes = new Uint8Array(refs.reduce((sum, { length }) => sum + length, 0));
+    for (const ref of refs) bytes.set(await readBytes(ref), ref.offset);
     const source = memorySource(`tuned weights of ${this.model.name}`, bytes);
-    const refs = new Map<string, TensorRef>();
-    let offset = 0;
-    for (const [name, shape] of shapes) {
-      const { data } = await this.state.get(name)!.read(signal);
-      bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
-      refs.set(name, { name, dtype: "F32", shape, source, offset, length: data.byteLength });
-      offset += data.byteLength;
-    }
-    return refs;
+    return new Map(refs.map((ref) => [ref.name, { ...ref, source }]));
   }
 
   /** Embeds a prompt's tokens [1, L] by the tuned text encoder, [1, L, D]. */
@@ -158,24 +146,54 @@ export class WeightTuning {
     this.state.clear();
   }
 
+  private setInEngine(network: TunedNetwork, part: Part): WeightSet {
+    const residents = this.names.get(network)!.map((name) => [name, this.state.get(inputOf(name, part))!] as const);
+    return inEngine(this.model.engine, setOf(network, part), residents);
+  }
+
   private *entries(): Generator<{ network: TunedNetwork; name: string; part: Part }> {
     for (const [network, names] of this.names)
       for (const name of names) for (const part of parts) yield { network, name, part };
   }
 }
 
-/** A tensor of the engine as a place that is read when it is needed. */
-function residentRef(name: string, resident: Resident): TensorRef {
-  const length = 4 * sizeOf(resident.shape);
-  const source = {
-    name: `"${name}" in the engine`,
-    size: length,
-    read: async (offset: number, count: number) => {
-      const { data } = await resident.read();
-      return new Uint8Array(data.buffer, data.byteOffset + offset, count);
+/**
+ * Weights in the engine as places that are read when they are needed. They are read in portions, in one call each, and the
+ * last portion stays in memory.
+ */
+function inEngine(engine: Engine, name: string, residents: readonly (readonly [string, Resident])[]): WeightSet {
+  const portions: { from: number; to: number; readonly residents: Resident[] }[] = [];
+  const places: { readonly name: string; readonly shape: readonly number[]; offset: number; length: number }[] = [];
+  let end = 0;
+  for (const [weight, resident] of residents) {
+    const length = 4 * sizeOf(resident.shape);
+    places.push({ name: weight, shape: resident.shape, offset: end, length });
+    const last = portions.at(-1);
+    if (last && end + length - last.from <= PORTION) {
+      last.residents.push(resident);
+      last.to += length;
+    } else portions.push({ from: end, to: end + length, residents: [resident] });
+    end += length;
+  }
+  let loaded: { readonly from: number; readonly to: number; readonly bytes: Uint8Array } | undefined;
+  const source: ByteSource = {
+    name: `${name} in the engine`,
+    size: end,
+    read: async (offset, length) => {
+      const portion = portions.find(({ from, to }) => offset >= from && offset + length <= to)!;
+      if (loaded?.from !== portion.from) {
+        const bytes = new Uint8Array(portion.to - portion.from);
+        let at = 0;
+        for (const { data } of await engine.read(portion.residents)) {
+          bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+          at += data.byteLength;
+        }
+        loaded = { from: portion.from, to: portion.to, bytes };
+      }
+      return loaded.bytes.subarray(offset - portion.from, offset - portion.from + length);
     },
   };
-  return { name, dtype: "F32", shape: resident.shape, source, offset: 0, length };
+  return new Map(places.map((place) => [place.name, { ...place, dtype: "F32", source }]));
 }
 
 /**

@@ -50,20 +50,25 @@ export async function* preparedPieces(prepared: Prepared): AsyncGenerator<Uint8A
   const metadata = { format, version, prepared: JSON.stringify(headerOf(prepared)) };
   const { head, names } = encodeSafetensorsHead(Object.fromEntries(heads), metadata);
   yield head;
+  let small: Uint8Array[] = [];
+  let waiting = 0;
   for (const name of names) {
     const ref = weights.get(name);
-    if (ref) yield await readBytes(ref);
-    else {
-      const { buffer, byteOffset, byteLength } = prepared.tensors[name].data;
-      yield new Uint8Array(buffer, byteOffset, byteLength);
-    }
+    const { data } = ref ? { data: await readBytes(ref) } : prepared.tensors[name];
+    small.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    waiting += data.byteLength;
+    if (waiting < PIECE) continue;
+    yield joined(small);
+    [small, waiting] = [[], 0];
   }
+  yield joined(small);
 }
 
-/** Encodes a prepared value as the bytes of one file. */
-export async function encodePrepared(prepared: Prepared): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of preparedPieces(prepared)) pieces.push(piece);
+/** Bytes of a piece of a file: a network has hundreds of weights of a few bytes. */
+const PIECE = 1 << 20;
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  if (pieces.length === 1) return pieces[0];
   const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const piece of pieces) {
@@ -71,6 +76,13 @@ export async function encodePrepared(prepared: Prepared): Promise<Uint8Array> {
     at += piece.length;
   }
   return bytes;
+}
+
+/** Encodes a prepared value as the bytes of one file. */
+export async function encodePrepared(prepared: Prepared): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of preparedPieces(prepared)) pieces.push(piece);
+  return joined(pieces);
 }
 
 /**
