@@ -15,7 +15,7 @@ import {
   sine,
   sweep,
 } from "../../src/editing/index.ts";
-import { PreparedCache, planPrepared, prepareStored, readPrepared } from "../../src/editing/node/index.ts";
+import { PreparedCache, prepareStored, readPrepared } from "../../src/editing/node/index.ts";
 import { imagic as imagicApi } from "../../src/index.ts";
 import { checkMemory } from "../../src/runtime/node/index.ts";
 import {
@@ -194,61 +194,54 @@ describe("sine", () => {
 });
 
 describe.each([imagic, sine] as unknown as Method[])("$name", (method) => {
-  const plan = () => planPrepared(method, model, photo, inputOf(method), {});
+  const plan = () => planPreparation(method, model, photo, inputOf(method), someOrigin);
+  const file = () => at(`${method.name}.safetensors`);
   /** Sampling with the weights that a value refers to. */
   const editing = async (value: Prepared) => (await edit(method, model, value, {})).latents.edit.data;
 
-  test("stopped at any step, or after its engine was killed, it resumes to the same bytes", async () => {
-    const preparing = async (file: string, onProgress?: () => void, signal?: AbortSignal) =>
-      prepareStored(method, model, photo, await plan(), { file: at(file) }, { onProgress, signal });
-    const whole = await preparing(`${method.name}-whole`);
-    expect(whole.weights).toBeDefined();
+  test("stopped, and then killed with its engine, it resumes to the bytes of an uninterrupted run", async () => {
+    const preparing = (onProgress?: () => void, signal?: AbortSignal) =>
+      prepareStored(method, model, photo, plan(), { file: file() }, { onProgress, signal });
+    const abort = new AbortController();
+    const kill = () => process.kill(model.engine.pid!, "SIGKILL");
     // Each stop costs a new engine with all its programs. Imagic is also stopped while it tunes the embedding.
-    const stops = [[whole.progress.total - 2, "kill"], ...(method.name === "imagic" ? [[3, "abort"]] : [])] as const;
-    for (const [stopAfter, how] of stops as readonly (readonly [number, "kill" | "abort"])[]) {
-      const controller = new AbortController();
-      let steps = 0;
-      const stop = () => {
-        if (++steps !== stopAfter) return;
-        if (how === "abort") controller.abort();
-        else process.kill(model.engine.pid!, "SIGKILL");
-      };
-      const file = `${method.name}-${stopAfter}`;
-      const error = await preparing(file, stop, controller.signal).catch((error: unknown) => error);
-      const expected = how === "abort" ? [CancelledError] : [EngineError, ResidentError];
+    const stops: [number, () => void][] = method.name === "imagic" ? [[3, () => abort.abort()]] : [];
+    let before = 0;
+    for (const [at, stop] of [...stops, [tuned(method).progress.total - 1, kill] as const]) {
+      let steps = before;
+      const error = await preparing(
+        () => ++steps === at && stop(),
+        abort.signal.aborted ? undefined : abort.signal,
+      ).catch((error: unknown) => error);
+      const expected = stop === kill ? [EngineError, ResidentError] : [CancelledError];
       expect(
         expected.some((kind) => error instanceof kind),
         `${error}`,
       ).toBe(true);
-      const { done } = (await readPrepared(at(file))).progress;
-      // Saved after the photo is encoded, every second step, and after the last one.
-      expect(done).toBeGreaterThanOrEqual(Math.max(1, stopAfter - 2));
-      expect(done).toBeLessThanOrEqual(stopAfter);
-      await preparing(file);
-      expect(
-        readFileSync(at(file)).equals(readFileSync(at(`${method.name}-whole`))),
-        `stopped after ${stopAfter}`,
-      ).toBe(true);
+      // Saved after the photo is encoded, every second step of a phase, and after its last one.
+      before = (await readPrepared(file())).progress.done;
+      expect(before).toBeGreaterThanOrEqual(at - 2);
+      expect(before).toBeLessThanOrEqual(at);
     }
+    await preparing();
+    expect(readFileSync(file()).equals(await encodePrepared(tuned(method)))).toBe(true);
   });
 
-  test("weights in memory, in a file and in the cache give the same bits, and are kept in one set", async () => {
+  test("weights in memory, in a file and in the cache give the same bits, and are kept in one place", async () => {
     const bits = await editing(tuned(method));
-    const file = at(`${method.name}.safetensors`);
-    const stored = await prepareStored(method, model, photo, await plan(), { file });
-    const cache = new PreparedCache({ folder: at(`${method.name}-cache`) });
-    const cached = await prepareStored(method, model, photo, await plan(), { cache });
-    expect((await prepareStored(method, model, photo, await plan(), { cache })).tensors).toEqual(cached.tensors);
+    const folder = at(`${method.name}-cache`);
+    const cache = new PreparedCache({ folder });
+    await prepareStored(method, model, photo, plan(), { cache });
+    const cached = await prepareStored(method, model, photo, plan(), { cache });
     for (const [value, place] of [
-      [stored, file],
-      [cached, at(`${method.name}-cache`)],
+      [await readPrepared(file()), file()],
+      [cached, folder],
     ] as const) {
       expect(Object.keys(value.weights!)).toEqual(["unet"]);
-      // Only the file holds them.
+      // Nothing of them is in memory.
       for (const { source } of value.weights!.unet.values()) expect(source.path).toContain(place);
       expect(await editing(value)).toEqual(bits);
     }
-    expect(await encodePrepared(stored)).toEqual(new Uint8Array(readFileSync(file)));
   });
 
   test("weights for another model, damaged or missing ones are refused", async () => {
