@@ -51,8 +51,9 @@ export interface LeftOut {
 }
 
 /**
- * Returns the named methods, or all for which the inputs suffice and the ones that are left out. Throws UsageError if there is
- * no such method, or if a named one needs a caption of the photo and there is none.
+ * Returns the named methods; or all for which the inputs suffice, except those that tune the model's weights, and the ones
+ * that are left out. Throws UsageError if there is no such method, or if a named one needs a caption of the photo and there is
+ * none.
  */
 export function methodsToCompare(
   names: readonly string[] | undefined,
@@ -60,10 +61,16 @@ export function methodsToCompare(
 ): { readonly chosen: readonly Method[]; readonly leftOut: readonly LeftOut[] } {
   const lacksCaption = ({ needs }: Method): boolean => needs.caption === "required" && caption === undefined;
   if (names === undefined) {
-    const leftOut = methods().filter(lacksCaption);
+    const reason = (method: Method): string | undefined =>
+      lacksCaption(method)
+        ? "it needs a caption of the photo (source)"
+        : method.needs.weightGradients
+          ? "it tunes the model's weights, which takes minutes or hours; name it to include it"
+          : undefined;
+    const reasons = methods().map((method) => ({ method, why: reason(method) }));
     return {
-      chosen: methods().filter((method) => !lacksCaption(method)),
-      leftOut: leftOut.map(({ name }) => ({ method: name, why: "it needs a caption of the photo" })),
+      chosen: reasons.flatMap(({ method, why }) => (why === undefined ? [method] : [])),
+      leftOut: reasons.flatMap(({ method, why }) => (why === undefined ? [] : [{ method: method.name, why }])),
     };
   }
   const chosen = [...new Set(names)].map(methodNamed);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { CancelledError, NumericError } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
-import { methodNamed, methods, registerMethod } from "../../src/editing/index.ts";
+import { imagic, methodNamed, methods, registerMethod } from "../../src/editing/index.ts";
 import { PreparedCache } from "../../src/editing/node/index.ts";
 import { type ComparedEdit, compare, type MadeEdit, methodApi } from "../../src/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
@@ -89,13 +89,15 @@ test("costs are what the model computes, and a prepared photo of the cache costs
   expect(again.costs.edit.evaluations).toBe(baret.costs.edit.evaluations);
 });
 
-test("without a caption, all methods take part but those that need one", async () => {
+test("all methods take part but those that need a caption, if there is none, and those that tune weights, if they are not named", async () => {
   const { chosen, leftOut } = methodsToCompare(undefined, undefined);
-  const needing = methods().filter(({ needs }) => needs.caption === "required");
+  const needing = methods().filter(({ needs }) => needs.caption === "required" || needs.weightGradients);
   expect(leftOut.map(({ method }) => method)).toEqual(needing.map(({ name }) => name));
-  expect(needing.map(({ name }) => name)).toContain("negative-prompt");
+  expect(needing.map(({ name }) => name)).toEqual(expect.arrayContaining(["negative-prompt", "imagic"]));
   expect(chosen).toEqual(methods().filter((method) => !needing.includes(method)));
-  expect(methodsToCompare(undefined, source).chosen).toEqual(methods());
+  const captioned = methods().filter(({ needs }) => !needs.weightGradients);
+  expect(methodsToCompare(undefined, source).chosen).toEqual(captioned);
+  expect(methodsToCompare(["imagic"], undefined)).toEqual({ chosen: [imagic], leftOut: [] });
   const named = compare(model, photo, { target, size, methods: ["plain", "negative-prompt"] });
   await expect(named).rejects.toThrow(/a caption of the photo is missing: found negative-prompt, which needs one/);
 });

@@ -135,7 +135,7 @@ function warn({ method }: EditTask, { message, remedies }: { message: string; re
   reporter.warn(`${message}${written.length > 0 ? `. These may help: ${written.join(", ")}` : ""}`);
 }
 
-const leftOutText = ({ method, why }: LeftOut): string => `${method} is left out: ${why} (--source).`;
+const leftOutText = ({ method, why }: LeftOut): string => `${method} is left out: ${why}.`;
 
 async function run(given: readonly string[], flags: Flags, reporter: Reporter): Promise<void> {
   const named = splitArguments(given);
@@ -222,7 +222,7 @@ export function compareCommand(): Command {
     .addOption(
       listOption(
         "--methods <names>",
-        `methods, separated by commas, default all that the inputs allow: ${methods()
+        `methods, separated by commas, default all that the inputs allow and that tune no weights: ${methods()
           .map(({ name }) => name)
           .join(", ")}`,
       ),
