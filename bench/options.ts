@@ -32,6 +32,9 @@ export function count(help: string, initial: number): Option<number> {
   };
 }
 
+/** A whole number from 1 on, or undefined. */
+export const optionalCount = (help: string): Option<number | undefined> => ({ ...count(help, 1), initial: undefined });
+
 /** One of some words. */
 export function word<W extends string>(words: readonly W[], help: string): Option<W | undefined>;
 export function word<W extends string>(words: readonly W[], help: string, initial: W): Option<W>;

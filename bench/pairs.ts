@@ -5,7 +5,7 @@ import { type Column, type MethodSettings, measure, sets } from "../src/experime
 import { Judge } from "../src/metrics/node/index.ts";
 import { findModel } from "../src/storage/node/index.ts";
 import { PAIR_KINDS } from "../src/world/index.ts";
-import { count, flag, type readOptions, text, word, words } from "./options.ts";
+import { count, flag, optionalCount, type readOptions, text, word, words } from "./options.ts";
 
 export const pairOptions = {
   model: text("NAME", "name, folder or file of the model", "checkpoints/menagerie"),
@@ -13,6 +13,7 @@ export const pairOptions = {
   set: word(Object.keys(sets) as (keyof typeof sets)[], "pairs to edit", "benchmark"),
   limit: count("pairs at most, spread evenly over the set", 200),
   kinds: words(PAIR_KINDS, "kinds of pairs"),
+  threads: optionalCount("CPU threads (default: one for each core)"),
   "seen-only": flag("only pairs whose combinations the model was trained on"),
 };
 
@@ -24,7 +25,7 @@ export async function printReport(
   methods: readonly MethodSettings[],
   columns?: readonly Column[],
 ): Promise<void> {
-  const model = await loadModel(values.model);
+  const model = await loadModel(values.model, { threads: values.threads });
   try {
     const judge = await Judge.load(model.engine, (await findModel(values.judge)).path);
     const { set, limit, kinds, out } = values;

@@ -208,7 +208,7 @@ export function compareCommand(): Command {
     .description(
       "edit photos with several methods: a picture of each, a labelled sheet, and a table of time, predictions and " +
         "gradients of the U-Net, PSNR to the photo and CLIPScore. Methods share what they have in common, so the first one " +
-        "that needs an inversion pays for it. Finished pictures are not made again",
+        "that needs an inversion or a program pays for it. Finished pictures are not made again",
     )
     .argument("<photo-then-prompt...>", "photos or folders of photos, then target prompts")
     .addOption(
@@ -248,7 +248,7 @@ export function compareCommand(): Command {
 Examples:
   baret compare dog.png "a dog lying down" --source "a dog standing"
   baret compare dog.png "a dog lying down" --methods baret,masactrl --set steps=20 --set masactrl.step=2
-  baret compare photos/ "a drawing" -o "{photo}.png"`,
+  baret compare photos/ "a drawing" -o "{photo}-compare.png"`,
     );
   return captionedPhotoOptions(command).action((given: string[], flags: Flags) =>
     run(given, flags, new Reporter(flags)),
