@@ -125,15 +125,14 @@ export function givenValues(command: Command, method: Method, verb: Verb): Setti
 const givenValue = (command: Command, one: DeclaredOption, value: unknown): unknown =>
   command.getOptionValueSource(one.name) === "cli" && typeof value === "string" ? valueOfText(one, value) : value;
 
-/** Returns the paths of files that the given edit options make baret read. */
-export function givenFiles(command: Command, method: Method): string[] {
-  const opts = command.opts<Record<string, unknown>>();
-  const given = optionsOf(method.editOptions).filter(({ name, isFile }) => isFile && isGiven(command, name));
-  return given.flatMap(({ name }) => {
-    const value = opts[name];
-    return typeof value === "string" ? textsOf(value) : isRecordedFile(value) ? [value.path] : [];
-  });
-}
+/** Returns the paths of the files that some values of a method's edit options name: they are read. */
+export const filesIn = ({ editOptions }: Method, values: SettingValues): string[] =>
+  optionsOf(editOptions)
+    .filter(({ isFile }) => isFile)
+    .flatMap(({ name }) => {
+      const value = values[name];
+      return typeof value === "string" ? [value] : isRecordedFile(value) ? [value.path] : [];
+    });
 
 /** Returns the axes of a sweep, which are the options given with several values, and the values common to all points. */
 export function sweepValues(

@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { type AttentionMaps, observedPicture, type Place, requireAttention } from "../../editing/index.ts";
 import { attentionSheet } from "../../tasks/index.ts";
 import { attentionTask, planEdit, writePicture } from "../../tasks/node/index.ts";
-import { chosenMethod, givenFiles, givenValues } from "../methodOptions.ts";
+import { chosenMethod, filesIn, givenValues } from "../methodOptions.ts";
 import { anyText, integer, option } from "../options.ts";
 import { checkOutputs, outOption, qualityOption } from "../outputs.ts";
 import { columns, Reporter } from "../print.ts";
@@ -61,7 +61,8 @@ async function makeMaps(command: Command, flags: Flags, opened: OpenedTasks, rep
 
 async function run(command: Command, given: readonly string[], flags: Flags, reporter: Reporter): Promise<void> {
   const named = singleArguments(given, "attention");
-  const inputs = [...named.sources, ...givenFiles(command, chosenMethod(command))];
+  const method = chosenMethod(command);
+  const inputs = [...named.sources, ...filesIn(method, givenValues(command, method, "edit"))];
   await checkOutputs([{ option: "--out", path: flags.out }], inputs);
   const use = (opened: OpenedTasks): Promise<void> => makeMaps(command, flags, opened, reporter);
   await withTasks(command, flags, named, use);

@@ -21,7 +21,7 @@ import {
 } from "../../tasks/node/index.ts";
 import { statusOf } from "../exitStatus.ts";
 import { runBlocking, withProgress } from "../interrupt.ts";
-import { assignedOptions, writtenSettings } from "../methodOptions.ts";
+import { assignedOptions, filesIn, writtenSettings } from "../methodOptions.ts";
 import { makerOf, withModel } from "../model.ts";
 import { integer, nonEmpty, option } from "../options.ts";
 import { checkOutputs, outputName, pngFile, suffixed } from "../outputs.ts";
@@ -153,7 +153,7 @@ async function run(given: readonly string[], flags: Flags, reporter: Reporter): 
   const written = wanted.flatMap(({ files: { sheet, pictureOf } }) => [sheet, ...chosen.map(pictureOf)]);
   await checkOutputs(
     written.map((path) => ({ option: "--out", path })),
-    named.sources,
+    [...named.sources, ...[...options].flatMap(([method, { edit }]) => filesIn(method, edit))],
   );
   for (const one of leftOut) reporter.info(leftOutText(one));
   await withProgress(flags.quiet ?? false, (work) =>

@@ -7,7 +7,7 @@ import type { EditRecord, TaskResult } from "../../tasks/index.ts";
 import { type EditTask, editTask, finishedPicture, planEdit, writePicture } from "../../tasks/node/index.ts";
 import { runBlocking } from "../interrupt.ts";
 import { applyLike, likeOption, warnOfOtherModel } from "../like.ts";
-import { chosenMethod, givenFiles, givenValues } from "../methodOptions.ts";
+import { chosenMethod, filesIn, givenValues } from "../methodOptions.ts";
 import { fileNamed, option } from "../options.ts";
 import {
   checkOutputs,
@@ -148,7 +148,10 @@ async function run(command: Command, given: readonly string[], reporter: Reporte
   const method = chosenMethod(command);
   const others = [...Object.keys(method.pictures).filter((name) => name !== "edit"), "sheet"];
   const files = filesOf(flags, others, named);
-  await checkOutputs(outputsOf(files, flags.preview), [...named.sources, ...givenFiles(command, method)]);
+  await checkOutputs(outputsOf(files, flags.preview), [
+    ...named.sources,
+    ...filesIn(method, givenValues(command, method, "edit")),
+  ]);
   const use = async ({ method, maker, work, ...opened }: OpenedTasks): Promise<void> => {
     const options = givenValues(command, method, "edit");
     const tasks = await Promise.all(opened.tasks.map((task) => planEdit(task, maker, options)));

@@ -5,7 +5,7 @@ import { editSettings, type Method, requirePoints } from "../../editing/index.ts
 import { type Cell, contactSheet } from "../../image/index.ts";
 import type { SettingValues } from "../../tasks/index.ts";
 import { planEdit, recordOf, sweepTask, writePicture } from "../../tasks/node/index.ts";
-import { givenFiles, sweepValues, writtenSettings } from "../methodOptions.ts";
+import { filesIn, sweepValues, writtenSettings } from "../methodOptions.ts";
 import { checkOutputs, numbered, outOption, qualityOption } from "../outputs.ts";
 import { Reporter } from "../print.ts";
 import { singleArguments } from "./sources.ts";
@@ -60,7 +60,7 @@ async function makeSheet(command: Command, flags: Flags, opened: OpenedTasks, re
   const written = [flags.out, ...(flags.saveAll ? single : [])];
   await checkOutputs(
     written.map((path) => ({ option: "--out", path })),
-    [task.source, ...givenFiles(command, method)],
+    [task.source, ...points.flatMap((point) => filesIn(method, { ...common, ...point }))],
   );
   const planned = await Promise.all(points.map((point) => planEdit(task, maker, { ...common, ...point })));
   const resolved = planned.map(({ edit }) => edit);
