@@ -75,6 +75,7 @@ test("edit writes a picture whose record has every setting, and --like repeats i
       crossLayers: [0, 1, 2, 3],
       half: "conditional",
       replace: "qk",
+      referenceLatents: false,
       editGuidance: 7.5,
       rows: "needed",
     },
