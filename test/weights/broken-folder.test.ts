@@ -227,10 +227,11 @@ test("all problems of editing.json are listed at once", async () => {
     guidance: "7",
     steps: 1.5,
     methods: { baret: { invert: {} } },
+    judge: " ",
     familiar: { psnr: 0 },
   });
   const { message } = await refusal(openLocal(path).then((place) => openCheckpoint(place)));
-  for (const field of ["size: ", "guidance: ", "steps: ", '"invert" in methods.baret', "familiar.psnr: "])
+  for (const field of ["size: ", "guidance: ", "steps: ", '"invert" in methods.baret', "judge: ", "familiar.psnr: "])
     expect(message).toContain(field);
 });
 
