@@ -54,7 +54,7 @@ export const promptToPromptOptions = (defaults: {
   wordSteps: option(
     listOf(
       z.string().refine(isWordSteps, "expected WORD=FROM:TO, two shares of the steps in order"),
-      "WORD=FROM:TO, shares of the steps in 0..1",
+      "WORD=FROM:TO, shares of the steps in 0..1 with FROM not above TO",
     ).optional(),
     { about: "the same for single words of the target", value: "<word=from:to>", unset: "none" },
   ),
