@@ -269,23 +269,24 @@ describe.each([imagic, sine] as unknown as Method[])("$name", (method) => {
     const { weights: _weights, ...bare } = tuned(method);
     await expect(edit(method, model, bare as Prepared, {})).rejects.toThrow('"unet/conv_in.weight": missing');
   });
+});
 
-  test("too little memory is an error with the estimate, before a weight is loaded or the photo encoded", async () => {
-    const { engine } = model;
-    const little = vi.spyOn(engine, "checkMemory");
-    little.mockImplementation((estimate, what) => checkMemory(estimate, what, 50e6));
-    const put = vi.spyOn(engine, "put");
-    const work = { onStep: () => Promise.reject(new Error("a step was made")) };
-    const plan = planPreparation(method, model, photo, inputOf(method, { trainingBatch: 3 }), someOrigin);
-    const error = await prepare(method, model, photo, plan, work).catch((error: unknown) => error);
-    expect(error).toBeInstanceOf(MemoryError);
-    expect(`${error}`).toMatch(
-      /fine-tuning \(unet.*3 pictures of 64x64.* needs more memory than is free: found 0\.1 GB free, expected 0\.\d GB/,
-    );
-    expect(put).not.toHaveBeenCalled();
-    little.mockRestore();
-    put.mockRestore();
-  });
+test("too little memory is an error with the estimate, before a weight is loaded or the photo encoded", async () => {
+  const method = imagic as Method;
+  const { engine } = model;
+  const little = vi.spyOn(engine, "checkMemory");
+  little.mockImplementation((estimate, what) => checkMemory(estimate, what, 50e6));
+  const put = vi.spyOn(engine, "put");
+  const work = { onStep: () => Promise.reject(new Error("a step was made")) };
+  const plan = planPreparation(method, model, photo, inputOf(method, { trainingBatch: 3 }), someOrigin);
+  const error = await prepare(method, model, photo, plan, work).catch((error: unknown) => error);
+  expect(error).toBeInstanceOf(MemoryError);
+  expect(`${error}`).toMatch(
+    /fine-tuning \(unet.*3 pictures of 64x64.* needs more memory than is free: found 0\.1 GB free, expected 0\.\d GB/,
+  );
+  expect(put).not.toHaveBeenCalled();
+  little.mockRestore();
+  put.mockRestore();
 });
 
 test("weights of the same shapes from another model are refused by their hash", async () => {
