@@ -105,7 +105,7 @@ describe.each([
     expect(relativeError(caption, expected.embedding)).toBeLessThan(1e-3);
     const settings = {
       guidance: s.guidance,
-      ...(name === "imagic" ? { eta: s.eta } : { pretrainedShare: s.pretrained, tunedAbove: s.tuned_above }),
+      ...(name === "imagic" ? { eta: s.eta } : { pretrainedShare: s.pretrained_share, tunedAbove: s.tuned_above }),
     };
     const images = name === "imagic" ? ["edit", "reconstruction"] : ["edit"];
     const { latents } = await edit(method, on, value, settings, { images });

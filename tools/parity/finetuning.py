@@ -71,7 +71,7 @@ class Settings:
     training_seed: int = 0
     seed: int = 0
     eta: float = 0.7
-    pretrained: float = 0.7
+    pretrained_share: float = 0.7
     tuned_above: int = 400
 
 
@@ -137,7 +137,7 @@ def sine(pipe: Pipeline, tuned: Pipeline, photo: Tensor, s: Settings) -> dict[st
     def predict(z: Tensor, t: int) -> Tensor:
         conditional = pipe.predict(z, t, target)
         if t > s.tuned_above:
-            conditional = s.pretrained * conditional + (1 - s.pretrained) * tuned.predict(z, t, caption)
+            conditional = s.pretrained_share * conditional + (1 - s.pretrained_share) * tuned.predict(z, t, caption)
         return guided(conditional, pipe.predict(z, t, null), s.guidance)
 
     start = Random(s.seed).normal(photo.shape).to(photo.dtype)
