@@ -14,6 +14,11 @@ export const pairOptions = {
   limit: count("pairs at most, spread evenly over the set", 200),
   kinds: words(PAIR_KINDS, "kinds of pairs"),
   threads: optionalCount("CPU threads (default: one for each core)"),
+  scorer: word(
+    ["clip", "noise"] as const,
+    "ranks edits whose strength is chosen: the judge, or the model itself",
+    "clip",
+  ),
   "seen-only": flag("only pairs whose combinations the model was trained on"),
 };
 
@@ -28,8 +33,8 @@ export async function printReport(
   const model = await loadModel(values.model, { threads: values.threads });
   try {
     const judge = await Judge.load(model.engine, (await findModel(values.judge)).path);
-    const { set, limit, kinds, out } = values;
-    const chosen = { set, limit, kinds, seenOnly: values["seen-only"], out };
+    const { set, limit, kinds, scorer, out } = values;
+    const chosen = { set, limit, kinds, scorer, seenOnly: values["seen-only"], out };
     const onLine = (line: string): void => console.error(line);
     const outcomes = await measure(model, judge, { ...chosen, methods, columns, onLine });
     console.log(methodsReport(outcomes, "baret"));

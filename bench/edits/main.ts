@@ -26,7 +26,7 @@ const options = {
  */
 const rigid: readonly PairKind[] = ["add", "style", "expression", "colour"];
 const optionsFor = (kind: PairKind, own: SettingValues = {}): SettingValues =>
-  rigid.includes(kind) ? { selfSteps: 0.5, ...own, alpha: 1 } : own;
+  rigid.includes(kind) ? { selfSteps: 0.5, ...own, alpha: 1 } : { strength: "fixed", ...own };
 
 export async function main(args: readonly string[]): Promise<void> {
   const values = readOptions("edits", about, options, args);

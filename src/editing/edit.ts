@@ -1,17 +1,37 @@
 import type { z } from "zod";
 import { type Picture, requireAtMost, type Tensor } from "../core/index.ts";
-import { type Model, openPredictor, type Predictor } from "../diffusion/index.ts";
+import { batchOf, type Model, openPredictor, type Predictor } from "../diffusion/index.ts";
 import { type LockStepResult, type LockStepWork, runLockStep } from "./lockstep/index.ts";
 import type { EditJob, Method, Sampling } from "./method.ts";
 import { embedPrompts } from "./prepare.ts";
 import { requirePreparedOf } from "./prepared/fit.ts";
 import type { Prepared } from "./prepared/prepared.ts";
 import { editSettings } from "./settings.ts";
+import {
+  type Candidate,
+  type Choice,
+  chooseStrength,
+  decide,
+  noiseScorer,
+  type Scorer,
+  settingsAt,
+} from "./strength/index.ts";
 
 /** onStep: gets the clean latents by the names of their pictures. */
 export interface EditWork<R extends string> extends LockStepWork {
   /** Names of the pictures to make. Default: the edit alone. */
   images?: readonly R[];
+  /** Ranks the edits if the strength is chosen, beside the model's own noise prediction. Default: nothing else does. */
+  scorer?: Scorer;
+  /** If the strength is chosen, tries every edit of the strip instead of a few. */
+  wholeStrip?: boolean;
+  /** Largest number of edits in one batch if the strength is chosen. Default 6, or 1 if the model is large. */
+  atOnce?: number;
+}
+
+/** An edit of a strip. */
+export interface StripEdit extends Candidate {
+  readonly settings: Readonly<Record<string, unknown>>;
 }
 
 export interface EditResult<R extends string = string, E = Record<string, unknown>> {
@@ -21,24 +41,36 @@ export interface EditResult<R extends string = string, E = Record<string, unknow
   readonly latents: Readonly<Record<R, Tensor>>;
   /** The settings in effect. */
   readonly settings: E;
+  /** How the strength was chosen, if it was. */
+  readonly choice?: Choice<StripEdit>;
   /** Rows that the U-Net predicted, over all steps. */
   readonly rows: number;
 }
 
-/** Returns all settings of an edit as plain data, resolved for the model and the prepared photo. Throws UsageError. */
+type PlannedPhoto = Pick<Prepared, "target" | "source" | "settings" | "size" | "timesteps">;
+
+/**
+ * Returns all settings of an edit as plain data, resolved for the model and the prepared photo. chooses: the edit can choose
+ * its strength; if it is to, the settings have strength "auto" and lack those that the choice sets. Throws UsageError.
+ */
 export function resolvedSettings<E extends z.ZodObject>(
   method: Pick<Method<z.ZodObject, E>, "editOptions"> & Method,
   model: Model,
-  prepared: Pick<Prepared, "target" | "source" | "settings" | "size" | "timesteps">,
+  prepared: PlannedPhoto,
   options: Partial<z.input<E>> = {},
+  { chooses = false }: { readonly chooses?: boolean } = {},
 ): z.output<E> {
   const settings = editSettings(method, model, options);
-  const sites = model.attentionSites(prepared.size);
-  const resolved = method.resolve?.(settings, { prepared, sites, reader: model }) ?? settings;
-  // In the schema's order, so that equal settings give equal text.
-  const names = Object.keys(method.editOptions.shape).filter((name) => resolved[name] !== undefined);
-  return Object.fromEntries(names.map((name) => [name, resolved[name]])) as z.output<E>;
+  const facts = { prepared, sites: model.attentionSites(prepared.size), reader: model };
+  const usual = editSettings(method, model, {});
+  return ordered(method, decide(method, { given: options, settings, usual }, facts, chooses)) as z.output<E>;
 }
+
+/** Returns settings in the order of the schema, so that equal settings give equal text. */
+const ordered = ({ editOptions }: Method, settings: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.keys(editOptions.shape).flatMap((name) => (settings[name] === undefined ? [] : [[name, settings[name]]])),
+  );
 
 /** Returns the input of a method's `edit`. */
 export async function jobOf(method: Method, model: Model, prepared: Prepared, signal?: AbortSignal): Promise<EditJob> {
@@ -56,10 +88,42 @@ export async function edit<R extends string = "edit">(
   model: Model,
   prepared: Prepared,
   options: object = {},
-  { images = ["edit" as R], onStep, ...work }: EditWork<R> = {},
+  work: EditWork<R> = {},
 ): Promise<EditResult<R>> {
   requirePreparedOf(method, model, prepared, {});
-  const settings = resolvedSettings(method, model, prepared, options);
+  return editWith(method, model, prepared, resolvedSettings(method, model, prepared, options, { chooses: true }), work);
+}
+
+/** Edits a checked prepared photo with resolved settings, as `edit` does. */
+export async function editWith<R extends string = "edit">(
+  method: Method,
+  model: Model,
+  prepared: Prepared,
+  settings: Readonly<Record<string, unknown>>,
+  work: EditWork<R> = {},
+): Promise<EditResult<R>> {
+  if (settings.strength !== "auto") return makeEdit(method, model, prepared, settings, work);
+  const { choice, rows } = await chooseEdit(method, model, prepared, settings, work);
+  const { edit } = choice.chosen;
+  const others = (work.images ?? []).filter((name) => name !== "edit");
+  const rest: EditResult = await makeEdit(method, model, prepared, edit.settings, { ...work, images: others });
+  return {
+    images: { edit: edit.picture, ...rest.images } as Record<R, Picture>,
+    latents: { edit: edit.latent, ...rest.latents } as Record<R, Tensor>,
+    settings: edit.settings,
+    choice,
+    rows: rows + rest.rows,
+  };
+}
+
+/** Makes pictures with settings whose strength is not to be chosen. */
+async function makeEdit<R extends string>(
+  method: Method,
+  model: Model,
+  prepared: Prepared,
+  settings: Readonly<Record<string, unknown>>,
+  { images = ["edit" as R], onStep, ...work }: EditWork<R>,
+): Promise<EditResult<R>> {
   const sampling = method.edit(await jobOf(method, model, prepared, work.signal), settings, "");
   const wanted = images.map((name) => sampling.pictures[name]);
   const named = Object.entries(sampling.pictures);
@@ -81,6 +145,50 @@ export async function edit<R extends string = "edit">(
     settings,
     rows,
   };
+}
+
+/** Makes edits of the method's strip and chooses one. settings: resolved, without those that the strip sets. */
+async function chooseEdit(
+  method: Method,
+  model: Model,
+  prepared: Prepared,
+  settings: Readonly<Record<string, unknown>>,
+  { scorer, wholeStrip, atOnce = batchOf(model, 6), onStep, onProgress, signal }: EditWork<string>,
+): Promise<{ choice: Choice<StripEdit>; rows: number }> {
+  const job = await jobOf(method, model, prepared, signal);
+  const usual = editSettings(method, model, {});
+  const latent = method.photoLatent(prepared);
+  return model.programs.during(["unet", "vae"], async () => {
+    const [photo] = await model.decode(latent, signal);
+    let rows = 0;
+    let made = 0;
+    const make = async (keeps: readonly number[]): Promise<StripEdit[]> => {
+      const all = keeps.map((keep) =>
+        ordered(method, settingsAt(method, keep, settings, usual, { ...job, reader: model })),
+      );
+      const samplings = all.map((own, k) => method.edit(job, own, ` ${k}`));
+      const edits: StripEdit[] = [];
+      for (const chunk of chunksOf(samplings, atOnce)) {
+        const names = chunk.map(({ pictures }) => pictures.edit);
+        const result = await runSamplings(model, prepared, chunk, names, {
+          signal,
+          onStep: onStep && ((done, clean) => onStep(done, new Map([["edit", clean.get(names[0])!]]))),
+          onProgress: (progress) => onProgress?.({ ...progress, note: `edits ${made + 1} to ${made + chunk.length}` }),
+        });
+        rows += result.rows;
+        made += chunk.length;
+        for (const name of names) {
+          const own = result.latents.get(name)!;
+          const [picture] = await model.decode(own, signal);
+          edits.push({ picture, latent: own, settings: all[edits.length] });
+        }
+      }
+      return edits;
+    };
+    const scorers = [...(scorer ? [scorer] : []), noiseScorer(model, prepared.size, job.schedule, job.embeddings)];
+    const choice = await chooseStrength(scorers, { picture: photo, latent }, make, { all: wholeStrip, signal });
+    return { choice, rows };
+  });
 }
 
 /**

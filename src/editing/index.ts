@@ -14,8 +14,11 @@ export {
   type EditResult,
   type EditWork,
   edit,
+  editWith,
+  jobOf,
   requirePoints,
   resolvedSettings,
+  type StripEdit,
   type Sweep,
   type SweepWork,
   sweep,
@@ -37,3 +40,4 @@ export * from "./prepared/index.ts";
 export { methodNamed, methods, methodsWithCaption, methodsWithoutCaption, registerMethod } from "./registry.ts";
 export * as samplingOptions from "./samplingOptions.ts";
 export { editSettings, type PromptInput, prepareSettings, promptFields, schemaOf, type Verb } from "./settings.ts";
+export * from "./strength/index.ts";

@@ -90,6 +90,14 @@ export interface SweepPoints<E> {
   readonly columns: number;
 }
 
+/** The edits of a method in order: from "as the photo" to "as the prompt". */
+export interface Strip<P, E> {
+  /** Names of the options that it sets. */
+  readonly options: readonly (keyof E & string)[];
+  /** Returns their values. keep: 1 keeps the photo, 0 follows the prompt; usual: the model's settings. */
+  settings(keep: number, usual: E, facts: ResolveFacts<P>): Partial<E>;
+}
+
 /**
  * An editing method as one value. Its two schemas are the only declaration of its options. P: options of `prepare`; a change
  * needs a new `prepare`. E: options of `edit`. T: names of the prepared tensors. R: names of its pictures, "edit" among them.
@@ -155,6 +163,11 @@ export interface Method<
    * same sweep cannot share. Processes of equal names are computed once.
    */
   edit(job: EditJob<z.output<P>, T>, settings: z.output<E>, key: string): Sampling<R>;
+  /**
+   * Its edits from "as the photo" to "as the prompt", for --keep and for choosing the strength. Its edit options include
+   * `strengthOptions` of samplingOptions.ts.
+   */
+  readonly strip?: Strip<z.output<P>, z.output<E>>;
   /** Returns the points of a sweep if no option has several values. defaults: the model's settings. */
   sweepPoints?(defaults: z.output<E>): SweepPoints<z.input<E>>;
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { between, option, whole } from "../core/index.ts";
+import { between, oneOf, option, whole } from "../core/index.ts";
 import { settingRanges } from "../weights/index.ts";
 
 // Options that several methods share.
@@ -107,3 +107,17 @@ export const seed = option(whole(0, Number.MAX_SAFE_INTEGER).default(0), {
   about: "seed of the random numbers",
   value: "<n>",
 });
+
+/** Options of methods that have a strip of edits, from "as the photo" to "as the prompt". */
+export const strengthOptions = {
+  strength: option(oneOf(["auto", "fixed"]), {
+    about: "auto: choose how much of the photo to keep; fixed: use the settings as they are",
+    value: "<way>",
+    unset: "the model's; fixed if an option that the choice would set is given",
+  }).optional(),
+  keep: option(between(0, 1), {
+    about: "how much of the photo to keep: 0 follows the prompt, 1 keeps the photo; chooses other options",
+    value: "<share>",
+    unset: "off",
+  }).optional(),
+};

@@ -3,3 +3,4 @@
 // Does not know: servers, terminals.
 export type { Edited, Outcome } from "./outcome.ts";
 export { methodsReport } from "./report.ts";
+export { chosenFrom, type ScoredStrip, type ScorerName, type StripPoint, stripReport } from "./strip.ts";

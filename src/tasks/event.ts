@@ -1,7 +1,7 @@
 import type { Picture, Progress, Warning } from "../core/index.ts";
 import type { AttentionMaps, Quality } from "../editing/index.ts";
 import type { Cost } from "./cost.ts";
-import type { EditRecord, SettingValues } from "./record.ts";
+import type { EditRecord, SettingValues, StrengthRecord } from "./record.ts";
 
 /** Event of a running task. A command line prints events; a server streams them. */
 export type TaskEvent =
@@ -16,6 +16,8 @@ export type TaskEvent =
   | { readonly type: "preview"; readonly picture: Picture }
   /** One picture of several is finished. */
   | { readonly type: "picture"; readonly index: number; readonly picture: Picture; readonly settings: SettingValues }
+  /** The strength of the edit is chosen. */
+  | { readonly type: "chosen"; readonly strength: StrengthRecord }
   | { readonly type: "done"; readonly result: TaskResult };
 
 export interface TaskResult {
@@ -30,6 +32,8 @@ export interface TaskResult {
   readonly rows: number;
   readonly costs: { readonly prepare: Cost; readonly edit?: Cost };
   readonly warnings: readonly Warning[];
+  /** The edits that the strength was chosen from, from the one that keeps most to the one that follows the prompt most. */
+  readonly strip?: readonly { readonly keep: number; readonly match: number; readonly picture: Picture }[];
   /** Of a task that looks at attention. */
   readonly attention?: AttentionMaps;
 }

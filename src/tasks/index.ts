@@ -22,6 +22,7 @@ export {
   recordedSettings,
   recordSchema,
   type SettingValues,
+  type StrengthRecord,
   settingsOf,
 } from "./record.ts";
 export { dB, enlargedPhoto, qualityWarnings, unusedCaption } from "./warnings.ts";

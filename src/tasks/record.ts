@@ -10,6 +10,22 @@ const word = z.string().max(200);
 /** 4096: the longest path on Linux. */
 const path = z.string().max(4096);
 
+const scores = z.record(word, z.number());
+const strengthSchema = z.looseObject({
+  /** Share of the strip: 1 keeps the photo, 0 follows the prompt. */
+  keep: z.number(),
+  /** How far the edit is on the way from the photo (0) to the best edit (1). */
+  match: z.number(),
+  /** The least match that was enough. */
+  enough: z.number(),
+  /** The photo's own scores, by scorer. */
+  photo: scores,
+  tried: z.array(z.looseObject({ keep: z.number(), match: z.number(), scores })),
+});
+
+/** How the strength of an edit was chosen. */
+export type StrengthRecord = z.infer<typeof strengthSchema>;
+
 export const recordSchema = z.looseObject({
   command: word,
   version: word,
@@ -17,6 +33,8 @@ export const recordSchema = z.looseObject({
   engine: z.looseObject({ device: word, threads: z.number() }),
   photo: z.looseObject({ path, sha256: word }).optional(),
   settings: z.record(z.string(), z.unknown()),
+  /** Absent if the settings were given. */
+  strength: strengthSchema.optional(),
 });
 
 /** Record of how a picture was made, written into its file. The same program and model repeat the picture from it. */

@@ -93,7 +93,7 @@ test("the command line edits, sweeps and repeats with it, and lists it", async (
 
 test("help shows the options of the named method", () => {
   const help = (...args: string[]) => editCommand().exitOverride().parseOptions(args) && editCommand();
-  expect(help().helpInformation()).not.toContain("--strength");
+  expect(help().helpInformation()).not.toContain("--strength <share>");
   const own = editCommand();
   own.setOptionValueWithSource("method", "sdedit-test", "cli");
   expect(own.helpInformation()).toContain("--strength <share>");

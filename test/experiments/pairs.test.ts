@@ -34,6 +34,7 @@ async function run(methods: readonly MethodSettings[], more: Partial<MeasureOpti
     kinds,
     out: at("out"),
     methods,
+    scorer: "noise",
     onLine,
     ...more,
   });

@@ -8,7 +8,7 @@ import { type EditTask, editTask, finishedPicture, planEdit, writePicture } from
 import { runBlocking } from "../interrupt.ts";
 import { applyLike, likeOption, warnOfOtherModel } from "../like.ts";
 import { chosenMethod, filesIn, givenValues } from "../methodOptions.ts";
-import { fileNamed, option } from "../options.ts";
+import { anyText, fileNamed, option } from "../options.ts";
 import {
   checkOutputs,
   numbered,
@@ -30,6 +30,7 @@ interface Flags extends PhotoFlags {
   readonly saveInversion?: string;
   readonly preview?: string;
   readonly like?: string;
+  readonly scorer?: string;
 }
 
 const preparedFile = fileNamed(".safetensors");
@@ -45,6 +46,13 @@ function beforeAndAfter({ photo, source, plan, method }: EditTask, { roundTrip, 
   }));
   return contactSheet([before, ...after], { columns: 1 + after.length });
 }
+
+/** Returns a contact sheet of the edits that the strength was chosen from. */
+const stripSheet = (strip: NonNullable<TaskResult["strip"]>): Picture =>
+  contactSheet(
+    strip.map(({ keep, match, picture }) => ({ picture, label: `keep ${keep}\nmatch ${match.toFixed(2)}` })),
+    { columns: strip.length },
+  );
 
 /** Returns photo and prompt of each edit, in order. A prepared photo has its own prompt. */
 const pairsOf = ({ sources, prompts }: Arguments): { source: string; prompt: string }[] =>
@@ -88,22 +96,34 @@ async function makeEdit(
   const task = { ...planned, file: prepared };
   const images = flags.saveAll ? Object.keys(task.method.pictures) : ["edit"];
   const { preview } = flags;
-  const events = editTask(task, { images, previews: preview !== undefined, signal: work.signal });
+  const { saveAll: wholeStrip, scorer } = flags;
+  const events = editTask(task, { images, previews: preview !== undefined, scorer, wholeStrip, signal: work.signal });
   const result = await runTask(task, events, work, reporter, {
     onPreview: (picture) => writePreview(`${preview}`, picture, reporter),
   });
-  const { record, quality, iterations } = result;
+  const { record, quality, iterations, strip } = result;
   const write = async (name: string, made: Picture): Promise<void> => {
     const { photo } = task;
-    const finished = photo && name !== "sheet" ? await finishedPicture(photo, made, runBlocking) : { picture: made };
+    const finished =
+      photo && Object.hasOwn(result.images, name) ? await finishedPicture(photo, made, runBlocking) : { picture: made };
     const options = { quality: flags.quality, alpha: "alpha" in finished ? finished.alpha : undefined };
     await writePicture(pictures[name], finished.picture, { ...record, image: name }, options);
     reporter.result(`${prefix}${pictures[name]}  ${name === "edit" ? task.plan.target : name}`);
   };
   for (const name of images) await write(name, result.images[name]);
+  const { strip: stripFile, ...files } = pictures;
   if (flags.saveAll) await write("sheet", beforeAndAfter(task, result));
-  const { photo, settings } = record;
-  return { photo, prompt: task.plan.target, files: pictures, quality: qualityJson(quality), iterations, settings };
+  if (flags.saveAll && strip) await write("strip", stripSheet(strip));
+  const { photo, settings, strength } = record;
+  return {
+    photo,
+    prompt: task.plan.target,
+    files: strip && flags.saveAll ? { ...files, strip: stripFile } : files,
+    quality: qualityJson(quality),
+    iterations,
+    settings,
+    strength,
+  };
 }
 
 /** Writes a preview. Warns if it cannot be written, and lets the edit go on. */
@@ -146,7 +166,8 @@ async function run(command: Command, given: readonly string[], reporter: Reporte
   }
   requireAtMost(MAX_EDITS, taskCount(named), "edits");
   const method = chosenMethod(command);
-  const others = [...Object.keys(method.pictures).filter((name) => name !== "edit"), "sheet"];
+  const { pictures, strip } = method;
+  const others = [...Object.keys(pictures).filter((name) => name !== "edit"), "sheet", ...(strip ? ["strip"] : [])];
   const files = filesOf(flags, others, named);
   await checkOutputs(outputsOf(files, flags.preview), [
     ...named.sources,
@@ -154,7 +175,7 @@ async function run(command: Command, given: readonly string[], reporter: Reporte
   ]);
   const use = async ({ method, maker, work, ...opened }: OpenedTasks): Promise<void> => {
     const options = givenValues(command, method, "edit");
-    const tasks = await Promise.all(opened.tasks.map((task) => planEdit(task, maker, options)));
+    const tasks = await Promise.all(opened.tasks.map((task) => planEdit(task, maker, options, true)));
     warnOfOtherModel(made, maker.model.sha256, `${like}`, reporter);
     for (const { photo } of tasks) {
       if (made?.photo && photo?.name === made.photo.path && photo.sha256 !== made.photo.sha256) {
@@ -178,6 +199,13 @@ export function editCommand(): Command {
     .addOption(outOption("out.png"))
     .addOption(qualityOption())
     .option("--save-all", "also write the method's other pictures, and a sheet of all of them")
+    .addOption(
+      option(
+        "--scorer <name>",
+        "ranks edits if the strength is chosen: a CLIP model, or noise: the model itself alone",
+        anyText,
+      ),
+    )
     .addOption(option("--save-inversion <file>", "save the prepared photo for further edits", preparedFile))
     .addOption(option("--preview <file.png>", "file that shows the edit while it is computed", pngFile))
     .addHelpText(

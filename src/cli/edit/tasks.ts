@@ -11,7 +11,14 @@ import {
 } from "../../editing/index.ts";
 import { PreparedCache, readPrepared } from "../../editing/node/index.ts";
 import { exists } from "../../storage/node/index.ts";
-import { dB, type Maker, type SettingValues, type TaskEvent, type TaskResult } from "../../tasks/index.ts";
+import {
+  dB,
+  type Maker,
+  type SettingValues,
+  type StrengthRecord,
+  type TaskEvent,
+  type TaskResult,
+} from "../../tasks/index.ts";
 import {
   type Caption,
   captionsOf,
@@ -212,6 +219,13 @@ function printQuality({ source }: PhotoTask, { inversion, vae, photo }: Quality,
   reporter.info(`Reconstruction of ${source}: ${dB(inversion)} to the VAE's round trip${ofPhoto}.`);
 }
 
+/** Prints how the strength was chosen. */
+function printStrength({ plan }: PhotoTask, { keep, match, photo, tried }: StrengthRecord, reporter: Reporter): void {
+  const scorers = Object.keys(photo).join(" and ");
+  const how = `of ${tried.length} edits, match ${match.toFixed(2)}, by ${scorers}`;
+  reporter.info(oneLine(`Chose --keep ${keep} for ${plan.target}: ${how}.`));
+}
+
 /** Returns quality for JSON. JSON has no infinity, so null replaces it. */
 export function qualityJson({ inversion, vae, photo }: Quality): object {
   const finite = (x: number | undefined) => (x === undefined || Number.isFinite(x) ? x : null);
@@ -247,6 +261,7 @@ export async function runTask(
         const help = remedies ? `. These may help: ${writtenRemedies(task.method, remedies)}` : "";
         reporter.warn(`${message}${help}`);
       } else if (event.type === "prepared") printQuality(task, event.quality, reporter);
+      else if (event.type === "chosen") printStrength(task, event.strength, reporter);
       else if (event.type === "preview") await onPreview?.(event.picture);
       else if (event.type === "picture") await onPicture?.(event.index, event.picture, event.settings);
       else result = event.result;

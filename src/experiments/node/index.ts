@@ -1,4 +1,5 @@
 // Runs experiments, and keeps their pictures and figures in a folder, so that a stopped one resumes.
 // Uses: everything above, and Node.
 // Does not know: servers, terminals.
-export { type Column, type MeasureOptions, type MethodSettings, measure, sets } from "./pairs.ts";
+export { type Column, chosenPairs, type MeasureOptions, type MethodSettings, measure, sets } from "./pairs.ts";
+export { measureStrips } from "./strips.ts";

@@ -6,13 +6,14 @@ import { join } from "node:path";
 import type { Picture } from "../../core/index.ts";
 import type { Model } from "../../diffusion/index.ts";
 import { modelHash } from "../../diffusion/node/index.ts";
-import { edit, editSettings, fidelityOf, type Method, prepareSettings } from "../../editing/index.ts";
+import { edit, editSettings, fidelityOf, type Method, prepareSettings, type Scorer } from "../../editing/index.ts";
 import { planPrepared, prepareStored } from "../../editing/node/index.ts";
 import { type Cell, contactSheet } from "../../image/index.ts";
 import { decodeImage, encodePng } from "../../image/node/index.ts";
 import { psnr, requestedChanges } from "../../metrics/index.ts";
 import type { Judge } from "../../metrics/node/index.ts";
 import { measured, type SettingValues } from "../../tasks/index.ts";
+import { clipScorer } from "../../tasks/node/index.ts";
 import {
   attributes,
   benchmarkPairs,
@@ -23,6 +24,7 @@ import {
   tuningPairs,
 } from "../../world/index.ts";
 import type { Edited, Outcome } from "../outcome.ts";
+import type { ScorerName } from "../strip.ts";
 
 export const sets = { benchmark: benchmarkPairs, tuning: tuningPairs };
 
@@ -51,6 +53,8 @@ export interface MeasureOptions {
   /** Folder that keeps pictures and figures. */
   readonly out: string;
   readonly methods: readonly MethodSettings[];
+  /** Ranks the edits of methods that choose their strength: the judge's CLIP, or the model's own noise prediction. */
+  readonly scorer: ScorerName;
   /** Pictures between photo and true result on the sheets. Default: the edit of each method. */
   readonly columns?: readonly Column[];
   /** Called with a line of text after each edit. */
@@ -80,7 +84,8 @@ export async function measure(model: Model, judge: Judge, options: MeasureOption
   mkdirSync(folder, { recursive: true });
   const log = join(folder, "edits.jsonl");
   const made = new Map(readLog(log).map((one) => [nameOf(one.pair, one), one]));
-  const keyed = methods.map((one): Keyed => ({ ...one, key: keyOf(model, one) }));
+  const keyed = methods.map((one): Keyed => ({ ...one, key: keyOf(model, one, options.scorer) }));
+  const scorerOf = ({ target }: Pair) => (options.scorer === "clip" ? clipScorer(judge.clip, target) : undefined);
   const columns = options.columns ?? methods.map(({ method }) => ({ method: method.name, picture: "edit" }));
   const pairs = chosenPairs(options);
   for (const [k, pair] of pairs.entries()) {
@@ -89,7 +94,7 @@ export async function measure(model: Model, judge: Judge, options: MeasureOption
       if (made.has(name)) continue;
       const where = `${k + 1}/${pairs.length} ${pair.name} ${pair.kind} ${one.method.name}`;
       try {
-        const edited = { ...(await editPair(model, pair, one, columns, folder)), key: one.key };
+        const edited = { ...(await editPair(model, pair, one, scorerOf(pair), columns, folder)), key: one.key };
         await appendFile(log, `${JSON.stringify(edited)}\n`);
         made.set(name, edited);
         const { prepare, edit } = edited.costs;
@@ -109,7 +114,12 @@ export async function measure(model: Model, judge: Judge, options: MeasureOption
 }
 
 /** Returns the pairs to edit, spread evenly over the set, so that all kinds occur. */
-function chosenPairs({ set, limit, kinds = PAIR_KINDS, seenOnly = false }: MeasureOptions): Pair[] {
+export function chosenPairs({
+  set,
+  limit,
+  kinds = PAIR_KINDS,
+  seenOnly = false,
+}: Pick<MeasureOptions, "set" | "limit" | "kinds" | "seenOnly">): Pair[] {
   const pairs = sets[set]().filter(({ kind, heldOut }) => kinds.includes(kind) && !(seenOnly && heldOut));
   const stride = Math.max(1, pairs.length / limit);
   return Array.from({ length: Math.min(limit, pairs.length) }, (_, k) => pairs[Math.floor(k * stride)]);
@@ -121,11 +131,16 @@ const fileOf = (folder: string, pair: string, one: Pick<Logged, "method" | "key"
   join(folder, `${nameOf(pair, one)}${picture === "edit" ? "" : `-${picture}`}.png`);
 
 /** Returns the hash of a method's settings, with the model's and the method's own defaults. Throws UsageError. */
-function keyOf(model: Model, { method, preset, prepare = {}, edit = () => ({}) }: MethodSettings): string {
+function keyOf(
+  model: Model,
+  { method, preset, prepare = {}, edit = () => ({}) }: MethodSettings,
+  scorer: ScorerName,
+): string {
   const someone = { target: "a picture", source: "a picture", preset };
   const settings = [
     prepareSettings(method, model, someone, prepare),
     ...PAIR_KINDS.map((kind) => editSettings(method, model, edit(kind))),
+    ...(scorer === "clip" ? [] : [scorer]),
   ];
   return createHash("sha256").update(JSON.stringify(settings)).digest("hex").slice(0, 8);
 }
@@ -161,6 +176,7 @@ async function editPair(
   model: Model,
   pair: Pair,
   { method, preset, prepare, edit: editOptions, key }: Keyed,
+  scorer: Scorer | undefined,
   columns: readonly Column[],
   folder: string,
 ): Promise<Edited> {
@@ -171,7 +187,9 @@ async function editPair(
   const prepared = await measured(model, () => prepareStored(method, model, before, plan, {}));
   const shown = columns.filter((column) => column.method === method.name).map(({ picture }) => picture);
   const images = [...new Set(["edit", ...shown])];
-  const edited = await measured(model, () => edit(method, model, prepared.result, editOptions?.(kind), { images }));
+  const edited = await measured(model, () =>
+    edit(method, model, prepared.result, editOptions?.(kind), { images, scorer }),
+  );
   for (const [picture, made] of Object.entries(edited.result.images)) {
     await writeFile(fileOf(folder, name, { method: method.name, key }, picture), await encodePng(made));
   }

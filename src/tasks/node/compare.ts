@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { CancelledError, ImageError, listed, type Picture, throwIfCancelled, UsageError } from "../../core/index.ts";
 import type { Model } from "../../diffusion/index.ts";
-import type { Method } from "../../editing/index.ts";
+import type { Method, Scorer } from "../../editing/index.ts";
 import { type PreparedStore, pictureHash } from "../../editing/node/index.ts";
 import { decodePhoto } from "../../image/node/index.ts";
 import { psnr } from "../../metrics/index.ts";
@@ -23,6 +23,7 @@ import type { Caption } from "./captions.ts";
 import { type EditTask, editTask, planEdit, planPhoto, recordOf, settingsOfTask } from "./edit.ts";
 import { finishedPicture, type Photo, type RunBlocking } from "./photo.ts";
 import { readRecord } from "./picture.ts";
+import { clipScorer } from "./scorer.ts";
 
 /** One photo and one target prompt, with a planned edit for each method. */
 export interface Comparison {
@@ -62,7 +63,7 @@ export async function planComparison(
     };
     try {
       const task = await planPhoto(facts, { target, source, preset, options: prepare }, { signal });
-      tasks.push(await planEdit(task, maker, edit));
+      tasks.push(await planEdit(task, maker, edit, true));
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       problems.push(...error.message.replace(/\.$/, "").split("\n"));
@@ -102,7 +103,7 @@ export const compareTask = (
       const settings = settingsOfTask(task, task.edit);
       try {
         const known = fileOf && (await madeBefore(fileOf(task), task));
-        const made = known ?? (await makeEdit(task, emit, runBlocking, signal));
+        const made = known ?? (await makeEdit(task, emit, clip && clipScorer(clip, target), runBlocking, signal));
         edits.push({ method, ...made, ...(await similarityOf(made.picture)), isReused: known !== undefined });
       } catch (error) {
         if (error instanceof CancelledError || signal.aborted || !(error instanceof Error)) throw error;
@@ -122,18 +123,23 @@ type Made = Pick<MadeEdit, "record" | "picture" | "alpha" | "costs">;
 async function makeEdit(
   task: EditTask,
   emit: Emit<CompareEvent>,
+  scorer: Scorer | undefined,
   runBlocking: RunBlocking | undefined,
   signal: AbortSignal,
 ): Promise<Made> {
   let result: TaskResult | undefined;
-  for await (const event of editTask(task, { signal })) {
+  for await (const event of editTask(task, { scorer, signal })) {
     if (event.type === "done") result = event.result;
     else if (event.type !== "preview" && event.type !== "picture") emit(event);
   }
-  const { images, costs: measured } = result!;
+  const { images, costs: measured, record } = result!;
   const costs = { prepare: measured.prepare, edit: measured.edit! };
   const finished = await finishedPicture(task.photo!, images.edit, runBlocking);
-  return { ...finished, costs, record: { ...recordOfEdit(task), costs } };
+  const { settings, strength } = record;
+  const planned = recordOfEdit(task);
+  // The planned settings tell a later run that this is its picture; the chosen ones make it again.
+  const chosen = strength && { settings, strength, planned: planned.settings };
+  return { ...finished, costs, record: { ...planned, ...chosen, costs } };
 }
 
 /** Returns the record of a task's picture without its costs. It serves `baret edit --like` too. */
@@ -147,21 +153,20 @@ const cost = z.object({ seconds: z.number(), evaluations: z.number(), gradients:
 const costsSchema = z.object({ prepare: cost, edit: cost });
 
 /** Returns everything in a record that the picture depends on, as text. */
-function identityOf({ version, model, engine, photo, settings, image }: EditRecord): string {
-  return JSON.stringify([version, model.sha256, engine, photo?.sha256, photo?.full, image, settings]);
+function identityOf({ version, model, engine, photo, settings, planned = settings, image }: EditRecord): string {
+  return JSON.stringify([version, model.sha256, engine, photo?.sha256, photo?.full, image, planned]);
 }
 
 /** Reads the picture of a task from its file. Returns undefined if there is none, or one with another record. */
 async function madeBefore(path: string, task: EditTask): Promise<Made | undefined> {
   if (!(await exists(path))) return undefined;
   const found = await orUndefined(() => readRecord(path));
-  const record = recordOfEdit(task);
   // JSON has no undefined values and no infinities.
-  const wanted = JSON.parse(JSON.stringify(record)) as EditRecord;
+  const wanted = JSON.parse(JSON.stringify(recordOfEdit(task))) as EditRecord;
   const costs: Costs | undefined = costsSchema.safeParse(found?.costs).data;
   if (!found || !costs || identityOf(found) !== identityOf(wanted)) return undefined;
   const read = await orUndefined(() => decodePhoto(path));
-  return read && { picture: read.picture, alpha: read.alpha, costs, record: { ...record, costs } };
+  return read && { picture: read.picture, alpha: read.alpha, costs, record: found };
 }
 
 /** Returns the result of `work`, or undefined if a file is no picture of baret's. */

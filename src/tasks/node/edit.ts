@@ -1,7 +1,7 @@
 import type { Picture, Progress, Tensor, Warning, Work } from "../../core/index.ts";
 import { type Model, promptWarnings } from "../../diffusion/index.ts";
 import {
-  edit,
+  type Choice,
   type Fidelity,
   fidelityOf,
   type Method,
@@ -9,6 +9,7 @@ import {
   type PrepareInput,
   type PreparePlan,
   resolvedSettings,
+  type StripEdit,
   sweep,
 } from "../../editing/index.ts";
 import { type PreparedStore, planPrepared, prepareStored } from "../../editing/node/index.ts";
@@ -23,6 +24,7 @@ import {
   qualityWarnings,
   recordedSettings,
   type SettingValues,
+  type StrengthRecord,
   settingsOf,
   stream,
   type TaskEvent,
@@ -31,6 +33,7 @@ import {
 } from "../index.ts";
 import { withMasks } from "./masks.ts";
 import type { Photo } from "./photo.ts";
+import { editScored, type ScoredEditWork } from "./scorer.ts";
 
 /** A photo to prepare, or a prepared one, with its plan. */
 export interface PhotoTask extends PreparedStore {
@@ -71,13 +74,18 @@ export async function planPhoto(
 }
 
 /**
- * Plans an edit: reads its masks and resolves its settings, so that mistakes show before any work. Throws UsageError,
- * ImageError.
+ * Plans an edit: reads its masks and resolves its settings, so that mistakes show before any work. chooses: the edit can
+ * choose its strength. Throws UsageError, ImageError.
  */
-export async function planEdit(task: PhotoTask, maker: Maker, given: SettingValues): Promise<EditTask> {
+export async function planEdit(
+  task: PhotoTask,
+  maker: Maker,
+  given: SettingValues,
+  chooses = false,
+): Promise<EditTask> {
   const { method, model, plan, photo } = task;
   const { options, warnings } = await withMasks(method, given, { size: plan.size, photo });
-  const edit = resolvedSettings(method, model, plan, options);
+  const edit = resolvedSettings(method, model, plan, options, { chooses });
   return { ...task, maker, edit, warnings: [...(task.warnings ?? []), ...warnings] };
 }
 
@@ -91,6 +99,10 @@ export interface EditTaskWork {
   readonly images?: readonly string[];
   /** Yield previews. They take at most a fifth of the time. */
   readonly previews?: boolean;
+  /** Ranks the edits if the strength is chosen, as in ScoredEditWork. */
+  readonly scorer?: ScoredEditWork<string>["scorer"];
+  /** If the strength is chosen, tries every edit of the strip instead of a few. */
+  readonly wholeStrip?: boolean;
 }
 
 /** A prepared photo with its similarity to the photo. */
@@ -177,20 +189,34 @@ export const prepareTask = (
 /** Runs one edit. */
 export const editTask = (
   task: EditTask,
-  { images = ["edit"], previews = false, signal }: EditTaskWork,
+  { images = ["edit"], previews = false, scorer, wholeStrip, signal }: EditTaskWork,
 ): AsyncGenerator<TaskEvent, void> =>
   stream(async (emit, signal) => {
     const { method, model } = task;
-    const settings = settingsOfTask(task, task.edit);
-    const { prepared, shared } = await begin(task, settings, emit, signal);
+    const { prepared, shared } = await begin(task, settingsOfTask(task, task.edit), emit, signal);
     const onStep = previews ? previewing(model, emit, signal) : undefined;
-    const work = { images, onStep, onProgress: timed(emit), signal };
-    const { result, cost } = await measured(model, () => edit(method, model, prepared, task.edit, work));
-    const { images: made, rows } = result;
+    const work = { images, scorer, wholeStrip, onStep, onProgress: timed(emit), signal };
+    const { result, cost } = await measured(model, () => editScored(method, model, prepared, task.edit, work));
+    const { images: made, rows, choice } = result;
     const costs = { ...shared.costs, edit: cost };
-    const record = recordOf(task, "edit", settings);
-    emit({ type: "done", result: { ...shared, images: made, record, rows, costs } });
+    const strength = choice && strengthRecord(choice);
+    if (strength) emit({ type: "chosen", strength });
+    const record = {
+      ...recordOf(task, "edit", settingsOfTask(task, result.settings)),
+      ...(strength && { strength }),
+    };
+    const strip = choice?.tried.map(({ keep, match, edit }) => ({ keep, match, picture: edit.picture }));
+    emit({ type: "done", result: { ...shared, images: made, record, rows, costs, ...(strip && { strip }) } });
   }, signal);
+
+/** Returns what was chosen, from what and why, as plain data. */
+const strengthRecord = ({ photo, enough, chosen, tried }: Choice<StripEdit>): StrengthRecord => ({
+  keep: chosen.keep,
+  match: chosen.match,
+  enough,
+  photo,
+  tried: tried.map(({ keep, match, scores }) => ({ keep, match, scores })),
+});
 
 /** Edits one photo at several points. points: resolved settings. */
 export const sweepTask = (

@@ -46,3 +46,4 @@ export {
 } from "./photo.ts";
 export type { CommonPhotoOptions } from "./photoOptions.ts";
 export { readRecord, type WriteOptions, writePicture } from "./picture.ts";
+export { clipScorer, editScored, type ScoredEditWork } from "./scorer.ts";

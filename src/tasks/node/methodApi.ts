@@ -21,6 +21,7 @@ import { planPhoto, preparePhoto } from "./edit.ts";
 import { withMasks } from "./masks.ts";
 import { openPhoto, type PhotoInput } from "./photo.ts";
 import { aPhoto, type CommonPhotoOptions, commonFields } from "./photoOptions.ts";
+import { editScored, type ScoredEditWork } from "./scorer.ts";
 
 /** Options of `prepare` that all methods share. */
 export interface CommonPrepareOptions extends CommonPhotoOptions {
@@ -60,14 +61,15 @@ export interface MethodApi<P extends z.ZodObject, E extends z.ZodObject, T exten
     work?: Work,
   ): Promise<PreparedPhoto<z.output<P>, T>>;
   /**
-   * Edits a prepared photo. Throws UsageError, StorageError if the prepared photo is not finished or belongs to another
+   * Edits a prepared photo. Chooses its strength by itself if the model's settings or `strength: "auto"` say so; the result's
+   * `choice` says how. Throws UsageError, StorageError if the prepared photo is not finished or belongs to another
    * model, NumericError, CancelledError.
    */
   edit<I extends R = "edit" & R>(
     model: Model,
     prepared: editing.Prepared,
     options?: Partial<z.input<E>>,
-    work?: editing.EditWork<I>,
+    work?: ScoredEditWork<I>,
   ): Promise<EditResult<I, z.output<E>>>;
   /**
    * Averages the cross-attention of one picture of an edit over steps, heads and sites: for each word, a map of the places
@@ -94,6 +96,14 @@ const aPrepared = isA<editing.Prepared>("a prepared photo from prepare or readPr
   return typeof value === "object" && value !== null && fields.every((field) => field in value);
 });
 const commonOptions = { ...commonFields, preset: someText.optional(), file: someText.optional() };
+const aScorer = z.union(
+  [
+    someText,
+    isA<editing.Scorer>("a scorer", (value) => typeof value === "object" && value !== null && "score" in value),
+  ],
+  { error: 'expected "noise", the name or folder of a CLIP model, or a scorer' },
+);
+const atOnce = whole(1, 1000).optional();
 const editWork = { ...workFields, onStep: aFunction.optional() };
 
 /** Returns the functions of a method for callers of the library. */
@@ -111,7 +121,13 @@ export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extend
     model: aModel,
     prepared: aPrepared,
     options,
-    work: z.strictObject({ ...editWork, images: z.array(oneOf(Object.keys(method.pictures))).optional() }),
+    work: z.strictObject({
+      ...editWork,
+      images: z.array(oneOf(Object.keys(method.pictures))).optional(),
+      scorer: aScorer.optional(),
+      wholeStrip: z.boolean().optional(),
+      atOnce,
+    }),
   });
   const attentionArguments = z.object({
     model: aModel,
@@ -128,7 +144,7 @@ export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extend
     prepared: aPrepared,
     common: options,
     points: z.array(options),
-    work: z.strictObject({ ...editWork, atOnce: whole(1, 1000).optional(), onPicture: aFunction.optional() }),
+    work: z.strictObject({ ...editWork, atOnce, onPicture: aFunction.optional() }),
   });
   const anyMethod = method as unknown as editing.Method;
   const requireOwn = async (model: Model, prepared: editing.Prepared, { signal }: Work): Promise<void> =>
@@ -154,7 +170,8 @@ export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extend
       const result = await cancelledAs("the edit", work.signal, async () => {
         await requireOwn(model, prepared, work);
         const read = await withMasks(anyMethod, options, prepared);
-        return { ...(await editing.edit(anyMethod, model, prepared, read.options, work)), ...read };
+        const settings = editing.resolvedSettings(anyMethod, model, prepared, read.options, { chooses: true });
+        return { ...(await editScored(anyMethod, model, prepared, settings, work)), ...read };
       });
       const { options: _, warnings, ...made } = result;
       return { ...made, settings: made.settings as z.output<E>, warnings: [...warningsOf(prepared), ...warnings] };

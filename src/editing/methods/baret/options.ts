@@ -6,6 +6,7 @@ import {
   guidance,
   referenceLatents,
   steps,
+  strengthOptions,
   tuningOptions,
   window,
 } from "../../samplingOptions.ts";
@@ -58,6 +59,7 @@ const layers = z.array(z.union([whole(0, 7), z.string()]), {
 
 /** Options of transition and balanced attention (paper, §3.3 and §3.4). */
 export const editOptions = z.strictObject({
+  ...strengthOptions,
   alpha: option(
     z
       .union([share, z.array(share).min(2), aFunctionOfStep], {

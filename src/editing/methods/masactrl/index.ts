@@ -24,5 +24,9 @@ export const masactrl = defineMethod({
   },
   resolve: resolveMasaCtrl,
   edit: editMasaCtrl,
+  strip: {
+    options: ["step"],
+    settings: (keep, _, { prepared }) => ({ step: Math.round((1 - keep) * prepared.timesteps.length) }),
+  },
   sweepPoints: () => ({ points: [0, 2, 4, 8, 12, 20, 30, 40].map((step) => ({ step })), columns: 4 }),
 });

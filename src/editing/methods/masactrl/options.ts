@@ -1,6 +1,13 @@
 import { z } from "zod";
 import { between, maskOption, option, whole } from "../../../core/index.ts";
-import { ddimInversionOptions, guidance, promptWords, referenceLatents, steps } from "../../samplingOptions.ts";
+import {
+  ddimInversionOptions,
+  guidance,
+  promptWords,
+  referenceLatents,
+  steps,
+  strengthOptions,
+} from "../../samplingOptions.ts";
 
 /** Options of DDIM inversion. By default its prompt is that of the source branch: the photo's caption or "". */
 export const prepareOptions = z.strictObject({
@@ -18,6 +25,7 @@ const words = promptWords.min(1, "expected at least one word");
 
 /** Options of mutual self-attention, its masks and of the source branch. */
 export const editOptions = z.strictObject({
+  ...strengthOptions,
   step: option(whole(0, 1000), {
     about: "first step of mutual self-attention, counted from 0; off if it is not below the number of steps",
     value: "<n>",

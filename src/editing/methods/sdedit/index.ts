@@ -3,7 +3,7 @@ import { between, combine, noise, option, type Tensor, UsageError } from "../../
 import type { Schedule } from "../../../diffusion/index.ts";
 import { guidedBy } from "../../lockstep/index.ts";
 import { defineMethod } from "../../method.ts";
-import { guidance, seed, steps } from "../../samplingOptions.ts";
+import { guidance, seed, steps, strengthOptions } from "../../samplingOptions.ts";
 
 /**
  * Returns the first sampling step for a strength in 0..1: of N steps, the last ⌊strength·N⌋ are sampled. Same arithmetic as
@@ -20,6 +20,8 @@ export function noisedPhoto({ alphaBar }: Pick<Schedule, "alphaBar">, i: number,
   return i === 0 ? noise : combine(Math.sqrt(alphaBar[i]), photo, Math.sqrt(1 - alphaBar[i]), noise);
 }
 
+const usualStrength = 0.8;
+
 /** SDEdit (Meng et al. 2022): noise on the photo's latent, then sampling with the target prompt from there. */
 export const sdedit = defineMethod({
   name: "sdedit",
@@ -28,10 +30,14 @@ export const sdedit = defineMethod({
   needs: { caption: "unused", randomSeed: true, weightGradients: false },
   prepareOptions: z.strictObject({ steps }),
   editOptions: z.strictObject({
-    strength: option(between(0, 1).default(0.8), {
-      about: "share of the steps that are sampled: 0 gives the photo, 1 ignores it",
-      value: "<share>",
-    }),
+    strength: option(
+      z.union([between(0, 1), z.literal("auto")], { error: "expected 0..1 or auto" }).default(usualStrength),
+      {
+        about: "share of the steps that are sampled: 0 gives the photo, 1 ignores it; auto: choose it",
+        value: "<share>",
+      },
+    ),
+    keep: strengthOptions.keep,
     guidance,
     seed,
   }),
@@ -44,18 +50,21 @@ export const sdedit = defineMethod({
     await stepDone({ phase: "encode", done: 1, total: 1 });
   },
   photoLatent: ({ tensors }) => tensors.photo,
-  resolve: (settings, { prepared }) => {
+  strip: { options: ["strength"], settings: (keep) => ({ strength: 1 - 0.7 * keep }) },
+  resolve: ({ strength: given, ...settings }, { prepared }) => {
     const N = prepared.timesteps.length;
-    if (settings.strength === 0 || firstStepAt(settings.strength, N) < N) return settings;
+    // A caller that cannot choose has the usual strength.
+    const strength = typeof given === "number" ? given : usualStrength;
+    if (strength === 0 || firstStepAt(strength, N) < N) return { ...settings, strength };
     throw new UsageError("no step is left to sample", {
       where: "strength",
-      found: `${settings.strength}`,
+      found: `${strength}`,
       expected: `0, or at least ${Math.ceil(1000 / N) / 1000} with ${N} steps`,
     });
   },
   edit: ({ prepared, embeddings: { empty, target }, schedule }, { strength, guidance, seed }, key) => {
     const { photo } = prepared.tensors;
-    const startStep = firstStepAt(strength, prepared.timesteps.length);
+    const startStep = firstStepAt(Number(strength), prepared.timesteps.length);
     const start = noisedPhoto(schedule, startStep, photo, noise(photo.shape, seed));
     const edit = { name: `edit${key}`, startStep, start, terms: () => guidedBy(guidance, target, empty) };
     return { processes: [edit], pictures: { edit: edit.name } };

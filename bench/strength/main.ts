@@ -1,0 +1,33 @@
+/** `npm run bench -- strength`: a method's strip of edits on pairs, and what each scorer would choose. */
+import { loadModel } from "../../src/diffusion/node/index.ts";
+import { methodNamed } from "../../src/editing/index.ts";
+import { stripReport } from "../../src/experiments/index.ts";
+import { chosenPairs, measureStrips, sets } from "../../src/experiments/node/index.ts";
+import { Judge } from "../../src/metrics/node/index.ts";
+import { findModel } from "../../src/storage/node/index.ts";
+import { count, readOptions, text, word } from "../options.ts";
+
+const about = "Edits pairs along a method's strip, from the photo to the prompt, and compares ways to choose one edit.";
+const options = {
+  model: text("NAME", "name, folder or file of the model", "checkpoints/menagerie"),
+  judge: text("FOLDER", "CLIP model that names what a picture shows", "checkpoints/menagerie-judge"),
+  method: text("NAME", "method that has a strip", "baret"),
+  set: word(Object.keys(sets) as (keyof typeof sets)[], "pairs to edit", "tuning"),
+  limit: count("pairs at most, spread evenly over the set", 60),
+  threads: count("threads of the engine", 2),
+  out: text("FOLDER", "keeps figures and sheets; a strip that is there is not made again", "out/strength"),
+};
+
+export async function main(args: readonly string[]): Promise<void> {
+  const values = readOptions("strength", about, options, args);
+  const chosen = chosenPairs({ set: values.set, limit: values.limit });
+  const model = await loadModel(values.model, { threads: values.threads });
+  try {
+    const judge = await Judge.load(model.engine, (await findModel(values.judge)).path);
+    const strips = await measureStrips(methodNamed(values.method), model, judge, chosen, values.out);
+    console.log(await stripReport(strips));
+    await judge.release();
+  } finally {
+    await model.close();
+  }
+}

@@ -1,0 +1,91 @@
+/** What each scorer would choose from the strips of pairs whose true result is known. */
+import { type Candidate, chooseStrength, type Scorer } from "../editing/index.ts";
+import { bootstrapInterval } from "../metrics/index.ts";
+import type { PairKind } from "../world/index.ts";
+
+/** The scorers that are compared. */
+export type ScorerName = "clip" | "noise";
+
+/** One edit of a strip. */
+export interface StripPoint {
+  readonly keep: number;
+  /** The judge sees every requested change. */
+  readonly done: boolean;
+  /** PSNR to the photo where it must stay. Absent if nothing must. */
+  readonly kept?: number;
+  /** PSNR to the true result. */
+  readonly truth: number;
+  readonly scores: Readonly<Record<ScorerName, number>>;
+}
+
+/** All edits of a strip, from the one that keeps most to plain sampling. */
+export interface ScoredStrip {
+  readonly name: string;
+  readonly kind: PairKind;
+  readonly heldOut: boolean;
+  /** The photo's own scores. */
+  readonly photo: Readonly<Record<ScorerName, number>>;
+  readonly points: readonly StripPoint[];
+}
+
+/** Chooses from a strip as an edit does. Returns the choice and the number of edits that it tried. */
+export async function chosenFrom(
+  { photo, points }: ScoredStrip,
+  names: readonly ScorerName[],
+): Promise<{ point: StripPoint; tried: number }> {
+  type Known = Candidate & { readonly point?: StripPoint };
+  const known = (point?: StripPoint): Known => ({ point }) as Known;
+  const scorers = names.map(
+    (name): Scorer => ({
+      name,
+      score: async (edits: readonly Known[]) => edits.map(({ point }) => (point ? point.scores : photo)[name]),
+    }),
+  );
+  const make = async (keeps: readonly number[]): Promise<Known[]> =>
+    keeps.map((keep) => known(points.find((point) => point.keep === keep)));
+  const { chosen, tried } = await chooseStrength(scorers, known(), make);
+  return { point: chosen.edit.point!, tried: tried.length };
+}
+
+const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
+
+/** Returns a row: chosen edits beside plain sampling. */
+function row(name: string, strips: readonly ScoredStrip[], chosen: readonly StripPoint[], tried: string): string {
+  const plain = strips.map(({ points }) => points[points.length - 1]);
+  const share = (points: readonly StripPoint[]) =>
+    `${((100 * points.filter(({ done }) => done).length) / points.length).toFixed(0)} %`;
+  const gain = (of: (point: StripPoint) => number | undefined): string => {
+    const values = chosen.flatMap((point, k) => {
+      const [own, other] = [of(point), of(plain[k])];
+      return own === undefined || other === undefined ? [] : [own - other];
+    });
+    if (values.length < 2) return "–";
+    const { mean, low, high } = bootstrapInterval(values);
+    return `${mean.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
+  };
+  const cells = [name, tried, share(chosen), gain(({ kept }) => kept), gain(({ truth }) => truth)];
+  return `| ${cells.join(" | ")} |`;
+}
+
+/** Reports what fixed shares of the strip and the scorers reach beside plain sampling, in Markdown. */
+export async function stripReport(strips: readonly ScoredStrip[]): Promise<string> {
+  const rows = strips[0].points.map(({ keep }) => {
+    const points = strips.map(({ points }) => points.find((point) => point.keep === keep)!);
+    return row(keep === 0 ? "keep 0: plain sampling" : `keep ${keep}`, strips, points, "1");
+  });
+  for (const names of [["clip"], ["noise"], ["clip", "noise"]] as const) {
+    const chosen = await Promise.all(strips.map((strip) => chosenFrom(strip, names)));
+    const tried = mean(chosen.map((one) => one.tried)).toFixed(1);
+    const points = chosen.map(({ point }) => point);
+    rows.push(row(`chosen by ${names.join(" and ")}`, strips, points, tried));
+  }
+  const nearest = strips.map(({ points }) => points.reduce((a, b) => (b.truth > a.truth ? b : a)));
+  rows.push(row("nearest to the truth", strips, nearest, `${strips[0].points.length}`));
+  return [
+    `${strips.length} pairs`,
+    "",
+    "| edit | tried | done | kept − plain, dB | truth − plain, dB |",
+    "|---|---|---|---|---|",
+    ...rows,
+  ].join("\n");
+}

@@ -1,0 +1,61 @@
+import type { Model } from "../../diffusion/index.ts";
+import {
+  type EditResult,
+  type EditWork,
+  editWith,
+  type Method,
+  type Prepared,
+  type Scorer,
+} from "../../editing/index.ts";
+import type { Clip } from "../../metrics/node/index.ts";
+import { openClip } from "./clip.ts";
+
+/** Names the model's own noise prediction as scorer. */
+export const noiseScorerName = "noise";
+
+/** A scorer that ranks edits by the cosine of picture and target prompt in CLIP. */
+export function clipScorer(clip: Clip, target: string): Scorer {
+  return {
+    name: `CLIP (${clip.name})`,
+    score: async (candidates, signal) => {
+      const pictures = candidates.map(({ picture }) => picture);
+      const scores = await clip.score(
+        pictures,
+        pictures.map(() => target),
+        { signal },
+      );
+      return scores.map(({ cosine }) => cosine);
+    },
+  };
+}
+
+/** Work of an edit that may choose its strength. */
+export interface ScoredEditWork<R extends string> extends Omit<EditWork<R>, "scorer"> {
+  /**
+   * Ranks the edits if the strength is chosen, beside the model's own noise prediction: a scorer, or the name or the folder of a
+   * CLIP model. "noise": nothing else does. Default: the model's judge, if it has one.
+   */
+  scorer?: string | Scorer;
+}
+
+/**
+ * Edits a checked prepared photo with resolved settings. Loads a scorer if the strength is to be chosen. Throws as `edit`, and
+ * CheckpointError or UsageError if the scorer is no CLIP model.
+ */
+export async function editScored<R extends string>(
+  method: Method,
+  model: Model,
+  prepared: Prepared,
+  settings: Readonly<Record<string, unknown>>,
+  { scorer, ...work }: ScoredEditWork<R>,
+): Promise<EditResult<R>> {
+  const editBy = (own?: Scorer) => editWith(method, model, prepared, settings, { ...work, scorer: own });
+  if (settings.strength !== "auto" || scorer === noiseScorerName) return editBy();
+  if (typeof scorer === "object") return editBy(scorer);
+  const clip = await openClip(model, scorer, { signal: work.signal });
+  try {
+    return await editBy(clip && clipScorer(clip, prepared.target));
+  } finally {
+    await clip?.release();
+  }
+}

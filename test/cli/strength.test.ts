@@ -1,0 +1,55 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { decodeImage, encodePng } from "../../src/image/node/index.ts";
+import { readRecord } from "../../src/tasks/node/index.ts";
+import { smoothPicture } from "../support/baret.ts";
+import { fixturePath, temporaryFolder } from "../support/files.ts";
+import { inProcess } from "../support/inProcess.ts";
+
+// An edit that chooses how much of the photo to keep, on the command line.
+
+const at = temporaryFolder();
+beforeAll(async () => {
+  vi.stubEnv("BARET_CACHE", at("cache"));
+  writeFileSync(at("photo.png"), await encodePng(smoothPicture(1)));
+});
+afterAll(() => {
+  vi.unstubAllEnvs();
+});
+
+const common = ["--size", "64", "--threads", "1", "--steps", "4"];
+const edit = (...args: string[]): Promise<string> =>
+  inProcess("edit", at("photo.png"), "a dog", "--model", fixturePath("tiny-sd1"), ...common, ...args);
+
+test("the record says what was chosen and why, --save-all shows the strip, and --like repeats the edit to the pixel", async () => {
+  const [first, again] = [at("auto.png"), at("again.png")];
+  const { edits } = JSON.parse(
+    await edit("--strength", "auto", "--scorer", "noise", "--save-all", "--json", "-o", first),
+  );
+  const { settings, strength } = await readRecord(first);
+  expect(Object.keys(strength!.photo)).toEqual(["noise prediction"]);
+  expect(strength!.tried.map(({ keep }) => keep)).toEqual([1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0]);
+  expect(settings).toMatchObject({ alpha: expect.any(Array), selfSteps: expect.any(Array) });
+  expect(settings).not.toHaveProperty("strength");
+  expect(edits[0]).toMatchObject({ strength: { keep: strength!.keep }, files: { strip: at("auto-strip.png") } });
+  expect(existsSync(at("auto-strip.png"))).toBe(true);
+  await inProcess("edit", "--like", first, "-o", again);
+  expect((await readRecord(again)).settings).toEqual(settings);
+  expect(await decodeImage(again)).toEqual(await decodeImage(first));
+});
+
+test("a CLIP model ranks the edits, and --keep makes one of them", async () => {
+  const [chosen, kept] = [at("clip.png"), at("kept.png")];
+  await edit("--strength", "auto", "--scorer", fixturePath("judge-tiny"), "-o", chosen);
+  const { strength, settings } = await readRecord(chosen);
+  expect(Object.keys(strength!.photo)).toEqual([expect.stringMatching(/^CLIP \(.*judge-tiny\)$/), "noise prediction"]);
+  await edit("--keep", `${strength!.keep}`, "-o", kept);
+  expect((await readRecord(kept)).settings).toEqual(settings);
+});
+
+test("wrong values are refused before the model is loaded", async () => {
+  await expect(edit("--strength", "often", "--model", at("none"))).rejects.toThrow(
+    '--strength: found "often", expected auto, fixed',
+  );
+  await expect(edit("--keep", "2", "--model", at("none"))).rejects.toThrow('--keep: found "2", expected 0..1');
+});

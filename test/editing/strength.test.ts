@@ -1,0 +1,173 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { UsageError } from "../../src/core/index.ts";
+import type { Model } from "../../src/diffusion/index.ts";
+import {
+  baret,
+  type Candidate,
+  chooseStrength,
+  edit,
+  methods,
+  noiseScorer,
+  type Prepared,
+  resolvedSettings,
+  type Scorer,
+  stripSteps,
+} from "../../src/editing/index.ts";
+import { prepared, smoothPicture, tinyModel } from "../support/baret.ts";
+
+let model: Model;
+let dog: Prepared;
+beforeAll(async () => {
+  model = await tinyModel("tiny-sd1");
+  dog = await prepared(model, smoothPicture(1), { target: "a dog lying down", steps: 6, iterations: 1, guidance: 3 });
+});
+afterAll(() => model.close());
+
+/** Edits that are nothing but their keep. */
+interface Numbered extends Candidate {
+  readonly keep: number;
+}
+const numbered = (keep: number): Numbered => ({ keep }) as unknown as Numbered;
+
+/** Scores by keep; the photo has score 0. */
+const scoring = (scores: (keep: number) => number, name = "test"): Scorer => ({
+  name,
+  score: async (edits) => edits.map((one) => ("keep" in one ? scores((one as Numbered).keep) : 0)),
+});
+const photo = {} as unknown as Candidate;
+
+describe("choosing", () => {
+  const choose = async (scores: (keep: number) => number, options?: object) => {
+    const rounds: (readonly number[])[] = [];
+    const make = async (keeps: readonly number[]) => {
+      rounds.push(keeps);
+      return keeps.map(numbered);
+    };
+    return { rounds, ...(await chooseStrength([scoring(scores)], photo, make, options)) };
+  };
+
+  test.each([0, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8, 1])(
+    "finds the edit that keeps most if edits show the target up to keep %d",
+    async (limit) => {
+      const { chosen, rounds, tried } = await choose((keep) => (keep <= limit ? 1 : 0.2));
+      expect(chosen.keep).toBe(limit);
+      expect(rounds.flat().length).toBeLessThanOrEqual(6);
+      expect(tried.map(({ keep }) => keep)).toEqual(rounds.flat().sort((a, b) => b - a));
+    },
+  );
+
+  test("takes the best edit if none comes near it", async () => {
+    const { chosen, enough } = await choose((keep) => (keep === 0.25 ? 1 : 0.3));
+    expect(chosen.keep).toBe(0.25);
+    expect(enough).toBeCloseTo(0.9);
+  });
+
+  test("takes the best edit if the photo itself has the highest score", async () => {
+    const { chosen } = await choose((keep) => -1 - keep);
+    expect(chosen.keep).toBe(0);
+  });
+
+  test("two scorers must agree, and an edit counts as much as the one says that likes it least", async () => {
+    const scorers = [scoring((keep) => (keep <= 0.75 ? 1 : 0)), scoring((keep) => (keep <= 0.25 ? 2 : 0.4), "other")];
+    const { chosen, tried, photo: own } = await chooseStrength(scorers, photo, async (keeps) => keeps.map(numbered));
+    expect(chosen).toMatchObject({ keep: 0.25, match: 1, scores: { test: 1, other: 2 } });
+    expect(tried.find(({ keep }) => keep === 0.5)!.match).toBeCloseTo(0.2);
+    expect(own).toEqual({ test: 0, other: 0 });
+  });
+
+  test("tries the whole strip if asked", async () => {
+    const { tried } = await choose(() => 1, { all: true });
+    expect(tried).toHaveLength(stripSteps + 1);
+  });
+});
+
+describe("settings", () => {
+  const resolve = (options: object, chooses = true) => resolvedSettings(baret, model, dog, options, { chooses });
+
+  test("keep sets the options of the strip, and nothing else", () => {
+    const { alpha, selfSteps, crossSteps, ...others } = resolve({ keep: 0 });
+    const { alpha: _a, selfSteps: _s, crossSteps: _c, ...usual } = resolve({ strength: "fixed" });
+    expect(others).toEqual(usual);
+    expect([selfSteps, crossSteps]).toEqual([
+      [0, 0],
+      [0, 0],
+    ]);
+    expect(resolve({ keep: 1 })).not.toEqual(resolve({ keep: 0.5 }));
+    expect(resolve({ keep: 0.5 })).not.toHaveProperty("keep");
+  });
+
+  test("strength auto leaves the options of the strip open; one of them given means fixed settings", () => {
+    expect(resolve({ strength: "auto" })).toMatchObject({ strength: "auto" });
+    expect(resolve({ strength: "auto" })).not.toHaveProperty("alpha");
+    expect(resolve({ alpha: 1 })).not.toHaveProperty("strength");
+  });
+
+  test.each([
+    [{ keep: 0.5, alpha: 1 }, "found also alpha, expected one of them"],
+    [{ keep: 0.5, strength: "auto" }, "found also strength auto, expected one of them"],
+    [{ strength: "auto", selfSteps: 0.1 }, "found also selfSteps, expected one of them"],
+  ])("two ways to decide at once are refused: %j", (options, message) => {
+    expect(() => resolve(options)).toThrow(`two options set how much of the photo to keep: ${message}`);
+  });
+
+  test("a caller that cannot choose refuses strength auto", () => {
+    expect(() => resolve({ strength: "auto" }, false)).toThrow(UsageError);
+  });
+
+  test("every method with a strip has its options, and every share of it is valid", () => {
+    const withStrip = methods().filter(({ strip }) => strip);
+    expect(withStrip.map(({ name }) => name)).toEqual(expect.arrayContaining(["baret", "masactrl", "sdedit"]));
+    for (const method of withStrip) {
+      expect(Object.keys(method.editOptions.shape)).toEqual(
+        expect.arrayContaining(["strength", "keep", ...method.strip!.options]),
+      );
+      const facts = { target: "a dog", settings: { steps: 6, guidance: 3 }, size: dog.size, timesteps: dog.timesteps };
+      for (let step = 0; step <= stripSteps; step++)
+        resolvedSettings(method, model, facts, { keep: step / stripSteps });
+    }
+  });
+});
+
+describe("an edit that chooses its strength", () => {
+  test("is the edit with the chosen settings, and keep 0 is the initial inversion result", async () => {
+    // Only the last edit of the first round, that of keep 0, scores better than the photo.
+    const ownScorer: Scorer = { name: "last", score: async (edits) => edits.map((_, k) => (k === 4 ? 1 : 0)) };
+    const chosen = await edit(
+      baret,
+      model,
+      dog,
+      { strength: "auto" },
+      { scorer: ownScorer, images: ["edit", "initial"] },
+    );
+    expect(chosen.choice!.chosen.keep).toBe(0);
+    expect(chosen.images.edit).toEqual(chosen.images.initial);
+    const alone = await edit(baret, model, dog, chosen.settings);
+    expect(alone.images.edit).toEqual(chosen.images.edit);
+    expect(alone.choice).toBeUndefined();
+  });
+
+  test("ranks edits with the model's own noise prediction, also if it predicts v", async () => {
+    const other = await tinyModel("tiny-sd2");
+    try {
+      const own = await prepared(other, smoothPicture(1), {
+        target: "a dog lying down",
+        steps: 4,
+        iterations: 1,
+        guidance: 3,
+      });
+      const { choice, settings } = await edit(baret, other, own, { strength: "auto" });
+      expect(Object.keys(choice!.photo)).toEqual(["noise prediction"]);
+      expect(choice!.tried.every(({ scores }) => Number.isFinite(scores["noise prediction"]))).toBe(true);
+      expect(settings).toEqual(choice!.chosen.edit.settings);
+    } finally {
+      await other.close();
+    }
+  });
+
+  test("the noise prediction gives 0 to a target that says as much as the empty prompt", async () => {
+    const [empty] = await model.embed([""]);
+    const scorer = noiseScorer(model, dog.size, model.schedule(6), { target: empty.tensor, empty: empty.tensor });
+    const latent = baret.photoLatent(dog as never);
+    expect(await scorer.score([{ latent, picture: smoothPicture(1) }])).toEqual([0]);
+  });
+});
