@@ -102,7 +102,7 @@ test("mistakes are errors before the model is loaded", async () => {
       "values of --set",
       '"steps": expected METHOD.OPTION=VALUE or OPTION=VALUE',
       '"colour=red": not an option of any of the methods',
-      '"sdedit.strength=7": found "7", expected 0..1',
+      '"sdedit.strength=7": found "7", expected 0..1 or auto',
       '"plain.strength=0.5": not an option of plain',
       '"magic.steps=3": magic is not compared',
     ].join("\n  "),
