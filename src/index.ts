@@ -45,11 +45,16 @@ export { type LoadModelOptions, loadModel } from "./diffusion/node/index.ts";
 export {
   type AttentionMaps,
   type AttentionOptions,
+  type Candidate,
+  type Choice,
   type Method,
   methods,
   type Prepared,
   registerMethod,
+  type Scorer,
+  type StripEdit,
   type Sweep,
+  type Tried,
   type WordMap,
 } from "./editing/index.ts";
 export { PreparedCache, type PreparedCacheOptions, readPrepared } from "./editing/node/index.ts";

@@ -11,7 +11,7 @@ import {
   sample,
 } from "../../src/diffusion/index.ts";
 import { modelHash } from "../../src/diffusion/node/index.ts";
-import { edit, fidelityOf, guidedBy, baret as method, planRows, sweep } from "../../src/editing/index.ts";
+import { edit as anyEdit, fidelityOf, guidedBy, baret as method, planRows, sweep } from "../../src/editing/index.ts";
 import {
   alphaSchedule,
   type BaretPrepared,
@@ -41,6 +41,10 @@ const everyKind: Options[] = [
   { replace: "kv" },
   { selfSteps: [0.2, 0.9], crossSteps: [0.4, 1] },
 ];
+
+/** Edits with the settings as they are. By default the Menagerie chooses its strength. */
+const edit: typeof anyEdit = (method, model, prepared, options = {}, work) =>
+  anyEdit(method, model, prepared, { strength: "fixed", ...options }, work);
 
 // The identities of docs/method.md, with random weights and with trained ones.
 describe.each([
@@ -286,7 +290,9 @@ describe.each([
     await expect(baret.edit(model, inversion)).rejects.toThrow(refusal);
     await expect(baret.sweep(model, inversion, {}, [{}])).rejects.toThrow(refusal);
     const own = { ...inversion, origin: { ...inversion.origin, model: await modelHash(model) } };
-    expect((await baret.edit(model, own)).images).toEqual((await edit(method, model, inversion)).images);
+    expect((await baret.edit(model, own, { strength: "fixed" })).images).toEqual(
+      (await edit(method, model, inversion)).images,
+    );
     expect((await baret.sweep(model, own, {}, [])).pictures).toEqual([]);
   });
 
