@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import type { Model } from "../../diffusion/index.ts";
 import {
   type EditResult,
@@ -10,13 +11,14 @@ import {
 import type { Clip } from "../../metrics/node/index.ts";
 import { openClip } from "./clip.ts";
 
-/** Names the model's own noise prediction as scorer. */
-export const noiseScorerName = "noise";
+/** The word for the model's own noise prediction alone. */
+const noiseScorerName = "noise";
 
 /** A scorer that ranks edits by the cosine of picture and target prompt in CLIP. */
 export function clipScorer(clip: Clip, target: string): Scorer {
   return {
-    name: `CLIP (${clip.name})`,
+    // Records are shared, so the name lacks the folder.
+    name: `CLIP (${basename(clip.name)})`,
     score: async (candidates, signal) => {
       const pictures = candidates.map(({ picture }) => picture);
       const scores = await clip.score(
