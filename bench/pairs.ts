@@ -1,4 +1,4 @@
-/** What the benchmarks of edits have in common: the options that choose pairs, and the report. */
+/** Shared by the benchmarks of edits: the options that choose pairs, and the report. */
 import { loadModel } from "../src/diffusion/node/index.ts";
 import { methodsReport } from "../src/experiments/index.ts";
 import { type Column, type MethodSettings, measure, sets } from "../src/experiments/node/index.ts";

@@ -41,7 +41,7 @@ export interface EditResult<R extends string = string, E = Record<string, unknow
   readonly latents: Readonly<Record<R, Tensor>>;
   /** The settings in effect. */
   readonly settings: E;
-  /** How the strength was chosen, if it was. */
+  /** Choice of the strength. Absent if the settings were given. */
   readonly choice?: Choice<StripEdit>;
   /** Rows that the U-Net predicted, over all steps. */
   readonly rows: number;
@@ -106,13 +106,14 @@ export async function editWith<R extends string = "edit">(
   const { choice, rows } = await chooseEdit(method, model, prepared, settings, work);
   const { edit } = choice.chosen;
   const others = (work.images ?? []).filter((name) => name !== "edit");
-  const rest: EditResult = await makeEdit(method, model, prepared, edit.settings, { ...work, images: others });
+  const rest: Partial<EditResult> =
+    others.length > 0 ? await makeEdit(method, model, prepared, edit.settings, { ...work, images: others }) : {};
   return {
     images: { edit: edit.picture, ...rest.images } as Record<R, Picture>,
     latents: { edit: edit.latent, ...rest.latents } as Record<R, Tensor>,
     settings: edit.settings,
     choice,
-    rows: rows + rest.rows,
+    rows: rows + (rest.rows ?? 0),
   };
 }
 
@@ -163,9 +164,7 @@ async function chooseEdit(
     let rows = 0;
     let made = 0;
     const make = async (keeps: readonly number[]): Promise<StripEdit[]> => {
-      const all = keeps.map((keep) =>
-        ordered(method, settingsAt(method, keep, settings, usual, { ...job, reader: model })),
-      );
+      const all = keeps.map((keep) => ordered(method, settingsAt(method, keep, settings, usual, job)));
       const samplings = all.map((own, k) => method.edit(job, own, ` ${k}`));
       const edits: StripEdit[] = [];
       for (const chunk of chunksOf(samplings, atOnce)) {

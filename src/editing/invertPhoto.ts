@@ -46,3 +46,12 @@ export async function invertPhoto<Settings extends { readonly steps: number }>(
 function machineOf({ origin: { model, device, threads, versions } }: Pick<Prepared, "origin">): Record<string, string> {
   return { ...versions, model, device, threads: `${threads}` };
 }
+
+/** The parts of a method whose preparation is DDIM inversion with the photo's caption, without guidance. */
+export const invertedWithCaption = {
+  ...invertedOnly,
+  prepare: (job: PrepareJob<{ readonly steps: number }, "inverted">): Promise<void> => {
+    const { source, empty } = job.embeddings;
+    return invertPhoto(job, { context: source, empty, guidance: 1 });
+  },
+};

@@ -1,4 +1,4 @@
-/** What each scorer would choose from the strips of pairs whose true result is known. */
+/** Chooses from the strips of pairs whose true result is known, with each scorer, and reports the results. */
 import { type Candidate, chooseStrength, type Scorer } from "../editing/index.ts";
 import { bootstrapInterval } from "../metrics/index.ts";
 import type { PairKind } from "../world/index.ts";

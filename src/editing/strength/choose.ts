@@ -6,7 +6,7 @@ export interface Tried<T extends Candidate = Candidate> {
   readonly keep: number;
   /** Scores by scorer. */
   readonly scores: Readonly<Record<string, number>>;
-  /** How far it is on the way from the photo (0) to the best edit (1), by the scorer that likes it least. */
+  /** Position between the photo (0) and the best edit (1), by the scorer that gives the lowest. */
   readonly match: number;
   readonly edit: T;
 }

@@ -1,4 +1,4 @@
-// How much of the photo an edit keeps: a method's strip of edits, scorers that rank them, and the choice.
+// Chooses how much of the photo an edit keeps: a method's strip of edits, scorers that rank them, and the choice.
 // Knows of: diffusion and every layer above it, and method.ts.
 // Does not know of: any method.
 export { type Choice, chooseStrength, stripSteps, type Tried } from "./choose.ts";

@@ -3,7 +3,7 @@ import type { Method, ResolveFacts } from "../method.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** How an edit decides how much of the photo to keep: by itself, by a share, or by its settings as they are. */
+/** The way to set how much of the photo an edit keeps: it chooses, a share says it, or its settings stay as they are. */
 type Decision = { readonly keep: number } | "auto" | "fixed";
 
 /**
@@ -54,7 +54,7 @@ export function settingsAt(method: Method, keep: number, settings: Values, usual
   return resolved(method, { ...withoutDecision(settings), ...method.strip!.settings(keep, usual, facts) }, facts);
 }
 
-/** What `decide` knows of an edit. */
+/** Input of `decide`. */
 interface Settings {
   /** Options as the caller wrote them. */
   readonly given: Values;

@@ -61,7 +61,7 @@ export interface MeasureOptions {
   readonly onLine?: (line: string) => void;
 }
 
-/** What an earlier run has edited: a line of the log. key: hash of the method's settings. */
+/** An edit of an earlier run, a line of the log. key: hash of the method's settings. */
 type Logged = Edited & { readonly key: string };
 
 /** A method with the hash of all its settings. */

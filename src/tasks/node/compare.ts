@@ -32,7 +32,7 @@ export interface Comparison {
   readonly tasks: readonly EditTask[];
 }
 
-/** What a comparison is planned from. Methods that use no caption do not get it. */
+/** Input of planning a comparison. Methods that use no caption do not get it. */
 export interface ComparisonInput extends Caption {
   readonly model: Model;
   readonly maker: Maker;
@@ -145,7 +145,7 @@ async function makeEdit(
 /** Returns the record of a task's picture without its costs. It serves `baret edit --like` too. */
 const recordOfEdit = (task: EditTask): EditRecord => {
   const record = recordOf(task, "edit", settingsOfTask(task, task.edit));
-  // Where the edit is put back into the photo, the picture shows more of the photo than was edited.
+  // If the edit is put back into the photo, the picture shows more of the photo than was edited.
   return { ...record, image: "edit", photo: { ...record.photo!, full: pictureHash(task.photo!.full) } };
 };
 

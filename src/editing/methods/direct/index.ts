@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { row } from "../../../core/index.ts";
-import { invertedOnly, invertPhoto } from "../../invertPhoto.ts";
+import { invertedWithCaption } from "../../invertPhoto.ts";
 import { guidedBy, type Process } from "../../lockstep/index.ts";
 import { defineMethod } from "../../method.ts";
 import { promptToPrompt, promptToPromptOptions, resolvePromptToPrompt } from "../../promptToPrompt/index.ts";
@@ -23,11 +23,7 @@ export const direct = defineMethod({
   heaviest: { prepare: {}, edit: { selfSteps: 1, crossSteps: 1 } },
   pictures: { source: "source branch", initial: "without the photo's attention", edit: "edit" },
   photoPicture: "source",
-  ...invertedOnly,
-  prepare: (job) => {
-    const { source, empty } = job.embeddings;
-    return invertPhoto(job, { context: source, empty, guidance: 1 });
-  },
+  ...invertedWithCaption,
   resolve: resolvePromptToPrompt,
   edit: (job, settings, key) => {
     const { inverted } = job.prepared.tensors;

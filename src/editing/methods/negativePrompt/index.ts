@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { option, row, UsageError } from "../../../core/index.ts";
-import { invertedOnly, invertPhoto } from "../../invertPhoto.ts";
+import { invertedWithCaption } from "../../invertPhoto.ts";
 import { guidedBy, type Process } from "../../lockstep/index.ts";
 import { defineMethod, type ResolveFacts } from "../../method.ts";
 import { promptToPrompt, promptToPromptOptions, resolvePromptToPrompt } from "../../promptToPrompt/index.ts";
@@ -48,11 +48,7 @@ export const negativePrompt = defineMethod({
   editOptions,
   pictures: { reconstruction: "reconstruction", edit: "edit" },
   photoPicture: "reconstruction",
-  ...invertedOnly,
-  prepare: (job) => {
-    const { source, empty } = job.embeddings;
-    return invertPhoto(job, { context: source, empty, guidance: 1 });
-  },
+  ...invertedWithCaption,
   resolve: resolveNegativePrompt,
   // There is no `reconstruction`, because it would take N more predictions.
   edit: (job, settings, key) => {
