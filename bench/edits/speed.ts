@@ -43,15 +43,19 @@ interface PyTorchRun {
 async function endToEnd({ model, python, runs, out }: SpeedOptions): Promise<string[]> {
   const photo = join(out, "photo.png");
   writeFileSync(photo, await encodePng(render(pair.before, 128)));
-  const presets = Object.keys(method.presets ?? {});
+  const programs = Object.fromEntries([
+    ...Object.keys(method.presets ?? {}).map((name) => [`--preset ${name} --strength fixed`, name] as const),
+    ["--strength auto", "auto"],
+  ]);
   const cache = join(out, "cache");
   rmSync(cache, { recursive: true, force: true });
   const env = { ...process.env, BARET_CACHE: cache };
-  const baret = (preset: string) => () => {
+  const baret = (flags: string) => () => {
     const kept = existsSync(cache) ? readdirSync(cache).filter((name) => name.startsWith("prepared-")) : [];
     for (const name of kept) rmSync(join(cache, name), { recursive: true });
-    const args = ["dist/cli/main.js", "edit", photo, pair.target, "--model", model, "--preset", preset, "--quiet"];
-    execFileSync(process.execPath, [...args, "-o", join(out, `${preset}.png`)], { stdio: "inherit", env });
+    const args = ["dist/cli/main.js", "edit", photo, pair.target, "--model", model, ...flags.split(" "), "--quiet"];
+    const output = join(out, `${programs[flags]}.png`);
+    execFileSync(process.execPath, [...args, "-o", output], { stdio: ["ignore", "ignore", "inherit"], env });
   };
   const { path } = await findModel(model);
   const torch = () => {
@@ -61,10 +65,10 @@ async function endToEnd({ model, python, runs, out }: SpeedOptions): Promise<str
   };
   const seconds = new Map<string, number[]>();
   const note = (name: string, value: number): void => void seconds.set(name, [...(seconds.get(name) ?? []), value]);
-  const first = timed(baret(presets[0])).seconds;
+  const first = timed(baret(Object.keys(programs)[0])).seconds;
   let last: PyTorchRun | undefined;
   for (let run = 0; run < runs; run++) {
-    for (const preset of presets) note(preset, timed(baret(preset)).seconds);
+    for (const flags of Object.keys(programs)) note(`baret edit ${flags}`, timed(baret(flags)).seconds);
     if (python === undefined) continue;
     const made = timed(torch);
     note("PyTorch", made.seconds);
@@ -82,7 +86,7 @@ async function endToEnd({ model, python, runs, out }: SpeedOptions): Promise<str
     "|---|---|---|",
     ...[...seconds].map(([name, values]) => {
       const own = median(values);
-      return `| ${presets.includes(name) ? `baret edit --preset ${name}` : name} | ${own.toFixed(1)} | ${peer ? (peer / own).toFixed(2) : "–"} |`;
+      return `| ${name} | ${own.toFixed(1)} | ${peer ? (peer / own).toFixed(2) : "–"} |`;
     }),
     "",
     `The first run after installation, which builds the graphs: ${first.toFixed(1)} s.`,
@@ -123,11 +127,11 @@ async function phases(name: string, size: number, options: object, sentences = 1
       const plan = await planPrepared(method, model, picture, { target, options });
       const prepared = await prepareStored(method, model, picture, plan, {}, { onProgress });
       lap("other");
-      const result = await edit(method, model, prepared, {}, { images: ["edit"], onProgress });
+      const result = await edit(method, model, prepared, { strength: "fixed" }, { images: ["edit"], onProgress });
       lap("decode");
       rows += result.rows;
       iterations += method.iterations?.(prepared as never) ?? 0;
-      const { images } = await edit(method, model, prepared, { rows: "needed" }, { images: ["reconstruction"] });
+      const { images } = await edit(method, model, prepared, { strength: "fixed" }, { images: ["reconstruction"] });
       reconstruction = psnr(images.reconstruction, await model.roundTrip(picture));
       at = performance.now();
     }
@@ -161,6 +165,6 @@ export async function speedReport(options: SpeedOptions): Promise<string> {
   for (const [name, preset] of Object.entries(method.presets ?? {})) await row(`preset ${name}`, 128, preset);
   for (const steps of [25, 100]) await row(`${steps} steps`, 128, { steps });
   for (const size of [192, 256]) await row(`${size} x ${size} pixels`, size, {});
-  for (const sentences of [2, 3]) await row(`${sentences} sentences`, 128, {}, sentences);
+  for (const sentences of [2, 3]) await row(`${sentences} prompts`, 128, {}, sentences);
   return lines.join("\n");
 }

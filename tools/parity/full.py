@@ -141,7 +141,7 @@ def engine(place: Path, name: str, references: Path, cache: Path) -> list[dict]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("models", nargs="*", default=list(FAMILIES), choices=list(FAMILIES), metavar="sd15|sd21")
+    parser.add_argument("models", nargs="*", choices=list(FAMILIES), metavar="sd15|sd21", help="default: both")
     parser.add_argument("--folder", type=Path, default=ROOT / ".cache" / "full")
     parser.add_argument("--keep", action="store_true", help="leave the models where they are")
     parser.add_argument("--write-only", action="store_true")
@@ -149,7 +149,7 @@ def main() -> int:
     torch.set_num_threads(len(__import__("os").sched_getaffinity(0)))
     keys = json.loads(gzip.decompress(KEYS.read_bytes()))
     passed = True
-    for name in options.models:
+    for name in options.models or FAMILIES:
         family, folder = keys[FAMILIES[name]], options.folder
         references, cache = folder / f"{name}-reference.safetensors", folder / "expanded"
         began = time.time()
