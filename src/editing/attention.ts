@@ -3,11 +3,12 @@ import { type Picture, shown, type Tensor, tensor, UsageError } from "../core/in
 import type { Model } from "../diffusion/index.ts";
 import { resizeMap } from "../image/index.ts";
 import type { AttentionSite } from "../models/index.ts";
-import { jobOf, resolvedSettings, runSamplings } from "./edit.ts";
 import { conditional, type Hooks, type LockStepWork } from "./lockstep/index.ts";
 import type { Method } from "./method.ts";
 import { requirePreparedOf } from "./prepared/fit.ts";
 import type { Prepared } from "./prepared/prepared.ts";
+import { resolvedSettings } from "./resolve.ts";
+import { jobOf, runSamplings } from "./samplings.ts";
 
 /** Selects the attention to average. R: names of the method's pictures. */
 export interface AttentionOptions<R extends string = string> {

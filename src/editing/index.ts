@@ -10,19 +10,8 @@ export {
   requireAttention,
   type WordMap,
 } from "./attention.ts";
-export {
-  type EditResult,
-  type EditWork,
-  edit,
-  editWith,
-  jobOf,
-  requirePoints,
-  resolvedSettings,
-  type StripEdit,
-  type Sweep,
-  type SweepWork,
-  sweep,
-} from "./edit.ts";
+export type { StripEdit } from "./chooseEdit.ts";
+export { type EditResult, type EditWork, edit, editWith } from "./edit.ts";
 export { type Fidelity, fidelityOf, type Quality } from "./fidelity.ts";
 export * from "./lockstep/index.ts";
 export * from "./method.ts";
@@ -38,6 +27,9 @@ export { sine } from "./methods/sine/index.ts";
 export { type PrepareInput, type PreparePlan, type PrepareWork, planPreparation, prepare } from "./prepare.ts";
 export * from "./prepared/index.ts";
 export { methodNamed, methods, methodsWithCaption, methodsWithoutCaption, registerMethod } from "./registry.ts";
+export { resolvedSettings } from "./resolve.ts";
 export * as samplingOptions from "./samplingOptions.ts";
+export { jobOf } from "./samplings.ts";
 export { editSettings, type PromptInput, prepareSettings, promptFields, schemaOf, type Verb } from "./settings.ts";
 export * from "./strength/index.ts";
+export { requirePoints, type Sweep, type SweepWork, sweep } from "./sweep.ts";
