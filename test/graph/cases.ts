@@ -66,6 +66,13 @@ const transposed = (from: number[], kernel: number[], stride: number, pads: Pads
   reference: r.convTranspose2d({ stride, pads }, [height, width]),
 });
 
+const pooling = (size: number[], attrs: r.Pooling): Case => ({
+  shapes: [[2, 2, ...size]],
+  attrs: { ...attrs },
+  reference: r.maxPool(attrs),
+});
+const overlapping = pooling([7, 6], { kernel: 3, stride: 2, pads: [0, 0, 0, 0], ceil: true });
+
 /** Cases of every operation, by its name in the table. */
 export const cases: Record<string, Case[]> = {
   add: binary((a, b) => a + b),
@@ -138,6 +145,25 @@ export const cases: Record<string, Case[]> = {
     [2, 3, 3, 2],
     [2, 3, 1, 1],
   ].map((w) => ({ shapes: [w], reference: r.flipKernel })),
+  maxPool: [
+    pooling([6, 4], { kernel: 2, stride: 2, pads: [0, 0, 0, 0], ceil: false }),
+    pooling([7, 5], { kernel: 3, stride: 2, pads: [0, 0, 0, 0], ceil: false }),
+    pooling([6, 4], { kernel: 3, stride: 2, pads: [0, 0, 0, 0], ceil: true }),
+    pooling([4, 5], { kernel: 3, stride: 1, pads: [1, 1, 1, 1], ceil: false }),
+    pooling([6, 4], { kernel: 3, stride: 2, pads: [1, 0, 0, 1], ceil: true }),
+  ],
+  scatterMaxima: [overlapping].map(({ shapes: [x], attrs, reference }) => ({
+    shapes: [reference([r.build(x, () => 0)]).shape as number[], x],
+    attrs,
+    reference: r.scatterMaxima(attrs as unknown as r.Pooling),
+    shapeOnly: [1],
+  })),
+  gatherMaxima: [overlapping].map(({ shapes: [x], attrs }) => ({
+    shapes: [x, x],
+    attrs,
+    reference: r.gatherMaxima(attrs as unknown as r.Pooling),
+    shapeOnly: [1],
+  })),
   transpose: [
     [2, 0, 1],
     [0, 2, 1],

@@ -56,9 +56,10 @@ const build: Record<string, (xs: g.Node[], attrs: Attrs, out: readonly number[])
   embedding: ([table, ids]) => g.gather(table, ids),
   mean: ([x], { axes, keepDims }) => g.mean(x, axes, keepDims),
   sum: ([x], { axes, keepDims }) => g.sum(x, axes, keepDims),
+  max_pool: ([x], { kernel, ceil, ...attrs }) => g.maxPool(x, { kernel, ceil, ...windows(attrs) }),
 };
 // The engine has no such operation, or only as a part of another one.
-const absent = ["abs", "clamp", "log_softmax", "causal_softmax", "max_pool", "avg_pool"];
+const absent = ["abs", "clamp", "log_softmax", "causal_softmax", "avg_pool"];
 const special: Record<string, (xs: g.Node[], attrs: Attrs) => g.Node> = {
   attention_probabilities: ([q, k], { heads }) => g.attentionMaps(q, k, heads),
 };

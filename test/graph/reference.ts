@@ -182,6 +182,51 @@ export const convTranspose2d =
     return y;
   };
 
+export interface Pooling extends Window {
+  kernel: number;
+  pads: [number, number, number, number];
+  ceil: boolean;
+}
+/** The number of windows along an axis of n elements: the last begins inside the picture. */
+function windows(n: number, before: number, after: number, { kernel, stride, ceil }: Pooling): number {
+  const starts = range(n + before + after).map((i) => i * stride);
+  return starts.filter((start) =>
+    ceil ? start < n + before && start - stride + kernel < n + before + after : start + kernel <= n + before + after,
+  ).length;
+}
+/** For each window, the place of its maximum in x. */
+function maxima(x: Nd, pooling: Pooling): { shape: number[]; places: number[] } {
+  const [batch, channels, height, width] = x.shape;
+  const [top, left, bottom, right] = pooling.pads;
+  const [h, w] = [windows(height, top, bottom, pooling), windows(width, left, right, pooling)];
+  const shape = [batch, channels, h, w];
+  const places = Array<number>(count(shape)).fill(-1);
+  for (const t of taps([height, width], [h, w], [pooling.kernel, pooling.kernel], pooling)) {
+    for (const b of range(batch * channels)) {
+      const [from, to] = [(b * height + t.r) * width + t.c, (b * h + t.y) * w + t.x];
+      if (places[to] < 0 || x.data[from] > x.data[places[to]]) places[to] = from;
+    }
+  }
+  return { shape, places };
+}
+export const gatherMaxima =
+  (pooling: Pooling) =>
+  ([v, x]: Nd[]): Nd => {
+    const { shape, places } = maxima(x, pooling);
+    return { shape, data: places.map((place) => v.data[place]) };
+  };
+export const maxPool =
+  (pooling: Pooling) =>
+  ([x]: Nd[]): Nd =>
+    gatherMaxima(pooling)([x, x]);
+export const scatterMaxima =
+  (pooling: Pooling) =>
+  ([dy, x]: Nd[]): Nd => {
+    const data = x.data.map(() => 0);
+    for (const [i, place] of maxima(x, pooling).places.entries()) data[place] += dy.data[i];
+    return { shape: x.shape, data };
+  };
+
 /** The kernel with which a plain convolution is the transposed convolution with `weight`. */
 export const flipKernel = ([weight]: Nd[]): Nd => {
   const [out, channels, height, width] = weight.shape;

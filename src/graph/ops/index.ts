@@ -5,3 +5,4 @@ export * from "./functions.ts";
 export * from "./layout.ts";
 export * from "./linear.ts";
 export * from "./normalisation.ts";
+export * from "./pooling.ts";
