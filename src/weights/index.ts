@@ -24,6 +24,7 @@ export { type EditingDefaults, type MethodDefaults, parseEditing, settingRanges 
 export { encodeSafetensors, encodeSafetensorsHead, type TensorData, type TensorHead } from "./encode.ts";
 export { isObject, parseJson, readJsonObject } from "./json.ts";
 export { type KnownWords, parseKnownWords } from "./knownWords.ts";
+export { isLegacyTorch, readLegacyTorch } from "./legacyTorch.ts";
 export { type ModelFolder, openCheckpoint, openModelFolder } from "./open.ts";
 export { readSafetensors, type Safetensors } from "./safetensors.ts";
 export {
