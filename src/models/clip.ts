@@ -18,7 +18,7 @@ export function clipText(config: ClipTextConfig, ids: Node, weights = new Scope(
   );
   const positions = w.at("embeddings").at("position_embedding").tensor("weight", [config.length, config.width]);
   const x = g.add(tokens, g.slice(positions, 0, 0, ids.shape[1] as number));
-  return layerNorm(w.at("final_layer_norm"), layers(config, w, x, true), config.eps);
+  return layerNorm(w.at("final_layer_norm"), layers(config, w, x, true).at(-1)!, config.eps);
 }
 
 /** Embeddings of texts that CLIP compares with pictures, not normalised. ids: [B, L], ends: [B] of `endPositions` → [B, P]. */
@@ -35,8 +35,29 @@ export function clipImageFeatures({ vision, projection }: ClipConfig, pixels: No
   return linear(weights.at("visual_projection"), pooled, projection, { bias: false });
 }
 
+/**
+ * How far two pictures are apart in each layer of CLIP's vision tower except the last, whose patches nothing reads: mean over
+ * the patches of |f̂₀ − f̂₁|², with f̂ = f/‖f‖₂. pixels: [2, 3, S, S], normalised → [layers − 1].
+ */
+export function clipLayerDistances({ vision }: Pick<ClipConfig, "vision">, pixels: Node, weights = new Scope()): Node {
+  const compared = visionLayers(vision, pixels, weights).slice(0, -1);
+  const distances = compared.map((h) => {
+    const patches = g.normalise(g.slice(h, 1, 1, h.shape[1] as number));
+    const apart = g.square(g.sub(g.slice(patches, 0, 0, 1), g.slice(patches, 0, 1, 2)));
+    return g.reshape(g.mean(g.sum(apart, [2])), [1]);
+  });
+  return g.concat(distances, 0);
+}
+
 /** The class token of CLIP's vision tower after the last layer norm. pixels: [B, 3, S, S], normalised → [B, C]. */
 function clipVision(config: ClipVisionConfig, pixels: Node, weights: Scope): Node {
+  const out = g.slice(visionLayers(config, pixels, weights).at(-1)!, 1, 0, 1);
+  const norm = weights.at("vision_model").at("post_layernorm");
+  return layerNorm(norm, g.reshape(out, [out.shape[0], config.width]), config.eps);
+}
+
+/** The output of each layer of the vision tower: the class token, then the patches. pixels: [B, 3, S, S] → [B, 1 + patches, C]. */
+function visionLayers(config: ClipVisionConfig, pixels: Node, weights: Scope): Node[] {
   const { width, patch, size, eps } = config;
   const w = weights.at("vision_model");
   const embeddings = w.at("embeddings");
@@ -51,14 +72,14 @@ function clipVision(config: ClipVisionConfig, pixels: Node, weights: Scope): Nod
   const tokens = g.concat([g.broadcastLike(first, g.slice(patches, 1, 0, 1)), patches], 1);
   const positions = embeddings.at("position_embedding").tensor("weight", [(size / patch) ** 2 + 1, width]);
   const x = layerNorm(w.at("pre_layrnorm"), g.add(tokens, positions), eps); // spelt like this in checkpoints
-  const out = g.slice(layers(config, w, x, false), 1, 0, 1);
-  return layerNorm(w.at("post_layernorm"), g.reshape(out, [out.shape[0], width]), eps);
+  return layers(config, w, x, false);
 }
 
-/** The transformer of either tower. x: [B, L, C]. */
-function layers(config: TowerConfig, weights: Scope, x: Node, causal: boolean): Node {
+/** The output of each layer of either tower's transformer. x: [B, L, C]. */
+function layers(config: TowerConfig, weights: Scope, x: Node, causal: boolean): Node[] {
   const { width, heads, hidden, eps } = config;
   const activate = config.activation === "gelu" ? g.gelu : g.quickGelu;
+  const outputs: Node[] = [];
   let h = x;
   for (let i = 0; i < config.layers; i++) {
     const w = weights.at("encoder").at("layers").at(i);
@@ -72,8 +93,9 @@ function layers(config: TowerConfig, weights: Scope, x: Node, causal: boolean): 
     h = g.add(h, linear(attention.at("out_proj"), attended, width));
     const wide = activate(linear(w.at("mlp").at("fc1"), layerNorm(w.at("layer_norm2"), h, eps), hidden));
     h = g.add(h, linear(w.at("mlp").at("fc2"), wide, width));
+    outputs.push(h);
   }
-  return h;
+  return outputs;
 }
 
 /** CLIP's temperature exp(logit_scale), about 100. A single number. */

@@ -1,4 +1,5 @@
-// Models as functions from a config to a graph: U-Net, VAE, CLIP text and vision. Weights have their names in the checkpoint.
+// Models as functions from a config to a graph: U-Net, VAE, CLIP text and vision, the networks of LPIPS, DINO. Weights have
+// their names in the checkpoint.
 // Knows: core, graph.
 // Does not know: files, how a graph is run, samplers.
 export * from "./attention-sites.ts";
@@ -12,6 +13,8 @@ export {
   readClipTextConfig,
 } from "./clip-config.ts";
 export { only, readConfig } from "./config.ts";
+export { type DinoConfig, dinoB8, dinoKeys, structureDistance } from "./dino.ts";
+export { type LpipsConfig, type LpipsNet, lpips, lpipsNets } from "./lpips.ts";
 export { Scope } from "./scope.ts";
 export { attentionSites, timeShape, timestepSinusoids, type UNetInputs, unet } from "./unet.ts";
 export { readUNetConfig, type UNetBlock, type UNetConfig } from "./unet-config.ts";
