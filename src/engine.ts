@@ -71,6 +71,9 @@ export {
   ReconstructionLoss,
   type Step,
 } from "./inversion/index.ts";
+/** Metrics of edits: docs/metrics.md. */
+export type { Metric, MetricFacts, MetricInput, Need } from "./metrics/index.ts";
+export { type MetricNetworks, type OpenMetrics, openMetrics } from "./metrics/node/index.ts";
 /** The networks as functions from their config to a graph. */
 export * as models from "./models/index.ts";
 export {

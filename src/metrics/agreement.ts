@@ -68,6 +68,13 @@ export function requestedChanges<A extends string>(attributes: readonly A[], bef
   return attributes.filter((attribute) => after[attribute] !== null && after[attribute] !== before[attribute]);
 }
 
+/** Those of the requested attributes whose label is the value after the edit. */
+export const foundChanges = <A extends string>(
+  requested: readonly A[],
+  labels: Readonly<Record<string, string>>,
+  after: Truth<A>,
+): A[] => requested.filter((attribute) => labels[attribute] === after[attribute]);
+
 /** Formats a confusion as text: true values at the left, predicted ones at the top, a dot for none. */
 export function confusionTable(confusion: Confusion): string {
   const rows = Object.keys(confusion);

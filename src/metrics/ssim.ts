@@ -47,8 +47,9 @@ const product = (a: Plane, b: Plane): Plane => ({ ...a, data: a.data.map((x, i) 
 
 /**
  * Structural similarity, 1 for equal pictures: mean over channels and over the windows that lie wholly inside, with
- * K = 0.01 and 0.03 and the population's variances. Wang et al. 2004, eq. 13; so does torchmetrics, and scikit-image with
- * gaussian_weights. Throws ImageError if sizes differ or a side is under 11 pixels.
+ * K = 0.01 and 0.03 and the population's variances. Wang et al. 2004, eq. 13. scikit-image with gaussian_weights and
+ * torchmetrics 1.2.1 do the same; torchmetrics 1.4.3 also counts a padded border. Throws ImageError if sizes differ or a side
+ * is under 11 pixels.
  */
 export function ssim(a: Picture, b: Picture): number {
   requireSameSize(a, b);

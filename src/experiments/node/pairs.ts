@@ -10,7 +10,7 @@ import { edit, editSettings, fidelityOf, type Method, prepareSettings, type Scor
 import { planPrepared, prepareStored } from "../../editing/node/index.ts";
 import { type Cell, contactSheet } from "../../image/index.ts";
 import { decodeImage, encodePng } from "../../image/node/index.ts";
-import { psnr, requestedChanges } from "../../metrics/index.ts";
+import { foundChanges, psnr, requestedChanges } from "../../metrics/index.ts";
 import type { Judge } from "../../metrics/node/index.ts";
 import { measured, type SettingValues } from "../../tasks/index.ts";
 import { clipScorer } from "../../tasks/node/index.ts";
@@ -168,7 +168,7 @@ async function judged(
   const verdicts = await judge.classify([renderPair(pair, size).after, ...pictures]);
   const [was, is] = [attributes(pair.before), attributes(pair.after)];
   const requested = requestedChanges(Object.keys(judge.attributes) as (keyof typeof is)[], was, is);
-  const [foundInTruth, ...found] = verdicts.map(({ labels }) => requested.filter((a) => labels[a] === is[a]));
+  const [foundInTruth, ...found] = verdicts.map(({ labels }) => foundChanges(requested, labels, is));
   return edits.map(({ key: _, ...one }, k) => ({ ...one, requested, found: found[k], foundInTruth }));
 }
 

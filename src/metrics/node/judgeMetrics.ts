@@ -1,0 +1,62 @@
+import { UsageError } from "../../core/index.ts";
+import { foundChanges } from "../agreement.ts";
+import { defineMetric, type Metric } from "../metric.ts";
+import type { Judge } from "./judge.ts";
+import type { JudgeDistance } from "./judgeDistance.ts";
+
+/** Metrics of a world whose judge knows its attributes. `distance` is left out if it is absent. */
+export function judgeMetrics(judge: Judge, distance?: JudgeDistance): Metric[] {
+  return [doneMetric(judge), scoreMetric(judge), ...(distance ? distanceMetrics(distance) : [])];
+}
+
+const doneMetric = (judge: Judge): Metric =>
+  defineMetric({
+    name: "judge-done",
+    about: "1 if the judge sees every requested change in the edit, else 0",
+    unit: "share of edits",
+    better: "higher",
+    needs: ["requested"],
+    measure: async ({ edit, requested }, work) => {
+      const attributes = Object.keys(requested);
+      const unknown = attributes.filter((attribute) => !Object.hasOwn(judge.attributes, attribute));
+      if (unknown.length > 0) {
+        throw new UsageError("attributes that the judge does not know", {
+          found: unknown.join(", "),
+          expected: Object.keys(judge.attributes).join(", "),
+        });
+      }
+      if (attributes.length === 0) return undefined;
+      const [{ labels }] = await judge.classify([edit], work);
+      return foundChanges(attributes, labels, requested).length === attributes.length ? 1 : 0;
+    },
+  });
+
+const scoreMetric = (judge: Judge): Metric =>
+  defineMetric({
+    name: "judge-score",
+    about: "CLIPScore by the judge, without a prefix: 2.5 times the cosine of edit and target prompt",
+    unit: "score",
+    better: "higher",
+    needs: ["prompt"],
+    measure: async ({ edit, prompt }, work) => (await judge.clip.score([edit], [prompt], work))[0].score,
+  });
+
+function distanceMetrics(distance: JudgeDistance): Metric[] {
+  const facts = { unit: "mean distance of photo and true result", better: "lower" } as const;
+  return [
+    defineMetric({
+      name: "judge-distance",
+      about: "Our own perceptual distance to the photo, by the judge's features; not LPIPS",
+      ...facts,
+      needs: ["photo"],
+      measure: ({ edit, photo }, work) => distance.distance(edit, photo, work),
+    }),
+    defineMetric({
+      name: "judge-distance-truth",
+      about: "Our own perceptual distance to the true result, by the judge's features; not LPIPS",
+      ...facts,
+      needs: ["truth"],
+      measure: ({ edit, truth }, work) => distance.distance(edit, truth, work),
+    }),
+  ];
+}

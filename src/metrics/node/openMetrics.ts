@@ -1,0 +1,86 @@
+import type { LpipsNet } from "../../models/index.ts";
+import type { Engine } from "../../runtime/index.ts";
+import type { Metric } from "../metric.ts";
+import { pixelMetrics } from "../pixels.ts";
+import { Clip } from "./clip.ts";
+import { clipMetrics } from "./clipMetrics.ts";
+import { Judge } from "./judge.ts";
+import { JudgeDistance } from "./judgeDistance.ts";
+import { judgeMetrics } from "./judgeMetrics.ts";
+import { Lpips, type LpipsFiles, lpipsMetric } from "./lpips.ts";
+import type { NetworkOptions } from "./pairNetwork.ts";
+import { pieMetrics } from "./pieMetrics.ts";
+import { Structure, type StructurePixels } from "./structure.ts";
+
+/** Networks to open, by their files. The metrics of those that are absent are left out. */
+export interface MetricNetworks {
+  /** Folder of a judge. */
+  readonly judge?: string;
+  /** Folder of the CLIP model for CLIPScore. Papers use openai/clip-vit-base-patch32. */
+  readonly clip?: string;
+  readonly lpips?: Readonly<Partial<Record<LpipsNet, LpipsFiles>>>;
+  /** Folder of PIE-Bench's CLIP model, openai/clip-vit-large-patch14. Its LPIPS is squeeze. */
+  readonly pieClip?: string;
+  /** DINO's ViT-B/8 in safetensors. */
+  readonly dino?: string;
+  /** Default "pie-bench". */
+  readonly structurePixels?: StructurePixels;
+}
+
+/** Metrics on one engine, with the networks that they share. */
+export interface OpenMetrics {
+  readonly metrics: readonly Metric[];
+  /** Frees the memory of all networks. */
+  release(): Promise<void>;
+}
+
+/** A network that can be released. */
+interface Network {
+  release(): Promise<void>;
+}
+
+/**
+ * Opens each network once, and returns all metrics that they and the pixels alone allow. Throws the errors of loading the
+ * networks; then nothing stays loaded.
+ */
+export async function openMetrics(
+  engine: Engine,
+  { judge, clip, lpips = {}, pieClip, dino, structurePixels }: MetricNetworks,
+  options: NetworkOptions = {},
+): Promise<OpenMetrics> {
+  const networks: Network[] = [];
+  const release = async (): Promise<void> => {
+    await Promise.all(networks.map((network) => network.release()));
+  };
+  const opened = async <N extends Network>(loading: Promise<N>): Promise<N> => {
+    const network = await loading;
+    networks.push(network);
+    return network;
+  };
+  try {
+    const metrics: Metric[] = [...pixelMetrics];
+    if (judge) {
+      const classifier = await opened(Judge.load(engine, judge, options));
+      metrics.push(...judgeMetrics(classifier, await opened(JudgeDistance.load(engine, judge, options))));
+    }
+    if (clip) metrics.push(...clipMetrics(await opened(Clip.load(engine, clip, options))));
+    const perceptual = new Map<string, Lpips>();
+    for (const [net, files] of Object.entries(lpips)) {
+      const loaded = await opened(Lpips.load(engine, net as LpipsNet, files, options));
+      perceptual.set(net, loaded);
+      metrics.push(lpipsMetric(loaded));
+    }
+    const pie = {
+      clip: pieClip === undefined ? undefined : await opened(Clip.load(engine, pieClip, options)),
+      lpips: perceptual.get("squeeze"),
+      structure:
+        dino === undefined
+          ? undefined
+          : await opened(Structure.load(engine, dino, { pixels: structurePixels, ...options })),
+    };
+    return { metrics: [...metrics, ...pieMetrics(pie)], release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
