@@ -40,6 +40,11 @@ export class Reporter {
     if (!this.quiet) this.write(text);
   }
 
+  /** Prints details that only --verbose shows. */
+  detail(text: string): void {
+    if (this.verbose) this.info(text);
+  }
+
   /** Prints `all` with --verbose, else `short`. */
   infoOr(short: string, all: string): void {
     this.info(this.verbose ? all : short);

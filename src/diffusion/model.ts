@@ -77,13 +77,15 @@ export interface ModelParts {
   readonly tokenizer: ClipTokenizer;
   readonly engine: Engine;
   readonly loader: ProgramLoader;
+  /** Latents and pictures that are kept, so that edits of one photo pass it through the VAE once. Default 4. */
+  readonly picturesKept?: number;
 }
 
 /** Prompts that go through the text encoder together. More take more memory and no less time. */
 const PROMPTS_AT_ONCE = 16;
 /** Embeddings of as many prompts are kept, so that one edit embeds each prompt once. One of SD1.5 has 237 kB. */
 const PROMPTS_KEPT = 64;
-/** Latents and pictures that are kept, so that edits of one photo pass it through the VAE once. At 512 x 512: 1 MB each. */
+/** Default of `picturesKept`. At 512 x 512, each has 1 MB. */
 const PICTURES_KEPT = 4;
 
 /** Tokens of a prompt's row, from the configuration of a checkpoint's text encoder. */
@@ -123,12 +125,14 @@ export class Model {
   /** Embeddings of the last prompts, oldest first. */
   private readonly embeddings = new Map<string, Embedding>();
   /** Results of the VAE. */
-  private readonly encoded = new Recent<Tensor>(PICTURES_KEPT);
-  private readonly decoded = new Recent<Picture>(PICTURES_KEPT);
+  private readonly encoded: Recent<Tensor>;
+  private readonly decoded: Recent<Picture>;
 
   /** Throws CheckpointError that counts the missing and mis-shaped weights of all components, and lists the first. */
-  constructor({ checkpoint, name = checkpoint.name, tokenizer, engine, loader }: ModelParts) {
+  constructor({ checkpoint, name = checkpoint.name, tokenizer, engine, loader, picturesKept }: ModelParts) {
     this.name = name;
+    this.encoded = new Recent(picturesKept ?? PICTURES_KEPT);
+    this.decoded = new Recent(picturesKept ?? PICTURES_KEPT);
     this.checkpoint = checkpoint;
     this.editing = checkpoint.editing;
     this.unet = readUNetConfig(checkpoint.unet.config);

@@ -15,7 +15,8 @@ export class Recent<T> {
     const found = this.entries.find((one) => one.name === name && isEqual(one.input, bytes));
     // A copy, because the caller may change its array.
     const entry = found ?? { name, input: bytes.slice(), result: await compute() };
-    this.entries = [...this.entries.filter((one) => one !== entry), entry].slice(-this.most);
+    const entries = [...this.entries.filter((one) => one !== entry), entry];
+    this.entries = entries.slice(Math.max(0, entries.length - this.most));
     return entry.result;
   }
 

@@ -119,6 +119,8 @@ export interface Method<
   readonly editOptions: E;
   /** Options with which one step of `prepare` and of `edit` needs as much memory as any, for memory estimates. */
   readonly heaviest?: { readonly prepare: Partial<z.input<P>>; readonly edit: Partial<z.input<E>> };
+  /** Options with which `prepare` takes longest, if others let it end early. For estimates of time. */
+  readonly slowest?: Partial<z.input<P>>;
   /** Former names of options in the records of older versions, with their present names. */
   readonly formerNames?: Readonly<Record<string, keyof z.output<P> | keyof z.output<E>>>;
   /** Named sets of prepare options. */

@@ -78,6 +78,7 @@ export const iterationsOf = ({
 
 /** The parts of a method whose preparation is DDIM inversion and tuning of each step. */
 export const tunedEachStep = {
+  slowest: { earlyStop: false },
   prepareSteps: ({ steps }: { readonly steps: number }): number => 2 * steps,
   tensors: tunedTensors,
   problems: problemsOfTuning,

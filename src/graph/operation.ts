@@ -78,6 +78,11 @@ export interface OpRules<A> {
   implement: Implementation<A> | Record<Target, Implementation<A>>;
   /** Memory use of onnxruntime's CPU kernel, if it does not simply fill a new buffer. */
   memory?: MemoryUse<A>;
+  /**
+   * Returns the number of its multiplications and additions. Absent if the kernel waits for memory rather than for arithmetic,
+   * as elementwise operations do.
+   */
+  arithmetic?: (shapes: readonly (readonly number[])[], output: readonly number[], attrs: A) => number;
 }
 
 /** The rules of one operation, without the type of its attributes. */

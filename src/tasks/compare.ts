@@ -38,7 +38,7 @@ export const isMade = (edit: ComparedEdit): edit is MadeEdit => "picture" in edi
 export type CompareEvent =
   /** A method's edit begins. */
   | { readonly type: "method"; readonly method: string; readonly index: number; readonly count: number }
-  | Extract<TaskEvent, { readonly type: "settings" | "progress" | "warning" | "prepared" | "chosen" }>
+  | Extract<TaskEvent, { readonly type: "settings" | "estimate" | "progress" | "warning" | "prepared" | "chosen" }>
   /** A method's edit is finished or has failed. */
   | { readonly type: "compared"; readonly edit: ComparedEdit }
   /** All methods are finished. */

@@ -1,12 +1,15 @@
 import type { Picture, Progress, Warning } from "../core/index.ts";
 import type { AttentionMaps, Quality } from "../editing/index.ts";
 import type { Cost } from "./cost.ts";
+import type { Estimate } from "./estimate.ts";
 import type { EditRecord, SettingValues, StrengthRecord } from "./record.ts";
 
 /** Event of a running task. A command line prints events; a server streams them. */
 export type TaskEvent =
   /** All settings in effect, before the first step. */
   | { readonly type: "settings"; readonly settings: SettingValues }
+  /** What the task is expected to take, before the first step, if an estimate was asked for. */
+  | { readonly type: "estimate"; readonly estimate: Estimate }
   /** One more step is done. secondsLeft: of this phase, from its second step on. */
   | ({ readonly type: "progress"; readonly secondsLeft?: number } & Progress)
   | { readonly type: "warning"; readonly warning: Warning }
@@ -31,6 +34,8 @@ export interface TaskResult {
   /** Rows that the U-Net predicted, over all steps. */
   readonly rows: number;
   readonly costs: { readonly prepare: Cost; readonly edit?: Cost };
+  /** Absent if none was asked for. */
+  readonly estimate?: Estimate;
   readonly warnings: readonly Warning[];
   /** The edits that the strength was chosen from, from the one that keeps most to the one that follows the prompt most. */
   readonly strip?: readonly { readonly keep: number; readonly match: number; readonly picture: Picture }[];

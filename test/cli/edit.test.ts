@@ -36,6 +36,7 @@ test("edit writes a picture whose record has every setting, and --like repeats i
   expect(made.code).toBe(0);
   expect(made.stdout).toMatch(/^photo\.png \(64x64\): a dog lying down$/m);
   expect(made.stdout).toMatch(/^ {2}alpha +0\.7:0\.2$/m);
+  expect(made.stdout).toMatch(/^ {2}This takes about .*seconds? and \d+ MB of memory\.$/m);
   expect(made.stdout).toMatch(
     /^Reconstruction of photo\.png: [\d.]+ dB to the VAE's round trip; [\d.]+ dB to the photo, of at most /m,
   );

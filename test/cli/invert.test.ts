@@ -61,6 +61,12 @@ test("the default output is named after the photo, and the JSON has file, settin
     // The threshold is that of the preset.
     settings: { steps: 2, iterations: 0, threshold: [1e-4, 1e-4], size: "64x64" },
     quality: { inversion: expect.any(Number), vae: expect.any(Number), photo: expect.any(Number) },
+    // A row for each of two steps of inversion, and two for each step of the reconstruction.
+    estimate: {
+      seconds: [expect.any(Number), expect.any(Number)],
+      memory: expect.any(Number),
+      computed: { evaluations: 6, gradients: 0 },
+    },
   });
 });
 

@@ -47,7 +47,7 @@ async function makeMaps(command: Command, flags: Flags, opened: OpenedTasks, rep
   const selection = { of, words, resolution };
   requireAttention(method, model, plan, selection);
   const events = attentionTask(task, selection, { signal: work.signal });
-  const { record, quality, attention } = await runTask(task, events, work, reporter);
+  const { record, quality, attention, estimate } = await runTask(task, events, work, reporter);
   const maps = attention!;
   const label = `${task.source}\n${method.name}, ${of}`;
   const sheet = attentionSheet(maps, { photo: of === method.photoPicture ? photo?.picture : undefined, label });
@@ -56,7 +56,7 @@ async function makeMaps(command: Command, flags: Flags, opened: OpenedTasks, rep
   const { prompt, steps, rows } = maps;
   const facts = { of, prompt, steps, rows, words: wordsJson(maps) };
   reporter.result(`${out}  attention of ${of}, by ${method.name}: ${prompt}`);
-  reporter.object({ ...record, ...facts, file: out, quality: qualityJson(quality) });
+  reporter.object({ ...record, ...facts, file: out, quality: qualityJson(quality), estimate });
 }
 
 async function run(command: Command, given: readonly string[], flags: Flags, reporter: Reporter): Promise<void> {

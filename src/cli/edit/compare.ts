@@ -27,7 +27,14 @@ import { integer, nonEmpty, option } from "../options.ts";
 import { checkOutputs, outputName, pngFile, suffixed } from "../outputs.ts";
 import { columns, Reporter } from "../print.ts";
 import { type Arguments, isPreparedFile, splitArguments } from "./sources.ts";
-import { captionedPhotoOptions, openPhotos, type PhotoFlags, printPhoto, printSettings } from "./tasks.ts";
+import {
+  captionedPhotoOptions,
+  openPhotos,
+  type PhotoFlags,
+  printEstimate,
+  printPhoto,
+  printSettings,
+} from "./tasks.ts";
 
 interface Flags extends PhotoFlags {
   readonly out: string;
@@ -111,6 +118,7 @@ async function compare(
   for await (const event of events) {
     if (event.type === "method") task = tasks[event.index];
     else if (event.type === "settings") printSettings(task, event.settings, reporter);
+    else if (event.type === "estimate") printEstimate(event.estimate, reporter);
     else if (event.type === "progress") onProgress?.({ ...event, phase: `${task.method.name}: ${event.phase}` });
     else if (event.type === "warning") warn(task, event.warning, reporter);
     else if (event.type === "compared") {

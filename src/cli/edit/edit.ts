@@ -101,7 +101,7 @@ async function makeEdit(
   const result = await runTask(task, events, work, reporter, {
     onPreview: (picture) => writePreview(`${preview}`, picture, reporter),
   });
-  const { record, quality, iterations, strip } = result;
+  const { record, quality, iterations, estimate, strip } = result;
   const write = async (name: string, made: Picture): Promise<void> => {
     const { photo } = task;
     const finished =
@@ -121,6 +121,7 @@ async function makeEdit(
     files: strip && flags.saveAll ? { ...files, strip: stripFile } : files,
     quality: qualityJson(quality),
     iterations,
+    estimate,
     settings,
     strength,
   };

@@ -20,9 +20,9 @@ async function run(command: Command, path: string, prompt: string, flags: Flags,
   await withTasks(command, flags, { sources: [path], prompts: [prompt] }, async ({ tasks, maker, work }) => {
     const task = { ...tasks[0], maker, file };
     const events = prepareTask(task, { signal: work.signal });
-    const { record, quality, iterations } = await runTask(task, events, work, reporter);
+    const { record, quality, iterations, estimate } = await runTask(task, events, work, reporter);
     reporter.result(`${file}${iterations === undefined ? "" : `  ${iterations} iterations`}`);
-    reporter.object({ ...record, prompt, file, quality: qualityJson(quality), iterations });
+    reporter.object({ ...record, prompt, file, quality: qualityJson(quality), iterations, estimate });
   });
 }
 

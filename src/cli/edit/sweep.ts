@@ -82,9 +82,9 @@ async function makeSheet(command: Command, flags: Flags, opened: OpenedTasks, re
     await writePicture(flags.out, sheet, recordOf(task, "sweep", { ...settings, points }), options);
   };
   const events = sweepTask(task, resolved, { atOnce: batchOf(model, 6), signal: work.signal });
-  const { record, quality, rows } = await runTask(task, events, work, reporter, { onPicture });
+  const { record, quality, rows, estimate } = await runTask(task, events, work, reporter, { onPicture });
   reporter.result(`${flags.out}  ${points.length} edits, ${rows} rows computed by the U-Net`);
-  reporter.object({ ...record, sheet: flags.out, files, quality: qualityJson(quality), points, rows });
+  reporter.object({ ...record, sheet: flags.out, files, quality: qualityJson(quality), estimate, points, rows });
 }
 
 async function run(command: Command, given: readonly string[], flags: Flags, reporter: Reporter): Promise<void> {

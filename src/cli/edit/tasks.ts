@@ -13,6 +13,8 @@ import { PreparedCache, readPrepared } from "../../editing/node/index.ts";
 import { exists } from "../../storage/node/index.ts";
 import {
   dB,
+  type Estimate,
+  estimateText,
   type Maker,
   type SettingValues,
   type StrengthRecord,
@@ -119,7 +121,7 @@ function checkUse(command: Command, { source }: PhotoFlags, given: Arguments, me
 /** Plans one task for each prepared photo, and for each photo with each prompt. */
 async function planTasks(
   { method, model, maker, work }: Omit<OpenedTasks, "tasks">,
-  { size, fit, source: caption, preset }: PhotoFlags,
+  { size, fit, source: caption, preset, verbose, json }: PhotoFlags,
   { sources, prompts }: Arguments,
   prepared: ReadonlyMap<string, Prepared>,
   options: SettingValues,
@@ -129,7 +131,9 @@ async function planTasks(
   const cache = new PreparedCache();
   const tasks: PhotoTask[] = [];
   for (const source of sources) {
-    const facts = { method, model, source, cache };
+    // Without these, the task decides: an estimate takes a second.
+    const estimates = verbose || json || undefined;
+    const facts = { method, model, source, cache, estimates };
     const known = prepared.get(source);
     if (known) {
       for (const target of prompts.length > 0 ? prompts : [undefined]) {
@@ -212,6 +216,16 @@ export function printSettings({ method, maker }: RecordedTask, settings: Setting
   reporter.infoOr(oneLine(`  ${maker.model.name}, ${name}, ${rest.size}: ${short.join(", ")}`), verbose);
 }
 
+/** Work of so many seconds is announced. */
+const LONG = 20;
+
+/** Prints an estimate if the work is long, or with --verbose. */
+export function printEstimate(estimate: Estimate, reporter: Reporter): void {
+  const text = `  This takes ${estimateText(estimate)}.`;
+  if (estimate.seconds[1] >= LONG) reporter.info(text);
+  else reporter.detail(text);
+}
+
 /** Prints the similarity of the reconstruction to the photo. */
 function printQuality({ source }: PhotoTask, { inversion, vae, photo }: Quality, reporter: Reporter): void {
   if (inversion === undefined) return;
@@ -253,7 +267,8 @@ export async function runTask(
       if (event.type === "settings") {
         printPhoto(task, reporter);
         printSettings(task, event.settings, reporter);
-      } else if (event.type === "progress") {
+      } else if (event.type === "estimate") printEstimate(event.estimate, reporter);
+      else if (event.type === "progress") {
         steps++;
         onProgress?.(event);
       } else if (event.type === "warning") {

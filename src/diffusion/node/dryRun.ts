@@ -1,32 +1,54 @@
-import { EngineError, sizeOf, type Tensor, tensor } from "../../core/index.ts";
+import { EngineError, giveTurn, sizeOf, tensor } from "../../core/index.ts";
 import { type MappedWeight, type Node, type Program, withBatch } from "../../graph/index.ts";
 import {
+  addEffort,
   batchOfFeeds,
   compileInTurns,
+  type Effort,
   type Engine,
+  effortOf,
   estimateMemory,
   type MeasuredSession,
   type MemoryEstimate,
+  noEffort,
   type Resident,
 } from "../../runtime/index.ts";
 import { openPackageFile } from "../../storage/node/index.ts";
 import { CLIP_MERGES, loadTokenizer } from "../../text/index.ts";
-import type { Checkpoint } from "../../weights/index.ts";
+import type { Checkpoint, Component, WeightSet } from "../../weights/index.ts";
 import { Model, textLength } from "../model.ts";
 import { isLarge, loadOptionsOf, type Network } from "../networks.ts";
-import type { ProgramLoader } from "../programs.ts";
+import type { Computed, ProgramLoader } from "../programs.ts";
 
-/** Loads nothing. Adds up the memory that loaded programs would take, and answers every run with zeros. */
+/** Longest time without a turn for other work of this thread. */
+const TURN_MS = 50;
+
+/** A program, and what its runs with each number of rows take. */
+interface Counted {
+  readonly program: Program;
+  /** Programs of equal groups share their mapped weights. */
+  readonly group: Network | WeightSet;
+  readonly byBatch: Map<number, { readonly memory: MemoryEstimate; readonly effort: Effort }>;
+  /** The most so far. Absent if the program is not loaded. */
+  held?: MemoryEstimate;
+}
+
+/** Loads nothing. Adds up the memory that loaded programs would take and what their runs do, and answers runs with zeros. */
 class Account implements ProgramLoader {
   /** The most bytes so far. */
   peak = 0;
-  private readonly held = new Map<MeasuredSession, { network: Network; estimate: MemoryEstimate }>();
+  effort = noEffort;
+  private readonly programs = new Set<Counted>();
   /** Bytes of the tensors that are kept in the engine. */
   private resident = 0;
   private readonly checkpoint: Checkpoint;
+  private readonly checkMemory?: (bytes: number) => void;
+  /** Time of the last turn for other work of this thread. */
+  private lastTurn = performance.now();
 
-  constructor(checkpoint: Checkpoint) {
+  constructor(checkpoint: Checkpoint, checkMemory?: (bytes: number) => void) {
     this.checkpoint = checkpoint;
+    this.checkMemory = checkMemory;
   }
 
   isLarge(network: Network): boolean {
@@ -41,36 +63,60 @@ class Account implements ProgramLoader {
   ): Promise<MeasuredSession> {
     const bind = weights === "fed" ? () => "fed" as const : placeInOneFile(network);
     const program = await compileInTurns(outputs, { name, bind });
-    const held = this.held;
+    const counted: Counted = { program, group: typeof weights === "object" ? weights : network, byBatch: new Map() };
+    const options = loadOptionsOf(this.checkpoint, network);
+    const count = (batch: number): Effort => {
+      const known = counted.byBatch.get(batch);
+      const { memory, effort } = known ?? {
+        memory: estimateMemory(program, { ...options, batch }),
+        effort: effortOf(program, batch),
+      };
+      counted.byBatch.set(batch, { memory, effort });
+      if (!counted.held || counted.held.total < memory.total) counted.held = memory;
+      this.programs.add(counted);
+      this.peak = Math.max(this.peak, this.total());
+      this.checkMemory?.(this.peak);
+      return effort;
+    };
     const session: MeasuredSession = {
       name,
       inputs: program.inputs,
       outputs: program.outputs,
       get memory() {
-        const estimate = held.get(session)?.estimate;
-        return estimate ? estimate.total - estimate.process : 0;
+        return counted.held ? counted.held.total - counted.held.process : 0;
       },
       checkBatch: () => undefined,
-      run: async (feeds) => {
+      run: async (feeds, { outputs } = {}) => {
+        await this.giveTurn();
         const batch = batchOfFeeds(program.inputs, feeds);
-        this.hold(session, network, program, batch);
-        return Object.fromEntries(program.outputs.map((port) => [port.name, zeros(port.shape, batch)]));
+        this.effort = addEffort(this.effort, count(batch));
+        const wanted = program.outputs.filter(({ name }) => !outputs || outputs.includes(name));
+        return Object.fromEntries(wanted.map((port) => [port.name, tensor(withBatch(port.shape, batch))]));
       },
-      runKeeping: async (feeds, keep, options) => {
-        const outputs = await session.run(feeds, options);
-        const kept = keep.map((name) => [name, this.keep(outputs[name].shape)]);
-        return { outputs, kept: Object.fromEntries(kept) };
+      runKeeping: async (feeds, keep, { outputs = [] } = {}) => {
+        const batch = batchOfFeeds(program.inputs, feeds);
+        const shapes = new Map(program.outputs.map(({ name, shape }) => [name, withBatch(shape, batch)]));
+        const kept = keep.map((name) => [name, this.keep(shapes.get(name)!)]);
+        return { outputs: await session.run(feeds, { outputs }), kept: Object.fromEntries(kept) };
       },
       release: async () => {
-        this.held.delete(session);
+        counted.held = undefined;
+        this.programs.delete(counted);
       },
     };
-    this.hold(session, network, program, 1);
+    count(1);
     return session;
   }
 
   async close(): Promise<void> {
-    this.held.clear();
+    this.programs.clear();
+  }
+
+  /** Lets other work run now and then: a dry run of thousands of steps takes seconds. */
+  private async giveTurn(): Promise<void> {
+    if (performance.now() < this.lastTurn + TURN_MS) return;
+    await giveTurn(undefined);
+    this.lastTurn = performance.now();
   }
 
   /** Counts a tensor that would be kept in the engine. Its values are zeros. */
@@ -78,7 +124,6 @@ class Account implements ProgramLoader {
     const bytes = 4 * sizeOf(shape);
     let held = true;
     this.resident += bytes;
-    this.peak = Math.max(this.peak, this.total());
     return {
       shape,
       read: async () => tensor(shape),
@@ -89,26 +134,20 @@ class Account implements ProgramLoader {
     };
   }
 
-  private hold(session: MeasuredSession, network: Network, program: Program, batch: number): void {
-    const estimate = estimateMemory(program, { ...loadOptionsOf(this.checkpoint, network), batch });
-    const before = this.held.get(session)?.estimate;
-    if (!before || before.total < estimate.total) this.held.set(session, { network, estimate });
-    this.peak = Math.max(this.peak, this.total());
-  }
-
-  /** Adds up all programs. They share the engine's process, and the mapped weights of their network. */
-  private total(): number {
-    const all = [...this.held.values()];
-    const networks = [...new Set(all.map(({ network }) => network))];
+  /**
+   * Adds up all programs. They share the engine's process, and the mapped weights of their group. Tensors in the engine are the
+   * inputs and outputs of programs, so they count once.
+   */
+  total(): number {
+    const all = [...this.programs].flatMap(({ group, held }) => (held ? [{ group, held }] : []));
+    const groups = [...new Set(all.map(({ group }) => group))];
     const most = (values: readonly number[]): number => Math.max(0, ...values);
-    const mapped = networks.map((network) =>
-      most(all.filter((one) => one.network === network).map((one) => one.estimate.mapped)),
-    );
-    const own = all.map(
-      ({ estimate: { operations, copied, activations, transfer } }) => operations + copied + activations + transfer,
-    );
-    const engine = this.resident + most(all.map(({ estimate }) => estimate.process));
-    return [...mapped, ...own].reduce((sum, n) => sum + n, engine);
+    const sum = (values: readonly number[]): number => values.reduce((total, n) => total + n, 0);
+    const process = most(all.map(({ held }) => held.process));
+    const mapped = groups.map((group) => most(all.filter((one) => one.group === group).map(({ held }) => held.mapped)));
+    const own = all.map(({ held: { operations, copied, activations } }) => operations + copied + activations);
+    const transfer = sum(all.map(({ held }) => held.transfer));
+    return process + sum(mapped) + sum(own) + Math.max(transfer, this.resident);
   }
 }
 
@@ -126,7 +165,16 @@ function placeInOneFile(network: Network): (name: string, shape: readonly number
   };
 }
 
-const zeros = (shape: Program["outputs"][number]["shape"], batch: number): Tensor => tensor(withBatch(shape, batch));
+/** Returns weights of the same shapes that are all 0, so that nothing is read from a file. */
+export function zeroWeights(weights: WeightSet): WeightSet {
+  const read = async (_: number, length: number): Promise<Uint8Array> => new Uint8Array(length);
+  return new Map([...weights].map(([name, ref]) => [name, { ...ref, source: { ...ref.source, read } }]));
+}
+
+function withoutWeights({ unet, vae, textEncoder, ...checkpoint }: Checkpoint): Checkpoint {
+  const zeros = (part: Component): Component => ({ ...part, weights: zeroWeights(part.weights) });
+  return { ...checkpoint, unet: zeros(unet), vae: zeros(vae), textEncoder: zeros(textEncoder) };
+}
 
 /** An engine that runs nothing. */
 const noEngine = (account: Account): Engine => ({
@@ -141,17 +189,48 @@ const noEngine = (account: Account): Engine => ({
   close: async () => undefined,
 });
 
+/** What work with a model takes. */
+export interface DryRun {
+  /** The most bytes of the engine at any moment, on a CPU. */
+  readonly memory: number;
+  /** All runs of all programs. */
+  readonly effort: Effort;
+  /** Those of the U-Net. */
+  readonly computed: Computed;
+}
+
+export interface DryRunWork {
+  /** Called with the most bytes so far before a program is used. It may throw to end the dry run. */
+  readonly checkMemory?: (bytes: number) => void;
+}
+
 /**
- * Estimates the memory that the engine takes on a CPU while `use` works with the model: the most bytes at any moment.
- * Networks are compiled and not run; their outputs are zeros. Throws CheckpointError if the parts of the checkpoint do not
- * belong together.
+ * Finds out what `use` takes if it works with the model. Networks are compiled and not run; their outputs are zeros. No weight is
+ * read. soFar: returns what it took up to then. Throws CheckpointError if the parts of the checkpoint do not belong together, and
+ * what `use` and `checkMemory` throw.
  */
-export async function peakMemory(checkpoint: Checkpoint, use: (model: Model) => Promise<unknown>): Promise<number> {
+export async function dryRun(
+  checkpoint: Checkpoint,
+  use: (model: Model, soFar: () => DryRun) => Promise<unknown>,
+  { checkMemory }: DryRunWork = {},
+): Promise<DryRun> {
   const tokenizer = await loadTokenizer(checkpoint.tokenizer, {
     shipped: () => openPackageFile(CLIP_MERGES),
     maxLength: textLength(checkpoint),
   });
-  const account = new Account(checkpoint);
-  await use(new Model({ checkpoint, tokenizer, engine: noEngine(account), loader: account }));
-  return account.peak;
+  const account = new Account(checkpoint, checkMemory);
+  const engine = noEngine(account);
+  // All latents are 0, so a picture that the model has kept would serve for every other.
+  const parts = { checkpoint: withoutWeights(checkpoint), tokenizer, engine, loader: account, picturesKept: 0 };
+  const model = new Model(parts);
+  const soFar = (): DryRun => {
+    const { peak: memory, effort } = account;
+    return { memory, effort, computed: model.programs.computed("unet") };
+  };
+  await use(model, soFar);
+  return soFar();
 }
+
+/** Estimates the most memory of the engine at any moment while `use` works with the model, in bytes. Throws as `dryRun`. */
+export const peakMemory = async (checkpoint: Checkpoint, use: (model: Model) => Promise<unknown>): Promise<number> =>
+  (await dryRun(checkpoint, use)).memory;

@@ -26,7 +26,7 @@ import { Model, textLength } from "../model.ts";
 import { isLarge, loadOptionsOf, type Network, weightsOf } from "../networks.ts";
 import type { ProgramLoader } from "../programs.ts";
 
-export { peakMemory } from "./dryRun.ts";
+export { type DryRun, type DryRunWork, dryRun, peakMemory, zeroWeights } from "./dryRun.ts";
 
 export interface LoadModelOptions extends OpenOptions, Omit<EngineOptions, "signal">, Work {
   /** Keeps expanded weights and optimised programs. Default: the user's cache folder. */

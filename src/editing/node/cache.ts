@@ -44,7 +44,7 @@ export class PreparedCache {
    * stored file, which stays in the cache as long as they are referred to.
    */
   async during(key: string, prepare: (work: PrepareWork) => Promise<Prepared>): Promise<Prepared> {
-    const resume = await this.read(key);
+    const resume = await this.find(key);
     let prepared: Prepared;
     try {
       prepared = await prepare({ resume, onStep: (prepared) => this.store(key, prepared) });
@@ -52,11 +52,11 @@ export class PreparedCache {
       await this.flush();
     }
     if (!prepared.weights || prepared === resume) return prepared;
-    return (await this.read(key)) ?? prepared;
+    return (await this.find(key)) ?? prepared;
   }
 
-  /** Returns the value of a key, finished or not. */
-  private async read(key: string): Promise<Prepared | undefined> {
+  /** Returns the value stored under a key, finished or not. */
+  async find(key: string): Promise<Prepared | undefined> {
     return orUndefined(async () => {
       const entry = await this.cache.get({ kind, of: key });
       if (!entry) return undefined;

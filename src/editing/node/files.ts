@@ -88,6 +88,12 @@ export async function planPrepared(
   return planPreparation(method, model, picture, input, origin);
 }
 
+/** Returns what the file or the cache holds of a planned photo, finished or not. */
+export async function findStored(plan: PreparePlan, { file, cache }: PreparedStore): Promise<Prepared | undefined> {
+  if (file === undefined) return cache?.find(keyOf(plan));
+  return (await exists(file)) ? readPrepared(file) : undefined;
+}
+
 /**
  * Prepares a picture as planned, starting from the value in the file or the cache, if there is one. Throws StorageError if
  * the file holds another prepared photo or another process or call is writing it, MemoryError if the tensors do not fit
@@ -105,7 +111,7 @@ export async function prepareStored(
   const run = (more: PrepareWork): Promise<Prepared> =>
     prepare(method, model, picture, plan, { ...work, trajectories, ...more });
   if (file === undefined) return cache ? cache.during(keyOf(plan), run) : run({});
-  const stored = async (): Promise<Prepared | undefined> => ((await exists(file)) ? readPrepared(file) : undefined);
+  const stored = (): Promise<Prepared | undefined> => findStored(plan, { file });
   const found = await stored();
   if (found && isComplete(found)) return run({ resume: found, where: file });
   const prepared = await withLock(file, async () =>

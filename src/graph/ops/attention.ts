@@ -100,6 +100,7 @@ const attentionOp = defineOp<Heads>("attention", {
       return [q, k, v].map(sizeOf).concat(causal ? [mask, mask * heads, sizeOf(y)] : []);
     },
   },
+  arithmetic: ([q, k, v]) => 2 * q[0] * q[1] * k[1] * (q[2] + v[2]),
 });
 
 /** Batch size, or 1 if it is not known. */

@@ -33,6 +33,7 @@ const convOp = defineOp<ConvolutionOptions>("conv2d", {
       return isPointwise || w[0] <= pixels ? [] : [pixels * reads];
     },
   },
+  arithmetic: ([, w], y) => 2 * sizeOf(y) * sizeOf(w.slice(1)),
 });
 
 /** Cross-correlation as in PyTorch. x: [B, C, H, W], weight: [out, C, kh, kw], bias: [out] → [B, out, H', W']. */
@@ -66,6 +67,7 @@ const transposedOp = defineOp<Transposed>("convTranspose2d", {
     },
   },
   memory: { workspace: ([x, w]) => [sizeOf(w.slice(1)) * x[2] * x[3]] },
+  arithmetic: ([x, w]) => 2 * sizeOf(x) * sizeOf(w.slice(1)),
 });
 
 /** True for a gradient of a convolution to its input that can be a convolution with the flipped kernel. */

@@ -1,4 +1,4 @@
-import { GraphError, shapeText } from "../../core/index.ts";
+import { GraphError, shapeText, sizeOf } from "../../core/index.ts";
 import { defineOp, type Node } from "../operation.ts";
 import { broadcast, product, type Shape } from "../shape.ts";
 import { add, reshape, sumTo } from "./arithmetic.ts";
@@ -66,6 +66,7 @@ const matmulOp = defineOp<Transposes>("matmul", {
       },
     },
   },
+  arithmetic: ([a], y, { transA }) => 2 * sizeOf(y) * a[a.length - (transA ? 2 : 1)],
 });
 
 /** [..., C] → [n, C] */

@@ -1,6 +1,7 @@
 import { type AttentionOptions, attentionMaps } from "../../editing/index.ts";
 import { stream, type TaskEvent, timed } from "../index.ts";
 import { begin, type EditTask, type EditTaskWork, recordOf, settingsOfTask } from "./edit.ts";
+import type { AfterPreparing } from "./estimate.ts";
 
 /** Averages the cross-attention of one picture of an edit. */
 export const attentionTask = (
@@ -11,7 +12,9 @@ export const attentionTask = (
   stream(async (emit, signal) => {
     const { method, model } = task;
     const settings = settingsOfTask(task, task.edit);
-    const { prepared, shared } = await begin(task, settings, emit, signal);
+    const dryRun: AfterPreparing = (hollow, prepared) =>
+      attentionMaps(method, hollow, prepared, selection, task.edit, { signal });
+    const { prepared, shared } = await begin(task, settings, emit, signal, dryRun);
     const work = { onProgress: timed(emit), signal };
     const attention = await attentionMaps(method, model, prepared, selection, task.edit, work);
     const { of, picture, words, sites, rows } = attention;

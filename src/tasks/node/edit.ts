@@ -2,17 +2,16 @@ import type { Picture, Progress, Tensor, Warning, Work } from "../../core/index.
 import { type Model, promptWarnings } from "../../diffusion/index.ts";
 import {
   type Choice,
+  editWith,
   type Fidelity,
   fidelityOf,
-  type Method,
   type Prepared,
   type PrepareInput,
-  type PreparePlan,
   resolvedSettings,
   type StripEdit,
   sweep,
 } from "../../editing/index.ts";
-import { type PreparedStore, planPrepared, prepareStored } from "../../editing/node/index.ts";
+import { planPrepared, prepareStored } from "../../editing/node/index.ts";
 import {
   type Cost,
   type EditRecord,
@@ -31,24 +30,11 @@ import {
   timed,
   unusedCaption,
 } from "../index.ts";
+import { type AfterPreparing, dryScorer, estimateTask } from "./estimate.ts";
 import { withMasks } from "./masks.ts";
 import type { Photo } from "./photo.ts";
+import type { PhotoTask } from "./photoTask.ts";
 import { editScored, type ScoredEditWork } from "./scorer.ts";
-
-/** A photo to prepare, or a prepared one, with its plan. */
-export interface PhotoTask extends PreparedStore {
-  readonly method: Method;
-  readonly model: Model;
-  /** Path of the photo or of the prepared photo, for the record and for messages. */
-  readonly source: string;
-  readonly plan: PreparePlan;
-  /** Absent if only `prepared` is given. */
-  readonly photo?: Photo;
-  /** Absent if the photo is not prepared yet. */
-  readonly prepared?: Prepared;
-  /** Warnings about its caption and its masks. Default: none. */
-  readonly warnings?: readonly Warning[];
-}
 
 /** A task with the facts that the records of its pictures need. */
 export interface RecordedTask extends PhotoTask {
@@ -146,18 +132,31 @@ export interface PrepareTaskWork {
   readonly signal?: AbortSignal;
 }
 
-/** Runs the first part of every task: emits the settings, prepares the photo, emits its quality. */
-export async function begin(task: PhotoTask, settings: SettingValues, emit: Emit, signal: AbortSignal) {
+/**
+ * Runs the first part of every task: emits the settings and an estimate, prepares the photo, emits its quality. after: the rest
+ * of the task, for the estimate.
+ */
+export async function begin(
+  task: PhotoTask,
+  settings: SettingValues,
+  emit: Emit,
+  signal: AbortSignal,
+  after?: AfterPreparing,
+) {
   emit({ type: "settings", settings });
+  const { method, model, estimates = model.programs.isLarge("unet") || method.needs.weightGradients } = task;
+  const estimate = estimates ? await estimateTask(task, after, signal) : undefined;
+  if (estimate) emit({ type: "estimate", estimate });
   const { prepared, fidelity, warnings, cost } = await preparePhoto(task, {
     onProgress: timed(emit),
     onWarning: (warning) => emit({ type: "warning", warning }),
     signal,
   });
   const { roundTrip, ...quality } = fidelity;
-  const iterations = task.method.iterations?.(prepared);
+  const iterations = method.iterations?.(prepared);
   emit({ type: "prepared", quality, ...(iterations !== undefined && { iterations }) });
-  return { prepared, shared: { roundTrip, quality, iterations, warnings, costs: { prepare: cost } } };
+  const shared = { roundTrip, quality, iterations, warnings, costs: { prepare: cost }, ...(estimate && { estimate }) };
+  return { prepared, shared };
 }
 
 /** Returns the record of a picture for its file. */
@@ -193,7 +192,9 @@ export const editTask = (
 ): AsyncGenerator<TaskEvent, void> =>
   stream(async (emit, signal) => {
     const { method, model } = task;
-    const { prepared, shared } = await begin(task, settingsOfTask(task, task.edit), emit, signal);
+    const dryEdit: AfterPreparing = (hollow, prepared) =>
+      editWith(method, hollow, prepared, task.edit, { images, scorer: dryScorer, wholeStrip, signal });
+    const { prepared, shared } = await begin(task, settingsOfTask(task, task.edit), emit, signal, dryEdit);
     const onStep = previews ? previewing(model, emit, signal) : undefined;
     const work = { images, scorer, wholeStrip, onStep, onProgress: timed(emit), signal };
     const { result, cost } = await measured(model, () => editScored(method, model, prepared, task.edit, work));
@@ -227,7 +228,9 @@ export const sweepTask = (
   stream(async (emit, signal) => {
     const { method, model } = task;
     const settings = points.map((point) => settingsOfTask(task, point));
-    const { prepared, shared } = await begin(task, settings[0], emit, signal);
+    const drySweep: AfterPreparing = (hollow, prepared) =>
+      sweep(method, hollow, prepared, {}, points, { atOnce, signal });
+    const { prepared, shared } = await begin(task, settings[0], emit, signal, drySweep);
     const { pictures, rows } = await sweep(method, model, prepared, {}, points, {
       atOnce,
       onPicture: async (index, picture) => emit({ type: "picture", index, picture, settings: settings[index] }),

@@ -16,7 +16,6 @@ export {
   type EditTask,
   type EditTaskWork,
   editTask,
-  type PhotoTask,
   planEdit,
   planPhoto,
   prepareTask,
@@ -25,6 +24,7 @@ export {
   settingsOfTask,
   sweepTask,
 } from "./edit.ts";
+export { type AfterPreparing, dryScorer, estimateTask } from "./estimate.ts";
 export { makerOf } from "./maker.ts";
 export { type MaskedPicture, type MaskFile, withMasks } from "./masks.ts";
 export {
@@ -45,5 +45,6 @@ export {
   type PhotoInput,
 } from "./photo.ts";
 export type { CommonPhotoOptions } from "./photoOptions.ts";
+export type { PhotoTask } from "./photoTask.ts";
 export { readRecord, type WriteOptions, writePicture } from "./picture.ts";
 export { clipScorer, editScored, type ScoredEditWork } from "./scorer.ts";

@@ -1,0 +1,71 @@
+import type { Model } from "../../diffusion/index.ts";
+import { type DryRun, dryRun, zeroWeights } from "../../diffusion/node/index.ts";
+import { fidelityOf, type Prepared, type PreparePlan, prepare, type Scorer } from "../../editing/index.ts";
+import { findStored } from "../../editing/node/index.ts";
+import { measureSpeed, secondsOf } from "../../runtime/index.ts";
+import type { Estimate } from "../index.ts";
+import type { PhotoTask } from "./photoTask.ts";
+
+/** The part of a task after its photo is prepared. */
+export type AfterPreparing = (model: Model, prepared: Prepared) => Promise<unknown>;
+
+/** Ranks each edit above the one before it, so that the choice of a strength tries as many as it can. */
+export const dryScorer: Scorer = { name: "dry run", score: async (candidates) => candidates.map((_, k) => k) };
+
+/** Copies a prepared value, with other settings, for a dry run to go on with. Its weights are zeros. */
+function copied(prepared: Prepared, settings: PreparePlan["settings"]): Prepared {
+  const { tensors, weights, progress } = prepared;
+  const own = Object.entries(tensors).map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]);
+  const zeros = weights && Object.entries(weights).map(([name, set]) => [name, zeroWeights(set)]);
+  return {
+    ...prepared,
+    settings,
+    tensors: Object.fromEntries(own),
+    ...(zeros && { weights: Object.fromEntries(zeros) }),
+    progress: { ...progress },
+  };
+}
+
+/**
+ * Estimates what a task will take: runs it without its networks, counts what they would do, and measures how fast the engine is.
+ * What the file or the cache holds already costs nothing. Throws MemoryError if a task that tunes weights needs more memory than
+ * is free, and what the task itself would refuse.
+ */
+export async function estimateTask(
+  task: PhotoTask,
+  after: AfterPreparing = async () => undefined,
+  signal?: AbortSignal,
+): Promise<Estimate> {
+  const { method, model, photo, plan, file } = task;
+  const stored = task.prepared ?? (await findStored(plan, task));
+  const run = async (hollow: Model, settings: PreparePlan["settings"]): Promise<void> => {
+    const resume = stored && copied(stored, settings);
+    const work = { resume, where: file, signal };
+    const prepared =
+      task.prepared && resume ? resume : await prepare(method, hollow, photo!.picture, { ...plan, settings }, work);
+    await fidelityOf(method, hollow, prepared, photo?.picture, signal);
+    await after(hollow, prepared);
+  };
+  const what = `${method.name} at ${plan.size.width}x${plan.size.height}`;
+  const checkMemory = method.needs.weightGradients
+    ? (bytes: number): void => model.engine.checkMemory(bytes, what)
+    : undefined;
+  const slowest = { ...plan.settings, ...method.slowest };
+  const mayEndEarly = JSON.stringify(slowest) !== JSON.stringify(plan.settings);
+  let most: DryRun | undefined;
+  const both = await dryRun(
+    model.checkpoint,
+    async (hollow, soFar) => {
+      await run(hollow, slowest);
+      if (!mayEndEarly) return;
+      most = soFar();
+      // The losses are 0, so that tuning ends as early as it can.
+      await run(hollow, plan.settings);
+    },
+    { checkMemory },
+  );
+  const { memory, effort, computed } = most ?? both;
+  const speed = await measureSpeed(model.engine, signal);
+  const seconds = secondsOf(effort, speed);
+  return { seconds: [most ? secondsOf(both.effort, speed) - seconds : seconds, seconds], memory, computed };
+}

@@ -1,0 +1,148 @@
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { MemoryError } from "../../src/core/index.ts";
+import type { Model } from "../../src/diffusion/index.ts";
+import { methodNamed } from "../../src/editing/index.ts";
+import { readPrepared } from "../../src/editing/node/index.ts";
+import { checkMemory } from "../../src/runtime/node/index.ts";
+import type { Estimate, SettingValues, TaskEvent, TaskResult } from "../../src/tasks/index.ts";
+import { type EditTask, editTask, makerOf, openPhoto, planEdit, planPhoto } from "../../src/tasks/node/index.ts";
+import { render, tuningPairs } from "../../src/world/index.ts";
+import { smoothPicture, tinyModel } from "../support/baret.ts";
+import { temporaryFolder } from "../support/files.ts";
+
+const at = temporaryFolder();
+let model: Model;
+beforeAll(async () => {
+  model = await tinyModel("tiny-sd1");
+});
+afterAll(() => model.close());
+
+interface Options {
+  readonly prepare?: SettingValues;
+  readonly edit?: SettingValues;
+  readonly file?: string;
+}
+
+/** Plans an edit of a small photo, with an estimate. */
+async function planned(name: string, { prepare, edit = {}, file }: Options, on = model): Promise<EditTask> {
+  const method = methodNamed(name);
+  const photo = await openPhoto(on, smoothPicture(1), { size: { width: 64, height: 64 } });
+  const facts = { method, model: on, source: "photo", photo, file, estimates: true };
+  const task = await planPhoto(facts, { target: "a brown dog sitting", source: "a brown dog", options: prepare });
+  return planEdit(task, await makerOf(on), edit, true);
+}
+
+/** Runs an edit. Returns its estimate, which comes before any progress, and its result. */
+async function run(task: EditTask): Promise<{ estimate: Estimate; result: TaskResult }> {
+  const events: TaskEvent[] = [];
+  for await (const event of editTask(task, {})) events.push(event);
+  const types = events.map(({ type }) => type);
+  expect(types.slice(0, 2)).toEqual(["settings", "estimate"]);
+  const { result } = events.at(-1) as Extract<TaskEvent, { type: "done" }>;
+  return { estimate: result.estimate!, result };
+}
+
+const computedBy = ({ costs: { prepare, edit } }: TaskResult) => ({
+  evaluations: prepare.evaluations + edit!.evaluations,
+  gradients: prepare.gradients + edit!.gradients,
+});
+
+const tuned = { iterations: 2, earlyStop: false };
+const trained = { tuningSteps: 3, saveEvery: 2 };
+
+test.each([
+  ["plain", {}],
+  ["baret", { prepare: tuned }],
+  ["masactrl", {}],
+  ["sdedit", {}],
+  ["negative-prompt", {}],
+  ["null-text", { prepare: tuned }],
+  ["direct", {}],
+  ["imagic", { prepare: { ...trained, embeddingSteps: 2 } }],
+  ["sine", { prepare: trained }],
+] as [string, Options][])("%s computes what was estimated", async (name, options) => {
+  const { estimate, result } = await run(await planned(name, { prepare: { steps: 5, ...options.prepare } }));
+  expect(estimate.computed).toEqual(computedBy(result));
+  expect(estimate.seconds[0]).toBe(estimate.seconds[1]);
+  expect(estimate.memory).toBeGreaterThan(60e6);
+});
+
+test("if tuning may end early, the most is estimated with all iterations and the least with none", async () => {
+  const prepare = { steps: 4, iterations: 3, threshold: [1e-3, 1e-3] };
+  const { estimate, result } = await run(await planned("baret", { prepare }));
+  expect(estimate.computed.gradients).toBe(12);
+  expect(estimate.seconds[0]).toBeLessThan(estimate.seconds[1]);
+  expect(computedBy(result).gradients).toBeLessThanOrEqual(12);
+});
+
+test("an edit that chooses its strength is estimated with as many tries as it can make", async () => {
+  const options = { prepare: { steps: 5, ...tuned }, edit: { strength: "auto" } };
+  const { estimate, result } = await run(await planned("baret", options));
+  const { evaluations } = computedBy(result);
+  expect(estimate.computed.evaluations).toBeGreaterThanOrEqual(evaluations);
+  expect(estimate.computed.evaluations).toBeLessThan(1.5 * evaluations);
+});
+
+test("what the file of a prepared photo holds costs nothing, and is left as it is by an estimate", async () => {
+  const options = { prepare: { steps: 5, ...tuned }, file: at("photo.safetensors") };
+  const first = await run(await planned("null-text", options));
+  const bytes = readFileSync(options.file);
+  const second = await run(await planned("null-text", options));
+  expect(readFileSync(options.file)).toEqual(bytes);
+  expect(second.estimate.computed).toEqual(computedBy(second.result));
+  expect(second.estimate.computed.gradients).toBe(0);
+  expect(first.result.images.edit).toEqual(second.result.images.edit);
+});
+
+test.each(["imagic", "sine"])("%s without the memory for it is refused with the estimate, and nothing is lost", async (name) => {
+  const file = at(`${name}.safetensors`);
+  const prepare = { steps: 4, ...(name === "imagic" && { embeddingSteps: 2 }), tuningSteps: 6, saveEvery: 2 };
+  const task = await planned(name, { prepare, file });
+  const stopped = editTask(task, {});
+  for await (const event of stopped) if (event.type === "progress" && event.phase === "fine-tune" && event.done === 4) break;
+  const { progress } = await readPrepared(file);
+  expect(progress.done).toBeLessThan(progress.total);
+  const bytes = readFileSync(file);
+  const little = vi.spyOn(model.engine, "checkMemory");
+  little.mockImplementation((estimate, what) => checkMemory(estimate, what, 20e6));
+  const put = vi.spyOn(model.engine, "put");
+  const error = await run(task).catch((error: unknown) => error);
+  little.mockRestore();
+  expect(error).toBeInstanceOf(MemoryError);
+  expect(`${error}`).toMatch(/at 64x64 needs more memory than is free: found 0\.0 GB free, expected 0\.\d GB/);
+  expect(put).not.toHaveBeenCalled();
+  put.mockRestore();
+  expect(readFileSync(file)).toEqual(bytes);
+  // With the memory, the rest of the steps is computed.
+  const { estimate, result } = await run(task);
+  expect(estimate.computed).toEqual(computedBy(result));
+  expect(result.costs.prepare.gradients).toBeLessThan(6);
+}); // biome-ignore format: one law
+
+test("on the Menagerie, the estimated time is within a factor of 1.5 of the time that it takes", { retry: 3, timeout: 180_000 }, async () => {
+  const own = await tinyModel("menagerie");
+  try {
+    const [pair] = tuningPairs();
+    const [picture, other] = [pair.before, pair.after].map((scene) => render(scene, 128));
+    for (const name of ["plain", "baret", "null-text"]) {
+      const method = methodNamed(name);
+      const early = name === "plain" ? {} : tuned;
+      const planFor = async (shown: typeof picture, target: string, steps: number): Promise<EditTask> => {
+        const photo = await openPhoto(own, shown);
+        const facts = { method, model: own, source: "photo", photo, estimates: true };
+        const task = await planPhoto(facts, { target, source: pair.source, options: { steps, ...early } });
+        return planEdit(task, await makerOf(own), name === "baret" ? { strength: "fixed" } : {}, true);
+      };
+      // Loads the programs.
+      await run(await planFor(other, pair.source, 2));
+      const { estimate, result } = await run(await planFor(picture, pair.target, 10));
+      const { prepare, edit } = result.costs;
+      const ratio = estimate.seconds[1] / (prepare.seconds + edit!.seconds);
+      expect(ratio, name).toBeGreaterThan(1 / 1.5);
+      expect(ratio, name).toBeLessThan(1.5);
+    }
+  } finally {
+    await own.close();
+  }
+}); // biome-ignore format: one law
