@@ -1,0 +1,26 @@
+/** The same edit by pytorch.py, in a process of its own. */
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Costs } from "../../src/tasks/index.ts";
+import type { Edited } from "./edit.ts";
+
+export interface TorchEdit extends Costs {
+  /** File of the edit. */
+  readonly picture: string;
+  readonly layout: string;
+  readonly torch: string;
+  readonly diffusers: string;
+}
+
+/** Makes the edit `own` once more in PyTorch. folder: for its files. Throws if Python fails; its messages are on the terminal. */
+export function editInTorch(python: string, model: string, photo: string, own: Edited, folder: string): TorchEdit {
+  const { method, target, source, threads, prepare, edit, mapper, mutual } = own;
+  const picture = join(folder, "pytorch.png");
+  const file = join(folder, "job.json");
+  const job = { method, model, photo, target, source, threads, picture, prepare, edit, mapper, mutual };
+  writeFileSync(file, JSON.stringify(job));
+  const options = { encoding: "utf8", env: { ...process.env, OMP_WAIT_POLICY: "ACTIVE" } } as const;
+  const said = execFileSync(python, ["bench/cost/pytorch.py", file], options);
+  return { ...(JSON.parse(said.trim().split("\n").at(-1)!) as Omit<TorchEdit, "picture">), picture };
+}
