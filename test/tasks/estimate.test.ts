@@ -61,7 +61,7 @@ test.each([
   ["direct", {}],
   ["imagic", { prepare: { ...trained, embeddingSteps: 2 } }],
   ["sine", { prepare: trained }],
-] as [string, Options][])("%s computes what was estimated", async (name, options) => {
+] as [string, Options][])("%s computes what was estimated", { timeout: 120_000 }, async (name, options) => {
   const { estimate, result } = await run(await planned(name, { prepare: { steps: 5, ...options.prepare } }));
   expect(estimate.computed).toEqual(computedBy(result));
   expect(estimate.seconds[0]).toBe(estimate.seconds[1]);
@@ -95,7 +95,7 @@ test("what the file of a prepared photo holds costs nothing, and is left as it i
   expect(first.result.images.edit).toEqual(second.result.images.edit);
 });
 
-test.each(["imagic", "sine"])("%s without the memory for it is refused with the estimate, and nothing is lost", async (name) => {
+test.each(["imagic", "sine"])("%s without the memory for it is refused with the estimate, and nothing is lost", { timeout: 240_000 }, async (name) => {
   const file = at(`${name}.safetensors`);
   const prepare = { steps: 4, ...(name === "imagic" && { embeddingSteps: 2 }), tuningSteps: 6, saveEvery: 2 };
   const task = await planned(name, { prepare, file });
