@@ -60,10 +60,10 @@ def table(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def provenance(**weights: Path) -> str:
+def provenance(*programs: str, **weights: Path) -> str:
     """The weights and releases of a table."""
     hashes = [f"{name} `{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}`" for name, path in weights.items()]
-    packages = [f"{name} {version(name)}" for name in ("torch", "diffusers", "transformers")]
+    packages = [f"{name} {version(name)}" for name in programs or ("torch", "diffusers", "transformers")]
     runtime = json.loads((ROOT / "node_modules" / "onnxruntime-node" / "package.json").read_text())["version"]
     return f"Weights (SHA-256): {', '.join(hashes)}. {', '.join(packages)}; onnxruntime-node {runtime}."
 
