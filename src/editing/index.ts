@@ -24,7 +24,14 @@ export { nullText } from "./methods/nullText/index.ts";
 export { plain } from "./methods/plain/index.ts";
 export { sdedit } from "./methods/sdedit/index.ts";
 export { sine } from "./methods/sine/index.ts";
-export { type PrepareInput, type PreparePlan, type PrepareWork, planPreparation, prepare } from "./prepare.ts";
+export {
+  type PrepareInput,
+  type PreparePlan,
+  type PrepareWork,
+  planPreparation,
+  prepare,
+  withTarget,
+} from "./prepare.ts";
 export * from "./prepared/index.ts";
 export { methodNamed, methods, methodsWithCaption, methodsWithoutCaption, registerMethod } from "./registry.ts";
 export { resolvedSettings } from "./resolve.ts";

@@ -114,6 +114,8 @@ export interface Method<
   /** URL of its paper. */
   readonly paper: string;
   readonly needs: Needs;
+  /** True if `prepare` does not read the target prompt, so that a prepared photo serves every target. Default: false. */
+  readonly servesEveryTarget?: boolean;
   /** Includes `steps`. */
   readonly prepareOptions: P;
   readonly editOptions: E;

@@ -61,8 +61,8 @@ export const tensorBytes = (method: Method, { settings, shapes }: PreparePlan): 
   bytesOf(method.tensors(settings, shapes));
 
 /**
- * Prepares a picture as planned, or resumes from `work.resume`. Throws StorageError if `resume` has another photo, prompt,
- * model or settings, CancelledError, NumericError.
+ * Prepares a picture as planned, or resumes from `work.resume`, which may have another target prompt if the method serves
+ * every target. Throws StorageError if `resume` has another photo, prompt, model or settings, CancelledError, NumericError.
  */
 export async function prepare(
   method: Method,
@@ -73,12 +73,13 @@ export async function prepare(
 ): Promise<Prepared> {
   const { onProgress, onStep, resume, trajectories, where, signal } = work;
   if (resume) {
-    requireSame(resume, plan, where);
+    requireSame(method, resume, plan, where);
     requireFit(method, model, resume, where);
-    if (isComplete(resume)) return resume;
+    if (isComplete(resume)) return withTarget(resume, plan.target);
   }
   const tensors = resume?.tensors ?? emptyTensors(method.tensors(plan.settings, plan.shapes));
-  const prepared: Prepared = { ...(resume ?? plan), tensors, progress: { ...(resume ?? plan).progress } };
+  const begun = { ...(resume ?? plan), target: plan.target };
+  const prepared: Prepared = { ...begun, tensors, progress: { ...begun.progress } };
   const embeddings = await embedPrompts(method, model, prepared, signal);
   await model.programs.during(["unet"], () =>
     method.prepare({
@@ -119,8 +120,12 @@ export async function embedPrompts(
   return Object.fromEntries(named) as unknown as Embeddings;
 }
 
+/** Returns the value with a target prompt: itself if it has it, else a copy that shares its tensors. */
+export const withTarget = (prepared: Prepared, target: string): Prepared =>
+  prepared.target === target ? prepared : { ...prepared, target };
+
 /** Lists, as text by name, the identity of a prepared value, and the machine and versions that its bits also depend on. */
-function factsOf({ method, target, source, size, settings, origin, timesteps }: Header) {
+function factsOf({ servesEveryTarget }: Method, { method, target, source, size, settings, origin, timesteps }: Header) {
   const { model, picture, device, threads, versions } = origin;
   const values = Object.entries(settings)
     .filter(([, value]) => value !== undefined)
@@ -129,7 +134,7 @@ function factsOf({ method, target, source, size, settings, origin, timesteps }: 
     method,
     "the model": model,
     "the photo": picture,
-    target,
+    ...(!servesEveryTarget && { target }),
     ...(source !== undefined && { source }),
     size: `${size.width}x${size.height}`,
     timesteps: JSON.stringify(timesteps),
@@ -141,15 +146,15 @@ function factsOf({ method, target, source, size, settings, origin, timesteps }: 
 }
 
 /** Returns, as text, everything that the bits of a prepared value depend on: values of equal keys are equal. */
-export const keyOf = (header: Header): string => JSON.stringify(factsOf(header));
+export const keyOf = (method: Method, header: Header): string => JSON.stringify(factsOf(method, header));
 
 /**
  * Throws StorageError that lists every difference between a stored value and the wanted one. An unfinished value must also
  * come from the same machine and versions, so that its remaining steps fit.
  */
-function requireSame(found: Prepared, wanted: Header, where?: string): void {
+function requireSame(method: Method, found: Prepared, wanted: Header, where?: string): void {
   const facts = (header: Header): Record<string, string> => {
-    const { identity, machine } = factsOf(header);
+    const { identity, machine } = factsOf(method, header);
     return isComplete(found) ? identity : { ...identity, ...machine };
   };
   const [have, want] = [facts(found), facts(wanted)];

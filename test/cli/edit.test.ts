@@ -218,6 +218,22 @@ test("two photos and two prompts make four edits, with all pictures by --save-al
   expect(await decodeImage(here.path("reused.png"))).toEqual(await decodeImage(here.path("many-3.png")));
 });
 
+test("a prepared photo of a method that does not prepare with the prompt takes any prompt, one at a time", async () => {
+  const sdedit = ["--method", "sdedit", "--steps", "4", ...tiny, "--quiet"];
+  const invert = ["invert", "photo.png", prompt, ...sdedit, "-o", "any.safetensors"];
+  expect((await here.baret(invert)).code).toBe(0);
+  const reused = ["edit", "any.safetensors", "a cat", ...tiny.slice(0, 2), "--quiet", "-o", "any.png"];
+  expect((await here.baret(reused)).code).toBe(0);
+  expect((await here.baret(["edit", "photo.png", "a cat", ...sdedit, "-o", "fresh.png"])).code).toBe(0);
+  expect(metadata("any.png").settings.target).toBe("a cat");
+  expect(await decodeImage(here.path("any.png"))).toEqual(await decodeImage(here.path("fresh.png")));
+  const both = await here.baret(["edit", "any.safetensors", "a cat", "a bird", ...tiny.slice(0, 2), "-o", "both.png"]);
+  expect([both.code, both.stderr]).toEqual([
+    2,
+    expect.stringContaining("any.safetensors: a prepared photo takes one prompt at a time: found 2 prompts"),
+  ]);
+});
+
 test("a prepared photo of another model or prompt, a damaged file, and options of preparing are refused", async () => {
   writeFileSync(here.path("short.safetensors"), file("many-1.safetensors").subarray(0, 5000));
   writeFileSync(here.path("weights.safetensors"), readFileSync(`${fixturePath("tiny-sd1")}/unet/diffusion_pytorch_model.safetensors`)); // biome-ignore format: one call

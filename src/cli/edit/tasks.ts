@@ -8,6 +8,7 @@ import {
   type Quality,
   requirePreparedOf,
   type Verb,
+  withTarget,
 } from "../../editing/index.ts";
 import { PreparedCache, readPrepared } from "../../editing/node/index.ts";
 import { exists } from "../../storage/node/index.ts";
@@ -136,10 +137,17 @@ async function planTasks(
     const facts = { method, model, source, cache, estimates };
     const known = prepared.get(source);
     if (known) {
-      for (const target of prompts.length > 0 ? prompts : [undefined]) {
+      const targets = prompts.length > 0 ? [...new Set(prompts)] : [known.target];
+      for (const target of targets)
         requirePreparedOf(method, model, known, { model: maker.model.sha256, target }, source);
+      if (targets.length > 1) {
+        throw new UsageError("a prepared photo takes one prompt at a time", {
+          where: source,
+          found: `${targets.length} prompts`,
+        });
       }
-      tasks.push({ ...facts, prepared: known, plan: known });
+      const prepared = withTarget(known, targets[0]);
+      tasks.push({ ...facts, prepared, plan: prepared });
       continue;
     }
     const { photo, source: ownCaption, warnings } = opened.get(source)!;

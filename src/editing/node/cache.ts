@@ -51,7 +51,7 @@ export class PreparedCache {
     } finally {
       await this.flush();
     }
-    if (!prepared.weights || prepared === resume) return prepared;
+    if (!prepared.weights || prepared.weights === resume?.weights) return prepared;
     return (await this.find(key)) ?? prepared;
   }
 

@@ -24,6 +24,7 @@ import {
   planPreparation,
   prepare,
   tensorBytes,
+  withTarget,
 } from "../prepare.ts";
 import { decodePrepared, isComplete, type Prepared, preparedPieces } from "../prepared/index.ts";
 import type { PreparedCache } from "./cache.ts";
@@ -89,8 +90,12 @@ export async function planPrepared(
 }
 
 /** Returns what the file or the cache holds of a planned photo, finished or not. */
-export async function findStored(plan: PreparePlan, { file, cache }: PreparedStore): Promise<Prepared | undefined> {
-  if (file === undefined) return cache?.find(keyOf(plan));
+export async function findStored(
+  method: Method,
+  plan: PreparePlan,
+  { file, cache }: PreparedStore,
+): Promise<Prepared | undefined> {
+  if (file === undefined) return cache?.find(keyOf(method, plan));
   return (await exists(file)) ? readPrepared(file) : undefined;
 }
 
@@ -110,8 +115,8 @@ export async function prepareStored(
   checkMemory(tensorBytes(method, plan), "the prepared photo");
   const run = (more: PrepareWork): Promise<Prepared> =>
     prepare(method, model, picture, plan, { ...work, trajectories, ...more });
-  if (file === undefined) return cache ? cache.during(keyOf(plan), run) : run({});
-  const stored = (): Promise<Prepared | undefined> => findStored(plan, { file });
+  if (file === undefined) return cache ? cache.during(keyOf(method, plan), run) : run({});
+  const stored = (): Promise<Prepared | undefined> => findStored(method, plan, { file });
   const found = await stored();
   if (found && isComplete(found)) return run({ resume: found, where: file });
   const prepared = await withLock(file, async () =>
@@ -122,5 +127,5 @@ export async function prepareStored(
     }),
   );
   // Weights stay in the file, not in memory.
-  return prepared.weights ? readPrepared(file) : prepared;
+  return prepared.weights ? withTarget(await readPrepared(file), plan.target) : prepared;
 }

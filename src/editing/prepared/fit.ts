@@ -11,7 +11,7 @@ export interface ExpectedOrigin extends Partial<Pick<Origin, "model" | "picture"
 
 /**
  * Throws StorageError if a prepared value is not finished, belongs to another method, or to another model, photo or prompt
- * than expected, or does not fit `model`. where: its file.
+ * than expected, or does not fit `model`. If the method serves every target, another prompt is allowed. where: its file.
  */
 export function requirePreparedOf(
   method: Method,
@@ -39,7 +39,7 @@ export function requirePreparedOf(
   const words = { model: "model", picture: "photo", target: "prompt" };
   for (const key of ["model", "picture", "target"] as const) {
     const wanted = expected[key];
-    if (wanted === undefined || wanted === found[key]) continue;
+    if (wanted === undefined || wanted === found[key] || (key === "target" && method.servesEveryTarget)) continue;
     throw new StorageError(`prepared from another ${words[key]}`, {
       where,
       found: key === "target" ? shown(found[key]) : found[key].slice(0, 16),

@@ -37,7 +37,7 @@ export async function estimateTask(
   signal?: AbortSignal,
 ): Promise<Estimate> {
   const { method, model, photo, plan, file } = task;
-  const stored = task.prepared ?? (await findStored(plan, task));
+  const stored = task.prepared ?? (await findStored(method, plan, task));
   const run = async (hollow: Model, settings: PreparePlan["settings"]): Promise<void> => {
     const resume = stored && copied(stored, settings);
     const work = { resume, where: file, signal };

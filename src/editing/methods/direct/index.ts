@@ -15,6 +15,7 @@ export const direct = defineMethod({
   title: "Direct inversion with Prompt-to-Prompt",
   paper: "https://arxiv.org/abs/2310.01506",
   needs: { caption: "required", randomSeed: false, weightGradients: false },
+  servesEveryTarget: true,
   prepareOptions: z.strictObject({ steps }),
   editOptions: z.strictObject({
     ...promptToPromptOptions({ mapping: "refine", crossSteps: 0.4, selfSteps: 0.6 }),

@@ -12,6 +12,7 @@ export const masactrl = defineMethod({
   title: "MasaCtrl: mutual self-attention between the photo and the edit",
   paper: "https://arxiv.org/abs/2304.08465",
   needs: { caption: "optional", randomSeed: false, weightGradients: false },
+  servesEveryTarget: true,
   prepareOptions,
   editOptions,
   pictures: { source: "source branch", initial: "without mutual self-attention", edit: "edit" },

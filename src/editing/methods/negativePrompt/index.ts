@@ -44,6 +44,7 @@ export const negativePrompt = defineMethod({
   title: "Negative-prompt inversion: the photo's caption takes the place of the empty prompt",
   paper: "https://arxiv.org/abs/2305.16807",
   needs: { caption: "required", randomSeed: false, weightGradients: false },
+  servesEveryTarget: true,
   prepareOptions: z.strictObject({ steps }),
   editOptions,
   pictures: { reconstruction: "reconstruction", edit: "edit" },

@@ -15,6 +15,7 @@ export const nullText = defineMethod({
   title: "Null-text inversion with Prompt-to-Prompt",
   paper: "https://arxiv.org/abs/2211.09794",
   needs: { caption: "required", randomSeed: false, weightGradients: false },
+  servesEveryTarget: true,
   prepareOptions,
   editOptions,
   heaviest: { prepare: { iterations: 1, earlyStop: false }, edit: { selfSteps: 1, crossSteps: 1 } },

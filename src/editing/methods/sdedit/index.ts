@@ -28,6 +28,7 @@ export const sdedit = defineMethod({
   title: "SDEdit: noise on the photo, then sampling with the target prompt",
   paper: "https://arxiv.org/abs/2108.01073",
   needs: { caption: "unused", randomSeed: true, weightGradients: false },
+  servesEveryTarget: true,
   prepareOptions: z.strictObject({ steps }),
   editOptions: z.strictObject({
     strength: option(

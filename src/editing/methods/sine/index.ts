@@ -38,6 +38,7 @@ export const sine = defineMethod({
   title: "SINE: fine-tuning on the photo, then guidance by the tuned model",
   paper: "https://arxiv.org/abs/2212.04489",
   needs: { caption: "required", randomSeed: true, weightGradients: true },
+  servesEveryTarget: true,
   prepareOptions,
   editOptions,
   pictures: { tuned: "tuned model alone", edit: "edit" },
