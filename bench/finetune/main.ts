@@ -1,28 +1,31 @@
 /**
- * `npm run bench -- finetune --python PYTHON` compares a step of fine-tuning the Menagerie's whole U-Net with AdamW, with
- * weights and moments that stay in the engine, with PyTorch's. The two take turns and use the same weights and inputs.
+ * `npm run bench -- finetune --python PYTHON` compares a step of fine-tuning the Menagerie's whole U-Net with AdamW, as imagic and
+ * sine take it, with PyTorch's. The two take turns and use the same weights and inputs.
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Tensor } from "../../src/core/index.ts";
-import { readUNetConfig } from "../../src/models/index.ts";
-import { loadGraph } from "../../src/runtime/index.ts";
-import { processTreeMemory, startEngine } from "../../src/runtime/node/index.ts";
-import { openLocal } from "../../src/storage/node/index.ts";
-import { encodeSafetensors, openCheckpoint, readTensor } from "../../src/weights/index.ts";
+import { noise, stack, type Tensor, tensor } from "../../src/core/index.ts";
+import type { Model, Size } from "../../src/diffusion/index.ts";
+import { loadModel } from "../../src/diffusion/node/index.ts";
+import { processTreeMemory } from "../../src/runtime/node/index.ts";
+import { openWeightTuning } from "../../src/tuning/index.ts";
+import { encodeSafetensors } from "../../src/weights/index.ts";
 import { median } from "../engine/measure.ts";
 import { count, readOptions, text } from "../options.ts";
-import { fineTuningStep } from "./step.ts";
-import { inputsOf, RATE, Tuning } from "./tuning.ts";
 
 const scratch = join(".cache", "bench", "finetune");
-const model = join("checkpoints", "menagerie");
+const folder = join("checkpoints", "menagerie");
+const size: Size = { width: 128, height: 128 };
+/** Learning rate. */
+const RATE = 1e-4;
+/** PyTorch's default for AdamW. */
+const weightDecay = 0.01;
 
 /** Starts PyTorch in a process of its own. Its steps return their seconds and the loss before the step. */
 async function startTorch(python: string, threads: number, inputs: string) {
-  const child = spawn(python, ["bench/finetune/pytorch.py", model, inputs, `${threads}`, `${RATE}`], {
+  const child = spawn(python, ["bench/finetune/pytorch.py", folder, inputs, `${threads}`, `${RATE}`], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
@@ -38,6 +41,26 @@ async function startTorch(python: string, threads: number, inputs: string) {
   };
 }
 
+/** Returns the examples of every step and their text embedding, [1, L, D]. */
+function inputsOf(model: Model, batch: number) {
+  const { latent, embedding } = model.latentShapes(size);
+  const timesteps = Array.from({ length: batch }, (_, i) => 100 + Math.floor((800 * i) / batch));
+  const [noisy, wanted] = [1, 2].map((seed) => noise([batch, ...latent], seed));
+  return { examples: { timesteps, noisy, wanted }, context: noise([1, ...embedding], 3) };
+}
+
+/** Writes the inputs for PyTorch, with the text embedding once for each example. */
+function writeInputs(path: string, { examples: { timesteps, noisy, wanted }, context }: ReturnType<typeof inputsOf>) {
+  const tensors: Record<string, Tensor> = {
+    sample: noisy,
+    timestep: tensor([timesteps.length], Float32Array.from(timesteps)),
+    context: stack(timesteps.map(() => context)),
+    noise: wanted,
+  };
+  const named = Object.entries(tensors).map(([key, value]) => [key, { dtype: "F32" as const, ...value }]);
+  writeFileSync(path, encodeSafetensors(Object.fromEntries(named)));
+}
+
 const about = "Compares a step of fine-tuning the Menagerie's whole U-Net with AdamW with PyTorch's, in turns.";
 const options = {
   python: text("FILE", "Python with torch and diffusers; without it, only this engine is measured"),
@@ -46,28 +69,21 @@ const options = {
 };
 
 export async function main(args: readonly string[]): Promise<void> {
-  const values = readOptions("finetune", about, options, args);
-  const checkpoint = await openCheckpoint(await openLocal(model));
-  const config = readUNetConfig(checkpoint.unet.config);
-  const shape = { batch: values.batch, side: 16, tokens: 32, width: config.blocks[0].contextDim };
-  const { outputs, weights } = fineTuningStep(config, shape);
-  const inputs = inputsOf(config, shape);
+  const { python, batch, runs } = readOptions("finetune", about, options, args);
+  const model = await loadModel(folder);
   mkdirSync(scratch, { recursive: true });
   try {
+    const inputs = inputsOf(model, batch);
     const given = join(scratch, "inputs.safetensors");
-    const tensors = Object.entries(inputs).map(([key, value]) => [key, { dtype: "F32" as const, ...value }]);
-    writeFileSync(given, encodeSafetensors(Object.fromEntries(tensors)));
-    const engine = await startEngine();
-    const session = await loadGraph(engine, outputs, { name: "fine-tuning step", load: { level: "all" } });
-    const { timestep: _, ...ours } = inputs;
-    const tuning = new Tuning(session, [...weights.keys()], ours);
-    const read = [...weights.keys()].map(async (name) => [name, await readTensor(checkpoint.unet.weights.get(name)!)]);
-    await tuning.start(engine, new Map((await Promise.all(read)) as [string, Tensor][]));
-    const torch = values.python ? await startTorch(values.python, engine.threads, given) : undefined;
+    writeInputs(given, inputs);
+    const tuning = await openWeightTuning(model, size, { networks: ["unet"], batch, weightDecay });
+    await tuning.start();
+    const { threads, pid } = model.engine;
+    const torch = python ? await startTorch(python, threads, given) : undefined;
     const [here, there]: [number[], number[]] = [[], []];
-    for (let run = 0; run <= values.runs; run++) {
+    for (let run = 0; run <= runs; run++) {
       const began = performance.now();
-      const loss = await tuning.step();
+      const loss = await tuning.step(run + 1, RATE, { context: inputs.context }, inputs.examples);
       const seconds = (performance.now() - began) / 1000;
       const other = await torch?.step();
       console.error(
@@ -78,18 +94,17 @@ export async function main(args: readonly string[]): Promise<void> {
       here.push(seconds);
       if (other) there.push(other.seconds);
     }
-    const memory = processTreeMemory(engine.pid)?.pss ?? Number.NaN;
+    const memory = processTreeMemory(pid)?.pss ?? Number.NaN;
     console.log(
-      `${weights.size} weights, batch ${shape.batch}, ${engine.threads} threads: median ${median(here).toFixed(3)} s per step` +
+      `${model.weightShapes("unet").size} weights, batch ${batch}, ${threads} threads: median ${median(here).toFixed(3)} s per step` +
         (torch
           ? `, PyTorch ${torch.torch} ${median(there).toFixed(3)} s: ${(median(there) / median(here)).toFixed(2)} times as fast`
           : "") +
-        `; engine ${(memory / 1e9).toFixed(2)} GB, estimated ${(session.memory / 1e9).toFixed(2)} GB`,
+        `; engine ${(memory / 1e9).toFixed(2)} GB`,
     );
     torch?.close();
-    await session.release();
-    await engine.close();
   } finally {
+    await model.close();
     rmSync(scratch, { recursive: true, force: true });
   }
 }

@@ -1,12 +1,11 @@
 /** `npm run bench -- memory [--only TEXT]` compares the estimated and the measured memory of programs with random weights. */
-import { noise, tensor } from "../../src/core/index.ts";
+import { noise } from "../../src/core/index.ts";
 import * as g from "../../src/graph/index.ts";
 import { type Binding, compile, type Node, withBatch } from "../../src/graph/index.ts";
-import { decode, readUNetConfig, readVaeConfig, type UNetConfig } from "../../src/models/index.ts";
+import { decode, readClipTextConfig, readUNetConfig, readVaeConfig } from "../../src/models/index.ts";
 import { type Engine, estimateMemory, type LoadOptions, type Session } from "../../src/runtime/index.ts";
 import { availableMemory, processTreeMemory, startEngine } from "../../src/runtime/node/index.ts";
-import { fineTuningStep, type StepShape } from "../finetune/step.ts";
-import { inputsOf, Tuning } from "../finetune/tuning.ts";
+import { tuningStep, WeightTuning } from "../../src/tuning/index.ts";
 import { readOptions, text } from "../options.ts";
 import { forward, lossAndGradient, menagerie, type Size, sd15, sd15Vae } from "../random/graphs.ts";
 import { randomWeights } from "../random/weights.ts";
@@ -18,15 +17,32 @@ interface Case {
   batch?: number;
   load?: Pick<LoadOptions, "level" | "prepack">;
   /** The case is a step of fine-tuning: its weights and moments stay in the engine. */
-  tuning?: { config: UNetConfig; shape: StepShape; weights: ReadonlyMap<string, readonly number[]> };
+  tune?: (engine: Engine, session: Session) => Promise<void>;
 }
 
-/** A step of fine-tuning a whole U-Net with AdamW. */
-function tuning(name: string, size: Size, batch: number): Case {
-  const config = readUNetConfig(size.config);
-  const shape = { batch, side: size.side, tokens: size.tokens, width: config.blocks[0].contextDim };
-  const { outputs, weights } = fineTuningStep(config, shape);
-  return { name, weights: "fed", outputs, load: { level: "all" }, tuning: { config, shape, weights } };
+/** A step of fine-tuning a whole U-Net with AdamW, loaded as a model loads it. */
+function tuning(name: string, { config, side, tokens }: Size, batch: number): Case {
+  const unet = readUNetConfig(config);
+  const text = readClipTextConfig({ hidden_size: unet.blocks[0].contextDim, max_position_embeddings: tokens });
+  const latent = [unet.inChannels, side, side] as const;
+  const options = { networks: ["unet"], batch, weightDecay: 0.01 } as const;
+  const latentShape = (): [number, number, number, number] => [1, ...latent];
+  const outputs = tuningStep({ unet, text, latentShape }, { width: side, height: side }, options);
+  const tune = async (engine: Engine, session: Session): Promise<void> => {
+    const shapes = new Map(
+      [...g.parametersOf(Object.values(outputs))].map(([weight, { shape }]) => [weight, shape as number[]]),
+    );
+    // All weights are 0: the checkpoint has none.
+    const own = { name, unet, text, engine, weights: () => new Map(), weightShapes: () => shapes };
+    const open = () => Promise.reject(new Error("the text encoder is not tuned"));
+    const run = new WeightTuning({ ...own, programs: { open } }, session, options);
+    await run.start();
+    const [noisy, wanted] = [1, 2].map((seed) => noise([batch, ...latent], seed));
+    const examples = { timesteps: Array<number>(batch).fill(500), noisy, wanted };
+    const context = noise([1, tokens, text.width], 3);
+    for (let i = 1; i <= 3; i++) await run.step(i, 1e-4, { context }, examples);
+  };
+  return { name, weights: "fed", outputs, load: { level: "disabled" }, tune };
 }
 
 const small = { level: "all", prepack: true } as const;
@@ -46,16 +62,10 @@ const cases: Case[] = [
 ];
 
 /** Runs a program three times. */
-async function use(engine: Engine, session: Session, { tuning, batch = 1 }: Case): Promise<void> {
+async function use(engine: Engine, session: Session, { tune, batch = 1 }: Case): Promise<void> {
+  if (tune) return tune(engine, session);
   const shaped = session.inputs.map(({ name, shape }, i) => [name, noise(withBatch(shape, batch), i)] as const);
-  if (!tuning) {
-    for (let i = 0; i < 3; i++) await session.run(Object.fromEntries(shaped));
-    return;
-  }
-  const { timestep: _, ...inputs } = inputsOf(tuning.config, tuning.shape);
-  const run = new Tuning(session, [...tuning.weights.keys()], inputs);
-  await run.start(engine, new Map([...tuning.weights].map(([name, shape]) => [name, tensor(shape)])));
-  for (let i = 0; i < 3; i++) await run.step();
+  for (let i = 0; i < 3; i++) await session.run(Object.fromEntries(shaped));
 }
 
 /** The largest memory (Pss) of a process while `work` runs, measured every 25 ms. */
@@ -86,8 +96,8 @@ export async function main(args: readonly string[]): Promise<void> {
   );
   console.log("|---|---|---|---|---|");
   for (const one of cases.filter((c) => c.name.includes(only))) {
-    const { name, weights, outputs, batch = 1, load, tuning } = one;
-    const bind = tuning ? (): Binding => "fed" : await randomWeights(weights, Object.values(outputs));
+    const { name, weights, outputs, batch = 1, load, tune } = one;
+    const bind = tune ? (): Binding => "fed" : await randomWeights(weights, Object.values(outputs));
     const program = compile(outputs, { name, bind });
     const { total, ...parts } = estimateMemory(program, { batch, ...load });
     const each = Object.values(parts).map(megabytes).join(", ");

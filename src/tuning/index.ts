@@ -7,7 +7,9 @@ export {
   openWeightTuning,
   stateSets,
   type TrainingText,
+  type TunableModel,
   type TunedNetwork,
+  tuningStep,
   WeightTuning,
   type WeightTuningOptions,
 } from "./weights.ts";

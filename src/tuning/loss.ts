@@ -15,7 +15,12 @@ export const exampleFeeds = (config: UNetConfig, { timesteps, noisy, wanted }: E
  * Builds the loss of the noise prediction over a batch of examples: mean((f(z_t, t, c) − wanted)²). context: the text
  * embedding c of all examples, [1, L, D].
  */
-export function noiseLoss(model: Model, size: Size, batch: number, context: g.Node): g.Node {
+export function noiseLoss(
+  model: Pick<Model, "latentShape" | "unet">,
+  size: Size,
+  batch: number,
+  context: g.Node,
+): g.Node {
   const [, ...latent] = model.latentShape(size);
   const inputs = {
     sample: g.input("sample", [batch, ...latent]),

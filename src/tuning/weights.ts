@@ -19,6 +19,11 @@ export interface WeightTuningOptions {
   readonly weightDecay: number;
 }
 
+/** The parts of a model that tuning its weights needs. */
+export type TunableModel = Pick<Model, "engine" | "name" | "text" | "unet" | "weightShapes" | "weights"> & {
+  readonly programs: Pick<Model["programs"], "open">;
+};
+
 /** Text of all examples: its embedding [1, L, D], or its tokens [1, L] if the text encoder is tuned. */
 export type TrainingText = { readonly context: Tensor } | { readonly ids: IntTensor };
 
@@ -47,14 +52,14 @@ const scalar = (value: number): Tensor => tensor([], Float32Array.of(value));
  * engine from step to step, and are lost if its process ends, as after a cancelled step. Then `start` again from saved sets.
  */
 export class WeightTuning {
-  private readonly model: Model;
+  private readonly model: TunableModel;
   private readonly session: Session;
   private readonly weightDecay: number;
   private readonly names: ReadonlyMap<TunedNetwork, readonly string[]>;
   /** By the names of the graph's inputs. */
   private state = new Map<string, Resident>();
 
-  constructor(model: Model, session: Session, { networks, weightDecay }: WeightTuningOptions) {
+  constructor(model: TunableModel, session: Session, { networks, weightDecay }: WeightTuningOptions) {
     this.model = model;
     this.session = session;
     this.weightDecay = weightDecay;
@@ -215,8 +220,8 @@ export async function openWeightTuning(
 }
 
 /** Builds the graph of one step. Weights and moments are inputs and outputs, so that they can stay in the engine. */
-function tuningStep(
-  model: Model,
+export function tuningStep(
+  model: Pick<Model, "latentShape" | "text" | "unet">,
   size: Size,
   { networks, batch, weightDecay }: WeightTuningOptions,
 ): Record<string, g.Node> {
