@@ -21,9 +21,12 @@ export async function openCheckpoint(place: Folder | ByteSource, options: OpenOp
   const entries = await folder.list();
   if (entries.some((e) => e.name === "model_index.json" || e.name === "unet"))
     return openDiffusersFolder(folder, options);
+  const names = entries.map((e) => e.name);
   throw notAModel(
     folder.name,
-    entries.map((e) => e.name),
+    names,
+    "a diffusers folder (model_index.json, unet/, vae/, text_encoder/, tokenizer/, scheduler/)",
+    oneFileAdvice(names),
   );
 }
 
@@ -39,7 +42,9 @@ export interface ModelFolder extends Component {
 export async function openModelFolder(place: Folder, { variant }: OpenOptions = {}): Promise<ModelFolder> {
   const folder = await snapshotOf(place);
   const files = await filesOf(folder);
-  if (!files.includes("config.json")) throw notAModel(folder.name, files);
+  if (!files.includes("config.json")) {
+    throw notAModel(folder.name, files, "config.json and weights, as save_pretrained of one network writes them");
+  }
   const stem = files.some((f) => f.startsWith("diffusion_pytorch_model.")) ? "diffusion_pytorch_model" : "model";
   const component = withCurrentNames(await readComponent(folder, stem, variant));
   const hasTokenizer = files.includes("vocab.json") || files.includes("tokenizer.json");
@@ -52,7 +57,7 @@ export async function openModelFolder(place: Folder, { variant }: OpenOptions = 
 }
 
 /** The error for a folder that is not a model. Says what it is, as far as its files tell. */
-function notAModel(where: string, names: string[]): CheckpointError {
+function notAModel(where: string, names: readonly string[], expected: string, advice?: string): CheckpointError {
   const visible = names.filter((name) => !name.startsWith("."));
   const found = few(visible, 5) || "an empty folder";
   const pickles = names.filter((name) => PICKLE_FILE.test(name));
@@ -71,14 +76,13 @@ function notAModel(where: string, names: string[]): CheckpointError {
       advice: "baret runs Stable Diffusion 1.x and 2.x.",
     });
   }
-  const files = visible.filter((name) => name.endsWith(".safetensors"));
-  return new CheckpointError("this folder is not a model", {
-    where,
-    found,
-    expected: "a diffusers folder (model_index.json, unet/, vae/, text_encoder/, tokenizer/, scheduler/)",
-    advice:
-      files.length > 0
-        ? `If you mean a single-file checkpoint, give the path of the file itself: ${few(files, 3)}`
-        : "Give the path of the model's own folder, or of a single-file checkpoint (.safetensors).",
-  });
+  return new CheckpointError("this folder is not a model", { where, found, expected, advice });
+}
+
+/** Says which single-file checkpoint a folder may stand for. */
+function oneFileAdvice(names: readonly string[]): string {
+  const files = names.filter((name) => name.endsWith(".safetensors") && !name.startsWith("."));
+  return files.length > 0
+    ? `If you mean a single-file checkpoint, give the path of the file itself: ${few(files, 3)}`
+    : "Give the path of the model's own folder, or of a single-file checkpoint (.safetensors).";
 }
