@@ -303,7 +303,10 @@ describe("CLIP and the judge", () => {
     expect(await done.measure({ edit, requested: { animal: labels.animal } })).toBe(1);
     expect(await done.measure({ edit, requested: others })).toBe(0);
     expect(await done.measure({ edit, requested: {} })).toBeUndefined();
-    await expect(done.measure({ edit, requested: { mood: "calm" } })).rejects.toThrow(/mood.*animal, pose, facing/);
+    const unknown = done.measure({ edit, requested: { mood: "calm", animal: "cow", facing: "left" } });
+    await expect(unknown).rejects.toThrow(
+      /\n {2}mood: expected animal, pose, facing\n {2}animal: found "cow", expected bird, cat, dog, horse\.$/,
+    );
     expect(await score.measure({ edit, prompt })).toBe((await judge.clip.score([edit], [prompt]))[0].score);
     await judge.release();
   });
@@ -362,6 +365,25 @@ describe("all metrics together", () => {
     const one = { ...cases[0], truth: cases[0].photo, requested: { animal: "dog" } };
     for (const { name, measure } of metrics) expect(await measure(one), name).toEqual(expect.any(Number));
     await release();
+  });
+
+  test("arguments that are not allowed are listed, all at once", async () => {
+    const networks = {
+      judg: "x",
+      lpips: { resnet: { trunk: "a", linear: "b" }, alex: { trunk: "" } },
+      structurePixels: "half",
+    };
+    await expect(openMetrics(engine, networks as never, options)).rejects.toSatisfy((error) => {
+      const { message } = error as Error;
+      const named = [
+        "judg",
+        "resnet",
+        "networks.lpips.alex.trunk",
+        "networks.lpips.alex.linear",
+        "pie-bench, imagenet",
+      ];
+      return error instanceof UsageError && named.every((name) => message.includes(name));
+    });
   });
 
   test("if one network fails to load, none stays loaded", async () => {

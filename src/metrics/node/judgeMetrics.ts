@@ -1,7 +1,7 @@
-import { UsageError } from "../../core/index.ts";
+import { cut, few, listed, shown, UsageError } from "../../core/index.ts";
 import { foundChanges } from "../agreement.ts";
 import { defineMetric, type Metric } from "../metric.ts";
-import type { Judge } from "./judge.ts";
+import type { AttributePrompts, Judge } from "./judge.ts";
 import type { JudgeDistance } from "./judgeDistance.ts";
 
 /** Metrics of a world whose judge knows its attributes. `distance` is left out if it is absent. */
@@ -18,18 +18,22 @@ const doneMetric = (judge: Judge): Metric =>
     needs: ["requested"],
     measure: async ({ edit, requested }, work) => {
       const attributes = Object.keys(requested);
-      const unknown = attributes.filter((attribute) => !Object.hasOwn(judge.attributes, attribute));
-      if (unknown.length > 0) {
-        throw new UsageError("attributes that the judge does not know", {
-          found: unknown.join(", "),
-          expected: Object.keys(judge.attributes).join(", "),
-        });
-      }
+      requireKnown(requested, judge.attributes);
       if (attributes.length === 0) return undefined;
       const [{ labels }] = await judge.classify([edit], work);
       return foundChanges(attributes, labels, requested).length === attributes.length ? 1 : 0;
     },
   });
+
+/** Throws UsageError that lists the attributes and values that a judge does not know. */
+function requireKnown(requested: Readonly<Record<string, string>>, known: AttributePrompts): void {
+  const problems = Object.entries(requested).flatMap(([attribute, value]) => {
+    const values = Object.hasOwn(known, attribute) ? Object.keys(known[attribute]) : undefined;
+    if (!values) return [`${cut(attribute)}: expected ${few(Object.keys(known))}`];
+    return values.includes(value) ? [] : [`${attribute}: found ${shown(value)}, expected ${few(values)}`];
+  });
+  if (problems.length > 0) throw new UsageError(`changes that the judge does not know\n${listed(problems)}`);
+}
 
 const scoreMetric = (judge: Judge): Metric =>
   defineMetric({

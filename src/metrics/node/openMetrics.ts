@@ -1,4 +1,6 @@
-import type { LpipsNet } from "../../models/index.ts";
+import { z } from "zod";
+import { checkArguments, oneOf, someText } from "../../core/index.ts";
+import { type LpipsNet, lpipsNets } from "../../models/index.ts";
 import type { Engine } from "../../runtime/index.ts";
 import type { Metric } from "../metric.ts";
 import { pixelMetrics } from "../pixels.ts";
@@ -10,7 +12,7 @@ import { judgeMetrics } from "./judgeMetrics.ts";
 import { Lpips, type LpipsFiles, lpipsMetric } from "./lpips.ts";
 import type { NetworkOptions } from "./pairNetwork.ts";
 import { pieMetrics } from "./pieMetrics.ts";
-import { Structure, type StructurePixels } from "./structure.ts";
+import { Structure, type StructurePixels, structurePixels } from "./structure.ts";
 
 /** Networks to open, by their files. The metrics of those that are absent are left out. */
 export interface MetricNetworks {
@@ -27,6 +29,18 @@ export interface MetricNetworks {
   readonly structurePixels?: StructurePixels;
 }
 
+const lpipsFiles = z.strictObject({ trunk: someText, linear: someText });
+const networkArguments = z.object({
+  networks: z.strictObject({
+    judge: someText.optional(),
+    clip: someText.optional(),
+    lpips: z.partialRecord(oneOf(Object.keys(lpipsNets) as LpipsNet[]), lpipsFiles).optional(),
+    pieClip: someText.optional(),
+    dino: someText.optional(),
+    structurePixels: oneOf(structurePixels).optional(),
+  }),
+});
+
 /** Metrics on one engine, with the networks that they share. */
 export interface OpenMetrics {
   readonly metrics: readonly Metric[];
@@ -40,21 +54,23 @@ interface Network {
 }
 
 /**
- * Opens each network once, and returns all metrics that they and the pixels alone allow. Throws the errors of loading the
- * networks; then nothing stays loaded.
+ * Opens each network once, and returns all metrics that they and the pixels alone allow. Throws UsageError that lists every
+ * argument that is not allowed, and the errors of loading the networks; then nothing stays loaded.
  */
 export async function openMetrics(
   engine: Engine,
-  { judge, clip, lpips = {}, pieClip, dino, structurePixels }: MetricNetworks,
+  networks: MetricNetworks,
   options: NetworkOptions = {},
 ): Promise<OpenMetrics> {
-  const networks: Network[] = [];
+  checkArguments("openMetrics", networkArguments, { networks });
+  const { judge, clip, lpips = {}, pieClip, dino, structurePixels: pixels } = networks;
+  const loaded: Network[] = [];
   const release = async (): Promise<void> => {
-    await Promise.all(networks.map((network) => network.release()));
+    await Promise.all(loaded.map((network) => network.release()));
   };
   const opened = async <N extends Network>(loading: Promise<N>): Promise<N> => {
     const network = await loading;
-    networks.push(network);
+    loaded.push(network);
     return network;
   };
   try {
@@ -66,17 +82,14 @@ export async function openMetrics(
     if (clip) metrics.push(...clipMetrics(await opened(Clip.load(engine, clip, options))));
     const perceptual = new Map<string, Lpips>();
     for (const [net, files] of Object.entries(lpips)) {
-      const loaded = await opened(Lpips.load(engine, net as LpipsNet, files, options));
-      perceptual.set(net, loaded);
-      metrics.push(lpipsMetric(loaded));
+      const own = await opened(Lpips.load(engine, net as LpipsNet, files, options));
+      perceptual.set(net, own);
+      metrics.push(lpipsMetric(own));
     }
     const pie = {
       clip: pieClip === undefined ? undefined : await opened(Clip.load(engine, pieClip, options)),
       lpips: perceptual.get("squeeze"),
-      structure:
-        dino === undefined
-          ? undefined
-          : await opened(Structure.load(engine, dino, { pixels: structurePixels, ...options })),
+      structure: dino === undefined ? undefined : await opened(Structure.load(engine, dino, { pixels, ...options })),
     };
     return { metrics: [...metrics, ...pieMetrics(pie)], release };
   } catch (error) {
