@@ -5,18 +5,22 @@ import { describeOption } from "./methodOptions.ts";
 import { jsonOption } from "./options.ts";
 import { columns, print, printJson } from "./print.ts";
 
-/** Describes the needs of a method besides photo and prompt. */
-function needsOf({ needs }: Method): string {
-  const words = [
-    needs.caption === "required" && "a caption of the photo",
-    needs.randomSeed && "a seed",
-    needs.weightGradients && "gradients of the weights",
-  ].filter((word) => word !== false);
-  return `${words.join(", ") || "nothing else"}${needs.caption === "optional" ? "; uses a caption of the photo if there is one" : ""}`;
+/** Describes the needs of a method. */
+function needsOf({ needs: { caption, randomSeed, weightGradients } }: Method): string {
+  const needed = ["a photo", "a target prompt", ...(caption === "required" ? ["a caption of the photo"] : [])];
+  const more = [
+    caption === "optional" && "uses a caption of the photo if there is one",
+    randomSeed && "draws random numbers (--seed)",
+    weightGradients && "tunes the model's weights on the photo",
+  ].filter((fact) => fact !== false);
+  return [needed.join(", "), ...more].join("; ");
 }
 
+/** A switch that is on by default is listed as the flag that turns it off. */
 const optionLines = (options: readonly DeclaredOption[]): string =>
-  columns(options.map((one) => [`    --${dashed(one.name)}`, describeOption({ ...one, off: one.about })]));
+  columns(
+    options.map((one) => [`    --${one.isSwitch && one.default ? "no-" : ""}${dashed(one.name)}`, describeOption(one)]),
+  );
 
 function describe(method: Method): string {
   const parts = [
@@ -29,6 +33,10 @@ function describe(method: Method): string {
   ];
   return parts.join("\n");
 }
+
+const modelDefaults =
+  "Defaults are those of the methods. A model may have its own (methods in its editing.json), as the Menagerie has; " +
+  "baret edit --verbose prints the settings in effect.";
 
 const optionsJson = (options: readonly DeclaredOption[]): object[] =>
   options.map(({ name, about, expected, default: value, unset }) => ({ name, about, expected, default: value, unset }));
@@ -47,6 +55,6 @@ const methodJson = (method: Method): object => ({
 export function methodsCommand(): Command {
   return new Command("methods").addOption(jsonOption()).action(({ json }: { json?: boolean }) => {
     if (json) printJson({ methods: methods().map(methodJson) });
-    else print(methods().map(describe).join("\n\n"));
+    else print([...methods().map(describe), modelDefaults].join("\n\n"));
   });
 }

@@ -113,10 +113,10 @@ export const strengthOptions = {
   strength: option(oneOf(["auto", "fixed"]), {
     about: "auto: choose how much of the photo to keep; fixed: use the settings as they are",
     value: "<way>",
-    unset: "the model's; fixed if an option that the choice would set is given",
+    unset: "the model's, else fixed; fixed if one of the options that auto would set is given",
   }).optional(),
   keep: option(between(0, 1), {
-    about: "how much of the photo to keep: 0 follows the prompt, 1 keeps the photo; chooses other options",
+    about: "how much of the photo to keep: 0 follows the prompt, 1 keeps the photo; sets the options that decide it",
     value: "<share>",
     unset: "off",
   }).optional(),

@@ -43,7 +43,7 @@ test("every picture of negative-prompt is written with --save-all", async () => 
 test("a missing caption is an error before the model is loaded, and it names the methods that need none", async () => {
   const missing = edit("--method", "negative-prompt", "--model", at("no-model"), "-o", at("x.png"));
   await expect(missing).rejects.toThrow(
-    /^--source: negative-prompt needs a caption of the photo: found nothing, expected what the photo shows, in quotes\.\nMethods that need none: baret, plain, (?!.*negative).*sdedit.*\.$/,
+    /^--source: negative-prompt needs a caption of the photo: found nothing, expected what the photo shows, in quotes, or auto if the model has a judge\.\nMethods that need none: baret, plain, (?!.*negative).*sdedit.*\.$/,
   );
 });
 
@@ -68,9 +68,14 @@ test("a wrong strength and an option of another method are one error", async () 
 
 test("methods lists the needs of each; help shows --seed only for methods that draw random numbers", async () => {
   const listed = await inProcess("methods");
-  expect(listed).toMatch(/^sdedit: .*\n.*\n {2}needs: a seed$/m);
-  expect(listed).toMatch(/^negative-prompt: .*\n.*\n {2}needs: a caption of the photo$/m);
-  expect(listed).toMatch(/^masactrl: .*\n.*\n {2}needs: nothing else; uses a caption of the photo if there is one$/m);
+  expect(listed).toMatch(/^sdedit: .*\n.*\n {2}needs: a photo, a target prompt; draws random numbers \(--seed\)$/m);
+  expect(listed).toMatch(/^negative-prompt: .*\n.*\n {2}needs: a photo, a target prompt, a caption of the photo$/m);
+  expect(listed).toMatch(
+    /^masactrl: .*\n.*\n {2}needs: a photo, a target prompt; uses a caption of the photo if there is one$/m,
+  );
+  // A switch is listed as the flag that changes it.
+  expect(listed).toMatch(/ --no-early-stop +use all iterations/);
+  expect(listed).toMatch(/ --nearest-start +start each step/);
   const { methods } = JSON.parse(await inProcess("methods", "--json"));
   const named = methods.map(({ name, needs }: { name: string; needs: object }) => [name, needs]);
   expect(Object.fromEntries(named)).toMatchObject({

@@ -88,7 +88,7 @@ test("the command line edits, sweeps and repeats with it, and lists it", async (
   );
   const listed = await inProcess("methods");
   expect(listed).toContain("sdedit-test: SDEdit: noise, then sampling");
-  expect(listed).toMatch(/needs: a seed/);
+  expect(listed).toMatch(/needs: a photo, a target prompt; draws random numbers/);
 });
 
 test("help shows the options of the named method", () => {

@@ -230,9 +230,9 @@ export function compareCommand(): Command {
     .addOption(
       listOption(
         "--methods <names>",
-        `methods, separated by commas, default all that the inputs allow and that tune no weights: ${methods()
+        `methods, separated by commas (${methods()
           .map(({ name }) => name)
-          .join(", ")}`,
+          .join(", ")}), default all that the inputs allow, except those that tune weights`,
       ),
     )
     .addOption(setOption())

@@ -113,7 +113,7 @@ function checkUse(command: Command, { source }: PhotoFlags, given: Arguments, me
     throw new UsageError(`${method.name} needs a caption of the photo`, {
       where: "--source",
       found: "nothing",
-      expected: "what the photo shows, in quotes",
+      expected: "what the photo shows, in quotes, or auto if the model has a judge",
       advice: `Methods that need none: ${methodsWithoutCaption()}.`,
     });
   }

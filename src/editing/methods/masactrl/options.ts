@@ -27,7 +27,7 @@ const words = promptWords.min(1, "expected at least one word");
 export const editOptions = z.strictObject({
   ...strengthOptions,
   step: option(whole(0, 1000), {
-    about: "first step of mutual self-attention, counted from 0; off if it is not below the number of steps",
+    about: "first step of mutual self-attention, counted from 0; a step from N on turns it off",
     value: "<n>",
     unset: "step 4 of 50, in proportion",
   }).optional(),
@@ -38,11 +38,16 @@ export const editOptions = z.strictObject({
   }).optional(),
   referenceLatents,
   sourceMask: maskOption({
-    about: "mask of the subject in the photo; with a mask of the edit, subject and background each take from their own",
+    about:
+      "mask of the subject in the photo, needs one of the edit too: the edit's subject then takes from the photo's subject only, its background from the photo's background",
     value: "<file>",
     unset: "none",
   }),
-  targetMask: maskOption({ about: "mask of the subject in the edit", value: "<file>", unset: "none" }),
+  targetMask: maskOption({
+    about: "mask of the subject in the edit, needs one of the photo too",
+    value: "<file>",
+    unset: "none",
+  }),
   sourceMaskWords: option(words, {
     about: "words of the caption whose cross-attention marks the subject in the photo, in place of a mask",
     value: "<words>",
@@ -54,7 +59,8 @@ export const editOptions = z.strictObject({
     unset: "none",
   }).optional(),
   maskThreshold: option(between(0, 1).default(0.1), {
-    about: "attention to these words from which on a place is marked, as a share from the lowest to the highest",
+    about:
+      "a place is marked if its attention to these words is at least this share of the way from the lowest to the highest",
     value: "<share>",
   }),
   guidance,
