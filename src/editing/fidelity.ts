@@ -19,18 +19,26 @@ export interface Fidelity extends Quality {
   readonly roundTrip: Picture;
 }
 
-/** Compares a finished prepared value with its photo, at the size that was prepared. Without the photo, with itself only. */
+/** Facts for comparing a prepared value with its photo. */
+export interface FidelityFacts {
+  /** At the size that was prepared. Without it, the reconstruction is compared with the VAE's round trip only. */
+  readonly photo?: Picture;
+  /** Resolved settings of the edit that the reconstruction is for. Default: those that leave it as it was prepared. */
+  readonly edit?: Readonly<Record<string, unknown>>;
+}
+
+/** Compares a finished prepared value with its photo. */
 export async function fidelityOf(
   method: Method,
   model: Model,
   prepared: Prepared,
-  photo?: Picture,
+  { photo, edit }: FidelityFacts = {},
   signal?: AbortSignal,
 ): Promise<Fidelity> {
   return model.programs.during(["vae"], async () => {
     const decode = async (latent: Parameters<Model["decode"]>[0]) => (await model.decode(latent, signal))[0];
     const roundTrip = await decode(method.photoLatent(prepared));
-    const latent = method.reconstruction?.(prepared);
+    const latent = method.reconstruction?.(prepared, edit);
     const reconstruction = latent && (await decode(latent));
     return {
       roundTrip,

@@ -123,6 +123,8 @@ export interface Method<
   readonly heaviest?: { readonly prepare: Partial<z.input<P>>; readonly edit: Partial<z.input<E>> };
   /** Options with which `prepare` takes longest, if others let it end early. For estimates of time. */
   readonly slowest?: Partial<z.input<P>>;
+  /** Edit options that have an effect only with another one, by the name of that one. */
+  readonly dependents?: Readonly<Record<string, readonly string[]>>;
   /** Former names of options in the records of older versions, with their present names. */
   readonly formerNames?: Readonly<Record<string, keyof z.output<P> | keyof z.output<E>>>;
   /** Named sets of prepare options. */
@@ -149,8 +151,11 @@ export interface Method<
   problems?(prepared: Prepared<z.output<P>, T>): string[];
   /** Returns the latent of the photo, [1, C, h, w]. */
   photoLatent(prepared: Prepared<z.output<P>, T>): Tensor;
-  /** Returns the latent of the reconstruction, [1, C, h, w]. Absent if the method has none. */
-  reconstruction?(prepared: Prepared<z.output<P>, T>): Tensor;
+  /**
+   * Returns the latent of the reconstruction, [1, C, h, w]. edit: resolved settings of the edit that it is for, if they are
+   * known. Absent if the method has none.
+   */
+  reconstruction?(prepared: Prepared<z.output<P>, T>, edit?: Partial<z.output<E>>): Tensor;
   /** Returns the number of optimiser iterations of `prepare`. Absent if the method does not optimise. */
   iterations?(prepared: Prepared<z.output<P>, T>): number;
 

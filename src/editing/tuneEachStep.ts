@@ -83,8 +83,11 @@ export const tunedEachStep = {
   tensors: tunedTensors,
   problems: problemsOfTuning,
   photoLatent: ({ tensors, settings }: TunedPrepared<TuningSettings>): Tensor => row(tensors.inverted, settings.steps),
-  reconstruction: ({ tensors, settings }: TunedPrepared<TuningSettings>): Tensor =>
-    row(tensors.reconstruction, settings.steps),
+  /** With reference latents, the reconstruction follows z*. */
+  reconstruction: (
+    { tensors, settings }: TunedPrepared<TuningSettings>,
+    edit: Readonly<Record<string, unknown>> = {},
+  ): Tensor => row(edit.referenceLatents === true ? tensors.inverted : tensors.reconstruction, settings.steps),
   iterations: (prepared: TunedPrepared<TuningSettings>): number =>
     iterationsOf(prepared).reduce((sum, n) => sum + n, 0),
 };

@@ -26,4 +26,4 @@ export {
   type StrengthRecord,
   settingsOf,
 } from "./record.ts";
-export { dB, enlargedPhoto, qualityWarnings, unusedCaption } from "./warnings.ts";
+export { dB, enlargedPhoto, idleOptions, qualityWarnings, unusedCaption } from "./warnings.ts";

@@ -1,6 +1,7 @@
 import type { Warning } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
 import { type Method, methodsWithCaption, type Prepared, type Quality } from "../editing/index.ts";
+import type { SettingValues } from "./record.ts";
 
 /** PSNR of the reconstruction, in dB. Below it, an edit visibly changes what should be preserved. */
 const goodReconstruction = 25;
@@ -14,6 +15,21 @@ export const unusedCaption = ({ name }: Pick<Method, "name">): Warning => ({
   code: "unused-caption",
   message: `the caption of the photo has no effect: ${name} does not use one; these do: ${methodsWithCaption()}`,
 });
+
+/** Warns of given options that have no effect without another one. settings: resolved. */
+export const idleOptions = (
+  { name, dependents = {} }: Pick<Method, "name" | "dependents">,
+  given: SettingValues,
+  settings: SettingValues,
+): Warning[] =>
+  Object.entries(dependents).flatMap(([option, names]) => {
+    const isOn = Boolean(given[option] || settings[option]);
+    const idle = isOn ? [] : names.filter((one) => given[one] !== undefined);
+    if (idle.length === 0) return [];
+    const message = `${idle.join(", ")}: no effect in ${name} without ${option}`;
+    // A switch that is off has a value.
+    return [{ code: "idle-option", message, ...(settings[option] === false && { remedies: { [option]: true } }) }];
+  });
 
 /** Warning that a photo is smaller than the size to work at. */
 export const enlargedPhoto = (name: string, how: string): Warning => ({

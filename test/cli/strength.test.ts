@@ -1,5 +1,6 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { CheckpointError } from "../../src/core/index.ts";
 import { decodeImage, encodePng } from "../../src/image/node/index.ts";
 import { readRecord } from "../../src/tasks/node/index.ts";
 import { smoothPicture } from "../support/baret.ts";
@@ -45,6 +46,21 @@ test("a CLIP model ranks the edits, and --keep makes one of them", async () => {
   expect(Object.keys(strength!.photo)).toEqual([expect.stringMatching(/^CLIP \(.*judge-tiny\)$/), "noise prediction"]);
   await edit("--keep", `${strength!.keep}`, "-o", kept);
   expect((await readRecord(kept)).settings).toEqual(settings);
+});
+
+test("a scorer that is no CLIP model is refused before the photo is prepared; one without effect gives a warning", async () => {
+  const file = at("unused.inversion.safetensors");
+  for (const [scorer, says] of [
+    [at("none"), /no such model/],
+    [fixturePath("tiny-sd1"), /tiny-sd1: this folder is not a model: .* expected config\.json and weights/],
+  ] as const) {
+    const refused = edit("--strength", "auto", "--scorer", scorer, "--save-inversion", file, "-o", at("x.png"));
+    await expect(refused).rejects.toThrow(says);
+    await expect(edit("--strength", "auto", "--scorer", scorer, "-o", at("x.png"))).rejects.toThrow(CheckpointError);
+  }
+  expect(existsSync(file)).toBe(false);
+  const { warnings } = JSON.parse(await edit("--keep", "1", "--scorer", "noise", "--json", "-o", at("y.png")));
+  expect(warnings).toContainEqual(expect.stringMatching(/^--scorer has no effect/));
 });
 
 test("wrong values are refused before the model is loaded", async () => {

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { pointsOf } from "../../src/cli/edit/sweep.ts";
-import { baret, plain } from "../../src/editing/index.ts";
+import { baret, direct, nullText, plain } from "../../src/editing/index.ts";
 import { readPngText } from "../../src/image/index.ts";
 import { decodeImage, encodePng } from "../../src/image/node/index.ts";
 import { smoothPicture, tinyModel } from "../support/baret.ts";
@@ -43,6 +43,15 @@ test("a sweep is a sheet of all combinations; each picture equals the edit with 
   expect(readFileSync(here.path("alone.png"))).toEqual(readFileSync(here.path("g-5.png")));
 });
 
+test("a sweep over options that have no effect gives one warning, which names the switch that they need", async () => {
+  const own = ["--method", "negative-prompt", "--source", "a cat", ...quick.slice(0, 6), "--self-steps", "0.2,0.4"];
+  const made = await here.baret(["sweep", "photo.png", "a dog", ...own, "--json", "-o", "idle.png"]);
+  const idle = JSON.parse(made.stdout).warnings.filter((text: string) => text.includes("no effect"));
+  expect(idle).toEqual([
+    "selfSteps: no effect in negative-prompt without promptToPrompt. These may help: --prompt-to-prompt",
+  ]);
+});
+
 test("no picture of a sweep replaces the photo", async () => {
   const photo = readFileSync(here.path("photo.png"));
   writeFileSync(here.path("s-2.png"), photo);
@@ -61,7 +70,7 @@ test("a stopped sweep leaves its finished pictures on the sheet", async () => {
   expect(sheet.width).toBeGreaterThan(5 * 64);
 });
 
-test("a sweep without values is the paper's figure 9: one setting changes, the others have the model's values", async () => {
+test("a sweep without values is the paper's figure 9, with Prompt-to-Prompt a grid of its windows", async () => {
   const model = await tinyModel("tiny-sd1");
   const { points, columns } = pointsOf(baret, model, {});
   expect(columns).toBe(5);
@@ -69,6 +78,9 @@ test("a sweep without values is the paper's figure 9: one setting changes, the o
   for (const point of points.slice(0, 5)) expect(point).toMatchObject({ selfSteps: [0, 0.3], crossSteps: [0, 0.6] });
   expect(points.slice(5, 10).map(({ selfSteps }) => selfSteps)).toEqual([0.1, 0.2, 0.3, 0.4, 0.5]);
   expect(points.slice(10).map(({ crossSteps }) => crossSteps)).toEqual([0.8, 0.6, 0.4, 0.2, 0]);
+  const grid = pointsOf(nullText, model, {});
+  expect(grid.points.slice(2, 4)).toEqual([{ selfSteps: 0.2, crossSteps: 0.8 }, { selfSteps: 0.5, crossSteps: 0.2 }]); // biome-ignore format: one list
+  expect([grid.points.length, grid.columns, pointsOf(direct, model, {}).points.length]).toEqual([9, 3, 9]);
   expect(() => pointsOf(plain, model, {})).toThrow("a sweep needs an option with several values");
   await model.close();
 });

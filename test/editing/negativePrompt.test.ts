@@ -62,8 +62,26 @@ test("Prompt-to-Prompt takes the reconstruction's maps; without its windows it c
   const taking = await negativePrompt.edit(model, prepared, { ...on, crossSteps: 1, selfSteps: 1 }, { images });
   expect(relativeError(taking.latents.edit, off.latents.edit)).toBeGreaterThan(1e-2);
   expect(relativeError(taking.latents.reconstruction, off.latents.reconstruction)).toBeLessThan(1e-4);
-  const refused = negativePrompt.edit(model, prepared, { guidance, emphasis: ["dog=2"] });
-  await expect(refused).rejects.toThrow("emphasis: has no effect without Prompt-to-Prompt");
+});
+
+test("options of Prompt-to-Prompt without its switch change nothing and give a warning that names the switch", async () => {
+  const off = await negativePrompt.edit(model, prepared, { guidance: 3 });
+  expect(off.warnings).toEqual(prepared.warnings);
+  const idle = { guidance: 3, selfSteps: 0.9, emphasis: ["dog=2"], fixTail: false, blend: ["nothing"] };
+  const { latents, settings, warnings } = await negativePrompt.edit(model, prepared, idle);
+  expect(latents).toEqual(off.latents);
+  expect(settings).toEqual(off.settings);
+  expect(warnings.slice(prepared.warnings.length)).toEqual([
+    {
+      code: "idle-option",
+      message: "selfSteps, emphasis, blend, fixTail: no effect in negative-prompt without promptToPrompt",
+      remedies: { promptToPrompt: true },
+    },
+  ]);
+  const on = { guidance: 3, promptToPrompt: true, selfSteps: 0.9, blendStart: 0 };
+  expect((await negativePrompt.edit(model, prepared, { ...on, blend: ["dog"] })).warnings).toEqual(prepared.warnings);
+  const [unblended] = (await negativePrompt.edit(model, prepared, on)).warnings.slice(prepared.warnings.length);
+  expect(unblended).toEqual({ code: "idle-option", message: "blendStart: no effect in negative-prompt without blend" });
 });
 
 test("the reconstruction is closer to the photo than that of guidance with the empty prompt", async () => {

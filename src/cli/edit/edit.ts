@@ -4,7 +4,14 @@ import { contactSheet } from "../../image/index.ts";
 import { encodePng } from "../../image/node/index.ts";
 import { exists, writeFileAtomic } from "../../storage/node/index.ts";
 import type { EditRecord, TaskResult } from "../../tasks/index.ts";
-import { type EditTask, editTask, finishedPicture, planEdit, writePicture } from "../../tasks/node/index.ts";
+import {
+  type EditTask,
+  editTask,
+  finishedPicture,
+  planEdit,
+  requireScorer,
+  writePicture,
+} from "../../tasks/node/index.ts";
 import { runBlocking } from "../interrupt.ts";
 import { applyLike, likeOption, warnOfOtherModel } from "../like.ts";
 import { chosenMethod, filesIn, givenValues } from "../methodOptions.ts";
@@ -151,6 +158,13 @@ async function requirePhotoOf(made: EditRecord | undefined, like: string, source
   });
 }
 
+/** Throws CheckpointError if --scorer names no CLIP model. Warns if no edit chooses its strength. */
+async function checkScorer(scorer: string, tasks: readonly EditTask[], reporter: Reporter): Promise<void> {
+  await requireScorer(scorer);
+  if (tasks.some(({ edit }) => edit.strength === "auto")) return;
+  reporter.warn("--scorer has no effect: it helps to choose the strength, and no edit chooses it (--strength auto)");
+}
+
 async function run(command: Command, given: readonly string[], reporter: Reporter): Promise<void> {
   const { like } = command.opts<Flags>();
   const made = like === undefined ? undefined : await applyLike(command, like, reporter);
@@ -183,6 +197,7 @@ async function run(command: Command, given: readonly string[], reporter: Reporte
         reporter.warn(`${photo.name} has changed since ${like} was made, so the picture will differ`);
       }
     }
+    if (flags.scorer !== undefined) await checkScorer(flags.scorer, tasks, reporter);
     const edits: object[] = [];
     for (const [k, task] of tasks.entries()) {
       const prefix = tasks.length > 1 ? `[${k + 1}/${tasks.length}] ` : "";
@@ -203,7 +218,7 @@ export function editCommand(): Command {
     .addOption(
       option(
         "--scorer <name>",
-        "ranks edits if the strength is chosen: a CLIP model, or noise: the model itself alone",
+        "CLIP model that helps to choose the strength, default the model's judge; noise: the model alone chooses",
         anyText,
       ),
     )

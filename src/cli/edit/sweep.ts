@@ -53,17 +53,19 @@ function labelOf(method: Method, point: SettingValues): string {
 
 async function makeSheet(command: Command, flags: Flags, opened: OpenedTasks, reporter: Reporter): Promise<void> {
   const { method, model, maker, work } = opened;
-  const task = { ...opened.tasks[0], maker };
+  const [opening] = opened.tasks;
   const { common, axes } = sweepValues(command, method);
   const { points, columns } = pointsOf(method, model, axes);
   const single = points.map((_, index) => numbered(flags.out, index, Math.max(2, points.length)));
   const written = [flags.out, ...(flags.saveAll ? single : [])];
   await checkOutputs(
     written.map((path) => ({ option: "--out", path })),
-    [task.source, ...points.flatMap((point) => filesIn(method, { ...common, ...point }))],
+    [opening.source, ...points.flatMap((point) => filesIn(method, { ...common, ...point }))],
   );
-  const planned = await Promise.all(points.map((point) => planEdit(task, maker, { ...common, ...point })));
+  const planned = await Promise.all(points.map((point) => planEdit(opening, maker, { ...common, ...point })));
   const resolved = planned.map(({ edit }) => edit);
+  const warnings = new Map(planned.flatMap((one) => (one.warnings ?? []).map((warning) => [warning.message, warning])));
+  const task = { ...opening, maker, warnings: [...warnings.values()] };
 
   const cells: Cell[] = [];
   const files: string[] = [];

@@ -5,5 +5,5 @@
 export { type Blend, blendMask, localBlend } from "./blend.ts";
 export { attentionMixes, type Branches, type Controlled, promptToPrompt, resolvePromptToPrompt } from "./control.ts";
 export { type Mapper, refinementMapper, replacementMapper } from "./mapper.ts";
-export { type PromptToPromptSettings, promptToPromptOptions } from "./options.ts";
+export { blendOptions, type PromptToPromptSettings, promptToPromptOptions, windowGrid } from "./options.ts";
 export { equaliser, wordWindows } from "./words.ts";

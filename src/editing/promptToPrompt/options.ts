@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { between, decimal, oneOf, option, whole } from "../../core/index.ts";
+import type { SweepPoints } from "../method.ts";
 import { promptWords, type Window, window } from "../samplingOptions.ts";
 
 /** "WORD=VALUE" in its two parts. The word may be several words in a row. */
@@ -44,11 +45,11 @@ export const promptToPromptOptions = (defaults: {
 }) => ({
   mapping: option(oneOf(["auto", "replace", "refine"]).default(defaults.mapping), {
     about:
-      "how the target's words take the maps of the caption's: replace (the n-th word from the n-th), refine (only words that both have), or auto: replace if both have equally many words",
+      "how the target's words take the maps of the caption's: replace (the n-th word from the n-th), refine (only words that both have), or auto: replace if both have equally many words, else refine",
     value: "<mapping>",
   }),
   crossSteps: option(window.default([0, defaults.crossSteps]), {
-    about: "share of the steps in which cross-attention uses the caption's maps",
+    about: "share of the steps in which cross-attention uses the maps of the photo's caption",
     value: "<share>",
   }),
   wordSteps: option(
@@ -56,14 +57,18 @@ export const promptToPromptOptions = (defaults: {
       z.string().refine(isWordSteps, "expected WORD=FROM:TO, two shares of the steps in order"),
       "WORD=FROM:TO, shares of the steps in 0..1 with FROM not above TO",
     ).optional(),
-    { about: "the same for single words of the target", value: "<word=from:to>", unset: "none" },
+    {
+      about: "share of the steps in which single words of the target use these maps, in place of --cross-steps",
+      value: "<word=from:to>",
+      unset: "none",
+    },
   ),
   selfSteps: option(window.default([0, defaults.selfSteps]), {
-    about: "share of the steps in which self-attention uses the caption's maps",
+    about: "share of the steps in which self-attention uses the photo's maps",
     value: "<share>",
   }),
   selfTokens: option(whole(1, 2 ** 20).default(32 ** 2), {
-    about: "largest number of places of a self-attention layer that uses the caption's maps",
+    about: "self-attention layers with more places than this keep their own maps",
     value: "<n>",
   }),
   emphasis: option(
@@ -71,7 +76,11 @@ export const promptToPromptOptions = (defaults: {
       z.string().refine(isEmphasis, "expected WORD=FACTOR, a factor in -100..100"),
       "WORD=FACTOR, factors in -100..100",
     ).optional(),
-    { about: "factors of the attention to words of the target", value: "<word=factor>", unset: "none" },
+    {
+      about: "factors by which the attention to words of the target is multiplied",
+      value: "<word=factor>",
+      unset: "none",
+    },
   ),
   blend: option(promptWords.optional(), {
     about: "change the photo only where it, or the edit, attends to these words of either prompt",
@@ -88,16 +97,16 @@ export const promptToPromptOptions = (defaults: {
       .union([threshold, z.tuple([threshold, threshold])], { error: "expected a share in 0..1, or BLEND:EXCEPT" })
       .default(0.3),
     {
-      about: "share of a word's strongest attention from which a place belongs to it",
+      about: "a place belongs to a word if its attention is at least this share of the word's strongest",
       value: "<share>",
     },
   ),
   blendStart: option(between(0, 1).default(0.2), {
-    about: "share of the steps before blending starts",
+    about: "with --blend: share of the steps before it starts",
     value: "<share>",
   }),
   blendLevel: option(whole(0, 7).optional(), {
-    about: "level of the cross-attention layers that find the words (0 is the finest)",
+    about: "with --blend: level of the cross-attention layers that find the words (0 is the finest)",
     value: "<level>",
     unset: "the coarsest with at least 16 places along each side, else the finest",
   }),
@@ -106,4 +115,16 @@ export const promptToPromptOptions = (defaults: {
     off: "with mapping replace: map the end of the target by position, as the authors' code does",
   }),
 });
+
+/** Options that have an effect only with `blend`. */
+export const blendOptions = { blend: ["blendThreshold", "blendStart", "blendLevel"] } as const;
+
+/** Points of a sweep over both windows: a row for each share of self-attention, a column for each of cross-attention. */
+export const windowGrid = (
+  shares: readonly number[],
+): SweepPoints<{ readonly selfSteps: number; readonly crossSteps: number }> => ({
+  points: shares.flatMap((selfSteps) => shares.map((crossSteps) => ({ selfSteps, crossSteps }))),
+  columns: shares.length,
+});
+
 export type PromptToPromptSettings = z.output<z.ZodObject<ReturnType<typeof promptToPromptOptions>>>;

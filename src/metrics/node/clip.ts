@@ -58,6 +58,16 @@ export function cosine(a: Tensor, i: number, b: Tensor, j: number): number {
   return sum;
 }
 
+/** Reads a folder without its weights. Throws CheckpointError that lists all problems if its files or weights do not fit. */
+async function checkedFiles(model: ModelFolder) {
+  const files = await readClipFolder(model);
+  const towers = towersOf(files);
+  const expected = parametersOf([towers.image, towers.text, logitScale()]);
+  const shapes = new Map([...expected].map(([key, { shape }]) => [key, shape as readonly number[]]));
+  const unused = checkWeights(shapes, model.weights, { where: model.name, ignorable: [/position_ids$/] });
+  return { files, towers, unused };
+}
+
 /** A loaded CLIPModel, which compares pictures and texts. The caller owns the engine. */
 export class Clip {
   /** exp(logit_scale). Cosines are multiplied by it before a softmax. */
@@ -89,6 +99,11 @@ export class Clip {
     return this.files.config.projection;
   }
 
+  /** Throws as `load` if a folder is no CLIPModel, but loads no weights. */
+  static async check(model: string | Folder): Promise<void> {
+    await checkedFiles(await openModelFolder(await openFolder(model)));
+  }
+
   /**
    * Loads a folder that `save_pretrained` of a CLIPModel and its processor wrote. Throws CheckpointError that lists all
    * problems if the folder is none or its files contradict each other, and errors of loading a graph.
@@ -100,11 +115,7 @@ export class Clip {
   /** Loads an open folder, as `load` does. */
   static async open(engine: Engine, model: ModelFolder, options: ClipOptions = {}): Promise<Clip> {
     const { cache = new DiskCache(), signal, onProgress } = options;
-    const files = await readClipFolder(model);
-    const towers = towersOf(files);
-    const expected = parametersOf([towers.image, towers.text, logitScale()]);
-    const shapes = new Map([...expected].map(([key, { shape }]) => [key, shape as readonly number[]]));
-    const unused = checkWeights(shapes, model.weights, { where: model.name, ignorable: [/position_ids$/] });
+    const { files, towers, unused } = await checkedFiles(model);
     const scale = Math.exp((await readTensor(model.weights.get("logit_scale")!)).data[0]);
     if (!Number.isFinite(scale)) throw new NumericError("logit_scale", { where: model.name, found: `exp = ${scale}` });
     const weights = await mapWeights(model.weights, { cache, signal, onProgress });

@@ -17,6 +17,7 @@ import {
   type EditRecord,
   type Emit,
   enlargedPhoto,
+  idleOptions,
   type Maker,
   measured,
   noCost,
@@ -72,7 +73,8 @@ export async function planEdit(
   const { method, model, plan, photo } = task;
   const { options, warnings } = await withMasks(method, given, { size: plan.size, photo });
   const edit = resolvedSettings(method, model, plan, options, { chooses });
-  return { ...task, maker, edit, warnings: [...(task.warnings ?? []), ...warnings] };
+  const idle = idleOptions(method, given, edit);
+  return { ...task, maker, edit, warnings: [...(task.warnings ?? []), ...warnings, ...idle] };
 }
 
 /** Returns all settings of a task, by the names of their options. */
@@ -100,10 +102,13 @@ export interface Preparation {
   readonly cost: Cost;
 }
 
-/** Prepares the photo of a task, resuming from its file or the cache, and compares the reconstruction with the photo. */
+/**
+ * Prepares the photo of a task, resuming from its file or the cache, and compares the reconstruction with the photo. edit:
+ * resolved settings of the edit to come, if they are known.
+ */
 export async function preparePhoto(
   task: PhotoTask,
-  { onProgress, onWarning, signal }: PrepareTaskWork = {},
+  { onProgress, onWarning, edit, signal }: PrepareTaskWork = {},
 ): Promise<Preparation> {
   const { method, model, source, photo, plan, file, cache, trajectories } = task;
   const warnings: Warning[] = [];
@@ -121,7 +126,7 @@ export async function preparePhoto(
   const { result: prepared, cost } = task.prepared
     ? { result: task.prepared, cost: noCost }
     : await measured(model, prepare);
-  const fidelity = await fidelityOf(method, model, prepared, photo?.picture, signal);
+  const fidelity = await fidelityOf(method, model, prepared, { photo: photo?.picture, edit }, signal);
   warn(...qualityWarnings(method, model, prepared, fidelity, source));
   return { prepared, fidelity, warnings, cost };
 }
@@ -129,27 +134,29 @@ export async function preparePhoto(
 export interface PrepareTaskWork {
   readonly onProgress?: (progress: Progress) => void;
   readonly onWarning?: (warning: Warning) => void;
+  readonly edit?: SettingValues;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Runs the first part of every task: emits the settings and an estimate, prepares the photo, emits its quality. after: the rest
- * of the task, for the estimate.
+ * Runs the first part of every task: emits the settings and an estimate, prepares the photo, emits its quality. edit:
+ * resolved settings. after: the rest of the task, for the estimate.
  */
 export async function begin(
   task: PhotoTask,
-  settings: SettingValues,
+  edit: SettingValues | undefined,
   emit: Emit,
   signal: AbortSignal,
   after?: AfterPreparing,
 ) {
-  emit({ type: "settings", settings });
+  emit({ type: "settings", settings: settingsOfTask(task, edit) });
   const { method, model, estimates = model.programs.isLarge("unet") || method.needs.weightGradients } = task;
   const estimate = estimates ? await estimateTask(task, after, signal) : undefined;
   if (estimate) emit({ type: "estimate", estimate });
   const { prepared, fidelity, warnings, cost } = await preparePhoto(task, {
     onProgress: timed(emit),
     onWarning: (warning) => emit({ type: "warning", warning }),
+    edit,
     signal,
   });
   const { roundTrip, ...quality } = fidelity;
@@ -177,12 +184,9 @@ export const prepareTask = (
   { signal }: Pick<EditTaskWork, "signal">,
 ): AsyncGenerator<TaskEvent, void> =>
   stream(async (emit, signal) => {
-    const settings = settingsOfTask(task, undefined);
-    const { shared } = await begin(task, settings, emit, signal);
-    emit({
-      type: "done",
-      result: { ...shared, images: {}, record: recordOf(task, "invert", settings), rows: 0 },
-    });
+    const { shared } = await begin(task, undefined, emit, signal);
+    const record = recordOf(task, "invert", settingsOfTask(task, undefined));
+    emit({ type: "done", result: { ...shared, images: {}, record, rows: 0 } });
   }, signal);
 
 /** Runs one edit. */
@@ -194,7 +198,7 @@ export const editTask = (
     const { method, model } = task;
     const dryEdit: AfterPreparing = (hollow, prepared) =>
       editWith(method, hollow, prepared, task.edit, { images, scorer: dryScorer, wholeStrip, signal });
-    const { prepared, shared } = await begin(task, settingsOfTask(task, task.edit), emit, signal, dryEdit);
+    const { prepared, shared } = await begin(task, task.edit, emit, signal, dryEdit);
     const onStep = previews ? previewing(model, emit, signal) : undefined;
     const work = { images, scorer, wholeStrip, onStep, onProgress: timed(emit), signal };
     const { result, cost } = await measured(model, () => editScored(method, model, prepared, task.edit, work));
@@ -230,7 +234,7 @@ export const sweepTask = (
     const settings = points.map((point) => settingsOfTask(task, point));
     const drySweep: AfterPreparing = (hollow, prepared) =>
       sweep(method, hollow, prepared, {}, points, { atOnce, signal });
-    const { prepared, shared } = await begin(task, settings[0], emit, signal, drySweep);
+    const { prepared, shared } = await begin(task, points[0], emit, signal, drySweep);
     const { pictures, rows } = await sweep(method, model, prepared, {}, points, {
       atOnce,
       onPicture: async (index, picture) => emit({ type: "picture", index, picture, settings: settings[index] }),

@@ -47,4 +47,4 @@ export {
 export type { CommonPhotoOptions } from "./photoOptions.ts";
 export type { PhotoTask } from "./photoTask.ts";
 export { readRecord, type WriteOptions, writePicture } from "./picture.ts";
-export { clipScorer, editScored, type ScoredEditWork } from "./scorer.ts";
+export { clipScorer, editScored, requireScorer, type ScoredEditWork } from "./scorer.ts";

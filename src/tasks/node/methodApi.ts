@@ -16,6 +16,7 @@ import { aModel, type Model } from "../../diffusion/index.ts";
 import { modelHash } from "../../diffusion/node/index.ts";
 import * as editing from "../../editing/index.ts";
 import { PreparedCache } from "../../editing/node/index.ts";
+import { idleOptions } from "../index.ts";
 import { captionsOf } from "./captions.ts";
 import { planPhoto, preparePhoto } from "./edit.ts";
 import { withMasks } from "./masks.ts";
@@ -171,9 +172,10 @@ export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extend
         await requireOwn(model, prepared, work);
         const read = await withMasks(anyMethod, options, prepared);
         const settings = editing.resolvedSettings(anyMethod, model, prepared, read.options, { chooses: true });
-        return { ...(await editScored(anyMethod, model, prepared, settings, work)), ...read };
+        const warnings = [...read.warnings, ...idleOptions(anyMethod, options, settings)];
+        return { ...(await editScored(anyMethod, model, prepared, settings, work)), warnings };
       });
-      const { options: _, warnings, ...made } = result;
+      const { warnings, ...made } = result;
       return { ...made, settings: made.settings as z.output<E>, warnings: [...warningsOf(prepared), ...warnings] };
     },
     attention: async (model, prepared, given = {}, work = {}) => {

@@ -8,7 +8,8 @@ import {
   type Prepared,
   type Scorer,
 } from "../../editing/index.ts";
-import type { Clip } from "../../metrics/node/index.ts";
+import { Clip } from "../../metrics/node/index.ts";
+import { findModel } from "../../storage/node/index.ts";
 import { openClip } from "./clip.ts";
 
 /** The word for the model's own noise prediction alone. */
@@ -29,6 +30,11 @@ export function clipScorer(clip: Clip, target: string): Scorer {
       return scores.map(({ cosine }) => cosine);
     },
   };
+}
+
+/** Throws CheckpointError if the scorer of that name is no CLIP model. Loads no weights. */
+export async function requireScorer(name: string): Promise<void> {
+  if (name !== noiseScorerName) await Clip.check((await findModel(name)).path);
 }
 
 /** Work of an edit that may choose its strength. */

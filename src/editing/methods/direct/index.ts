@@ -3,7 +3,13 @@ import { row } from "../../../core/index.ts";
 import { invertedWithCaption } from "../../invertPhoto.ts";
 import { guidedBy, type Process } from "../../lockstep/index.ts";
 import { defineMethod } from "../../method.ts";
-import { promptToPrompt, promptToPromptOptions, resolvePromptToPrompt } from "../../promptToPrompt/index.ts";
+import {
+  blendOptions,
+  promptToPrompt,
+  promptToPromptOptions,
+  resolvePromptToPrompt,
+  windowGrid,
+} from "../../promptToPrompt/index.ts";
 import { guidance, steps } from "../../samplingOptions.ts";
 
 /**
@@ -22,6 +28,7 @@ export const direct = defineMethod({
     guidance,
   }),
   heaviest: { prepare: {}, edit: { selfSteps: 1, crossSteps: 1 } },
+  dependents: blendOptions,
   pictures: { source: "source branch", initial: "without the photo's attention", edit: "edit" },
   photoPicture: "source",
   ...invertedWithCaption,
@@ -52,13 +59,5 @@ export const direct = defineMethod({
       ...controlled,
     };
   },
-  sweepPoints: () => ({
-    points: [0.2, 0.4, 0.8].flatMap((selfSteps) =>
-      [0.2, 0.4, 0.8].map((crossSteps) => ({
-        selfSteps: [0, selfSteps] as [number, number],
-        crossSteps: [0, crossSteps] as [number, number],
-      })),
-    ),
-    columns: 3,
-  }),
+  sweepPoints: () => windowGrid([0.2, 0.4, 0.8]),
 });

@@ -1,35 +1,30 @@
 import { z } from "zod";
-import { option, row, UsageError } from "../../../core/index.ts";
+import { option, row } from "../../../core/index.ts";
 import { invertedWithCaption } from "../../invertPhoto.ts";
 import { guidedBy, type Process } from "../../lockstep/index.ts";
 import { defineMethod, type ResolveFacts } from "../../method.ts";
-import { promptToPrompt, promptToPromptOptions, resolvePromptToPrompt } from "../../promptToPrompt/index.ts";
+import {
+  blendOptions,
+  promptToPrompt,
+  promptToPromptOptions,
+  resolvePromptToPrompt,
+} from "../../promptToPrompt/index.ts";
 import { guidance, steps } from "../../samplingOptions.ts";
 
+const controls = promptToPromptOptions({ mapping: "auto", crossSteps: 0.4, selfSteps: 0.6 });
 const editOptions = z.strictObject({
   guidance,
   promptToPrompt: option(z.boolean().default(false), {
     about:
       "take the reconstruction's attention maps, by Prompt-to-Prompt; the options after this one have an effect only with it",
   }),
-  ...promptToPromptOptions({ mapping: "auto", crossSteps: 0.4, selfSteps: 0.6 }),
+  ...controls,
 });
 type EditSettings = z.output<typeof editOptions>;
 
-/** Options of Prompt-to-Prompt that have no default: one that is given is meant. */
-const optional = ["wordSteps", "emphasis", "blend", "blendExcept", "blendLevel"] as const;
-
-/** Leaves out the options of Prompt-to-Prompt if it is off. Throws UsageError if one of those without a default is given. */
+/** Leaves out the options of Prompt-to-Prompt if it is off. */
 function resolveNegativePrompt(settings: EditSettings, facts: ResolveFacts<{ steps: number }>): EditSettings {
   if (settings.promptToPrompt) return resolvePromptToPrompt(settings, facts);
-  const idle = optional.filter((name) => settings[name] !== undefined);
-  if (idle.length > 0) {
-    throw new UsageError("has no effect without Prompt-to-Prompt", {
-      where: idle.join(", "),
-      found: "promptToPrompt off",
-      expected: "promptToPrompt on (--prompt-to-prompt)",
-    });
-  }
   const { guidance, promptToPrompt } = settings;
   return { guidance, promptToPrompt } as EditSettings;
 }
@@ -47,6 +42,7 @@ export const negativePrompt = defineMethod({
   servesEveryTarget: true,
   prepareOptions: z.strictObject({ steps }),
   editOptions,
+  dependents: { promptToPrompt: Object.keys(controls), ...blendOptions },
   pictures: { reconstruction: "reconstruction", edit: "edit" },
   photoPicture: "reconstruction",
   ...invertedWithCaption,

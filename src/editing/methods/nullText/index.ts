@@ -1,4 +1,5 @@
 import { defineMethod } from "../../method.ts";
+import { blendOptions, windowGrid } from "../../promptToPrompt/index.ts";
 import { invertAndTune, tunedEachStep } from "../../tuneEachStep.ts";
 import { editNullText, resolveNullText } from "./edit.ts";
 import { editOptions, prepareOptions } from "./options.ts";
@@ -19,6 +20,7 @@ export const nullText = defineMethod({
   prepareOptions,
   editOptions,
   heaviest: { prepare: { iterations: 1, earlyStop: false }, edit: { selfSteps: 1, crossSteps: 1 } },
+  dependents: blendOptions,
   pictures: { reconstruction: "reconstruction", initial: "without the photo's attention", edit: "edit" },
   photoPicture: "reconstruction",
   ...tunedEachStep,
@@ -42,13 +44,5 @@ export const nullText = defineMethod({
   }),
   resolve: resolveNullText,
   edit: editNullText,
-  sweepPoints: () => ({
-    points: [0.2, 0.5, 0.8].flatMap((selfSteps) =>
-      [0.2, 0.5, 0.8].map((crossSteps) => ({
-        selfSteps: [0, selfSteps] as [number, number],
-        crossSteps: [0, crossSteps] as [number, number],
-      })),
-    ),
-    columns: 3,
-  }),
+  sweepPoints: () => windowGrid([0.2, 0.5, 0.8]),
 });
