@@ -168,11 +168,12 @@ export function methodProblems(command: Command, method: Method): OptionProblem[
       const isAxis =
         takesLists && Array.isArray(value) && typeof given === "string" && given.includes(",") && !one.isList;
       const values = isAxis ? textsOf(given).map((text) => valueOfText(one, text)) : [value];
-      const [problem] = values.flatMap((each) => one.schema.safeParse(each).error?.issues ?? []);
-      if (!problem) return [];
+      const at = values.findIndex((each) => !one.schema.safeParse(each).success);
+      const [problem] = one.schema.safeParse(values[at]).error?.issues ?? [];
+      if (at < 0 || !problem) return [];
       // If only a part of the value is wrong, its message ("0..1") does not describe the whole value.
       const whole = problem.path.length === 0 ? problem.message.replace(/^expected /, "") : one.expected;
-      return [{ where: asFlag(one.name), found: shown(given), expected: whole }];
+      return [{ where: asFlag(one.name), found: shown(isAxis ? textsOf(given)[at] : given), expected: whole }];
     });
   return [...foreign.map((name) => ({ where: asFlag(name), problem: `not an option of ${method.name}` })), ...wrong];
 }
@@ -247,10 +248,13 @@ export function assignedOptions(texts: readonly string[], chosen: readonly Metho
     if (!parts) problems.push(`${shown(text)}: expected METHOD.OPTION=VALUE or OPTION=VALUE`);
     else if (methods.length === 0) problems.push(`${shown(text)}: ${named} is not compared`);
     else if (takers.length === 0) problems.push(`${shown(text)}: not an option of ${named ?? "any of the methods"}`);
+    // Methods may take other values for an option of the same name: sdedit's strength is a number.
     for (const { method, one } of takers) {
       const read = valueOfText(one, value);
+      const by =
+        named === undefined && takers.some((other) => other.one.expected !== one.expected) ? ` by ${method.name}` : "";
       if (one.schema.safeParse(read).success) values.get(method)![one.name] = read;
-      else problems.push(`${shown(text)}: found ${shown(value)}, expected ${one.expected}`);
+      else problems.push(`${shown(text)}: found ${shown(value)}, expected ${one.expected}${by}`);
     }
   }
   if (problems.length > 0) throw new UsageError(`values of --set\n${listed([...new Set(problems)])}`);

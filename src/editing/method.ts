@@ -70,6 +70,12 @@ export interface ResolveFacts<Settings = Record<string, unknown>> {
   readonly reader: PromptReader;
 }
 
+/** Options that have an effect only if one of those in `needs` is set. */
+export interface Dependents {
+  readonly options: readonly string[];
+  readonly needs: readonly string[];
+}
+
 /** The sampling processes of one edit, and their pictures. */
 export interface Sampling<R extends string> {
   readonly processes: readonly Process[];
@@ -123,8 +129,8 @@ export interface Method<
   readonly heaviest?: { readonly prepare: Partial<z.input<P>>; readonly edit: Partial<z.input<E>> };
   /** Options with which `prepare` takes longest, if others let it end early. For estimates of time. */
   readonly slowest?: Partial<z.input<P>>;
-  /** Edit options that have an effect only with another one, by the name of that one. */
-  readonly dependents?: Readonly<Record<string, readonly string[]>>;
+  /** Edit options that have an effect only with others. */
+  readonly dependents?: readonly Dependents[];
   /** Former names of options in the records of older versions, with their present names. */
   readonly formerNames?: Readonly<Record<string, keyof z.output<P> | keyof z.output<E>>>;
   /** Named sets of prepare options. */

@@ -16,19 +16,20 @@ export const unusedCaption = ({ name }: Pick<Method, "name">): Warning => ({
   message: `the caption of the photo has no effect: ${name} does not use one; these do: ${methodsWithCaption()}`,
 });
 
-/** Warns of given options that have no effect without another one. settings: resolved. */
+/** Warns of given options that have no effect without others. settings: resolved. */
 export const idleOptions = (
-  { name, dependents = {} }: Pick<Method, "name" | "dependents">,
+  { name, dependents = [] }: Pick<Method, "name" | "dependents">,
   given: SettingValues,
   settings: SettingValues,
 ): Warning[] =>
-  Object.entries(dependents).flatMap(([option, names]) => {
-    const isOn = Boolean(given[option] || settings[option]);
-    const idle = isOn ? [] : names.filter((one) => given[one] !== undefined);
+  dependents.flatMap(({ options, needs }) => {
+    const isMet = needs.some((one) => given[one] || settings[one]);
+    const idle = isMet ? [] : options.filter((one) => given[one] !== undefined);
     if (idle.length === 0) return [];
-    const message = `${idle.join(", ")}: no effect in ${name} without ${option}`;
-    // A switch that is off has a value.
-    return [{ code: "idle-option", message, ...(settings[option] === false && { remedies: { [option]: true } }) }];
+    const message = `${idle.join(", ")}: no effect in ${name} without ${needs.join(" or ")}`;
+    const switches = needs.filter((one) => settings[one] === false);
+    const remedies = Object.fromEntries(switches.map((one) => [one, true]));
+    return [{ code: "idle-option", message, ...(switches.length > 0 && { remedies }) }];
   });
 
 /** Warning that a photo is smaller than the size to work at. */

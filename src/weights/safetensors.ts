@@ -43,7 +43,10 @@ export async function readSafetensors(source: ByteSource): Promise<Safetensors> 
   }
   if (!problems.length) problems.push(...layoutProblems([...tensors.values()], dataStart, source.size));
   if (problems.length)
-    throw new CheckpointError(`the safetensors file is damaged, download it again\n${listed(problems)}`, { where });
+    throw new CheckpointError(`the safetensors file is damaged\n${listed(problems)}`, {
+      where,
+      advice: "Download it again.",
+    });
   return { tensors, metadata };
 }
 

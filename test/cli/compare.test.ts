@@ -107,6 +107,10 @@ test("mistakes are errors before the model is loaded", async () => {
       '"magic.steps=3": magic is not compared',
     ].join("\n  "),
   );
+  // An option that two methods take differently says whose value is wrong.
+  await wrong("--methods", "masactrl,sdedit", "--set", "strength=fixed", "--set", "steps=x").toThrow(
+    '"strength=fixed": found "fixed", expected 0..1 or auto by sdedit\n  "steps=x": found "x", expected a whole number in 1..1000.',
+  );
   await expect(inProcess("compare", at("prepared.safetensors"), target)).rejects.toThrow("this photo is prepared");
   await expect(inProcess("compare", at("photo.png"), target, "-o", at("photo.png"))).rejects.toThrow("which is read");
 });

@@ -251,7 +251,7 @@ test("a prepared photo of another model or prompt, a damaged file, and options o
       "--steps, --early-stop: applies to preparing a photo",
     ],
     [["later.safetensors", ...model], 1, `does not fit the model ${model[1]}\n  timesteps.0: found ${timesteps[0]}`],
-    [["short.safetensors", ...model], 1, "not a file of a prepared photo, or a damaged one"],
+    [["short.safetensors", ...model], 1, "Prepare the photo again: baret invert."],
     [["weights.safetensors", ...model], 1, "a safetensors file, but not of a prepared photo"],
     [["nothing.safetensors", ...model], 1, "the file cannot be read: there is no such file or folder"],
   ];

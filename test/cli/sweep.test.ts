@@ -52,6 +52,11 @@ test("a sweep over options that have no effect gives one warning, which names th
   ]);
 });
 
+test("a wrong value among several is the one that is named", async () => {
+  const made = await here.baret(["sweep", "photo.png", "a dog", ...quick, "--keep", "0,0.5,2", "-o", "wrong.png"]);
+  expect(made).toMatchObject({ code: 2, stderr: 'UsageError: --keep: found "2", expected 0..1.\n' });
+});
+
 test("no picture of a sweep replaces the photo", async () => {
   const photo = readFileSync(here.path("photo.png"));
   writeFileSync(here.path("s-2.png"), photo);

@@ -106,8 +106,16 @@ describe("tiny-sd1", () => {
   });
 
   test.each<[string, object, RegExp]>([
-    ["a mask of the photo alone", { sourceMask: all }, /targetMask, targetMaskWords: found neither, but sourceMask or/],
-    ["words of the target alone", { targetMaskWords: ["dog"] }, /sourceMask, sourceMaskWords: found neither/],
+    [
+      "a mask of the photo alone",
+      { sourceMask: all },
+      /targetMask, targetMaskWords: found neither, expected one of them beside sourceMask\./,
+    ],
+    [
+      "words of the target alone",
+      { targetMaskWords: ["dog"] },
+      /sourceMask, sourceMaskWords: found neither, expected one of them beside targetMaskWords/,
+    ],
     [
       "a mask and words for one side, and a path that nobody has read",
       { sourceMask: all, sourceMaskWords: ["dog"], targetMask: "mask.png" },

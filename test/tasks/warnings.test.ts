@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { cutPrompt, type Model } from "../../src/diffusion/index.ts";
-import { baret, type Prepared } from "../../src/editing/index.ts";
-import { qualityWarnings } from "../../src/tasks/index.ts";
+import { baret, masactrl, type Prepared } from "../../src/editing/index.ts";
+import { idleOptions, qualityWarnings } from "../../src/tasks/index.ts";
 import { parseEditing } from "../../src/weights/index.ts";
 
 const usual = { iterations: 5, steps: 50, guidance: 3, learningRate: 1e-3, earlyStop: true };
@@ -38,6 +38,17 @@ test("an unfamiliar picture gives one warning, which compares it with the traini
   expect(measured.message).toMatch(/dog\.png is unfamiliar to this model: .* 26\.9 dB, but 99 % of the pictures that it was trained on at 27\.0 dB or more.*sd1\.5/); // biome-ignore format: one sentence
   const [other] = warnings({ inversion: 40, vae: 19.9 });
   expect(other.message).toMatch(/dog\.png is unfamiliar to this model: .* 19\.9 dB\. Expect a poor edit$/);
+});
+
+test("a given option warns unless one of the options that it needs is set; defaults of a model do not warn", () => {
+  const idle = (given: object, settings: object = given) =>
+    idleOptions(masactrl, { ...given }, { ...settings }).map(({ message }) => message);
+  expect(idle({ maskThreshold: 0.4 })).toEqual([
+    "maskThreshold: no effect in masactrl without sourceMaskWords or targetMaskWords",
+  ]);
+  expect(idle({ maskThreshold: 0.4, targetMaskWords: ["dog"] })).toEqual([]);
+  expect(idle({ maskThreshold: undefined }, { maskThreshold: 0.1 })).toEqual([]);
+  expect(idle({}, { maskThreshold: 0.1 })).toEqual([]);
 });
 
 test("the warning of a cut prompt is short, however long the prompt and its words are", () => {

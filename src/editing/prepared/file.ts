@@ -162,7 +162,15 @@ const parse = async (text: string, where: string): Promise<unknown> => parseJson
 const readable = <T>(work: Promise<T>, where: string): Promise<T> =>
   work.catch((cause: unknown) => {
     if (!(cause instanceof CheckpointError)) throw cause;
-    throw new StorageError("not a file of a prepared photo, or a damaged one", { where, found: cause.message, cause });
+    // Its advice is about models.
+    const problem = cause.message.replace(`${where}: `, "").replace(`\n${cause.details.advice}`, "");
+    const advice = "Prepare the photo again: baret invert.";
+    throw new StorageError("not a file of a prepared photo, or a damaged one", {
+      where,
+      found: problem,
+      advice,
+      cause,
+    });
   });
 
 /** Separates the weights of the expected sets from the other tensors of a file. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { between, decimal, oneOf, option, whole } from "../../core/index.ts";
-import type { SweepPoints } from "../method.ts";
+import type { Dependents, SweepPoints } from "../method.ts";
 import { promptWords, type Window, window } from "../samplingOptions.ts";
 
 /** "WORD=VALUE" in its two parts. The word may be several words in a row. */
@@ -116,8 +116,8 @@ export const promptToPromptOptions = (defaults: {
   }),
 });
 
-/** Options that have an effect only with `blend`. */
-export const blendOptions = { blend: ["blendThreshold", "blendStart", "blendLevel"] } as const;
+/** The options that have an effect only with `blend`. */
+export const blendOptions: Dependents = { options: ["blendThreshold", "blendStart", "blendLevel"], needs: ["blend"] };
 
 /** Points of a sweep over both windows: a row for each share of self-attention, a column for each of cross-attention. */
 export const windowGrid = (

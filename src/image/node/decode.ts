@@ -49,7 +49,7 @@ const maxFileBytes = 1024 ** 3;
 /** libvips reports one fault a line, some of them many times. */
 const reason = (error: unknown): string =>
   error instanceof Error
-    ? [...new Set(error.message.trim().split("\n"))].slice(0, 3).join("; ").replace(/:$/, "")
+    ? [...new Set(error.message.trim().split("\n"))].slice(0, 3).join("; ").replace(/[:.]$/, "")
     : String(error);
 
 async function readPicture(path: string): Promise<Buffer> {

@@ -66,7 +66,8 @@ export async function planComparison(
       tasks.push(await planEdit(task, maker, edit, true));
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
-      problems.push(...error.message.replace(/\.$/, "").split("\n"));
+      const [first, ...lines] = error.message.replace(/\.$/, "").split("\n");
+      problems.push(first.includes(method.name) ? first : `${method.name}: ${first}`, ...lines);
     }
   }
   if (problems.length > 0) throw new UsageError(`the edits cannot be planned\n${listed(problems)}`);

@@ -28,7 +28,7 @@ export const direct = defineMethod({
     guidance,
   }),
   heaviest: { prepare: {}, edit: { selfSteps: 1, crossSteps: 1 } },
-  dependents: blendOptions,
+  dependents: [blendOptions],
   pictures: { source: "source branch", initial: "without the photo's attention", edit: "edit" },
   photoPicture: "source",
   ...invertedWithCaption,

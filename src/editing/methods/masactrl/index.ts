@@ -15,6 +15,7 @@ export const masactrl = defineMethod({
   servesEveryTarget: true,
   prepareOptions,
   editOptions,
+  dependents: [{ options: ["maskThreshold"], needs: ["sourceMaskWords", "targetMaskWords"] }],
   pictures: { source: "source branch", initial: "without mutual self-attention", edit: "edit" },
   prompts: ({ inversionPrompt }): Record<string, string> =>
     inversionPrompt === undefined ? {} : { inversion: inversionPrompt },

@@ -34,9 +34,8 @@ export function checkMasks(
   if (given.length === 1) {
     const [found] = given;
     const [missing] = sides.filter((side) => side !== found);
-    problems.push(
-      `${missing.mask}, ${missing.words}: found neither, but ${found.mask} or ${found.words}, expected both`,
-    );
+    const own = settings[found.mask] === undefined ? found.words : found.mask;
+    problems.push(`${missing.mask}, ${missing.words}: found neither, expected one of them beside ${own}`);
   }
   if (problems.length > 0) throw new UsageError(`masks of masactrl\n${listed(problems)}`);
 }

@@ -42,7 +42,7 @@ export const negativePrompt = defineMethod({
   servesEveryTarget: true,
   prepareOptions: z.strictObject({ steps }),
   editOptions,
-  dependents: { promptToPrompt: Object.keys(controls), ...blendOptions },
+  dependents: [{ options: Object.keys(controls), needs: ["promptToPrompt"] }, blendOptions],
   pictures: { reconstruction: "reconstruction", edit: "edit" },
   photoPicture: "reconstruction",
   ...invertedWithCaption,

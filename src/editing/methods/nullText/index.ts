@@ -20,7 +20,7 @@ export const nullText = defineMethod({
   prepareOptions,
   editOptions,
   heaviest: { prepare: { iterations: 1, earlyStop: false }, edit: { selfSteps: 1, crossSteps: 1 } },
-  dependents: blendOptions,
+  dependents: [blendOptions],
   pictures: { reconstruction: "reconstruction", initial: "without the photo's attention", edit: "edit" },
   photoPicture: "reconstruction",
   ...tunedEachStep,
