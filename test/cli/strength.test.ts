@@ -22,7 +22,9 @@ const common = ["--size", "64", "--threads", "1", "--steps", "4"];
 const edit = (...args: string[]): Promise<string> =>
   inProcess("edit", at("photo.png"), "a dog", "--model", fixturePath("tiny-sd1"), ...common, ...args);
 
-test("the record says what was chosen and why, --save-all shows the strip, and --like repeats the edit to the pixel", async () => {
+test("the record says what was chosen and why, --save-all shows the strip, and --like repeats the edit to the pixel", {
+  timeout: 180_000,
+}, async () => {
   const [first, again] = [at("auto.png"), at("again.png")];
   const { edits } = JSON.parse(
     await edit("--strength", "auto", "--scorer", "noise", "--save-all", "--json", "-o", first),

@@ -14,7 +14,7 @@ export const attentionTask = (
     const settings = settingsOfTask(task, task.edit);
     const dryRun: AfterPreparing = (hollow, prepared) =>
       attentionMaps(method, hollow, prepared, selection, task.edit, { signal });
-    const { prepared, shared } = await begin(task, settings, emit, signal, dryRun);
+    const { prepared, shared } = await begin(task, task.edit, emit, signal, dryRun);
     const work = { onProgress: timed(emit), signal };
     const attention = await attentionMaps(method, model, prepared, selection, task.edit, work);
     const { of, picture, words, sites, rows } = attention;

@@ -43,7 +43,7 @@ export async function estimateTask(
     const work = { resume, where: file, signal };
     const prepared =
       task.prepared && resume ? resume : await prepare(method, hollow, photo!.picture, { ...plan, settings }, work);
-    await fidelityOf(method, hollow, prepared, photo?.picture, signal);
+    await fidelityOf(method, hollow, prepared, { photo: photo?.picture }, signal);
     await after(hollow, prepared);
   };
   const what = `${method.name} at ${plan.size.width}x${plan.size.height}`;
