@@ -27,6 +27,8 @@ import {
   controlled,
   maskInputs,
   mixInputs,
+  positionShape,
+  positionWeight,
   routeInput,
   type SiteGroup,
   takenKinds,
@@ -306,7 +308,7 @@ const sizesOf = (sites: readonly AttentionSite[]): Size[] => [
 
 /**
  * Opens the model's U-Net for pictures of a size. The model keeps the program, and predictors with the same size, routing and
- * weights share it. weights: replace the checkpoint's. Throws UsageError if the model has no such size or attention site,
+ * weights share it. weights: replace the checkpoint's; a grid of positions among them is added to conv_in's output. Throws UsageError if the model has no such size or attention site,
  * CheckpointError if a weight is missing or has another shape, MemoryError or CancelledError.
  */
 export async function openPredictor(
@@ -335,6 +337,9 @@ export async function openPredictor(
       sample: g.input("sample", ["B", channels, h, w]),
       time: g.input("time", timeShape(model.unet, "B")),
       context: g.input("context", ["B", model.text.length, model.text.width]),
+      ...(weights?.has(positionWeight) && {
+        position: g.parameter(positionWeight, positionShape(model.unet, { height: h, width: w })),
+      }),
     };
     const attend = controlled(
       groups,

@@ -25,6 +25,9 @@ export interface TensorLayout {
   readonly unset?: boolean;
 }
 
+/** The network of a set of weights. A U-Net with positions has one weight more, the grid of `positionGrid`. */
+export type SetNetwork = Network | "unet with positions";
+
 /** Embeddings [1, L, D] of "" (`empty`), the target, the source caption if there is one, and the method's `prompts`. */
 export interface Embeddings extends Readonly<Record<string, Tensor>> {
   readonly empty: Tensor;
@@ -36,6 +39,8 @@ export interface PrepareJob<Settings, T extends string> {
   readonly model: Model;
   /** The photo, at the size to work at. */
   readonly picture: Picture;
+  /** The photo at `photoScale` times that size. Absent if the method's `photoScale` is. */
+  readonly larger?: Picture;
   readonly embeddings: Embeddings;
   readonly schedule: Schedule;
   /** Filled in place. If work resumes, it holds the finished steps. */
@@ -142,6 +147,8 @@ export interface Method<
 
   /** Returns prompts to embed besides "", target and source, by their names in `embeddings`. */
   prompts?(settings: z.output<P>, target: string): Readonly<Record<string, string>>;
+  /** Returns the size at which `prepare` reads the photo too, in sizes to work at; undefined: it reads the working size alone. */
+  photoScale?(settings: z.output<P>): number | undefined;
   /** Returns the number of steps of `prepare`. */
   prepareSteps(settings: z.output<P>): number;
   /** Returns the layout of the tensors that `prepare` fills. */
@@ -150,7 +157,7 @@ export interface Method<
    * Returns the sets of weights that a value holds after `done` steps, each with its network: tuned weights, or Adam's moments
    * for them. A set has a tensor for each weight of its network. Absent if the method tunes no weights.
    */
-  weightSets?(settings: z.output<P>, done: number): Readonly<Record<string, Network>>;
+  weightSets?(settings: z.output<P>, done: number): Readonly<Record<string, SetNetwork>>;
   /** Fills the tensors, from the step `prepared.progress.done` on. */
   prepare(job: PrepareJob<z.output<P>, T>): Promise<void>;
   /** Lists values that `prepare` cannot have computed, one problem a line. Shapes are right and numbers are up to 1e6. */

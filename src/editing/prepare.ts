@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { type Picture, StorageError, throwIfCancelled, type Work } from "../core/index.ts";
-import type { Model } from "../diffusion/index.ts";
+import type { Model, Size } from "../diffusion/index.ts";
+import { resize } from "../image/index.ts";
 import type { Trajectories } from "../inversion/index.ts";
 import type { Embeddings, Method } from "./method.ts";
 import { requireFit } from "./prepared/fit.ts";
@@ -23,6 +24,8 @@ export interface PrepareWork extends Work {
   resume?: Prepared;
   /** Keeps DDIM inversions, which methods share. Default: each preparation inverts the photo itself. */
   trajectories?: Trajectories;
+  /** Returns the photo at a larger size of the same shape. Default: enlarges the picture. */
+  photoAt?: (size: Size) => Picture;
   /** File of `resume`, for error messages. */
   where?: string;
 }
@@ -71,7 +74,7 @@ export async function prepare(
   plan: PreparePlan,
   work: PrepareWork = {},
 ): Promise<Prepared> {
-  const { onProgress, onStep, resume, trajectories, where, signal } = work;
+  const { onProgress, onStep, resume, trajectories, photoAt, where, signal } = work;
   if (resume) {
     requireSame(method, resume, plan, where);
     requireFit(method, model, resume, where);
@@ -85,6 +88,7 @@ export async function prepare(
     method.prepare({
       model,
       picture,
+      larger: largerPhoto(method, picture, prepared.settings, photoAt),
       embeddings,
       schedule: model.schedule(plan.timesteps.length),
       prepared,
@@ -100,6 +104,18 @@ export async function prepare(
     }),
   );
   return prepared;
+}
+
+/** Returns the larger photo that a method's `prepare` reads beside the picture, or undefined if it reads none. */
+export function largerPhoto(
+  method: Method,
+  picture: Picture,
+  settings: Readonly<Record<string, unknown>>,
+  photoAt: PrepareWork["photoAt"] = ({ width, height }) => resize(picture, width, height, "bicubic"),
+): Picture | undefined {
+  const scale = method.photoScale?.(settings);
+  if (scale === undefined) return undefined;
+  return scale === 1 ? picture : photoAt({ width: scale * picture.width, height: scale * picture.height });
 }
 
 /** Embeds all prompts of a prepared value in one pass. */
@@ -126,7 +142,7 @@ export const withTarget = (prepared: Prepared, target: string): Prepared =>
 
 /** Lists, as text by name, the identity of a prepared value, and the machine and versions that its bits also depend on. */
 function factsOf({ servesEveryTarget }: Method, { method, target, source, size, settings, origin, timesteps }: Header) {
-  const { model, picture, device, threads, versions } = origin;
+  const { model, picture, larger, device, threads, versions } = origin;
   const values = Object.entries(settings)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => [name, JSON.stringify(value)]);
@@ -134,6 +150,7 @@ function factsOf({ servesEveryTarget }: Method, { method, target, source, size, 
     method,
     "the model": model,
     "the photo": picture,
+    ...(larger !== undefined && { "the larger photo": larger }),
     ...(!servesEveryTarget && { target }),
     ...(source !== undefined && { source }),
     size: `${size.width}x${size.height}`,

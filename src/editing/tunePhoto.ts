@@ -5,9 +5,11 @@ import {
   stateSets,
   type TrainingText,
   type TunedNetwork,
+  type View,
   type WeightTuning,
 } from "../tuning/index.ts";
-import type { PrepareJob } from "./method.ts";
+import type { WeightSet } from "../weights/index.ts";
+import type { PrepareJob, SetNetwork } from "./method.ts";
 
 /** Options of methods that tune on examples of the photo (src/tuning/examples.ts). */
 export const trainingOptions = {
@@ -37,15 +39,17 @@ export const tunedUNet = "unet";
 
 /**
  * Returns the sets of weights of a value after `done` of `steps` steps of tuning weights: at first none, then the state of all
- * networks, at the end the U-Net's weights alone.
+ * networks, at the end the U-Net's weights alone. positions: the tuned U-Net has a grid of positions.
  */
 export function tunedSets(
   networks: readonly TunedNetwork[],
   done: number,
   steps: number,
-): Readonly<Record<string, TunedNetwork>> {
+  positions = false,
+): Readonly<Record<string, SetNetwork>> {
   if (done <= 0) return {};
-  return done < steps ? stateSets(networks) : { [tunedUNet]: "unet" };
+  if (done < steps) return stateSets(networks);
+  return { [tunedUNet]: positions ? "unet with positions" : "unet" };
 }
 
 type Job<S extends TrainingSettings> = Pick<
@@ -60,6 +64,8 @@ export interface TrainingPhase {
   /** Number of steps of `prepare` before the phase. */
   readonly before: number;
   readonly steps: number;
+  /** Returns what the examples of training step k show, counted over all phases. Default: the photo. */
+  views?(k: number): Promise<readonly View[]>;
   /** Takes training step k of the phase, counted from 0. Returns the loss before it. */
   step(k: number, examples: Examples): Promise<number>;
   /** Writes the state after `done` steps into the prepared value. */
@@ -67,21 +73,23 @@ export interface TrainingPhase {
 }
 
 /**
- * Runs the steps of a phase, from the first one that is not done. Each has its own examples of `photo`, the photo's latent,
- * and an entry of `loss`. Saves every `saveEvery` steps and after the last one.
+ * Runs the steps of a phase, from the first one that is not done. Each has its own examples, of `photo`, the photo's latent,
+ * or of `views`, and an entry of `loss`. Saves every `saveEvery` steps and after the last one.
  */
 export async function train<S extends TrainingSettings>(
   { model, prepared, stepDone, report }: Job<S>,
-  { phase, before, steps, step, save }: TrainingPhase,
+  { phase, before, steps, step, save, views }: TrainingPhase,
 ): Promise<void> {
   const { tensors, settings, progress } = prepared;
   const { saveEvery, trainingBatch: batch, trainingSeed: seed } = settings;
-  const source = { latent: tensors.photo, scheduler: model.checkpoint.scheduler, batch, seed };
+  const { scheduler } = model.checkpoint;
+  const photo = Array<View>(batch).fill({ latent: tensors.photo });
   // The first step of every method's `prepare` encodes the photo and trains nothing.
   const trained = before - 1;
   let saved = progress.done - before;
   for (let k = saved; k < steps; k++) {
-    const loss = await step(k, drawExamples(source, trained + k));
+    const shown = (await views?.(trained + k)) ?? photo;
+    const loss = await step(k, drawExamples({ views: shown, scheduler, seed }, trained + k));
     tensors.loss.data[trained + k] = loss;
     const now = { phase, done: k + 1, total: steps, loss };
     if ((k + 1) % saveEvery !== 0 && k + 1 < steps) report(now);
@@ -94,9 +102,11 @@ export async function train<S extends TrainingSettings>(
 }
 
 /** Text and learning rate of tuning weights. */
-export interface WeightPhase extends Pick<TrainingPhase, "phase" | "before" | "steps"> {
+export interface WeightPhase extends Pick<TrainingPhase, "phase" | "before" | "steps" | "views"> {
   readonly text: TrainingText;
   readonly learningRate: number;
+  /** Weights to keep with those of the tuned U-Net. Default: none. */
+  readonly more?: WeightSet;
   /** Called and awaited after the last step, while the tuned weights are still in the engine. */
   finish?(): Promise<void>;
 }
@@ -105,7 +115,7 @@ export interface WeightPhase extends Pick<TrainingPhase, "phase" | "before" | "s
 export async function trainWeights<S extends TrainingSettings>(
   job: Job<S>,
   tuning: WeightTuning,
-  { text, learningRate, finish, ...phase }: WeightPhase,
+  { text, learningRate, more = new Map(), finish, ...phase }: WeightPhase,
 ): Promise<void> {
   const { prepared, signal } = job;
   const done = prepared.progress.done - phase.before;
@@ -119,7 +129,7 @@ export async function trainWeights<S extends TrainingSettings>(
         if (k < phase.steps) prepared.weights = tuning.sets();
         else {
           await finish?.();
-          prepared.weights = { [tunedUNet]: await tuning.weights("unet") };
+          prepared.weights = { [tunedUNet]: new Map([...(await tuning.weights("unet")), ...more]) };
         }
       },
     });

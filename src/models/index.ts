@@ -15,6 +15,7 @@ export {
 export { only, readConfig } from "./config.ts";
 export { type DinoConfig, dinoB8, dinoKeys, structureDistance } from "./dino.ts";
 export { type LpipsConfig, type LpipsNet, lpips, lpipsNets } from "./lpips.ts";
+export { type GridBox, positionGrid, positionShape, positionWeight } from "./position.ts";
 export { Scope } from "./scope.ts";
 export { attentionSites, timeShape, timestepSinusoids, type UNetInputs, unet } from "./unet.ts";
 export { readUNetConfig, type UNetBlock, type UNetConfig } from "./unet-config.ts";

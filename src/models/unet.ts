@@ -14,6 +14,8 @@ export interface UNetInputs {
   time: Node;
   /** Text embedding, [B, L, D]. */
   context: Node;
+  /** Grid of positions, [B or 1, C₀, H, W], of `positionGrid`. Added to conv_in's output. Default: nothing is added. */
+  position?: Node;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface UNetInputs {
  */
 export function unet(
   config: UNetConfig,
-  { sample, time: sinusoids, context }: UNetInputs,
+  { sample, time: sinusoids, context, position }: UNetInputs,
   attend: AttentionControl = plainAttention,
   weights = new Scope(),
 ): Node {
@@ -52,6 +54,7 @@ export function unet(
   };
 
   let h = conv2d(weights.at("conv_in"), sample, blocks[0].channels);
+  if (position) h = g.add(h, position);
   const skips = [h];
   blocks.forEach((block, level) => {
     const w = weights.at("down_blocks").at(level);

@@ -5,12 +5,12 @@ import { clipText } from "../models/index.ts";
 import type { Engine, Resident, Session } from "../runtime/index.ts";
 import { type ByteSource, memorySource, readBytes, readTensor, type WeightSet } from "../weights/index.ts";
 import type { Examples } from "./examples.ts";
-import { exampleFeeds, noiseLoss } from "./loss.ts";
+import { exampleFeeds, type LossOptions, noiseLoss } from "./loss.ts";
 
 /** Networks whose weights can be tuned. */
 export type TunedNetwork = Extract<Network, "unet" | "text">;
 
-export interface WeightTuningOptions {
+export interface WeightTuningOptions extends LossOptions {
   /** Networks to tune: the U-Net, and the text encoder if it is named too. */
   readonly networks: readonly ["unet"] | readonly ["unet", "text"];
   /** Examples in a step. */
@@ -54,16 +54,16 @@ const scalar = (value: number): Tensor => tensor([], Float32Array.of(value));
 export class WeightTuning {
   private readonly model: TunableModel;
   private readonly session: Session;
-  private readonly weightDecay: number;
+  private readonly options: WeightTuningOptions;
   private readonly names: ReadonlyMap<TunedNetwork, readonly string[]>;
   /** By the names of the graph's inputs. */
   private state = new Map<string, Resident>();
 
-  constructor(model: TunableModel, session: Session, { networks, weightDecay }: WeightTuningOptions) {
+  constructor(model: TunableModel, session: Session, options: WeightTuningOptions) {
     this.model = model;
     this.session = session;
-    this.weightDecay = weightDecay;
-    this.names = new Map(networks.map((network) => [network, [...model.weightShapes(network).keys()]]));
+    this.options = options;
+    this.names = new Map(options.networks.map((network) => [network, [...model.weightShapes(network).keys()]]));
   }
 
   /** Moves the state into the engine. saved: the sets of an earlier `state`. Default: the model's weights, moments 0. */
@@ -104,12 +104,12 @@ export class WeightTuning {
     examples: Examples,
     signal?: AbortSignal,
   ): Promise<number> {
-    const { weightDecay } = this;
+    const { weightDecay } = this.options;
     const { decay, ...scalars } = g.adamScalars(count, learningRate, { weightDecay });
     const all = { ...scalars, ...(weightDecay > 0 && { decay }) };
     const feeds = {
       ...text,
-      ...exampleFeeds(this.model.unet, examples),
+      ...exampleFeeds(this.model.unet, examples, this.options),
       ...Object.fromEntries(Object.entries(all).map(([name, value]) => [name, scalar(value)])),
       ...Object.fromEntries(this.state),
     };
@@ -211,10 +211,15 @@ export async function openWeightTuning(
   options: WeightTuningOptions,
   signal?: AbortSignal,
 ): Promise<WeightTuning> {
-  const { networks, batch, weightDecay } = options;
+  const { networks, batch, weightDecay, positions, cleanLoss = 0 } = options;
   const build = (): Record<string, g.Node> => tuningStep(model, size, options);
-  const decay = weightDecay > 0 ? `, weight decay ${weightDecay}` : "";
-  const name = `fine-tuning (${networks.join(", ")}) on ${batch} pictures of ${size.width}x${size.height}${decay}`;
+  const terms = [
+    ...(weightDecay > 0 ? [`weight decay ${weightDecay}`] : []),
+    ...(positions ? ["positions"] : []),
+    ...(cleanLoss > 0 ? [`clean loss ${cleanLoss}`] : []),
+  ];
+  const pictures = `${batch} pictures of ${size.width}x${size.height}`;
+  const name = [`fine-tuning (${networks.join(", ")}) on ${pictures}`, ...terms].join(", ");
   const session = await model.programs.open("unet", name, build, signal, { weights: "fed" });
   return new WeightTuning(model, session, options);
 }
@@ -223,14 +228,14 @@ export async function openWeightTuning(
 export function tuningStep(
   model: Pick<Model, "latentShape" | "text" | "unet">,
   size: Size,
-  { networks, batch, weightDecay }: WeightTuningOptions,
+  { networks, batch, weightDecay, ...terms }: WeightTuningOptions,
 ): Record<string, g.Node> {
   const { length, width } = model.text;
   const isTextTuned = networks.some((network) => network === "text");
   const context = isTextTuned
     ? clipText(model.text, g.input("ids", [1, length], "int64"))
     : g.input("context", [1, length, width]);
-  const loss = noiseLoss(model, size, batch, context);
+  const loss = noiseLoss(model, size, batch, context, terms);
   const parameters = [...g.parametersOf([loss])];
   const gradients = g.gradients(
     loss,

@@ -1,6 +1,14 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { CancelledError, EngineError, MemoryError, noise, ResidentError, type Tensor } from "../../src/core/index.ts";
+import {
+  CancelledError,
+  EngineError,
+  MemoryError,
+  noise,
+  type Picture,
+  ResidentError,
+  type Tensor,
+} from "../../src/core/index.ts";
 import { type Model, openPredictor, sample } from "../../src/diffusion/index.ts";
 import {
   decodePrepared,
@@ -15,14 +23,16 @@ import {
   sine,
   sweep,
 } from "../../src/editing/index.ts";
-import { PreparedCache, prepareStored, readPrepared } from "../../src/editing/node/index.ts";
+import { PreparedCache, planPrepared, prepareStored, readPrepared } from "../../src/editing/node/index.ts";
 import { imagic as imagicApi } from "../../src/index.ts";
+import { positionGrid } from "../../src/models/index.ts";
 import { checkMemory } from "../../src/runtime/node/index.ts";
 import {
   encodeSafetensors,
   memorySource,
   readBytes,
   readSafetensors,
+  readTensor,
   type TensorData,
 } from "../../src/weights/index.ts";
 import { smoothPicture, someOrigin, tinyModel } from "../support/baret.ts";
@@ -67,6 +77,7 @@ describe.each([
   ["imagic", "tiny-sd1"],
   ["imagic", "tiny-sd2"],
   ["sine", "tiny-sd1"],
+  ["sine-patches", "tiny-sd1"],
 ])("%s on %s has the reference's", (name, folder) => {
   test("losses, embedding and latents", async () => {
     const path = fixturePath(`finetuning-${name}-${folder}.safetensors`);
@@ -75,14 +86,16 @@ describe.each([
     const expected = (await fixture(path)) as Record<string, Tensor>;
     const on = folder === "tiny-sd1" ? model : await tinyModel(folder);
     const method = (name === "imagic" ? imagic : sine) as Method;
+    const { patches } = s;
     const options = {
       steps: s.steps,
       tuningSteps: s.tuning_steps,
       tuningRate: s.tuning_rate,
       trainingBatch: s.batch,
+      ...(patches > 0 && { patches }),
       ...(name === "imagic" && { embeddingSteps: s.embedding_steps, embeddingRate: s.embedding_rate }),
     };
-    const input = { target: s.target, source: name === "sine" ? s.source : undefined, options };
+    const input = { target: s.target, source: name === "imagic" ? undefined : s.source, options };
     const plan = planPreparation(method, on, photo, input, someOrigin);
     // Starts after the step that encodes the photo, because the reference has a picture of its own.
     const [embedded] = await on.embed([s.target]);
@@ -95,7 +108,12 @@ describe.each([
     tensors.photo = expected.photo;
     if (name === "imagic") tensors.embedding.data.set(embedded.tensor.data);
     const resume: Prepared = { ...plan, tensors, progress: { ...plan.progress, done: 1 } };
-    const value = await prepare(method, on, photo, plan, { resume });
+    // Patches are cut from a picture of the reference's.
+    const photoAt = (): Picture => {
+      const [height, width] = expected.larger.shape;
+      return { width, height, data: Uint8Array.from(expected.larger.data) };
+    };
+    const value = await prepare(method, on, photo, plan, { resume, photoAt });
     const losses = [...value.tensors.loss.data];
     losses.forEach((loss, k) => {
       expect(Math.abs(loss / expected.loss.data[k] - 1), `loss ${k}`).toBeLessThan(1e-3);
@@ -190,6 +208,98 @@ describe("sine", () => {
     expect(other.tensors.caption.data).not.toEqual(tuned(sine).tensors.caption.data);
     const same = await preparing(sine as Method, { trainingPrompt: source });
     expect(same.tensors).toEqual(tuned(sine).tensors);
+  });
+});
+
+describe("sine with patches", () => {
+  const method = sine as Method;
+  const patched = { patches: 2 };
+  let value: Prepared;
+  beforeAll(async () => {
+    value = await preparing(method, patched);
+  }, 60_000);
+  const editing = async (value: Prepared, options: object = {}) =>
+    edit(method, model, value, { guidance: 3, ...options });
+
+  test("the tuned U-Net has the whole grid of positions at the picture's size, and without it the edit is another one", async () => {
+    const { latents } = await editing(value);
+    const grid = value.weights!.unet.get("position")!;
+    expect(await readTensor(grid)).toEqual(
+      positionGrid(model.unet, { left: 0, top: 0, width: 16, height: 16 }, { width: 8, height: 8 }),
+    );
+    const { position: _, ...others } = Object.fromEntries(value.weights!.unet);
+    const program = await openPredictor(model, photo, undefined, undefined, new Map(Object.entries(others)));
+    const withGrid = await openPredictor(model, photo, undefined, undefined, value.weights!.unet);
+    const row = { latent: latents.edit, context: value.tensors.caption };
+    const [without, found] = [await program.predict([row, row], 500), await withGrid.predict([row, row], 500)];
+    expect(relativeError(found, without)).toBeGreaterThan(1e-2);
+  });
+
+  test("the model as it was gets no grid: with share 1 the edit is plain guidance, to the bit", async () => {
+    const { latents } = await editing(value, { pretrainedShare: 1, seed: 7 });
+    expect(latents.edit.data).toEqual((await plainEdit({ seed: 7 })).latents.edit.data);
+  });
+
+  test("without patches nothing of them is stored: neither a setting nor a grid nor a hash", () => {
+    const { settings, origin, weights } = tuned(sine);
+    expect(Object.keys(settings)).not.toEqual(expect.arrayContaining(["patches"]));
+    expect(settings).not.toHaveProperty("cleanLoss");
+    expect(origin).not.toHaveProperty("larger");
+    expect(weights!.unet.has("position")).toBe(false);
+  });
+
+  test("patches, their scale and the clean loss each change the loss; the clean loss has weight 1 with patches", async () => {
+    const lossWith = async (more: object) =>
+      (await preparing(method, { ...patched, tuningSteps: 1, ...more })).tensors.loss.data[0];
+    const losses = [
+      tuned(sine).tensors.loss.data[0],
+      value.tensors.loss.data[0],
+      await lossWith({ patches: 1 }),
+      await lossWith({ cleanLoss: 0 }),
+    ];
+    expect(new Set(losses).size).toBe(losses.length);
+    expect(await lossWith({ cleanLoss: 1 })).toBe(losses[1]);
+  }, 120_000);
+
+  test("is another prepared photo if the photo has other details", async () => {
+    const plan = (photoAt?: () => Picture) => planPrepared(method, model, photo, inputOf(method, patched), { photoAt });
+    const detailed = () => ({ width: 128, height: 128, data: new Uint8Array(3 * 128 ** 2) });
+    const [enlarged, other] = [await plan(), await plan(detailed)];
+    expect(other.origin.picture).toBe(enlarged.origin.picture);
+    const file = at("sine-patches-detail.safetensors");
+    writeFileSync(file, await encodePrepared({ ...value, origin: enlarged.origin }));
+    expect((await prepareStored(method, model, photo, enlarged, { file })).tensors).toEqual(value.tensors);
+    await expect(prepareStored(method, model, photo, other, { file }, { photoAt: detailed })).rejects.toThrow(
+      /another prepared photo: found the larger photo [0-9a-f]{64}, expected the larger photo [0-9a-f]{64}/,
+    );
+  });
+
+  test("killed with its engine, it resumes to the bytes of an uninterrupted run", async () => {
+    const file = at("sine-patches.safetensors");
+    const plan = planPreparation(method, model, photo, inputOf(method, patched), someOrigin);
+    const preparing = (onProgress?: () => void) => prepareStored(method, model, photo, plan, { file }, { onProgress });
+    let steps = 0;
+    const kill = () => process.kill(model.engine.pid!, "SIGKILL");
+    const error = await preparing(() => ++steps === 4 && kill()).catch((error: unknown) => error);
+    expect(
+      [EngineError, ResidentError].some((kind) => error instanceof kind),
+      `${error}`,
+    ).toBe(true);
+    expect((await readPrepared(file)).progress.done).toBeLessThanOrEqual(4);
+    await preparing();
+    expect(readFileSync(file).equals(await encodePrepared(value))).toBe(true);
+    const { latents } = await editing(await readPrepared(file));
+    expect(latents.edit.data).toEqual((await editing(value)).latents.edit.data);
+  }, 180_000);
+
+  test("a file without the grid is refused", async () => {
+    const bytes = await encodePrepared(value);
+    const { metadata, tensors } = await readSafetensors(memorySource("", bytes));
+    const all: Record<string, TensorData> = {};
+    for (const [name, ref] of tensors)
+      if (name !== "unet/position") all[name] = { ...ref, data: (await readBytes(ref)).slice() };
+    const without = await decodePrepared(memorySource("x.safetensors", encodeSafetensors(all, metadata)));
+    await expect(editing(without)).rejects.toThrow('"unet/position": missing');
   });
 });
 

@@ -12,7 +12,8 @@ const scheduler = parseScheduler(
 );
 const velocity: SchedulerConfig = { ...scheduler, prediction: "v_prediction" };
 const latent = noise([1, 4, 8, 8], 3);
-const draw = (k: number, more: object = {}) => drawExamples({ latent, scheduler, batch: 1, seed: 0, ...more }, k);
+const draw = (k: number, { batch = 1, ...more }: { batch?: number; seed?: number; scheduler?: SchedulerConfig } = {}) =>
+  drawExamples({ views: Array(batch).fill({ latent }), scheduler, seed: 0, ...more }, k);
 
 test("a step's examples depend on seed and step alone, and differ from those of others", () => {
   expect(draw(7)).toEqual(draw(7));
@@ -44,6 +45,24 @@ test("noisy latents and the noise give the photo's latent back; so do they with 
     // Salimans & Ho 2022: x = √ᾱ·z_t − √(1 − ᾱ)·v.
     const back: Tensor = combine(signal, v.noisy, -rest, v.wanted);
     expect(meanSquaredError(row(back, 0), latent)).toBeLessThan(1e-10);
+  }
+});
+
+test("the factor of the clean loss is (t/T)² times the error of the clean latent for an error of 1 of the output", () => {
+  const alphaBar = alphasCumprod(scheduler);
+  for (const k of [0, 1, 2]) {
+    for (const { timesteps, noisy, wanted, cleanFactors } of [draw(k), draw(k, { scheduler: velocity })]) {
+      const [t] = timesteps;
+      const [signal, rest] = [Math.sqrt(alphaBar[t]), Math.sqrt(1 - alphaBar[t])];
+      const isVelocity = meanSquaredError(wanted, draw(k).wanted) > 0;
+      const wrong = { ...wanted, data: wanted.data.map((x) => x + 1) };
+      const clean = isVelocity
+        ? combine(signal, noisy, -rest, wrong)
+        : combine(1 / signal, noisy, -rest / signal, wrong);
+      const error = Math.sqrt(meanSquaredError(clean, latent));
+      expect(cleanFactors!.shape).toEqual([1, 1, 1, 1]);
+      expect(cleanFactors!.data[0] / ((t / 1000) ** 2 * error)).toBeCloseTo(1, 4);
+    }
   }
 });
 

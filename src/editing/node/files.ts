@@ -18,6 +18,7 @@ import {
 import type { Method } from "../method.ts";
 import {
   keyOf,
+  largerPhoto,
   type PrepareInput,
   type PreparePlan,
   type PrepareWork,
@@ -79,14 +80,16 @@ export async function planPrepared(
   model: Model,
   picture: Picture,
   input: PrepareInput,
-  work: Pick<PrepareWork, "onProgress" | "signal"> = {},
+  { photoAt, ...work }: Pick<PrepareWork, "onProgress" | "signal" | "photoAt"> = {},
 ): Promise<PreparePlan> {
   const origin = {
     model: await modelHash(model, work),
     picture: pictureHash(picture),
     versions: { baret: version },
   };
-  return planPreparation(method, model, picture, input, origin);
+  const plan = planPreparation(method, model, picture, input, origin);
+  const larger = largerPhoto(method, picture, plan.settings, photoAt);
+  return larger ? { ...plan, origin: { ...plan.origin, larger: pictureHash(larger) } } : plan;
 }
 
 /** Returns what the file or the cache holds of a planned photo, finished or not. */
@@ -110,7 +113,7 @@ export async function prepareStored(
   picture: Picture,
   plan: PreparePlan,
   { file, cache, trajectories = cache?.trajectories }: PreparedStore,
-  work: Pick<PrepareWork, "onProgress" | "signal"> = {},
+  work: Pick<PrepareWork, "onProgress" | "signal" | "photoAt"> = {},
 ): Promise<Prepared> {
   checkMemory(tensorBytes(method, plan), "the prepared photo");
   const run = (more: PrepareWork): Promise<Prepared> =>

@@ -1,6 +1,7 @@
 import { listed, StorageError, shown } from "../../core/index.ts";
-import type { Model } from "../../diffusion/index.ts";
-import type { Method } from "../method.ts";
+import type { Model, Size } from "../../diffusion/index.ts";
+import { positionShape, positionWeight } from "../../models/index.ts";
+import type { Method, SetNetwork } from "../method.ts";
 import { problemsOfPrepared } from "./layout.ts";
 import { isComplete, type Origin, type Prepared } from "./prepared.ts";
 
@@ -80,15 +81,21 @@ function misfits(model: Model, { size, timesteps, shapes }: Prepared): string[] 
   ];
 }
 
+function shapesOf(model: Model, network: SetNetwork, size: Size): ReadonlyMap<string, readonly number[]> {
+  if (network !== "unet with positions") return model.weightShapes(network);
+  const [, , height, width] = model.latentShape(size);
+  return new Map([...model.weightShapes("unet"), [positionWeight, positionShape(model.unet, { height, width })]]);
+}
+
 /** Lists weights that are missing, unexpected or of another shape than the model's, one problem a line. */
-function weightProblems(method: Method, model: Model, { settings, progress, weights = {} }: Prepared): string[] {
+function weightProblems(method: Method, model: Model, { settings, progress, size, weights = {} }: Prepared): string[] {
   const expected = method.weightSets?.(settings, progress.done) ?? {};
   const strange = Object.keys(weights).filter((set) => !Object.hasOwn(expected, set));
   return [
     ...strange.map((set) => `${shown(set)}: unexpected weights`),
     ...Object.entries(expected).flatMap(([set, network]) => {
       const found = weights[set] ?? new Map();
-      const own = model.weightShapes(network);
+      const own = shapesOf(model, network, size);
       const named = (name: string): string => `"${set}/${name}"`;
       return [
         ...[...own].flatMap(([name, shape]) => {

@@ -19,6 +19,7 @@ const schema = z.strictObject({
   origin: z.strictObject({
     model: sha256,
     picture: sha256,
+    larger: sha256.optional(),
     device: word,
     threads: whole(1, 1 << 16),
     versions: z.record(word, word),

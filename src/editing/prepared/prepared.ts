@@ -8,13 +8,15 @@ export interface Origin {
   readonly model: string;
   /** SHA-256 of the picture at the size to work at. */
   readonly picture: string;
+  /** SHA-256 of the larger photo that the method reads too (`Method.photoScale`). Absent if it reads none. */
+  readonly larger?: string;
   readonly device: string;
   readonly threads: number;
   readonly versions: Readonly<Record<string, string>>;
 }
 
 /** The part of an origin that the caller gives. versions: those of programs other than the engine, which adds its own. */
-export type KnownOrigin = Pick<Origin, "model" | "picture"> & Partial<Pick<Origin, "versions">>;
+export type KnownOrigin = Pick<Origin, "model" | "picture"> & Partial<Pick<Origin, "larger" | "versions">>;
 
 /**
  * The result of preparing one photo for one target prompt: everything that edits need of the photo. All methods share one

@@ -70,6 +70,9 @@ export const gelu: (x: Node) => Node = unary("gelu", onnx("Gelu"), (dy, x) => {
   return mul(dy, add(distribution, mul(x, density)));
 });
 /** x² */
+/** |x|, with gradient 0 at 0. */
+export const abs = (x: Node): Node => add(relu(x), relu(neg(x)));
+
 export const square = (x: Node): Node => mul(x, x);
 /** x/‖x‖₂ along the last axis. */
 export const normalise = (x: Node): Node => div(x, sqrt(sum(square(x), [-1], true)));

@@ -33,7 +33,7 @@ import {
 } from "../index.ts";
 import { type AfterPreparing, dryScorer, estimateTask } from "./estimate.ts";
 import { withMasks } from "./masks.ts";
-import type { Photo } from "./photo.ts";
+import { type Photo, photoAt } from "./photo.ts";
 import type { PhotoTask } from "./photoTask.ts";
 import { editScored, type ScoredEditWork } from "./scorer.ts";
 
@@ -55,7 +55,7 @@ export async function planPhoto(
   work: Pick<Work, "onProgress" | "signal"> = {},
 ): Promise<PhotoTask> {
   const { method, model } = facts;
-  const plan = await planPrepared(method, model, photo.picture, input, work);
+  const plan = await planPrepared(method, model, photo.picture, input, { ...work, photoAt: photoAt(photo) });
   const isUnused = input.source !== undefined && plan.source === undefined;
   return { ...facts, photo, plan, warnings: isUnused ? [...warnings, unusedCaption(method)] : warnings };
 }
@@ -121,8 +121,10 @@ export async function preparePhoto(
   const prompts = Object.values(method.prompts?.(plan.settings, plan.target) ?? {});
   const all = [plan.target, ...(plan.source === undefined ? [] : [plan.source]), ...prompts];
   warn(...promptWarnings(model, all));
-  const prepare = (): Promise<Prepared> =>
-    prepareStored(method, model, photo!.picture, plan, { file, cache, trajectories }, { onProgress, signal });
+  const prepare = (): Promise<Prepared> => {
+    const work = { onProgress, signal, photoAt: photoAt(photo!) };
+    return prepareStored(method, model, photo!.picture, plan, { file, cache, trajectories }, work);
+  };
   const { result: prepared, cost } = task.prepared
     ? { result: task.prepared, cost: noCost }
     : await measured(model, prepare);

@@ -104,6 +104,12 @@ export async function finishedPicture(
   return { picture: edited, alpha: fitted };
 }
 
+/** Returns a photo at a larger size of the same shape, fitted in the same way. */
+export const photoAt =
+  ({ full, fit }: Photo) =>
+  (size: Size): Picture =>
+    fitImage(full, { ...size, mode: modes[fit] });
+
 /** Opens photos one after the other. Throws one ImageError that lists every photo that cannot be read. */
 export async function openAll<T>(open: readonly (() => Promise<T>)[]): Promise<T[]> {
   const opened: T[] = [];

@@ -3,7 +3,7 @@ import { conditional, guidedBy, type Term } from "../../lockstep/index.ts";
 import { defineMethod } from "../../method.ts";
 import { tunedUNet } from "../../tunePhoto.ts";
 import { type EditSettings, editOptions, prepareOptions } from "./options.ts";
-import { prepareSine, prepareSteps, problems, tensorLayouts, weightSets } from "./prepare.ts";
+import { photoScale, prepareSine, prepareSteps, problems, tensorLayouts, weightSets } from "./prepare.ts";
 
 /** Embeddings of the target prompt c, of the training prompt ĉ by the tuned text encoder, and of "". [1, L, D]. */
 interface Contexts {
@@ -43,6 +43,7 @@ export const sine = defineMethod({
   editOptions,
   pictures: { tuned: "tuned model alone", edit: "edit" },
   photoPicture: "tuned",
+  photoScale,
   prepareSteps,
   tensors: tensorLayouts,
   weightSets,

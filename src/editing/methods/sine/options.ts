@@ -3,7 +3,7 @@ import { between, option, whole } from "../../../core/index.ts";
 import { guidance, seed, steps } from "../../samplingOptions.ts";
 import { trainingOptions } from "../../tunePhoto.ts";
 
-/** Options of fine-tuning (paper, §4.1). The defaults are the authors' for Stable Diffusion, without patches. */
+/** Options of fine-tuning (paper, §4.1 and §4.3). The defaults are the authors' for Stable Diffusion, without patches. */
 export const prepareOptions = z.strictObject({
   steps,
   trainingPrompt: option(z.string().regex(/\S/, "expected what the photo shows"), {
@@ -19,6 +19,16 @@ export const prepareOptions = z.strictObject({
     about: "AdamW's learning rate",
     value: "<rate>",
   }),
+  patches: option(whole(1, 8), {
+    about: "tune on random patches of the photo, enlarged to <n> times the size to work at",
+    value: "<n>",
+    unset: "off: tune on the whole photo",
+  }).optional(),
+  cleanLoss: option(between(0, 1000), {
+    about: "weight of a second loss, of the clean latent that the prediction gives",
+    value: "<weight>",
+    unset: "1 with patches, 0 without",
+  }).optional(),
   ...trainingOptions,
 });
 export type PrepareSettings = z.output<typeof prepareOptions>;
