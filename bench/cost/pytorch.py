@@ -221,7 +221,7 @@ def prompt_to_prompt(model: Model, start: Tensor, nulls: list[Tensor], reached: 
     """Rows: the edit's two, and the photo's conditional one while its maps are read."""
     steps, now = len(nulls), {"self": False, "cross": False}
     stride, edit = 1000 // steps, start
-    matrix, matched = torch.tensor(mapper["matrix"]), torch.tensor(mapper["matched"])
+    matrix, matched = (torch.tensor(mapper[name], dtype=torch.float32) for name in ("matrix", "matched"))
 
     def attend(_path: str, is_cross: bool, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         if is_cross and now["cross"]:

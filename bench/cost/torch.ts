@@ -20,7 +20,8 @@ export function editInTorch(python: string, model: string, photo: string, own: E
   const file = join(folder, "job.json");
   const job = { method, model, photo, target, source, threads, picture, prepare, edit, mapper, mutual };
   writeFileSync(file, JSON.stringify(job));
-  const options = { encoding: "utf8", env: { ...process.env, OMP_WAIT_POLICY: "ACTIVE" } } as const;
-  const said = execFileSync(python, ["bench/cost/pytorch.py", file], options);
+  const env = { ...process.env, OMP_WAIT_POLICY: "ACTIVE" };
+  const args = ["bench/cost/pytorch.py", file];
+  const said = execFileSync(python, args, { encoding: "utf8", env, stdio: ["ignore", "pipe", "inherit"] });
   return { ...(JSON.parse(said.trim().split("\n").at(-1)!) as Omit<TorchEdit, "picture">), picture };
 }

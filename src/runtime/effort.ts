@@ -9,38 +9,43 @@ import { loadGraph } from "./loadGraph.ts";
 export interface Effort {
   /** Multiplications and additions of convolutions, matrix products and attention. */
   readonly arithmetic: number;
-  /** Bytes that all other operations write. */
-  readonly written: number;
+  /** Bytes that all other operations read and write, and those of the results, which are copied once more. */
+  readonly moved: number;
   readonly runs: number;
 }
 
-export const noEffort: Effort = { arithmetic: 0, written: 0, runs: 0 };
+export const noEffort: Effort = { arithmetic: 0, moved: 0, runs: 0 };
 
 export const addEffort = (a: Effort, b: Effort): Effort => ({
   arithmetic: a.arithmetic + b.arithmetic,
-  written: a.written + b.written,
+  moved: a.moved + b.moved,
   runs: a.runs + b.runs,
 });
+
+/** Operations that read only the part of their input that they return. */
+const partial = ["slice", "gather"];
 
 /** Counts what one run of a compiled program with `batch` rows does. What is computed from weights alone costs nothing. */
 export function effortOf({ graph }: Pick<Program, "graph">, batch: number): Effort {
   const nodes = inOrder(graph);
   const fixed = fixedValues(nodes);
-  let [arithmetic, written] = [0, 0];
+  const bytes = ({ shape }: g.Node): number => 4 * sizeOf(withBatch(shape, batch));
+  let arithmetic = 0;
+  let moved = graph.reduce((sum, node) => sum + bytes(node), 0);
   for (const node of nodes) {
     const { op, inputs, attrs } = node;
     if (inputs.length === 0 || fixed.has(node) || op.memory?.view) continue;
-    const shape = withBatch(node.shape, batch);
     if (op.arithmetic) {
       const shapes = inputs.map((input) => withBatch(input.shape, batch));
-      arithmetic += op.arithmetic(shapes, shape, attrs);
-    } else written += 4 * sizeOf(shape);
+      arithmetic += op.arithmetic(shapes, withBatch(node.shape, batch), attrs);
+    } else if (partial.includes(op.name)) moved += 2 * bytes(node);
+    else moved += inputs.reduce((sum, input) => sum + bytes(input), bytes(node));
   }
-  return { arithmetic, written, runs: 1 };
+  return { arithmetic, moved, runs: 1 };
 }
 
 /** What a device does in a second. */
-export type Speed = Pick<Effort, "arithmetic" | "written">;
+export type Speed = Pick<Effort, "arithmetic" | "moved">;
 
 /** The operations that measure a device: convolutions as in a U-Net's middle, and sums of arrays that no cache holds. */
 const probes: Record<keyof Speed, { readonly outputs: () => Record<string, g.Node>; readonly feeds: Feeds }> = {
@@ -53,7 +58,7 @@ const probes: Record<keyof Speed, { readonly outputs: () => Record<string, g.Nod
     },
     feeds: { x: tensor([1, 256, 32, 32]) },
   },
-  written: {
+  moved: {
     outputs: () => {
       const [row, column] = [g.input("row", [1, 2048]), g.input("column", [2048, 1])];
       let x = g.add(row, column);
@@ -84,14 +89,14 @@ export async function measureSpeed(engine: Engine, signal?: AbortSignal): Promis
       await session.release();
     }
   };
-  return { arithmetic: await speedOf("arithmetic"), written: await speedOf("written") };
+  return { arithmetic: await speedOf("arithmetic"), moved: await speedOf("moved") };
 }
 
 /** Seconds of a run besides its operations: feeds and results pass between processes. */
 const RUN_SECONDS = 2e-3;
 /** The share of the probe's speed that networks reach: their kernels are of all sizes (docs/benchmarks.md). */
-const NETWORK_SHARE = 0.7;
+const NETWORK_SHARE = 0.75;
 
 /** Estimates the seconds that an effort takes. */
-export const secondsOf = ({ arithmetic, written, runs }: Effort, speed: Speed): number =>
-  arithmetic / (NETWORK_SHARE * speed.arithmetic) + written / speed.written + runs * RUN_SECONDS;
+export const secondsOf = ({ arithmetic, moved, runs }: Effort, speed: Speed): number =>
+  arithmetic / (NETWORK_SHARE * speed.arithmetic) + moved / speed.moved + runs * RUN_SECONDS;

@@ -1,8 +1,11 @@
 import { expect, test } from "vitest";
 import { generate } from "../../src/diffusion/index.ts";
-import { peakMemory } from "../../src/diffusion/node/index.ts";
+import { dryRun, peakMemory } from "../../src/diffusion/node/index.ts";
+import { imagic, type Method, planPreparation, prepare } from "../../src/editing/index.ts";
+import { checkMemory } from "../../src/runtime/node/index.ts";
 import { findModel, openLocal } from "../../src/storage/node/index.ts";
 import { type Checkpoint, type Component, openCheckpoint } from "../../src/weights/index.ts";
+import { someOrigin } from "../support/baret.ts";
 import { fixturePath } from "../support/files.ts";
 import { hollow, keys } from "../weights/helpers.ts";
 
@@ -66,4 +69,22 @@ test.each(["F16", "F32"] as const)("the programs of SD1.5's text encoder and VAE
 test("the Menagerie's small programs stay loaded", async () => {
   const { path } = await findModel("menagerie");
   expect(await released(await openCheckpoint(await openLocal(path)))).toEqual([]);
+});
+
+test("Imagic at Stable Diffusion's size is refused with its estimate of 34 GB, before the photo is encoded", async () => {
+  const checkpoint = unreadable(await openCheckpoint(hollow("sd.safetensors", keys["SD1.x"].original)));
+  const size = { width: 512, height: 512 };
+  const black = { ...size, data: new Uint8Array(3 * 512 * 512) };
+  const onStep = () => Promise.reject(new Error("a step was made"));
+  const imagined = dryRun(
+    checkpoint,
+    async (model) => {
+      const plan = planPreparation(imagic as Method, model, black, { target: "a dog" }, someOrigin);
+      await prepare(imagic as Method, model, black, plan, { onStep });
+    },
+    { checkMemory: (bytes) => checkMemory(bytes, "imagic at 512x512", 16e9) },
+  );
+  await expect(imagined).rejects.toThrow(
+    /imagic at 512x512 needs more memory than is free: found 16\.0 GB free, expected 3[0-7]\.\d GB/,
+  );
 });

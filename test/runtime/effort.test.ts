@@ -15,7 +15,7 @@ const kernel = g.parameter("kernel", [4, 8, 3, 3]);
 
 test("arithmetic is two operations for each product, in proportion to the batch", () => {
   const convolved = g.conv2d(x, kernel, undefined, { stride: 1, pads: [1, 1, 1, 1] });
-  expect(effort(convolved)).toEqual({ arithmetic: 2 * 4 * 16 * 16 * 8 * 9, written: 0, runs: 1 });
+  expect(effort(convolved)).toEqual({ arithmetic: 2 * 4 * 16 * 16 * 8 * 9, moved: 4 * 4 * 16 * 16, runs: 1 });
   expect(effort(convolved, 3).arithmetic).toBe(3 * effort(convolved).arithmetic);
   const [a, b] = [g.input("a", [2, 5, 7]), g.input("b", [2, 7, 3])];
   const product = g.matmul(a, b);
@@ -25,10 +25,16 @@ test("arithmetic is two operations for each product, in proportion to the batch"
   expect(effort(g.attention(q, k, k, { heads: 2 })).arithmetic).toBe(2 * 6 * 9 * (8 + 8));
 });
 
-test("other operations count what they write; views, and what comes from weights alone, count nothing", () => {
-  expect(effort(g.add(x, x), 2)).toEqual({ arithmetic: 0, written: 4 * 2 * 8 * 16 * 16, runs: 1 });
-  expect(effort(g.reshape(x, ["B", 8, 256])).written).toBe(0);
-  expect(effort(g.mul(kernel, 2)).written).toBe(0);
+test("other operations count the bytes that they read and write, and results are copied", () => {
+  const bytes = 4 * 2 * 8 * 16 * 16;
+  expect(effort(g.add(x, x), 2)).toEqual({ arithmetic: 0, moved: 3 * bytes + bytes, runs: 1 });
+  expect(effort(g.silu(g.add(x, x)), 2).moved).toBe((3 + 2) * bytes + bytes);
+  expect(effort(g.slice(x, 1, 0, 4), 2).moved).toBe((2 * bytes) / 2 + bytes / 2);
+});
+
+test("views, and what comes from weights alone, cost nothing but the copy of the result", () => {
+  expect(effort(g.reshape(x, ["B", 8, 256])).moved).toBe(4 * 8 * 256);
+  expect(effort(g.mul(kernel, 2)).moved).toBe(4 * 4 * 8 * 9);
 });
 
 test("the gradient of a convolution to its input takes the convolution's arithmetic once more", () => {
@@ -41,7 +47,7 @@ test("the gradient of a convolution to its input takes the convolution's arithme
 test("the speed of an engine gives a time in proportion to the effort", async () => {
   const speed = await measureSpeed(engine);
   for (const one of Object.values(speed)) expect(one).toBeGreaterThan(1e7);
-  const once = { arithmetic: 1e9, written: 1e6, runs: 1 };
-  const twice = { arithmetic: 2e9, written: 2e6, runs: 2 };
+  const once = { arithmetic: 1e9, moved: 1e6, runs: 1 };
+  const twice = { arithmetic: 2e9, moved: 2e6, runs: 2 };
   expect(secondsOf(twice, speed)).toBeCloseTo(2 * secondsOf(once, speed), 10);
 });
