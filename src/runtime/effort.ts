@@ -9,7 +9,7 @@ import { loadGraph } from "./loadGraph.ts";
 export interface Effort {
   /** Multiplications and additions of convolutions, matrix products and attention. */
   readonly arithmetic: number;
-  /** Bytes that all other operations read and write, and those of the results, which are copied once more. */
+  /** Bytes that all other operations read and write, and those of the results as often as RESULT_COST says. */
   readonly moved: number;
   readonly runs: number;
 }
@@ -22,6 +22,12 @@ export const addEffort = (a: Effort, b: Effort): Effort => ({
   runs: a.runs + b.runs,
 });
 
+/**
+ * Results are copied into fresh memory, which takes about as long as to move so many times their bytes. It matters for tuned
+ * weights alone. Chosen so that a step of fine-tuning the Menagerie is estimated at about the time in docs/benchmarks.md.
+ */
+const RESULT_COST = 8;
+
 /** Operations that read only the part of their input that they return. */
 const partial = ["slice", "gather"];
 
@@ -31,7 +37,7 @@ export function effortOf({ graph }: Pick<Program, "graph">, batch: number): Effo
   const fixed = fixedValues(nodes);
   const bytes = ({ shape }: g.Node): number => 4 * sizeOf(withBatch(shape, batch));
   let arithmetic = 0;
-  let moved = graph.reduce((sum, node) => sum + bytes(node), 0);
+  let moved = graph.reduce((sum, node) => sum + RESULT_COST * bytes(node), 0);
   for (const node of nodes) {
     const { op, inputs, attrs } = node;
     if (inputs.length === 0 || fixed.has(node) || op.memory?.view) continue;
@@ -94,7 +100,10 @@ export async function measureSpeed(engine: Engine, signal?: AbortSignal): Promis
 
 /** Seconds of a run besides its operations: feeds and results pass between processes. */
 const RUN_SECONDS = 2e-3;
-/** The share of the probe's speed that networks reach: their kernels are of all sizes (docs/benchmarks.md). */
+/**
+ * The share of the probe's speed that networks reach, since their operations are of all sizes. Between the Menagerie's and Stable
+ * Diffusion's (docs/benchmarks.md).
+ */
 const NETWORK_SHARE = 0.75;
 
 /** Estimates the seconds that an effort takes. */
