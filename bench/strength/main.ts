@@ -1,4 +1,5 @@
 /** `npm run bench -- strength`: a method's strip of edits on pairs, and what each scorer would choose. */
+import { UsageError } from "../../src/core/index.ts";
 import { loadModel } from "../../src/diffusion/node/index.ts";
 import { methodNamed } from "../../src/editing/index.ts";
 import { stripReport } from "../../src/experiments/index.ts";
@@ -24,8 +25,11 @@ export async function main(args: readonly string[]): Promise<void> {
   const model = await loadModel(values.model, { threads: values.threads });
   try {
     const judge = await Judge.load(model.engine, (await findModel(values.judge)).path);
-    const strips = await measureStrips(methodNamed(values.method), model, judge, chosen, values.out);
-    console.log(await stripReport(strips));
+    const method = methodNamed(values.method);
+    if (method.strip?.plainAt === undefined)
+      throw new UsageError("this method's strip has no plain sampling", { found: values.method });
+    const strips = await measureStrips(method, model, judge, chosen, values.out);
+    console.log(await stripReport(strips, method.strip.plainAt));
     await judge.release();
   } finally {
     await model.close();

@@ -105,6 +105,8 @@ export interface SweepPoints<E> {
 export interface Strip<P, E> {
   /** Names of the options that it sets. */
   readonly options: readonly (keyof E & string)[];
+  /** Share at which the edit is plain sampling: DDIM inversion, then sampling with the target prompt. */
+  readonly plainAt?: number;
   /** Returns their values. keep: 1 keeps the photo, 0 follows the prompt; usual: the model's settings. */
   settings(keep: number, usual: E, facts: ResolveFacts<P>): Partial<E>;
 }

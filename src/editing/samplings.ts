@@ -1,5 +1,6 @@
+import type { Tensor } from "../core/index.ts";
 import { type Model, openPredictor, type Predictor } from "../diffusion/index.ts";
-import { type LockStepResult, type LockStepWork, runLockStep } from "./lockstep/index.ts";
+import { type Hooks, type LockStepResult, type LockStepWork, runLockStep } from "./lockstep/index.ts";
 import type { EditJob, Method, Sampling } from "./method.ts";
 import { embedPrompts } from "./prepare.ts";
 import type { Prepared } from "./prepared/prepared.ts";
@@ -22,7 +23,8 @@ export async function runSamplings(
   wanted: readonly string[],
   work: LockStepWork,
 ): Promise<LockStepResult> {
-  const { groups = [], hooks, share } = samplings[0];
+  const { groups = [], share } = samplings[0];
+  const hooks = merged(samplings.flatMap(({ hooks }) => hooks ?? []));
   const processes = [...new Map(samplings.flatMap((one) => one.processes).map((p) => [p.name, p])).values()];
   const observe = [...new Set(hooks?.observe?.map(({ site }) => site))];
   // A preview decodes between the steps, so the decoder stays loaded too.
@@ -34,15 +36,32 @@ export async function runSamplings(
   });
 }
 
+/** Merges hooks of several samplings. Each gets the attention maps that it observes. */
+function merged(hooks: readonly Hooks[]): Hooks | undefined {
+  if (hooks.length === 0) return undefined;
+  const observe = hooks.flatMap((one) => one.observe ?? []);
+  if (!hooks.some(({ afterStep }) => afterStep)) return { observe };
+  const starts = hooks.map((_, k) => hooks.slice(0, k).reduce((sum, one) => sum + (one.observe?.length ?? 0), 0));
+  return {
+    observe,
+    afterStep: async (i, { latents, maps }) => {
+      const changed = new Map<string, Tensor>();
+      for (const [k, { observe = [], afterStep }] of hooks.entries()) {
+        const own = maps.slice(starts[k], starts[k] + observe.length);
+        for (const [name, latent] of (await afterStep?.(i, { latents, maps: own })) ?? []) changed.set(name, latent);
+      }
+      return changed;
+    },
+  };
+}
+
 /** Splits samplings into runs of at most `atOnce` consecutive ones that can share a batch. */
 export function chunksOf(samplings: readonly Sampling<string>[], atOnce: number): Sampling<string>[][] {
   const kindOf = ({ groups, share }: Sampling<string>): string => JSON.stringify([groups, share]);
   const chunks: Sampling<string>[][] = [];
   for (const sampling of samplings) {
     const last = chunks[chunks.length - 1];
-    const joins =
-      last && last.length < atOnce && !sampling.hooks && !last[0].hooks && kindOf(last[0]) === kindOf(sampling);
-    if (joins) last.push(sampling);
+    if (last && last.length < atOnce && kindOf(last[0]) === kindOf(sampling)) last.push(sampling);
     else chunks.push([sampling]);
   }
   return chunks;

@@ -50,8 +50,7 @@ export async function chosenFrom(
 const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
 
 /** Returns a row: chosen edits beside plain sampling. */
-function row(name: string, strips: readonly ScoredStrip[], chosen: readonly StripPoint[], tried: string): string {
-  const plain = strips.map(({ points }) => points[points.length - 1]);
+function row(name: string, plain: readonly StripPoint[], chosen: readonly StripPoint[], tried: string): string {
   const share = (points: readonly StripPoint[]) =>
     `${((100 * points.filter(({ done }) => done).length) / points.length).toFixed(0)} %`;
   const gain = (of: (point: StripPoint) => number | undefined): string => {
@@ -67,20 +66,24 @@ function row(name: string, strips: readonly ScoredStrip[], chosen: readonly Stri
   return `| ${cells.join(" | ")} |`;
 }
 
-/** Reports what fixed shares of the strip and the scorers reach beside plain sampling, in Markdown. */
-export async function stripReport(strips: readonly ScoredStrip[]): Promise<string> {
-  const rows = strips[0].points.map(({ keep }) => {
-    const points = strips.map(({ points }) => points.find((point) => point.keep === keep)!);
-    return row(keep === 0 ? "keep 0: plain sampling" : `keep ${keep}`, strips, points, "1");
-  });
+/**
+ * Reports what fixed shares of the strip and the scorers reach beside plain sampling, in Markdown. plainAt: share of the strip
+ * that is plain sampling.
+ */
+export async function stripReport(strips: readonly ScoredStrip[], plainAt: number): Promise<string> {
+  const at = (keep: number) => strips.map(({ points }) => points.find((point) => point.keep === keep)!);
+  const plain = at(plainAt);
+  const rows = strips[0].points.map(({ keep }) =>
+    row(keep === plainAt ? `keep ${keep}: plain sampling` : `keep ${keep}`, plain, at(keep), "1"),
+  );
   for (const names of [["clip"], ["noise"], ["clip", "noise"]] as const) {
     const chosen = await Promise.all(strips.map((strip) => chosenFrom(strip, names)));
     const tried = mean(chosen.map((one) => one.tried)).toFixed(1);
     const points = chosen.map(({ point }) => point);
-    rows.push(row(`chosen by ${names.join(" and ")}`, strips, points, tried));
+    rows.push(row(`chosen by ${names.join(" and ")}`, plain, points, tried));
   }
   const nearest = strips.map(({ points }) => points.reduce((a, b) => (b.truth > a.truth ? b : a)));
-  rows.push(row("nearest to the truth", strips, nearest, `${strips[0].points.length}`));
+  rows.push(row("nearest to the truth", plain, nearest, `${strips[0].points.length}`));
   return [
     `${strips.length} pairs`,
     "",

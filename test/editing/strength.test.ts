@@ -59,7 +59,7 @@ describe("choosing", () => {
   test("takes the best edit if none comes near it", async () => {
     const { chosen, enough } = await choose((keep) => (keep === 0.25 ? 1 : 0.3));
     expect(chosen.keep).toBe(0.25);
-    expect(enough).toBeCloseTo(0.9);
+    expect(enough).toBeCloseTo(0.8);
   });
 
   test("takes the best edit if the photo itself has the highest score", async () => {
@@ -85,13 +85,13 @@ describe("settings", () => {
   const resolve = (options: object, chooses = true) => resolvedSettings(baret, model, dog, options, { chooses });
 
   test("keep sets the options of the strip, and nothing else", () => {
-    const { alpha, selfSteps, crossSteps, ...others } = resolve({ keep: 0 });
-    const { alpha: _a, selfSteps: _s, crossSteps: _c, ...usual } = resolve({ strength: "fixed" });
-    expect(others).toEqual(usual);
-    expect([selfSteps, crossSteps]).toEqual([
-      [0, 0],
-      [0, 0],
-    ]);
+    const moved = baret.strip!.options;
+    const without = (settings: object) => Object.entries(settings).filter(([name]) => !moved.includes(name as never));
+    expect(without(resolve({ keep: 0 }))).toEqual(without(resolve({ strength: "fixed" })));
+    const plain = { alpha: [0, 0], selfSteps: [0, 0], crossSteps: [0, 0], blendBelow: 0, newNoise: 0 };
+    expect(resolve({ keep: 1 / 8 })).toMatchObject(plain);
+    expect(resolve({ keep: 0 })).toMatchObject({ ...plain, newNoise: 0.5 });
+    expect(resolve({ keep: 1 / 2 })).toEqual(resolve({ strength: "fixed" }));
     expect(resolve({ keep: 1 })).not.toEqual(resolve({ keep: 0.5 }));
     expect(resolve({ keep: 0.5 })).not.toHaveProperty("keep");
   });
@@ -129,20 +129,20 @@ describe("settings", () => {
 });
 
 describe("an edit that chooses its strength", () => {
-  test("is the edit with the chosen settings, and keep 0 is the initial inversion result", async () => {
-    // Only the last edit of the first round, that of keep 0, scores better than the photo.
-    const ownScorer: Scorer = { name: "last", score: async (edits) => edits.map((_, k) => (k === 4 ? 1 : 0)) };
-    const chosen = await edit(
+  test("is the edit with the chosen settings, and keep 1/8 is the initial inversion result", async () => {
+    const { images, choice, settings } = await edit(
       baret,
       model,
       dog,
       { strength: "auto" },
-      { scorer: ownScorer, images: ["edit", "initial"] },
+      { images: ["edit", "initial"], wholeStrip: true },
     );
-    expect(chosen.choice!.chosen.keep).toBe(0);
-    expect(chosen.images.edit).toEqual(chosen.images.initial);
-    const alone = await edit(baret, model, dog, chosen.settings);
-    expect(alone.images.edit).toEqual(chosen.images.edit);
+    const plain = choice!.tried.find(({ keep }) => keep === 1 / 8)!.edit;
+    const direct = await edit(baret, model, dog, plain.settings);
+    expect(direct.images.edit).toEqual(images.initial);
+    expect(plain.picture).toEqual(images.initial);
+    const alone = await edit(baret, model, dog, settings);
+    expect(alone.images.edit).toEqual(images.edit);
     expect(alone.choice).toBeUndefined();
   });
 

@@ -28,7 +28,7 @@ export const stripSteps = 8;
 const coarse = [0, 2, 4, 6, 8];
 
 /** Share of the best match that is enough, found on tuning pairs (docs/strength.md). Two scorers watch each other. */
-const enoughOf = (scorers: readonly Scorer[]): number => (scorers.length > 1 ? 0.8 : 0.9);
+const enoughOf = (scorers: readonly Scorer[]): number => (scorers.length > 1 ? 0.75 : 0.8);
 
 /**
  * Chooses, of the edits of a strip, the one that keeps most of the photo and still shows the target prompt about as well as

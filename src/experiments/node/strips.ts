@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { appendFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Model } from "../../diffusion/index.ts";
-import { edit, jobOf, type Method, noiseScorer, type Scorer } from "../../editing/index.ts";
+import { edit, type Method } from "../../editing/index.ts";
 import { planPrepared, prepareStored } from "../../editing/node/index.ts";
 import { contactSheet } from "../../image/index.ts";
 import { encodePng } from "../../image/node/index.ts";
@@ -11,7 +11,7 @@ import { psnr, requestedChanges } from "../../metrics/index.ts";
 import type { Judge } from "../../metrics/node/index.ts";
 import { clipScorer } from "../../tasks/node/index.ts";
 import { attributes, type Pair, renderPair } from "../../world/index.ts";
-import type { ScoredStrip, StripPoint } from "../strip.ts";
+import type { ScoredStrip, ScorerName, StripPoint } from "../strip.ts";
 
 /**
  * Makes the whole strip of each pair, except those that are in `out` already. Figures and sheets stay there. Returns them in
@@ -43,27 +43,26 @@ async function stripOf(method: Method, model: Model, judge: Judge, pair: Pair, o
   const { before, after, mask } = renderPair(pair, model.editing.size.height);
   const input = { target: pair.target, source: method.needs.caption === "unused" ? undefined : pair.source };
   const prepared = await prepareStored(method, model, before, await planPrepared(method, model, before, input), {});
-  const { embeddings, schedule } = await jobOf(method, model, prepared);
   const clip = clipScorer(judge.clip, pair.target);
   const { choice } = await edit(method, model, prepared, { strength: "auto" }, { scorer: clip, wholeStrip: true });
-  const edits = choice!.tried.map((one) => one.edit);
-  const latent = method.photoLatent(prepared);
-  const photo = { latent, picture: (await model.decode(latent))[0] };
-  const noise = noiseScorer(model, prepared.size, schedule, embeddings);
-  const scoresOf = ({ score }: Scorer): Promise<readonly number[]> => score([photo, ...edits]);
-  const [clipScores, noiseScores] = [await scoresOf(clip), await scoresOf(noise)];
+  const { photo, tried } = choice!;
+  const edits = tried.map((one) => one.edit);
+  const named = (scores: Readonly<Record<string, number>>): Record<ScorerName, number> => {
+    const { [clip.name]: byClip, ...others } = scores;
+    return { clip: byClip, noise: Object.values(others)[0] };
+  };
 
   const [was, is] = [attributes(pair.before), attributes(pair.after)];
   const requested = requestedChanges(Object.keys(judge.attributes) as (keyof typeof is)[], was, is);
   const verdicts = await judge.classify(edits.map(({ picture }) => picture));
-  const points = choice!.tried.map(({ keep }, k): StripPoint => {
+  const points = tried.map(({ keep, scores }, k): StripPoint => {
     const { picture } = edits[k];
     return {
       keep,
       done: requested.every((attribute) => verdicts[k].labels[attribute] === is[attribute]),
       kept: psnr(picture, before, mask),
       truth: psnr(picture, after),
-      scores: { clip: clipScores[k + 1], noise: noiseScores[k + 1] },
+      scores: named(scores),
     };
   });
   const cells = [
@@ -77,7 +76,7 @@ async function stripOf(method: Method, model: Model, judge: Judge, pair: Pair, o
     name: pair.name,
     kind: pair.kind,
     heldOut: pair.heldOut,
-    photo: { clip: clipScores[0], noise: noiseScores[0] },
+    photo: named(photo),
     points,
   };
 }

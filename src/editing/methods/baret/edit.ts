@@ -1,8 +1,9 @@
-import { lerp, row, type Tensor, UsageError } from "../../../core/index.ts";
+import { combine, lerp, noise, row, type Tensor, UsageError } from "../../../core/index.ts";
 import { type AttentionSite, chooseSites } from "../../../models/index.ts";
 import { type Attention, conditional, guidedBy, type Process } from "../../lockstep/index.ts";
 import type { EditJob, ResolveFacts, Sampling } from "../../method.ts";
 import { isWithin } from "../../samplingOptions.ts";
+import { keepUnchanged } from "./blend.ts";
 import type { EditSettings, PrepareSettings } from "./options.ts";
 import type { BaretTensor } from "./prepare.ts";
 
@@ -26,6 +27,10 @@ const balancedAttention =
     };
   };
 
+/** Draws a share m of a latent's noise anew: √(1 − m)·z + √m·n, which has the same variance. Ours, not the paper's. */
+const renewed = (z: Tensor, m: number, seed: number): Tensor =>
+  m === 0 ? z : combine(Math.sqrt(1 - m), z, Math.sqrt(m), noise(z.shape, seed));
+
 /**
  * The processes of an edit (paper, §3.3 and §3.4), all from z*_0: the reconstruction with C, the transition with ĉ, the
  * initial inversion result and the edit with c*. If every α is 1, the transition is the reconstruction. With reference
@@ -38,7 +43,7 @@ export function editBaret(
 ): Sampling<Role> {
   const { tensors } = prepared;
   const N = prepared.settings.steps;
-  const { rows, replace, referenceLatents } = settings;
+  const { rows, replace, referenceLatents, blendBelow, blendStart, newNoise, seed } = settings;
   const alphas = alphasOf(settings.alpha as readonly number[], settings.alphaShape, N);
   const guidance = settings.editGuidance ?? prepared.settings.guidance;
   const start = row(tensors.inverted, 0);
@@ -57,7 +62,9 @@ export function editBaret(
     : { name: named(`transition ${alphas}`), start, terms: guidedTo((i) => mixed[i]) };
   const initial: Process = { name: named("initial"), start, terms: guidedTo(() => target) };
   const attention = balancedAttention(settings, N, reconstruction.name, transition.name);
-  const edit: Process = { ...initial, name: `edit${key}`, attention };
+  const edit: Process = { ...initial, name: `edit${key}`, start: renewed(start, newNoise, seed), attention };
+  const blend = { edit: edit.name, photo: tensors.inverted, threshold: blendBelow, start: Math.floor(blendStart * N) };
+  const hooks = blendBelow > 0 ? keepUnchanged(blend) : undefined;
   return {
     processes: [reconstruction, transition, initial, edit],
     pictures: {
@@ -70,7 +77,9 @@ export function editBaret(
       { name: "self", sites: pathsOf(sites, "self", settings.selfLayers ?? [], "selfLayers"), takes: replace },
       { name: "cross", sites: pathsOf(sites, "cross", settings.crossLayers ?? [], "crossLayers"), takes: replace },
     ],
-    share: rows === "needed",
+    hooks,
+    // A hook that changes the edit's latent parts it from processes that were identical so far.
+    share: rows === "needed" && !hooks,
   };
 }
 

@@ -3,7 +3,7 @@ import { tunedEachStep } from "../../tuneEachStep.ts";
 import { alphaSchedule, editBaret, resolveBaret } from "./edit.ts";
 import { type EditSettings, editOptions, prepareOptions, presets } from "./options.ts";
 import { prepareBaret } from "./prepare.ts";
-import { stripOfBaret } from "./strip.ts";
+import { plainAt, stripOfBaret } from "./strip.ts";
 
 export { iterationsOf, thresholdAt } from "../../tuneEachStep.ts";
 export type { Role } from "./edit.ts";
@@ -41,7 +41,7 @@ export const baret = defineMethod({
   }),
   resolve: resolveBaret,
   edit: editBaret,
-  strip: { options: ["alpha", "selfSteps", "crossSteps"], settings: stripOfBaret },
+  strip: { options: ["alpha", "selfSteps", "crossSteps", "blendBelow", "newNoise"], settings: stripOfBaret, plainAt },
   sweepPoints: figure9,
 });
 

@@ -5,6 +5,7 @@ import {
   ddimInversionOptions,
   guidance,
   referenceLatents,
+  seed,
   steps,
   strengthOptions,
   tuningOptions,
@@ -102,6 +103,20 @@ export const editOptions = z.strictObject({
     value: "<kind>",
   }),
   referenceLatents,
+  blendBelow: option(share.default(0), {
+    about:
+      "keep the photo where the edit differs from it by less than this share of its largest difference; 0: nowhere",
+    value: "<share>",
+  }),
+  blendStart: option(share.default(0.3), {
+    about: "with --blend-below: share of the steps before blending starts",
+    value: "<share>",
+  }),
+  newNoise: option(share.default(0), {
+    about: "share of the edit's start that is noise drawn anew, if the photo's own noise holds the edit back",
+    value: "<share>",
+  }),
+  seed,
   editGuidance: option(settingRanges.guidance, {
     about: "guidance scale of the edit",
     value: "<scale>",

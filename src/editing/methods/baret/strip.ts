@@ -1,44 +1,54 @@
-import type { Window } from "../../samplingOptions.ts";
 import type { EditSettings } from "./options.ts";
 
-type Kept = Pick<EditSettings, "alpha" | "selfSteps" | "crossSteps">;
+type Ends = [number, number];
 
-/** Share of the strip at which the model's own settings lie. */
-const usualAt = 0.25;
+/** The settings that the strip moves. */
+type Moved = Pick<EditSettings, "selfSteps" | "crossSteps" | "blendBelow" | "newNoise"> & { readonly alpha: Ends };
 
-/** The edit that keeps most: the transition is the reconstruction, and self-attention is the photo's in most steps. */
-const rigid = { alpha: [1, 1], selfSteps: [0, 0.8] } as const;
+/** An edit of the strip. */
+type Knot = Moved & { readonly keep: number };
 
-/** Moves from a to b: x in 0..1. */
-const between = (a: Window, b: Window, x: number): [number, number] =>
-  [0, 1].map((k) => a[k] + (b[k] - a[k]) * x) as [number, number];
+/** Share of the strip that is plain sampling. */
+export const plainAt = 1 / 8;
+
+/** Edits of the strip in the order of their `keep`. Between two of them, all settings move evenly. */
+function knotsOf({ alpha, selfSteps, crossSteps, blendBelow }: EditSettings): Knot[] {
+  const none: Ends = [0, 0];
+  const plain: Knot = { keep: plainAt, alpha: none, selfSteps: none, crossSteps: none, blendBelow: 0, newNoise: 0 };
+  const renewed: Knot = { ...plain, keep: 0, newNoise: 0.5 };
+  const usual: Knot = { ...plain, keep: 1 / 2, alpha: endsOf(alpha), selfSteps, crossSteps, blendBelow };
+  const rigid: Knot = { ...usual, keep: 1, alpha: [1, 1], selfSteps: [0, 0.8] };
+  return [renewed, plain, usual, rigid];
+}
 
 /**
- * BARET's strip: plain sampling at keep 0, the model's settings at 0.25, the rigid edit at 1, and evenly between them. It goes
- * along the paper's figures 9 and 10, in all three settings at once.
+ * BARET's strip, from "as the prompt" (0) to "as the photo" (1). It goes along the paper's figures 9 and 10, in all settings at
+ * once, and beyond them at both ends.
+ *
+ * keep 0: plain sampling from a start with new noise. 1/8: plain sampling. 1/2: the model's settings. 1: the transition is the
+ * reconstruction, and self-attention is the photo's in most steps.
  */
-export function stripOfBaret(keep: number, usual: EditSettings): Kept {
-  const alpha = endsOf(usual.alpha);
-  const { selfSteps, crossSteps } = usual;
-  if (keep >= usualAt) {
-    const x = (keep - usualAt) / (1 - usualAt);
-    return {
-      alpha: between(alpha, rigid.alpha, x),
-      selfSteps: between(selfSteps, rigid.selfSteps, x),
-      crossSteps,
-    };
-  }
-  const x = keep / usualAt;
-  const none = [0, 0] as const;
+export function stripOfBaret(keep: number, usual: EditSettings): Moved {
+  const knots = knotsOf(usual);
+  const at = Math.max(
+    1,
+    knots.findIndex((knot) => keep <= knot.keep),
+  );
+  const [a, b] = [knots[at - 1], knots[at]];
+  const x = (keep - a.keep) / (b.keep - a.keep);
+  const between = (p: number, q: number): number => p + (q - p) * x;
+  const betweenEnds = (p: Ends, q: Ends): Ends => [between(p[0], q[0]), between(p[1], q[1])];
   return {
-    alpha: between(none, alpha, x),
-    selfSteps: between(none, selfSteps, x),
-    crossSteps: between(none, crossSteps, x),
+    alpha: betweenEnds(a.alpha, b.alpha),
+    selfSteps: betweenEnds(a.selfSteps, b.selfSteps),
+    crossSteps: betweenEnds(a.crossSteps, b.crossSteps),
+    blendBelow: between(a.blendBelow, b.blendBelow),
+    newNoise: between(a.newNoise, b.newNoise),
   };
 }
 
 /** Returns α at the first and at the last step. */
-function endsOf(alpha: EditSettings["alpha"]): Window {
+function endsOf(alpha: EditSettings["alpha"]): Ends {
   if (typeof alpha === "number") return [alpha, alpha];
   if (typeof alpha === "function") return [alpha(0, 2), alpha(1, 2)];
   return [alpha[0], alpha[alpha.length - 1]];

@@ -29,6 +29,7 @@ export const masactrl = defineMethod({
   strip: {
     options: ["step"],
     settings: (keep, _, { prepared }) => ({ step: Math.round((1 - keep) * prepared.timesteps.length) }),
+    plainAt: 0,
   },
   sweepPoints: () => ({ points: [0, 2, 4, 8, 12, 20, 30, 40].map((step) => ({ step })), columns: 4 }),
 });
