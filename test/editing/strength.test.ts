@@ -105,6 +105,7 @@ describe("settings", () => {
   test.each([
     [{ keep: 0.5, alpha: 1 }, "found also alpha, expected one of them"],
     [{ keep: 0.5, strength: "auto" }, "found also strength auto, expected one of them"],
+    [{ keep: 0.5, strength: "fixed" }, "found also strength fixed, expected one of them"],
     [{ strength: "auto", selfSteps: 0.1 }, "found also selfSteps, expected one of them"],
   ])("two ways to decide at once are refused: %j", (options, message) => {
     expect(() => resolve(options)).toThrow(`two options set how much of the photo to keep: ${message}`);

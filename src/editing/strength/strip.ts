@@ -24,6 +24,7 @@ function decisionOf({ strip }: Method, given: Values, settings: Values, chooses:
   const ways = [
     ...(given.keep === undefined ? [] : ["keep"]),
     ...(wantsAuto ? ["strength auto"] : []),
+    ...(given.strength === "fixed" && given.keep !== undefined ? ["strength fixed"] : []),
     ...(own.length > 0 ? [own.join(", ")] : []),
   ];
   if (ways.length > 1) {
