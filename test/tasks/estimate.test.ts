@@ -7,7 +7,6 @@ import { readPrepared } from "../../src/editing/node/index.ts";
 import { checkMemory } from "../../src/runtime/node/index.ts";
 import type { Estimate, SettingValues, TaskEvent, TaskResult } from "../../src/tasks/index.ts";
 import { type EditTask, editTask, makerOf, openPhoto, planEdit, planPhoto } from "../../src/tasks/node/index.ts";
-import { render, tuningPairs } from "../../src/world/index.ts";
 import { smoothPicture, tinyModel } from "../support/baret.ts";
 import { temporaryFolder } from "../support/files.ts";
 
@@ -118,31 +117,4 @@ test.each(["imagic", "sine"])("%s without the memory for it is refused with the 
   const { estimate, result } = await run(task);
   expect(estimate.computed).toEqual(computedBy(result));
   expect(result.costs.prepare.gradients).toBeLessThan(6);
-}); // biome-ignore format: one law
-
-test("on the Menagerie, the estimated time is within a factor of 1.5 of the time that it takes", { retry: 3, timeout: 180_000 }, async () => {
-  const own = await tinyModel("menagerie");
-  try {
-    const [pair] = tuningPairs();
-    const [picture, other] = [pair.before, pair.after].map((scene) => render(scene, 128));
-    for (const name of ["plain", "baret", "null-text"]) {
-      const method = methodNamed(name);
-      const early = name === "plain" ? {} : tuned;
-      const planFor = async (shown: typeof picture, target: string, steps: number): Promise<EditTask> => {
-        const photo = await openPhoto(own, shown);
-        const facts = { method, model: own, source: "photo", photo, estimates: true };
-        const task = await planPhoto(facts, { target, source: pair.source, options: { steps, ...early } });
-        return planEdit(task, await makerOf(own), name === "baret" ? { strength: "fixed" } : {}, true);
-      };
-      // Loads the programs.
-      await run(await planFor(other, pair.source, 2));
-      const { estimate, result } = await run(await planFor(picture, pair.target, 10));
-      const { prepare, edit } = result.costs;
-      const ratio = estimate.seconds[1] / (prepare.seconds + edit!.seconds);
-      expect(ratio, name).toBeGreaterThan(1 / 1.5);
-      expect(ratio, name).toBeLessThan(1.5);
-    }
-  } finally {
-    await own.close();
-  }
 }); // biome-ignore format: one law
