@@ -49,6 +49,8 @@ test("a given option warns unless one of the options that it needs is set; defau
   expect(idle({ maskThreshold: 0.4, targetMaskWords: ["dog"] })).toEqual([]);
   expect(idle({ maskThreshold: undefined }, { maskThreshold: 0.1 })).toEqual([]);
   expect(idle({}, { maskThreshold: 0.1 })).toEqual([]);
+  const blended = (settings: object) => idleOptions(baret, { blendStart: 0.5 }, { ...settings }).length;
+  expect([{ blendBelow: 0 }, { blendBelow: 0.3 }, { strength: "auto" }].map(blended)).toEqual([1, 0, 0]);
 });
 
 test("the warning of a cut prompt is short, however long the prompt and its words are", () => {

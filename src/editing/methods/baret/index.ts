@@ -20,6 +20,7 @@ export const baret = defineMethod({
   prepareOptions,
   editOptions,
   heaviest: { prepare: { iterations: 1, earlyStop: false }, edit: { selfSteps: 1, crossSteps: 1 } },
+  dependents: [{ options: ["blendStart"], needs: ["blendBelow", "strength"] }],
   formerNames: { selfLevels: "selfLayers", crossLevels: "crossLayers" },
   presets,
   pictures: {
