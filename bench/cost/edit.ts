@@ -1,7 +1,7 @@
 /** One edit by this engine. */
 import { type Picture, row } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
-import { edit, editWith, resolvedSettings } from "../../src/editing/index.ts";
+import { edit, editWith, jobOf, resolvedSettings } from "../../src/editing/index.ts";
 import { planPrepared, prepareStored } from "../../src/editing/node/index.ts";
 import { refinementMapper, replacementMapper } from "../../src/editing/promptToPrompt/index.ts";
 import { type Costs, type Estimate, measured, type SettingValues } from "../../src/tasks/index.ts";
@@ -9,7 +9,7 @@ import { dryScorer, estimateTask, openPhoto } from "../../src/tasks/node/index.t
 import { type Pair, render } from "../../src/world/index.ts";
 import type { Case } from "./cases.ts";
 
-/** How the target's tokens take the maps of the caption's: matrix [L, L] and matched [L] of Prompt-to-Prompt. */
+/** Prompt-to-Prompt's map from the caption's tokens to the target's: matrix [L, L], matched [L]. */
 export interface TokenMapper {
   readonly matrix: readonly (readonly number[])[];
   readonly matched: readonly number[];
@@ -20,7 +20,7 @@ export interface Edited extends Pick<Pair, "target" | "source"> {
   readonly photo: Picture;
   readonly picture: Picture;
   readonly costs: Costs;
-  /** What the costs were estimated at before. */
+  /** Made before the edit. */
   readonly estimate: Estimate;
   readonly threads: number;
   /** Settings in effect. */
@@ -38,13 +38,6 @@ function mapperOf(model: Model, { mapping }: SettingValues, { source, target }: 
   return { matrix: [...matched.data].map((_, i) => [...row(matrix, i).data]), matched: [...matched.data] };
 }
 
-/** Returns the paths of the self-attention layers from `layer` on, in order of execution. */
-function layersFrom(model: Model, photo: Picture, layer: number): string[] {
-  const own = model.attentionSites(photo).filter(({ kind }) => kind === "self");
-  const ordered = own.toSorted((a, b) => a.index - b.index);
-  return ordered.slice(layer).map(({ path }) => path);
-}
-
 /** Edits a pair. Only methods that need a caption get one, so the prompt of MasaCtrl's source branch is "". */
 export async function makeEdit(model: Model, { method, prepare, edit: options }: Case, pair: Pair): Promise<Edited> {
   const { target, source } = pair;
@@ -58,6 +51,7 @@ export async function makeEdit(model: Model, { method, prepare, edit: options }:
   );
   const prepared = await measured(model, () => prepareStored(method, model, photo, plan, {}));
   const edited = await measured(model, () => edit(method, model, prepared.result, options));
+  const { groups } = method.edit(await jobOf(method, model, prepared.result), edited.result.settings, "");
   return {
     target,
     source,
@@ -70,7 +64,7 @@ export async function makeEdit(model: Model, { method, prepare, edit: options }:
     prepare: plan.settings,
     edit: settings,
     ...("mapping" in settings && { mapper: mapperOf(model, settings, pair) }),
-    ...(method.name === "masactrl" && { mutual: layersFrom(model, photo, Number(settings.layer)) }),
+    ...(method.name === "masactrl" && { mutual: groups?.[0].sites }),
   };
 }
 

@@ -169,8 +169,8 @@ export function methodProblems(command: Command, method: Method): OptionProblem[
         takesLists && Array.isArray(value) && typeof given === "string" && given.includes(",") && !one.isList;
       const values = isAxis ? textsOf(given).map((text) => valueOfText(one, text)) : [value];
       const at = values.findIndex((each) => !one.schema.safeParse(each).success);
-      const [problem] = one.schema.safeParse(values[at]).error?.issues ?? [];
-      if (at < 0 || !problem) return [];
+      if (at < 0) return [];
+      const [problem] = one.schema.safeParse(values[at]).error!.issues;
       // If only a part of the value is wrong, its message ("0..1") does not describe the whole value.
       const whole = problem.path.length === 0 ? problem.message.replace(/^expected /, "") : one.expected;
       return [{ where: asFlag(one.name), found: shown(isAxis ? textsOf(given)[at] : given), expected: whole }];

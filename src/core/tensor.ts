@@ -48,6 +48,12 @@ export const combine = (a: number, x: Tensor, b: number, y: Tensor): Tensor => z
 /** from + (to − from)·w, elementwise; exactly `from` at w = 0 and exactly `to` at w = 1. */
 export const lerp = (from: Tensor, to: Tensor, w: number): Tensor => zip(from, to, (u, v) => (1 - w) * u + w * v);
 
+/** Returns `a` at the places of [..., h, w] that a mask of h·w places marks, else `b`. Shapes: equal. */
+export const blend = (mask: readonly boolean[], a: Tensor, b: Tensor): Tensor => ({
+  shape: a.shape,
+  data: a.data.map((value, k) => (mask[k % mask.length] ? value : b.data[k])),
+});
+
 /** Mean of (a − b)² over all elements. */
 export function meanSquaredError(a: Tensor, b: Tensor): number {
   sameShape(a, b);

@@ -129,10 +129,17 @@ export class Model {
   private readonly decoded: Recent<Picture>;
 
   /** Throws CheckpointError that counts the missing and mis-shaped weights of all components, and lists the first. */
-  constructor({ checkpoint, name = checkpoint.name, tokenizer, engine, loader, picturesKept }: ModelParts) {
+  constructor({
+    checkpoint,
+    name = checkpoint.name,
+    tokenizer,
+    engine,
+    loader,
+    picturesKept = PICTURES_KEPT,
+  }: ModelParts) {
     this.name = name;
-    this.encoded = new Recent(picturesKept ?? PICTURES_KEPT);
-    this.decoded = new Recent(picturesKept ?? PICTURES_KEPT);
+    this.encoded = new Recent(picturesKept);
+    this.decoded = new Recent(picturesKept);
     this.checkpoint = checkpoint;
     this.editing = checkpoint.editing;
     this.unet = readUNetConfig(checkpoint.unet.config);

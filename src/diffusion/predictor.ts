@@ -308,8 +308,9 @@ const sizesOf = (sites: readonly AttentionSite[]): Size[] => [
 
 /**
  * Opens the model's U-Net for pictures of a size. The model keeps the program, and predictors with the same size, routing and
- * weights share it. weights: replace the checkpoint's; a grid of positions among them is added to conv_in's output. Throws UsageError if the model has no such size or attention site,
- * CheckpointError if a weight is missing or has another shape, MemoryError or CancelledError.
+ * weights share it. weights: replace the checkpoint's; a grid of positions among them is added to conv_in's output. Throws
+ * UsageError if the model has no such size or attention site, CheckpointError if a weight is missing or has another shape,
+ * MemoryError or CancelledError.
  */
 export async function openPredictor(
   model: Model,

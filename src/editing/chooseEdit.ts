@@ -3,7 +3,7 @@ import type { LockStepWork } from "./lockstep/index.ts";
 import type { Method } from "./method.ts";
 import type { Prepared } from "./prepared/prepared.ts";
 import { ordered } from "./resolve.ts";
-import { chunksOf, jobOf, runSamplings } from "./samplings.ts";
+import { jobOf, makeEdits } from "./samplings.ts";
 import { editSettings } from "./settings.ts";
 import { type Candidate, type Choice, chooseStrength, noiseScorer, type Scorer, settingsAt } from "./strength/index.ts";
 
@@ -40,21 +40,19 @@ export async function chooseEdit(
       const all = keeps.map((keep) => ordered(method, settingsAt(method, keep, settings, usual, job)));
       const samplings = all.map((own, k) => method.edit(job, own, ` ${k}`));
       const edits: StripEdit[] = [];
-      for (const chunk of chunksOf(samplings, atOnce)) {
-        const names = chunk.map(({ pictures }) => pictures.edit);
-        const result = await runSamplings(model, prepared, chunk, names, {
-          signal,
+      rows += await makeEdits(model, prepared, samplings, {
+        atOnce,
+        signal,
+        during: (names, before) => ({
           onStep: onStep && ((done, clean) => onStep(done, new Map([["edit", clean.get(names[0])!]]))),
-          onProgress: (progress) => onProgress?.({ ...progress, note: `edits ${made + 1} to ${made + chunk.length}` }),
-        });
-        rows += result.rows;
-        made += chunk.length;
-        for (const name of names) {
-          const own = result.latents.get(name)!;
-          const [picture] = await model.decode(own, signal);
-          edits.push({ picture, latent: own, settings: all[edits.length] });
-        }
-      }
+          onProgress: (progress) => {
+            const first = made + before + 1;
+            onProgress?.({ ...progress, note: `edits ${first} to ${first + names.length - 1}` });
+          },
+        }),
+        onEdit: (edit) => void edits.push({ ...edit, settings: all[edits.length] }),
+      });
+      made += edits.length;
       return edits;
     };
     const scorers = [...(scorer ? [scorer] : []), noiseScorer(model, prepared.size, job.schedule, job.embeddings)];

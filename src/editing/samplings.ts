@@ -4,6 +4,7 @@ import { type Hooks, type LockStepResult, type LockStepWork, runLockStep } from 
 import type { EditJob, Method, Sampling } from "./method.ts";
 import { embedPrompts } from "./prepare.ts";
 import type { Prepared } from "./prepared/prepared.ts";
+import type { Candidate } from "./strength/index.ts";
 
 /** Returns the input of a method's `edit`. */
 export async function jobOf(method: Method, model: Model, prepared: Prepared, signal?: AbortSignal): Promise<EditJob> {
@@ -41,13 +42,14 @@ function merged(hooks: readonly Hooks[]): Hooks | undefined {
   if (hooks.length === 0) return undefined;
   const observe = hooks.flatMap((one) => one.observe ?? []);
   if (!hooks.some(({ afterStep }) => afterStep)) return { observe };
-  const starts = hooks.map((_, k) => hooks.slice(0, k).reduce((sum, one) => sum + (one.observe?.length ?? 0), 0));
   return {
     observe,
     afterStep: async (i, { latents, maps }) => {
       const changed = new Map<string, Tensor>();
-      for (const [k, { observe = [], afterStep }] of hooks.entries()) {
-        const own = maps.slice(starts[k], starts[k] + observe.length);
+      let at = 0;
+      for (const { observe = [], afterStep } of hooks) {
+        const own = maps.slice(at, at + observe.length);
+        at += observe.length;
         for (const [name, latent] of (await afterStep?.(i, { latents, maps: own })) ?? []) changed.set(name, latent);
       }
       return changed;
@@ -55,8 +57,43 @@ function merged(hooks: readonly Hooks[]): Hooks | undefined {
   };
 }
 
+export interface BatchedWork {
+  /** Largest number of edits in one batch. */
+  readonly atOnce: number;
+  readonly signal?: AbortSignal;
+  /** Returns the callbacks of a batch. names: of the edits' processes; before: number of edits in earlier batches. */
+  readonly during: (names: readonly string[], before: number) => Omit<LockStepWork, "signal">;
+  /** Called and awaited with each edit, in the order of the samplings. */
+  readonly onEdit: (edit: Candidate) => Promise<void> | void;
+}
+
+/** Makes the edit of each sampling, several in a batch. Returns the rows that the U-Net predicted. */
+export async function makeEdits(
+  model: Model,
+  prepared: Prepared,
+  samplings: readonly Sampling<string>[],
+  { atOnce, signal, during, onEdit }: BatchedWork,
+): Promise<number> {
+  let before = 0;
+  let rows = 0;
+  for (const chunk of chunksOf(samplings, atOnce)) {
+    const names = chunk.map(({ pictures }) => pictures.edit);
+    const result = await runSamplings(model, prepared, chunk, names, { ...during(names, before), signal });
+    before += chunk.length;
+    rows += result.rows;
+    await model.programs.during(["vae"], async () => {
+      for (const name of names) {
+        const latent = result.latents.get(name)!;
+        const [picture] = await model.decode(latent, signal);
+        await onEdit({ picture, latent });
+      }
+    });
+  }
+  return rows;
+}
+
 /** Splits samplings into runs of at most `atOnce` consecutive ones that can share a batch. */
-export function chunksOf(samplings: readonly Sampling<string>[], atOnce: number): Sampling<string>[][] {
+function chunksOf(samplings: readonly Sampling<string>[], atOnce: number): Sampling<string>[][] {
   const kindOf = ({ groups, share }: Sampling<string>): string => JSON.stringify([groups, share]);
   const chunks: Sampling<string>[][] = [];
   for (const sampling of samplings) {

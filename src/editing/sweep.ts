@@ -5,7 +5,7 @@ import type { Method } from "./method.ts";
 import { requirePreparedOf } from "./prepared/fit.ts";
 import type { Prepared } from "./prepared/prepared.ts";
 import { resolvedSettings } from "./resolve.ts";
-import { chunksOf, jobOf, runSamplings } from "./samplings.ts";
+import { jobOf, makeEdits } from "./samplings.ts";
 
 export interface SweepWork extends LockStepWork {
   /** Largest number of edits in one batch. Default 6. */
@@ -39,31 +39,26 @@ export async function sweep(
   prepared: Prepared,
   common: object,
   points: readonly object[],
-  { atOnce = 6, onPicture, onProgress, ...work }: SweepWork = {},
+  { atOnce = 6, onPicture, onProgress, onStep, signal }: SweepWork = {},
 ): Promise<Sweep> {
   requirePoints(points.length);
   requirePreparedOf(method, model, prepared, {});
   const settings = points.map((point) => resolvedSettings(method, model, prepared, { ...common, ...point }));
-  const job = await jobOf(method, model, prepared, work.signal);
+  const job = await jobOf(method, model, prepared, signal);
   const samplings = settings.map((own, k) => method.edit(job, own, ` ${k}`));
   const pictures: Picture[] = [];
-  let rows = 0;
-  for (const chunk of chunksOf(samplings, atOnce)) {
-    const wanted = chunk.map((one) => one.pictures.edit);
-    const before = pictures.length;
-    const result = await runSamplings(model, prepared, chunk, wanted, {
-      ...work,
+  const rows = await makeEdits(model, prepared, samplings, {
+    atOnce,
+    signal,
+    during: (names, before) => ({
+      onStep,
       onProgress: ({ done, total, ...progress }) =>
-        onProgress?.({ ...progress, done: before * total + done * chunk.length, total: points.length * total }),
-    });
-    rows += result.rows;
-    await model.programs.during(["vae"], async () => {
-      for (const name of wanted) {
-        const [picture] = await model.decode(result.latents.get(name)!, work.signal);
-        await onPicture?.(pictures.length, picture);
-        pictures.push(picture);
-      }
-    });
-  }
+        onProgress?.({ ...progress, done: before * total + done * names.length, total: points.length * total }),
+    }),
+    onEdit: async ({ picture }) => {
+      await onPicture?.(pictures.length, picture);
+      pictures.push(picture);
+    },
+  });
   return { pictures, settings, rows };
 }

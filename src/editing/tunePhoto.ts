@@ -64,7 +64,7 @@ export interface TrainingPhase {
   /** Number of steps of `prepare` before the phase. */
   readonly before: number;
   readonly steps: number;
-  /** Returns what the examples of training step k show, counted over all phases. Default: the photo. */
+  /** Returns the pictures of the examples of training step k, counted over all phases. Default: the photo. */
   views?(k: number): Promise<readonly View[]>;
   /** Takes training step k of the phase, counted from 0. Returns the loss before it. */
   step(k: number, examples: Examples): Promise<number>;

@@ -22,7 +22,7 @@ export type Need = Exclude<keyof MetricInput, "edit">;
 export interface MetricFacts {
   /** Name in tables and logs, such as "lpips-alex". */
   readonly name: string;
-  /** What it measures, by which network and version. */
+  /** The quantity, and the network and version that measure it. */
   readonly about: string;
   /** "dB", or what the number is if it has no unit. */
   readonly unit: string;

@@ -36,8 +36,8 @@ export function clipImageFeatures({ vision, projection }: ClipConfig, pixels: No
 }
 
 /**
- * How far two pictures are apart in each layer of CLIP's vision tower except the last, whose patches nothing reads: mean over
- * the patches of |f̂₀ − f̂₁|², with f̂ = f/‖f‖₂. pixels: [2, 3, S, S], normalised → [layers − 1].
+ * Distance of two pictures in each layer of CLIP's vision tower except the last, whose patches nothing reads: mean over the
+ * patches of |f̂₀ − f̂₁|², with f̂ = f/‖f‖₂. pixels: [2, 3, S, S], normalised → [layers − 1].
  */
 export function clipLayerDistances({ vision }: Pick<ClipConfig, "vision">, pixels: Node, weights = new Scope()): Node {
   const compared = visionLayers(vision, pixels, weights).slice(0, -1);

@@ -5,7 +5,7 @@ import { fixedValues } from "./buffers.ts";
 import type { Engine, Feeds } from "./engine.ts";
 import { loadGraph } from "./loadGraph.ts";
 
-/** What runs of programs ask of a device. */
+/** The work of a device in runs of programs. */
 export interface Effort {
   /** Multiplications and additions of convolutions, matrix products and attention. */
   readonly arithmetic: number;
@@ -31,7 +31,7 @@ const RESULT_COST = 8;
 /** Operations that read only the part of their input that they return. */
 const partial = ["slice", "gather"];
 
-/** Counts what one run of a compiled program with `batch` rows does. What is computed from weights alone costs nothing. */
+/** Counts what one run of a compiled program with `batch` rows does. Values that depend on weights alone cost nothing. */
 export function effortOf({ graph }: Pick<Program, "graph">, batch: number): Effort {
   const nodes = inOrder(graph);
   const fixed = fixedValues(nodes);
@@ -50,7 +50,7 @@ export function effortOf({ graph }: Pick<Program, "graph">, batch: number): Effo
   return { arithmetic, moved, runs: 1 };
 }
 
-/** What a device does in a second. */
+/** The work that a device does in a second. */
 export type Speed = Pick<Effort, "arithmetic" | "moved">;
 
 /** The operations that measure a device: convolutions as in a U-Net's middle, and sums of arrays that no cache holds. */

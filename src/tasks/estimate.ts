@@ -1,7 +1,7 @@
 import { formatBytes } from "../core/index.ts";
 import type { Computed } from "../diffusion/index.ts";
 
-/** What a task is expected to take, before it begins. */
+/** Estimated time and memory of a task, made before it begins. */
 export interface Estimate {
   /** The least and the most seconds. They differ if a preparation may end early. */
   readonly seconds: readonly [least: number, most: number];

@@ -8,7 +8,7 @@ import type { EditRecord, SettingValues, StrengthRecord } from "./record.ts";
 export type TaskEvent =
   /** All settings in effect, before the first step. */
   | { readonly type: "settings"; readonly settings: SettingValues }
-  /** What the task is expected to take, before the first step, if an estimate was asked for. */
+  /** Time and memory, estimated before the first step. Absent if no estimate was asked for. */
   | { readonly type: "estimate"; readonly estimate: Estimate }
   /** One more step is done. secondsLeft: of this phase, from its second step on. */
   | ({ readonly type: "progress"; readonly secondsLeft?: number } & Progress)

@@ -2,7 +2,7 @@ import { combine, Random, stack, type Tensor, tensor } from "../core/index.ts";
 import { alphasCumprod } from "../diffusion/index.ts";
 import type { SchedulerConfig } from "../weights/index.ts";
 
-/** What one example shows: the photo, or a part of it. */
+/** The picture of one example: the photo, or a part of it. */
 export interface View {
   /** Its latent z, [1, C, h, w]. */
   readonly latent: Tensor;
@@ -28,7 +28,7 @@ export interface Examples {
 }
 
 export interface ExampleSource {
-  /** What each example of the step shows. */
+  /** The pictures of the examples of the step. */
   readonly views: readonly View[];
   readonly scheduler: SchedulerConfig;
   readonly seed: number;

@@ -189,7 +189,7 @@ const noEngine = (account: Account): Engine => ({
   close: async () => undefined,
 });
 
-/** What work with a model takes. */
+/** The memory and the computations of work with a model. */
 export interface DryRun {
   /** The most bytes of the engine at any moment, on a CPU. */
   readonly memory: number;

@@ -1,4 +1,4 @@
-import { type Tensor, tensor } from "../../core/index.ts";
+import { blend, type Tensor, tensor } from "../../core/index.ts";
 import type { AttentionSite } from "../../models/index.ts";
 import { conditional, type Hooks } from "../lockstep/index.ts";
 import { addHeat } from "../wordHeat.ts";
@@ -83,8 +83,7 @@ export function localBlend({ words, except, sites, thresholds, start }: Blend, n
       const inside = placesOf(changing, thresholds[0], true);
       const outside = except && placesOf(kept, thresholds[1], false);
       const mask = inside.map((isIn, k) => isIn && !outside?.[k]);
-      const data = edit.data.map((value, k) => (mask[k % mask.length] ? value : source.data[k]));
-      return new Map([[names.edit, { shape: edit.shape, data }]]);
+      return new Map([[names.edit, blend(mask, edit, source)]]);
     },
   };
 }

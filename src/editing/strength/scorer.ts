@@ -2,7 +2,7 @@ import { combine, noise, type Picture, row, type Tensor } from "../../core/index
 import { type Model, openPredictor, type Schedule, type Size } from "../../diffusion/index.ts";
 import type { Embeddings } from "../method.ts";
 
-/** An edit that a scorer ranks. */
+/** A finished edit, as a scorer ranks it. */
 export interface Candidate {
   readonly picture: Picture;
   /** [1, C, h, w] */

@@ -7,7 +7,7 @@ import { edit, type Method } from "../../editing/index.ts";
 import { planPrepared, prepareStored } from "../../editing/node/index.ts";
 import { contactSheet } from "../../image/index.ts";
 import { encodePng } from "../../image/node/index.ts";
-import { psnr, requestedChanges } from "../../metrics/index.ts";
+import { foundChanges, psnr, requestedChanges } from "../../metrics/index.ts";
 import type { Judge } from "../../metrics/node/index.ts";
 import { clipScorer } from "../../tasks/node/index.ts";
 import { attributes, type Pair, renderPair } from "../../world/index.ts";
@@ -59,7 +59,7 @@ async function stripOf(method: Method, model: Model, judge: Judge, pair: Pair, o
     const { picture } = edits[k];
     return {
       keep,
-      done: requested.every((attribute) => verdicts[k].labels[attribute] === is[attribute]),
+      done: foundChanges(requested, verdicts[k].labels, is).length === requested.length,
       kept: psnr(picture, before, mask),
       truth: psnr(picture, after),
       scores: named(scores),

@@ -15,7 +15,7 @@ const mean = [0.485, 0.456, 0.406];
 const deviation = [0.229, 0.224, 0.225];
 
 /**
- * How pixels are made for DINO. "pie-bench": as PIE-Bench's program does, which leaves bytes in 0..255 where the network
+ * Ways to make pixels for DINO. "pie-bench": as PIE-Bench's program does. It leaves bytes in 0..255, although the network
  * expects 0..1, and resizes without antialiasing. "imagenet": as DINO was trained.
  */
 export const structurePixels = ["pie-bench", "imagenet"] as const;
@@ -40,7 +40,7 @@ export class Structure {
     this.network = network;
   }
 
-  /** Loads DINO from a safetensors file. Throws CheckpointError, which says where people get it, if it is missing or broken. */
+  /** Loads DINO from a safetensors file. Throws CheckpointError with the address of the file if it is missing or broken. */
   static async load(engine: Engine, path: string, options: StructureOptions = {}): Promise<Structure> {
     const { pixels = "pie-bench", config = dinoB8, ...network } = options;
     return advised(advice, async () => {

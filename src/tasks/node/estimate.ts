@@ -28,8 +28,8 @@ function copied(prepared: Prepared, settings: PreparePlan["settings"]): Prepared
 
 /**
  * Estimates what a task will take: runs it without its networks, counts what they would do, and measures how fast the engine is.
- * What the file or the cache holds already costs nothing. Throws MemoryError if a task that tunes weights needs more memory than
- * is free, and what the task itself would refuse.
+ * Steps that the file or the cache holds cost nothing. Throws MemoryError if a task that tunes weights needs more memory than is
+ * free, and the errors of the task itself.
  */
 export async function estimateTask(
   task: PhotoTask,

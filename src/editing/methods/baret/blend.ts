@@ -1,4 +1,4 @@
-import { row, type Tensor } from "../../../core/index.ts";
+import { blend, row, type Tensor } from "../../../core/index.ts";
 import type { Hooks } from "../../lockstep/index.ts";
 
 /** Share of a latent's places whose change is at most the "largest" one, so that a single place does not set it. */
@@ -58,8 +58,6 @@ export const keepUnchanged = ({ edit, photo, threshold, start }: Unchanged): Hoo
   afterStep: async (i, { latents }) => {
     if (i < start) return undefined;
     const [own, known] = [latents.get(edit)!, row(photo, i + 1)];
-    const changed = changedPlaces(own, known, threshold);
-    const data = own.data.map((value, k) => (changed[k % changed.length] ? value : known.data[k]));
-    return new Map([[edit, { shape: own.shape, data }]]);
+    return new Map([[edit, blend(changedPlaces(own, known, threshold), own, known)]]);
   },
 });
