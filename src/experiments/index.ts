@@ -1,6 +1,21 @@
 // Experiments: outcomes of edits whose true result is known, and their report.
 // Uses: every layer above it. Running them is in node/.
 // Does not know: servers, terminals.
+export type { Case, CasePictures, CaseSet } from "./cases/case.ts";
 export type { Edited, Outcome } from "./outcome.ts";
+export type {
+  Block,
+  Chart,
+  Figure,
+  Gallery,
+  GalleryRow,
+  Paragraph,
+  Report,
+  Row,
+  Section,
+  Series,
+  Shown,
+  Table,
+} from "./report/report.ts";
 export { methodsReport } from "./report.ts";
 export { chosenFrom, type ScoredStrip, type ScorerName, type StripPoint, stripReport } from "./strip.ts";
