@@ -4,8 +4,8 @@ import { chmodSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+const run = (...args) => execFileSync(process.execPath, args, { stdio: "inherit" });
 rmSync(`${root}dist`, { recursive: true, force: true });
-execFileSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, "-p", `${root}tsconfig.build.json`], {
-  stdio: "inherit",
-});
+run(`${root}node_modules/typescript/bin/tsc`, "-p", `${root}tsconfig.build.json`);
+run(`${root}tools/pages.mjs`);
 chmodSync(`${root}dist/cli/main.js`, 0o755);

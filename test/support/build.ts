@@ -15,7 +15,7 @@ export default function build(): void {
   if (changed(`${root}dist/cli/main.js`) > newest) return;
   // tools/build.mjs would empty dist/ first, but another run of the tests may be using it.
   const tsc = [`${root}node_modules/typescript/bin/tsc`, "-p", `${root}tsconfig.build.json`];
-  execFileSync(process.execPath, tsc, { stdio: "inherit" });
+  for (const args of [tsc, [`${root}tools/pages.mjs`]]) execFileSync(process.execPath, args, { stdio: "inherit" });
   for (const name of readdirSync(`${root}dist`, { recursive: true, encoding: "utf8" })) {
     const source = name.replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts");
     if (source !== name && !existsSync(`${root}src/${source}`)) rmSync(`${root}dist/${name}`);
