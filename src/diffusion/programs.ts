@@ -25,6 +25,8 @@ export interface ProgramLoader {
   ): Promise<MeasuredSession>;
   /** True if a network is so large that little else fits into memory beside it, and that batches of it are no faster. */
   isLarge(network: Network): boolean;
+  /** Runs `work` and counts each of its runs as `times` runs. Absent if the loader does run programs. */
+  countedAs?(times: number, work: () => Promise<void>): Promise<void>;
   /** Releases the weights. */
   close(): Promise<void>;
 }
@@ -63,6 +65,8 @@ export class ProgramCache {
   /** Running calls of `during` for each network. */
   private readonly scopes = new Map<Network, number>();
   private readonly counts = new Map<Network, Computed>();
+  /** Runs that each run counts as. */
+  private times = 1;
   private isClosed = false;
   private readonly loaded = new Map<string, Loaded>();
 
@@ -114,7 +118,7 @@ export class ProgramCache {
     const session = await this.loader.load(network, name, outputs, options);
     const count = (rows: number): void => {
       const before = this.computed(network);
-      this.counts.set(network, { ...before, [kind]: before[kind] + rows });
+      this.counts.set(network, { ...before, [kind]: before[kind] + this.times * rows });
     };
     const counting: Pick<MeasuredSession, "run" | "runKeeping"> = {
       run: async (feeds, options) => {
@@ -130,6 +134,25 @@ export class ProgramCache {
     };
     // The other fields, the getter of `memory` among them, stay the session's own.
     return Object.assign(Object.create(session) as MeasuredSession, counting);
+  }
+
+  /**
+   * Takes the steps from `from` up to `to`, which is left out. They run the same programs on as many rows. So a dry run takes
+   * the first and the last step alone, and counts the first one for those between them.
+   */
+  async equalSteps(from: number, to: number, step: (k: number) => Promise<void>): Promise<void> {
+    const last = to - 1;
+    if (!this.loader.countedAs || last - from < 2) {
+      for (let k = from; k < to; k++) await step(k);
+      return;
+    }
+    this.times = last - from;
+    try {
+      await this.loader.countedAs(this.times, () => step(from));
+    } finally {
+      this.times = 1;
+    }
+    await step(last);
   }
 
   /**

@@ -87,7 +87,7 @@ export async function train<S extends TrainingSettings>(
   // The first step of every method's `prepare` encodes the photo and trains nothing.
   const trained = before - 1;
   let saved = progress.done - before;
-  for (let k = saved; k < steps; k++) {
+  await model.programs.equalSteps(saved, steps, async (k) => {
     const shown = (await views?.(trained + k)) ?? photo;
     const loss = await step(k, drawExamples({ views: shown, scheduler, seed }, trained + k));
     tensors.loss.data[trained + k] = loss;
@@ -98,7 +98,7 @@ export async function train<S extends TrainingSettings>(
       await stepDone(now, k + 1 - saved);
       saved = k + 1;
     }
-  }
+  });
 }
 
 /** Text and learning rate of tuning weights. */

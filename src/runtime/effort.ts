@@ -16,10 +16,11 @@ export interface Effort {
 
 export const noEffort: Effort = { arithmetic: 0, moved: 0, runs: 0 };
 
-export const addEffort = (a: Effort, b: Effort): Effort => ({
-  arithmetic: a.arithmetic + b.arithmetic,
-  moved: a.moved + b.moved,
-  runs: a.runs + b.runs,
+/** Returns a + times·b. */
+export const addEffort = (a: Effort, b: Effort, times = 1): Effort => ({
+  arithmetic: a.arithmetic + times * b.arithmetic,
+  moved: a.moved + times * b.moved,
+  runs: a.runs + times * b.runs,
 });
 
 /**

@@ -1,7 +1,7 @@
-import { expect, test } from "vitest";
-import { generate } from "../../src/diffusion/index.ts";
+import { expect, test, vi } from "vitest";
+import { generate, Model } from "../../src/diffusion/index.ts";
 import { dryRun, peakMemory } from "../../src/diffusion/node/index.ts";
-import { imagic, type Method, planPreparation, prepare } from "../../src/editing/index.ts";
+import { imagic, type Method, planPreparation, prepare, sine } from "../../src/editing/index.ts";
 import { checkMemory } from "../../src/runtime/node/index.ts";
 import { findModel, openLocal } from "../../src/storage/node/index.ts";
 import { type Checkpoint, type Component, openCheckpoint } from "../../src/weights/index.ts";
@@ -39,6 +39,52 @@ test.each(["tiny-sd1", "tiny-sd2"])("%s: the estimate grows with the work, and n
 test("work that runs nothing takes no memory", async () => {
   const checkpoint = await openCheckpoint(await openLocal(fixturePath("tiny-sd1")));
   expect(await peakMemory(checkpoint, async () => undefined)).toBe(0);
+});
+
+test("equal steps are counted without taking all of them", async () => {
+  const checkpoint = await openCheckpoint(await openLocal(fixturePath("tiny-sd1")));
+  const encoded = async (steps: (model: Model, step: (k: number) => Promise<void>) => Promise<void>) => {
+    const taken: number[] = [];
+    const { effort, memory } = await dryRun(checkpoint, async (model) => {
+      await model.embed(["a dog"]);
+      await steps(model, async (k) => {
+        taken.push(k);
+        // The model keeps embeddings.
+        await model.embed([`${k} cats`]);
+        await model.embed([`${k} birds`, `${k} bears`]);
+      });
+      await model.embed(["a dog"]);
+    });
+    return { taken, effort, memory };
+  };
+  const whole = await encoded(async (_, step) => {
+    for (let k = 3; k < 10; k++) await step(k);
+  });
+  const counted = await encoded((model, step) => model.programs.equalSteps(3, 10, step));
+  expect(whole.taken).toHaveLength(7);
+  expect(counted).toEqual({ ...whole, taken: [3, 9] });
+});
+
+test("sine's patches are estimated by two of 10,000 steps", async () => {
+  const checkpoint = await openCheckpoint(await openLocal(fixturePath("tiny-sd1")));
+  const black = { width: 64, height: 64, data: new Uint8Array(3 * 64 * 64) };
+  const encode = vi.spyOn(Model.prototype, "encode");
+  const tuned = async (tuningSteps: number) => {
+    encode.mockClear();
+    const { effort } = await dryRun(checkpoint, async (model) => {
+      const input = { target: "a cat", source: "a dog", options: { patches: 2, tuningSteps } };
+      await prepare(sine as Method, model, black, planPreparation(sine as Method, model, black, input, someOrigin));
+    });
+    return { effort, encoded: encode.mock.calls.length };
+  };
+  const [one, two, many] = [await tuned(1), await tuned(2), await tuned(10_000)];
+  // The photo, and a patch a step.
+  expect([one.encoded, two.encoded, many.encoded]).toEqual([2, 3, 3]);
+  expect(many.effort.runs - one.effort.runs).toBe(9_999 * (two.effort.runs - one.effort.runs));
+  const step = two.effort.arithmetic - one.effort.arithmetic;
+  expect(step).toBeGreaterThan(0);
+  expect(many.effort.arithmetic).toBeCloseTo(one.effort.arithmetic + 9_999 * step, -3);
+  encode.mockRestore();
 });
 
 /** The networks whose programs the model releases after their use. */

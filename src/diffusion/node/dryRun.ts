@@ -38,6 +38,8 @@ class Account implements ProgramLoader {
   /** The most bytes so far. */
   peak = 0;
   effort = noEffort;
+  /** Runs that each run counts as. */
+  private times = 1;
   private readonly programs = new Set<Counted>();
   /** Bytes of the tensors that are kept in the engine. */
   private resident = 0;
@@ -89,7 +91,7 @@ class Account implements ProgramLoader {
       run: async (feeds, { outputs } = {}) => {
         await this.giveTurn();
         const batch = batchOfFeeds(program.inputs, feeds);
-        this.effort = addEffort(this.effort, count(batch));
+        this.effort = addEffort(this.effort, count(batch), this.times);
         const wanted = program.outputs.filter(({ name }) => !outputs || outputs.includes(name));
         return Object.fromEntries(wanted.map((port) => [port.name, tensor(withBatch(port.shape, batch))]));
       },
@@ -106,6 +108,15 @@ class Account implements ProgramLoader {
     };
     count(1);
     return session;
+  }
+
+  async countedAs(times: number, work: () => Promise<void>): Promise<void> {
+    this.times = times;
+    try {
+      await work();
+    } finally {
+      this.times = 1;
+    }
   }
 
   async close(): Promise<void> {
