@@ -228,38 +228,60 @@ export const writtenRemedies = (method: Method, remedies: SettingValues): string
 const assignment = /^(?:([a-z0-9-]+)\.)?([A-Za-z][\w-]*)=(.*)$/s;
 
 /**
- * Returns the options of each method from texts such as "sdedit.strength=0.7". An option without a method is one of all
- * methods that have it. A later text takes precedence, and one with a method over one without. Throws UsageError that lists
- * every text that is wrong.
+ * Returns the options of each method from texts such as "sdedit.strength=0.7". A text without a method is for all methods that
+ * have the option and take the value. warn: called with a message if a method has the option, does not take the value, and gets
+ * no other. A later text takes precedence, and one with a method over one without. Throws UsageError that lists every text that
+ * is wrong.
  */
-export function assignedOptions(texts: readonly string[], chosen: readonly Method[]): Map<Method, ChosenOptions> {
+export function assignedOptions(
+  texts: readonly string[],
+  chosen: readonly Method[],
+  warn: (message: string) => void,
+): Map<Method, ChosenOptions> {
   const problems: string[] = [];
+  const partly: { readonly text: string; readonly taking: Assignable[]; readonly refusing: Assignable[] }[] = [];
+  const declared = chosen.map((method) => ({ method, options: assignable(method) }));
   const values = new Map(chosen.map((method): [Method, Record<string, unknown>] => [method, {}]));
   const parsed = texts.map((text) => ({ text, parts: assignment.exec(text) }));
   // Those without a method first, so that the others replace them.
   const ordered = [...parsed.filter(({ parts }) => !parts?.[1]), ...parsed.filter(({ parts }) => parts?.[1])];
   for (const { text, parts } of ordered) {
     const [, named, name, value] = parts ?? [];
-    const methods = chosen.filter((method) => named === undefined || method.name === named);
-    const takers = methods.flatMap((method) => {
-      const one = parts && assignable(method).find((each) => dashed(each.name) === dashed(name));
+    const methods = declared.filter(({ method }) => named === undefined || method.name === named);
+    const having = methods.flatMap(({ method, options }): Assignable[] => {
+      const one = parts && options.find((each) => dashed(each.name) === dashed(name));
       return one ? [{ method, one }] : [];
     });
-    if (!parts) problems.push(`${shown(text)}: expected METHOD.OPTION=VALUE or OPTION=VALUE`);
-    else if (methods.length === 0) problems.push(`${shown(text)}: ${named} is not compared`);
-    else if (takers.length === 0) problems.push(`${shown(text)}: not an option of ${named ?? "any of the methods"}`);
-    // Methods may take other values for an option of the same name: sdedit's strength is a number.
-    for (const { method, one } of takers) {
-      const read = valueOfText(one, value);
-      const by =
-        named === undefined && takers.some((other) => other.one.expected !== one.expected) ? ` by ${method.name}` : "";
-      if (one.schema.safeParse(read).success) values.get(method)![one.name] = read;
-      else problems.push(`${shown(text)}: found ${shown(value)}, expected ${one.expected}${by}`);
-    }
+    const takes = ({ one }: Assignable): boolean => one.schema.safeParse(valueOfText(one, value)).success;
+    const [taking, refusing] = [having.filter(takes), having.filter((each) => !takes(each))];
+    const wrong = (problem: string): void => void problems.push(`${shown(text)}: ${problem}`);
+    if (!parts) wrong("expected METHOD.OPTION=VALUE or OPTION=VALUE");
+    else if (methods.length === 0) wrong(`${named} is not compared`);
+    else if (having.length === 0) wrong(`not an option of ${named ?? "any of the methods"}`);
+    else if (taking.length === 0)
+      for (const one of refusing) wrong(`found ${shown(value)}, ${expectedBy(one, having)}`);
+    for (const { method, one } of taking) values.get(method)![one.name] = valueOfText(one, value);
+    if (taking.length > 0 && refusing.length > 0) partly.push({ text, taking, refusing });
   }
   if (problems.length > 0) throw new UsageError(`values of --set\n${listed([...new Set(problems)])}`);
+  for (const { text, taking, refusing } of partly) {
+    const left = refusing.filter(({ method, one }) => values.get(method)![one.name] === undefined);
+    if (left.length === 0) continue;
+    const expected = left.map(({ method, one }) => `${method.name} expects ${one.expected}`);
+    warn(`--set ${shown(text)}: for ${few(taking.map(({ method }) => method.name))} only; ${few(expected)}`);
+  }
   return new Map([...values].map(([method, own]) => [method, splitOptions(method, own)]));
 }
+
+/** A method, and one of its options or its preset. */
+interface Assignable {
+  readonly method: Method;
+  readonly one: DeclaredOption;
+}
+
+/** Says which values a method expects, with its name if other methods expect others. */
+const expectedBy = ({ method, one }: Assignable, all: readonly Assignable[]): string =>
+  `expected ${one.expected}${all.some((other) => other.one.expected !== one.expected) ? ` by ${method.name}` : ""}`;
 
 /** Returns the options of a method, its preset among them. */
 function assignable(method: Method): DeclaredOption[] {

@@ -155,7 +155,8 @@ async function run(given: readonly string[], flags: Flags, reporter: Reporter): 
   }
   const { chosen, leftOut } = methodsToCompare(flags.methods, flags.source);
   const seeded = flags.seed !== undefined && chosen.some(({ needs }) => needs.randomSeed);
-  const options = assignedOptions([...(seeded ? [`seed=${flags.seed}`] : []), ...(flags.set ?? [])], chosen);
+  const texts = [...(seeded ? [`seed=${flags.seed}`] : []), ...(flags.set ?? [])];
+  const options = assignedOptions(texts, chosen, (message) => reporter.warn(message));
   const wanted = comparisonsOf(named, flags.out);
   requireAtMost(MAX_EDITS, wanted.length * chosen.length, "edits");
   const written = wanted.flatMap(({ files: { sheet, pictureOf } }) => [sheet, ...chosen.map(pictureOf)]);
@@ -208,7 +209,7 @@ const listOption = (flags: string, about: string): Option =>
 const setOption = (): Option =>
   new Option(
     "--set <method.option=value>",
-    "option of a method, or of all methods that have it: sdedit.strength=0.7, steps=20, baret.preset=fast; may be repeated",
+    "option of a method, or of all methods that have it and take the value: sdedit.strength=0.7, steps=20, baret.preset=fast; may be repeated",
   ).argParser((text: string, before: readonly string[] = []) => [...before, text]);
 
 export function compareCommand(): Command {
