@@ -65,6 +65,7 @@ export {
   type ComparedEdit,
   type Cost,
   type Costs,
+  type Estimate,
   type FailedEdit,
   type LeftOut,
   type MadeEdit,

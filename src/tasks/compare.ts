@@ -2,6 +2,7 @@ import { few, listed, type Picture, UsageError } from "../core/index.ts";
 import { type Method, methodNamed, methods, methodsWithoutCaption, schemaOf, type Verb } from "../editing/index.ts";
 import { type AlphaChannel, type Cell, contactSheet } from "../image/index.ts";
 import type { Costs } from "./cost.ts";
+import type { Estimate } from "./estimate.ts";
 import type { TaskEvent } from "./event.ts";
 import type { EditRecord, SettingValues } from "./record.ts";
 
@@ -14,6 +15,8 @@ export interface MadeEdit {
   readonly picture: Picture;
   readonly alpha?: AlphaChannel;
   readonly costs: Costs;
+  /** Made before the edit. Absent if none was asked for. */
+  readonly estimate?: Estimate;
   /** PSNR to the photo in dB, Infinity if there is no difference. */
   readonly psnr: number;
   /** CLIPScore with the target prompt. Absent without a CLIP model. */

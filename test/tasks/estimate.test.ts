@@ -1,9 +1,10 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { MemoryError } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
 import { methodNamed } from "../../src/editing/index.ts";
 import { readPrepared } from "../../src/editing/node/index.ts";
+import { baret } from "../../src/index.ts";
 import { checkMemory } from "../../src/runtime/node/index.ts";
 import type { Estimate, SettingValues, TaskEvent, TaskResult } from "../../src/tasks/index.ts";
 import { type EditTask, editTask, makerOf, openPhoto, planEdit, planPhoto } from "../../src/tasks/node/index.ts";
@@ -65,6 +66,24 @@ test.each([
   expect(estimate.computed).toEqual(computedBy(result));
   expect(estimate.seconds[0]).toBe(estimate.seconds[1]);
   expect(estimate.memory).toBeGreaterThan(60e6);
+});
+
+test("the library's estimate is that of prepare and edit, and computes nothing", async () => {
+  const prepare = { target: "a brown dog sitting", size: { width: 64, height: 64 }, steps: 3, ...tuned };
+  const before = model.programs.computed("unet");
+  const options = { ...prepare, cache: false, file: at("library.safetensors") } as const;
+  const estimate = await baret.estimate(model, smoothPicture(1), options, { keep: 0.5 });
+  expect(model.programs.computed("unet")).toEqual(before);
+  expect(existsSync(options.file)).toBe(false);
+  await baret.edit(model, await baret.prepare(model, smoothPicture(1), options), { keep: 0.5 });
+  const { evaluations, gradients } = model.programs.computed("unet");
+  expect(estimate.computed).toEqual({
+    evaluations: evaluations - before.evaluations,
+    gradients: gradients - before.gradients,
+  });
+  const rest = await baret.estimate(model, smoothPicture(1), options, { keep: 0.5 });
+  expect(rest.computed.gradients).toBe(0);
+  expect(rest.seconds[1]).toBeLessThan(estimate.seconds[1]);
 });
 
 test("if tuning may end early, the most is estimated with all iterations and the least with none", async () => {

@@ -95,10 +95,11 @@ function editJson(edit: ComparedEdit, { pictureOf }: Files): object {
     const code = error instanceof BaretError ? error.code : "unexpected";
     return { method, settings, error: { code, message: error.message } };
   }
-  const { method, record, costs, psnr, clipScore, isReused } = edit;
+  const { method, record, costs, estimate, psnr, clipScore, isReused } = edit;
   const file = pictureOf({ name: method });
   const { settings } = record;
-  return { method, file, isReused, ...costs, psnr: Number.isFinite(psnr) ? psnr : null, clipScore, settings };
+  const likeness = { psnr: Number.isFinite(psnr) ? psnr : null, clipScore };
+  return { method, file, isReused, ...costs, estimate, ...likeness, settings };
 }
 
 /** Runs one comparison: prints its events, and writes every picture and the sheet as soon as they are there. */
@@ -170,7 +171,8 @@ async function run(given: readonly string[], flags: Flags, reporter: Reporter): 
       const maker = await makerOf(flags, model, work);
       const photos = await openPhotos(chosen, model, named.sources, flags, work);
       const cache = flags.cache ? new PreparedCache() : undefined;
-      const common = { model, maker, store: { cache } };
+      // Without these, the task decides: an estimate takes a second.
+      const common = { model, maker, store: { cache }, estimates: flags.verbose || flags.json || undefined };
       const methods = chosen.map((method) => ({ method, options: options.get(method)! }));
       const planned: Comparison[] = [];
       for (const { source, prompt } of wanted) {

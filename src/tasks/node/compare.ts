@@ -39,13 +39,15 @@ export interface ComparisonInput extends Caption {
   readonly photo: Photo;
   readonly target: string;
   readonly methods: readonly { readonly method: Method; readonly options: ChosenOptions }[];
+  /** As in PhotoTask. */
+  readonly estimates?: boolean;
   /** Shared by all methods. */
   readonly store: Omit<PreparedStore, "file">;
 }
 
 /** Plans the edit of each method. Throws one UsageError that lists the problems of all methods. */
 export async function planComparison(
-  { model, maker, photo, source: caption, warnings, target, methods, store }: ComparisonInput,
+  { model, maker, photo, source: caption, warnings, target, methods, estimates, store }: ComparisonInput,
   signal?: AbortSignal,
 ): Promise<Comparison> {
   const tasks: EditTask[] = [];
@@ -59,6 +61,7 @@ export async function planComparison(
       model,
       source: photo.name,
       photo,
+      estimates,
       warnings: source === undefined ? [] : warnings,
     };
     try {
@@ -119,7 +122,7 @@ export const compareTask = (
 const shownBy = ({ picture, full }: Photo, edit: Picture): Picture =>
   edit.width === picture.width && edit.height === picture.height ? picture : full;
 
-type Made = Pick<MadeEdit, "record" | "picture" | "alpha" | "costs">;
+type Made = Pick<MadeEdit, "record" | "picture" | "alpha" | "costs" | "estimate">;
 
 async function makeEdit(
   task: EditTask,
@@ -133,14 +136,14 @@ async function makeEdit(
     if (event.type === "done") result = event.result;
     else if (event.type !== "preview" && event.type !== "picture") emit(event);
   }
-  const { images, costs: measured, record } = result!;
+  const { images, costs: measured, record, estimate } = result!;
   const costs = { prepare: measured.prepare, edit: measured.edit! };
   const finished = await finishedPicture(task.photo!, images.edit, runBlocking);
   const { settings, strength } = record;
   const planned = recordOfEdit(task);
   // The planned settings tell a later run that this is its picture; the chosen ones make it again.
   const chosen = strength && { settings, strength, planned: planned.settings };
-  return { ...finished, costs, record: { ...planned, ...chosen, costs } };
+  return { ...finished, costs, ...(estimate && { estimate }), record: { ...planned, ...chosen, costs } };
 }
 
 /** Returns the record of a task's picture without its costs. It serves `baret edit --like` too. */

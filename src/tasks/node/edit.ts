@@ -2,7 +2,6 @@ import type { Picture, Progress, Tensor, Warning, Work } from "../../core/index.
 import { type Model, promptWarnings } from "../../diffusion/index.ts";
 import {
   type Choice,
-  editWith,
   type Fidelity,
   fidelityOf,
   type Prepared,
@@ -31,7 +30,7 @@ import {
   timed,
   unusedCaption,
 } from "../index.ts";
-import { type AfterPreparing, dryScorer, estimateTask } from "./estimate.ts";
+import { type AfterPreparing, estimateTask, oneEdit } from "./estimate.ts";
 import { withMasks } from "./masks.ts";
 import { type Photo, photoAt } from "./photo.ts";
 import type { PhotoTask } from "./photoTask.ts";
@@ -198,9 +197,8 @@ export const editTask = (
 ): AsyncGenerator<TaskEvent, void> =>
   stream(async (emit, signal) => {
     const { method, model } = task;
-    const dryEdit: AfterPreparing = (hollow, prepared) =>
-      editWith(method, hollow, prepared, task.edit, { images, scorer: dryScorer, wholeStrip, signal });
-    const { prepared, shared } = await begin(task, task.edit, emit, signal, dryEdit);
+    const after = oneEdit(task, task.edit, { images, wholeStrip, signal });
+    const { prepared, shared } = await begin(task, task.edit, emit, signal, after);
     const onStep = previews ? previewing(model, emit, signal) : undefined;
     const work = { images, scorer, wholeStrip, onStep, onProgress: timed(emit), signal };
     const { result, cost } = await measured(model, () => editScored(method, model, prepared, task.edit, work));

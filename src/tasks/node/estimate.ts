@@ -1,9 +1,9 @@
 import type { Model } from "../../diffusion/index.ts";
 import { type DryRun, dryRun, zeroWeights } from "../../diffusion/node/index.ts";
-import { fidelityOf, type Prepared, type PreparePlan, prepare, type Scorer } from "../../editing/index.ts";
+import { editWith, fidelityOf, type Prepared, type PreparePlan, prepare, type Scorer } from "../../editing/index.ts";
 import { findStored } from "../../editing/node/index.ts";
-import { measureSpeed, secondsOf } from "../../runtime/index.ts";
-import type { Estimate } from "../index.ts";
+import { type Engine, measureSpeed, type Speed, secondsOf } from "../../runtime/index.ts";
+import type { Estimate, SettingValues } from "../index.ts";
 import type { PhotoTask } from "./photoTask.ts";
 
 /** The part of a task after its photo is prepared. */
@@ -11,6 +11,31 @@ export type AfterPreparing = (model: Model, prepared: Prepared) => Promise<unkno
 
 /** Ranks each edit above the one before it, so that the choice of a strength tries as many as it can. */
 export const dryScorer: Scorer = { name: "dry run", score: async (candidates) => candidates.map((_, k) => k) };
+
+/** Returns the edit that follows the preparation of a task. settings: resolved. */
+export const oneEdit =
+  (
+    { method }: Pick<PhotoTask, "method">,
+    settings: SettingValues,
+    work: { readonly images?: readonly string[]; readonly wholeStrip?: boolean; readonly signal?: AbortSignal },
+  ): AfterPreparing =>
+  (model, prepared) =>
+    editWith(method, model, prepared, settings, { ...work, scorer: dryScorer });
+
+/** Speeds of engines, each with the time of its measurement. */
+const speeds = new WeakMap<Engine, { readonly speed: Speed; readonly measured: number }>();
+
+/** A speed is measured again after so long, since other programs may begin or end. */
+const SPEED_MS = 60_000;
+
+/** Returns the speed of an engine. The estimates of a comparison share a measurement. */
+async function speedOf(engine: Engine, signal?: AbortSignal): Promise<Speed> {
+  const known = speeds.get(engine);
+  if (known && performance.now() < known.measured + SPEED_MS) return known.speed;
+  const speed = await measureSpeed(engine, signal);
+  speeds.set(engine, { speed, measured: performance.now() });
+  return speed;
+}
 
 /** Copies a prepared value, with other settings, for a dry run to go on with. Its weights are zeros. */
 function copied(prepared: Prepared, settings: PreparePlan["settings"]): Prepared {
@@ -65,7 +90,7 @@ export async function estimateTask(
     { checkMemory },
   );
   const { memory, effort, computed } = most ?? both;
-  const speed = await measureSpeed(model.engine, signal);
+  const speed = await speedOf(model.engine, signal);
   const seconds = secondsOf(effort, speed);
   return { seconds: [most ? secondsOf(both.effort, speed) - seconds : seconds, seconds], memory, computed };
 }

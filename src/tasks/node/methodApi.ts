@@ -16,12 +16,14 @@ import { aModel, type Model } from "../../diffusion/index.ts";
 import { modelHash } from "../../diffusion/node/index.ts";
 import * as editing from "../../editing/index.ts";
 import { PreparedCache } from "../../editing/node/index.ts";
-import { idleOptions } from "../index.ts";
+import { type Estimate, idleOptions } from "../index.ts";
 import { captionsOf } from "./captions.ts";
 import { planPhoto, preparePhoto } from "./edit.ts";
+import { estimateTask, oneEdit } from "./estimate.ts";
 import { withMasks } from "./masks.ts";
-import { openPhoto, type PhotoInput } from "./photo.ts";
+import { openPhoto, type Photo, type PhotoInput } from "./photo.ts";
 import { aPhoto, type CommonPhotoOptions, commonFields } from "./photoOptions.ts";
+import type { PhotoTask } from "./photoTask.ts";
 import { editScored, type ScoredEditWork } from "./scorer.ts";
 
 /** Options of `prepare` that all methods share. */
@@ -61,6 +63,18 @@ export interface MethodApi<P extends z.ZodObject, E extends z.ZodObject, T exten
     given: CommonPrepareOptions & Partial<z.input<P>>,
     work?: Work,
   ): Promise<PreparedPhoto<z.output<P>, T>>;
+  /**
+   * Estimates the time and the memory of `prepare` and of one edit after it, in seconds and without their results. Steps of an
+   * earlier call in `file` or the cache cost nothing. edit: options of the edit. Throws MemoryError if a method that tunes weights
+   * needs more memory than is free, and as `prepare`.
+   */
+  estimate(
+    model: Model,
+    photo: PhotoInput,
+    given: CommonPrepareOptions & Partial<z.input<P>>,
+    edit?: Partial<z.input<E>>,
+    work?: Work,
+  ): Promise<Estimate>;
   /**
    * Edits a prepared photo. Chooses its strength by itself if the model's settings or `strength: "auto"` say so; the result's
    * `choice` says how. Throws UsageError, StorageError if the prepared photo is not finished or belongs to another
@@ -111,13 +125,14 @@ const editWork = { ...workFields, onStep: aFunction.optional() };
 export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extends string, R extends string>(
   method: editing.Method<P, E, T, R>,
 ): MethodApi<P, E, T, R> {
+  const options = method.editOptions.partial();
   const prepareArguments = z.object({
     model: aModel,
     photo: aPhoto,
     options: method.prepareOptions.partial().extend(commonOptions),
     work: z.strictObject(workFields),
   });
-  const options = method.editOptions.partial();
+  const estimateArguments = prepareArguments.extend({ edit: options });
   const editArguments = z.object({
     model: aModel,
     prepared: aPrepared,
@@ -150,21 +165,37 @@ export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extend
   const anyMethod = method as unknown as editing.Method;
   const requireOwn = async (model: Model, prepared: editing.Prepared, { signal }: Work): Promise<void> =>
     editing.requirePreparedOf(anyMethod, model, prepared, { model: await modelHash(model, { signal }) });
+  const planned = async (
+    model: Model,
+    photo: PhotoInput,
+    given: CommonPrepareOptions & Partial<z.input<P>>,
+    work: Work,
+  ): Promise<PhotoTask & { readonly photo: Photo }> => {
+    const { target, source, preset, size, fit, file, cache = new PreparedCache(), ...options } = given;
+    const opened = await openPhoto(model, photo, { size, fit });
+    const [caption] = await captionsOf([anyMethod], model, [opened], source, work);
+    const facts = { method: anyMethod, model, source: opened.name, photo: opened, file, cache: cache || undefined };
+    const input = { target, source: caption.source, preset, options };
+    return { ...(await planPhoto({ ...facts, warnings: caption.warnings }, input, work)), photo: opened };
+  };
   return {
     name: method.name,
     prepare: async (model, photo, given, work = {}) => {
       checkArguments("prepare", prepareArguments, { model, photo, options: given, work });
-      const { target, source, preset, size, fit, file, cache = new PreparedCache(), ...own } = given;
-      const opened = await openPhoto(model, photo, { size, fit });
-      const { name } = opened;
-      const facts = { method: anyMethod, model, source: name, photo: opened, file, cache: cache || undefined };
-      const { prepared, fidelity, warnings } = await cancelledAs("preparing the photo", work.signal, async () => {
-        const [caption] = await captionsOf([anyMethod], model, [opened], source, work);
-        const input = { target, source: caption.source, preset, options: own };
-        return preparePhoto(await planPhoto({ ...facts, warnings: caption.warnings }, input, work), work);
-      });
+      const { prepared, fidelity, warnings } = await cancelledAs("preparing the photo", work.signal, async () =>
+        preparePhoto(await planned(model, photo, given, work), work),
+      );
       const { roundTrip: _, ...quality } = fidelity;
       return { ...prepared, quality, warnings } as PreparedPhoto<z.output<P>, T>;
+    },
+    estimate: async (model, photo, given, edit = {}, work = {}) => {
+      checkArguments("estimate", estimateArguments, { model, photo, options: given, edit, work });
+      return cancelledAs("the estimate", work.signal, async () => {
+        const task = await planned(model, photo, given, work);
+        const read = await withMasks(anyMethod, edit, { size: task.plan.size, photo: task.photo });
+        const settings = editing.resolvedSettings(anyMethod, model, task.plan, read.options, { chooses: true });
+        return estimateTask(task, oneEdit(task, settings, { signal: work.signal }), work.signal);
+      });
     },
     edit: async (model, prepared, options = {}, work = {}) => {
       checkArguments("edit", editArguments, { model, prepared, options, work });
