@@ -1,4 +1,5 @@
 import type { Mask, Picture } from "../core/index.ts";
+import { type FitOptions, fitImage } from "./fit.ts";
 
 /** Returns the mask of a picture's bright pixels: those whose mean of red, green and blue is at least 128. */
 export function brightPixels({ width, height, data }: Picture): Mask {
@@ -15,4 +16,10 @@ export function resizeMask(mask: Mask, width: number, height: number): Mask {
     for (let x = 0; x < width; x++) data[y * width + x] = mask.data[row + Math.floor((x * mask.width) / width)];
   }
   return { width, height, data };
+}
+
+/** Fits a mask as fitImage fits its picture. A pixel is set if at least half of it was. */
+export function fitMask(mask: Mask, options: FitOptions): Mask {
+  const { width, height, data } = fitImage(mask, options);
+  return { width, height, data: data.map((byte) => (byte >= 128 ? 255 : 0)) };
 }

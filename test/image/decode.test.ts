@@ -5,7 +5,7 @@ import { deflateSync } from "node:zlib";
 import sharp, { type Color } from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ImageError, type Picture, UsageError } from "../../src/core/index.ts";
-import { decodeImage, encodePng } from "../../src/image/node/index.ts";
+import { decodeImage, encodePng, readPhotoHeader } from "../../src/image/node/index.ts";
 import { pngChunk, tiffOf } from "./files.ts";
 
 const solid = (channels: 3 | 4, background: Color) => sharp({ create: { width: 6, height: 4, channels, background } });
@@ -95,6 +95,7 @@ describe("every kind of photo is read as 8-bit RGB", () => {
       .withMetadata({ orientation })
       .png();
     expect(await decodeImage(await tagged.toBuffer())).toEqual(upright);
+    expect(await readPhotoHeader(await tagged.toBuffer())).toEqual({ format: "png", width: 6, height: 4 });
   });
 });
 
@@ -251,11 +252,13 @@ describe("a file that is no picture is refused with an ImageError that names the
     for (let i = 0; i < 1000; i++) {
       const bytes = Buffer.from(sources[i % sources.length]);
       for (let k = 0; k <= random(4); k++) bytes[random(bytes.length)] = random(256);
-      const outcome: unknown = await decodeImage(
-        bytes.subarray(0, random(8) ? bytes.length : random(bytes.length)),
-      ).catch((e) => e);
+      const damaged = bytes.subarray(0, random(8) ? bytes.length : random(bytes.length));
+      const outcome: unknown = await decodeImage(damaged).catch((e) => e);
       if (outcome instanceof Error) expect(outcome).toBeInstanceOf(ImageError);
-      else expect(outcome).toHaveProperty("data");
+      else {
+        const { width, height } = outcome as Picture;
+        expect(await readPhotoHeader(damaged)).toMatchObject({ width, height });
+      }
     }
   });
 });

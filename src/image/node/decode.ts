@@ -35,6 +35,14 @@ export interface DecodedPhoto {
   readonly warnings: readonly Warning[];
 }
 
+/** Facts that the header of a picture file tells. */
+export interface PhotoHeader {
+  readonly format: PhotoFormat;
+  /** Size of the upright picture. */
+  readonly width: number;
+  readonly height: number;
+}
+
 const decodeArguments = z.object({
   source: z.union([someText, isA<Uint8Array>("bytes", (value) => value instanceof Uint8Array)], {
     error: "expected a path or the bytes of a picture file",
@@ -158,6 +166,16 @@ async function naming<T>(source: Uint8Array | string, work: () => Promise<T>): P
 export async function decodePhoto(source: Uint8Array | string, options: DecodeOptions = {}): Promise<DecodedPhoto> {
   checkArguments("decodePhoto", decodeArguments, { source, options });
   return naming(source, async () => decode(await open(source, options)));
+}
+
+/** Reads the header alone of what decodePhoto reads. Throws ImageError as it does, but a broken body stays unknown. */
+export async function readPhotoHeader(source: Uint8Array | string, options: DecodeOptions = {}): Promise<PhotoHeader> {
+  checkArguments("readPhotoHeader", decodeArguments, { source, options });
+  return naming(source, async () => {
+    const { format, header } = await open(source, options);
+    const { width, height } = header.autoOrient;
+    return { format, width, height };
+  });
 }
 
 /** The picture that decodePhoto reads. Throws ImageError as it does, and if the file has several frames. */

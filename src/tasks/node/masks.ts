@@ -2,7 +2,7 @@ import { isRecordedFile, type Mask, type MaskValue, optionsOf, UsageError, type 
 import type { Size } from "../../diffusion/index.ts";
 import type { Method } from "../../editing/index.ts";
 import { pictureHash } from "../../editing/node/index.ts";
-import { brightPixels, fitImage } from "../../image/index.ts";
+import { brightPixels, fitMask } from "../../image/index.ts";
 import { decodePhoto } from "../../image/node/index.ts";
 import type { SettingValues } from "../index.ts";
 import { modes, type Photo } from "./photo.ts";
@@ -67,8 +67,7 @@ function fitted(mask: Mask, where: string, { size: { width, height }, photo }: M
     });
   }
   if (photo && mask.width === photo.full.width && mask.height === photo.full.height) {
-    const { data } = fitImage(mask, { width, height, mode: modes[photo.fit] });
-    return { width, height, data: data.map((byte) => (byte >= 128 ? 255 : 0)) };
+    return fitMask(mask, { width, height, mode: modes[photo.fit] });
   }
   if (mask.width * height === mask.height * width) return mask;
   const own = photo ? `, or the photo's own ${photo.full.width}x${photo.full.height}` : "";
