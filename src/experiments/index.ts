@@ -2,6 +2,8 @@
 // Uses: every layer above it. Running them is in node/.
 // Does not know: servers, terminals.
 export type { Case, CasePictures, CaseSet } from "./cases/case.ts";
+export { type Choice, chosen, kindsOf } from "./cases/chosen.ts";
+export { type MenagerieSet, menagerieCases } from "./cases/menagerie.ts";
 export type { Edited, Outcome } from "./outcome.ts";
 export type {
   Block,

@@ -1,5 +1,6 @@
 // Runs experiments, and keeps their pictures and figures in a folder, so that a stopped one resumes.
 // Uses: everything above, and Node.
 // Does not know: servers, terminals.
+export { type OpenCasesOptions, openCases } from "./cases/open.ts";
 export { type Column, chosenPairs, type MeasureOptions, type MethodSettings, measure, sets } from "./pairs.ts";
 export { measureStrips } from "./strips.ts";

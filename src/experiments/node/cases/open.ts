@@ -1,0 +1,107 @@
+import { stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { few, listed, type Mask, UsageError } from "../../../core/index.ts";
+import { brightPixels } from "../../../image/index.ts";
+import { decodePhoto } from "../../../image/node/index.ts";
+import { outside, requireSameSize } from "../../../metrics/index.ts";
+import { exists, readRegular, storageError } from "../../../storage/node/index.ts";
+import type { Edition } from "../../../world/index.ts";
+import type { Case, CaseSet } from "../../cases/case.ts";
+import type { Entry, Layout } from "../../cases/entry.ts";
+import { fitted } from "../../cases/fitted.ts";
+import { type MenagerieSet, menagerieCases, menagerieSets } from "../../cases/menagerie.ts";
+import { ownLayout } from "../../cases/own.ts";
+import { editedRegion, pieBenchLayout } from "../../cases/pieBench.ts";
+import { tedBenchLayout } from "../../cases/tedbench.ts";
+import { fileProblems } from "./check.ts";
+import { PictureFolder } from "./folder.ts";
+
+const layouts: readonly Layout[] = [ownLayout, tedBenchLayout, pieBenchLayout];
+
+const expected = `${Object.keys(menagerieSets).join(", ")}, or a folder with ${layouts.map(({ file }) => file).join(", ")}`;
+const advice = "docs/cases.md describes the layouts.";
+
+/** PIE-Bench's list has 700 masks. A JavaScript string has at most 512 MB. */
+const MAX_LIST_BYTES = 256 << 20;
+
+export interface OpenCasesOptions {
+  /** Edition of the Menagerie that the model was trained on. Default: that of the models in checkpoints/. */
+  readonly edition?: Edition;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Opens a set of cases: the Menagerie's "benchmark" or "tuning", or a folder in one of the layouts of docs/cases.md. Checks
+ * all that can be wrong before work starts, except the bodies of picture files. Throws UsageError that lists every problem,
+ * StorageError, CancelledError.
+ */
+export async function openCases(source: string, { edition, signal }: OpenCasesOptions = {}): Promise<CaseSet> {
+  if (Object.hasOwn(menagerieSets, source)) return menagerieCases(source as MenagerieSet, edition);
+  const folder = new PictureFolder(source);
+  const layout = await layoutOf(source);
+  const list = await readJson(join(source, layout.file));
+  const beside = layout.captions && join(source, layout.captions);
+  const captions = beside && (await exists(beside)) ? await readJson(beside) : undefined;
+  const { about, entries, problems } = layout.list(list, captions);
+  const all = [...problems, ...(await fileProblems(folder, entries, signal))];
+  if (all.length > 0) {
+    throw new UsageError(`cases with problems\n${listed(all)}`, { where: join(source, layout.file), advice });
+  }
+  return {
+    name: basename(folder.path),
+    about: about ?? `${entries.length} cases from a folder in the layout of ${layout.title}`,
+    cases: entries.map((entry) => caseOf(folder, entry)),
+  };
+}
+
+/** Finds the layout of a folder by its list. Throws UsageError if it has none or several. */
+async function layoutOf(source: string): Promise<Layout> {
+  const isFolder = await stat(source).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) throw new UsageError("no such cases", { where: source, expected, advice });
+  const has = await Promise.all(layouts.map(({ file }) => exists(join(source, file))));
+  const found = layouts.filter((_, k) => has[k]);
+  if (found.length === 1) return found[0];
+  throw new UsageError("a folder in no layout of cases, or in several", {
+    where: source,
+    found: few(found.map(({ file }) => file)) || "none of the lists",
+    expected: `one of ${layouts.map(({ file }) => file).join(", ")}`,
+    advice,
+  });
+}
+
+/** Throws StorageError if the file cannot be read, UsageError if it is not JSON. */
+async function readJson(path: string): Promise<unknown> {
+  const bytes = await readRegular(path, MAX_LIST_BYTES).catch((cause: unknown) => {
+    throw storageError("cannot be read", path, cause);
+  });
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new UsageError("not JSON in UTF-8", { where: path, found: (cause as Error).message, advice, cause });
+  }
+}
+
+function caseOf(folder: PictureFolder, entry: Entry): Case {
+  const { name, kind, target, source } = entry;
+  const decoded = async (path: string) => (await decodePhoto(await folder.locate(path))).picture;
+  return {
+    name,
+    kind,
+    target,
+    ...(source !== undefined && { source }),
+    pictures: async (size) => {
+      const photo = await decoded(entry.photo);
+      const truth = entry.truth === undefined ? undefined : await decoded(entry.truth);
+      const edited = typeof entry.edited === "string" ? brightPixels(await decoded(entry.edited)) : regionOf(entry);
+      // Files may have changed since they were checked.
+      for (const other of [truth, edited]) if (other) requireSameSize(photo, other);
+      return fitted({ photo, truth, kept: edited && outside(edited) }, size);
+    },
+  };
+}
+
+const regionOf = ({ edited }: Entry): Mask | undefined =>
+  typeof edited === "object" ? editedRegion(edited) : undefined;
