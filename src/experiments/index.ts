@@ -5,6 +5,7 @@ export type { Case, CasePictures, CaseSet } from "./cases/case.ts";
 export { type Choice, chosen, kindsOf } from "./cases/chosen.ts";
 export { type MenagerieSet, menagerieCases } from "./cases/menagerie.ts";
 export type { Edited, Outcome } from "./outcome.ts";
+export { type RatingResults, ratingBlocks, ratingResults, type Study, studySchema } from "./rating/index.ts";
 export type {
   Block,
   Chart,

@@ -31,10 +31,8 @@ function quantile(sorted: Float64Array, p: number): number {
   return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
 }
 
-function check(values: readonly number[], level: number, samples: number): void {
-  const bad = values.find((value) => !Number.isFinite(value));
-  if (bad !== undefined) throw new UsageError("values", { found: `${bad}`, expected: "finite numbers" });
-  if (values.length < 2) throw new UsageError("values", { found: `${values.length}`, expected: "at least two" });
+function check(count: number, level: number, samples: number): void {
+  if (count < 2) throw new UsageError("values", { found: `${count}`, expected: "at least two" });
   if (!(level > 0 && level < 1)) throw new UsageError("level", { found: `${level}`, expected: "between 0 and 1" });
   if (!(Number.isInteger(samples) && samples > 0)) {
     throw new UsageError("samples", { found: `${samples}`, expected: "a whole number from 1 on" });
@@ -42,24 +40,45 @@ function check(values: readonly number[], level: number, samples: number): void 
 }
 
 /**
+ * Percentile bootstrap intervals of any statistics of `count` things (Efron 1979). `statistics` gets the indices of a
+ * resample, always in the same array, and returns one value for each statistic, or undefined if the resample has none. A
+ * statistic that has no value in most resamples has no interval. Throws UsageError if there are fewer than two things.
+ */
+export function bootstrapIntervals(
+  count: number,
+  statistics: (indices: Uint32Array) => readonly (number | undefined)[],
+  { level = 0.95, samples = 10_000, seed = 0 }: BootstrapOptions = {},
+): ({ readonly low: number; readonly high: number } | undefined)[] {
+  check(count, level, samples);
+  const random = new Random(seed);
+  const indices = new Uint32Array(count);
+  const resampled = Array.from({ length: samples }, () => {
+    for (let i = 0; i < count; i++) indices[i] = random.below(count);
+    return statistics(indices);
+  });
+  const tail = (1 - level) / 2;
+  return resampled[0].map((_, k) => {
+    const values = Float64Array.from(resampled.map((row) => row[k]).filter((value) => value !== undefined)).sort();
+    return 2 * values.length < samples ? undefined : { low: quantile(values, tail), high: quantile(values, 1 - tail) };
+  });
+}
+
+/**
  * Percentile bootstrap interval of the mean (Efron 1979): resamples the values with replacement `samples` times.
  * The same seed gives the same interval. Throws UsageError if there are fewer than two values, or
  * if one is not finite.
  */
-export function bootstrapInterval(
-  values: readonly number[],
-  { level = 0.95, samples = 10_000, seed = 0 }: BootstrapOptions = {},
-): Interval {
-  check(values, level, samples);
-  const random = new Random(seed);
+export function bootstrapInterval(values: readonly number[], options: BootstrapOptions = {}): Interval {
+  const bad = values.find((value) => !Number.isFinite(value));
+  if (bad !== undefined) throw new UsageError("values", { found: `${bad}`, expected: "finite numbers" });
   const count = values.length;
-  const means = Float64Array.from({ length: samples }, () => {
+  const meanAt = (indices: Uint32Array): number[] => {
     let sum = 0;
-    for (let i = 0; i < count; i++) sum += values[random.below(count)];
-    return sum / count;
-  }).sort();
-  const tail = (1 - level) / 2;
-  return { mean: meanOf(values), low: quantile(means, tail), high: quantile(means, 1 - tail), count };
+    for (const i of indices) sum += values[i];
+    return [sum / count];
+  };
+  const [interval] = bootstrapIntervals(count, meanAt, options);
+  return { mean: meanOf(values), ...interval!, count };
 }
 
 /**
