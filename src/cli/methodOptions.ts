@@ -224,6 +224,13 @@ export const writtenRemedies = (method: Method, remedies: SettingValues): string
     .map(([flag, text]) => (text === "false" ? `--no-${flag}` : text === "true" ? `--${flag}` : `--${flag} ${text}`))
     .join(", ");
 
+/** Returns the option that sets options of methods. It may be given several times. */
+export const assignmentOption = (): Option =>
+  new Option(
+    "--set <method.option=value>",
+    "option of a method, or of all methods that have it and take the value: sdedit.strength=0.7, steps=20, baret.preset=fast; may be repeated",
+  ).argParser((text: string, before: readonly string[] = []) => [...before, text]);
+
 /** "method.option=value" or "option=value". */
 const assignment = /^(?:([a-z0-9-]+)\.)?([A-Za-z][\w-]*)=(.*)$/s;
 

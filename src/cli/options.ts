@@ -171,6 +171,10 @@ export const nonEmpty = (expected: string): OptionType<string> => ({ expected, r
 export const choiceOption = <T extends string>(flags: string, about: string, values: readonly T[]): Option =>
   option(flags, `${about} (${values.join(", ")})`, oneOf(values));
 
+/** Returns an option whose value is a list of words, separated by commas. */
+export const listOption = (flags: string, about: string): Option =>
+  new Option(flags, about).argParser((text: string) => text.split(",").map((word) => word.trim()));
+
 export const seedOption = (value: number, about = "seed of the random numbers"): Option =>
   option("--seed <n>", about, integer(0, Number.MAX_SAFE_INTEGER)).default(value);
 

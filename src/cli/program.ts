@@ -34,6 +34,11 @@ const entries: readonly Entry[] = [
     load: async () => (await import("./edit/index.ts")).attentionCommand(),
   },
   {
+    name: "experiments",
+    about: "run the paper's tables and figures, and write a report",
+    load: async () => (await import("./experiments/index.ts")).experimentsCommand(),
+  },
+  {
     name: "generate",
     about: "generate pictures from prompts",
     load: async () => (await import("./generate.ts")).generateCommand(),

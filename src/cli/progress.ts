@@ -1,12 +1,14 @@
 import { SingleBar } from "cli-progress";
 import { formatBytes, type Progress } from "../core/index.ts";
+import { timeText } from "../tasks/index.ts";
 import { oneLine } from "./printable.ts";
 
-const progressText = ({ done, total, unit, loss, note }: Progress): string =>
+const progressText = ({ done, total, unit, loss, note, secondsLeft }: Progress): string =>
   [
     unit === "bytes" ? `${formatBytes(done)} of ${formatBytes(total)}` : `${done}/${total}`,
     ...(loss === undefined ? [] : [`loss ${loss.toExponential(2)}`]),
     ...(note ? [oneLine(note)] : []),
+    ...(secondsLeft === undefined ? [] : [`about ${timeText(secondsLeft)} left`]),
   ].join(" · ");
 
 /** The bar on the terminal. */
@@ -24,7 +26,8 @@ function drawBar(progress: Progress): void {
   const payload = { phase, text: progressText(progress) };
   if (current?.phase !== phase || done < current.done) {
     endBar();
-    const bar = new SingleBar({ format: "{phase} {bar} {text} · {eta_formatted} left", barsize: 24, etaBuffer: 20 });
+    const left = "secondsLeft" in progress ? "" : " · {eta_formatted} left";
+    const bar = new SingleBar({ format: `{phase} {bar} {text}${left}`, barsize: 24, etaBuffer: 20 });
     bar.start(total, done, payload);
     current = { bar, phase, done };
   } else {

@@ -11,6 +11,8 @@ export interface Progress {
   loss?: number;
   /** A few words about this step. */
   note?: string;
+  /** Estimated seconds until the phase ends, if the number of finished steps does not tell it. */
+  secondsLeft?: number;
 }
 
 /** Options of every long function: who hears of progress, and the signal that cancels it. */

@@ -5,6 +5,7 @@ export type { Case, CasePictures, CaseSet } from "./cases/case.ts";
 export { type Choice, chosen, kindsOf } from "./cases/chosen.ts";
 export { type MenagerieSet, menagerieCases } from "./cases/menagerie.ts";
 export type { Edited, Outcome } from "./outcome.ts";
+export { experiments } from "./paper/index.ts";
 export { type RatingResults, ratingBlocks, ratingResults, type Study, studySchema } from "./rating/index.ts";
 export type {
   Block,
@@ -21,4 +22,5 @@ export type {
   Table,
 } from "./report/report.ts";
 export { methodsReport } from "./report.ts";
+export type { RunEvent } from "./run/event.ts";
 export { chosenFrom, type ScoredStrip, type ScorerName, type StripPoint, stripReport } from "./strip.ts";

@@ -9,3 +9,4 @@ export { average, defineMetric, type Metric, type MetricFacts, type MetricInput,
 export * from "./pie.ts";
 export * from "./pixels.ts";
 export * from "./ssim.ts";
+export * from "./wilson.ts";

@@ -38,7 +38,7 @@ export const piePixelMetrics = [
       unit: "dB",
       better: "higher",
     },
-    psnr,
+    (edit, photo) => psnr(edit, photo),
   ),
   uneditedMetric(
     {
@@ -47,7 +47,7 @@ export const piePixelMetrics = [
       unit: "squared error of 0..1",
       better: "lower",
     },
-    squaredError,
+    (edit, photo) => squaredError(edit, photo),
   ),
   uneditedMetric(
     {
@@ -56,6 +56,6 @@ export const piePixelMetrics = [
       unit: "SSIM",
       better: "higher",
     },
-    ssim,
+    (edit, photo) => ssim(edit, photo),
   ),
 ] as const;

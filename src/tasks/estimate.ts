@@ -30,6 +30,9 @@ function durationOf(seconds: number): Duration {
 
 const durationText = ({ count, unit }: Duration): string => `${count} ${unit}${count === 1 ? "" : "s"}`;
 
+/** Returns a time in words: "25 minutes". */
+export const timeText = (seconds: number): string => durationText(durationOf(seconds));
+
 /** Returns an estimate in words: "about 4 to 25 minutes and 6.70 GB of memory". */
 export function estimateText({ seconds, memory }: Estimate): string {
   const [least, most] = seconds.map(durationOf);

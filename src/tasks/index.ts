@@ -15,7 +15,7 @@ export {
   splitOptions,
 } from "./compare.ts";
 export { type Cost, type Costs, measured, noCost } from "./cost.ts";
-export { type Estimate, estimateText } from "./estimate.ts";
+export { type Estimate, estimateText, timeText } from "./estimate.ts";
 export { type Emit, stream, type TaskEvent, type TaskResult, timed } from "./event.ts";
 export {
   type EditRecord,

@@ -100,6 +100,11 @@ describe("PIE-Bench's masks", () => {
     },
   );
 
+  test.each(all.map((metric) => [metric.name, metric] as const))("%s takes a signal", async (_, metric) => {
+    const { signal } = new AbortController();
+    expect(await metric.measure(input, { signal })).toBe(await metric.measure(input));
+  });
+
   test("a picture is black outside a part, and is the sum of both parts", () => {
     const [inner, outer] = [blackOutside(edit, kept), blackOutside(edit, outside(kept))];
     expect(inner.data.map((byte, i) => byte + outer.data[i])).toEqual(edit.data);

@@ -1,4 +1,4 @@
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { BaretError, CancelledError, requireAtMost, UsageError, type Work } from "../../core/index.ts";
 import { type Method, methods } from "../../editing/index.ts";
 import { PreparedCache } from "../../editing/node/index.ts";
@@ -21,9 +21,9 @@ import {
 } from "../../tasks/node/index.ts";
 import { statusOf } from "../exitStatus.ts";
 import { runBlocking, withProgress } from "../interrupt.ts";
-import { assignedOptions, filesIn, writtenSettings } from "../methodOptions.ts";
+import { assignedOptions, assignmentOption, filesIn, writtenSettings } from "../methodOptions.ts";
 import { makerOf, withModel } from "../model.ts";
-import { integer, nonEmpty, option } from "../options.ts";
+import { integer, listOption, nonEmpty, option } from "../options.ts";
 import { checkOutputs, outputName, pngFile, suffixed } from "../outputs.ts";
 import { columns, Reporter } from "../print.ts";
 import { type Arguments, isPreparedFile, splitArguments } from "./sources.ts";
@@ -204,16 +204,6 @@ async function run(given: readonly string[], flags: Flags, reporter: Reporter): 
   });
 }
 
-const listOption = (flags: string, about: string): Option =>
-  new Option(flags, about).argParser((text: string) => text.split(",").map((name) => name.trim()));
-
-/** Returns an option that may be given several times. */
-const setOption = (): Option =>
-  new Option(
-    "--set <method.option=value>",
-    "option of a method, or of all methods that have it and take the value: sdedit.strength=0.7, steps=20, baret.preset=fast; may be repeated",
-  ).argParser((text: string, before: readonly string[] = []) => [...before, text]);
-
 export function compareCommand(): Command {
   const command = new Command("compare")
     .description(
@@ -238,7 +228,7 @@ export function compareCommand(): Command {
           .join(", ")}), default all that the inputs allow, except those that tune weights`,
       ),
     )
-    .addOption(setOption())
+    .addOption(assignmentOption())
     .addOption(
       option("--seed <n>", "seed of the methods that draw random numbers", integer(0, Number.MAX_SAFE_INTEGER)),
     )

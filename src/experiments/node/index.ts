@@ -3,4 +3,6 @@
 // Does not know: servers, terminals.
 export { type OpenCasesOptions, openCases } from "./cases/open.ts";
 export { type Column, chosenPairs, type MeasureOptions, type MethodSettings, measure, sets } from "./pairs.ts";
+export { type OpenRun, openRun, type RunOptions } from "./run/experiments.ts";
 export { measureStrips } from "./strips.ts";
+export { writeReport } from "./writeReport.ts";

@@ -1,0 +1,204 @@
+import { Command, Option } from "commander";
+import { type Progress, UsageError } from "../../core/index.ts";
+import type { Model } from "../../diffusion/index.ts";
+import { loadModel } from "../../diffusion/node/index.ts";
+import { methodNamed, methods } from "../../editing/index.ts";
+import { chosen, experiments, type RunEvent } from "../../experiments/index.ts";
+import { type OpenRun, openCases, openRun, writeReport } from "../../experiments/node/index.ts";
+import type { MetricNetworks } from "../../metrics/node/index.ts";
+import { type LpipsNet, lpipsNets } from "../../models/index.ts";
+import { physicalCores } from "../../runtime/node/index.ts";
+import { timeText } from "../../tasks/index.ts";
+import { withProgress } from "../interrupt.ts";
+import { assignedOptions, assignmentOption } from "../methodOptions.ts";
+import { type ModelFlags, modelOptions } from "../model.ts";
+import { anyText, integer, listOption, nonEmpty, option } from "../options.ts";
+import { Reporter } from "../print.ts";
+
+interface Flags extends ModelFlags {
+  readonly out: string;
+  readonly cases: string;
+  readonly limit?: number;
+  readonly tunedLimit?: number;
+  readonly kinds?: readonly string[];
+  readonly methods?: readonly string[];
+  readonly jobs: number;
+  readonly seed?: number;
+  readonly set?: readonly string[];
+  readonly retry?: boolean;
+  readonly lpips?: MetricNetworks["lpips"];
+  readonly clip?: string;
+  readonly pieClip?: string;
+  readonly dino?: string;
+}
+
+/** Reads NET=TRUNK,LINEAR. The option may be given once for each network. */
+function lpipsOption(): Option {
+  const nets = Object.keys(lpipsNets).join(", ");
+  return new Option(
+    "--lpips <net=trunk,linear>",
+    `networks of LPIPS (${nets}): files of the trunk and of the linear weights; may be repeated (docs/metrics.md)`,
+  ).argParser((text: string, before: NonNullable<MetricNetworks["lpips"]> = {}) => {
+    const [, net, trunk, linear] = /^(\w+)=([^,]+),([^,]+)$/.exec(text) ?? [];
+    if (!Object.hasOwn(lpipsNets, net ?? "")) {
+      throw new UsageError("", { where: "--lpips", found: text, expected: `NET=TRUNK,LINEAR with NET ${nets}` });
+    }
+    return { ...before, [net as LpipsNet]: { trunk, linear } };
+  });
+}
+
+/** Returns the command that makes one experiment with the same settings. */
+const commandOf =
+  ({ cases, limit, tunedLimit, kinds, methods: named, set = [], seed, model, out }: Flags) =>
+  (name: string): string =>
+    [
+      `npx baret experiments ${name}`,
+      ...(cases === "benchmark" ? [] : [`--cases ${cases}`]),
+      ...(limit === undefined ? [] : [`--limit ${limit}`]),
+      ...(tunedLimit === undefined ? [] : [`--tuned-limit ${tunedLimit}`]),
+      ...(kinds ? [`--kinds ${kinds.join(",")}`] : []),
+      ...(named ? [`--methods ${named.join(",")}`] : []),
+      ...set.map((text) => `--set ${text}`),
+      ...(seed === undefined ? [] : [`--seed ${seed}`]),
+      ...(model === "menagerie" ? [] : [`--model ${model}`]),
+      `-o ${out}`,
+    ].join(" ");
+
+/** Loads as many models as there are jobs, with an equal share of the threads each, runs `use`, and closes them. */
+async function withModels<T>(
+  { model: name, prediction, variant, device, threads, jobs }: Flags,
+  work: Parameters<typeof loadModel>[1],
+  use: (models: readonly Model[]) => Promise<T>,
+): Promise<T> {
+  const own = threads ?? Math.max(1, Math.floor(physicalCores() / jobs));
+  const models: Model[] = [];
+  try {
+    for (let k = 0; k < jobs; k++) {
+      models.push(await loadModel(name, { prediction, variant, device, threads: jobs === 1 ? threads : own, ...work }));
+    }
+    return await use(models);
+  } finally {
+    for (const model of models) await model.close();
+  }
+}
+
+/** Shows an event of the run. */
+function show(event: RunEvent, onProgress: (progress: Progress) => void, reporter: Reporter): void {
+  if (event.type === "failed") {
+    reporter.warn(`${event.case}, ${event.what} failed: ${event.error.message}`);
+    return;
+  }
+  if (event.type !== "finished") return;
+  const { done, total, secondsLeft, what } = event;
+  onProgress({ phase: "experiments", done, total, note: `${event.case} ${what}`, secondsLeft });
+}
+
+function printFindings(report: ReturnType<OpenRun["report"]>, reporter: Reporter): void {
+  for (const { name, title, measured, agreement } of report.sections) {
+    reporter.result(`${name}: ${title}: ${agreement}`);
+    reporter.info(`  ${measured}`);
+  }
+}
+
+async function run(names: readonly string[], flags: Flags, reporter: Reporter): Promise<void> {
+  const wanted = names.length === 0 || names.includes("all") ? undefined : names;
+  const named = [...new Set(flags.methods ?? methods().map(({ name }) => name))].map(methodNamed);
+  const seeded = flags.seed !== undefined && named.some(({ needs }) => needs.randomSeed);
+  const texts = [...(seeded ? [`seed=${flags.seed}`] : []), ...(flags.set ?? [])];
+  const options = assignedOptions(texts, named, (message) => reporter.warn(message));
+  const variants = named.map((method) => ({ name: method.name, method, ...options.get(method)! }));
+  const set = await openCases(flags.cases);
+  const cases = chosen(set, { limit: flags.limit, kinds: flags.kinds });
+  const { clip, pieClip, dino, lpips } = flags;
+  await withProgress(flags.quiet ?? false, (work) =>
+    withModels(flags, work, async (models) => {
+      const opened = await openRun({
+        folder: flags.out,
+        names: wanted,
+        set,
+        cases,
+        models,
+        variants,
+        tunedLimit: flags.tunedLimit,
+        networks: { lpips, clip, pieClip, dino },
+        size: flags.size,
+        retries: flags.retry,
+        signal: work.signal,
+      });
+      try {
+        for (const { name, why } of opened.leftOut) reporter.info(`${name} is left out: ${why}.`);
+        for (const { message } of opened.warnings) reporter.warn(message);
+        const began = performance.now();
+        let isStopped = true;
+        try {
+          for await (const event of opened.run(work.signal)) show(event, work.onProgress, reporter);
+          isStopped = false;
+        } finally {
+          if (isStopped)
+            reporter.info(`What is finished is kept in ${flags.out}. Run the same command again to go on.`);
+        }
+        const report = opened.report(commandOf(flags));
+        const file = await writeReport(flags.out, report);
+        printFindings(report, reporter);
+        const { jobs, failed } = opened.counts();
+        const seconds = (performance.now() - began) / 1000;
+        reporter.result(`${file}  ${jobs} edits and measurements, ${failed} failed, ${timeText(seconds)}`);
+        reporter.object({ command: "experiments", folder: flags.out, file, jobs, failed, seconds, report });
+        if (failed > 0) process.exitCode = 1;
+      } finally {
+        await opened.close();
+      }
+    }),
+  );
+}
+
+export function experimentsCommand(): Command {
+  const known = experiments.map(({ name }) => name).join(", ");
+  const command = new Command("experiments")
+    .description(
+      "run the paper's tables and figures on cases, and write a report. What is finished is kept, so the same command goes " +
+        "on where it was stopped",
+    )
+    .argument("[names...]", `experiments: all, or some of ${known}`)
+    .optionsGroup("Cases:")
+    .addOption(
+      option(
+        "--cases <source>",
+        "benchmark or tuning (pairs of the Menagerie with their true results), or a folder: docs/cases.md",
+        nonEmpty("a set or a folder"),
+      ).default("benchmark"),
+    )
+    .addOption(option("--limit <n>", "cases at most, spread evenly over the kinds", integer(1, 100_000)))
+    .addOption(listOption("--kinds <names>", "kinds of cases, separated by commas, default all"))
+    .optionsGroup("Methods:")
+    .addOption(listOption("--methods <names>", "methods, separated by commas, default all"))
+    .addOption(
+      option(
+        "--tuned-limit <n>",
+        "cases at most of a method that tunes weights, which takes long, default a quarter of the cases",
+        integer(1, 100_000),
+      ),
+    )
+    .addOption(assignmentOption())
+    .addOption(
+      option("--seed <n>", "seed of the methods that draw random numbers", integer(0, Number.MAX_SAFE_INTEGER)),
+    )
+    .optionsGroup("Metrics:")
+    .addOption(lpipsOption())
+    .addOption(option("--clip <folder>", "CLIP model for CLIPScore, such as openai/clip-vit-base-patch32", anyText))
+    .addOption(option("--pie-clip <folder>", "PIE-Bench's CLIP model, openai/clip-vit-large-patch14", anyText))
+    .addOption(option("--dino <file>", "DINO's ViT-B/8 in safetensors, for the structure distance", anyText))
+    .optionsGroup("Run:")
+    .addOption(option("-o, --out <folder>", "folder of the run", nonEmpty("a folder")).default("experiments"))
+    .addOption(option("--jobs <n>", "cases at the same time, each with a model of its own", integer(1, 64)).default(1))
+    .option("--retry", "do again what has failed")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  baret experiments all --limit 8
+  baret experiments fig8 truth --methods baret,plain,null-text
+  baret experiments --cases photos/ --model sd1.5 --clip clip-vit-base-patch32 --lpips alex=alexnet.safetensors,alex.pth`,
+    );
+  return modelOptions(command).action((names: string[], flags: Flags) => run(names, flags, new Reporter(flags)));
+}

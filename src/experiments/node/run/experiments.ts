@@ -1,0 +1,236 @@
+import { cpus } from "node:os";
+import { basename } from "node:path";
+import { UsageError, type Warning } from "../../../core/index.ts";
+import type { Model, Size } from "../../../diffusion/index.ts";
+import { modelHash } from "../../../diffusion/node/index.ts";
+import { type MetricNetworks, type OpenMetrics, openMetrics } from "../../../metrics/node/index.ts";
+import { version } from "../../../storage/node/index.ts";
+import { openClip } from "../../../tasks/node/index.ts";
+import type { Case, CaseSet } from "../../cases/case.ts";
+import type { Experiment, Plan } from "../../paper/experiment.ts";
+import { experiments } from "../../paper/index.ts";
+import type { Report, Section } from "../../report/report.ts";
+import type { RunEvent } from "../../run/event.ts";
+import type { Job } from "../../run/job.ts";
+import { Results } from "../../run/log.ts";
+import type { Variant } from "../../run/variant.ts";
+import { View } from "../../run/view.ts";
+import { RunFolder } from "./folder.ts";
+import { keysOf } from "./key.ts";
+import { runJobs, type Worker } from "./run.ts";
+
+/** What a run is to do. */
+export interface RunOptions {
+  /** Folder of the run, which may hold an earlier part of it. */
+  readonly folder: string;
+  /** Names of experiments. Default: all for which cases and metrics suffice. */
+  readonly names?: readonly string[];
+  readonly set: CaseSet;
+  /** The cases of the set to use. */
+  readonly cases: readonly Case[];
+  /** The models of the workers, all the same. */
+  readonly models: readonly Model[];
+  /** The methods with their settings, each once. */
+  readonly variants: readonly Variant[];
+  /** Cases at most of a method that tunes weights. Default: a quarter. */
+  readonly tunedLimit?: number;
+  /** Networks of metrics besides the model's judge. */
+  readonly networks?: MetricNetworks;
+  readonly size?: Size;
+  /** Does again what has failed. Default: false. */
+  readonly retries?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** An experiment that is left out, and the reason. */
+export interface LeftOutExperiment {
+  readonly name: string;
+  readonly why: string;
+}
+
+/** A run whose settings are checked. */
+export interface OpenRun {
+  readonly leftOut: readonly LeftOutExperiment[];
+  readonly warnings: readonly Warning[];
+  /** Does what the log lacks. */
+  run(signal?: AbortSignal): AsyncGenerator<RunEvent, void>;
+  /** Returns the report of what the log has now. commandOf: the command that makes one experiment. */
+  report(commandOf: (name: string) => string): Report;
+  /** Returns the number of jobs in all, and of those that failed. */
+  counts(): { readonly jobs: number; readonly failed: number };
+  /** Frees metrics and the folder. The models stay open. */
+  close(): Promise<void>;
+}
+
+/** Returns the experiments of these names. Throws UsageError. */
+function experimentsNamed(names: readonly string[] | undefined): readonly Experiment[] {
+  if (names === undefined) return experiments;
+  const unknown = names.filter((name) => !experiments.some((one) => one.name === name));
+  if (unknown.length > 0) {
+    throw new UsageError("no such experiment", {
+      found: unknown.join(", "),
+      expected: `all, ${experiments.map(({ name }) => name).join(", ")}`,
+    });
+  }
+  return experiments.filter(({ name }) => names.includes(name));
+}
+
+/** Returns items evenly spread. */
+const spread = <T>(items: readonly T[], count: number): T[] =>
+  items.filter((_, k) => Math.floor((k * count) / items.length) !== Math.floor(((k - 1) * count) / items.length));
+
+function planOf({ cases, variants, tunedLimit = Math.max(1, Math.floor(cases.length / 4)) }: RunOptions): Plan {
+  const few = spread(cases, Math.min(tunedLimit, cases.length));
+  const own = new Map(
+    variants.map((variant) => {
+      const { needs } = variant.method;
+      const fitting = (needs.weightGradients ? few : cases).filter(
+        ({ source }) => needs.caption !== "required" || source !== undefined,
+      );
+      return [variant, fitting] as const;
+    }),
+  );
+  return { cases, variants: variants.filter((one) => own.get(one)!.length > 0), casesOf: (one) => own.get(one) ?? [] };
+}
+
+/** Returns facts about this machine and these versions. */
+function machineOf({ engine }: Model): Record<string, string> {
+  const processors = cpus();
+  return {
+    processor: `${processors.length} × ${processors[0]?.model.trim() ?? "unknown"}`,
+    threads: `${engine.threads}`,
+    device: engine.device,
+    node: process.versions.node,
+    onnxruntime: engine.versions.onnxruntime,
+    baret: version,
+  };
+}
+
+/** Opens a run: checks all settings, loads the metrics, and locks the folder. Throws UsageError, CheckpointError, StorageError. */
+export async function openRun(options: RunOptions): Promise<OpenRun> {
+  const { folder: path, set, models, names, networks = {}, retries, signal } = options;
+  const [model] = models;
+  const size = model.workingSize(options.size);
+  const plan = planOf(options);
+  const wanted = experimentsNamed(names);
+  const opened: OpenMetrics[] = [];
+  const workers: Worker[] = [];
+  const release = async (): Promise<void> => {
+    for (const { clip } of workers) await clip?.release();
+    for (const one of opened) await one.release();
+  };
+  try {
+    for (const one of models) {
+      const clip = await openClip(one, undefined, { signal });
+      const metrics = await openMetrics(one.engine, { ...(clip && { judge: clip.name }), ...networks }, { signal });
+      opened.push(metrics);
+      workers.push({ model: one, metrics: metrics.metrics, clip });
+    }
+    const { clip } = workers[0];
+    const keyOf = keysOf(model, clip ? basename(clip.name) : "noise");
+    const known = new View(plan.cases, workers[0].metrics, new Results(), keyOf);
+    const lacking = wanted.flatMap((one) => {
+      const why = one.lacks?.(plan, known);
+      return why === undefined ? [] : [{ name: one.name, why }];
+    });
+    if (names !== undefined && lacking.length > 0) {
+      const lines = lacking.map(({ name, why }) => `${name}: ${why}`).join("; ");
+      throw new UsageError("the cases and metrics do not suffice", { found: lines });
+    }
+    const chosen = wanted.filter(({ name }) => !lacking.some((one) => one.name === name));
+    const jobs = chosen.flatMap((one) => one.jobs(plan));
+    for (const job of jobs) keyOf(job);
+    const identity = {
+      model: (await modelHash(model, { signal })).slice(0, 16),
+      cases: set.name,
+      size: `${size.width}x${size.height}`,
+    };
+    const folder = await RunFolder.open(path, { identity, machine: machineOf(model) });
+    const view = new View(plan.cases, workers[0].metrics, folder.results, keyOf);
+    const unique = new Map(jobs.map((job): [string, Job] => [keyOf(job), job]));
+    return {
+      leftOut: lacking,
+      warnings: damageWarnings(folder),
+      run: (signal) => runJobs({ folder, jobs, keyOf, workers, size, retries }, signal),
+      report: (commandOf) => ({
+        title: `baret: ${set.name}, ${plan.cases.length} cases`,
+        facts: factsOf(model, options, plan, identity, view),
+        times: timesOf(view),
+        sections: chosen.map((one): Section => {
+          const { name, title, paper } = one;
+          return { name, title, paper, ...one.findings(plan, view), command: commandOf(name) };
+        }),
+      }),
+      counts: () => ({
+        jobs: unique.size,
+        failed: [...unique.keys()].filter((key) => folder.results.failure(key)).length,
+      }),
+      close: async () => {
+        await folder.close();
+        await release();
+      },
+    };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+const damageWarnings = ({ damaged, path }: RunFolder): Warning[] =>
+  damaged.length === 0
+    ? []
+    : [
+        {
+          code: "damaged-log",
+          message: `${path}: ${damaged.length} lines of the log cannot be read, the first is ${damaged[0]}; what they held is done again`,
+        },
+      ];
+
+/** Returns the facts of a report that equal runs share. */
+function factsOf(
+  model: Model,
+  { set }: RunOptions,
+  plan: Plan,
+  identity: Readonly<Record<string, string>>,
+  { metrics }: View,
+): Record<string, string> {
+  const few = plan.variants.filter(({ method }) => method.needs.weightGradients);
+  const counts = few.map((variant) => `${variant.name} ${plan.casesOf(variant).length}`).join(", ");
+  return {
+    model: `${model.name} (${identity.model})`,
+    size: identity.size,
+    cases: `${plan.cases.length} of ${set.about}`,
+    methods: plan.variants.map(({ name }) => name).join(", "),
+    ...(few.length > 0 && { "cases of methods that tune weights": counts }),
+    ...settingsFacts(plan),
+    metrics: metrics.map(({ name }) => name).join(", "),
+  };
+}
+
+/** Returns the settings that differ from the model's, by method. */
+const settingsFacts = ({ variants }: Plan): Record<string, string> =>
+  Object.fromEntries(
+    variants.flatMap(({ name, preset, prepare, edit }) => {
+      const own = { ...(preset !== undefined && { preset }), ...prepare, ...edit };
+      return Object.keys(own).length === 0 ? [] : [[`settings of ${name}`, JSON.stringify(own)]];
+    }),
+  );
+
+/** Returns the facts that differ between equal runs. */
+function timesOf({ results }: View): Record<string, string> {
+  const { starts } = results;
+  const machines = [
+    ...new Set(
+      starts.map(({ machine }) =>
+        Object.entries(machine)
+          .map(([k, v]) => `${k} ${v}`)
+          .join(", "),
+      ),
+    ),
+  ];
+  return {
+    begun: starts[0]?.time ?? "",
+    "last started": starts.at(-1)?.time ?? "",
+    machine: machines.join("; "),
+  };
+}

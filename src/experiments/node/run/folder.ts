@@ -1,0 +1,109 @@
+import { appendFile, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { listed, type Picture, StorageError, shown, UsageError } from "../../../core/index.ts";
+import { encodePng } from "../../../image/node/index.ts";
+import { isMissing, lock, makeFolder, storageError, writeFileAtomic } from "../../../storage/node/index.ts";
+import { type Line, type LineOf, Results, readLog } from "../../run/log.ts";
+
+const logName = "log.jsonl";
+
+/** The folder of a run: its log and its pictures. Only one process has it open. */
+export class RunFolder {
+  readonly path: string;
+  readonly results: Results;
+  /** Lines of the log that could not be read. */
+  readonly damaged: readonly number[];
+  private readonly unlock: () => Promise<void>;
+  /** Appends follow each other, so that lines do not mix. */
+  private last: Promise<void> = Promise.resolve();
+  /** True if the log ends within a line. */
+  private isCut: boolean;
+
+  private constructor(path: string, text: string, unlock: () => Promise<void>) {
+    const { lines, damaged } = readLog(text);
+    this.path = path;
+    this.results = new Results(lines);
+    this.damaged = damaged;
+    this.isCut = text !== "" && !text.endsWith("\n");
+    this.unlock = unlock;
+  }
+
+  /**
+   * Opens a folder, which may be new, and writes that a run starts or goes on. Throws UsageError if the folder holds a run of
+   * another model or other cases, StorageError if it cannot be written or another process uses it.
+   */
+  static async open(path: string, start: Omit<LineOf<"start">, "type" | "time">): Promise<RunFolder> {
+    const failed = (cause: unknown): never => {
+      throw storageError("the folder of the run cannot be used", path, cause);
+    };
+    const unlock = await lock(join(path, ".lock")).catch(failed);
+    if (!unlock) {
+      throw new StorageError("another process is writing this run", {
+        where: path,
+        advice: "Wait until it is finished, or choose another folder.",
+      });
+    }
+    try {
+      const folder = new RunFolder(path, (await textOf(join(path, logName)).catch(failed)) ?? "", unlock);
+      requireSame(path, folder.results.starts.at(-1)?.identity, start.identity);
+      await folder.append({ type: "start", time: new Date().toISOString(), ...start });
+      return folder;
+    } catch (error) {
+      await unlock();
+      throw error;
+    }
+  }
+
+  /** Adds a line to the log. Throws StorageError. */
+  append(line: Line): Promise<void> {
+    this.results.add(line);
+    const text = `${this.isCut ? "\n" : ""}${JSON.stringify(line)}\n`;
+    this.isCut = false;
+    this.last = this.last.then(() => appendFile(join(this.path, logName), text));
+    return this.last.catch((cause) => {
+      throw storageError("the log cannot be written", join(this.path, logName), cause);
+    });
+  }
+
+  /** Writes a picture as PNG, unless `name`, its path in the folder, is undefined. Throws StorageError. */
+  async write(name: string, picture: Picture): Promise<void> {
+    const file = join(this.path, name);
+    await makeFolder(join(file, "..")).catch((cause: unknown) => {
+      throw storageError("the folder cannot be made", join(file, ".."), cause);
+    });
+    await writeFileAtomic(file, await encodePng(picture));
+  }
+
+  close = async (): Promise<void> => {
+    await this.last.catch(() => undefined);
+    await this.unlock();
+  };
+}
+
+/** Returns the text of a file, undefined if there is none. */
+async function textOf(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Throws UsageError that lists the facts of an earlier run that differ. */
+function requireSame(
+  path: string,
+  earlier: Readonly<Record<string, string>> | undefined,
+  now: Readonly<Record<string, string>>,
+): void {
+  if (earlier === undefined) return;
+  const names = [...new Set([...Object.keys(earlier), ...Object.keys(now)])];
+  const problems = names
+    .filter((name) => earlier[name] !== now[name])
+    .map((name) => `${name}: found ${shown(earlier[name])} in the folder, now ${shown(now[name])}`);
+  if (problems.length === 0) return;
+  throw new UsageError(`the folder holds another run\n${listed(problems)}`, {
+    where: path,
+    advice: "Choose another folder, or the model and the cases of that run.",
+  });
+}

@@ -1,0 +1,232 @@
+import type { SettingValues } from "../../tasks/index.ts";
+import type { Case } from "../cases/case.ts";
+import type { Chart, Gallery, Point, Row, Table } from "../report/report.ts";
+import type { Job } from "../run/job.ts";
+import type { Variant } from "../run/variant.ts";
+import type { View } from "../run/view.ts";
+import { agreementOf, type Experiment, type Plan, variantOf } from "./experiment.ts";
+import { galleryRow, shownEdit } from "./galleries.ts";
+import { doneMeasure, editMeasures, likeness, type Measure, promptScore, valuesOf } from "./measures.ts";
+
+/** BARET with one factor at a value of its own. */
+interface Level {
+  readonly label: string;
+  readonly variant: Variant;
+}
+
+/** BARET at fixed strength, with its other settings. Blending would hide what a factor does. */
+function level(plan: Plan, name: string, label: string, edit: SettingValues): Level {
+  const baret = variantOf(plan, "baret")!;
+  const variant = {
+    ...baret,
+    name: `baret, ${name} ${label}`,
+    edit: { ...baret.edit, strength: "fixed", blendBelow: 0, newNoise: 0, ...edit },
+    pictures: ["edit", "transition"],
+  };
+  return { label, variant };
+}
+
+const alphaLevels = (plan: Plan, ranges: readonly (readonly [number, number])[]): Level[] =>
+  ranges.map(([start, end]) => level(plan, "α", `${start}–${end}`, { alpha: [start, end] }));
+
+/** The ranges of α of figure 9, and the two more of figure 10. */
+const alphas: readonly (readonly [number, number])[] = [
+  [1, 1],
+  [0.9, 0.1],
+  [0.8, 0.1],
+  [0.7, 0.1],
+  [0.6, 0.1],
+  [0.5, 0.1],
+  [0, 0],
+];
+
+const shareLevels = (plan: Plan, name: string, option: string, values: readonly number[]): Level[] =>
+  values.map((value) => level(plan, name, `${value}`, { [option]: value }));
+
+/** The factors of figure 9, one at a time. */
+const factors = (plan: Plan): readonly { readonly name: string; readonly levels: readonly Level[] }[] => [
+  {
+    name: "α",
+    levels: alphaLevels(
+      plan,
+      alphas.filter(([start]) => start !== 1 && start !== 0.7),
+    ),
+  },
+  { name: "self-attention steps", levels: shareLevels(plan, "self steps", "selfSteps", [0.1, 0.2, 0.3, 0.4, 0.5]) },
+  { name: "cross-attention steps", levels: shareLevels(plan, "cross steps", "crossSteps", [0.8, 0.6, 0.4, 0.2, 0]) },
+];
+
+/** Cases of the ablation at most: each has fifteen edits. */
+const mostCases = 40;
+/** Cases of its gallery. */
+const mostShown = 3;
+
+/** Returns non-rigid cases, for which the paper ablates; if there are none, all. */
+function ablated({ cases }: Plan): Case[] {
+  const poses = cases.filter(({ kind }) => kind === "pose");
+  return (poses.length > 0 ? poses : cases).slice(0, mostCases);
+}
+
+const jobsOf = (levels: readonly Level[], cases: readonly Case[]): Job[] =>
+  cases.flatMap((one) => levels.map(({ variant }): Job => ({ type: "edit", case: one, variant })));
+
+const needsBaret = (plan: Plan): string | undefined =>
+  variantOf(plan, "baret") ? undefined : "it needs the method baret";
+
+function factorTable(name: string, levels: readonly Level[], cases: readonly Case[], view: View): Table {
+  const measures = editMeasures(view);
+  const rows = levels.map(({ label, variant }): Row => {
+    const outcomes = view.outcomes(variant, cases);
+    return { cells: [label, ...measures.map((measure) => measure.figure(valuesOf(measure, outcomes)))] };
+  });
+  return {
+    type: "table",
+    caption: `${name}: the edit over ${cases.length} cases, other settings at the model's defaults`,
+    columns: [name, ...measures.map((measure) => measure.name)],
+    rows,
+  };
+}
+
+function factorGallery(name: string, levels: readonly Level[], cases: readonly Case[], view: View): Gallery {
+  const rows = cases.slice(0, mostShown).flatMap((one) =>
+    (["transition", "edit"] as const).map((picture) => {
+      const shown = levels.map(({ label, variant }) =>
+        shownEdit(view.outcome(one, variant), picture === "edit" ? editMeasures(view) : [], { picture, label }),
+      );
+      return { ...galleryRow(one, shown, view), title: `${one.target}: ${picture}` };
+    }),
+  );
+  return { type: "gallery", caption: `${name}: transition and edit`, rows };
+}
+
+/** Returns the likeness to photo and prompt over the levels of a factor, as two lines. */
+function lines(
+  caption: string,
+  levels: readonly Level[],
+  cases: readonly Case[],
+  view: View,
+  chosen: boolean,
+  plan: Plan,
+): Chart {
+  const measures = [likeness(view), promptScore(view)].filter((measure) => measure !== undefined);
+  const pointOf = (measure: Measure, variant: Variant, x: number): Point[] => {
+    const { value: y, low, high } = measure.figure(valuesOf(measure, view.outcomes(variant, cases)));
+    return y === undefined ? [] : [{ x, y, low, high }];
+  };
+  const baret = chosen ? variantOf(plan, "baret") : undefined;
+  return {
+    type: "chart",
+    caption,
+    mark: "line",
+    x: {
+      label: "from “as the photo” to “as the prompt”",
+      ticks: [...levels.map(({ label }) => label), ...(baret ? ["chosen"] : [])],
+    },
+    y: { label: "share or score" },
+    series: measures.flatMap((measure) => [
+      { name: measure.name, points: levels.flatMap(({ variant }, x) => pointOf(measure, variant, x)) },
+      ...(baret
+        ? [
+            {
+              name: `${measure.name}, --strength auto`,
+              points: pointOf(measure, baret, levels.length).map((point) => ({
+                ...point,
+                isMarked: true,
+                label: "chosen",
+              })),
+            },
+          ]
+        : []),
+    ]),
+  };
+}
+
+/** Returns true if a measure grows from the first to the last level, undefined if it was not measured. */
+function grows(
+  measure: Measure | undefined,
+  levels: readonly Level[],
+  cases: readonly Case[],
+  view: View,
+): boolean | undefined {
+  const valueAt = (k: number): number | undefined =>
+    measure?.figure(valuesOf(measure, view.outcomes(levels[k].variant, cases))).value;
+  const [first, last] = [valueAt(0), valueAt(levels.length - 1)];
+  return first === undefined || last === undefined ? undefined : last > first;
+}
+
+const words = (holds: boolean | undefined): string => (holds === undefined ? "not measured" : holds ? "yes" : "no");
+
+export const fig9: Experiment = {
+  name: "fig9",
+  title: "Figure 9: what α and the attention steps do",
+  paper:
+    "On a bird that shall spread its wings: with a high α the transition stays near the photo, and with α 0 it is a picture of " +
+    "the prompt alone; more self-attention steps keep more of the photo; fewer cross-attention steps lose the transition's " +
+    "shape.",
+  lacks: needsBaret,
+  jobs: (plan) =>
+    jobsOf(
+      factors(plan).flatMap(({ levels }) => levels),
+      ablated(plan),
+    ),
+  findings(plan, view) {
+    const cases = ablated(plan);
+    const [alpha, self] = factors(plan);
+    const photo = likeness(view);
+    const claims = [
+      grows(promptScore(view), alpha.levels, cases, view),
+      grows(photo, self.levels, cases, view),
+    ] as const;
+    return {
+      measured: `Over ${cases.length} cases: a lower α follows the prompt more: ${words(claims[0])}; more self-attention steps keep more of the photo: ${words(claims[1])}`,
+      agreement: agreementOf(claims),
+      blocks: factors(plan).flatMap(({ name, levels }) => [
+        factorTable(name, levels, cases, view),
+        factorGallery(name, levels, cases, view),
+      ]),
+    };
+  },
+};
+
+export const fig10: Experiment = {
+  name: "fig10",
+  title: "Figure 10: likeness to the photo and to the prompt over α",
+  paper:
+    "As α falls from 1 to 0, CLIPScore rises and 1 − LPIPS falls; the paper chooses ranges between 0.8–0.1 and 0.6–0.1, where " +
+    "both are high.",
+  lacks: needsBaret,
+  jobs: (plan) => [
+    ...jobsOf(alphaLevels(plan, alphas), plan.cases),
+    ...plan.cases.map((one): Job => ({ type: "edit", case: one, variant: variantOf(plan, "baret")! })),
+  ],
+  findings(plan, view) {
+    const levels = alphaLevels(plan, alphas);
+    const rises = grows(promptScore(view), levels, plan.cases, view);
+    const stays = grows(likeness(view), levels, plan.cases, view);
+    const falls = stays === undefined ? undefined : !stays;
+    const done = doneMeasure(view);
+    const baret = variantOf(plan, "baret")!;
+    const table = factorTable("α", levels, plan.cases, view);
+    const measures = editMeasures(view);
+    const outcomes = view.outcomes(baret, plan.casesOf(baret));
+    const chosen: Row = {
+      method: baret.name,
+      cells: ["--strength auto", ...measures.map((measure) => measure.figure(valuesOf(measure, outcomes)))],
+    };
+    return {
+      measured: `Over ${plan.cases.length} cases: the score rises: ${words(rises)}; the likeness to the photo falls: ${words(falls)}${done ? ". The last row is the strength that `--strength auto` chose for each case" : ""}`,
+      agreement: agreementOf([rises, falls]),
+      blocks: [
+        { ...table, rows: [...table.rows, chosen] },
+        lines(
+          "Means with intervals; the last point is the strength that was chosen for each case",
+          levels,
+          plan.cases,
+          view,
+          true,
+          plan,
+        ),
+      ],
+    };
+  },
+};

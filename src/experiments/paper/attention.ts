@@ -1,0 +1,83 @@
+import type { Picture } from "../../core/index.ts";
+import { attentionMaps, methodNamed } from "../../editing/index.ts";
+import { attentionSheet } from "../../tasks/index.ts";
+import type { Case } from "../cases/case.ts";
+import type { GalleryRow, Shown } from "../report/report.ts";
+import type { Measurement } from "../run/job.ts";
+import type { Variant } from "../run/variant.ts";
+import { referencePath, type View } from "../run/view.ts";
+import type { Experiment, Plan } from "./experiment.ts";
+
+/** Cases of the figure: the first non-rigid ones with a caption of the photo, which null-text inversion needs. */
+const count = 2;
+
+/** The paper's transition, without the choice of a strength. */
+const baret: Variant = { name: "baret", method: methodNamed("baret"), edit: { strength: "fixed", alpha: [0.8, 0.1] } };
+const nullText: Variant = { name: "null-text", method: methodNamed("null-text") };
+
+/** What is observed: the variant, its picture, and the name in the report. */
+const observed = [
+  { variant: baret, of: "reconstruction", label: "target-text inversion: reconstruction" },
+  { variant: nullText, of: "reconstruction", label: "null-text inversion: photo and caption" },
+  { variant: baret, of: "transition", label: "transition" },
+] as const;
+
+/** Attention of the words of a prompt in one picture. */
+interface Observation {
+  readonly prompt: string;
+  readonly words: readonly { readonly word: string; readonly mean: number; readonly max: number }[];
+}
+
+const attention: Measurement = {
+  name: "attention",
+  settings: observed.map(({ variant: { method, edit = {} }, of }) => [method.name, of, edit]),
+  async measure({ model, prepare }, work) {
+    const data: Record<string, Observation> = {};
+    const pictures: Record<string, Picture> = {};
+    for (const [k, { variant, of }] of observed.entries()) {
+      const prepared = await prepare(variant);
+      const maps = await attentionMaps(variant.method, model, prepared, { of }, variant.edit ?? {}, work);
+      data[k] = { prompt: maps.prompt, words: maps.words.map(({ word, mean, max }) => ({ word, mean, max })) };
+      pictures[k] = attentionSheet(maps);
+    }
+    return { data, pictures };
+  },
+};
+
+function casesOf({ cases }: Plan): Case[] {
+  const captioned = cases.filter(({ source }) => source !== undefined);
+  const poses = captioned.filter(({ kind }) => kind === "pose");
+  return (poses.length > 0 ? poses : captioned).slice(0, count);
+}
+
+function rowOf(one: Case, view: View): GalleryRow {
+  const line = view.measurement(one, attention);
+  const data = line?.data as Readonly<Record<string, Observation>> | undefined;
+  const sheets = observed.map(({ label }, k): Shown => {
+    const file = line?.pictures[k];
+    return { role: "other", label, ...(file && { file }), note: data?.[k]?.prompt ?? "not made" };
+  });
+  const photo: Shown = { role: "photo", label: one.source ?? "photo", file: referencePath(one.name, "photo") };
+  return { case: one.name, kind: one.kind, title: one.target, pictures: [photo, ...sheets] };
+}
+
+export const fig3: Experiment = {
+  name: "fig3",
+  title: "Figure 3: where the photo attends to each word",
+  paper:
+    "For “a dog lying down” over a photo of a standing dog: maps of target-text inversion's reconstruction follow the standing " +
+    "dog, as those of null-text inversion with a caption do; the transition's maps begin to show the lying one.",
+  lacks: (plan) => (casesOf(plan).length > 0 ? undefined : "it needs cases with a caption of the photo"),
+  jobs: (plan) => casesOf(plan).map((one) => ({ type: "measurement", case: one, measurement: attention })),
+  findings: (plan, view) => ({
+    measured: "Each sheet has one map for each word, averaged over steps, heads and sites. Compare their shapes.",
+    agreement: "cannot be told",
+    blocks: [
+      {
+        type: "gallery",
+        caption: "Attention to each word of the prompt",
+        rows: casesOf(plan).map((one) => rowOf(one, view)),
+      },
+    ],
+  }),
+};

@@ -1,0 +1,56 @@
+import type { Case } from "../cases/case.ts";
+import type { Section } from "../report/report.ts";
+import type { Job } from "../run/job.ts";
+import type { Variant } from "../run/variant.ts";
+import type { View } from "../run/view.ts";
+
+/** The cases and the methods of a run. */
+export interface Plan {
+  readonly cases: readonly Case[];
+  /** The methods, each with the settings of the run. Their names are those of the methods. */
+  readonly variants: readonly Variant[];
+  /** Returns the cases of a variant. A method may need a caption, and one that tunes weights edits fewer cases. */
+  casesOf(variant: Variant): readonly Case[];
+}
+
+/** What a run found. */
+export type Findings = Pick<Section, "measured" | "agreement" | "blocks">;
+
+/** A table or a figure of the paper, or a table of ours. */
+export interface Experiment {
+  readonly name: string;
+  readonly title: string;
+  /** What the paper shows, in our words. */
+  readonly paper: string;
+  /** Returns the reason why these cases and metrics do not suffice, if they do not. */
+  lacks?(plan: Plan, view: Pick<View, "metrics" | "firstOf">): string | undefined;
+  /** Returns what must be done. Equal jobs of several experiments are done once. */
+  jobs(plan: Plan): readonly Job[];
+  findings(plan: Plan, view: View): Findings;
+}
+
+/** Returns the edits of all variants. */
+export const allEdits = ({ variants, casesOf }: Plan): Job[] =>
+  variants.flatMap((variant) => casesOf(variant).map((one): Job => ({ type: "edit", case: one, variant })));
+
+/** Returns the variant of a method, if the run has it. */
+export const variantOf = ({ variants }: Plan, method: string): Variant | undefined =>
+  variants.find(({ name }) => name === method);
+
+/** Returns up to `count` cases of each kind, the first ones of each. */
+export function firstOfKinds(cases: readonly Case[], count: number): Case[] {
+  const seen = new Map<string, number>();
+  return cases.filter(({ kind }) => {
+    const before = seen.get(kind) ?? 0;
+    seen.set(kind, before + 1);
+    return before < count;
+  });
+}
+
+/** Returns how many of some claims of the paper hold. claims: undefined if it cannot be told. */
+export function agreementOf(claims: readonly (boolean | undefined)[]): Findings["agreement"] {
+  const told = claims.filter((claim) => claim !== undefined);
+  if (told.length === 0) return "cannot be told";
+  if (told.every(Boolean)) return told.length === claims.length ? "agrees" : "partly agrees";
+  return told.some(Boolean) ? "partly agrees" : "differs";
+}

@@ -1,0 +1,145 @@
+import { figureText, signOf } from "../report/figures.ts";
+import type { Series } from "../report/report.ts";
+import type { View } from "../run/view.ts";
+import { agreementOf, allEdits, type Experiment, type Findings, type Plan, variantOf } from "./experiment.ts";
+import { editMeasures, likeness, pieMeasures, promptScore, truthMeasures, valuesOf } from "./measures.ts";
+import { differences, differenceTable, groupsOf, groupTable, measureTable } from "./tables.ts";
+
+/** Returns the measures of figure 8: likeness to the photo, and to the prompt. */
+const both = (view: Pick<View, "firstOf">) =>
+  [likeness(view), promptScore(view)].filter((measure) => measure !== undefined);
+
+/** Returns a point for each method: likeness to the photo and to the prompt. */
+function scatter(plan: Plan, view: View): Series[] {
+  const [photo, prompt] = both(view);
+  return plan.variants.flatMap((variant): Series[] => {
+    const outcomes = view.outcomes(variant, plan.casesOf(variant));
+    const x = photo.figure(valuesOf(photo, outcomes)).value;
+    const { value: y, low, high } = prompt.figure(valuesOf(prompt, outcomes));
+    if (x === undefined || y === undefined) return [];
+    return [{ name: variant.name, method: variant.name, points: [{ x, y, low, high, label: variant.name }] }];
+  });
+}
+
+export const fig8: Experiment = {
+  name: "fig8",
+  title: "Figure 8: likeness to the photo and to the prompt",
+  paper:
+    "Over 100 pairs of its own, 1 − LPIPS and CLIPScore are 0.764 and 0.729 for BARET, 0.766 and 0.681 for null-text inversion, " +
+    "0.619 and 0.70 for SINE. So BARET follows the prompt best and keeps as much as null-text inversion. People rate BARET " +
+    "3.77 of 5, null-text inversion 2.93, SINE 2.42, MasaCtrl 2.31, SDEdit 1.93; `baret experiments rate` asks people.",
+  lacks: (_, view) => (both(view).length === 2 ? undefined : "it needs a distance (LPIPS or a judge) and a CLIPScore"),
+  jobs: allEdits,
+  findings(plan, view) {
+    const [photo, prompt] = both(view);
+    const baret = variantOf(plan, "baret");
+    const against = (method: string, measure: typeof photo) => {
+      const other = variantOf(plan, method);
+      return baret && other && differences(plan, view, measure, baret, other);
+    };
+    const [score, scoreSine, keeps, keepsSine] = [
+      against("null-text", prompt),
+      against("sine", prompt),
+      against("null-text", photo),
+      against("sine", photo),
+    ];
+    const isAbove = (figure: typeof score): boolean | undefined => {
+      const sign = figure && signOf(figure);
+      return sign === undefined || sign === 0 ? undefined : sign === 1;
+    };
+    const said = [
+      ["BARET's score minus null-text inversion's", score],
+      ["minus SINE's", scoreSine],
+      ["BARET's likeness to the photo minus null-text inversion's", keeps],
+      ["minus SINE's", keepsSine],
+    ] as const;
+    return {
+      measured: said.map(([text, figure]) => `${text}: ${figure ? figureText(figure) : "not measured"}`).join("; "),
+      agreement: agreementOf([isAbove(score), isAbove(scoreSine), isAbove(keepsSine)]),
+      blocks: [
+        measureTable("Means with 95 % bootstrap intervals over the cases", plan, view, editMeasures(view)),
+        ...differenceTable(plan, view, editMeasures(view)),
+        {
+          type: "chart",
+          caption: "Likeness to the photo against likeness to the prompt: right and up is better",
+          mark: "scatter",
+          x: { label: photo.name },
+          y: { label: prompt.name },
+          series: scatter(plan, view),
+        },
+      ],
+    };
+  },
+};
+
+/** Returns the finding about BARET's likeness to the truth, compared with plain sampling. */
+function truthText(plan: Plan, view: View): Pick<Findings, "measured" | "agreement"> {
+  const [baret, plain] = [variantOf(plan, "baret"), variantOf(plan, "plain")];
+  if (!baret || !plain) return { measured: "BARET or plain sampling is missing.", agreement: "cannot be told" };
+  const said = truthMeasures(view).map((measure) => {
+    const figure = differences(plan, view, measure, baret, plain);
+    return `${measure.name}: ${figureText(figure)}`;
+  });
+  return { measured: `BARET minus plain sampling: ${said.join("; ")}`, agreement: "cannot be told" };
+}
+
+export const truth: Experiment = {
+  name: "truth",
+  title: "Edits whose true result is known",
+  paper: "No paper has this table: a photo's true edit is unknown. The Menagerie renders it.",
+  lacks: (_, view) =>
+    view.metrics.some(({ name }) => name === "truth-psnr") ? undefined : "it needs the true results",
+  jobs: allEdits,
+  findings(plan, view) {
+    const measures = truthMeasures(view);
+    return {
+      ...truthText(plan, view),
+      blocks: [
+        measureTable("All methods at their defaults", plan, view, measures),
+        ...differenceTable(plan, view, measures),
+        ...measures.map((measure) => groupTable(plan, view, measure, groupsOf(plan.cases))),
+      ],
+    };
+  },
+};
+
+export const pie: Experiment = {
+  name: "pie",
+  title: "PIE-Bench",
+  paper: "The paper has no such table. It is the usual one for edits of photos, with PIE-Bench's own averaging.",
+  lacks: (_, view) =>
+    pieMeasures(view).some(({ metric }) => metric.includes("clip"))
+      ? undefined
+      : "it needs PIE-Bench's CLIP (--pie-clip), and its other networks",
+  jobs: allEdits,
+  findings(plan, view) {
+    const measures = pieMeasures(view);
+    return {
+      measured: `${plan.cases.length} cases, ${plan.variants.length} methods.`,
+      agreement: "cannot be told",
+      blocks: [
+        measureTable("Means over the cases that have a value", plan, view, measures),
+        ...measures.map((measure) => groupTable(plan, view, measure, groupsOf(plan.cases))),
+      ],
+    };
+  },
+};
+
+export const tedbench: Experiment = {
+  name: "tedbench",
+  title: "Photos without a known result",
+  paper: "The paper refers to TEdBench and uses 100 pairs of its own that it does not publish.",
+  lacks: (plan, view) =>
+    plan.cases.some(({ heldOut }) => heldOut !== undefined) || both(view).length < 2
+      ? "it needs photos, a distance (LPIPS) and a CLIPScore"
+      : undefined,
+  jobs: allEdits,
+  findings: (plan, view) => ({
+    measured: `${plan.cases.length} cases, ${plan.variants.length} methods.`,
+    agreement: "cannot be told",
+    blocks: [
+      measureTable("Means with 95 % bootstrap intervals over the cases", plan, view, editMeasures(view)),
+      ...differenceTable(plan, view, editMeasures(view)),
+    ],
+  }),
+};

@@ -1,0 +1,198 @@
+import { appendFileSync, readFileSync, truncateSync } from "node:fs";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { CancelledError, ImageError, StorageError, UsageError } from "../../src/core/index.ts";
+import type { Model } from "../../src/diffusion/index.ts";
+import { methodNamed } from "../../src/editing/index.ts";
+import type { Case, CaseSet } from "../../src/experiments/cases/case.ts";
+import { type OpenRun, openRun, type RunOptions } from "../../src/experiments/node/index.ts";
+import { type Line, readLog } from "../../src/experiments/run/log.ts";
+import { smoothPicture, tinyModel } from "../support/baret.ts";
+import { fixturePath, temporaryFolder } from "../support/files.ts";
+
+const at = temporaryFolder();
+const kept = { width: 64, height: 64, data: new Uint8Array(64 * 64).fill(255, 0, 2048) };
+const caseOf = (name: string, seed: number, broken: { now: boolean } = { now: false }): Case => ({
+  name,
+  kind: seed % 2 === 0 ? "pose" : "style",
+  target: `a dog ${name}`,
+  source: "a dog",
+  pictures: async () => {
+    if (broken.now) throw new ImageError("the photo is broken");
+    return { photo: smoothPicture(seed), truth: smoothPicture(seed + 100), kept };
+  },
+});
+const variants = ["plain", "sdedit"].map((name) => ({ name, method: methodNamed(name), prepare: { steps: 2 } }));
+const setOf = (...cases: Case[]): CaseSet => ({ name: "some", about: "some cases", cases });
+const set = setOf(caseOf("one", 0), caseOf("two", 1), caseOf("three", 2));
+
+let model: Model;
+beforeAll(async () => {
+  model = await tinyModel("tiny-sd1");
+});
+afterAll(() => model.close());
+
+const optionsOf = (folder: string, more: Partial<RunOptions> = {}): RunOptions => ({
+  folder: at(folder),
+  names: ["fig6", "truth"],
+  set,
+  cases: (more.set ?? set).cases,
+  models: [model],
+  variants,
+  size: { height: 64, width: 64 },
+  ...more,
+});
+const linesOf = (folder: string): readonly Line[] => readLog(readFileSync(`${at(folder)}/log.jsonl`, "utf8")).lines;
+const countOf = (folder: string, type: Line["type"]): number =>
+  linesOf(folder).filter((line) => line.type === type).length;
+
+async function run(options: RunOptions, during?: (opened: OpenRun) => Promise<void>) {
+  const opened = await openRun(options);
+  try {
+    if (during) await during(opened);
+    const events = [];
+    for await (const event of opened.run()) events.push(event);
+    return { events, report: opened.report((name) => name), counts: opened.counts() };
+  } finally {
+    await opened.close();
+  }
+}
+
+test("it edits every case with every method, measures, and reports", async () => {
+  const { events, report, counts } = await run(optionsOf("whole"));
+  expect(counts).toEqual({ jobs: 6, failed: 0 });
+  expect(countOf("whole", "edit")).toBe(6);
+  const last = events.at(-1)!;
+  expect(last).toMatchObject({ type: "finished", done: 6, total: 6 });
+  expect(report.sections.map(({ name }) => name)).toEqual(["fig6", "truth"]);
+  const values = linesOf("whole").filter((line) => line.type === "metric");
+  // Eight metrics of pixels for six edits, three photos and three true results.
+  expect(values).toHaveLength(8 * 12);
+  const own = values.find(({ picture, metric }) => picture === "cases/one/truth.png" && metric === "truth-ssim");
+  expect(own?.value).toBeCloseTo(1, 12);
+  expect(report.facts.cases).toBe("3 of some cases");
+});
+
+test("a second run finds everything done, and its report is the same", async () => {
+  const first = await run(optionsOf("twice"));
+  const before = linesOf("twice").length;
+  const second = await run(optionsOf("twice"));
+  expect(linesOf("twice").length).toBe(before + 1);
+  expect(second.events.every((event) => event.type === "finished" && event.seconds === undefined)).toBe(true);
+  expect(second.report.sections).toEqual(first.report.sections);
+  expect(second.report.facts).toEqual(first.report.facts);
+});
+
+test("a run that was stopped, and whose log was cut within a line, goes on and reports the same", async () => {
+  const whole = await run(optionsOf("reference"));
+  const controller = new AbortController();
+  const opened = await openRun(optionsOf("stopped"));
+  const stopped = async (): Promise<void> => {
+    for await (const event of opened.run(controller.signal)) {
+      if (event.type === "finished" && event.done === 2) controller.abort();
+    }
+  };
+  await expect(stopped()).rejects.toThrow(CancelledError);
+  await opened.close();
+  expect(countOf("stopped", "edit")).toBeLessThan(6);
+  const log = `${at("stopped")}/log.jsonl`;
+  truncateSync(log, readFileSync(log).length - 20);
+  const resumed = await run(optionsOf("stopped"), async ({ warnings }) => {
+    expect(warnings.map(({ code }) => code)).toEqual(["damaged-log"]);
+  });
+  expect(resumed.report.sections).toEqual(whole.report.sections);
+  expect(countOf("stopped", "edit")).toBe(6);
+});
+
+test("a case that fails is recorded, does not end the run, and is done again only if asked", async () => {
+  const broken = { now: true };
+  const own = setOf(caseOf("good", 0), caseOf("bad", 1, broken), caseOf("last", 2));
+  const first = await run(optionsOf("failing", { set: own }));
+  expect(first.counts).toEqual({ jobs: 6, failed: 2 });
+  expect(first.events.filter(({ type }) => type === "failed").length).toBeGreaterThan(1);
+  expect(linesOf("failing").find((line) => line.type === "failure")).toMatchObject({
+    case: "bad",
+    code: "image",
+    message: expect.stringContaining("the photo is broken"),
+  });
+  broken.now = false;
+  expect((await run(optionsOf("failing", { set: own }))).counts.failed).toBe(2);
+  expect((await run(optionsOf("failing", { set: own, retries: true }))).counts).toEqual({ jobs: 6, failed: 0 });
+  expect(countOf("failing", "edit")).toBe(6);
+});
+
+test("a metric that is added later is computed alone", async () => {
+  await run(optionsOf("metrics"));
+  const before = linesOf("metrics").length;
+  await run(optionsOf("metrics", { networks: { clip: fixturePath("judge-tiny") } }));
+  const added = linesOf("metrics").slice(before + 1);
+  expect(new Set(added.map(({ type }) => type))).toEqual(new Set(["metric"]));
+  // Four of CLIP for twelve pictures.
+  expect(added).toHaveLength(4 * 12);
+});
+
+test("a picture that was deleted is made again only if a metric lacks it", async () => {
+  await run(optionsOf("deleted"));
+  const { rmSync } = await import("node:fs");
+  rmSync(`${at("deleted")}/edits`, { recursive: true });
+  expect((await run(optionsOf("deleted"))).events.every((event) => !("seconds" in event && event.seconds))).toBe(true);
+  await run(optionsOf("deleted", { networks: { clip: fixturePath("judge-tiny") } }));
+  expect(countOf("deleted", "edit")).toBe(12);
+});
+
+test("two workers make what one makes", async () => {
+  const one = await run(optionsOf("one"));
+  const other = await tinyModel("tiny-sd1");
+  try {
+    const two = await run(optionsOf("two", { models: [model, other] }));
+    expect(two.report.sections).toEqual(one.report.sections);
+    expect(countOf("two", "case")).toBe(3);
+  } finally {
+    await other.close();
+  }
+});
+
+test("a folder of another run is refused, with what differs", async () => {
+  await run(optionsOf("taken", { cases: set.cases.slice(0, 1) }));
+  const other = { ...set, name: "others" };
+  await expect(openRun(optionsOf("taken", { set: other }))).rejects.toThrow(
+    /another run\n.*cases: found "some" in the folder, now "others"/s,
+  );
+});
+
+test("a folder that another run uses is refused", async () => {
+  await run(optionsOf("busy", { cases: set.cases.slice(0, 1) }), async () => {
+    await expect(openRun(optionsOf("busy"))).rejects.toThrow(StorageError);
+  });
+});
+
+test("a photo that has changed is not mixed with the earlier one", async () => {
+  await run(optionsOf("changed", { cases: set.cases.slice(0, 1), variants: variants.slice(0, 1) }));
+  const changed = setOf(caseOf("one", 4));
+  const { counts, events } = await run(
+    optionsOf("changed", { set: changed, cases: [{ ...changed.cases[0], kind: "pose" }] }),
+  );
+  expect(counts.failed).toBe(1);
+  expect(events.find((event) => event.type === "failed")).toMatchObject({
+    error: { message: expect.stringContaining("the photo has changed") },
+  });
+});
+
+test("unknown experiments, and cases that do not suffice for a named one, are refused", async () => {
+  await expect(openRun(optionsOf("none", { names: ["fig99"] }))).rejects.toThrow(/found fig99, expected all, table1/);
+  await expect(openRun(optionsOf("none", { names: ["pie"] }))).rejects.toThrow(/pie: it needs PIE-Bench's CLIP/);
+  const { leftOut, close } = await openRun(optionsOf("all", { names: undefined }));
+  await close();
+  expect(leftOut.map(({ name }) => name)).toContain("fig8");
+});
+
+test("a wrong setting ends the run before it starts", async () => {
+  const wrong = [{ ...variants[0], prepare: { steps: 0 } }];
+  await expect(openRun(optionsOf("wrong", { variants: wrong }))).rejects.toThrow(UsageError);
+});
+
+test("lines that are none do no harm", async () => {
+  await run(optionsOf("noise", { cases: set.cases.slice(0, 1) }));
+  appendFileSync(`${at("noise")}/log.jsonl`, `nonsense\n{"type":"edit"}\n`);
+  const { counts } = await run(optionsOf("noise", { cases: set.cases.slice(0, 1) }));
+  expect(counts.failed).toBe(0);
+});
