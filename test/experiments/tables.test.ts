@@ -3,6 +3,8 @@ import { methodNamed } from "../../src/editing/index.ts";
 import type { Case } from "../../src/experiments/cases/case.ts";
 import { agreementOf, firstOfKinds, type Plan } from "../../src/experiments/paper/experiment.ts";
 import { experiments } from "../../src/experiments/paper/index.ts";
+import { studyOf } from "../../src/experiments/paper/study.ts";
+import { studySchema } from "../../src/experiments/rating/index.ts";
 import type { Figure, Gallery, Table } from "../../src/experiments/report/report.ts";
 import type { Job } from "../../src/experiments/run/job.ts";
 import { type Line, Results } from "../../src/experiments/run/log.ts";
@@ -193,6 +195,20 @@ test("figure 8 compares likeness and score, and agrees only if the intervals say
   expect(chart).toMatchObject({
     series: [{ name: "baret", points: [{ x: expect.closeTo(0.7) }] }, { name: "null-text" }],
   });
+});
+
+test("people rate the edits that are there, and metrics go with them", () => {
+  const plan: Plan = { cases, variants: [baret, plain], casesOf: () => cases };
+  const study = studyOf(plan, new View(cases, metrics, new Results(lines), keyOf))!;
+  expect(studySchema.parse(study)).toEqual(study);
+  expect(study.cases.map(({ edits }) => edits.map(({ method }) => method))).toEqual([
+    ["baret", "plain"],
+    ["baret"],
+    ["baret", "plain"],
+  ]);
+  const kept = study.metrics!.find(({ name }) => name === "kept-psnr")!;
+  expect(kept.values).toEqual({ a: { baret: 20, plain: 18 }, b: { baret: 24 } });
+  expect(studyOf(plan, new View(cases, metrics, new Results(), keyOf))).toBeUndefined();
 });
 
 test("claims of the paper: all, some, none, or not told", () => {

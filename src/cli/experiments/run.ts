@@ -138,7 +138,7 @@ async function run(names: readonly string[], flags: Flags, reporter: Reporter): 
             reporter.info(`What is finished is kept in ${flags.out}. Run the same command again to go on.`);
         }
         const report = opened.report(commandOf(flags));
-        const file = await writeReport(flags.out, report);
+        const file = await writeReport(flags.out, report, opened.study());
         printFindings(report, reporter);
         const { jobs, failed } = opened.counts();
         const seconds = (performance.now() - began) / 1000;

@@ -9,6 +9,8 @@ import { openClip } from "../../../tasks/node/index.ts";
 import type { Case, CaseSet } from "../../cases/case.ts";
 import type { Experiment, Plan } from "../../paper/experiment.ts";
 import { experiments } from "../../paper/index.ts";
+import { studyOf } from "../../paper/study.ts";
+import type { Study } from "../../rating/index.ts";
 import type { Report, Section } from "../../report/report.ts";
 import type { RunEvent } from "../../run/event.ts";
 import type { Job } from "../../run/job.ts";
@@ -56,6 +58,8 @@ export interface OpenRun {
   run(signal?: AbortSignal): AsyncGenerator<RunEvent, void>;
   /** Returns the report of what the log has now. commandOf: the command that makes one experiment. */
   report(commandOf: (name: string) => string): Report;
+  /** Returns what people can rate. Undefined if no edit is there. */
+  study(): Study | undefined;
   /** Returns the number of jobs in all, and of those that failed. */
   counts(): { readonly jobs: number; readonly failed: number };
   /** Frees metrics and the folder. The models stay open. */
@@ -161,6 +165,7 @@ export async function openRun(options: RunOptions): Promise<OpenRun> {
           return { name, title, paper, ...one.findings(plan, view), command: commandOf(name) };
         }),
       }),
+      study: () => studyOf(plan, view),
       counts: () => ({
         jobs: unique.size,
         failed: [...unique.keys()].filter((key) => folder.results.failure(key)).length,
