@@ -87,6 +87,8 @@ export async function baretProgram(args: readonly string[]): Promise<Command> {
     .addHelpText("after", '\n"baret COMMAND --help" shows the options of a command.');
   const asksVersion = args.some((arg) => versionFlags.includes(arg));
   program.version(asksVersion ? (await import("../storage/node/index.ts")).version : "");
+  // Options after the name of a command are its own, also if a command above it has options of the same names.
+  program.enablePositionalOptions(!asksVersion);
   for (const { name, about, load } of entries) {
     const command = args.includes(name) ? await load() : new Command(name);
     program.addCommand(command.summary(about).description(command.description() || about));

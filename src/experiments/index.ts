@@ -7,6 +7,10 @@ export { type MenagerieSet, menagerieCases } from "./cases/menagerie.ts";
 export type { Edited, Outcome } from "./outcome.ts";
 export { experiments } from "./paper/index.ts";
 export { type RatingResults, ratingBlocks, ratingResults, type Study, studySchema } from "./rating/index.ts";
+export { type ChangedFigure, type ChangedText, compareReports, type ReportDiff } from "./report/diff.ts";
+export { diffBlocks } from "./report/diffBlocks.ts";
+export { figureLine, figureParts } from "./report/figureParts.ts";
+export { parseReport, reportJson } from "./report/json.ts";
 export type {
   Block,
   Chart,
@@ -14,6 +18,7 @@ export type {
   Gallery,
   GalleryRow,
   Paragraph,
+  Point,
   Report,
   Row,
   Section,

@@ -1,10 +1,10 @@
 import { Command, Option } from "commander";
-import { type Progress, UsageError } from "../../core/index.ts";
+import { few, type Progress, UsageError } from "../../core/index.ts";
 import type { Model } from "../../diffusion/index.ts";
 import { loadModel } from "../../diffusion/node/index.ts";
 import { methodNamed, methods } from "../../editing/index.ts";
 import { chosen, experiments, type RunEvent } from "../../experiments/index.ts";
-import { type OpenRun, openCases, openRun, writeReport } from "../../experiments/node/index.ts";
+import { type OpenRun, openCases, openRun, writeReport, writeStudy } from "../../experiments/node/index.ts";
 import type { MetricNetworks } from "../../metrics/node/index.ts";
 import { type LpipsNet, lpipsNets } from "../../models/index.ts";
 import { physicalCores } from "../../runtime/node/index.ts";
@@ -138,7 +138,10 @@ async function run(names: readonly string[], flags: Flags, reporter: Reporter): 
             reporter.info(`What is finished is kept in ${flags.out}. Run the same command again to go on.`);
         }
         const report = opened.report(commandOf(flags));
-        const file = await writeReport(flags.out, report, opened.study());
+        const study = opened.study();
+        if (study) await writeStudy(flags.out, study);
+        const { page: file, missing } = await writeReport(flags.out, report, work);
+        if (missing.length > 0) reporter.warn(`pictures are missing in ${flags.out}: ${few(missing)}`);
         printFindings(report, reporter);
         const { jobs, failed } = opened.counts();
         const seconds = (performance.now() - began) / 1000;

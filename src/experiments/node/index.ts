@@ -3,6 +3,9 @@
 // Does not know: servers, terminals.
 export { type OpenCasesOptions, openCases } from "./cases/open.ts";
 export { type Column, chosenPairs, type MeasureOptions, type MethodSettings, measure, sets } from "./pairs.ts";
+export { readReport } from "./report/readReport.ts";
+export { writeDiff } from "./report/writeDiff.ts";
+export { type WrittenReport, writeReport } from "./report/writeReport.ts";
 export { type OpenRun, openRun, type RunOptions } from "./run/experiments.ts";
 export { measureStrips } from "./strips.ts";
-export { writeReport } from "./writeReport.ts";
+export { writeStudy } from "./writeStudy.ts";

@@ -36,6 +36,8 @@ export interface Point {
   /** 95 % interval of y. */
   readonly low?: number;
   readonly high?: number;
+  /** Number of cases. Absent if the point is one measurement. */
+  readonly n?: number;
   readonly label?: string;
   /** A point to look at, such as the strength that was chosen. */
   readonly isMarked?: boolean;

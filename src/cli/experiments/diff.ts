@@ -1,0 +1,37 @@
+import { Command } from "commander";
+import { type Block, compareReports, diffBlocks, figureLine, reportJson } from "../../experiments/index.ts";
+import { readReport, writeDiff } from "../../experiments/node/index.ts";
+import { fileNamed, jsonOption, option } from "../options.ts";
+import { checkOutputs } from "../outputs.ts";
+import { columns, print, printJson } from "../print.ts";
+
+interface DiffFlags {
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+/** Returns a paragraph, or a table with its caption above, as lines. */
+function blockText(block: Block): string {
+  if (block.type === "text") return block.text;
+  if (block.type !== "table") return block.caption;
+  const rows = block.rows.map(({ cells }) => cells.map((cell) => (typeof cell === "string" ? cell : figureLine(cell))));
+  return `${block.caption}\n${columns([block.columns, ...rows])}`;
+}
+
+/** `baret experiments diff`. */
+export function diffCommand(): Command {
+  return new Command("diff")
+    .description("compare the reports of two runs: figures that differ, and what is in one of them only")
+    .argument("<first>", "folder of a run, or its report.json")
+    .argument("<second>", "the same of another run")
+    .addOption(option("-o, --out <file>", "page to write", fileNamed(".html")))
+    .addOption(jsonOption())
+    .action(async (first: string, second: string, { out, json }: DiffFlags) => {
+      const [a, b] = [await readReport(first), await readReport(second)];
+      if (out) await checkOutputs([{ option: "--out", path: out }], [first, second]);
+      const diff = compareReports(a, b);
+      if (out) await writeDiff(out, diff, first, second);
+      if (json) printJson(JSON.parse(reportJson(diff)));
+      else print(diffBlocks(diff).map(blockText).join("\n\n"));
+    });
+}

@@ -1,0 +1,47 @@
+import { existsSync } from "node:fs";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { afterAll } from "vitest";
+
+/** Chromium of this machine: Debian's, or that of BARET_CHROMIUM. Tests download no browser. */
+const executablePath = process.env.BARET_CHROMIUM ?? "/usr/bin/chromium";
+
+/** The reason why tests in a browser are skipped. Undefined if there is a browser. */
+export const noBrowser: string | undefined = existsSync(executablePath)
+  ? undefined
+  : `skipped, there is no ${executablePath}: install Chromium or set BARET_CHROMIUM`;
+
+/** A page in a window of its own. */
+export interface Opened {
+  readonly page: Page;
+  /** Errors of the page and of its console, and requests to anything but the page itself. */
+  readonly faults: readonly string[];
+}
+
+let browser: Browser | undefined;
+
+/** Opens a page. The browser is closed after the tests of the file. */
+export async function openPage(url: string, options: BrowserContextOptions = {}): Promise<Opened> {
+  if (!browser) {
+    // Chromium's sandbox refuses to run as root.
+    browser = await chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ["--no-sandbox"] : [] });
+  }
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const faults: string[] = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") faults.push(message.text());
+  });
+  page.on("pageerror", (error) => faults.push(String(error)));
+  page.on("request", (request) => {
+    if (!request.url().startsWith("data:") && request.url() !== page.url() && request.url() !== url) {
+      faults.push(`request: ${request.url()}`);
+    }
+  });
+  await page.goto(url);
+  return { page, faults };
+}
+
+afterAll(async () => {
+  await browser?.close();
+  browser = undefined;
+});
