@@ -6,7 +6,14 @@ export { type Choice, chosen, kindsOf } from "./cases/chosen.ts";
 export { type MenagerieSet, menagerieCases } from "./cases/menagerie.ts";
 export type { Edited, Outcome } from "./outcome.ts";
 export { experiments } from "./paper/index.ts";
-export { type RatingResults, ratingBlocks, ratingResults, type Study, studySchema } from "./rating/index.ts";
+export {
+  type RatingResults,
+  raterSchema,
+  ratingBlocks,
+  ratingResults,
+  type Study,
+  studySchema,
+} from "./rating/index.ts";
 export { type ChangedFigure, type ChangedText, compareReports, type ReportDiff } from "./report/diff.ts";
 export { diffBlocks } from "./report/diffBlocks.ts";
 export { figureLine, figureParts } from "./report/figureParts.ts";

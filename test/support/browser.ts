@@ -13,11 +13,17 @@ export const noBrowser: string | undefined = existsSync(executablePath)
 /** A page in a window of its own. */
 export interface Opened {
   readonly page: Page;
-  /** Errors of the page and of its console, and requests to anything but the page itself. */
+  /** Errors of the page and of its console, and requests to anything but the page and its server. */
   readonly faults: readonly string[];
 }
 
 let browser: Browser | undefined;
+
+/** Tells if a request is for the page itself or for its own server, or for no server at all. */
+function isOwn(requested: string, pages: readonly string[]): boolean {
+  if (requested.startsWith("data:") || pages.includes(requested)) return true;
+  return pages.some((page) => page.startsWith("http:") && new URL(page).origin === new URL(requested).origin);
+}
 
 /** Opens a page. The browser is closed after the tests of the file. */
 export async function openPage(url: string, options: BrowserContextOptions = {}): Promise<Opened> {
@@ -33,9 +39,7 @@ export async function openPage(url: string, options: BrowserContextOptions = {})
   });
   page.on("pageerror", (error) => faults.push(String(error)));
   page.on("request", (request) => {
-    if (!request.url().startsWith("data:") && request.url() !== page.url() && request.url() !== url) {
-      faults.push(`request: ${request.url()}`);
-    }
+    if (!isOwn(request.url(), [url, page.url()])) faults.push(`request: ${request.url()}`);
   });
   await page.goto(url);
   return { page, faults };

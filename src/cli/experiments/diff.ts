@@ -1,21 +1,14 @@
 import { Command } from "commander";
-import { type Block, compareReports, diffBlocks, figureLine, reportJson } from "../../experiments/index.ts";
+import { compareReports, diffBlocks, reportJson } from "../../experiments/index.ts";
 import { readReport, writeDiff } from "../../experiments/node/index.ts";
 import { fileNamed, jsonOption, option } from "../options.ts";
 import { checkOutputs } from "../outputs.ts";
-import { columns, print, printJson } from "../print.ts";
+import { print, printJson } from "../print.ts";
+import { blockText } from "./blockText.ts";
 
 interface DiffFlags {
   readonly out?: string;
   readonly json?: boolean;
-}
-
-/** Returns a paragraph, or a table with its caption above, as lines. */
-function blockText(block: Block): string {
-  if (block.type === "text") return block.text;
-  if (block.type !== "table") return block.caption;
-  const rows = block.rows.map(({ cells }) => cells.map((cell) => (typeof cell === "string" ? cell : figureLine(cell))));
-  return `${block.caption}\n${columns([block.columns, ...rows])}`;
 }
 
 /** `baret experiments diff`. */

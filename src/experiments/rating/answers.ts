@@ -10,6 +10,14 @@ export type Mode = (typeof modes)[number];
 export const choices = ["left", "right", "tie", "bad"] as const;
 export type Choice = (typeof choices)[number];
 
+/** Schema of a rater's name. It is part of a file's name, and upper and lower case are the same. */
+export const raterSchema = z
+  .string({ error: "expected a name" })
+  .transform((name) => name.trim().normalize("NFC").toLowerCase())
+  .refine((name) => /^[\p{L}\p{N}][\p{L}\p{M}\p{N}_-]{0,39}$/u.test(name), {
+    error: "expected 1 to 40 letters, digits, - and _",
+  });
+
 const picture = z.strictObject({ method: z.string(), file: z.string() });
 const common = {
   case: z.string(),

@@ -1,5 +1,6 @@
+import { wilsonInterval } from "../../metrics/index.ts";
 import type { Answer, ByRater } from "./answers.ts";
-import { type Measured, measureMean } from "./measured.ts";
+import type { Measured } from "./measured.ts";
 import { preferenceOf } from "./preferences.ts";
 import { answerKey } from "./questions.ts";
 
@@ -32,6 +33,11 @@ function differenceOf(first: Answer, second: Answer): number {
 /** Compares the answers to repeated questions of one mode. */
 export function selfConsistency(answers: readonly ByRater<Answer>[]): Consistency {
   const differences = repeatedAnswers(answers).map(([first, second]) => differenceOf(first, second));
-  const share = (most: number): Measured => measureMean(differences.map((one) => Number(one <= most)));
+  const share = (most: number): Measured => {
+    const n = differences.length;
+    if (n === 0) return { n };
+    const { mean: value, low, high } = wilsonInterval(differences.filter((one) => one <= most).length, n);
+    return { value, low, high, n };
+  };
   return { equal: share(0), ...(answers.some(({ mode }) => mode === "score") && { near: share(1) }) };
 }

@@ -48,7 +48,7 @@ export function metricAgreement({ name, better, values }: StudyMetric, verdicts:
   const sign = better === "higher" ? 1 : -1;
   const compared = verdicts.flatMap((verdict) => {
     const [a, b] = [values[verdict.case]?.[verdict.first], values[verdict.case]?.[verdict.second]];
-    if (a === undefined || b === undefined) return [];
+    if (typeof a !== "number" || typeof b !== "number") return [];
     return [{ case: verdict.case, first: verdict.preference, second: sign * (a - b) }];
   });
   const cases = [...groupBy(compared, (one) => one.case).values()];

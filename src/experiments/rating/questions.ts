@@ -9,6 +9,8 @@ export interface Question {
   readonly edits: readonly StudyEdit[];
   /** True if the same question comes earlier. */
   readonly repeat: boolean;
+  /** A text that a question shares with its answers only. */
+  readonly key: string;
 }
 
 /** Share of the questions that come again, to see if a rater agrees with themselves. */
@@ -33,11 +35,34 @@ function shuffled<T>(items: readonly T[], random: Random): T[] {
 const everyPair = <T>(items: readonly T[]): [T, T][] =>
   items.flatMap((a, i) => items.slice(i + 1).map((b): [T, T] => [a, b]));
 
+const keyOf = (mode: Mode, name: string, methods: readonly string[], repeat: boolean): string =>
+  JSON.stringify([mode, name, [...methods].sort(), repeat]);
+
+const methodsOfAnswer = (answer: Answer): string[] =>
+  answer.mode === "score" ? [answer.edit.method] : [answer.left.method, answer.right.method];
+
+/** The key of the question that an answer belongs to. */
+export const answerKey = (answer: Answer): string =>
+  keyOf(answer.mode, answer.case, methodsOfAnswer(answer), answer.repeat);
+
+const question = (mode: Mode, one: StudyCase, edits: readonly StudyEdit[], repeat: boolean): Question => ({
+  mode,
+  case: one,
+  edits,
+  repeat,
+  key: keyOf(
+    mode,
+    one.case,
+    edits.map(({ method }) => method),
+    repeat,
+  ),
+});
+
 /** All questions of a mode, each once. */
 export function allQuestions({ cases }: Study, mode: Mode): Question[] {
   return cases.flatMap((one) => {
     const groups = mode === "score" ? one.edits.map((edit) => [edit]) : everyPair(one.edits);
-    return groups.map((edits) => ({ mode, case: one, edits, repeat: false }));
+    return groups.map((edits) => question(mode, one, edits, false));
   });
 }
 
@@ -56,32 +81,13 @@ export function planQuestions(study: Study, mode: Mode, { rater, seed, limit }: 
   const random = new Random(seed, hash(`${mode} ${rater}`));
   const once = shuffled(allQuestions(study, mode), random)
     .slice(0, limit)
-    .map((question) => ({ ...question, edits: shuffled(question.edits, random) }));
+    .map((asked) => ({ ...asked, edits: shuffled(asked.edits, random) }));
   const distance = Math.floor(once.length / 2);
   const firstHalf = [...once.keys()].slice(0, once.length - distance);
   const again = new Set(shuffled(firstHalf, random).slice(0, once.length < 2 ? 0 : Math.ceil(repeated * once.length)));
-  return once.flatMap((question, i) => {
-    const earlier = i - distance;
-    if (!again.has(earlier)) return [question];
-    return [question, { ...once[earlier], edits: once[earlier].edits.toReversed(), repeat: true }];
+  return once.flatMap((asked, i) => {
+    if (!again.has(i - distance)) return [asked];
+    const earlier = once[i - distance];
+    return [asked, question(mode, earlier.case, earlier.edits.toReversed(), true)];
   });
 }
-
-const keyOf = (mode: Mode, name: string, methods: readonly string[], repeat: boolean): string =>
-  JSON.stringify([mode, name, [...methods].sort(), repeat]);
-
-/** A text that a question shares with its answers only. */
-export const questionKey = ({ mode, case: { case: name }, edits, repeat }: Question): string =>
-  keyOf(
-    mode,
-    name,
-    edits.map(({ method }) => method),
-    repeat,
-  );
-
-const methodsOfAnswer = (answer: Answer): string[] =>
-  answer.mode === "score" ? [answer.edit.method] : [answer.left.method, answer.right.method];
-
-/** The key of the question that an answer belongs to. */
-export const answerKey = (answer: Answer): string =>
-  keyOf(answer.mode, answer.case, methodsOfAnswer(answer), answer.repeat);

@@ -38,7 +38,8 @@ const caseSchema = z.strictObject({
 const metricSchema = z.strictObject({
   name,
   better: oneOf(["higher", "lower"]),
-  values: z.record(z.string(), z.record(z.string(), z.number())),
+  // JSON has no infinity: a value of null is left out.
+  values: z.record(z.string(), z.record(z.string(), z.number().nullable())),
 });
 
 /** Schema of rating.json: what people rate. Paths start from the file's folder. */

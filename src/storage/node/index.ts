@@ -1,3 +1,4 @@
+export { appendLine } from "./appendLine.ts";
 export * from "./atomic.ts";
 export * from "./cacheFolder.ts";
 export * from "./diskCache.ts";

@@ -60,7 +60,6 @@ test("without ties, strengths are those of Bradley and Terry: citations of four 
   ];
   const { strengths, ties } = fitDavidson(4, citations, 0);
   const overBiometrika = strengths.map((x) => x - strengths[0]);
-  // Turner and Firth 2012, "Bradley-Terry Models in R", section 2.1, print 4 digits: -2.9491, -0.4796, 0.2690.
   // choix 0.4.1: choix.ilsr_pairwise(4, data, tol=1e-12).
   expect(overBiometrika).toEqual(closeTo([0, -2.9490725, -0.47956977, 0.26895406], 7));
   expect(ties).toBe(0);

@@ -12,7 +12,7 @@ const withFirst = (change: object) => ({ cases: [{ ...study.cases[0], ...change 
 
 test("a study is a list of cases with photos and edits, with or without metrics", () => {
   expect(problems(study)).toEqual([]);
-  const metrics = [{ name: "clip-score", better: "higher", values: { "case-0": { a: 0.7, b: 0.6 } } }];
+  const metrics = [{ name: "clip-score", better: "higher", values: { "case-0": { a: 0.7, b: null } } }];
   expect(problems({ ...study, title: "Dogs", metrics })).toEqual([]);
   expect(methodsOf(study)).toEqual(["a", "b"]);
 });

@@ -4,7 +4,7 @@ import { few, listed, type Mask, UsageError } from "../../../core/index.ts";
 import { brightPixels } from "../../../image/index.ts";
 import { decodePhoto } from "../../../image/node/index.ts";
 import { outside, requireSameSize } from "../../../metrics/index.ts";
-import { exists, readRegular, storageError } from "../../../storage/node/index.ts";
+import { exists } from "../../../storage/node/index.ts";
 import type { Edition } from "../../../world/index.ts";
 import type { Case, CaseSet } from "../../cases/case.ts";
 import type { Entry, Layout } from "../../cases/entry.ts";
@@ -13,6 +13,7 @@ import { type MenagerieSet, menagerieCases, menagerieSets } from "../../cases/me
 import { ownLayout } from "../../cases/own.ts";
 import { editedRegion, pieBenchLayout } from "../../cases/pieBench.ts";
 import { tedBenchLayout } from "../../cases/tedbench.ts";
+import { readJson } from "../json.ts";
 import { fileProblems } from "./check.ts";
 import { PictureFolder } from "./folder.ts";
 
@@ -39,9 +40,9 @@ export async function openCases(source: string, { edition, signal }: OpenCasesOp
   if (Object.hasOwn(menagerieSets, source)) return menagerieCases(source as MenagerieSet, edition);
   const folder = new PictureFolder(source);
   const layout = await layoutOf(source);
-  const list = await readJson(join(source, layout.file));
+  const list = await readJson(join(source, layout.file), MAX_LIST_BYTES, advice);
   const beside = layout.captions && join(source, layout.captions);
-  const captions = beside && (await exists(beside)) ? await readJson(beside) : undefined;
+  const captions = beside && (await exists(beside)) ? await readJson(beside, MAX_LIST_BYTES, advice) : undefined;
   const { about, entries, problems } = layout.list(list, captions);
   const all = [...problems, ...(await fileProblems(folder, entries, signal))];
   if (all.length > 0) {
@@ -70,18 +71,6 @@ async function layoutOf(source: string): Promise<Layout> {
     expected: `one of ${layouts.map(({ file }) => file).join(", ")}`,
     advice,
   });
-}
-
-/** Throws StorageError if the file cannot be read, UsageError if it is not JSON. */
-async function readJson(path: string): Promise<unknown> {
-  const bytes = await readRegular(path, MAX_LIST_BYTES).catch((cause: unknown) => {
-    throw storageError("cannot be read", path, cause);
-  });
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new UsageError("not JSON in UTF-8", { where: path, found: (cause as Error).message, advice, cause });
-  }
 }
 
 function caseOf(folder: PictureFolder, entry: Entry): Case {
