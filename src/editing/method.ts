@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { Picture, Progress, Tensor } from "../core/index.ts";
 import type { LatentShapes, Model, Network, Schedule } from "../diffusion/index.ts";
-import type { Trajectories } from "../inversion/index.ts";
+import type { Optimiser, Trajectories } from "../inversion/index.ts";
 import type { AttentionSite, SiteGroup } from "../models/index.ts";
 import type { Hooks, Process } from "./lockstep/index.ts";
 import type { Prepared } from "./prepared/prepared.ts";
@@ -47,6 +47,8 @@ export interface PrepareJob<Settings, T extends string> {
   readonly prepared: Prepared<Settings, T>;
   /** Inversions of other methods and of earlier runs, which `invertPhoto` uses. Default: none. */
   readonly trajectories?: Trajectories;
+  /** Optimiser of `invertAndTune`. Default: Adam. */
+  readonly optimiser?: Optimiser;
   /** Counts `steps` more steps as done (default 1), saves the prepared value, and reports progress. */
   stepDone(progress: Progress, steps?: number): Promise<void>;
   /** Reports progress within steps that `stepDone` counts later. */

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { type Picture, StorageError, throwIfCancelled, type Work } from "../core/index.ts";
 import type { Model, Size } from "../diffusion/index.ts";
 import { resize } from "../image/index.ts";
-import type { Trajectories } from "../inversion/index.ts";
+import type { Optimiser, Trajectories } from "../inversion/index.ts";
 import type { Embeddings, Method } from "./method.ts";
 import { requireFit } from "./prepared/fit.ts";
 import type { Header } from "./prepared/header.ts";
@@ -24,6 +24,8 @@ export interface PrepareWork extends Work {
   resume?: Prepared;
   /** Keeps DDIM inversions, which methods share. Default: each preparation inverts the photo itself. */
   trajectories?: Trajectories;
+  /** Takes Adam's place where a method tunes an embedding at each step. Settings do not record it, so keep no such value. */
+  optimiser?: Optimiser;
   /** Returns the photo at a larger size of the same shape. Default: enlarges the picture. */
   photoAt?: (size: Size) => Picture;
   /** File of `resume`, for error messages. */
@@ -74,7 +76,7 @@ export async function prepare(
   plan: PreparePlan,
   work: PrepareWork = {},
 ): Promise<Prepared> {
-  const { onProgress, onStep, resume, trajectories, photoAt, where, signal } = work;
+  const { onProgress, onStep, resume, trajectories, optimiser, photoAt, where, signal } = work;
   if (resume) {
     requireSame(method, resume, plan, where);
     requireFit(method, model, resume, where);
@@ -93,6 +95,7 @@ export async function prepare(
       schedule: model.schedule(plan.timesteps.length),
       prepared,
       trajectories,
+      optimiser,
       stepDone: async (progress, steps = 1) => {
         prepared.progress.done += steps;
         await onStep?.(prepared);

@@ -108,9 +108,9 @@ export async function invertAndTune<S extends TuningSettings>(
   const loss = settings.iterations > 0 ? await openReconstructionLoss(model, picture, signal) : undefined;
   if (progress.done === N) row(reconstruction, 0).data.set(row(inverted, 0).data);
   const seen = iterationsOf(prepared).reduce((sum, n) => sum + n, 0);
-  const adam = new Adam(tensors.moments, seen);
+  const optimiser = job.optimiser ?? new Adam(tensors.moments, seen);
   for (let i = progress.done - N; i < N; i++) {
-    if (resetAdam) adam.reset();
+    if (resetAdam) optimiser.reset();
     const reached = row(reconstruction, i);
     const { embedding, latent, losses, gradientRms } = await tuneStep({ predictor, loss }, schedule, i, {
       tunes,
@@ -119,7 +119,7 @@ export async function invertAndTune<S extends TuningSettings>(
       start: warmStart && i > 0 ? row(tensors.embeddings, i - 1) : untuned,
       fixed,
       guidance,
-      adam,
+      optimiser,
       learningRate: learningRateAt(i, settings),
       iterations: settings.iterations,
       limit: settings.earlyStop ? thresholdAt(i, settings) : 0,

@@ -1,11 +1,12 @@
 import type { Tensor } from "../core/index.ts";
+import type { Optimiser } from "./optimiser.ts";
 
 const beta1 = 0.9;
 const beta2 = 0.999;
 const eps = 1e-8;
 
 /** Adam on one tensor of n numbers. Kingma & Ba 2015, algorithm 1, with its constants. */
-export class Adam {
+export class Adam implements Optimiser {
   private readonly first: Float32Array;
   private readonly second: Float32Array;
   private steps: number;
@@ -23,7 +24,6 @@ export class Adam {
     this.steps = 0;
   }
 
-  /** Returns x after one step down `gradient`, which has the shape of x. */
   step(x: Tensor, { data: gradient }: Tensor, learningRate: number): Tensor {
     this.steps++;
     const scale1 = 1 / (1 - beta1 ** this.steps);

@@ -10,5 +10,6 @@ export {
   invertStep,
   type Trajectories,
 } from "./ddim.ts";
+export { gradientDescent, type Optimiser } from "./optimiser.ts";
 export { type LossAndGradient, openReconstructionLoss, ReconstructionLoss, type Step } from "./reconstructionLoss.ts";
 export { sampleStep, type TunedStep, type TuneInput, type TuningPrograms, tuneStep } from "./tuneStep.ts";

@@ -7,7 +7,7 @@ import {
   type Predictor,
   type Schedule,
 } from "../diffusion/index.ts";
-import type { Adam } from "./adam.ts";
+import type { Optimiser } from "./optimiser.ts";
 import type { ReconstructionLoss, Step } from "./reconstructionLoss.ts";
 
 /** Shares of `start` in the mixes of `nearest` and `start` that are tried, nearest to `nearest` first. */
@@ -49,7 +49,7 @@ export interface TunedStep {
   readonly embedding: Tensor;
   /** The latent that sampling with it gives, [1, C, h, w]. */
   readonly latent: Tensor;
-  /** Loss before each of Adam's iterations, then the loss of the final embedding. */
+  /** Loss before each iteration, then the loss of the final embedding. */
   readonly losses: readonly number[];
   /** Root mean square of each iteration's gradient. Near 1e-8, Adam's ε, Adam's steps depend on the gradient's scale. */
   readonly gradientRms: readonly number[];
@@ -67,9 +67,9 @@ export interface TuneInput {
   /** Embedding of the other prediction. */
   readonly fixed: Tensor;
   readonly guidance: number;
-  readonly adam: Adam;
+  readonly optimiser: Optimiser;
   readonly learningRate: number;
-  /** Largest number of Adam's iterations. */
+  /** Largest number of iterations. */
   readonly iterations: number;
   /** Tuning stops if the loss is below this limit. */
   readonly limit: number;
@@ -95,7 +95,7 @@ export async function tuneStep(
   i: number,
   input: TuneInput,
 ): Promise<TunedStep> {
-  const { tunes, latent, wanted, start, guidance, adam, learningRate, iterations, limit, signal } = input;
+  const { tunes, latent, wanted, start, guidance, optimiser, learningRate, iterations, limit, signal } = input;
   const { nearest, lastIteration = false } = input;
   const timestep = schedule.timesteps[i];
   const coefficients = denoiseCoefficients(schedule, i);
@@ -124,7 +124,7 @@ export async function tuneStep(
     const isLast = isBelow();
     if (isLast && !lastIteration) break;
     gradientRms.push(rootMeanSquare(gradient));
-    embedding = adam.step(embedding, gradient, learningRate);
+    embedding = optimiser.step(embedding, gradient, learningRate);
     next = undefined;
     // Sampling costs a third of a gradient, and the last iteration needs it anyway.
     const mayEnd = lastIteration ? isLast : expectedLoss(losses) < limit;

@@ -81,7 +81,7 @@ describe("against the reference", () => {
         start,
         fixed: caption,
         guidance: given.guidance,
-        adam: new Adam(tensor([2, ...start.shape.slice(1)])),
+        optimiser: new Adam(tensor([2, ...start.shape.slice(1)])),
         learningRate: learningRateAt(i, settings),
         iterations: given.iterations,
         limit: 0,

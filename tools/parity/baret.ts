@@ -185,7 +185,7 @@ async function compareTuning(c: Case): Promise<void> {
       tunes: "conditional",
       start,
       fixed: values.null,
-      adam: new Adam(tensor([2, ...start.shape.slice(1)])),
+      optimiser: new Adam(tensor([2, ...start.shape.slice(1)])),
       guidance: settings.guidance,
       learningRate: settings.learningRate,
       iterations: settings.iterations,
