@@ -4,6 +4,23 @@
 export type { Case, CasePictures, CaseSet } from "./cases/case.ts";
 export { type Choice, chosen, kindsOf } from "./cases/chosen.ts";
 export { type MenagerieSet, menagerieCases } from "./cases/menagerie.ts";
+export {
+  type ConvergenceOptions,
+  convergenceOf,
+  failureRate,
+  type LossPoint,
+  lossCurve,
+} from "./convergence/convergence.ts";
+export {
+  type InversionTrace,
+  type OptimiserChoice,
+  type TracedStep,
+  type TraceOptions,
+  type TraceWork,
+  type TunedInversion,
+  traceInversion,
+  tunedInversions,
+} from "./convergence/trace.ts";
 export type { Edited, Outcome } from "./outcome.ts";
 export { experiments } from "./paper/index.ts";
 export {
