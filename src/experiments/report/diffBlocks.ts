@@ -16,19 +16,22 @@ function warning({ facts }: ReportDiff): Block[] {
   const decisive = ["cases", "model"].filter((name) => facts.some((fact) => fact.name === name));
   if (decisive.length === 0) return [];
   const what = decisive.map((name) => `the ${name}`).join(" and ");
+  const verb = decisive.length > 1 || decisive[0] === "cases" ? "differ" : "differs";
   return [
-    { type: "text", text: `Warning: ${what} differ, so no difference below shows a change of the program alone.` },
+    { type: "text", text: `Warning: ${what} ${verb}, so no difference below shows a change of the program alone.` },
   ];
 }
 
 function summary({ compared, changed, tiny }: ReportDiff): Block {
   const apart = changed.filter(({ intervals }) => intervals === "apart").length;
-  const parts = [
-    `${compared} figures are in both reports: ${compared - changed.length - tiny} are equal, ${changed.length} differ`,
-    tiny > 0 ? `, and ${tiny} differ only beyond the digits shown` : "",
-    changed.length > 0 ? `. The intervals of ${apart} do not overlap` : "",
+  const counts = [
+    `Figures in both reports: ${compared}`,
+    `equal: ${compared - changed.length - tiny}`,
+    ...(tiny > 0 ? [`different beyond the digits shown only: ${tiny}`] : []),
+    `different: ${changed.length}`,
+    ...(changed.length > 0 ? [`with intervals that do not overlap: ${apart}`] : []),
   ];
-  return { type: "text", text: `${parts.join("")}.` };
+  return { type: "text", text: `${counts.join(", ")}.` };
 }
 
 const onlyRows = (figures: readonly PlacedFigure[], which: string): Row["cells"][] =>

@@ -1,5 +1,5 @@
 import { plainNumber } from "./figureParts.ts";
-import type { Block, Figure, Report, Section } from "./report.ts";
+import type { Block, Figure, Report, Section, Table } from "./report.ts";
 
 /** Place of a figure in a report. */
 export interface Place {
@@ -32,17 +32,30 @@ const digitsOf = (value: number): number =>
 
 type InBlock = Omit<PlacedFigure, "section" | "block">;
 
+const isNumber = (text: string): boolean => /^[−-]?\d[\d.,]*( %)?$/.test(text);
+
+/**
+ * Names every row by its texts. A text in a column of figures, such as "–", is a result and names no row. A column of numbers
+ * as texts, such as counts of cases, names rows only if nothing else does.
+ */
+function rowNames({ columns, rows }: Table): string[] {
+  const texts = columns.map((_, c) => rows.map(({ cells }) => cells[c]).filter((cell) => cell !== undefined));
+  const hold = (test: (text: string) => boolean): boolean[] =>
+    texts.map((cells) => cells.every((cell) => typeof cell === "string" && test(cell)));
+  const words = hold((text) => !isNumber(text));
+  const isName = words.includes(true) ? words : hold(() => true);
+  return distinct(
+    rows.map(({ cells, kind, method }) => {
+      const own = cells.filter((cell, c) => isName[c] && cell !== "");
+      return (own.length > 0 ? own : [kind, method]).filter(Boolean).join(", ");
+    }),
+  );
+}
+
 function figuresOfBlock(block: Block): InBlock[] {
   if (block.type === "table") {
     const columns = distinct(block.columns);
-    // A text in a column of figures, such as "–", is a result. It does not name its row.
-    const isName = columns.map((_, c) => block.rows.every(({ cells }) => typeof cells[c] !== "object"));
-    const rows = distinct(
-      block.rows.map(({ cells, kind, method }) => {
-        const texts = cells.filter((cell, c) => typeof cell === "string" && isName[c]);
-        return (texts.length > 0 ? texts : [kind, method]).filter(Boolean).join(", ");
-      }),
-    );
+    const rows = rowNames(block);
     return block.rows.flatMap(({ cells }, r) =>
       cells.flatMap((cell, c) =>
         typeof cell === "object" ? [{ row: rows[r], column: columns[c] ?? `${c + 1}`, figure: cell }] : [],

@@ -43,7 +43,7 @@ describe("two reports", () => {
     ]);
     expect(diff.compared).toBeGreaterThan(200);
     expect(diffBlocks(diff)).toEqual([
-      { type: "text", text: `${diff.compared} figures are in both reports: ${diff.compared} are equal, 0 differ.` },
+      { type: "text", text: `Figures in both reports: ${diff.compared}, equal: ${diff.compared}, different: 0.` },
     ]);
   });
 
@@ -81,7 +81,7 @@ describe("two reports", () => {
     expect(diff.changed).toEqual([]);
   });
 
-  test("rows of the same name are compared in order, and a text in a column of figures names no row", () => {
+  test("rows of the same name are compared in order; results and counts that are texts name no row", () => {
     const twice = compare(
       [
         ["a", figure(1)],
@@ -104,6 +104,24 @@ describe("two reports", () => {
       ],
     );
     expect(dash.figures.onlyB.map(({ row, column }) => [row, column])).toEqual([["b", "done"]]);
+    const settings = compare(
+      [
+        ["0.5", figure(1)],
+        ["0.8", figure(2)],
+      ],
+      [["0.8", figure(2)]],
+    );
+    expect(settings.figures.onlyA.map(({ row }) => row)).toEqual(["0.5"]);
+    const counted = (n: string): Section =>
+      section([], {
+        blocks: [
+          { type: "table", caption: "", columns: ["method", "edits", "done"], rows: [{ cells: ["a", n, figure(1)] }] },
+        ],
+      });
+    expect(compareReports(report([counted("4")]), report([counted("8")]))).toMatchObject({
+      compared: 1,
+      figures: { onlyA: [] },
+    });
   });
 
   test("points of charts are figures, compared in four digits", () => {

@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, write
 import { beforeAll, describe, expect, test } from "vitest";
 import { CancelledError, type Progress, StorageError } from "../../../src/core/index.ts";
 import { readReport, writeReport } from "../../../src/experiments/node/index.ts";
-import { PAGE_SIDE, pagePicture } from "../../../src/experiments/node/report/pictures.ts";
+import { pagePicture, sideOf } from "../../../src/experiments/node/report/pictures.ts";
 import { decodeImage } from "../../../src/image/node/index.ts";
 import { asOrdinaryUser } from "../../support/cli.ts";
 import { temporaryFolder } from "../../support/files.ts";
@@ -80,15 +80,17 @@ describe("writing a report", () => {
     expect(seen).toEqual([]);
   });
 
-  test("pictures shrink to the page's size, and small ones keep theirs", async () => {
+  test("pictures shrink to the page's size, those with words in them less, and small ones keep theirs", async () => {
+    const [side, more] = [sideOf("edit"), sideOf("other")];
+    expect(more).toBeGreaterThan(side);
     const grey = (width: number, height: number) => ({
       width,
       height,
       data: new Uint8Array(3 * width * height).fill(99),
     });
-    expect(await pagePicture(grey(768, 512))).toMatchObject({ width: PAGE_SIDE, height: 256 });
-    expect(await pagePicture(grey(2000, 1))).toMatchObject({ width: PAGE_SIDE, height: 1 });
-    expect(await pagePicture(grey(128, 64))).toMatchObject({ width: 128, height: 64 });
+    expect(await pagePicture(grey(768, 512), side)).toMatchObject({ width: side, height: 256 });
+    expect(await pagePicture(grey(2000, 1), more)).toMatchObject({ width: more, height: 1 });
+    expect(await pagePicture(grey(128, 64), side)).toMatchObject({ width: 128, height: 64 });
   });
 });
 

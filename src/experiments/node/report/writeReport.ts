@@ -4,12 +4,13 @@ import { encodePng } from "../../../image/node/index.ts";
 import { requireFolder, writeFileAtomic } from "../../../storage/node/index.ts";
 import { csvFiles } from "../../report/csv.ts";
 import { reportJson } from "../../report/json.ts";
+import { blocksOf, namedBlocks } from "../../report/names.ts";
 import type { PagePicture } from "../../report/page/pictures.ts";
 import { reportPage } from "../../report/page/reportPage.ts";
 import type { Report } from "../../report/report.ts";
 import { gallerySheets } from "../../report/sheets.ts";
 import { pageAssets } from "./assets.ts";
-import { pagePicture, readPicture } from "./pictures.ts";
+import { pagePicture, readPicture, sideOf } from "./pictures.ts";
 
 /** Files of a written report. */
 export interface WrittenReport {
@@ -21,16 +22,16 @@ export interface WrittenReport {
   readonly missing: readonly string[];
 }
 
-/** Paths of the report's pictures, each once. */
-const filesOf = ({ sections }: Report): string[] => [
-  ...new Set(
-    sections.flatMap(({ blocks }) =>
-      blocks.flatMap((block) =>
-        block.type === "gallery" ? block.rows.flatMap((row) => row.pictures.flatMap(({ file }) => file ?? [])) : [],
-      ),
-    ),
-  ),
-];
+/** Returns the paths of the report's pictures, each once, with the longest side that it needs in the page. */
+function sidesOf({ sections }: Report): Map<string, number> {
+  const sides = new Map<string, number>();
+  for (const { block } of blocksOf(namedBlocks(sections), "gallery")) {
+    for (const { file, role } of block.rows.flatMap(({ pictures }) => pictures)) {
+      if (file !== undefined) sides.set(file, Math.max(sides.get(file) ?? 0, sideOf(role)));
+    }
+  }
+  return sides;
+}
 
 /**
  * Writes a report into the folder of its run: report.html with all pictures, report.json, tables/*.csv and sheets/*.png. Each
@@ -48,13 +49,13 @@ export async function writeReport(folder: string, report: Report, work: Work = {
   const assets = await pageAssets();
   const pictures = new Map<string, PagePicture>();
   const missing: string[] = [];
-  const named = filesOf(report);
-  for (const [k, file] of named.entries()) {
+  const sides = sidesOf(report);
+  for (const [file, side] of sides) {
     await giveTurn(signal, "the report");
     const picture = await readPicture(folder, file);
-    if (picture) pictures.set(file, await pagePicture(picture));
+    if (picture) pictures.set(file, await pagePicture(picture, side));
     else missing.push(file);
-    onProgress?.({ phase: "report", done: k + 1, total: named.length });
+    onProgress?.({ phase: "report", done: pictures.size + missing.length, total: sides.size });
   }
   for await (const { name, picture } of gallerySheets(report, (file) => readPicture(folder, file))) {
     await write(`sheets/${name}`, await encodePng(picture));

@@ -5,6 +5,8 @@ import { tagged } from "./tags.ts";
 
 /** Rows of a gallery that are shown at once. The others are folded. */
 const OPEN_ROWS = 12;
+/** Rows with at most as many pictures show them larger. */
+const FEW = 5;
 
 function shownHtml(shown: Shown, { title }: GalleryRow, book: PictureBook): Html {
   const { file, label, note, role, method } = shown;
@@ -18,7 +20,7 @@ function shownHtml(shown: Shown, { title }: GalleryRow, book: PictureBook): Html
 
 const rowHtml = (row: GalleryRow, book: PictureBook): Html =>
   html`<div class="row"${tagged({ kind: row.kind })}><h4><bdi class="title">${row.title}</bdi> <small>${row.kind && html`<bdi>${row.kind}</bdi> · `}<bdi>${row.case}</bdi></small></h4>
-<div class="pictures">${row.pictures.map((shown) => shownHtml(shown, row, book))}</div></div>
+<div class="pictures${row.pictures.length <= FEW && " few"}">${row.pictures.map((shown) => shownHtml(shown, row, book))}</div></div>
 `;
 
 export function galleryHtml({ caption, rows }: Gallery, book: PictureBook): Html {

@@ -27,6 +27,6 @@ export class PictureBook {
     const known = this.shown.get(uri);
     if (known === undefined) this.shown.set(uri, `picture-${this.shown.size + 1}`);
     const source = known === undefined ? html`id="${this.shown.get(uri)}" src="${uri}"` : html`data-same="${known}"`;
-    return html`<img ${source} width="${width}" height="${height}" decoding="async" alt="${label}: ${title}">`;
+    return html`<img ${source} width="${width}" height="${height}" alt="${label}: ${title}">`;
   }
 }
