@@ -21,6 +21,12 @@ export default defineConfig({
         extends: true,
         test: {
           name: "fast",
+          // Most of the time would go into importing the same sources for each file.
+          isolate: false,
+          // So a file must leave nothing behind for the next one.
+          restoreMocks: true,
+          unstubEnvs: true,
+          unstubGlobals: true,
           include: files.filter((file) => !startsProcesses(file)),
           setupFiles: "test/support/noProcess.ts",
         },

@@ -67,8 +67,17 @@ export interface DeclaredOption extends OptionInfo {
   readonly isFile: boolean;
 }
 
+/** Options of schemas that were listed before. */
+const listedBefore = new WeakMap<z.ZodObject, readonly DeclaredOption[]>();
+
 /** Lists the options that a schema declares, in its order. Fields without `option` are not listed. */
-export function optionsOf(schema: z.ZodObject): DeclaredOption[] {
+export function optionsOf(schema: z.ZodObject): readonly DeclaredOption[] {
+  const options = listedBefore.get(schema) ?? listOptions(schema);
+  listedBefore.set(schema, options);
+  return options;
+}
+
+function listOptions(schema: z.ZodObject): DeclaredOption[] {
   return Object.entries(schema.shape).flatMap(([name, field]): DeclaredOption[] => {
     const [info, inner] = infoOf(field as z.ZodType);
     if (!info) return [];
