@@ -34,7 +34,7 @@ function errorJson(error: unknown): object {
 }
 
 /** Prints an error on standard error, with --json also as an object on standard output. Returns the exit status. */
-function printError(error: unknown): number {
+export function printError(error: unknown): number {
   process.stderr.write(`${printable(errorText(error))}\n`);
   if (process.argv.includes("--json")) process.stdout.write(`${printableJson(errorJson(error))}\n`);
   return statusOf(error);

@@ -33,10 +33,10 @@ test("the sheet has the photo and a map for each word; figures and the observed 
 });
 
 test("--json gives the figures, also of a prepared photo and of another picture", async () => {
-  const prepared = await here.baret(["invert", "photo.png", "a dog", ...quick, "-o", "p.safetensors", "--quiet"]);
+  const prepared = await here.inProcess(["invert", "photo.png", "a dog", ...quick, "-o", "p.safetensors", "--quiet"]);
   expect(prepared.code).toBe(0);
   const args = ["attention", "p.safetensors", "--model", fixturePath("tiny-sd1"), "--of", "edit", "--json"];
-  const made = await here.baret([...args, "-o", "e.png"]);
+  const made = await here.inProcess([...args, "-o", "e.png"]);
   expect(made.code).toBe(0);
   const { of, prompt, steps, words, file } = JSON.parse(made.stdout);
   expect({ of, prompt, steps, file }).toEqual({ of: "edit", prompt: "a dog", steps: 4, file: "e.png" });
@@ -51,7 +51,7 @@ test("--json gives the figures, also of a prepared photo and of another picture"
 
 test("plain observes DDIM inversion by default", async () => {
   const args = ["attention", "photo.png", "a dog", "--method", "plain", ...model, "--word", "dog", "-o", "i.png"];
-  const made = await here.baret(args);
+  const made = await here.inProcess(args);
   expect(made.code).toBe(0);
   expect(made.stdout).toContain("attention of inversion, by plain");
 });
@@ -66,7 +66,7 @@ test.each([
   ["a resolution that is not a number", ["--resolution", "all"], /--resolution: found "all", expected a whole number/],
   ["an output that is the photo", ["-o", "photo.png"], /would replace photo\.png/],
 ])("%s is refused before the photo is prepared", async (_, more, message) => {
-  const made = await here.baret(["attention", "photo.png", "a dog", ...quick, ...more]);
+  const made = await here.inProcess(["attention", "photo.png", "a dog", ...quick, ...more]);
   expect(made).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
   expect(made.stderr).not.toMatch(/^(invert|tune) /m);
 });

@@ -97,20 +97,20 @@ test("options given beside --like take precedence; a picture without a record or
   const { settings, photo } = metadata("rigid.png");
   expect(photo.path).toBe("other.png");
   expect(settings).toEqual({ ...metadata("out.png").settings, alpha: [1, 1] });
-  const plain = await here.baret(["edit", "--like", "photo.png"]);
+  const plain = await here.inProcess(["edit", "--like", "photo.png"]);
   expect(plain).toMatchObject({ code: 1, stderr: expect.stringContaining("photo.png: has no record of its settings") });
-  const other = await here.baret(["generate", "--like", "out.png"]);
+  const other = await here.inProcess(["generate", "--like", "out.png"]);
   expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("found a picture of baret edit") });
 });
 
 test("a missing picture of --like, and one whose photo was moved, give errors with advice", async () => {
-  const missing = await here.baret(["edit", "--like", "nothing.png"]);
+  const missing = await here.inProcess(["edit", "--like", "nothing.png"]);
   expect(missing).toMatchObject({
     code: 1,
     stderr: expect.stringContaining("--like nothing.png: there is no such file"),
   });
   writeFileSync(here.path("here.png"), file("photo.png"));
-  const made = await here.baret([
+  const made = await here.inProcess([
     "edit",
     "here.png",
     prompt,
@@ -124,7 +124,7 @@ test("a missing picture of --like, and one whose photo was moved, give errors wi
   ]);
   expect(made.code).toBe(0);
   renameSync(here.path("here.png"), here.path("moved.png"));
-  const lost = await here.baret(["edit", "--like", "of.png", "-o", "again.png"]);
+  const lost = await here.inProcess(["edit", "--like", "of.png", "-o", "again.png"]);
   expect(lost).toMatchObject({
     code: 1,
     stderr: expect.stringContaining(
@@ -132,7 +132,7 @@ test("a missing picture of --like, and one whose photo was moved, give errors wi
         "If it was moved or renamed, give its path: baret edit PHOTO --like of.png\n",
     ),
   });
-  const again = await here.baret(["edit", "moved.png", "--like", "of.png", "-o", "again.png", "--quiet"]);
+  const again = await here.inProcess(["edit", "moved.png", "--like", "of.png", "-o", "again.png", "--quiet"]);
   expect(again.code).toBe(0);
   expect(await decodeImage(here.path("again.png"))).toEqual(await decodeImage(here.path("of.png")));
 });
@@ -174,14 +174,14 @@ test.each([
   const engine = { ...made.engine, ...("engine" in forged && forged.engine) };
   const baret = JSON.stringify({ ...made, engine, settings });
   writeFileSync(here.path("large.png"), await encodePng(smoothPicture(1), { baret }));
-  const { code, stderr } = await here.baret(["edit", "--like", "large.png", "-o", "large-edit.png"]);
+  const { code, stderr } = await here.inProcess(["edit", "--like", "large.png", "-o", "large-edit.png"]);
   expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(message) });
 });
 
 test("wrong settings in a record are refused, all of them at once", async () => {
   const text = { ...metadata("out.png"), settings: { alpha: { start: 1 }, steps: -3, earlyStop: "no", half: "both" } };
   writeFileSync(here.path("forged.png"), await encodePng(smoothPicture(1), { baret: JSON.stringify(text) }));
-  const { code, stderr } = await here.baret(["edit", "photo.png", prompt, "--like", "forged.png"]);
+  const { code, stderr } = await here.inProcess(["edit", "photo.png", prompt, "--like", "forged.png"]);
   expect(code).toBe(2);
   for (const name of ["alpha", "steps", "early-stop"]) expect(stderr).toContain(`--${name}: `);
   expect(stderr).not.toContain("half");
@@ -216,7 +216,7 @@ test("two photos and two prompts make four edits, with all pictures by --save-al
   expect(result.warnings).toContainEqual(expect.stringMatching(/photo\.png is unfamiliar to this model: /));
 
   const reused = ["edit", "many-3.safetensors", ...tiny.slice(0, 2), "--quiet"];
-  expect((await here.baret([...reused, "-o", "reused.png"])).code).toBe(0);
+  expect((await here.inProcess([...reused, "-o", "reused.png"])).code).toBe(0);
   const [a, b] = [metadata("reused.png"), metadata("many-3.png")];
   expect({ fit: "crop", ...a.settings }).toEqual(b.settings);
   expect(await decodeImage(here.path("reused.png"))).toEqual(await decodeImage(here.path("many-3.png")));
@@ -225,13 +225,21 @@ test("two photos and two prompts make four edits, with all pictures by --save-al
 test("a prepared photo of a method that does not prepare with the prompt takes any prompt, one at a time", async () => {
   const sdedit = ["--method", "sdedit", "--steps", "4", ...tiny, "--quiet"];
   const invert = ["invert", "photo.png", prompt, ...sdedit, "-o", "any.safetensors"];
-  expect((await here.baret(invert)).code).toBe(0);
+  expect((await here.inProcess(invert)).code).toBe(0);
   const reused = ["edit", "any.safetensors", "a cat", ...tiny.slice(0, 2), "--quiet", "-o", "any.png"];
-  expect((await here.baret(reused)).code).toBe(0);
-  expect((await here.baret(["edit", "photo.png", "a cat", ...sdedit, "-o", "fresh.png"])).code).toBe(0);
+  expect((await here.inProcess(reused)).code).toBe(0);
+  expect((await here.inProcess(["edit", "photo.png", "a cat", ...sdedit, "-o", "fresh.png"])).code).toBe(0);
   expect(metadata("any.png").settings.target).toBe("a cat");
   expect(await decodeImage(here.path("any.png"))).toEqual(await decodeImage(here.path("fresh.png")));
-  const both = await here.baret(["edit", "any.safetensors", "a cat", "a bird", ...tiny.slice(0, 2), "-o", "both.png"]);
+  const both = await here.inProcess([
+    "edit",
+    "any.safetensors",
+    "a cat",
+    "a bird",
+    ...tiny.slice(0, 2),
+    "-o",
+    "both.png",
+  ]);
   expect([both.code, both.stderr]).toEqual([
     2,
     expect.stringContaining("any.safetensors: a prepared photo takes one prompt at a time: found 2 prompts"),
@@ -260,7 +268,7 @@ test("a prepared photo of another model or prompt, a damaged file, and options o
     [["nothing.safetensors", ...model], 1, "the file cannot be read: there is no such file or folder"],
   ];
   for (const [args, code, message] of cases) {
-    const made = await here.baret(["edit", ...args, "-o", "refused.png"]);
+    const made = await here.inProcess(["edit", ...args, "-o", "refused.png"]);
     expect({ code: made.code, stderr: made.stderr }).toEqual({ code, stderr: expect.stringContaining(message) });
   }
   expect(existsSync(here.path("refused.png"))).toBe(false);
@@ -281,14 +289,14 @@ test("photos that cannot be read are listed at once; a photo of one pixel and a 
   writeFileSync(here.path("cut.png"), file("photo.png").subarray(0, 300));
   writeFileSync(here.path("dot.png"), await encodePng({ width: 1, height: 1, data: Uint8Array.of(200, 100, 50) }));
   const photos = ["huge.png", "notes.jpg", "cut.png", "none.webp", "dot.png"];
-  const bad = await here.baret(["edit", ...photos, prompt, ...quick]);
+  const bad = await here.inProcess(["edit", ...photos, prompt, ...quick]);
   expect(bad.code).toBe(1);
   expect(bad.stderr).toContain("ImageError: 4 photos cannot be read");
   expect(bad.stderr).toContain("huge.png: too many pixels: found 20000x20000 = 400000000, expected at most 100000000");
   expect(bad.stderr).toContain("none.webp: cannot be read: there is no such file or folder");
   for (const name of ["notes.jpg", "cut.png"]) expect(bad.stderr).toContain(`  ${name}: `);
   const words = Array.from({ length: 500 }, (_, k) => `dog${k}`).join(" ");
-  const dot = await here.baret(["edit", "dot.png", words, ...quick, "-o", "dot-edit.png"]);
+  const dot = await here.inProcess(["edit", "dot.png", words, ...quick, "-o", "dot-edit.png"]);
   expect(dot.code).toBe(0);
   expect(dot.stderr).toMatch(/^Warning: dot\.png is smaller than the size to work at and was enlarged: 1x1 to 64x64$/m);
   expect(metadata("dot-edit.png").settings.target).toBe(words);
@@ -308,7 +316,7 @@ test("a pipe or a device as photo, --like or prepared photo is refused at once",
     [["pipe.safetensors"], "pipe.safetensors: the file cannot be read: it is a pipe, not a regular file"],
   ];
   for (const [args, message] of cases) {
-    const made = await here.baret(["edit", ...args, ...tiny.slice(0, 2), "-o", "strange.png"]);
+    const made = await here.inProcess(["edit", ...args, ...tiny.slice(0, 2), "-o", "strange.png"]);
     expect({ code: made.code, stderr: made.stderr }).toEqual({ code: 1, stderr: expect.stringContaining(message) });
   }
   expect(existsSync(here.path("strange.png"))).toBe(false);
@@ -322,7 +330,7 @@ test("settings that do not fit the model are refused before any work", async () 
     [["--size", "60x64"], "size: a picture's side must be a positive multiple of the VAE's factor: found 60x64"],
   ];
   for (const [args, message] of cases) {
-    const made = await here.baret(["edit", "photo.png", "a dog", ...quick, ...args, "-o", "wrong.png"]);
+    const made = await here.inProcess(["edit", "photo.png", "a dog", ...quick, ...args, "-o", "wrong.png"]);
     expect({ code: made.code, stderr: made.stderr }).toEqual({ code: 2, stderr: expect.stringContaining(message) });
     expect(made.stderr).not.toContain("invert");
   }
@@ -330,7 +338,15 @@ test("settings that do not fit the model are refused before any work", async () 
 
 test("an output never replaces an input", async () => {
   writeFileSync(here.path("out-2.png"), file("photo.png"));
-  const made = await here.baret(["edit", "out-2.png", prompt, "a cat", ...quick, "--save-inversion", "i.safetensors"]);
+  const made = await here.inProcess([
+    "edit",
+    "out-2.png",
+    prompt,
+    "a cat",
+    ...quick,
+    "--save-inversion",
+    "i.safetensors",
+  ]);
   expect(made).toMatchObject({ code: 2, stdout: "" });
   expect(made.stderr).toContain("--out: out-2.png would replace out-2.png, which is read");
   expect(file("out-2.png")).toEqual(file("photo.png"));
@@ -353,11 +369,11 @@ test("outputs in a folder without write permission are refused before photo and 
 
 test("JPEG and WebP have a record too, and --like repeats a JPEG to the byte", async () => {
   for (const out of ["made.jpg", "made.webp"]) {
-    const made = await here.baret(["edit", "photo.png", prompt, ...quick, "--quality", "80", "-o", out]);
+    const made = await here.inProcess(["edit", "photo.png", prompt, ...quick, "--quality", "80", "-o", out]);
     expect(made).toMatchObject({ code: 0, stdout: expect.stringContaining(`${out}  ${prompt}`) });
     expect(JSON.parse(readRecord(file(out)) ?? "null").settings).toMatchObject({ target: prompt });
   }
-  const again = await here.baret(["edit", "--like", "made.jpg", "--quality", "80", "-o", "again.jpg", "--quiet"]);
+  const again = await here.inProcess(["edit", "--like", "made.jpg", "--quality", "80", "-o", "again.jpg", "--quiet"]);
   expect(again.code).toBe(0);
   expect(file("again.jpg")).toEqual(file("made.jpg"));
 });
@@ -367,7 +383,7 @@ test("--fit paste and --fit whole give the photo's own size, and transparency is
   const red = { width, height, data: Uint8Array.from({ length: 3 * width * height }, (_, k) => (k % 3 ? 30 : 200)) };
   const alpha = { width, height, data: new Uint8Array(width * height).fill(255).fill(0, 0, width) };
   writeFileSync(here.path("wide.png"), await encodePicture(red, { alpha }));
-  const made = await here.baret(["edit", "wide.png", prompt, ...quick, "--fit", "paste", "-o", "pasted.png"]);
+  const made = await here.inProcess(["edit", "wide.png", prompt, ...quick, "--fit", "paste", "-o", "pasted.png"]);
   expect(made).toMatchObject({ code: 0, stdout: expect.stringContaining("pasted back into the photo") });
   const { picture, alpha: kept } = await decodePhoto(here.path("pasted.png"));
   expect([picture.width, picture.height]).toEqual([width, height]);
@@ -375,14 +391,14 @@ test("--fit paste and --fit whole give the photo's own size, and transparency is
   // Below the transparent row, the pixels left of the square are unchanged.
   expect([...picture.data.subarray(3 * width, 3 * width + 6)]).toEqual([200, 30, 30, 200, 30, 30]);
   expect(metadata("pasted.png").settings.fit).toBe("paste");
-  const whole = await here.baret(["edit", "wide.png", prompt, ...quick, "--fit", "whole", "-o", "whole.webp"]);
+  const whole = await here.inProcess(["edit", "wide.png", prompt, ...quick, "--fit", "whole", "-o", "whole.webp"]);
   expect(whole.code).toBe(0);
   expect(await decodeImage(here.path("whole.webp"))).toMatchObject({ width, height });
 });
 
 test("an edit stopped by Ctrl-C resumes, and --preview shows it while it is computed", async () => {
-  const long = ["edit", "other.png", prompt, ...tiny, "--steps", "20", "--iterations", "3", "-o", "long.png"];
-  const stopped = await here.baret(long, { interruptAt: /^tune 1\d\/20/m });
+  const long = ["edit", "other.png", prompt, ...tiny, "--steps", "10", "--iterations", "3", "-o", "long.png"];
+  const stopped = await here.baret(long, { interruptAt: /^tune 5\/10/m });
   expect(stopped).toMatchObject({ code: 130, signal: null });
   expect(stopped.afterInterrupt).toBeLessThan(1000);
   expect(stopped.stderr).toMatch(/^Stopped\.$/m);

@@ -38,7 +38,17 @@ test("generate writes a picture with a record of its settings", async () => {
 
 test("several prompts and a count make numbered pictures, each equal to one generated alone", async () => {
   const args = [...tiny, "--steps", "2", "--quiet"];
-  const made = await here.baret(["generate", "a dog", "a cat", "--count", "2", ...args, "-o", "many.png", "--json"]);
+  const made = await here.inProcess([
+    "generate",
+    "a dog",
+    "a cat",
+    "--count",
+    "2",
+    ...args,
+    "-o",
+    "many.png",
+    "--json",
+  ]);
   const { pictures } = JSON.parse(made.stdout);
   expect(pictures).toEqual(
     ["a dog", "a dog", "a cat", "a cat"].map((prompt, k) => {
@@ -46,24 +56,34 @@ test("several prompts and a count make numbered pictures, each equal to one gene
     }),
   );
   expect(made.stderr).toBe("");
-  const again = await here.baret(["generate", "--like", "many-2.png", "-o", "again.png", "--quiet"]);
+  const again = await here.inProcess(["generate", "--like", "many-2.png", "-o", "again.png", "--quiet"]);
   expect(again).toMatchObject({ code: 0, stdout: "again.png  seed 1\n" });
   expect(readFileSync(here.path("again.png"))).toEqual(readFileSync(here.path("many-2.png")));
-  const alone = await here.baret(["generate", "a cat", ...args, "--seed", "3", "-o", "cat.png"]);
+  const alone = await here.inProcess(["generate", "a cat", ...args, "--seed", "3", "-o", "cat.png"]);
   expect(alone).toMatchObject({ code: 0, stderr: "", stdout: "cat.png  seed 3\n" });
   expect(readFileSync(here.path("cat.png"))).toEqual(readFileSync(here.path("many-4.png")));
 });
 
 test("a warning lists the words cut off a prompt of 500 words; an empty prompt is allowed", async () => {
   const long = Array.from({ length: 500 }, (_, k) => `dog${k}`).join(" ");
-  const made = await here.baret(["generate", long, "", ...tiny, "--steps", "1", "-o", "long.png"]);
+  const made = await here.inProcess(["generate", long, "", ...tiny, "--steps", "1", "-o", "long.png"]);
   expect(made.code).toBe(0);
   expect(made.stderr).toMatch(/^Warning: "dog0 dog1 .*…" is longer .* Cut off: dog\d+, dog\d+, .* \d{3} more$/m);
 });
 
 test("a warning lists the words cut off a negative prompt, once", async () => {
   const negative = Array.from({ length: 90 }, (_, k) => `cat${k}`).join(" ");
-  const made = await here.baret(["generate", "a dog", ...tiny, "--steps", "1", "--negative", negative, "--count", "2"]);
+  const made = await here.inProcess([
+    "generate",
+    "a dog",
+    ...tiny,
+    "--steps",
+    "1",
+    "--negative",
+    negative,
+    "--count",
+    "2",
+  ]);
   expect(made.stderr.match(/^Warning: "cat0 cat1 .*…" is longer .* Cut off: cat/gm)).toHaveLength(1);
 });
 
@@ -76,7 +96,7 @@ test("an output that cannot be written is refused before any work", async () => 
     ["folder.png", "it is a folder, not a regular file"],
   ];
   for (const [out, reason] of cases) {
-    const made = await here.baret(["generate", "a dog", ...tiny, "-o", out]);
+    const made = await here.inProcess(["generate", "a dog", ...tiny, "-o", out]);
     expect(made).toMatchObject({
       code: 1,
       stdout: "",
@@ -117,19 +137,19 @@ test("Ctrl-C ends generate within a second with status 130, and finished picture
 
 test("every command warns of words that the model was not trained on, before it computes", async () => {
   const quick = ["--size", "64", "--steps", "1"];
-  const photo = await here.baret(["generate", "a brown dog", ...quick, "-o", "photo.png", "--json"]);
+  const photo = await here.inProcess(["generate", "a brown dog", ...quick, "-o", "photo.png", "--json"]);
   expect(JSON.parse(photo.stdout).warnings).toEqual([]);
   const prompt = "an elephant on the sand";
   const commands = [
     ["generate", prompt],
-    ["edit", "photo.png", prompt, "--iterations", "0"],
+    ["edit", "photo.png", prompt, "--iterations", "0", "--strength", "fixed"],
     ["edit", "photo.png", prompt, "--method", "plain"],
     ["invert", "photo.png", prompt, "--iterations", "0", "-o", "p.safetensors"],
     ["sweep", "photo.png", prompt, "--iterations", "0", "--alpha", "0,1", "-o", "s.png"],
     ["attention", "photo.png", prompt, "--method", "plain", "-o", "m.png"],
   ];
   for (const command of commands) {
-    const { code, stderr, stdout } = await here.baret([...command, ...quick, "--json"]);
+    const { code, stderr, stdout } = await here.inProcess([...command, ...quick, "--json"]);
     expect(code, stderr).toBe(0);
     const [warning] = JSON.parse(stdout).warnings;
     expect(warning).toMatch(

@@ -38,7 +38,7 @@ test("an inversion that is stopped by Ctrl-C and then killed resumes to the same
   const half = await readPrepared(here.path("parts.safetensors"));
   expect(half.progress.done).toBeGreaterThanOrEqual(12 + 4);
   expect(isComplete(half)).toBe(false);
-  const refused = await here.baret(["edit", "parts.safetensors", ...tiny.slice(0, 2)]);
+  const refused = await here.inProcess(["edit", "parts.safetensors", ...tiny.slice(0, 2)]);
   expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("parts.safetensors: not finished") });
 
   const rest = await here.baret([...long, "-o", "parts.safetensors"]);
@@ -51,7 +51,7 @@ test("an inversion that is stopped by Ctrl-C and then killed resumes to the same
 });
 
 test("the default output is named after the photo, and the JSON has file, settings and quality", async () => {
-  const made = await here.baret([...short, "--iterations", "0", "--json", "--quiet"]);
+  const made = await here.inProcess([...short, "--iterations", "0", "--json", "--quiet"]);
   expect(made.code).toBe(0);
   expect(JSON.parse(made.stdout)).toMatchObject({
     command: "invert",
@@ -72,7 +72,7 @@ test("the default output is named after the photo, and the JSON has file, settin
 
 test("a file of another prepared photo is left unchanged, and the error lists every difference", async () => {
   const before = readFileSync(here.path("photo.inversion.safetensors"));
-  const made = await here.baret([...short, "--iterations", "1", "--guidance", "3"]);
+  const made = await here.inProcess([...short, "--iterations", "1", "--guidance", "3"]);
   expect(made.code).toBe(1);
   expect(made.stderr).toMatch(/found guidance 7\.5; iterations 0, expected guidance 3; iterations 1/);
   expect(readFileSync(here.path("photo.inversion.safetensors"))).toEqual(before);

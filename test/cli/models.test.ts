@@ -41,10 +41,10 @@ test("options give what files do not state: --prediction for a single SD2.x file
   const source = hollow(file, keys["SD2.x"].original);
   writeFileSync(file, await source.read(0, source.size - dataBytes(keys["SD2.x"].original)));
   truncateSync(file, source.size);
-  expect((await here.baret(["models", file])).stderr).toMatch(
+  expect((await here.inProcess(["models", file])).stderr).toMatch(
     /does not say what its U-Net predicts.*\nSet the option prediction/,
   );
-  const stated = await here.baret(["models", file, "--prediction", "v_prediction", "--json"]);
+  const stated = await here.inProcess(["models", file, "--prediction", "v_prediction", "--json"]);
   expect(stated).toMatchObject({ code: 0, stderr: "" });
   expect(JSON.parse(stated.stdout).models).toMatchObject([
     { kind: "single file", size: { height: 768, width: 768 }, prediction: "v_prediction" },
@@ -55,10 +55,10 @@ test("options give what files do not state: --prediction for a single SD2.x file
   const weights = join(folder, "unet/diffusion_pytorch_model");
   for (const variant of ["ema", "fp16"]) cpSync(`${weights}.safetensors`, `${weights}.${variant}.safetensors`);
   rmSync(`${weights}.safetensors`);
-  expect((await here.baret(["models", folder])).stderr).toMatch(
+  expect((await here.inProcess(["models", folder])).stderr).toMatch(
     /several files could hold the weights.*\n.*option variant/,
   );
-  expect(await here.baret(["models", folder, "--variant", "ema"])).toMatchObject({ code: 0, stderr: "" });
+  expect(await here.inProcess(["models", folder, "--variant", "ema"])).toMatchObject({ code: 0, stderr: "" });
 });
 
 test("unused weights of a model give one warning: of models, of generate, and in the JSON of both", async () => {
@@ -70,10 +70,10 @@ test("unused weights of a model give one warning: of models, of generate, and in
   const extra = { dtype: "F32", shape: [1], data: new Float32Array(1) } as const;
   writeFileSync(file, encodeSafetensors({ ...Object.fromEntries(await Promise.all(kept)), "loss.logvar": extra }));
   const message = `${folder}: 1 weight belongs to no part of the model and will not be used: vae/loss.logvar`;
-  const listed = await here.baret(["models", folder, "--json"]);
+  const listed = await here.inProcess(["models", folder, "--json"]);
   expect(listed).toMatchObject({ code: 0, stderr: `Warning: ${message}\n` });
   expect(JSON.parse(listed.stdout).models[0].warnings).toMatchObject([{ code: "unused-weights", message }]);
-  const made = await here.baret(["generate", "a dog", "--model", folder, "--steps", "1", "--json"]);
+  const made = await here.inProcess(["generate", "a dog", "--model", folder, "--steps", "1", "--json"]);
   expect(made.stderr).toContain(`Warning: ${message}\n`);
   expect(JSON.parse(made.stdout).warnings).toEqual([message]);
 });
@@ -96,14 +96,14 @@ test("models of the Hugging Face cache are listed if they are text-to-image mode
   cpSync(fixturePath("tiny-sd1"), snapshot, { recursive: true });
   writeFileSync(`${hub}/models--someone--tiny/refs/main`, "abc");
   symlinkSync(fixturePath("tiny-sd2"), here.path("linked"));
-  const { code, stdout } = await here.baret(["models"]);
+  const { code, stdout } = await here.inProcess(["models"]);
   expect(code).toBe(0);
   expect(stdout).toMatch(/^someone\/tiny +diffusers folder +Hugging Face cache +128x128 +F32 /m);
   expect(stdout).not.toContain("someone/words");
 });
 
 test("a path without a model is an error, and the other paths are still described", async () => {
-  const { code, stdout, stderr } = await here.baret(["models", here.folder, fixturePath("tiny-sd1")]);
+  const { code, stdout, stderr } = await here.inProcess(["models", here.folder, fixturePath("tiny-sd1")]);
   expect(code).toBe(3);
   expect(stderr).toContain("this folder is not a model");
   expect(stdout).toContain("tiny-sd1");

@@ -38,14 +38,14 @@ test("a sweep is a sheet of all combinations; each picture equals the edit with 
   expect(sheet.width).toBeGreaterThan(3 * 64);
   expect(sheet.width).toBeLessThan(4 * 64);
   expect(JSON.parse(readPngText(readFileSync(here.path("g.png"))).baret)).toMatchObject({ command: "sweep" });
-  const alone = await here.baret(["edit", "--like", "g-5.png", "-o", "alone.png", "--quiet"]);
+  const alone = await here.inProcess(["edit", "--like", "g-5.png", "-o", "alone.png", "--quiet"]);
   expect(alone.code).toBe(0);
   expect(readFileSync(here.path("alone.png"))).toEqual(readFileSync(here.path("g-5.png")));
 });
 
 test("a sweep over options that have no effect gives one warning, which names the switch that they need", async () => {
   const own = ["--method", "negative-prompt", "--source", "a cat", ...quick.slice(0, 6), "--self-steps", "0.2,0.4"];
-  const made = await here.baret(["sweep", "photo.png", "a dog", ...own, "--json", "-o", "idle.png"]);
+  const made = await here.inProcess(["sweep", "photo.png", "a dog", ...own, "--json", "-o", "idle.png"]);
   const idle = JSON.parse(made.stdout).warnings.filter((text: string) => text.includes("no effect"));
   expect(idle).toEqual([
     "selfSteps: no effect in negative-prompt without promptToPrompt. These may help: --prompt-to-prompt",
@@ -53,7 +53,7 @@ test("a sweep over options that have no effect gives one warning, which names th
 });
 
 test("a wrong value among several is the one that is named", async () => {
-  const made = await here.baret(["sweep", "photo.png", "a dog", ...quick, "--keep", "0,0.5,2", "-o", "wrong.png"]);
+  const made = await here.inProcess(["sweep", "photo.png", "a dog", ...quick, "--keep", "0,0.5,2", "-o", "wrong.png"]);
   expect(made).toMatchObject({ code: 2, stderr: 'UsageError: --keep: found "2", expected 0..1.\n' });
 });
 
@@ -61,7 +61,7 @@ test("no picture of a sweep replaces the photo", async () => {
   const photo = readFileSync(here.path("photo.png"));
   writeFileSync(here.path("s-2.png"), photo);
   const args = ["sweep", "s-2.png", "a dog", ...quick, "--alpha", "0,1", "--save-all", "-o", "s.png"];
-  const made = await here.baret(args);
+  const made = await here.inProcess(args);
   expect(made).toMatchObject({ code: 2, stderr: expect.stringContaining("s-2.png would replace s-2.png") });
   expect(readFileSync(here.path("s-2.png"))).toEqual(photo);
 });

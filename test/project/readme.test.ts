@@ -41,7 +41,7 @@ beforeAll(async () => {
   // The commands run as they are written, but the model that they use takes fewer steps and iterations by default.
   const path = join(copy, "checkpoints/menagerie/editing.json");
   const editing = JSON.parse(readFileSync(path, "utf8"));
-  editing.steps = 4;
+  editing.steps = 2;
   editing.methods.baret.prepare.iterations = 1;
   writeFileSync(path, JSON.stringify(editing));
   symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
