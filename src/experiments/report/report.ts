@@ -88,7 +88,7 @@ export interface Gallery {
   readonly rows: readonly GalleryRow[];
 }
 
-/** A paragraph. */
+/** A paragraph. Text between two backticks is code. */
 export interface Paragraph {
   readonly type: "text";
   readonly text: string;
@@ -101,7 +101,7 @@ export interface Section {
   /** Name of the experiment, such as "fig8". */
   readonly name: string;
   readonly title: string;
-  /** What the paper shows, in our words. */
+  /** What the paper shows, in our words. Here and below, text between two backticks is code. */
   readonly paper: string;
   /** What this run measured. */
   readonly measured: string;

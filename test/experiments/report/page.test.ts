@@ -111,6 +111,12 @@ describe("a report's page", () => {
     },
   );
 
+  test("text between two backticks is code, and stays text", () => {
+    const text = page(section({ paper: "see `a <b>` and `c`", measured: "one ` alone" }));
+    expect(text).toContain("<p>see <code>a &lt;b&gt;</code> and <code>c</code></p>");
+    expect(text).toContain("<p>one ` alone</p>");
+  });
+
   test("every figure shows its interval and its n; a missing one shows that nothing was measured", () => {
     const figure = { value: 0.5, low: 0.25, high: 0.75, n: 12, digits: 2 };
     const rows = [{ cells: ["a", figure] }, { cells: ["b", { n: 0, digits: 1 }] }, { cells: ["c"] }];

@@ -5,6 +5,7 @@ import { galleryHtml } from "./gallery.ts";
 import { type Html, html } from "./html.ts";
 import type { Looks } from "./looks.ts";
 import type { PictureBook } from "./pictures.ts";
+import { prose } from "./prose.ts";
 import { tableHtml } from "./table.ts";
 
 const signs: Readonly<Record<Section["agreement"], readonly [name: string, sign: string]>> = {
@@ -35,8 +36,7 @@ function blockHtml({ block, name }: NamedBlock, { book, looks }: Drawing): Html 
     case "gallery":
       return galleryHtml(block, book);
     case "text":
-      return html`<p>${block.text}</p>
-`;
+      return prose(block.text);
   }
 }
 
@@ -46,8 +46,8 @@ export function sectionHtml(section: Section, blocks: readonly NamedBlock[], dra
   const id = fileName(name);
   return html`<section id="section-${id}" aria-labelledby="title-${id}">
 <h2 id="title-${id}"><small>${name}</small> ${title}</h2>
-<div class="claims"><div><h3>The paper shows</h3><p>${paper}</p></div>
-<div><h3>This run measured ${agreementHtml(agreement)}</h3><p>${measured}</p></div></div>
+<div class="claims"><div><h3>The paper shows</h3>${prose(paper)}</div>
+<div><h3>This run measured ${agreementHtml(agreement)}</h3>${prose(measured)}</div></div>
 <p class="command">Command: <code>${command}</code></p>
 ${blocks.map((block) => blockHtml(block, drawing))}</section>
 `;
