@@ -18,9 +18,10 @@ const counted = (n: number, one: string): string => `${n} ${one}${n === 1 ? "" :
 const asked = ({ answers, raters, cases }: ScoreResults | PairResults, what: string): string =>
   `${counted(answers, what)} by ${counted(raters, "rater")} on ${counted(cases, "photo")}`;
 
+/** A bar for each method. */
 function barChart(caption: string, label: string, bars: readonly { method: string; measured: Measured }[]): Chart {
-  const series = bars.flatMap(({ method, measured: { value, low, high } }, x) =>
-    value === undefined ? [] : [{ name: method, method, points: [{ x, y: value, low, high }] }],
+  const points = bars.flatMap(({ measured: { value, ...rest } }, x) =>
+    value === undefined ? [] : [{ x, y: value, ...rest }],
   );
   return {
     type: "chart",
@@ -28,7 +29,7 @@ function barChart(caption: string, label: string, bars: readonly { method: strin
     mark: "bar",
     x: { label: "method", ticks: bars.map(({ method }) => method) },
     y: { label },
-    series,
+    series: [{ name: label, points }],
   };
 }
 
@@ -44,7 +45,12 @@ function agreementTable(caption: string, { alpha, consistency, metrics }: ScoreR
       cells: [`raters with ${metric}`, "Kendall's τ-b within photos", figure(tau)],
     })),
   ];
-  return { type: "table", caption, columns: ["agreement of", "measure", "value"], rows };
+  return {
+    type: "table",
+    caption: `${caption} n is the number of photos, or of repeated questions.`,
+    columns: ["agreement of", "measure", "value"],
+    rows,
+  };
 }
 
 function scoreBlocks(score: ScoreResults): Block[] {

@@ -28,11 +28,12 @@ test("a bar of a chart is the figure of its method's row, with the same interval
     [strengths, worth],
   ] as const) {
     expect(x.ticks).toEqual(["a", "b", "c"]);
-    for (const [k, { name, method, points }] of series.entries()) {
-      const [cell, figure] = rows[k].cells;
-      expect([name, method, rows[k].method]).toEqual([cell, cell, cell]);
+    for (const [k, point] of series[0].points.entries()) {
+      const [name, figure] = rows[k].cells;
+      expect([rows[k].method, x.ticks![point.x]]).toEqual([name, name]);
       if (typeof figure === "string") throw new Error("no figure");
-      expect(points).toEqual([{ x: k, y: figure.value, low: figure.low, high: figure.high }]);
+      const { value, low, high, n } = figure;
+      expect(point).toEqual({ x: k, y: value, low, high, n });
     }
   }
 });
@@ -41,7 +42,7 @@ test("a method that nobody rated has a row without a value, and no bar", () => {
   const more = { cases: [...study.cases, { ...study.cases[0], case: "new", edits: [{ method: "d", file: "d.png" }] }] };
   const answered = simulate(study, { strengths: [1, 0, -1], raters: 1, ties: 0.5, byCase: 0, seed: 2 });
   const [, chart, table] = ratingBlocks(ratingResults(more, answered)) as [Block, Chart, Table];
-  expect(chart.series.map(({ name }) => name)).toEqual(["a", "b", "c"]);
+  expect(chart.series[0].points.map(({ x }) => x)).toEqual([0, 1, 2]);
   expect(table.rows[3].cells[1]).toMatchObject({ n: 0 });
   expect((table.rows[3].cells[1] as { value?: number }).value).toBeUndefined();
 });

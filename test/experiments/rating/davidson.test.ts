@@ -103,3 +103,11 @@ test.each([
   for (const x of [...strengths, ties]) expect(Number.isFinite(x)).toBe(true);
   expect(strengths.reduce((sum, x) => sum + x, 0)).toBeCloseTo(0, 10);
 });
+
+test("a method that always wins is as strong as its wins and the invented games say", () => {
+  const [strong, weak] = fitDavidson(2, [duel(0, 1, 9, 0)]).strengths;
+  expect(strong).toBeCloseTo(-weak, 12);
+  // Where d/dx (9·log σ(2x) + log σ(x) + log σ(−x)) is 0: half a win and half a loss of each of the two methods.
+  const logistic = (x: number): number => 1 / (1 + Math.exp(-x));
+  expect(18 * (1 - logistic(2 * strong)) + 1 - 2 * logistic(strong)).toBeCloseTo(0, 10);
+});

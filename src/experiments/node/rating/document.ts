@@ -45,8 +45,8 @@ export const ratingDocument = ({ title, rater = "" }: PageFacts) => html`<!docty
 <output id="count"></output>
 <button id="undo" type="button" aria-keyshortcuts="U">Undo <kbd>U</kbd></button>
 </div>
-<p class="prompt"><small>The photo should become:</small>
-<strong id="target" tabindex="-1"></strong></p>
+<div class="prompt"><small>The photo should become:</small>
+<h1 id="target" tabindex="-1"></h1></div>
 <div id="pictures"></div>
 <fieldset id="answers"><legend id="asked"></legend><div id="buttons"></div></fieldset>
 <p id="said" class="heard" role="status"></p>
