@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { serveRating } from "../../src/experiments/node/index.ts";
 import { answerSome, ask, linesOf, methodNames, writeStudy } from "../experiments/rating/folder.ts";
 import { Workplace } from "../support/cli.ts";
 
@@ -61,21 +62,20 @@ test("Ctrl-C stops the page, and frees the folder at once", async () => {
 });
 
 test("--results prints tables, and with --json one object", async () => {
-  const { child, url } = await start();
+  const { url, close } = await serveRating(folder, { seed: 0 });
   for (const rater of ["ann", "eve"]) {
     await answerSome(url, rater, "score", rater === "ann" ? 7 : 10);
     await answerSome(url, rater, "pairs", 10);
   }
-  child.kill("SIGINT");
-  await once(child, "exit");
-  const { code, stdout, stderr } = await here.baret([...rate, "--results"]);
+  await close();
+  const { code, stdout, stderr } = await here.inProcess([...rate, "--results"]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toMatch(/^Raters: ann, eve\. /);
   for (const method of methodNames)
     expect(stdout).toMatch(new RegExp(`^${method} +1\\.00 \\(n = 3\\) +1\\.00 \\(n = 2\\) +6$`, "m"));
   expect(stdout).toMatch(/^raters with each other +Krippendorff's α/m);
   expect(stdout).toContain("Davidson 1970");
-  const json = await here.baret([...rate, "--results", "--json"]);
+  const json = await here.inProcess([...rate, "--results", "--json"]);
   expect(JSON.parse(json.stdout)).toMatchObject({
     raters: ["ann", "eve"],
     score: { answers: 18, raters: 2, cases: 3 },
@@ -87,20 +87,20 @@ test("--results prints tables, and with --json one object", async () => {
 
 test("--results without answers says so", async () => {
   await writeStudy(here.path("fresh"), 1);
-  const { code, stdout } = await here.baret(["experiments", "rate", "fresh", "--results"]);
+  const { code, stdout } = await here.inProcess(["experiments", "rate", "fresh", "--results"]);
   expect({ code, stdout }).toEqual({ code: 0, stdout: "Nobody has rated these edits yet.\n" });
 });
 
 test("wrong usage exits with 2 and lists all wrong options; a folder without rating.json says what is missing", async () => {
-  const wrong = await here.baret([...rate, "--port", "x", "--rater", "a/b", "--limit", "0"]);
+  const wrong = await here.inProcess([...rate, "--port", "x", "--rater", "a/b", "--limit", "0"]);
   expect(wrong).toMatchObject({ code: 2, stdout: "" });
   for (const name of ["port", "rater", "limit"]) expect(wrong.stderr).toContain(`  --${name}: found`);
-  const missing = await here.baret(["experiments", "rate", "nowhere", "--no-open"]);
+  const missing = await here.inProcess(["experiments", "rate", "nowhere", "--no-open"]);
   expect(missing).toMatchObject({
     code: 1,
     stderr: expect.stringMatching(/^StorageError: nowhere\/rating\.json: cannot be read: there is no such file/),
   });
   rmSync(here.path("fresh", "cases"), { recursive: true });
-  const broken = await here.baret(["experiments", "rate", "fresh", "--no-open"]);
+  const broken = await here.inProcess(["experiments", "rate", "fresh", "--no-open"]);
   expect(broken).toMatchObject({ code: 2, stderr: expect.stringContaining("pictures with problems") });
 });
