@@ -57,24 +57,6 @@ export function words<W extends string>(all: readonly W[], help: string): Option
   return { help, value: "A,B,...", initial: all, read: (given) => given.split(",").map(read) };
 }
 
-/** A JSON object. */
-export function json<T extends object>(help: string, initial: T): Option<T> {
-  return {
-    help,
-    value: "JSON",
-    initial,
-    read: (given) => {
-      try {
-        const found: unknown = JSON.parse(given);
-        if (typeof found === "object" && found !== null && !Array.isArray(found)) return found as T;
-      } catch {
-        // Said below.
-      }
-      throw new Error("a JSON object");
-    },
-  };
-}
-
 /** On if it is given. */
 export const flag = (help: string): Option<boolean> => ({ help, initial: false, read: () => true });
 

@@ -2,8 +2,8 @@
 import { UsageError } from "../../src/core/index.ts";
 import { loadModel } from "../../src/diffusion/node/index.ts";
 import { methodNamed } from "../../src/editing/index.ts";
-import { stripReport } from "../../src/experiments/index.ts";
-import { chosenPairs, measureStrips, sets } from "../../src/experiments/node/index.ts";
+import { chosen, type MenagerieSet, menagerieCases, menagerieSets, stripReport } from "../../src/experiments/index.ts";
+import { measureStrips } from "../../src/experiments/node/index.ts";
 import { Judge } from "../../src/metrics/node/index.ts";
 import { findModel } from "../../src/storage/node/index.ts";
 import { count, readOptions, text, word } from "../options.ts";
@@ -13,7 +13,7 @@ const options = {
   model: text("NAME", "name, folder or file of the model", "checkpoints/menagerie"),
   judge: text("FOLDER", "CLIP model that names what a picture shows", "checkpoints/menagerie-judge"),
   method: text("NAME", "method that has a strip", "baret"),
-  set: word(Object.keys(sets) as (keyof typeof sets)[], "pairs to edit", "tuning"),
+  set: word(Object.keys(menagerieSets) as MenagerieSet[], "pairs to edit", "tuning"),
   limit: count("pairs at most, spread evenly over the set", 60),
   threads: count("threads of the engine", 2),
   out: text("FOLDER", "keeps figures and sheets; a strip that is there is not made again", "out/strength"),
@@ -21,14 +21,14 @@ const options = {
 
 export async function main(args: readonly string[]): Promise<void> {
   const values = readOptions("strength", about, options, args);
-  const chosen = chosenPairs({ set: values.set, limit: values.limit });
+  const cases = chosen(menagerieCases(values.set), { limit: values.limit });
   const model = await loadModel(values.model, { threads: values.threads });
   try {
     const judge = await Judge.load(model.engine, (await findModel(values.judge)).path);
     const method = methodNamed(values.method);
     if (method.strip?.plainAt === undefined)
       throw new UsageError("this method's strip has no plain sampling", { found: values.method });
-    const strips = await measureStrips(method, model, judge, chosen, values.out);
+    const strips = await measureStrips(method, model, judge, cases, values.out);
     console.log(await stripReport(strips, method.strip.plainAt));
     await judge.release();
   } finally {

@@ -1,9 +1,9 @@
-// Experiments: outcomes of edits whose true result is known, and their report.
+// Experiments: sets of cases, the paper's tables and figures as functions of a run's log, reports, ratings.
 // Uses: every layer above it. Running them is in node/.
 // Does not know: servers, terminals.
 export type { Case, CasePictures, CaseSet } from "./cases/case.ts";
 export { type Choice, chosen, kindsOf } from "./cases/chosen.ts";
-export { type MenagerieSet, menagerieCases } from "./cases/menagerie.ts";
+export { type MenagerieSet, menagerieCases, menagerieSets } from "./cases/menagerie.ts";
 export {
   type ConvergenceOptions,
   convergenceOf,
@@ -21,7 +21,6 @@ export {
   traceInversion,
   tunedInversions,
 } from "./convergence/trace.ts";
-export type { Edited, Outcome } from "./outcome.ts";
 export { experiments } from "./paper/index.ts";
 export {
   type RatingResults,
@@ -50,6 +49,5 @@ export type {
   Shown,
   Table,
 } from "./report/report.ts";
-export { methodsReport } from "./report.ts";
 export type { RunEvent } from "./run/event.ts";
 export { chosenFrom, type ScoredStrip, type ScorerName, type StripPoint, stripReport } from "./strip.ts";

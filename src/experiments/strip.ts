@@ -1,7 +1,6 @@
 /** Chooses from the strips of pairs whose true result is known, with each scorer, and reports the results. */
 import { type Candidate, chooseStrength, type Scorer } from "../editing/index.ts";
 import { bootstrapInterval } from "../metrics/index.ts";
-import type { PairKind } from "../world/index.ts";
 
 /** The scorers that are compared. */
 export type ScorerName = "clip" | "noise";
@@ -21,7 +20,7 @@ export interface StripPoint {
 /** All edits of a strip, from the one that keeps most to plain sampling. */
 export interface ScoredStrip {
   readonly name: string;
-  readonly kind: PairKind;
+  readonly kind: string;
   readonly heldOut: boolean;
   /** The photo's own scores. */
   readonly photo: Readonly<Record<ScorerName, number>>;

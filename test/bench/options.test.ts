@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { count, flag, json, readOptions, text, word, words } from "../../bench/options.ts";
+import { count, flag, readOptions, text, word, words } from "../../bench/options.ts";
 import { UsageError } from "../../src/core/index.ts";
 
 const options = {
@@ -8,7 +8,6 @@ const options = {
   runs: count("timed runs", 3),
   only: word(["quality", "speed"], "one of the two"),
   kinds: words(["pose", "colour"], "kinds of pairs"),
-  baret: json<{ alpha?: number }>("options of the edit", {}),
   quick: flag("a small one"),
 };
 const read = (...args: string[]) => readOptions("edits", "Edits pairs.", options, args);
@@ -20,37 +19,23 @@ test("options that are not given have their defaults", () => {
     runs: 3,
     only: undefined,
     kinds: ["pose", "colour"],
-    baret: {},
     quick: false,
   });
 });
 
 test("options are read as what they are", () => {
-  const given = ["--runs=5", "--only", "speed", "--kinds", "pose", "--baret", '{"alpha":1}', "--quick"];
-  expect(read(...given)).toMatchObject({ runs: 5, only: "speed", kinds: ["pose"], baret: { alpha: 1 }, quick: true });
+  const given = ["--runs=5", "--only", "speed", "--kinds", "pose", "--quick"];
+  expect(read(...given)).toMatchObject({ runs: 5, only: "speed", kinds: ["pose"], quick: true });
 });
 
 test("everything that is wrong is said at once, in one error", () => {
-  const wrong = [
-    "--runs",
-    "0",
-    "--only",
-    "both",
-    "--kinds",
-    "pose,size",
-    "--baret",
-    "{",
-    "--quick=1",
-    "--fast",
-    "stray",
-  ];
+  const wrong = ["--runs", "0", "--only", "both", "--kinds", "pose,size", "--quick=1", "--fast", "stray"];
   expect(() => read(...wrong, "--model")).toThrow(UsageError);
   expect(() => read(...wrong, "--model")).toThrow(
     [
       "  --runs 0: expected a whole number from 1 on",
       "  --only both: expected quality, speed",
       "  --kinds pose,size: expected pose, colour",
-      "  --baret {: expected a JSON object",
       "  --quick: expected no value",
       "  --fast: there is no such option",
       "  stray: not an option",

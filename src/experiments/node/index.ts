@@ -2,7 +2,6 @@
 // Uses: everything above, and Node.
 // Does not know: servers, terminals.
 export { type OpenCasesOptions, openCases } from "./cases/open.ts";
-export { type Column, chosenPairs, type MeasureOptions, type MethodSettings, measure, sets } from "./pairs.ts";
 export { readRaters } from "./rating/raterFiles.ts";
 export { type RatingServer, type ServeOptions, serveRating } from "./rating/serve.ts";
 export { readStudy } from "./rating/study.ts";
