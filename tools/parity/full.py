@@ -141,11 +141,15 @@ def engine(place: Path, name: str, references: Path, cache: Path) -> list[dict]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("models", nargs="*", choices=list(FAMILIES), metavar="sd15|sd21", help="default: both")
+    # No `choices`: before Python 3.12, they refuse the empty list.
+    parser.add_argument("models", nargs="*", metavar="sd15|sd21", help="default: both")
     parser.add_argument("--folder", type=Path, default=ROOT / ".cache" / "full")
     parser.add_argument("--keep", action="store_true", help="leave the models where they are")
     parser.add_argument("--write-only", action="store_true")
     options = parser.parse_args()
+    unknown = [name for name in options.models if name not in FAMILIES]
+    if unknown:
+        parser.error(f"no such model: {', '.join(unknown)}; choose from {', '.join(FAMILIES)}")
     torch.set_num_threads(len(__import__("os").sched_getaffinity(0)))
     keys = json.loads(gzip.decompress(KEYS.read_bytes()))
     passed = True
