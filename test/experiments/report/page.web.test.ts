@@ -5,6 +5,10 @@ import { pathToFileURL } from "node:url";
 import type { Locator, Page } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { writeReport } from "../../../src/experiments/node/index.ts";
+import { pageAssets } from "../../../src/experiments/node/report/assets.ts";
+import { pagePicture } from "../../../src/experiments/node/report/pictures.ts";
+import { reportPage } from "../../../src/experiments/report/page/reportPage.ts";
+import { render, tuningPairs } from "../../../src/world/index.ts";
 import { noBrowser, openPage } from "../../support/browser.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { drawSample, sampleReport } from "./sample.ts";
@@ -225,6 +229,48 @@ describe.skipIf(noBrowser)(`a report in Chromium${noBrowser ? ` (${noBrowser})` 
       expect(faults).toEqual([]);
     },
   );
+
+  test("a page of 2,000 pictures opens, filters and shows each of them", async () => {
+    const drawn = await Promise.all(
+      tuningPairs()
+        .slice(0, 8)
+        .map(({ after }) => pagePicture(render(after, 384), 384)),
+    );
+    const pictures = new Map(
+      Array.from({ length: 2000 }, (_, k) => {
+        const { uri, ...size } = drawn[k % drawn.length];
+        const [head, data] = uri.split(",");
+        // A decoder ignores bytes after a picture's end. They make every picture another one.
+        const bytes = Buffer.concat([Buffer.from(data, "base64"), Buffer.from(`${k}`)]);
+        return [`${k}.png`, { ...size, uri: `${head},${bytes.toString("base64")}` }];
+      }),
+    );
+    const rows = Array.from({ length: 250 }, (_, r) => ({
+      case: `case-${r}`,
+      kind: r % 2 === 0 ? "pose" : "add",
+      title: "a dog lying down",
+      pictures: Array.from({ length: 8 }, (_, c) => ({
+        file: `${8 * r + c}.png`,
+        label: `${c}`,
+        role: "edit" as const,
+      })),
+    }));
+    const [section] = report.sections;
+    const sections = [{ ...section, blocks: [{ type: "gallery" as const, caption: "all", rows }] }];
+    const html = reportPage({ ...report, sections }, pictures, await pageAssets());
+    expect(html.length).toBeLessThan(40e6);
+    writeFileSync(folder("large.html"), html);
+    const { page, faults } = await openPage(pathToFileURL(folder("large.html")).href, wide);
+    await page.getByLabel("pose", { exact: true }).click();
+    expect(await visible(page, ".row")).toBe(125);
+    const sizes = await page
+      .locator(".gallery img")
+      .evaluateAll((images) =>
+        Promise.all((images as HTMLImageElement[]).map((image) => image.decode().then(() => image.naturalWidth))),
+      );
+    expect(sizes).toEqual(Array(2000).fill(384));
+    expect(faults).toEqual([]);
+  });
 
   test("without its script, the page still shows sections, charts, tables and pictures", async () => {
     const { page, faults } = await openPage(url, { ...wide, javaScriptEnabled: false });
