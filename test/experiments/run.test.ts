@@ -16,6 +16,7 @@ const caseOf = (name: string, seed: number, broken: { now: boolean } = { now: fa
   kind: seed % 2 === 0 ? "pose" : "style",
   target: `a dog ${name}`,
   source: "a dog",
+  has: ["truth", "kept"],
   pictures: async () => {
     if (broken.now) throw new ImageError("the photo is broken");
     return { photo: smoothPicture(seed), truth: smoothPicture(seed + 100), kept };
@@ -51,7 +52,7 @@ async function run(options: RunOptions, during?: (opened: OpenRun) => Promise<vo
     if (during) await during(opened);
     const events = [];
     for await (const event of opened.run()) events.push(event);
-    return { events, report: opened.report((name) => name), counts: opened.counts() };
+    return { events, report: await opened.report((name) => name), counts: opened.counts() };
   } finally {
     await opened.close();
   }
@@ -179,7 +180,7 @@ test("a photo that has changed is not mixed with the earlier one", async () => {
 
 test("unknown experiments, and cases that do not suffice for a named one, are refused", async () => {
   await expect(openRun(optionsOf("none", { names: ["fig99"] }))).rejects.toThrow(/found fig99, expected all, table1/);
-  await expect(openRun(optionsOf("none", { names: ["pie"] }))).rejects.toThrow(/pie: it needs PIE-Bench's CLIP/);
+  await expect(openRun(optionsOf("none", { names: ["pie"] }))).rejects.toThrow(/pie: it needs masks, PIE-Bench's CLIP/);
   const { leftOut, close } = await openRun(optionsOf("all", { names: undefined }));
   await close();
   expect(leftOut.map(({ name }) => name)).toContain("fig8");

@@ -18,6 +18,7 @@ const caseOf = (name: string, kind: string, heldOut?: boolean): Case => ({
   source: "a photo",
   heldOut,
   requested: { pose: "lying" },
+  has: ["truth", "kept"],
   pictures: () => Promise.reject(new Error("tables need no pictures")),
 });
 const [baret, plain, sine] = ["baret", "plain", "sine"].map((name): Variant => ({ name, method: methodNamed(name) }));
@@ -194,6 +195,39 @@ test("figure 8 compares likeness and score, and agrees only if the intervals say
   const chart = found("fig8", many, [baret, nullText], own(0.1)).blocks.find((block) => block.type === "chart");
   expect(chart).toMatchObject({
     series: [{ name: "baret", points: [{ x: expect.closeTo(0.7) }] }, { name: "null-text" }],
+  });
+});
+
+describe("the ablation", () => {
+  const level = (one: string, variant: string, score: number): Line[] =>
+    edited(one, variant, { "judge-distance": 1 - score, "judge-score": score });
+  const own = ["0.9–0.1", "0.8–0.1", "0.6–0.1", "0.5–0.1", "0–0", "1–1", "0.7–0.1"].flatMap((label, k) =>
+    cases.flatMap(({ name }) => level(name, `baret, α ${label}`, [0.2, 0.3, 0.4, 0.5, 0.6, 0.1, 0.35][k])),
+  );
+
+  test("varies one factor at a time, on the non-rigid cases, and needs BARET", () => {
+    const fig9 = experiments.find(({ name }) => name === "fig9")!;
+    const plan: Plan = { cases, variants: [baret], casesOf: () => cases };
+    expect(new Set(fig9.jobs(plan).map(keyOf)).size).toBe(2 * 15);
+    expect(fig9.lacks?.({ ...plan, variants: [plain] }, new View(cases, metrics, new Results(), keyOf))).toContain(
+      "baret",
+    );
+    const [alpha] = tables("fig9", cases, [baret], own);
+    expect(alpha.rows.map(({ cells }) => cells[0])).toEqual(["0.9–0.1", "0.8–0.1", "0.6–0.1", "0.5–0.1", "0–0"]);
+    expect(cell(alpha, "0–0", "judge-score")).toMatchObject({ value: 0.6, n: 2 });
+  });
+
+  test("of figure 10 agrees if the score rises and the likeness falls, and marks what was chosen", () => {
+    const chosen = cases.flatMap(({ name }) => level(name, "baret", 0.45));
+    const falling = own.map(
+      (line): Line =>
+        line.type === "metric" && line.metric === "judge-distance" ? { ...line, value: 1 - line.value! } : line,
+    );
+    const { agreement, blocks } = found("fig10", cases, [baret], [...falling, ...chosen]);
+    expect(agreement).toBe("agrees");
+    const chart = blocks.find((block) => block.type === "chart")!;
+    expect(chart.series.flatMap(({ points }) => points.filter(({ isMarked }) => isMarked))).toHaveLength(2);
+    expect(found("fig10", cases, [baret], [...own, ...chosen]).agreement).toBe("partly agrees");
   });
 });
 

@@ -3,8 +3,8 @@ import { few, type Progress, UsageError } from "../../core/index.ts";
 import type { Model } from "../../diffusion/index.ts";
 import { loadModel } from "../../diffusion/node/index.ts";
 import { methodNamed, methods } from "../../editing/index.ts";
-import { chosen, experiments, type RunEvent } from "../../experiments/index.ts";
-import { type OpenRun, openCases, openRun, writeReport, writeStudy } from "../../experiments/node/index.ts";
+import { chosen, experiments, type Report, type RunEvent } from "../../experiments/index.ts";
+import { openCases, openRun, writeReport, writeStudy } from "../../experiments/node/index.ts";
 import type { MetricNetworks } from "../../metrics/node/index.ts";
 import { type LpipsNet, lpipsNets } from "../../models/index.ts";
 import { physicalCores } from "../../runtime/node/index.ts";
@@ -93,7 +93,7 @@ function show(event: RunEvent, onProgress: (progress: Progress) => void, reporte
   onProgress({ phase: "experiments", done, total, note: `${event.case} ${what}`, secondsLeft });
 }
 
-function printFindings(report: ReturnType<OpenRun["report"]>, reporter: Reporter): void {
+function printFindings(report: Report, reporter: Reporter): void {
   for (const { name, title, measured, agreement } of report.sections) {
     reporter.result(`${name}: ${title}: ${agreement}`);
     reporter.info(`  ${measured}`);
@@ -137,7 +137,7 @@ async function run(names: readonly string[], flags: Flags, reporter: Reporter): 
           if (isStopped)
             reporter.info(`What is finished is kept in ${flags.out}. Run the same command again to go on.`);
         }
-        const report = opened.report(commandOf(flags));
+        const report = await opened.report(commandOf(flags));
         const study = opened.study();
         if (study) await writeStudy(flags.out, study);
         const { page: file, missing } = await writeReport(flags.out, report, work);

@@ -22,6 +22,8 @@ export interface Case {
   readonly requested?: Readonly<Record<string, string>>;
   /** True if the model's training left out what the edit leads to. Absent if that is unknown. */
   readonly heldOut?: boolean;
+  /** What `pictures` returns besides the photo. */
+  readonly has: readonly Exclude<keyof CasePictures, "photo">[];
   /** Reads or draws the pictures, at height and width in pixels. Throws ImageError. */
   pictures(size: { readonly height: number; readonly width: number }): Promise<CasePictures>;
 }

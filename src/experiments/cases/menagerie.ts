@@ -35,6 +35,7 @@ function caseOf(pair: Pair): Case {
     source,
     heldOut,
     requested: requestedBy(pair),
+    has: ["truth", "kept"],
     pictures: async (size) => {
       const { before, after, mask } = renderPair(pair, Math.max(size.height, size.width));
       return fitted({ photo: before, truth: after, kept: mask }, size);

@@ -1,4 +1,5 @@
 import type { Case } from "../cases/case.ts";
+import type { RatingResults } from "../rating/index.ts";
 import type { Section } from "../report/report.ts";
 import type { Job } from "../run/job.ts";
 import type { Variant } from "../run/variant.ts";
@@ -26,7 +27,8 @@ export interface Experiment {
   lacks?(plan: Plan, view: Pick<View, "metrics" | "firstOf">): string | undefined;
   /** Returns what must be done. Equal jobs of several experiments are done once. */
   jobs(plan: Plan): readonly Job[];
-  findings(plan: Plan, view: View): Findings;
+  /** ratings: people's, if there are any. */
+  findings(plan: Plan, view: View, ratings?: RatingResults): Findings;
 }
 
 /** Returns the edits of all variants. */

@@ -1,5 +1,6 @@
 import { fig9, fig10 } from "./ablation.ts";
 import { fig3 } from "./attention.ts";
+import { fig7 } from "./convergence.ts";
 import type { Experiment } from "./experiment.ts";
 import { fig1, fig5, fig6 } from "./pictures.ts";
 import { fig8, pie, tedbench, truth } from "./scores.ts";
@@ -12,6 +13,7 @@ export const experiments: readonly Experiment[] = [
   fig3,
   fig5,
   fig6,
+  fig7,
   fig8,
   fig9,
   fig10,

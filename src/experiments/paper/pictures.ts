@@ -1,18 +1,20 @@
 import type { Job } from "../run/job.ts";
+import type { Variant } from "../run/variant.ts";
 import type { View } from "../run/view.ts";
 import { allEdits, type Experiment, firstOfKinds, type Plan, variantOf } from "./experiment.ts";
 import { variantGallery } from "./galleries.ts";
 import { doneMeasure, editMeasures, valuesOf } from "./measures.ts";
 
-/** Returns how many of a method's edits are done, in words. */
-function doneText(plan: Plan, view: View, method: string): string {
+/** Returns how many of the methods' edits are done, in words. */
+function doneText(plan: Plan, view: View, variants: readonly Variant[]): string {
   const measure = doneMeasure(view);
-  const variant = variantOf(plan, method);
-  if (!measure || !variant) return "The pictures speak for themselves: no metric tells if an edit is done.";
-  const values = valuesOf(measure, view.outcomes(variant, plan.casesOf(variant))).filter(
-    (value) => value !== undefined,
-  );
-  return `${method} makes every requested change in ${values.filter((value) => value === 1).length} of ${values.length} edits.`;
+  if (!measure) return "No metric tells if an edit is done: look at the pictures.";
+  const counts = variants.map((variant) => {
+    const values = valuesOf(measure, view.outcomes(variant, plan.casesOf(variant)));
+    const known = values.filter((value) => value !== undefined);
+    return `${variant.name} ${known.filter((value) => value === 1).length} of ${known.length}`;
+  });
+  return `Edits of the whole run in which every requested change is seen: ${counts.join(", ")}.`;
 }
 
 /** A gallery of BARET's edits, the first ones of each kind, so that nobody chooses the best. */
@@ -26,7 +28,7 @@ const baretGallery = (name: string, title: string, paper: string, count: number)
       (one): Job => ({ type: "edit", case: one, variant: variantOf(plan, "baret")! }),
     ),
   findings: (plan, view) => ({
-    measured: `The first ${count === 1 ? "case" : `${count} cases`} of each kind, not chosen. ${doneText(plan, view, "baret")}`,
+    measured: `The first ${count === 1 ? "case" : `${count} cases`} of each kind, not chosen. ${doneText(plan, view, [variantOf(plan, "baret")!])}`,
     agreement: "cannot be told",
     blocks: [
       variantGallery(
@@ -65,9 +67,7 @@ export const fig6: Experiment = {
     "and SINE lose the photo, MasaCtrl and null-text inversion keep it but change too little.",
   jobs: allEdits,
   findings: (plan, view) => ({
-    measured: `The first ${sideBySide} cases of each kind, not chosen. ${plan.variants
-      .map(({ name }) => doneText(plan, view, name))
-      .join(" ")}`,
+    measured: `The first ${sideBySide} cases of each kind, not chosen. ${doneText(plan, view, plan.variants)}`,
     agreement: "cannot be told",
     blocks: [
       variantGallery(

@@ -1,3 +1,4 @@
+import { ratingBlocks } from "../rating/index.ts";
 import { figureText, signOf } from "../report/figures.ts";
 import type { Series } from "../report/report.ts";
 import type { View } from "../run/view.ts";
@@ -30,7 +31,7 @@ export const fig8: Experiment = {
     "3.77 of 5, null-text inversion 2.93, SINE 2.42, MasaCtrl 2.31, SDEdit 1.93; `baret experiments rate` asks people.",
   lacks: (_, view) => (both(view).length === 2 ? undefined : "it needs a distance (LPIPS or a judge) and a CLIPScore"),
   jobs: allEdits,
-  findings(plan, view) {
+  findings(plan, view, ratings) {
     const [photo, prompt] = both(view);
     const baret = variantOf(plan, "baret");
     const against = (method: string, measure: typeof photo) => {
@@ -67,6 +68,7 @@ export const fig8: Experiment = {
           y: { label: prompt.name },
           series: scatter(plan, view),
         },
+        ...(ratings ? ratingBlocks(ratings) : []),
       ],
     };
   },
@@ -107,10 +109,10 @@ export const pie: Experiment = {
   name: "pie",
   title: "PIE-Bench",
   paper: "The paper has no such table. It is the usual one for edits of photos, with PIE-Bench's own averaging.",
-  lacks: (_, view) =>
-    pieMeasures(view).some(({ metric }) => metric.includes("clip"))
+  lacks: ({ cases }, view) =>
+    cases.some(({ has }) => has.includes("kept")) && pieMeasures(view).some(({ metric }) => metric.includes("clip"))
       ? undefined
-      : "it needs PIE-Bench's CLIP (--pie-clip), and its other networks",
+      : "it needs masks, PIE-Bench's CLIP (--pie-clip), and its other networks",
   jobs: allEdits,
   findings(plan, view) {
     const measures = pieMeasures(view);
@@ -130,7 +132,7 @@ export const tedbench: Experiment = {
   title: "Photos without a known result",
   paper: "The paper refers to TEdBench and uses 100 pairs of its own that it does not publish.",
   lacks: (plan, view) =>
-    plan.cases.some(({ heldOut }) => heldOut !== undefined) || both(view).length < 2
+    plan.cases.some(({ has }) => has.includes("truth")) || both(view).length < 2
       ? "it needs photos, a distance (LPIPS) and a CLIPScore"
       : undefined,
   jobs: allEdits,

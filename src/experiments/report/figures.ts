@@ -2,7 +2,7 @@ import { bootstrapInterval, pairedDifferences, wilsonInterval } from "../../metr
 import type { Figure } from "./report.ts";
 
 /** The bootstrap interval of fewer cases is much too narrow, and that of one case has no width at all. */
-const fewestForInterval = 10;
+export const fewestForInterval = 10;
 /** Resamples of a bootstrap. A report has hundreds of intervals. */
 const samples = 2000;
 

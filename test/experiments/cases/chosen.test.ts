@@ -8,6 +8,7 @@ const caseOf = (kind: string, k: number, more: Partial<Case> = {}): Case => ({
   name: `${kind}-${k}`,
   kind,
   target: "a dog",
+  has: [],
   pictures,
   ...more,
 });

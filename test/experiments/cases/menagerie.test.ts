@@ -18,7 +18,14 @@ test.each(EDITIONS)(
     ] as const) {
       const { cases } = menagerieCases(set, edition);
       expect(cases.map(({ pictures: _, requested: __, ...facts }) => facts)).toEqual(
-        pairs.map(({ name, kind, target, source, heldOut }) => ({ name, kind, target, source, heldOut })),
+        pairs.map(({ name, kind, target, source, heldOut }) => ({
+          name,
+          kind,
+          target,
+          source,
+          heldOut,
+          has: ["truth", "kept"],
+        })),
       );
       for (const [k, { before, after }] of pairs.entries()) {
         const [was, is] = [attributes(before), attributes(after)];

@@ -69,9 +69,9 @@ describe("a folder with cases.json", () => {
     const { name, about, cases } = await openCases(folder);
     expect([name, about]).toEqual(["own", "some photos"]);
     expect(cases.map(({ pictures: _, ...facts }) => facts)).toEqual([
-      { name: "full", kind: "pose", target: "x", source: "y" },
-      { name: "turned", kind: "unspecified", target: "x" },
-      { name: "bare", kind: "unspecified", target: "x" },
+      { name: "full", kind: "pose", target: "x", source: "y", has: ["truth", "kept"] },
+      { name: "turned", kind: "unspecified", target: "x", has: ["kept"] },
+      { name: "bare", kind: "unspecified", target: "x", has: [] },
     ]);
   });
 

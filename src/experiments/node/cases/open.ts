@@ -81,6 +81,10 @@ function caseOf(folder: PictureFolder, entry: Entry): Case {
     kind,
     target,
     ...(source !== undefined && { source }),
+    has: [
+      ...(entry.truth === undefined ? [] : (["truth"] as const)),
+      ...(entry.edited === undefined ? [] : (["kept"] as const)),
+    ],
     pictures: async (size) => {
       const photo = await decoded(entry.photo);
       const truth = entry.truth === undefined ? undefined : await decoded(entry.truth);

@@ -10,13 +10,14 @@ import type { Case, CaseSet } from "../../cases/case.ts";
 import type { Experiment, Plan } from "../../paper/experiment.ts";
 import { experiments } from "../../paper/index.ts";
 import { studyOf } from "../../paper/study.ts";
-import type { Study } from "../../rating/index.ts";
+import { ratingResults, type Study } from "../../rating/index.ts";
 import type { Report, Section } from "../../report/report.ts";
 import type { RunEvent } from "../../run/event.ts";
 import type { Job } from "../../run/job.ts";
 import { Results } from "../../run/log.ts";
 import type { Variant } from "../../run/variant.ts";
 import { View } from "../../run/view.ts";
+import { readRaters } from "../rating/raterFiles.ts";
 import { RunFolder } from "./folder.ts";
 import { keysOf } from "./key.ts";
 import { runJobs, type Worker } from "./run.ts";
@@ -56,8 +57,8 @@ export interface OpenRun {
   readonly warnings: readonly Warning[];
   /** Does what the log lacks. */
   run(signal?: AbortSignal): AsyncGenerator<RunEvent, void>;
-  /** Returns the report of what the log has now. commandOf: the command that makes one experiment. */
-  report(commandOf: (name: string) => string): Report;
+  /** Returns the report of what the log and the raters' files have now. commandOf: the command that makes one experiment. */
+  report(commandOf: (name: string) => string): Promise<Report>;
   /** Returns what people can rate. Undefined if no edit is there. */
   study(): Study | undefined;
   /** Returns the number of jobs in all, and of those that failed. */
@@ -156,15 +157,20 @@ export async function openRun(options: RunOptions): Promise<OpenRun> {
       leftOut: lacking,
       warnings: damageWarnings(folder),
       run: (signal) => runJobs({ folder, jobs, keyOf, workers, size, retries }, signal),
-      report: (commandOf) => ({
-        title: `baret: ${set.name}, ${plan.cases.length} cases`,
-        facts: factsOf(model, options, plan, identity, view),
-        times: timesOf(view),
-        sections: chosen.map((one): Section => {
-          const { name, title, paper } = one;
-          return { name, title, paper, ...one.findings(plan, view), command: commandOf(name) };
-        }),
-      }),
+      report: async (commandOf) => {
+        const raters = await readRaters(path);
+        const study = studyOf(plan, view);
+        const ratings = study && raters.size > 0 ? ratingResults(study, raters) : undefined;
+        return {
+          title: `baret: ${set.name}, ${plan.cases.length} cases`,
+          facts: factsOf(model, options, plan, identity, view),
+          times: timesOf(view),
+          sections: chosen.map((one): Section => {
+            const { name, title, paper } = one;
+            return { name, title, paper, ...one.findings(plan, view, ratings), command: commandOf(name) };
+          }),
+        };
+      },
       study: () => studyOf(plan, view),
       counts: () => ({
         jobs: unique.size,
