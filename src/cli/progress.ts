@@ -8,11 +8,11 @@ const progressText = ({ done, total, unit, loss, note, secondsLeft }: Progress):
     unit === "bytes" ? `${formatBytes(done)} of ${formatBytes(total)}` : `${done}/${total}`,
     ...(loss === undefined ? [] : [`loss ${loss.toExponential(2)}`]),
     ...(note ? [oneLine(note)] : []),
-    ...(secondsLeft === undefined ? [] : [`about ${timeText(secondsLeft)} left`]),
+    ...(secondsLeft === undefined || done >= total ? [] : [`about ${timeText(secondsLeft)} left`]),
   ].join(" · ");
 
-/** The bar on the terminal. */
-let current: { bar: SingleBar; phase: string; done: number } | undefined;
+/** The bar on the terminal. began, from: time and finished steps when it appeared. */
+let current: { bar: SingleBar; phase: string; done: number; began: number; from: number } | undefined;
 
 /** Ends the bar, so that other output can be printed. The next progress starts a new bar. */
 export function endBar(): void {
@@ -23,18 +23,19 @@ export function endBar(): void {
 /** Draws a bar for each phase. A phase that starts again gets a new bar. */
 function drawBar(progress: Progress): void {
   const { phase, done, total } = progress;
-  const payload = { phase, text: progressText(progress) };
   if (current?.phase !== phase || done < current.done) {
     endBar();
-    const left = "secondsLeft" in progress ? "" : " · {eta_formatted} left";
-    const bar = new SingleBar({ format: `{phase} {bar} {text}${left}`, barsize: 24, etaBuffer: 20 });
-    bar.start(total, done, payload);
-    current = { bar, phase, done };
-  } else {
-    current.bar.setTotal(total);
-    current.bar.update(done, payload);
-    current.done = done;
+    const bar = new SingleBar({ format: "{phase} {bar} {text}", barsize: 24 });
+    bar.start(total, done, { phase, text: progressText(progress) });
+    current = { bar, phase, done, began: performance.now(), from: done };
+    return;
   }
+  const { bar, began, from } = current;
+  const perStep = (performance.now() - began) / 1000 / Math.max(1, done - from);
+  const { secondsLeft = perStep * (total - done) } = progress;
+  bar.setTotal(total);
+  bar.update(done, { phase, text: progressText({ ...progress, secondsLeft }) });
+  current.done = done;
 }
 
 /** Shortest time between two lines of a download. */

@@ -76,9 +76,22 @@ const blocks = sheet
 
 const unknown = ["#####", "#...#", "#...#", "#...#", "#...#", "#...#", "#####", ".....", "....."];
 
-/** Rows of a character, with "#" for ink. Accents are dropped. A character that the font lacks is an empty box. */
+/** Characters that are drawn as others, which look alike in five dots. */
+const alike: Readonly<Record<string, string>> = {
+  "−": "-",
+  "–": "-",
+  "—": "-",
+  "‘": "'",
+  "’": "'",
+  "“": '"',
+  "”": '"',
+  "…": ".",
+};
+
+/** Rows of a character, with "#" for ink. Accents are dropped, signs are drawn as the nearest in ASCII. A character that the font lacks is an empty box. */
 export function glyph(character: string): readonly string[] {
-  const index = (character.normalize("NFD").codePointAt(0) ?? 0) - firstCode;
+  const drawn = alike[character] ?? character.normalize("NFD");
+  const index = (drawn.codePointAt(0) ?? 0) - firstCode;
   const block = blocks[Math.floor(index / perBlock)];
   if (!block?.[0][index % perBlock]) return unknown;
   return block.map((row) => row[index % perBlock]);

@@ -33,9 +33,10 @@ describe("contactSheet", () => {
     expect(new Set(shapes).size).toBe(94);
   });
 
-  test("accents are dropped, and characters that the font lacks are boxes", () => {
+  test("accents are dropped, dashes and quotes are those of ASCII, and characters that the font lacks are boxes", () => {
     const drawn = (label: string): string => contactSheet([{ picture: grey(12, 1, 255), label }], options).data.join();
     expect(drawn("é")).toBe(drawn("e"));
+    expect(drawn("1 − “α”–’")).toBe(drawn("1 - \"α\"-'"));
     expect(drawn("犬")).toBe(drawn("🐕"));
     expect(drawn("犬")).not.toBe(drawn(" "));
   });

@@ -110,8 +110,8 @@ function lines(
 ): Chart {
   const measures = [likeness(view), promptScore(view)].filter((measure) => measure !== undefined);
   const pointOf = (measure: Measure, variant: Variant, x: number): Point[] => {
-    const { value: y, low, high } = measure.figure(valuesOf(measure, view.outcomes(variant, cases)));
-    return y === undefined ? [] : [{ x, y, low, high }];
+    const { value: y, low, high, n } = measure.figure(valuesOf(measure, view.outcomes(variant, cases)));
+    return y === undefined ? [] : [{ x, y, low, high, n }];
   };
   const baret = chosen ? variantOf(plan, "baret") : undefined;
   return {

@@ -16,9 +16,9 @@ function scatter(plan: Plan, view: View): Series[] {
   return plan.variants.flatMap((variant): Series[] => {
     const outcomes = view.outcomes(variant, plan.casesOf(variant));
     const x = photo.figure(valuesOf(photo, outcomes)).value;
-    const { value: y, low, high } = prompt.figure(valuesOf(prompt, outcomes));
+    const { value: y, low, high, n } = prompt.figure(valuesOf(prompt, outcomes));
     if (x === undefined || y === undefined) return [];
-    return [{ name: variant.name, method: variant.name, points: [{ x, y, low, high, label: variant.name }] }];
+    return [{ name: variant.name, method: variant.name, points: [{ x, y, low, high, n, label: variant.name }] }];
   });
 }
 
