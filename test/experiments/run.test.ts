@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync, truncateSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, truncateSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CancelledError, ImageError, StorageError, UsageError } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
@@ -150,6 +150,15 @@ test("two workers make what one makes", async () => {
   } finally {
     await other.close();
   }
+});
+
+test("a method that tunes weights edits few cases, and its finished steps are kept until its edits are done", async () => {
+  const prepare = { steps: 2, embeddingSteps: 1, tuningSteps: 2 };
+  const imagic = { name: "imagic", method: methodNamed("imagic"), prepare };
+  const { counts, report } = await run(optionsOf("tuned", { names: ["truth"], variants: [...variants, imagic] }));
+  expect(counts).toEqual({ jobs: 3 + 3 + 1, failed: 0 });
+  expect(report.facts["cases of methods that tune weights"]).toBe("imagic 1");
+  expect(readdirSync(`${at("tuned")}/prepared`).filter((name) => name.endsWith(".safetensors"))).toEqual([]);
 });
 
 test("a folder of another run is refused, with what differs", async () => {

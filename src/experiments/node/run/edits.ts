@@ -44,6 +44,7 @@ export async function prepareCase(
   const plan = await planPrepared(method, model, photo, input, { signal });
   const isLong = method.needs.weightGradients || model.programs.isLarge("unet");
   const file = isLong ? join(folder.path, "prepared", `${preparationKey(model, one, variant)}.safetensors`) : undefined;
+  if (file !== undefined) await folder.make("prepared");
   const isResumed = file !== undefined && (await exists(file));
   const { result: prepared, cost } = await measured(model, () =>
     prepareStored(method, model, photo, plan, { file }, { onProgress, signal }),

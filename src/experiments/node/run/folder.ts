@@ -1,5 +1,5 @@
 import { appendFile, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { listed, type Picture, StorageError, shown, UsageError } from "../../../core/index.ts";
 import { encodePng } from "../../../image/node/index.ts";
 import { isMissing, lock, makeFolder, storageError, writeFileAtomic } from "../../../storage/node/index.ts";
@@ -65,13 +65,18 @@ export class RunFolder {
     });
   }
 
-  /** Writes a picture as PNG, unless `name`, its path in the folder, is undefined. Throws StorageError. */
+  /** Writes a picture as PNG. name: its path in the folder. Throws StorageError. */
   async write(name: string, picture: Picture): Promise<void> {
-    const file = join(this.path, name);
-    await makeFolder(join(file, "..")).catch((cause: unknown) => {
-      throw storageError("the folder cannot be made", join(file, ".."), cause);
+    await this.make(dirname(name));
+    await writeFileAtomic(join(this.path, name), await encodePng(picture));
+  }
+
+  /** Makes a folder in the folder of the run, unless it is there. Throws StorageError. */
+  async make(name: string): Promise<void> {
+    const path = join(this.path, name);
+    await makeFolder(path).catch((cause: unknown) => {
+      throw storageError("the folder cannot be made", path, cause);
     });
-    await writeFileAtomic(file, await encodePng(picture));
   }
 
   close = async (): Promise<void> => {
