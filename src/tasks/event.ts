@@ -10,8 +10,8 @@ export type TaskEvent =
   | { readonly type: "settings"; readonly settings: SettingValues }
   /** Time and memory, estimated before the first step. Absent if no estimate was asked for. */
   | { readonly type: "estimate"; readonly estimate: Estimate }
-  /** One more step is done. secondsLeft: of this phase, from its second step on. */
-  | ({ readonly type: "progress"; readonly secondsLeft?: number } & Progress)
+  /** One more step is done. It has the time left from the phase's second step on. */
+  | ({ readonly type: "progress" } & Progress)
   | { readonly type: "warning"; readonly warning: Warning }
   /** The photo is prepared. */
   | { readonly type: "prepared"; readonly quality: Quality; readonly iterations?: number }

@@ -22,7 +22,7 @@ export interface Case {
   readonly requested?: Readonly<Record<string, string>>;
   /** True if the model's training left out what the edit leads to. Absent if that is unknown. */
   readonly heldOut?: boolean;
-  /** What `pictures` returns besides the photo. */
+  /** Names of the pictures that `pictures` returns besides the photo. */
   readonly has: readonly Exclude<keyof CasePictures, "photo">[];
   /** Reads or draws the pictures, at height and width in pixels. Throws ImageError. */
   pictures(size: { readonly height: number; readonly width: number }): Promise<CasePictures>;
@@ -32,7 +32,7 @@ export interface Case {
 export interface CaseSet {
   /** Name in records and reports, such as "benchmark". */
   readonly name: string;
-  /** What the cases are and where they come from. */
+  /** Description of the cases and their source. */
   readonly about: string;
   readonly cases: readonly Case[];
 }

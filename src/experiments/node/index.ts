@@ -4,10 +4,9 @@
 export { type OpenCasesOptions, openCases } from "./cases/open.ts";
 export { readRaters } from "./rating/raterFiles.ts";
 export { type RatingServer, type ServeOptions, serveRating } from "./rating/serve.ts";
-export { readStudy } from "./rating/study.ts";
+export { readStudy, writeStudy } from "./rating/study.ts";
 export { readReport } from "./report/readReport.ts";
 export { writeDiff } from "./report/writeDiff.ts";
 export { type WrittenReport, writeReport } from "./report/writeReport.ts";
 export { type OpenRun, openRun, type RunOptions } from "./run/experiments.ts";
 export { measureStrips } from "./strips.ts";
-export { writeStudy } from "./writeStudy.ts";

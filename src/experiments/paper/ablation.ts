@@ -4,9 +4,9 @@ import type { Chart, Gallery, Point, Row, Table } from "../report/report.ts";
 import type { Job } from "../run/job.ts";
 import type { Variant } from "../run/variant.ts";
 import type { View } from "../run/view.ts";
-import { agreementOf, type Experiment, type Plan, variantOf } from "./experiment.ts";
+import { agreementOf, type Claim, claimsText, type Experiment, nonRigid, type Plan, variantOf } from "./experiment.ts";
 import { galleryRow, shownEdit } from "./galleries.ts";
-import { doneMeasure, editMeasures, likeness, type Measure, promptScore, valuesOf } from "./measures.ts";
+import { doneMeasure, editMeasures, figuresOf, likeness, type Measure, promptScore, valuesOf } from "./measures.ts";
 
 /** BARET with one factor at a value of its own. */
 interface Level {
@@ -61,11 +61,8 @@ const mostCases = 40;
 /** Cases of its gallery. */
 const mostShown = 3;
 
-/** Returns non-rigid cases, for which the paper ablates; if there are none, all. */
-function ablated({ cases }: Plan): Case[] {
-  const poses = cases.filter(({ kind }) => kind === "pose");
-  return (poses.length > 0 ? poses : cases).slice(0, mostCases);
-}
+/** Returns the cases of the ablation. The paper ablates for a non-rigid edit. */
+const ablated = ({ cases }: Plan): Case[] => nonRigid(cases, mostCases);
 
 const jobsOf = (levels: readonly Level[], cases: readonly Case[]): Job[] =>
   cases.flatMap((one) => levels.map(({ variant }): Job => ({ type: "edit", case: one, variant })));
@@ -77,7 +74,7 @@ function factorTable(name: string, levels: readonly Level[], cases: readonly Cas
   const measures = editMeasures(view);
   const rows = levels.map(({ label, variant }): Row => {
     const outcomes = view.outcomes(variant, cases);
-    return { cells: [label, ...measures.map((measure) => measure.figure(valuesOf(measure, outcomes)))] };
+    return { cells: [label, ...figuresOf(measures, outcomes)] };
   });
   return {
     type: "table",
@@ -99,44 +96,28 @@ function factorGallery(name: string, levels: readonly Level[], cases: readonly C
   return { type: "gallery", caption: `${name}: transition and edit`, rows };
 }
 
-/** Returns the likeness to photo and prompt over the levels of a factor, as two lines. */
-function lines(
-  caption: string,
-  levels: readonly Level[],
-  cases: readonly Case[],
-  view: View,
-  chosen: boolean,
-  plan: Plan,
-): Chart {
+/** Returns the likeness to photo and prompt over the levels of a factor, as two lines, and that of another variant beside them. */
+function lines(caption: string, levels: readonly Level[], cases: readonly Case[], view: View, chosen: Variant): Chart {
   const measures = [likeness(view), promptScore(view)].filter((measure) => measure !== undefined);
   const pointOf = (measure: Measure, variant: Variant, x: number): Point[] => {
     const { value: y, low, high, n } = measure.figure(valuesOf(measure, view.outcomes(variant, cases)));
     return y === undefined ? [] : [{ x, y, low, high, n }];
   };
-  const baret = chosen ? variantOf(plan, "baret") : undefined;
   return {
     type: "chart",
     caption,
     mark: "line",
     x: {
       label: "from “as the photo” to “as the prompt”",
-      ticks: [...levels.map(({ label }) => label), ...(baret ? ["chosen"] : [])],
+      ticks: [...levels.map(({ label }) => label), "chosen"],
     },
     y: { label: "share or score" },
     series: measures.flatMap((measure) => [
       { name: measure.name, points: levels.flatMap(({ variant }, x) => pointOf(measure, variant, x)) },
-      ...(baret
-        ? [
-            {
-              name: `${measure.name}, --strength auto`,
-              points: pointOf(measure, baret, levels.length).map((point) => ({
-                ...point,
-                isMarked: true,
-                label: "chosen",
-              })),
-            },
-          ]
-        : []),
+      {
+        name: `${measure.name}, strength chosen`,
+        points: pointOf(measure, chosen, levels.length).map((point) => ({ ...point, isMarked: true, label: "chosen" })),
+      },
     ]),
   };
 }
@@ -154,8 +135,6 @@ function grows(
   return first === undefined || last === undefined ? undefined : last > first;
 }
 
-const words = (holds: boolean | undefined): string => (holds === undefined ? "not measured" : holds ? "yes" : "no");
-
 export const fig9: Experiment = {
   name: "fig9",
   title: "Figure 9: what α and the attention steps do",
@@ -172,14 +151,13 @@ export const fig9: Experiment = {
   findings(plan, view) {
     const cases = ablated(plan);
     const [alpha, self] = factors(plan);
-    const photo = likeness(view);
-    const claims = [
-      grows(promptScore(view), alpha.levels, cases, view),
-      grows(photo, self.levels, cases, view),
-    ] as const;
+    const claims: readonly Claim[] = [
+      ["a lower α follows the prompt more", grows(promptScore(view), alpha.levels, cases, view)],
+      ["more self-attention steps keep more of the photo", grows(likeness(view), self.levels, cases, view)],
+    ];
     return {
-      measured: `Over ${cases.length} cases: a lower α follows the prompt more: ${words(claims[0])}; more self-attention steps keep more of the photo: ${words(claims[1])}`,
-      agreement: agreementOf(claims),
+      measured: `Over ${cases.length} cases: ${claimsText(claims)}`,
+      agreement: agreementOf(claims.map(([, holds]) => holds)),
       blocks: factors(plan).flatMap(({ name, levels }) => [
         factorTable(name, levels, cases, view),
         factorGallery(name, levels, cases, view),
@@ -201,21 +179,19 @@ export const fig10: Experiment = {
   ],
   findings(plan, view) {
     const levels = alphaLevels(plan, alphas);
-    const rises = grows(promptScore(view), levels, plan.cases, view);
     const stays = grows(likeness(view), levels, plan.cases, view);
-    const falls = stays === undefined ? undefined : !stays;
+    const claims: readonly Claim[] = [
+      ["the score rises", grows(promptScore(view), levels, plan.cases, view)],
+      ["the likeness to the photo falls", stays === undefined ? undefined : !stays],
+    ];
     const done = doneMeasure(view);
     const baret = variantOf(plan, "baret")!;
     const table = factorTable("α", levels, plan.cases, view);
-    const measures = editMeasures(view);
     const outcomes = view.outcomes(baret, plan.casesOf(baret));
-    const chosen: Row = {
-      method: baret.name,
-      cells: ["--strength auto", ...measures.map((measure) => measure.figure(valuesOf(measure, outcomes)))],
-    };
+    const chosen: Row = { method: baret.name, cells: ["strength chosen", ...figuresOf(editMeasures(view), outcomes)] };
     return {
-      measured: `Over ${plan.cases.length} cases: the score rises: ${words(rises)}; the likeness to the photo falls: ${words(falls)}${done ? ". The last row is the strength that `--strength auto` chose for each case" : ""}`,
-      agreement: agreementOf([rises, falls]),
+      measured: `Over ${plan.cases.length} cases: ${claimsText(claims)}${done ? ". The last row is the strength that was chosen for each case" : ""}`,
+      agreement: agreementOf(claims.map(([, holds]) => holds)),
       blocks: [
         { ...table, rows: [...table.rows, chosen] },
         lines(
@@ -223,8 +199,7 @@ export const fig10: Experiment = {
           levels,
           plan.cases,
           view,
-          true,
-          plan,
+          baret,
         ),
       ],
     };

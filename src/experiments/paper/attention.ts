@@ -6,7 +6,7 @@ import type { GalleryRow, Shown } from "../report/report.ts";
 import type { Measurement } from "../run/job.ts";
 import type { Variant } from "../run/variant.ts";
 import { referencePath, type View } from "../run/view.ts";
-import type { Experiment, Plan } from "./experiment.ts";
+import { type Experiment, nonRigid, type Plan } from "./experiment.ts";
 
 /** Cases of the figure: the first non-rigid ones with a caption of the photo, which null-text inversion needs. */
 const count = 2;
@@ -15,7 +15,7 @@ const count = 2;
 const baret: Variant = { name: "baret", method: methodNamed("baret"), edit: { strength: "fixed", alpha: [0.8, 0.1] } };
 const nullText: Variant = { name: "null-text", method: methodNamed("null-text") };
 
-/** What is observed: the variant, its picture, and the name in the report. */
+/** The observed pictures: the variant, the name of its picture, and the label in the report. */
 const observed = [
   { variant: baret, of: "reconstruction", label: "target-text inversion: reconstruction" },
   { variant: nullText, of: "reconstruction", label: "null-text inversion: photo and caption" },
@@ -46,8 +46,7 @@ const attention: Measurement = {
 
 function casesOf({ cases }: Plan): Case[] {
   const captioned = cases.filter(({ source }) => source !== undefined);
-  const poses = captioned.filter(({ kind }) => kind === "pose");
-  return (poses.length > 0 ? poses : captioned).slice(0, count);
+  return nonRigid(captioned, count);
 }
 
 function rowOf(one: Case, view: View): GalleryRow {

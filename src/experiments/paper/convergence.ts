@@ -5,7 +5,16 @@ import { meanFigure, shareFigure } from "../report/figures.ts";
 import type { Block, Chart, Row, Series, Table } from "../report/report.ts";
 import type { Job, Measurement, MeasurementInput } from "../run/job.ts";
 import type { View } from "../run/view.ts";
-import { agreementOf, type Experiment, type Findings, type Plan, variantOf } from "./experiment.ts";
+import {
+  agreementOf,
+  type Claim,
+  claimsText,
+  type Experiment,
+  type Findings,
+  isBelow,
+  type Plan,
+  variantOf,
+} from "./experiment.ts";
 
 const inversions = Object.keys(tunedInversions) as TunedInversion[];
 
@@ -17,7 +26,7 @@ const poorReconstruction = 25;
 /** Sampling steps of the run's inversions. Undefined: the model's. */
 const stepsOf = (plan: Plan): number | undefined => variantOf(plan, "baret")?.prepare?.steps as number | undefined;
 
-/** How far an inversion comes with one budget. */
+/** Result of an inversion with one budget. */
 interface Reached {
   readonly inversion: TunedInversion;
   readonly budget: number;
@@ -236,9 +245,7 @@ function optimiserTable(plan: Plan, view: View): Table {
 const mean = (values: readonly number[]): number | undefined => meanFigure(values, { digits: 0 }).value;
 
 /** Returns the claims of the paper with what was measured. */
-function claimsOf(plan: Plan, view: View, found: Found): readonly (readonly [text: string, holds?: boolean])[] {
-  const isBelow = (a: number | undefined, b: number | undefined): boolean | undefined =>
-    a === undefined || b === undefined ? undefined : a < b;
+function claimsOf(plan: Plan, view: View, found: Found): readonly Claim[] {
   const [ours, theirs] = inversions.map((inversion) =>
     mean(found.flatMap(({ data }) => iterationsNeeded(data, inversion) ?? [])),
   );
@@ -276,14 +283,13 @@ export const fig7: Experiment = {
   findings(plan, view): Findings {
     const found = foundIn(plan, view);
     const claims = claimsOf(plan, view, found);
-    const words = (holds: boolean | undefined) => (holds === undefined ? "not measured" : holds ? "yes" : "no");
     const blocks: Block[] = [
       inversionTable(plan, view, found),
       ...(found.length > 0 ? [psnrChart(found, "iterations"), psnrChart(found, "seconds"), lossChart(found)] : []),
       optimiserTable(plan, view),
     ];
     return {
-      measured: claims.map(([text, holds]) => `${text}: ${words(holds)}`).join("; "),
+      measured: claimsText(claims),
       agreement: agreementOf(claims.map(([, holds]) => holds)),
       blocks,
     };

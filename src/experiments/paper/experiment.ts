@@ -14,14 +14,14 @@ export interface Plan {
   casesOf(variant: Variant): readonly Case[];
 }
 
-/** What a run found. */
+/** Findings of a run. */
 export type Findings = Pick<Section, "measured" | "agreement" | "blocks">;
 
 /** A table or a figure of the paper, or a table of ours. */
 export interface Experiment {
   readonly name: string;
   readonly title: string;
-  /** What the paper shows, in our words. */
+  /** The paper's result, in our words. */
   readonly paper: string;
   /** Returns the reason why these cases and metrics do not suffice, if they do not. */
   lacks?(plan: Plan, view: Pick<View, "metrics" | "firstOf">): string | undefined;
@@ -48,6 +48,23 @@ export function firstOfKinds(cases: readonly Case[], count: number): Case[] {
     return before < count;
   });
 }
+
+/** Returns the first cases of non-rigid edits; if there are none, the first of all. */
+export function nonRigid(cases: readonly Case[], most: number): Case[] {
+  const poses = cases.filter(({ kind }) => kind === "pose");
+  return (poses.length > 0 ? poses : cases).slice(0, most);
+}
+
+/** A claim of the paper. holds: undefined if it was not measured. */
+export type Claim = readonly [text: string, holds: boolean | undefined];
+
+/** Tells if a < b; undefined if one of them was not measured. */
+export const isBelow = (a: number | undefined, b: number | undefined): boolean | undefined =>
+  a === undefined || b === undefined ? undefined : a < b;
+
+/** Returns claims with what was measured: "BARET inverts faster: yes; it fails more rarely: not measured". */
+export const claimsText = (claims: readonly Claim[]): string =>
+  claims.map(([text, holds]) => `${text}: ${holds === undefined ? "not measured" : holds ? "yes" : "no"}`).join("; ");
 
 /** Returns how many of some claims of the paper hold. claims: undefined if it cannot be told. */
 export function agreementOf(claims: readonly (boolean | undefined)[]): Findings["agreement"] {

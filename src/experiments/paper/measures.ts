@@ -1,4 +1,4 @@
-import { meanFigure, shareFigure } from "../report/figures.ts";
+import { differenceFigure, meanFigure, shareFigure } from "../report/figures.ts";
 import type { Figure } from "../report/report.ts";
 import type { Outcome, View } from "../run/view.ts";
 
@@ -20,16 +20,18 @@ export interface Measure {
   readonly figure: (values: readonly Value[]) => Figure;
   /** Returns the words for one value. */
   readonly note: (value: number) => string;
-  /** Summarises their differences. */
-  readonly difference: (values: readonly Value[]) => Figure;
+  /** Summarises the differences own − other, over the edits that have both. */
+  readonly difference: (own: readonly Value[], other: readonly Value[]) => Figure;
 }
 
 const same = (value: Value): Value => value;
+const percent = (share: Value): Value => (share === undefined ? undefined : 100 * share);
 
 const averaged = (name: string, digits: number, unit?: string) => ({
   note: (value: number) => `${name} ${value.toFixed(digits)}`,
   figure: (values: readonly Value[]) => meanFigure(values, { digits, unit }),
-  difference: (values: readonly Value[]) => meanFigure(values, { digits: Math.max(digits, 2), unit }),
+  difference: (own: readonly Value[], other: readonly Value[]) =>
+    differenceFigure(own, other, { digits: Math.max(digits, 2), unit }),
 });
 
 const done: Omit<Measure, "metric" | "about"> = {
@@ -38,11 +40,7 @@ const done: Omit<Measure, "metric" | "about"> = {
   of: same,
   figure: shareFigure,
   note: (value) => (value === 1 ? "done" : "not done"),
-  difference: (values) =>
-    meanFigure(
-      values.map((value) => (value === undefined ? undefined : 100 * value)),
-      { digits: 0, unit: "points" },
-    ),
+  difference: (own, other) => differenceFigure(own.map(percent), other.map(percent), { digits: 0, unit: "points" }),
 };
 
 /** Returns the measure of a metric as it is, if the run has the metric. */
@@ -110,3 +108,7 @@ export const pieMeasures = (view: Known): Measure[] => [
 /** Returns the measures of some outcomes. picture: default the edit. */
 export const valuesOf = ({ metric, of }: Measure, outcomes: readonly Outcome[], picture?: string): Value[] =>
   outcomes.map((outcome) => of(outcome.value(metric, picture)));
+
+/** Returns a figure of each measure over some outcomes. */
+export const figuresOf = (measures: readonly Measure[], outcomes: readonly Outcome[]): Figure[] =>
+  measures.map((measure) => measure.figure(valuesOf(measure, outcomes)));

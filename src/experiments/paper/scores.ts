@@ -112,7 +112,7 @@ export const pie: Experiment = {
   lacks: ({ cases }, view) =>
     cases.some(({ has }) => has.includes("kept")) && pieMeasures(view).some(({ metric }) => metric.includes("clip"))
       ? undefined
-      : "it needs masks, PIE-Bench's CLIP (--pie-clip), and its other networks",
+      : "it needs masks, PIE-Bench's CLIP, and its other networks",
   jobs: allEdits,
   findings(plan, view) {
     const measures = pieMeasures(view);

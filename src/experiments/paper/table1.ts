@@ -2,7 +2,16 @@ import { meanFigure, medianFigure } from "../report/figures.ts";
 import type { Figure, Row } from "../report/report.ts";
 import type { Variant } from "../run/variant.ts";
 import type { Outcome, View } from "../run/view.ts";
-import { agreementOf, allEdits, type Experiment, type Plan, variantOf } from "./experiment.ts";
+import {
+  agreementOf,
+  allEdits,
+  type Claim,
+  claimsText,
+  type Experiment,
+  isBelow,
+  type Plan,
+  variantOf,
+} from "./experiment.ts";
 import { doneMeasure, valuesOf } from "./measures.ts";
 import { countText } from "./tables.ts";
 
@@ -56,21 +65,17 @@ export const table1: Experiment = {
       return variant && prepareSeconds(view.outcomes(variant, plan.casesOf(variant))).value;
     };
     const [baret, nullText, sine] = ["baret", "null-text", "sine"].map(timeOf);
-    const isBelow = (a?: number, b?: number): boolean | undefined =>
-      a === undefined || b === undefined ? undefined : a < b;
     const [ours, theirs] = ["baret", "null-text"].map((method) => {
       const variant = variantOf(plan, method);
       return variant && doneOf(plan, view, variant, "pose")?.value;
     });
-    const claims: readonly (readonly [text: string, holds: boolean | undefined])[] = [
+    const claims: readonly Claim[] = [
       ["BARET inverts faster than null-text inversion", isBelow(baret, nullText)],
       ["null-text inversion is faster than SINE's tuning", isBelow(nullText, sine)],
       ["null-text inversion makes fewer pose edits than BARET", isBelow(theirs, ours)],
     ];
     return {
-      measured: claims
-        .map(([text, holds]) => `${text}: ${holds === undefined ? "not measured" : holds ? "yes" : "no"}`)
-        .join("; "),
+      measured: claimsText(claims),
       agreement: agreementOf(claims.map(([, holds]) => holds)),
       blocks: [
         {

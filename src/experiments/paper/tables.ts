@@ -3,7 +3,7 @@ import type { Figure, Row, Table } from "../report/report.ts";
 import type { Variant } from "../run/variant.ts";
 import type { Outcome, View } from "../run/view.ts";
 import type { Plan } from "./experiment.ts";
-import { type Measure, valuesOf } from "./measures.ts";
+import { figuresOf, type Measure, valuesOf } from "./measures.ts";
 
 /** The method that the others are compared with. */
 export const reference = "baret";
@@ -19,8 +19,7 @@ export function countText(outcomes: readonly Outcome[]): string {
 export function measureTable(caption: string, plan: Plan, view: View, measures: readonly Measure[]): Table {
   const rows = plan.variants.map((variant): Row => {
     const outcomes = view.outcomes(variant, plan.casesOf(variant));
-    const figures = measures.map((measure) => measure.figure(valuesOf(measure, outcomes)));
-    return { method: variant.name, cells: [variant.name, countText(outcomes), ...figures] };
+    return { method: variant.name, cells: [variant.name, countText(outcomes), ...figuresOf(measures, outcomes)] };
   });
   const bounds = (["photo", "truth"] as const).flatMap((picture): Row[] => {
     const figures = measures.map(({ metric, of, figure }) =>
@@ -42,12 +41,7 @@ export function measureTable(caption: string, plan: Plan, view: View, measures: 
 export function differences({ casesOf }: Plan, view: View, measure: Measure, variant: Variant, other: Variant): Figure {
   const shared = casesOf(variant).filter((one) => casesOf(other).includes(one));
   const [own, others] = [variant, other].map((one) => valuesOf(measure, view.outcomes(one, shared)));
-  return measure.difference(
-    own.map((value, k) => {
-      const against = others[k];
-      return value === undefined || against === undefined ? undefined : value - against;
-    }),
-  );
+  return measure.difference(own, others);
 }
 
 /** Returns a table of the differences to the reference, if the run has it. */

@@ -1,4 +1,5 @@
 import { average, bootstrapIntervals } from "../../metrics/index.ts";
+import { fewestForInterval, samples } from "../report/figures.ts";
 
 /** A number with its 95 % interval. */
 export interface Measured {
@@ -10,10 +11,6 @@ export interface Measured {
   /** Number of cases, raters or questions that the interval resamples. */
   readonly n: number;
 }
-
-/** The bootstrap interval of fewer cases or raters is much too narrow. */
-const fewestForInterval = 10;
-const samples = 2000;
 
 /**
  * Measures several statistics of the same things. Their intervals resample the things, such as all answers about a photo

@@ -12,7 +12,7 @@ export interface MetricAgreement {
   readonly tau: Measured;
 }
 
-/** How much raters prefer the first of two methods in a case. Only the sign counts. */
+/** Raters' preference for the first of two methods in a case. Only the sign counts. */
 interface Verdict {
   readonly case: string;
   readonly first: string;

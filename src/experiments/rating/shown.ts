@@ -23,7 +23,7 @@ export interface ShownState {
 /** Number of questions and of answers in each mode. */
 export type Totals = Readonly<Record<Mode, { readonly done: number; readonly total: number }>>;
 
-/** What the page gets instead, if something is wrong. */
+/** The page's answer if something is wrong. */
 export interface ShownError {
   readonly error: { readonly code: string; readonly message: string };
 }

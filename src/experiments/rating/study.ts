@@ -49,7 +49,7 @@ export const studySchema = z.strictObject({
   metrics: differing(metricSchema, "name").optional(),
 });
 
-/** What people rate: photos, each with edits by several methods. */
+/** Photos to rate, each with edits by several methods. */
 export type Study = z.infer<typeof studySchema>;
 export type StudyCase = Study["cases"][number];
 export type StudyEdit = StudyCase["edits"][number];

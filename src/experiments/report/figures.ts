@@ -1,12 +1,13 @@
 import { bootstrapInterval, pairedDifferences, wilsonInterval } from "../../metrics/index.ts";
+import { figureParts } from "./figureParts.ts";
 import type { Figure } from "./report.ts";
 
 /** The bootstrap interval of fewer cases is much too narrow, and that of one case has no width at all. */
 export const fewestForInterval = 10;
 /** Resamples of a bootstrap. A report has hundreds of intervals. */
-const samples = 2000;
+export const samples = 2000;
 
-/** How a figure is written. */
+/** Digits and unit of a figure. */
 export interface Format {
   readonly digits: number;
   readonly unit?: string;
@@ -57,9 +58,7 @@ export function signOf({ low, high }: Figure): 1 | 0 | -1 | undefined {
 }
 
 /** Returns a figure as text: "4.36 dB (2.57 to 6.16)", or "–" if there is none. */
-export function figureText({ value, low, high, digits, unit }: Figure): string {
-  if (value === undefined) return "–";
-  const interval =
-    low === undefined || high === undefined ? "" : ` (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
-  return `${value.toFixed(digits)}${unit ? ` ${unit}` : ""}${interval}`;
+export function figureText(figure: Figure): string {
+  const { value, interval } = figureParts(figure);
+  return interval ? `${value} (${interval})` : value;
 }

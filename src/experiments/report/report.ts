@@ -101,9 +101,9 @@ export interface Section {
   /** Name of the experiment, such as "fig8". */
   readonly name: string;
   readonly title: string;
-  /** What the paper shows, in our words. Here and below, text between two backticks is code. */
+  /** The paper's result, in our words. Here and below, text between two backticks is code. */
   readonly paper: string;
-  /** What this run measured. */
+  /** Result of this run. */
   readonly measured: string;
   readonly agreement: "agrees" | "partly agrees" | "differs" | "cannot be told";
   /** Command that makes this section alone. */

@@ -21,7 +21,7 @@ const caseLine = z.object({
   case: name,
   /** SHA-256 of the photo's size and pixels. */
   photo: name,
-  /** What the case has besides the photo. */
+  /** Pictures of the case besides the photo. */
   truth: z.boolean(),
   kept: z.boolean(),
 });
@@ -53,7 +53,7 @@ const failureLine = z.object({
   type: z.literal("failure"),
   key: name,
   case: name,
-  /** What failed: a method or a measurement. */
+  /** Name of the method or the measurement that failed. */
   what: name,
   code: name,
   message: z.string(),
@@ -122,7 +122,7 @@ function lineOf(text: string): Line | undefined {
 
 const valueKey = (picture: string, metric: string, key = ""): string => JSON.stringify([picture, metric, key]);
 
-/** What a log says, by the keys of its lines. */
+/** Contents of a log, by the keys of its lines. */
 export class Results {
   readonly starts: LineOf<"start">[] = [];
   private readonly cases = new Map<string, LineOf<"case">>();

@@ -7,7 +7,7 @@ import type { Variant } from "./variant.ts";
 /** Path of a picture of a case in the folder of a run. */
 export const referencePath = (name: string, picture: "photo" | "truth"): string => `cases/${name}/${picture}.png`;
 
-/** What became of one edit. */
+/** Result of one edit. */
 export interface Outcome {
   readonly case: Case;
   readonly variant: Variant;

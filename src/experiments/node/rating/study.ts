@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { listed, problemsOf, throwIfCancelled, UsageError } from "../../../core/index.ts";
+import { writeFileAtomic } from "../../../storage/node/index.ts";
 import { type Study, studySchema } from "../../rating/index.ts";
 import { PictureFolder } from "../cases/folder.ts";
 import { readJson } from "../json.ts";
@@ -11,9 +12,15 @@ const AT_ONCE = 8;
 
 const advice = "docs/rating.md describes rating.json.";
 
+const pathOf = (folder: string): string => join(folder, "rating.json");
+
+/** Writes FOLDER/rating.json. Throws StorageError. */
+export const writeStudy = (folder: string, study: Study): Promise<void> =>
+  writeFileAtomic(pathOf(folder), JSON.stringify(study));
+
 /** Reads FOLDER/rating.json. Throws UsageError that lists every problem, StorageError if it cannot be read. */
 export async function readStudy(folder: string): Promise<Study> {
-  const path = join(folder, "rating.json");
+  const path = pathOf(folder);
   const json = await readJson(path, MAX_BYTES, advice);
   const { data, error } = studySchema.safeParse(json);
   if (data) return data;
@@ -32,5 +39,5 @@ export async function checkPictures(folder: string, study: Study, signal?: Abort
     problems.push(...found.filter((header) => typeof header === "string"));
   }
   if (problems.length === 0) return;
-  throw new UsageError(`pictures with problems\n${listed(problems)}`, { where: join(folder, "rating.json"), advice });
+  throw new UsageError(`pictures with problems\n${listed(problems)}`, { where: pathOf(folder), advice });
 }

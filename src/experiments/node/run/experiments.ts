@@ -22,7 +22,7 @@ import { RunFolder } from "./folder.ts";
 import { keysOf } from "./key.ts";
 import { runJobs, type Worker } from "./run.ts";
 
-/** What a run is to do. */
+/** Cases, methods and metrics of a run. */
 export interface RunOptions {
   /** Folder of the run, which may hold an earlier part of it. */
   readonly folder: string;

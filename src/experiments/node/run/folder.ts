@@ -1,8 +1,8 @@
-import { appendFile, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { listed, type Picture, StorageError, shown, UsageError } from "../../../core/index.ts";
 import { encodePng } from "../../../image/node/index.ts";
-import { isMissing, lock, makeFolder, storageError, writeFileAtomic } from "../../../storage/node/index.ts";
+import { appendLine, isMissing, lock, makeFolder, storageError, writeFileAtomic } from "../../../storage/node/index.ts";
 import { type Line, type LineOf, Results, readLog } from "../../run/log.ts";
 
 const logName = "log.jsonl";
@@ -16,15 +16,12 @@ export class RunFolder {
   private readonly unlock: () => Promise<void>;
   /** Appends follow each other, so that lines do not mix. */
   private last: Promise<void> = Promise.resolve();
-  /** True if the log ends within a line. */
-  private isCut: boolean;
 
   private constructor(path: string, text: string, unlock: () => Promise<void>) {
     const { lines, damaged } = readLog(text);
     this.path = path;
     this.results = new Results(lines);
     this.damaged = damaged;
-    this.isCut = text !== "" && !text.endsWith("\n");
     this.unlock = unlock;
   }
 
@@ -57,12 +54,8 @@ export class RunFolder {
   /** Adds a line to the log. Throws StorageError. */
   append(line: Line): Promise<void> {
     this.results.add(line);
-    const text = `${this.isCut ? "\n" : ""}${JSON.stringify(line)}\n`;
-    this.isCut = false;
-    this.last = this.last.then(() => appendFile(join(this.path, logName), text));
-    return this.last.catch((cause) => {
-      throw storageError("the log cannot be written", join(this.path, logName), cause);
-    });
+    this.last = this.last.then(() => appendLine(join(this.path, logName), JSON.stringify(line)));
+    return this.last;
   }
 
   /** Writes a picture as PNG. name: its path in the folder. Throws StorageError. */

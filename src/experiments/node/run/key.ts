@@ -24,13 +24,22 @@ export function preparationKey(model: Model, one: Case, { method, preset, prepar
  * Returns a function that returns the hash of everything that a job depends on besides the model. scorer: name of the scorer
  * that chooses strengths. It throws UsageError if settings do not fit.
  */
-export const keysOf =
-  (model: Model, scorer: string) =>
-  (job: Job): string => {
-    if (job.type === "measurement")
-      return hashOf([identityOf(job.case), job.measurement.name, job.measurement.settings]);
-    const { method, edit = {}, pictures = ["edit"] } = job.variant;
+export function keysOf(model: Model, scorer: string): (job: Job) => string {
+  // A report asks for the same keys thousands of times.
+  const known = new WeakMap<Variant, WeakMap<Case, string>>();
+  const editKey = (one: Case, variant: Variant): string => {
+    const { method, edit = {}, pictures = ["edit"] } = variant;
     const settings = editSettings(method, model, edit);
-    const own = [preparationKey(model, job.case, job.variant), settings, pictures];
+    const own = [preparationKey(model, one, variant), settings, pictures];
     return hashOf(settings.strength === "auto" ? [...own, scorer] : own);
   };
+  return (job) => {
+    if (job.type === "measurement")
+      return hashOf([identityOf(job.case), job.measurement.name, job.measurement.settings]);
+    const keys = known.get(job.variant) ?? new WeakMap<Case, string>();
+    known.set(job.variant, keys);
+    const key = keys.get(job.case) ?? editKey(job.case, job.variant);
+    keys.set(job.case, key);
+    return key;
+  };
+}

@@ -1,6 +1,6 @@
 import type { Mode } from "../answers.ts";
 
-/** How a mode asks: its question, the names of its pictures, and its answers in the order of their keys. */
+/** Form of a mode: its question, the names of its pictures, and its answers in the order of their keys. */
 interface Form {
   readonly asked: string;
   readonly edits: readonly string[];

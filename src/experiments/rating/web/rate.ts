@@ -6,7 +6,7 @@ import { forms } from "./forms.ts";
 const pictures = element("pictures", HTMLElement);
 const answers = element("answers", HTMLFieldSetElement);
 const buttons = element("buttons", HTMLElement);
-/** What a screen reader says, and problems, which everyone sees. */
+/** Texts for a screen reader, and problems, which everyone sees. */
 const said = element("said", HTMLElement);
 const problem = element("problem", HTMLElement);
 const target = element("target", HTMLElement);

@@ -7,7 +7,7 @@ export class Html {
   }
 }
 
-/** What may stand between the parts of a template. `undefined` and `false` stand for nothing. */
+/** A value between the parts of a template. `undefined` and `false` stand for nothing. */
 type Content = Html | string | number | undefined | false | readonly Content[];
 
 const entities: Readonly<Record<string, string>> = {
