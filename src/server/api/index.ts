@@ -1,0 +1,7 @@
+// What a server and its clients send each other, as schemas: requests, jobs, events, capabilities.
+// Knows of: zod alone, so that a page can use it.
+// Does not know of: HTTP, queues, models.
+export * from "./capabilities.ts";
+export * from "./ids.ts";
+export * from "./job.ts";
+export * from "./request.ts";

@@ -1,0 +1,25 @@
+import type { BlobId } from "./api/index.ts";
+
+export interface StoredBlob {
+  readonly id: BlobId;
+  readonly bytes: number;
+  /** When it was stored, in milliseconds since 1970. */
+  readonly stored: number;
+}
+
+/**
+ * Files by the SHA-256 of their bytes: a folder, or an S3-compatible store. Storing twice is storing once, and a reader gets
+ * whole files only.
+ */
+export interface BlobStore {
+  put(bytes: Uint8Array): Promise<BlobId>;
+  /** Stores the file at a path, which may be larger than the memory. */
+  putFile(path: string): Promise<BlobId>;
+  /** Returns undefined if there is no such blob. Throws StorageError if its bytes have another hash. */
+  get(id: BlobId): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** Writes a blob to a file, atomically. Returns false if there is no such blob. */
+  getFile(id: BlobId, path: string): Promise<boolean>;
+  head(id: BlobId): Promise<StoredBlob | undefined>;
+  delete(id: BlobId): Promise<void>;
+  list(): AsyncIterable<StoredBlob>;
+}

@@ -1,0 +1,23 @@
+import type { BlobId, Capabilities, Inversion, Job, JobEvent, JobId, JobRequest, StoredPhoto } from "./api/index.ts";
+import type { JobFilter, QueueStats } from "./queue.ts";
+
+/**
+ * What every dialect of the server does: the native API, OpenAI's, AUTOMATIC1111's. client: who asks. Errors are typed: UsageError,
+ * ImageError, NotFoundError, BusyError.
+ */
+export interface Service {
+  capabilities(): Promise<Capabilities>;
+  /** Decodes a photo within the limits, turns it upright and stores it as PNG. */
+  addPhoto(bytes: Uint8Array): Promise<StoredPhoto>;
+  /** Checks a request whole, all problems at once, and queues it. */
+  submit(request: JobRequest, client: string): Promise<{ readonly job: Job; readonly isNew: boolean }>;
+  job(id: JobId): Promise<Job>;
+  jobs(filter: JobFilter): Promise<readonly Job[]>;
+  cancel(id: JobId, client: string): Promise<Job>;
+  remove(id: JobId): Promise<void>;
+  events(id: JobId, options: { readonly after?: number; readonly signal: AbortSignal }): AsyncIterable<JobEvent>;
+  /** Returns a stored picture as PNG. */
+  picture(id: BlobId): Promise<Uint8Array<ArrayBuffer>>;
+  inversions(): Promise<readonly Inversion[]>;
+  stats(): Promise<QueueStats>;
+}

@@ -1,0 +1,56 @@
+import type {
+  Capabilities,
+  Inversion,
+  Job,
+  JobEvent,
+  JobId,
+  JobRequestInput,
+  StoredPhoto,
+} from "../../src/server/api/index.ts";
+
+/** Which jobs to list, newest first. */
+export interface JobQuery {
+  readonly states?: readonly Job["state"][];
+  readonly search?: string;
+  readonly limit?: number;
+  readonly before?: JobId;
+}
+
+/**
+ * Where the studio's work is done: a server over HTTP, or an engine inside the page. The studio knows nothing else of either.
+ * Errors are `BackendError`.
+ */
+export interface Backend {
+  capabilities(): Promise<Capabilities>;
+  addPhoto(file: Blob): Promise<StoredPhoto>;
+  /** Queues a job, or returns the one with the same result. */
+  submit(request: JobRequestInput): Promise<Job>;
+  job(id: JobId): Promise<Job>;
+  jobs(query: JobQuery): Promise<readonly Job[]>;
+  cancel(id: JobId): Promise<Job>;
+  cancelAll(): Promise<void>;
+  remove(id: JobId): Promise<void>;
+  inversions(): Promise<readonly Inversion[]>;
+  /** Calls `onEvent` with the events of a job until it has ended. Goes on after a lost connection. */
+  follow(id: JobId, onEvent: (event: JobEvent) => void, signal: AbortSignal): Promise<void>;
+  /** URL of a stored picture, for an img. side: longest side in pixels, for a small copy as WebP. */
+  pictureUrl(id: string, side?: number): string;
+}
+
+/** A refusal or a failure that the studio shows. */
+export class BackendError extends Error {
+  readonly code: string;
+  /** The field that is wrong, if one is. */
+  readonly where?: string;
+  readonly advice?: string;
+  readonly retryAfter?: number;
+
+  constructor(message: string, facts: { code: string; where?: string; advice?: string; retryAfter?: number }) {
+    super(message);
+    this.name = "BackendError";
+    this.code = facts.code;
+    this.where = facts.where;
+    this.advice = facts.advice;
+    this.retryAfter = facts.retryAfter;
+  }
+}
