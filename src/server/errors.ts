@@ -1,4 +1,4 @@
-import { BaretError, type ErrorCategory, type ErrorDetails } from "../core/index.ts";
+import { BaretError, type ErrorCategory, type ErrorDetails, listed, UsageError } from "../core/index.ts";
 
 /** There is no such job, picture, photo or model. */
 export class NotFoundError extends BaretError {
@@ -15,5 +15,37 @@ export class BusyError extends BaretError {
   constructor(problem: string, { retryAfter, ...details }: ErrorDetails & { readonly retryAfter: number }) {
     super(problem, details);
     this.retryAfter = retryAfter;
+  }
+}
+
+/** The server is starting: its queue or its models are not there yet. */
+export class NotReadyError extends BaretError {
+  readonly code = "not_ready";
+  /** Seconds after which a client may try again. */
+  readonly retryAfter = 2;
+}
+
+/** What is asked for does not fit the state: a job that has not ended cannot be removed. */
+export class ConflictError extends BaretError {
+  readonly code = "conflict";
+  override readonly category: ErrorCategory = "usage";
+}
+
+/** A problem of one field of a request. field: its path, "options.alpha". */
+export interface FieldProblem {
+  readonly field: string;
+  /** One sentence that names the field. */
+  readonly message: string;
+}
+
+/** Fields of a request are wrong: all of them at once. */
+export class RequestError extends UsageError {
+  readonly problems: readonly FieldProblem[];
+
+  constructor(problems: readonly FieldProblem[], details: ErrorDetails = {}) {
+    const lines = problems.map(({ message }) => message);
+    const [only = "the request"] = lines;
+    super(lines.length <= 1 ? only : `${lines.length} fields are wrong\n${listed(lines)}`, details);
+    this.problems = problems;
   }
 }

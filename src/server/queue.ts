@@ -71,8 +71,11 @@ export interface JobQueue {
   list(filter?: JobFilter): Promise<readonly Job[]>;
   /** Takes the client's interest in a job back. The job stops if no other client wants it. Returns its state. */
   cancel(id: JobId, client: string): Promise<Job | undefined>;
-  /** Removes an ended job. Its blobs go with the next `sweep`. */
-  remove(id: JobId): Promise<boolean>;
+  /**
+   * Takes an ended job off the client's list, and forgets it if no other client has it. Its blobs stay until the next
+   * `retain`. Returns false if the client has no such job, or if it has not ended.
+   */
+  remove(id: JobId, client: string): Promise<boolean>;
   /** Yields the events of a job from `after` on, then new ones, until it has ended or `signal` aborts. */
   events(id: JobId, options?: { readonly after?: number; readonly signal?: AbortSignal }): AsyncIterable<JobEvent>;
 

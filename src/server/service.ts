@@ -2,8 +2,8 @@ import type { BlobId, Capabilities, Inversion, Job, JobEvent, JobId, JobRequest,
 import type { JobFilter, QueueStats } from "./queue.ts";
 
 /**
- * What every dialect of the server does: the native API, OpenAI's, AUTOMATIC1111's. client: who asks. Errors are typed: UsageError,
- * ImageError, NotFoundError, BusyError.
+ * What every dialect of the server does: the native API, OpenAI's, AUTOMATIC1111's. client: who asks. Errors are typed: UsageError
+ * (RequestError if fields are wrong), ImageError, NotFoundError, ConflictError, BusyError, NotReadyError.
  */
 export interface Service {
   capabilities(): Promise<Capabilities>;
@@ -14,10 +14,11 @@ export interface Service {
   job(id: JobId): Promise<Job>;
   jobs(filter: JobFilter): Promise<readonly Job[]>;
   cancel(id: JobId, client: string): Promise<Job>;
-  remove(id: JobId): Promise<void>;
+  /** Takes an ended job off the client's list. Throws ConflictError if it has not ended. */
+  remove(id: JobId, client: string): Promise<void>;
   events(id: JobId, options: { readonly after?: number; readonly signal: AbortSignal }): AsyncIterable<JobEvent>;
-  /** Returns a stored picture as PNG. */
-  picture(id: BlobId): Promise<Uint8Array<ArrayBuffer>>;
+  /** Returns a stored picture as PNG; or, if `side` is given, a copy as WebP with at most `side` pixels along each side. */
+  picture(id: BlobId, side?: number): Promise<Uint8Array<ArrayBuffer>>;
   inversions(): Promise<readonly Inversion[]>;
   stats(): Promise<QueueStats>;
 }
