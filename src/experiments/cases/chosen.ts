@@ -48,7 +48,7 @@ export function chosen(set: CaseSet, { limit = Number.MAX_SAFE_INTEGER, kinds, h
 }
 
 /** Returns `count` of the items, evenly spread. */
-const spread = <T>(items: readonly T[], count: number): T[] =>
+export const spread = <T>(items: readonly T[], count: number): T[] =>
   Array.from({ length: count }, (_, k) => items[Math.floor(((k + 0.5) * items.length) / count)]);
 
 /**

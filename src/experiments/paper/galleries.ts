@@ -18,7 +18,7 @@ export function shownEdit(
   const note = failure ? `failed: ${failure.message.split("\n")[0]}` : edit ? notes.join(", ") : "not made";
   return {
     role: "edit",
-    method: variant.name,
+    method: variant.method.name,
     label,
     ...(edit?.pictures[picture] !== undefined && { file: edit.pictures[picture] }),
     note,

@@ -7,6 +7,7 @@ import { type MetricNetworks, type OpenMetrics, openMetrics } from "../../../met
 import { version } from "../../../storage/node/index.ts";
 import { openClip } from "../../../tasks/node/index.ts";
 import type { Case, CaseSet } from "../../cases/case.ts";
+import { spread } from "../../cases/chosen.ts";
 import type { Experiment, Plan } from "../../paper/experiment.ts";
 import { experiments } from "../../paper/index.ts";
 import { studyOf } from "../../paper/study.ts";
@@ -79,10 +80,6 @@ function experimentsNamed(names: readonly string[] | undefined): readonly Experi
   }
   return experiments.filter(({ name }) => names.includes(name));
 }
-
-/** Returns items evenly spread. */
-const spread = <T>(items: readonly T[], count: number): T[] =>
-  items.filter((_, k) => Math.floor((k * count) / items.length) !== Math.floor(((k - 1) * count) / items.length));
 
 function planOf({ cases, variants, tunedLimit = Math.max(1, Math.floor(cases.length / 4)) }: RunOptions): Plan {
   const few = spread(cases, Math.min(tunedLimit, cases.length));

@@ -75,6 +75,9 @@ export const runJobs = (input: RunInput, signal?: AbortSignal): AsyncGenerator<R
     );
   }, signal);
 
+/** Jobs that must be timed before they tell how long the others take. */
+const MIN_TIMED = 5;
+
 /** Counts finished jobs, and estimates the time that is left from the time of those that were done. */
 class Clock {
   private done = 0;
@@ -111,7 +114,7 @@ class Clock {
       const own = this.spent.get(name);
       return sum + left * (own ? own.seconds / own.count : usual);
     }, 0);
-    return { done: this.done, total: this.total, ...(count > 0 && { secondsLeft }) };
+    return { done: this.done, total: this.total, ...(count >= MIN_TIMED && { secondsLeft }) };
   }
 }
 

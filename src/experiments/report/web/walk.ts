@@ -6,6 +6,10 @@ const picturesOf = (row: Element): HTMLButtonElement[] =>
 const rowsOf = (row: Element): Element[] =>
   [...(row.closest(".gallery")?.querySelectorAll(".row") ?? [])].filter((one) => picturesOf(one).length > 0);
 
+/** Returns the method that made a picture. */
+const methodOf = (button: HTMLButtonElement): string | undefined =>
+  button.closest<HTMLElement>(".shown")?.dataset.method;
+
 /** Returns the picture to the left, right, above or below. At an end, returns the same. */
 export function neighbour(button: HTMLButtonElement, columns: number, rows: number): HTMLButtonElement {
   const row = button.closest(".row")!;
@@ -16,7 +20,9 @@ export function neighbour(button: HTMLButtonElement, columns: number, rows: numb
   const next = all[all.indexOf(row) + rows];
   if (!next) return button;
   const others = picturesOf(next);
-  const method = button.closest<HTMLElement>(".shown")?.dataset.method;
-  const same = others.find((one) => one.closest<HTMLElement>(".shown")?.dataset.method === method);
-  return (method !== undefined && same) || others[Math.min(column, others.length - 1)];
+  const method = methodOf(button);
+  // A row may lack a method, and then its columns are shifted. A row of one method's settings has the method in every column.
+  const below = others[Math.min(column, others.length - 1)];
+  if (method === undefined || methodOf(below) === method) return below;
+  return others.find((one) => methodOf(one) === method) ?? below;
 }
