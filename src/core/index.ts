@@ -6,6 +6,7 @@ export * from "./bytes.ts";
 export * from "./cancel.ts";
 export * from "./errors.ts";
 export * from "./option.ts";
+export * from "./optionText.ts";
 export * from "./picture.ts";
 export * from "./progress.ts";
 export * from "./random.ts";

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { aMask } from "./arguments.ts";
+import { isRecordedFile, pairOrNumber, type RecordedFile } from "./optionText.ts";
 import type { Mask } from "./picture.ts";
 import { problemsOf } from "./schema.ts";
 
@@ -25,16 +26,7 @@ export function option<S extends z.ZodType>(schema: S, info: OptionInfo): S {
   return own;
 }
 
-/** A file that an option named, as records hold it. sha256: of its content as it was used. */
-export interface RecordedFile {
-  readonly path: string;
-  readonly sha256: string;
-}
-
-const recordedFile = z.looseObject({ path: z.string().min(1).max(4096), sha256: z.string().max(200) });
-
-/** Tells if a setting names a file, as records hold it. */
-export const isRecordedFile = (value: unknown): value is RecordedFile => recordedFile.safeParse(value).success;
+const recordedFile = z.custom<RecordedFile>(isRecordedFile);
 
 /** Value of an option that takes a mask: the mask, the path of its file, or a file of a record. Methods get the mask. */
 export type MaskValue = Mask | string | RecordedFile;
@@ -119,12 +111,6 @@ function expectedOf(schema: z.ZodType): string {
   return /expected (.+)$/.exec(problem)?.[1] ?? "a value";
 }
 
-/** "selfSteps" → "self-steps". */
-export const dashed = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-
-/** A decimal number as people write it. */
-export const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
-
 /**
  * Reads the value of an option from its text: words as they are, numbers, pairs with a colon ("0.8:0.1"), lists with commas.
  * Does not check that the value is allowed: the schema does.
@@ -135,23 +121,6 @@ export function valueOfText({ schema, isSwitch, isList }: DeclaredOption, text: 
   const parts = text.split(",");
   const values = parts.map((part) => pairOrNumber(part.trim()));
   return isList || values.length > 1 ? values : values[0];
-}
-
-function pairOrNumber(text: string): unknown {
-  const parts = text.split(":");
-  const numbers = parts.map((part) => (decimal.test(part) ? Number(part) : part));
-  return numbers.length === 2 && numbers.every((part) => typeof part === "number") ? numbers : scalar(text);
-}
-
-const scalar = (text: string): unknown => (decimal.test(text) ? Number(text) : text);
-
-/** Writes an option's value as text, from which `valueOfText` makes it again. */
-export function textOfValue({ isList }: Pick<DeclaredOption, "isList">, value: unknown): string {
-  if (isRecordedFile(value)) return value.path;
-  if (!Array.isArray(value)) return String(value);
-  if (isList) return value.map((one) => textOfValue({ isList: false }, one)).join(",");
-  if (value.length > 2 || value.some(Array.isArray)) return value.map((one) => textOfValue({ isList }, one)).join(",");
-  return value.join(":");
 }
 
 /**
