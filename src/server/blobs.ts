@@ -3,13 +3,13 @@ import type { BlobId } from "./api/index.ts";
 export interface StoredBlob {
   readonly id: BlobId;
   readonly bytes: number;
-  /** When it was stored, in milliseconds since 1970. */
+  /** When it was last stored, in milliseconds since 1970. */
   readonly stored: number;
 }
 
 /**
- * Files by the SHA-256 of their bytes: a folder, or an S3-compatible store. Storing twice is storing once, and a reader gets
- * whole files only.
+ * Files by the SHA-256 of their bytes: a folder, or an S3-compatible store. A reader gets whole files only. Storing a blob again
+ * writes no second one, but renews its time: a sweep that spares blobs of the last hour spares it too.
  */
 export interface BlobStore {
   put(bytes: Uint8Array): Promise<BlobId>;

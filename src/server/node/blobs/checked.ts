@@ -1,0 +1,56 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { type ErrorDetails, StorageError, shown } from "../../../core/index.ts";
+import { storageError } from "../../../storage/node/index.ts";
+import { type BlobId, blobId } from "../../api/index.ts";
+
+/** Bytes of one read or write. */
+const PIECE = 1 << 20;
+
+/** Returns the id if it is one, so that no other text becomes part of a path or a URL. Throws StorageError. */
+export function requireId(id: BlobId): BlobId {
+  if (blobId.safeParse(id).success) return id;
+  throw new StorageError("not the id of a blob", { found: shown(id), expected: "64 hexadecimal digits" });
+}
+
+/** Yields the bytes of a file. Throws StorageError if it cannot be read. */
+export async function* piecesOf(path: string): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* createReadStream(path, { highWaterMark: PIECE }) as AsyncIterable<Uint8Array>;
+  } catch (cause) {
+    throw storageError("cannot be read", path, cause);
+  }
+}
+
+/** Returns the SHA-256 of a file. */
+export async function idOfFile(path: string): Promise<BlobId> {
+  const hash = createHash("sha256");
+  for await (const piece of piecesOf(path)) hash.update(piece);
+  return hash.digest("hex");
+}
+
+/** Yields the pieces of a blob. Throws StorageError at their end if they have another hash than `id`. */
+export async function* checked(
+  pieces: AsyncIterable<Uint8Array>,
+  id: BlobId,
+  wrong: () => StorageError,
+): AsyncGenerator<Uint8Array, void> {
+  const hash = createHash("sha256");
+  for await (const piece of pieces) {
+    hash.update(piece);
+    yield piece;
+  }
+  if (hash.digest("hex") !== id) throw wrong();
+}
+
+/** The error of a blob whose bytes are not those that its name says. */
+export const damaged = (where: string, details: ErrorDetails = {}): StorageError =>
+  new StorageError("this blob is damaged: its bytes have another hash than its name", {
+    where,
+    advice: "Delete it. What it held is made again if a job needs it.",
+    ...details,
+  });
+
+/** The error of a file that changed while it was stored. */
+export const changed = (where: string): StorageError =>
+  new StorageError("the file changed while it was read", { where, advice: "Try again when it is complete." });

@@ -1,0 +1,145 @@
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { BlobStore, StoredBlob } from "../../src/server/blobs.ts";
+import { openBlobs } from "../../src/server/node/blobs/index.ts";
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+const hash = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+/** Random-looking bytes, more than one piece of a stream. */
+const large = Uint8Array.from({ length: 3_000_000 }, (_, k) => (k * k) >> 7);
+const noBlob = "0".repeat(64);
+
+async function all(blobs: BlobStore): Promise<StoredBlob[]> {
+  const found: StoredBlob[] = [];
+  for await (const blob of blobs.list()) found.push(blob);
+  return found;
+}
+
+/** A store to test, and a way to spoil one of its blobs from outside. */
+interface Place {
+  readonly blobs: BlobStore;
+  readonly spoil: (id: string) => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+function contract(open: () => Promise<Place>): void {
+  let place: Place;
+  let folder: string;
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "baret-blobs-"));
+    place = await open();
+  });
+  afterAll(async () => {
+    await place?.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  test("a blob is named by its SHA-256 and comes back with the same bytes", async () => {
+    const { blobs } = place;
+    for (const bytes of [bytesOf("a photo"), new Uint8Array(0), large]) {
+      const id = await blobs.put(bytes);
+      expect(id).toBe(hash(bytes));
+      expect(Buffer.from((await blobs.get(id))!).equals(bytes)).toBe(true);
+      expect(await blobs.head(id)).toMatchObject({ id, bytes: bytes.length });
+    }
+  });
+
+  test("a file becomes the same blob as its bytes, and comes back as a file", async () => {
+    const { blobs } = place;
+    const from = join(folder, "from");
+    writeFileSync(from, large);
+    expect(await blobs.putFile(from)).toBe(hash(large));
+    const to = join(folder, "to");
+    expect(await blobs.getFile(hash(large), to)).toBe(true);
+    expect(readFileSync(to).equals(large)).toBe(true);
+  });
+
+  test("storing twice is storing once", async () => {
+    const { blobs } = place;
+    const ids = await Promise.all(Array.from({ length: 8 }, () => blobs.put(bytesOf("twice"))));
+    expect(new Set(ids).size).toBe(1);
+    expect((await all(blobs)).filter(({ id }) => id === ids[0])).toHaveLength(1);
+  });
+
+  test("a blob that is not there is undefined, and deleting it is no error", async () => {
+    const { blobs } = place;
+    expect(await blobs.get(noBlob)).toBeUndefined();
+    expect(await blobs.head(noBlob)).toBeUndefined();
+    expect(await blobs.getFile(noBlob, join(folder, "none"))).toBe(false);
+    expect(readdirSync(folder)).not.toContain("none");
+    await blobs.delete(noBlob);
+  });
+
+  test("the list has every blob once, with its size and a fresh time", async () => {
+    const { blobs } = place;
+    const before = Date.now();
+    const ids = await Promise.all(["x", "y", "z"].map((text) => blobs.put(bytesOf(`list ${text}`))));
+    const found = (await all(blobs)).filter(({ id }) => ids.includes(id));
+    expect(found.map(({ id }) => id).sort()).toEqual([...ids].sort());
+    for (const { bytes, stored } of found) {
+      expect(bytes).toBe(6);
+      // A store rounds times to seconds.
+      expect(stored).toBeGreaterThan(before - 2000);
+      expect(stored).toBeLessThan(Date.now() + 2000);
+    }
+  });
+
+  test("a deleted blob is gone", async () => {
+    const { blobs } = place;
+    const id = await blobs.put(bytesOf("to delete"));
+    await blobs.delete(id);
+    expect(await blobs.get(id)).toBeUndefined();
+    expect((await all(blobs)).map((blob) => blob.id)).not.toContain(id);
+  });
+
+  test("a spoilt blob is an error, and leaves no file", async () => {
+    const { blobs } = place;
+    const id = await blobs.put(bytesOf("to spoil"));
+    await place.spoil(id);
+    const error = { code: "storage", message: expect.stringContaining("damaged") };
+    await expect(blobs.get(id)).rejects.toMatchObject(error);
+    await expect(blobs.getFile(id, join(folder, "spoilt"))).rejects.toMatchObject(error);
+    expect(readdirSync(folder)).not.toContain("spoilt");
+    await blobs.put(bytesOf("to spoil"));
+    expect(Buffer.from((await blobs.get(id))!).toString()).toBe("to spoil");
+  });
+
+  test.each(["", "..", "../../etc/passwd", noBlob.toUpperCase().replace("0", "A"), `${noBlob}0`, `${noBlob}\n`])(
+    "%j is no id",
+    async (id) => {
+      const { blobs } = place;
+      for (const call of [blobs.get(id), blobs.head(id), blobs.delete(id), blobs.getFile(id, join(folder, "bad"))]) {
+        await expect(call).rejects.toMatchObject({ code: "storage" });
+      }
+    },
+  );
+
+  test("a file that is missing is an error that names it", async () => {
+    const { blobs } = place;
+    const missing = join(folder, "missing");
+    await expect(blobs.putFile(missing)).rejects.toMatchObject({ code: "storage", details: { where: missing } });
+  });
+}
+
+describe("blobs of a folder", () => {
+  contract(async () => {
+    const folder = mkdtempSync(join(tmpdir(), "baret-blobs-"));
+    return {
+      blobs: await openBlobs(join(folder, "made/on demand")),
+      spoil: async (id) => {
+        writeFileSync(join(folder, "made/on demand", id.slice(0, 2), id.slice(2, 4), id), "spoilt");
+      },
+      close: async () => rmSync(folder, { recursive: true }),
+    };
+  });
+
+  test("a folder that cannot be made is an error that names it", async () => {
+    await expect(openBlobs("/proc/blobs")).rejects.toMatchObject({
+      code: "storage",
+      details: { where: "/proc/blobs" },
+    });
+  });
+});
