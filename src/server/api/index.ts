@@ -5,3 +5,5 @@ export * from "./capabilities.ts";
 export * from "./ids.ts";
 export * from "./job.ts";
 export * from "./request.ts";
+// Without zod, so that the studio can import it alone.
+export * from "./states.ts";

@@ -1,9 +1,7 @@
 import { z } from "zod";
 import { blobId, jobId } from "./ids.ts";
 import { jobRequest } from "./request.ts";
-
-/** A job is queued, running, or ended in one of three ways. */
-export const jobStates = ["queued", "running", "done", "failed", "cancelled"] as const;
+import { jobStates } from "./states.ts";
 
 const values = z.record(z.string(), z.unknown());
 const number = z.number().nullable();
@@ -114,7 +112,6 @@ export const jobEvent = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("preview"), preview: z.string().describe("a small WebP as a data URL") }),
 ]);
 
-export type JobState = (typeof jobStates)[number];
 export type PictureRef = z.infer<typeof pictureRef>;
 export type JobProgress = z.infer<typeof progress>;
 export type JobError = z.infer<typeof jobError>;
@@ -123,6 +120,3 @@ export type MadePicture = z.infer<typeof madePicture>;
 export type JobResult = z.infer<typeof jobResult>;
 export type Job = z.infer<typeof job>;
 export type JobEvent = z.infer<typeof jobEvent>;
-
-/** Tells if a job has ended. */
-export const hasEnded = (state: JobState): boolean => state !== "queued" && state !== "running";
