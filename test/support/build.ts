@@ -6,18 +6,23 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const changed = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 /**
- * Vitest's global set-up. Compiles src/ into dist/ if src/ has changed: processes that tests start (the command line, the
+ * Vitest's global set-up. Compiles src/ and studio/ into dist/ if they have changed: processes that tests start (the command line, the
  * engine's child) run dist/, because Node 20 runs no TypeScript. Everything else tests the sources.
  */
 export default function build(): void {
-  const sources = readdirSync(`${root}src`, { recursive: true, encoding: "utf8" });
-  const newest = Math.max(...sources.map((name) => changed(`${root}src/${name}`)));
+  const sources = ["src", "studio"].flatMap((folder) =>
+    readdirSync(`${root}${folder}`, { recursive: true, encoding: "utf8" }).map((name) => `${folder}/${name}`),
+  );
+  const newest = Math.max(...sources.map((name) => changed(`${root}${name}`)));
   if (changed(`${root}dist/cli/main.js`) > newest) return;
   // tools/build.mjs would empty dist/ first, but another run of the tests may be using it.
   const tsc = [`${root}node_modules/typescript/bin/tsc`, "-p", `${root}tsconfig.build.json`];
-  for (const args of [tsc, [`${root}tools/pages.mjs`]]) execFileSync(process.execPath, args, { stdio: "inherit" });
+  const vite = [`${root}node_modules/vite/bin/vite.js`, "build", `${root}studio`];
+  for (const args of [tsc, [`${root}tools/pages.mjs`], vite])
+    execFileSync(process.execPath, args, { stdio: "inherit" });
   for (const name of readdirSync(`${root}dist`, { recursive: true, encoding: "utf8" })) {
     const source = name.replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts");
+    if (name.startsWith("studio/")) continue;
     if (source !== name && !existsSync(`${root}src/${source}`)) rmSync(`${root}dist/${name}`);
   }
 }

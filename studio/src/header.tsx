@@ -1,0 +1,11 @@
+import { connection } from "./state/index.ts";
+
+/** Name of the page, and the state of the connection if it is not open. */
+export const Header = () => (
+  <header class="header">
+    <h1>
+      baret <small>studio</small>
+    </h1>
+    <output class="connection">{connection.value === "lost" ? "Connection lost. Trying again…" : ""}</output>
+  </header>
+);

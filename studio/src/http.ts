@@ -1,0 +1,128 @@
+import { createParser } from "eventsource-parser";
+import type { Capabilities, Inversion, Job, JobEvent, StoredPhoto } from "../../src/server/api/index.ts";
+import { hasEnded } from "../../src/server/api/states.ts";
+import { type Backend, BackendError, type JobQuery } from "./backend.ts";
+
+/** Longest wait between two attempts to reach the server, in milliseconds. */
+const longestWait = 10_000;
+
+/** A server's answer to a request that it refuses, in OpenAI's form. */
+interface Refusal {
+  readonly error?: { readonly message?: string; readonly param?: string | null; readonly code?: string | null };
+}
+
+/** Reads the first line of a message as the problem, and the rest as advice. */
+async function errorOf(response: Response): Promise<BackendError> {
+  const { error }: Refusal = await response.json().catch(() => ({}));
+  const [problem, ...advice] = (error?.message ?? `The server answered with status ${response.status}.`).split("\n");
+  const retryAfter = Number(response.headers.get("retry-after"));
+  return new BackendError(problem, {
+    code: error?.code ?? `http_${response.status}`,
+    ...(error?.param && { where: error.param }),
+    ...(advice.length > 0 && { advice: advice.join("\n") }),
+    ...(retryAfter > 0 && { retryAfter }),
+  });
+}
+
+/** The server cannot be reached: it stopped, or the network is down. */
+const isUnreachable = (error: unknown): boolean => error instanceof BackendError && error.code === "unreachable";
+
+async function ask(url: URL, init: RequestInit = {}): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(url, init);
+  } catch (cause) {
+    if (init.signal?.aborted) throw cause;
+    throw new BackendError("The server does not answer.", {
+      code: "unreachable",
+      advice: "Start it again with npx baret serve. Its queue is kept.",
+    });
+  }
+  if (!response.ok) throw await errorOf(response);
+  return response;
+}
+
+const pause = (milliseconds: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+
+/** Speaks to the native API of a server. base: URL of the studio's page. */
+export function httpBackend(base: string): Backend {
+  const at = (path: string): URL => new URL(`api/v1/${path}`, base);
+  const json = async <T>(path: string, init?: RequestInit): Promise<T> => (await ask(at(path), init)).json();
+  const post = { method: "POST" };
+
+  /** Reads events until the stream ends. Returns the id of the last one that is kept. */
+  async function readEvents(id: string, after: string, onEvent: (event: JobEvent) => void, signal: AbortSignal) {
+    const headers = after ? { "last-event-id": after } : undefined;
+    const response = await ask(at(`jobs/${id}/events`), { headers, signal });
+    let last = after;
+    const parser = createParser({
+      onEvent: (message) => {
+        last = message.id || last;
+        onEvent(JSON.parse(message.data));
+      },
+    });
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read()) {
+      parser.feed(part.value);
+    }
+    return last;
+  }
+
+  return {
+    capabilities: () => json<Capabilities>("capabilities"),
+    addPhoto: (file) =>
+      json<StoredPhoto>("photos", {
+        ...post,
+        body: file,
+        headers: { "content-type": file.type || "application/octet-stream" },
+      }),
+    submit: (request) =>
+      json<Job>("jobs", { ...post, body: JSON.stringify(request), headers: { "content-type": "application/json" } }),
+    job: (id) => json<Job>(`jobs/${id}`),
+    async jobs({ states, search, limit, before }: JobQuery) {
+      const query = new URLSearchParams();
+      if (states) query.set("states", states.join(","));
+      if (search) query.set("search", search);
+      if (limit) query.set("limit", String(limit));
+      if (before) query.set("before", before);
+      const { jobs } = await json<{ jobs: Job[] }>(`jobs?${query}`);
+      return jobs;
+    },
+    cancel: (id) => json<Job>(`jobs/${id}/cancel`, post),
+    async cancelAll() {
+      await ask(at("jobs/cancel"), post);
+    },
+    async remove(id) {
+      await ask(at(`jobs/${id}`), { method: "DELETE" });
+    },
+    inversions: () => json<Inversion[]>("inversions"),
+    async follow(id, onEvent, signal) {
+      let [ended, after, wait] = [false, "", 500];
+      const hear = (event: JobEvent): void => {
+        wait = 500;
+        if (event.type === "state") ended = hasEnded(event.state);
+        onEvent(event);
+      };
+      while (!ended && !signal.aborted) {
+        try {
+          after = await readEvents(id, after, hear, signal);
+        } catch (error) {
+          if (signal.aborted) return;
+          // A stream that breaks in the middle is a TypeError of fetch.
+          if (error instanceof BackendError && !isUnreachable(error)) throw error;
+        }
+        if (ended) return;
+        await pause(wait, signal);
+        wait = Math.min(2 * wait, longestWait);
+      }
+    },
+    pictureUrl: (id, side) => at(`pictures/${id}${side ? `?side=${side}` : ""}`).href,
+  };
+}
