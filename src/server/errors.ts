@@ -49,3 +49,15 @@ export class RequestError extends UsageError {
     this.problems = problems;
   }
 }
+
+/** A request has more bytes, fields or files than the server takes. */
+export class TooLargeError extends BaretError {
+  readonly code = "too_large";
+  override readonly category: ErrorCategory = "usage";
+}
+
+/** The body of a request is of a type that the route does not take. */
+export class BodyTypeError extends BaretError {
+  readonly code = "unsupported_media_type";
+  override readonly category: ErrorCategory = "usage";
+}
