@@ -22,6 +22,7 @@ const layers = [
   "editing",
   "world",
   "tasks",
+  "http",
   "experiments",
   "server",
   "cli",

@@ -1,12 +1,11 @@
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
-import { secureHeaders } from "hono/secure-headers";
 import { z } from "zod";
 import { BaretError, listed, oneOf, problemsOf, UsageError } from "../../../core/index.ts";
+import { guard, pageHeaders, refusal } from "../../../http/index.ts";
 import { modes, raterSchema } from "../../rating/index.ts";
 import { ratingDocument } from "./document.ts";
-import { guard, refusal } from "./guard.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** The longest request is an answer: three names and a word. */
@@ -23,18 +22,6 @@ export interface AppOptions {
   readonly isOwnHost: (host: string) => boolean;
 }
 
-const own = "'self'";
-const policy = {
-  defaultSrc: ["'none'"],
-  scriptSrc: [own],
-  styleSrc: [own],
-  imgSrc: [own, "data:"],
-  connectSrc: [own],
-  baseUri: ["'none'"],
-  formAction: ["'none'"],
-  frameAncestors: ["'none'"],
-};
-
 const mode = oneOf(modes);
 const who = { rater: raterSchema };
 const bodies = {
@@ -46,12 +33,16 @@ const bodies = {
 /** The rating page and its interface. Answers nobody but the page, and tells it no method and no file. */
 export function ratingApp({ sessions, rater: onlyRater, assets, picture, isOwnHost }: AppOptions): Hono {
   const app = new Hono();
-  app.use(secureHeaders({ contentSecurityPolicy: policy, strictTransportSecurity: false }));
+  app.use(pageHeaders());
   app.use(async (c, next) => {
     await next();
     c.header("Cache-Control", "no-store");
   });
-  app.use(guard(isOwnHost));
+  app.use(guard({ isOwnHost }));
+  app.use(async (c, next) => {
+    const isJson = /^application\/json(;|$)/.test(c.req.header("content-type") ?? "");
+    return c.req.method === "POST" && !isJson ? refusal(415, "the request is not JSON") : next();
+  });
   app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => refusal(413, "the request is too long") }));
 
   const read = async <T extends { rater: string }>(c: Context, schema: z.ZodType<T>): Promise<T> => {
@@ -93,7 +84,7 @@ export function ratingApp({ sessions, rater: onlyRater, assets, picture, isOwnHo
     if (error instanceof HTTPException) return error.getResponse();
     if (!(error instanceof BaretError)) return refusal(500, "the server failed; its terminal says more");
     const { code, category, message } = error;
-    return Response.json({ error: { code, message } }, { status: category === "usage" ? 400 : 500 });
+    return refusal(category === "usage" ? 400 : 500, message, code);
   });
   return app;
 }

@@ -1,8 +1,7 @@
 import { readFile } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { createAdaptorServer } from "@hono/node-server";
-import { StorageError, throwIfCancelled, UsageError } from "../../../core/index.ts";
+import { StorageError, throwIfCancelled } from "../../../core/index.ts";
+import { listen } from "../../../http/node/index.ts";
 import { resize } from "../../../image/index.ts";
 import { decodePhoto, encodePng } from "../../../image/node/index.ts";
 import { lock, packagePath, requireFolder, systemMessage } from "../../../storage/node/index.ts";
@@ -67,29 +66,22 @@ export async function serveRating(folder: string, options: ServeOptions): Promis
   try {
     throwIfCancelled(signal, "the rating");
     const pictures = new PictureFolder(folder);
+    let ownPort = port;
     const app = ratingApp({
       sessions: new Sessions(folder, study, options),
       rater,
       assets,
       picture: async (path) => shownPicture(await pictures.locate(path)),
-      isOwnHost: (host) => [address, "localhost"].some((name) => host === `${name}:${portOf(server)}`),
+      isOwnHost: (host) => [address, "localhost"].some((name) => host === `${name}:${ownPort}`),
     });
-    const server = createAdaptorServer({ fetch: app.fetch });
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(port, address, resolve);
-    }).catch((cause: unknown) => {
-      throw new UsageError(`the port cannot be used: ${systemMessage(cause)}`, { where: `port ${port}`, cause });
-    });
+    const { port: bound, close } = await listen({ fetch: app.fetch, address, port });
+    ownPort = bound;
     return {
-      url: `http://${address}:${portOf(server)}/`,
+      url: `http://${address}:${bound}/`,
       photos: study.cases.length,
       edits: study.cases.reduce((sum, { edits }) => sum + edits.length, 0),
       close: async () => {
-        await new Promise<void>((resolve) => {
-          server.close(() => resolve());
-          if ("closeAllConnections" in server) server.closeAllConnections();
-        });
+        await close();
         await release();
       },
     };
@@ -98,5 +90,3 @@ export async function serveRating(folder: string, options: ServeOptions): Promis
     throw error;
   }
 }
-
-const portOf = (server: { address(): AddressInfo | string | null }): number => (server.address() as AddressInfo).port;

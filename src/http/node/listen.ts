@@ -1,0 +1,83 @@
+import type { AddressInfo, Socket } from "node:net";
+import { createAdaptorServer } from "@hono/node-server";
+import { UsageError } from "../../core/index.ts";
+import { systemMessage } from "../../storage/node/index.ts";
+import { refusal } from "../refusal.ts";
+
+export interface ListenOptions {
+  readonly fetch: Parameters<typeof createAdaptorServer>[0]["fetch"];
+  readonly address: string;
+  /** 0: any free port. */
+  readonly port: number;
+}
+
+export interface Listening {
+  readonly port: number;
+  /** Ends all connections, streams among them. */
+  close(): Promise<void>;
+}
+
+/** Time for the headers of a request, and for all of it. */
+const [HEADERS_MS, REQUEST_MS] = [10_000, 120_000];
+const MAX_HEADER_BYTES = 16 << 10;
+const MAX_CONNECTIONS = 500;
+const MAX_REQUESTS_OF_CONNECTION = 10_000;
+
+/** Statuses of requests that Node refuses before any handler sees them. */
+const statuses: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
+const messages: Readonly<Record<number, string>> = {
+  400: "this is not an HTTP request",
+  408: "the request takes too long",
+  431: "the headers of the request are too long",
+};
+
+/** Serves HTTP, with limits on time, headers and connections. Throws UsageError if the address or the port cannot be used. */
+export async function listen({ fetch, address, port }: ListenOptions): Promise<Listening> {
+  const server = createAdaptorServer({
+    fetch,
+    serverOptions: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_MS,
+      requestTimeout: REQUEST_MS,
+      connectionsCheckingInterval: 2000,
+    },
+  });
+  if (!("maxHeadersCount" in server)) throw new TypeError("an HTTP/1.1 server was expected");
+  server.maxConnections = MAX_CONNECTIONS;
+  server.maxRequestsPerSocket = MAX_REQUESTS_OF_CONNECTION;
+  server.on("clientError", answerFault);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, address, resolve);
+  }).catch((cause: NodeJS.ErrnoException) => {
+    const isTaken = cause.code === "EADDRINUSE";
+    throw new UsageError(`the port cannot be used: ${systemMessage(cause)}`, {
+      where: `port ${port}`,
+      ...(isTaken && { advice: "Another program has it. Give another one with --port." }),
+      cause,
+    });
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** Answers a request that Node cannot read, in the shape of all other errors. */
+function answerFault(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = statuses[error.code ?? ""] ?? 400;
+  void refusal(status, messages[status], "unreadable")
+    .text()
+    .then((body) => {
+      const head = `HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n`;
+      socket.end(head + body, () => socket.destroy());
+    });
+}
