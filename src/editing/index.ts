@@ -25,6 +25,7 @@ export { plain } from "./methods/plain/index.ts";
 export { sdedit } from "./methods/sdedit/index.ts";
 export { sine } from "./methods/sine/index.ts";
 export {
+  keyOf,
   type PrepareInput,
   type PreparePlan,
   type PrepareWork,

@@ -23,6 +23,14 @@ export type TaskEvent =
   | { readonly type: "chosen"; readonly strength: StrengthRecord }
   | { readonly type: "done"; readonly result: TaskResult };
 
+/** One of the edits that the strength was chosen from. */
+export interface StripPicture {
+  readonly keep: number;
+  readonly match: number;
+  readonly picture: Picture;
+  readonly settings: SettingValues;
+}
+
 export interface TaskResult {
   /** Pictures by name; those of an edit have "edit" among them. Those of a sweep are numbered from "0". */
   readonly images: Readonly<Record<string, Picture>>;
@@ -38,7 +46,7 @@ export interface TaskResult {
   readonly estimate?: Estimate;
   readonly warnings: readonly Warning[];
   /** The edits that the strength was chosen from, from the one that keeps most to the one that follows the prompt most. */
-  readonly strip?: readonly { readonly keep: number; readonly match: number; readonly picture: Picture }[];
+  readonly strip?: readonly StripPicture[];
   /** Of a task that looks at attention. */
   readonly attention?: AttentionMaps;
 }

@@ -26,4 +26,5 @@ export {
   type StrengthRecord,
   settingsOf,
 } from "./record.ts";
+export { type Points, sweepPointsOf } from "./sweepPoints.ts";
 export { dB, enlargedPhoto, idleOptions, qualityWarnings, unusedCaption } from "./warnings.ts";

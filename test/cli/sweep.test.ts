@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { pointsOf } from "../../src/cli/edit/sweep.ts";
 import { baret, direct, nullText, plain } from "../../src/editing/index.ts";
 import { readPngText } from "../../src/image/index.ts";
 import { decodeImage, encodePng } from "../../src/image/node/index.ts";
+import { sweepPointsOf } from "../../src/tasks/index.ts";
 import { smoothPicture, tinyModel } from "../support/baret.ts";
 import { Workplace } from "../support/cli.ts";
 import { fixturePath } from "../support/files.ts";
@@ -77,23 +77,23 @@ test("a stopped sweep leaves its finished pictures on the sheet", async () => {
 
 test("a sweep without values is the paper's figure 9, with Prompt-to-Prompt a grid of its windows", async () => {
   const model = await tinyModel("tiny-sd1");
-  const { points, columns } = pointsOf(baret, model, {});
+  const { points, columns } = sweepPointsOf(baret, model, {});
   expect(columns).toBe(5);
   expect(points.map(({ alpha }) => alpha).slice(0, 5)).toEqual([[0.9, 0.1], [0.8, 0.1], [0.6, 0.1], [0.5, 0.1], [0, 0]]); // biome-ignore format: one list
   for (const point of points.slice(0, 5)) expect(point).toMatchObject({ selfSteps: [0, 0.3], crossSteps: [0, 0.6] });
   expect(points.slice(5, 10).map(({ selfSteps }) => selfSteps)).toEqual([0.1, 0.2, 0.3, 0.4, 0.5]);
   expect(points.slice(10).map(({ crossSteps }) => crossSteps)).toEqual([0.8, 0.6, 0.4, 0.2, 0]);
-  const grid = pointsOf(nullText, model, {});
+  const grid = sweepPointsOf(nullText, model, {});
   expect(grid.points.slice(2, 4)).toEqual([{ selfSteps: 0.2, crossSteps: 0.8 }, { selfSteps: 0.5, crossSteps: 0.2 }]); // biome-ignore format: one list
-  expect([grid.points.length, grid.columns, pointsOf(direct, model, {}).points.length]).toEqual([9, 3, 9]);
-  expect(() => pointsOf(plain, model, {})).toThrow("a sweep needs an option with several values");
+  expect([grid.points.length, grid.columns, sweepPointsOf(direct, model, {}).points.length]).toEqual([9, 3, 9]);
+  expect(() => sweepPointsOf(plain, model, {})).toThrow("a sweep needs an option with several values");
   await model.close();
 });
 
 test("a sweep of too many points is refused before its points are created", async () => {
   const model = await tinyModel("tiny-sd1");
   const many = Array.from({ length: 100_000 }, () => 1);
-  const points = () => pointsOf(baret, model, { alpha: many, selfSteps: many, crossSteps: many });
+  const points = () => sweepPointsOf(baret, model, { alpha: many, selfSteps: many, crossSteps: many });
   expect(points).toThrow("too many points of a sweep: found 1000000000000000, expected at most 1000");
   await model.close();
 });

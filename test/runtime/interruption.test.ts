@@ -7,10 +7,11 @@ import { setTimeout as pause, setImmediate } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { CancelledError, EngineError, tensor } from "../../src/core/index.ts";
 import type { Engine, LoadOptions, Session } from "../../src/runtime/index.ts";
-import { childProgram, EngineProcess } from "../../src/runtime/node/childProcess.ts";
+import { EngineProcess } from "../../src/runtime/node/childProcess.ts";
 import { frameParts } from "../../src/runtime/node/frames.ts";
 import { startEngine } from "../../src/runtime/node/index.ts";
 import type { Request } from "../../src/runtime/node/messages.ts";
+import { programBeside } from "../../src/runtime/node/program.ts";
 import { DiskCache } from "../../src/storage/node/index.ts";
 import { doubling, slow, slowToLoad } from "./programs.ts";
 
@@ -240,7 +241,8 @@ describe("the engine's process", () => {
       child.stdio[3].write(require("node:fs").readFileSync(process.argv[2]));
       console.log(child.pid);
       setInterval(() => {}, 1000);`;
-    const parent = spawn(process.execPath, ["-e", script, childProgram(), join(root, "requests")]);
+    const program = programBeside(new URL("../../src/runtime/node/childProcess.ts", import.meta.url).href, "child");
+    const parent = spawn(process.execPath, ["-e", script, program, join(root, "requests")]);
     const [pid] = (await once(parent.stdout, "data")).map(Number);
     await computing(pid);
     // Both write to this pipe, so it ends when both have ended. The new parent of an orphan differs between systems.

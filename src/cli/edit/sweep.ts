@@ -1,9 +1,9 @@
 import { Command } from "commander";
-import { type Picture, UsageError } from "../../core/index.ts";
-import { batchOf, type Model } from "../../diffusion/index.ts";
-import { editSettings, type Method, requirePoints } from "../../editing/index.ts";
+import type { Picture } from "../../core/index.ts";
+import { batchOf } from "../../diffusion/index.ts";
+import type { Method } from "../../editing/index.ts";
 import { type Cell, contactSheet } from "../../image/index.ts";
-import type { SettingValues } from "../../tasks/index.ts";
+import { type SettingValues, sweepPointsOf } from "../../tasks/index.ts";
 import { planEdit, recordOf, sweepTask, writePicture } from "../../tasks/node/index.ts";
 import { filesIn, sweepValues, writtenSettings } from "../methodOptions.ts";
 import { checkOutputs, numbered, outOption, qualityOption } from "../outputs.ts";
@@ -17,33 +17,6 @@ interface Flags extends PhotoFlags {
   readonly saveAll?: boolean;
 }
 
-interface Points {
-  readonly points: readonly SettingValues[];
-  /** Number of columns of the sheet. */
-  readonly columns: number;
-}
-
-/**
- * Returns all combinations of the values of the axes, or the method's own points if there are no axes. Throws UsageError if
- * there are too many, or none.
- */
-export function pointsOf(method: Method, model: Model, axes: Readonly<Record<string, readonly unknown[]>>): Points {
-  const entries = Object.entries(axes);
-  if (entries.length === 0) {
-    const own = method.sweepPoints?.(editSettings(method, model, {}));
-    if (own) return own;
-    throw new UsageError("a sweep needs an option with several values", {
-      expected: "values separated by commas, such as --guidance 3,5,7",
-    });
-  }
-  requirePoints(entries.reduce((count, [, values]) => count * values.length, 1));
-  const points = entries.reduce<SettingValues[]>(
-    (made, [name, values]) => made.flatMap((point) => values.map((value) => ({ ...point, [name]: value }))),
-    [{}],
-  );
-  return { points, columns: entries[entries.length - 1][1].length };
-}
-
 /** Returns the options of a point as they are written on the command line. */
 function labelOf(method: Method, point: SettingValues): string {
   return writtenSettings(method, point)
@@ -55,7 +28,7 @@ async function makeSheet(command: Command, flags: Flags, opened: OpenedTasks, re
   const { method, model, maker, work } = opened;
   const [opening] = opened.tasks;
   const { common, axes } = sweepValues(command, method);
-  const { points, columns } = pointsOf(method, model, axes);
+  const { points, columns } = sweepPointsOf(method, model, axes);
   const single = points.map((_, index) => numbered(flags.out, index, Math.max(2, points.length)));
   const written = [flags.out, ...(flags.saveAll ? single : [])];
   await checkOutputs(

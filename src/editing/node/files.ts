@@ -15,6 +15,7 @@ import {
   version,
   writeFileAtomic,
 } from "../../storage/node/index.ts";
+import type { ByteSource } from "../../weights/index.ts";
 import type { Method } from "../method.ts";
 import {
   keyOf,
@@ -27,7 +28,14 @@ import {
   tensorBytes,
   withTarget,
 } from "../prepare.ts";
-import { decodePrepared, isComplete, type Prepared, preparedPieces } from "../prepared/index.ts";
+import {
+  decodeHeader,
+  decodePrepared,
+  type Header,
+  isComplete,
+  type Prepared,
+  preparedPieces,
+} from "../prepared/index.ts";
 import type { PreparedCache } from "./cache.ts";
 
 /** Returns the SHA-256 of a picture's size and pixels, as hexadecimal digits. */
@@ -39,17 +47,24 @@ const readArguments = z.object({ path: someText });
 /** Reads a file of a prepared photo, finished or not. Throws StorageError if there is none, or if it is damaged; UsageError. */
 export async function readPrepared(path: string): Promise<Prepared> {
   checkArguments("readPrepared", readArguments, { path });
-  const source = await openLocalFile(path).catch((cause: unknown) => {
+  return decodePrepared(await openPreparedFile(path));
+}
+
+const openPreparedFile = (path: string): Promise<ByteSource> =>
+  openLocalFile(path).catch((cause: unknown) => {
     if (!(cause instanceof CheckpointError)) throw cause;
     throw storageError("the file cannot be read", path, cause.cause);
   });
-  return decodePrepared(source);
-}
+
+/** Reads the header of a file of a prepared photo, and none of its tensors. Throws StorageError. */
+export const readPreparedHeader = async (path: string): Promise<Header> => decodeHeader(await openPreparedFile(path));
 
 /** A file or a cache that stores a prepared value after every step, so that preparing it can resume. */
 export interface PreparedStore {
   /** A file of the caller's. Takes precedence over the cache. */
   readonly file?: string;
+  /** Shortest time between two writes of an unfinished value without weights to `file`, in milliseconds. Default 0. */
+  readonly everyMs?: number;
   readonly cache?: PreparedCache;
   /** Keeps DDIM inversions, which methods share. Default: the cache's. */
   readonly trajectories?: Trajectories;
@@ -112,7 +127,7 @@ export async function prepareStored(
   model: Model,
   picture: Picture,
   plan: PreparePlan,
-  { file, cache, trajectories = cache?.trajectories }: PreparedStore,
+  { file, everyMs = 0, cache, trajectories = cache?.trajectories }: PreparedStore,
   work: Pick<PrepareWork, "onProgress" | "signal" | "photoAt"> = {},
 ): Promise<Prepared> {
   checkMemory(tensorBytes(method, plan), "the prepared photo");
@@ -122,13 +137,14 @@ export async function prepareStored(
   const stored = (): Promise<Prepared | undefined> => findStored(method, plan, { file });
   const found = await stored();
   if (found && isComplete(found)) return run({ resume: found, where: file });
-  const prepared = await withLock(file, async () =>
-    run({
-      resume: await stored(),
-      where: file,
-      onStep: (prepared) => writeFileAtomic(file, preparedPieces(prepared), { signal: work.signal }),
-    }),
-  );
+  let written = Number.NEGATIVE_INFINITY;
+  const onStep = async (prepared: Prepared): Promise<void> => {
+    const isSoon = performance.now() < written + everyMs;
+    if (isSoon && !isComplete(prepared) && !prepared.weights) return;
+    await writeFileAtomic(file, preparedPieces(prepared), { signal: work.signal });
+    written = performance.now();
+  };
+  const prepared = await withLock(file, async () => run({ resume: await stored(), where: file, onStep }));
   // Weights stay in the file, not in memory.
   return prepared.weights ? withTarget(await readPrepared(file), plan.target) : prepared;
 }

@@ -2,5 +2,13 @@
 // Knows of: everything above, and Node.
 // Does not know of: reading photos, writing results.
 export { PreparedCache, type PreparedCacheOptions } from "./cache.ts";
-export { findStored, type PreparedStore, pictureHash, planPrepared, prepareStored, readPrepared } from "./files.ts";
+export {
+  findStored,
+  type PreparedStore,
+  pictureHash,
+  planPrepared,
+  prepareStored,
+  readPrepared,
+  readPreparedHeader,
+} from "./files.ts";
 export { TrajectoryCache } from "./trajectories.ts";

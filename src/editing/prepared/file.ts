@@ -91,14 +91,7 @@ export async function encodePrepared(prepared: Prepared): Promise<Uint8Array> {
  */
 export async function decodePrepared(source: ByteSource): Promise<Prepared> {
   const where = source.name;
-  if (source.size > MAX_BYTES) {
-    const facts = { found: `${source.size} bytes`, expected: `at most ${MAX_BYTES}` };
-    throw new StorageError("too large for a file of a prepared photo", { where, ...facts });
-  }
-  const { metadata, tensors } = await readable(readSafetensors(source), where);
-  const header = await headerIn(metadata, tensors, where);
-  const method = methodOf(header, where);
-  refuse("the file's header is damaged", methodProblems(method, header), where);
+  const { header, method, tensors } = await openPrepared(source);
   const settings = method.prepareOptions.parse(header.settings);
   const layouts = method.tensors(settings, header.shapes);
   const { weights, others } = splitWeights(
@@ -111,6 +104,23 @@ export async function decodePrepared(source: ByteSource): Promise<Prepared> {
   const prepared: Prepared = { ...headerOf({ ...header, settings }), tensors: read, ...(weights && { weights }) };
   refuse("the file's tensors are damaged", valueProblems(method, prepared), where);
   return prepared;
+}
+
+/** Reads the header of a file of a prepared value, and none of its tensors. Throws StorageError as `decodePrepared`. */
+export const decodeHeader = async (source: ByteSource): Promise<Header> => (await openPrepared(source)).header;
+
+/** Reads and checks the header of a file. */
+async function openPrepared(source: ByteSource) {
+  const where = source.name;
+  if (source.size > MAX_BYTES) {
+    const facts = { found: `${source.size} bytes`, expected: `at most ${MAX_BYTES}` };
+    throw new StorageError("too large for a file of a prepared photo", { where, ...facts });
+  }
+  const { metadata, tensors } = await readable(readSafetensors(source), where);
+  const header = await headerIn(metadata, tensors, where);
+  const method = methodOf(header, where);
+  refuse("the file's header is damaged", methodProblems(method, header), where);
+  return { header, method, tensors };
 }
 
 /** Returns the header of a file of either format. Throws StorageError. */

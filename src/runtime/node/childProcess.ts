@@ -1,29 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
 import { dirname } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { EngineError } from "../../core/index.ts";
-import { BUNDLE_ADVICE, systemMessage } from "../../storage/node/index.ts";
+import { systemMessage } from "../../storage/node/index.ts";
 import { type Frame, frameParts, frameSplitter } from "./frames.ts";
 import type { Reply, Request } from "./messages.ts";
-
-/**
- * The program of the child process. A plain Node 20 runs no TypeScript, so from the sources it is the compiled one in
- * dist/, which the tests' global set-up keeps fresh. Throws EngineError if it is missing, as it is in a bundle.
- */
-export function childProgram(): string {
-  // A bundle in CommonJS form has no import.meta.url.
-  const here: string | undefined = import.meta.url;
-  const fromSource = here?.endsWith(".ts");
-  const runsTypeScript = "typescript" in process.features && process.features.typescript;
-  const name = !fromSource ? "./child.js" : runsTypeScript ? "./child.ts" : "../../../dist/runtime/node/child.js";
-  const program = here ? fileURLToPath(new URL(name, here)) : name;
-  if (here && existsSync(program)) return program;
-  throw new EngineError("the program that runs models is missing", { where: program, advice: BUNDLE_ADVICE });
-}
+import { programBeside } from "./program.ts";
 
 const signals: Record<string, string> = {
   SIGABRT: "native code aborted (SIGABRT)",
@@ -47,7 +31,7 @@ function ending(code: number | null, signal: string | null, log: string): Engine
 
 /** Starts the child process. Throws EngineError if the system refuses, for lack of file descriptors for example. */
 async function spawned(): Promise<ChildProcess> {
-  const program = childProgram();
+  const program = programBeside(import.meta.url, "child");
   try {
     // Standard output is for results of the command line. Standard error is kept for error messages.
     const started = spawn(process.execPath, [program], {

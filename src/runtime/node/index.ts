@@ -4,5 +4,6 @@
 export { mostThreads, physicalCores } from "./machine.ts";
 export { mapWeights } from "./mapWeights.ts";
 export { availableMemory, checkMemory, type ProcessMemory, processTreeMemory } from "./memory.ts";
+export { programBeside } from "./program.ts";
 export { startEngine } from "./startEngine.ts";
 export { fileSource } from "./weightFiles.ts";

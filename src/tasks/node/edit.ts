@@ -109,7 +109,7 @@ export async function preparePhoto(
   task: PhotoTask,
   { onProgress, onWarning, edit, signal }: PrepareTaskWork = {},
 ): Promise<Preparation> {
-  const { method, model, source, photo, plan, file, cache, trajectories } = task;
+  const { method, model, source, photo, plan, file, everyMs, cache, trajectories } = task;
   const warnings: Warning[] = [];
   const warn = (...more: readonly Warning[]): void => {
     warnings.push(...more);
@@ -122,7 +122,7 @@ export async function preparePhoto(
   warn(...promptWarnings(model, all));
   const prepare = (): Promise<Prepared> => {
     const work = { onProgress, signal, photoAt: photoAt(photo!) };
-    return prepareStored(method, model, photo!.picture, plan, { file, cache, trajectories }, work);
+    return prepareStored(method, model, photo!.picture, plan, { file, everyMs, cache, trajectories }, work);
   };
   const { result: prepared, cost } = task.prepared
     ? { result: task.prepared, cost: noCost }
@@ -210,7 +210,10 @@ export const editTask = (
       ...recordOf(task, "edit", settingsOfTask(task, result.settings)),
       ...(strength && { strength }),
     };
-    const strip = choice?.tried.map(({ keep, match, edit }) => ({ keep, match, picture: edit.picture }));
+    const strip = choice?.tried.map(({ keep, match, edit: { picture, settings } }) => ({
+      ...{ keep, match, picture },
+      settings: settingsOfTask(task, settings),
+    }));
     emit({ type: "done", result: { ...shared, images: made, record, rows, costs, ...(strip && { strip }) } });
   }, signal);
 
