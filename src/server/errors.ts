@@ -61,3 +61,9 @@ export class BodyTypeError extends BaretError {
   readonly code = "unsupported_media_type";
   override readonly category: ErrorCategory = "usage";
 }
+
+/** A request arrives too slowly. */
+export class RequestTimeError extends BaretError {
+  readonly code = "timeout";
+  override readonly category: ErrorCategory = "usage";
+}

@@ -1,0 +1,84 @@
+import { type Context, Hono } from "hono";
+import { cors } from "hono/cors";
+import { guard, pageHeaders, refusal } from "../../http/index.ts";
+import type { Service } from "../service.ts";
+import { Access, type ServerEnv } from "./access.ts";
+import { UploadRoom } from "./body.ts";
+import { refuseOtherMethods } from "./endpoint.ts";
+import { endpoints } from "./endpoints.ts";
+import { errorAnswer } from "./errorAnswer.ts";
+import { type Metric, RequestCounts } from "./metrics.ts";
+import { addNative } from "./native.ts";
+import { addStudio, type StudioFile } from "./studio.ts";
+
+/** The API of another program, under its own paths. */
+export interface Dialect {
+  /** "/v1". */
+  readonly path: string;
+  readonly app: Hono<ServerEnv>;
+}
+
+export interface ServerAppOptions {
+  readonly service: Service;
+  readonly version: string;
+  /** Tells if the server answers under a name: see `ownHosts`. */
+  readonly isOwnHost: (host: string) => boolean;
+  /** Origins of other sites whose pages may use the server. Default: none. */
+  readonly origins?: readonly string[];
+  /** If given, nobody is served without it. */
+  readonly token?: string;
+  /** Returns the network address of the client. */
+  readonly addressOf?: (c: Context) => string;
+  readonly studio?: ReadonlyMap<string, StudioFile>;
+  readonly dialects?: readonly Dialect[];
+  /** Returns measures besides those of requests. */
+  readonly metrics?: () => Promise<readonly Metric[]>;
+  /** Gets errors that are the server's own. */
+  readonly onFault?: (error: unknown) => void;
+}
+
+/** Answers with the native API, other dialects, and the studio's files. Everything is behind one guard. */
+export function serverApp(options: ServerAppOptions): Hono<ServerEnv> {
+  const { service, version, isOwnHost, origins = [], token, addressOf = () => "unknown" } = options;
+  const { studio, dialects = [], metrics = async () => [], onFault = () => undefined } = options;
+  const access = new Access({ token, addressOf });
+  const counts = new RequestCounts();
+  const app = new Hono<ServerEnv>();
+
+  app.use(async (c, next) => {
+    const began = performance.now();
+    await next();
+    counts.add(c.req.method, c.res.status, (performance.now() - began) / 1000);
+  });
+  app.use(pageHeaders(["data:", "blob:"]));
+  app.use(async (c, next) => {
+    await next();
+    if (!c.res.headers.has("Cache-Control")) c.header("Cache-Control", "no-store");
+  });
+  app.use(guard({ isOwnHost, origins }));
+  if (origins.length > 0) {
+    app.use(
+      cors({
+        origin: (origin) => (origins.includes(origin) ? origin : undefined),
+        allowHeaders: ["Authorization", "Content-Type", "Last-Event-ID"],
+        exposeHeaders: ["Location", "Retry-After"],
+      }),
+    );
+  }
+  app.use(access.middleware);
+
+  const room = new UploadRoom();
+  addNative(app, {
+    service,
+    access,
+    version,
+    room,
+    metrics: async () => [...(await metrics()), ...counts.metrics()],
+  });
+  for (const dialect of dialects) app.route(dialect.path, dialect.app);
+  if (studio) addStudio(app, studio);
+  refuseOtherMethods(app, endpoints);
+  app.notFound(() => refusal(404, "there is nothing at this address", "not_found"));
+  app.onError((error) => errorAnswer(error, onFault));
+  return app;
+}

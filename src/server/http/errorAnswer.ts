@@ -1,0 +1,57 @@
+import { HTTPException } from "hono/http-exception";
+import { BaretError, CancelledError, ImageError, UsageError } from "../../core/index.ts";
+import { refusal } from "../../http/index.ts";
+import {
+  BodyTypeError,
+  BusyError,
+  ConflictError,
+  NotFoundError,
+  NotReadyError,
+  RequestError,
+  RequestTimeError,
+  TooLargeError,
+} from "../errors.ts";
+
+type ErrorClass = abstract new (...args: never[]) => Error;
+
+/** HTTP statuses of errors. Every other error is 500. */
+const statuses: readonly (readonly [ErrorClass, number])[] = [
+  [NotFoundError, 404],
+  [RequestTimeError, 408],
+  [ConflictError, 409],
+  [TooLargeError, 413],
+  [BodyTypeError, 415],
+  [BusyError, 429],
+  [NotReadyError, 503],
+  [UsageError, 400],
+  [ImageError, 400],
+  // The client left, so nobody reads it.
+  [CancelledError, 499],
+];
+
+/** Returns the HTTP status of an error. */
+export const statusOf = (error: unknown): number => statuses.find(([type]) => error instanceof type)?.[1] ?? 500;
+
+/**
+ * Answers with an error. `message` has the advice as its last line. With several wrong fields, `param` is the first one and
+ * `problems` lists all. Errors that are not the client's are told to nobody but `onFault`.
+ */
+export function errorAnswer(error: unknown, onFault: (error: unknown) => void): Response {
+  if (error instanceof HTTPException) return refusal(error.status, error.message || "the request is wrong");
+  const status = statusOf(error);
+  if (!(error instanceof BaretError) || status === 500) {
+    onFault(error);
+    const message = "the server failed; its terminal says more";
+    return refusal(500, message, error instanceof BaretError ? error.code : "unexpected");
+  }
+  const problems = error instanceof RequestError ? error.problems : [];
+  const param = problems[0]?.field ?? (error instanceof UsageError ? error.details.where : undefined);
+  const retryAfter = error instanceof BusyError || error instanceof NotReadyError ? error.retryAfter : undefined;
+  return refusal(status, error.message, error.code, {
+    ...(param !== undefined && { param }),
+    ...(problems.length > 0 && {
+      more: { problems: problems.map(({ field, message }) => ({ param: field, message })) },
+    }),
+    ...(retryAfter !== undefined && { headers: { "Retry-After": `${Math.max(1, Math.ceil(retryAfter))}` } }),
+  });
+}

@@ -1,0 +1,134 @@
+import type { Hono } from "hono";
+import { BaretError } from "../../core/index.ts";
+import { refusal } from "../../http/index.ts";
+import { hasEnded, type Job, type JobRequest, jobRequest } from "../api/index.ts";
+import { BodyTypeError, NotFoundError, RequestError } from "../errors.ts";
+import type { Service } from "../service.ts";
+import type { Access, ServerEnv } from "./access.ts";
+import { mediaType, readBody, type UploadRoom } from "./body.ts";
+import { addEndpoint, checked } from "./endpoint.ts";
+import * as api from "./endpoints.ts";
+import { eventAnswer } from "./events.ts";
+import { type Metric, metricsText } from "./metrics.ts";
+import { openApi } from "./openapi.ts";
+
+export interface NativeOptions {
+  readonly service: Service;
+  readonly access: Access;
+  readonly version: string;
+  readonly room: UploadRoom;
+  readonly metrics: () => Promise<readonly Metric[]>;
+}
+
+/** Adds the endpoints of baret's own API. */
+export function addNative(app: Hono<ServerEnv>, { service, access, version, room, metrics }: NativeOptions): void {
+  addJobs(app, service);
+  addResults(app, service);
+
+  addEndpoint(app, api.addPhoto, async ({ c }) => {
+    const request = c.req.raw;
+    const type = mediaType(request);
+    if (!(api.photoTypes as readonly string[]).includes(type)) {
+      const expected = "the type of a picture, such as image/jpeg";
+      throw new BodyTypeError("the type of the body", { where: "Content-Type", found: type || "nothing", expected });
+    }
+    const { limits } = await service.capabilities();
+    const told = Number(request.headers.get("content-length") ?? limits.photoBytes);
+    return room.with(Math.min(told, limits.photoBytes), async () => {
+      const bytes = await readBody(request, { bytes: limits.photoBytes });
+      return c.json(await service.addPhoto(bytes), 201);
+    });
+  });
+
+  addEndpoint(app, api.listInversions, async ({ c }) => c.json({ inversions: [...(await service.inversions())] }));
+  addEndpoint(app, api.getCapabilities, async ({ c }) => c.json(await service.capabilities()));
+  addEndpoint(app, api.openSession, ({ c }) => access.openSession(c));
+  addEndpoint(app, api.health, async ({ c }) => {
+    const { ready } = await service.capabilities();
+    return ready ? c.json({ ready }) : c.json({ ready }, 503, { "Retry-After": "2" });
+  });
+  addEndpoint(app, api.metrics, async ({ c }) =>
+    c.body(metricsText(await metrics()), 200, { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" }),
+  );
+  const document = openApi(api.endpoints, version);
+  addEndpoint(app, api.openApiDocument, ({ c }) => c.json(document));
+}
+
+function addJobs(app: Hono<ServerEnv>, service: Service): void {
+  const submit = async (request: JobRequest, client: string): Promise<Response> => {
+    const { job, isNew } = await service.submit(request, client);
+    return Response.json(job, { status: isNew ? 202 : 200, headers: { Location: `/api/v1/jobs/${job.id}` } });
+  };
+  addEndpoint(app, api.submitJob, ({ body, client }) => submit(body, client));
+  for (const { kind, endpoint } of api.submitKinds) {
+    addEndpoint(app, endpoint, ({ body, client }) => submit(checked(jobRequest, { ...body, kind }), client));
+  }
+  addEndpoint(app, api.listJobs, async ({ c, query, client }) =>
+    c.json({ jobs: [...(await service.jobs({ ...query, client }))] }),
+  );
+  addEndpoint(app, api.cancelJobs, async ({ c, client }) => {
+    const open = await service.jobs({ client, states: ["queued", "running"], limit: 1000 });
+    // A job that another request removed meanwhile needs no cancelling.
+    const cancelled = open.map(({ id }) =>
+      service.cancel(id, client).catch((error: unknown) => {
+        if (!(error instanceof NotFoundError)) throw error;
+      }),
+    );
+    return c.json({ jobs: (await Promise.all(cancelled)).filter((job) => job !== undefined) });
+  });
+  addEndpoint(app, api.getJob, async ({ c, params }) => c.json(await service.job(params.id)));
+  addEndpoint(app, api.removeJob, async ({ c, params, client }) => {
+    await service.remove(params.id, client);
+    return c.body(null, 204);
+  });
+  addEndpoint(app, api.cancelJob, async ({ c, params, client }) => c.json(await service.cancel(params.id, client)));
+}
+
+function addResults(app: Hono<ServerEnv>, service: Service): void {
+  addEndpoint(app, api.jobEvents, async ({ c, params, query }) => {
+    const { id } = await service.job(params.id);
+    const after = query.after ?? lastEventId(c.req.header("last-event-id"));
+    const leaving = new AbortController();
+    const events = service.events(id, { ...(after !== undefined && { after }), signal: leaving.signal });
+    return eventAnswer(events, () => leaving.abort());
+  });
+  addEndpoint(app, api.jobResult, async ({ c, params, query }) => {
+    const job = await awaited(service, params.id, query.wait, c.req.raw.signal);
+    if (!hasEnded(job.state)) return c.json(job, 202);
+    if (job.state === "cancelled") return refusal(409, "the job was cancelled", "cancelled");
+    if (!job.result) return refusal(409, job.error?.message ?? "the job failed", job.error?.code ?? "failed");
+    const { pictures, strip = [] } = job.result;
+    const made =
+      query.picture === undefined ? pictures[0] : [...pictures, ...strip].find(({ name }) => name === query.picture);
+    if (!made) throw new NotFoundError("the job has no such picture", { where: "picture", found: query.picture });
+    return pictureAnswer(await service.picture(made.picture.id), "image/png");
+  });
+  addEndpoint(app, api.getPicture, async ({ params, query }) =>
+    pictureAnswer(await service.picture(params.id, query.side), query.side === undefined ? "image/png" : "image/webp"),
+  );
+}
+
+/** A picture never changes, since its name is the hash of its bytes. Only the client's own cache may keep it. */
+const pictureAnswer = (bytes: Uint8Array<ArrayBuffer>, type: string): Response =>
+  new Response(bytes, { headers: { "Content-Type": type, "Cache-Control": "private, max-age=31536000, immutable" } });
+
+function lastEventId(text: string | undefined): number | undefined {
+  if (!text) return undefined;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new RequestError([{ field: "Last-Event-ID", message: "Last-Event-ID: expected the number of an event" }]);
+}
+
+/** Waits up to so many seconds for the end of a job. */
+async function awaited(service: Service, id: string, seconds: number, left: AbortSignal): Promise<Job> {
+  const job = await service.job(id);
+  if (seconds === 0 || hasEnded(job.state)) return job;
+  const signal = AbortSignal.any([left, AbortSignal.timeout(seconds * 1000)]);
+  try {
+    for await (const event of service.events(id, { signal })) {
+      if (event.type === "state" && hasEnded(event.state)) break;
+    }
+  } catch (error) {
+    if (!signal.aborted || !(error instanceof BaretError)) throw error;
+  }
+  return service.job(id);
+}
