@@ -2,3 +2,4 @@
 // Knows of: tasks and every layer above it, Node.
 // Does not know of: the command line.
 export { openBlobs } from "./blobs/index.ts";
+export { ServerService, type ServiceOptions } from "./service.ts";
