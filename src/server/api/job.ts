@@ -13,6 +13,9 @@ export const progress = z.strictObject({
   phase: z.string(),
   done: z.number(),
   total: z.number(),
+  unit: z.literal("bytes").optional().describe("absent: steps"),
+  loss: z.number().optional().describe("of this step"),
+  note: z.string().max(1000).optional().describe("a few words about this step"),
   secondsLeft: z.number().optional(),
   method: z.string().optional().describe("of a comparison: the method at work"),
 });
@@ -102,9 +105,17 @@ export const jobEvent = z.discriminatedUnion("type", [
     ...at,
     seconds: z.tuple([z.number(), z.number()]),
     memory: z.number(),
+    /** The most rows and gradients of the U-Net. */
+    computed: z.strictObject({ evaluations: z.number(), gradients: z.number() }).optional(),
   }),
   z.strictObject({ type: z.literal("warning"), ...at, warning: jobWarning }),
-  z.strictObject({ type: z.literal("prepared"), ...at, quality, reused: z.boolean() }),
+  z.strictObject({
+    type: z.literal("prepared"),
+    ...at,
+    quality,
+    reused: z.boolean(),
+    iterations: z.int().optional().describe("of tuning, over all steps"),
+  }),
   z.strictObject({ type: z.literal("chosen"), ...at, strength: values }),
   z.strictObject({ type: z.literal("picture"), ...at, made: madePicture }),
   z.strictObject({ type: z.literal("position"), position: z.int() }),
