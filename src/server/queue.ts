@@ -1,7 +1,12 @@
 import type { BlobId, Inversion, Job, JobError, JobEvent, JobId, JobRequest, JobResult } from "./api/index.ts";
 
-/** Events that a worker reports; the queue numbers those that are kept. */
-export type Reported = JobEvent extends infer E ? (E extends { seq: number } ? Omit<E, "seq"> : E) : never;
+/** Events that a worker reports; the queue numbers those that are kept, and makes those of states and positions itself. */
+export type Reported =
+  Exclude<JobEvent, { type: "state" | "position" }> extends infer E
+    ? E extends { seq: number }
+      ? Omit<E, "seq">
+      : E
+    : never;
 
 export interface NewJob {
   readonly request: JobRequest;

@@ -1,5 +1,6 @@
-// The server's parts that need Node: blobs, workers.
+// The server's parts that need Node: blobs, the queue, the service, workers.
 // Knows of: tasks and every layer above it, Node.
 // Does not know of: the command line.
 export { openBlobs } from "./blobs/index.ts";
+export { openQueue, type QueueOptions, queueSettings } from "./queue/index.ts";
 export { ServerService, type ServiceOptions } from "./service.ts";

@@ -1,0 +1,146 @@
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { open, readFile, rm } from "node:fs/promises";
+import { hostname } from "node:os";
+import { dirname } from "node:path";
+import { promisify } from "node:util";
+import { z } from "zod";
+import { StorageError } from "../../../core/index.ts";
+import { isMissing, readRegular, requireFolder, storageError } from "../../../storage/node/index.ts";
+
+const MAX_BYTES = 4096;
+
+/** Who holds a lock. A process id is used again after its process has ended, so the time of its start belongs to it. */
+const owner = z.strictObject({
+  host: z.string(),
+  pid: z.int(),
+  /** When the process started, as its system says it. Absent if the system does not tell. */
+  started: z.string().optional(),
+  since: z.string(),
+  /** Tells two locks of one process apart. */
+  nonce: z.string(),
+});
+type Owner = z.infer<typeof owner>;
+
+/** When a process started, unlike for any other process that had its id on this machine. Undefined if that cannot be found out. */
+async function startOf(pid: number): Promise<string | undefined> {
+  if (process.platform === "linux") {
+    const [stat, boot] = await Promise.all([
+      readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined),
+      readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => ""),
+    ]);
+    // The name of the program may have spaces, and ends with the last bracket. The start is field 22.
+    return stat && `${boot.trim()} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]}`;
+  }
+  if (process.platform === "win32") return undefined;
+  const found = await promisify(execFile)("ps", ["-o", "lstart=", "-p", `${pid}`]).catch(() => undefined);
+  return found?.stdout.trim() || undefined;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Tells if the holder is dead for certain. A process of another machine never is: it cannot be seen. */
+async function isDead({ host, pid, started }: Owner): Promise<boolean> {
+  if (host !== hostname()) return false;
+  if (!isRunning(pid)) return true;
+  const now = await startOf(pid);
+  return started !== undefined && now !== undefined && started !== now;
+}
+
+/** Reads who holds a lock. Returns undefined if nobody does, "unknown" if the file says nothing (yet). */
+async function ownerOf(path: string): Promise<Owner | "unknown" | undefined> {
+  let text: string;
+  try {
+    text = (await readRegular(path, MAX_BYTES)).toString();
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+  try {
+    return owner.parse(JSON.parse(text));
+  } catch {
+    return "unknown";
+  }
+}
+
+/** Makes the lock's file. Returns false if there is one. */
+async function create(path: string, holder: Owner): Promise<boolean> {
+  try {
+    const file = await open(path, "wx");
+    await file.writeFile(`${JSON.stringify(holder)}\n`).finally(() => file.close());
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+function inUse(folder: string, path: string, holder: Owner | "unknown"): StorageError {
+  const [found, advice] =
+    holder === "unknown"
+      ? [`a lock file without an owner: ${path}`, "If no server uses the folder, delete that file."]
+      : holder.host === hostname()
+        ? [
+            `process ${holder.pid}, since ${holder.since}`,
+            "Use that server, or stop it first, or give this one another folder. For several processes, use a Postgres server: --database postgres://…",
+          ]
+        : [
+            `process ${holder.pid} on the machine ${holder.host}, since ${holder.since}`,
+            `If that machine no longer uses the folder, delete ${path}. For several machines, use a Postgres server: --database postgres://…`,
+          ];
+  return new StorageError("another process uses this folder for its queue", { where: folder, found, advice });
+}
+
+/**
+ * Deletes the lock of a dead process. Only one process at a time may do so, as the second would delete the new lock of the first:
+ * a second lock file is held meanwhile. Returns the owner if it lives.
+ */
+async function reap(path: string, self: Owner): Promise<Owner | "unknown" | undefined> {
+  const guard = `${path}.reap`;
+  if (!(await create(guard, self))) return (await ownerOf(guard)) ?? "unknown";
+  try {
+    const holder = await ownerOf(path);
+    if (!holder) return undefined;
+    if (holder === "unknown" || !(await isDead(holder))) return holder;
+    await rm(path);
+    return undefined;
+  } finally {
+    await rm(guard);
+  }
+}
+
+/**
+ * Locks a folder for this process by a file beside it. Two processes on one folder of PGlite lose jobs silently, so a lock is
+ * taken over only if its process is dead, however old it is. Returns a function that frees it. Throws StorageError that names
+ * the holder.
+ */
+export async function lockFolder(folder: string): Promise<() => Promise<void>> {
+  const path = `${folder}.lock`;
+  await requireFolder(dirname(path));
+  const self: Owner = {
+    host: hostname(),
+    pid: process.pid,
+    started: await startOf(process.pid),
+    since: new Date().toISOString(),
+    nonce: randomBytes(8).toString("hex"),
+  };
+  try {
+    while (!(await create(path, self))) {
+      const holder = await reap(path, self);
+      if (holder) throw inUse(folder, path, holder);
+    }
+  } catch (cause) {
+    throw storageError("cannot lock the queue's folder", path, cause);
+  }
+  return async () => {
+    const holder = await ownerOf(path);
+    if (typeof holder === "object" && holder.nonce === self.nonce) await rm(path);
+  };
+}

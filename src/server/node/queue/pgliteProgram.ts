@@ -1,0 +1,44 @@
+// Runs PGlite. As the program of a process: makes a data folder and ends, since the memory that this takes (800 MB) is then
+// given back. As the program of a thread: answers statements, so that they never block the process's own event loop.
+import { isMainThread, parentPort, workerData } from "node:worker_threads";
+import { PGlite } from "@electric-sql/pglite";
+import type { Answer, Demand } from "./pgliteMessages.ts";
+
+/** A queue is small. Postgres's usual 128 MB of shared buffers would only cost memory. */
+const settings = [
+  "shared_buffers=2MB",
+  "wal_buffers=256kB",
+  "max_connections=4",
+  "max_wal_size=32MB",
+  "min_wal_size=32MB",
+];
+const open = (folder: string): Promise<PGlite> =>
+  PGlite.create(folder, { startParams: [...PGlite.defaultStartParams, ...settings.flatMap((s) => ["-c", s])] });
+
+async function serve(folder: string, channels: readonly string[]): Promise<void> {
+  const say = (answer: Answer): void => parentPort?.postMessage(answer);
+  const database = await open(folder);
+  for (const channel of channels) {
+    await database.listen(channel, (payload) => say({ kind: "notice", channel, payload }));
+  }
+  parentPort?.on("message", async (demand: Demand) => {
+    if (demand.kind === "close") {
+      await database.close();
+      parentPort?.close();
+      return;
+    }
+    const { id, sql, values } = demand;
+    try {
+      const { rows } = await database.query(sql, [...values]);
+      say({ kind: "rows", id, rows });
+    } catch (error) {
+      say({ kind: "refused", id, message: error instanceof Error ? error.message : String(error) });
+    }
+  });
+  say({ kind: "ready" });
+}
+
+if (isMainThread) {
+  const database = await open(process.argv[2]);
+  await database.close();
+} else await serve(workerData.folder, workerData.channels);
