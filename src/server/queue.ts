@@ -1,12 +1,10 @@
 import type { BlobId, Inversion, Job, JobError, JobEvent, JobId, JobRequest, JobResult } from "./api/index.ts";
 
-/** Events that a worker reports; the queue numbers those that are kept, and makes those of states and positions itself. */
-export type Reported =
-  Exclude<JobEvent, { type: "state" | "position" }> extends infer E
-    ? E extends { seq: number }
-      ? Omit<E, "seq">
-      : E
-    : never;
+/** Events without their numbers: the queue numbers those that are kept. */
+export type NewEvent = JobEvent extends infer E ? (E extends { seq: number } ? Omit<E, "seq"> : E) : never;
+
+/** Events that a worker reports. The queue makes those of states and positions itself. */
+export type Reported = Exclude<NewEvent, { type: "state" | "position" }>;
 
 export interface NewJob {
   readonly request: JobRequest;

@@ -9,7 +9,7 @@ import {
   type JobState,
 } from "../../src/server/api/index.ts";
 import { BusyError } from "../../src/server/errors.ts";
-import type { JobFilter, JobQueue, Lease, NewJob, Reported, StoredPreparation } from "../../src/server/queue.ts";
+import type { JobFilter, JobQueue, Lease, NewEvent, NewJob, StoredPreparation } from "../../src/server/queue.ts";
 
 interface Entry {
   job: Job;
@@ -20,8 +20,6 @@ interface Entry {
   readonly hear: Set<(event: JobEvent) => void>;
   readonly stop: AbortController;
 }
-
-type Unnumbered = Reported;
 
 /** A queue in memory for tests of what is above it. It has no priorities, no fairness, and forgets everything. */
 export class MemoryQueue implements JobQueue {
@@ -183,7 +181,7 @@ export class MemoryQueue implements JobQueue {
     return this.entries.find(({ job }) => job.id === id);
   }
 
-  private add(entry: Entry, reported: Unnumbered): void {
+  private add(entry: Entry, reported: NewEvent): void {
     const isKept = !["progress", "preview", "position"].includes(reported.type);
     const event = (isKept ? { ...reported, seq: entry.kept.length + 1 } : reported) as JobEvent;
     if (isKept) entry.kept.push(event);
