@@ -1,4 +1,5 @@
 import { connection } from "./state/index.ts";
+import { Keys } from "./view/keysDialog.tsx";
 
 /** Name of the page, and the state of the connection if it is not open. */
 export const Header = () => (
@@ -7,5 +8,6 @@ export const Header = () => (
       baret <small>studio</small>
     </h1>
     <output class="connection">{connection.value === "lost" ? "Connection lost. Trying again…" : ""}</output>
+    <Keys />
   </header>
 );

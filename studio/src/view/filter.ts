@@ -19,3 +19,10 @@ export const passes = (job: Job, { kind, method, model }: Filter, usualModel: st
   (kind === undefined || job.request.kind === kind) &&
   (method === undefined || methodsOf(job).includes(method)) &&
   (model === undefined || (job.request.model ?? usualModel) === model);
+
+/** Tells if the prompt of a job contains all words of a search. */
+export const hasWords = ({ request: { target } }: Job, search: string): boolean =>
+  search
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => target.toLowerCase().includes(word));

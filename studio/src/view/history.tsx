@@ -1,8 +1,198 @@
-import { finished } from "../state/index.ts";
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import type { Job, JobId } from "../../../src/server/api/index.ts";
+import { asBackendError, backend, methods, models, say } from "../state/index.ts";
+import { fileName, type PictureFile, saveZip } from "./archive.ts";
+import { Dialog } from "./dialog.tsx";
+import type { Filter } from "./filter.ts";
+import {
+  everyFound,
+  filter,
+  found,
+  hasOlder,
+  isLoading,
+  keepFound,
+  loadError,
+  loadOlder,
+  removeJobs,
+  search,
+} from "./found.ts";
+import { Gallery } from "./gallery.tsx";
+import { counted } from "./words.ts";
 
-/** Lists the finished jobs. */
-export const History = () => (
-  <section class="history" aria-label="History">
-    <p>{finished.value.length} results</p>
-  </section>
-);
+const kinds = { edit: "edits", compare: "comparisons", sweep: "sweeps", attention: "attention maps" } as const;
+
+/** Pictures of some jobs, as files of a zip. */
+async function* filesOf(jobs: AsyncIterable<Job> | Iterable<Job>): AsyncGenerator<PictureFile> {
+  for await (const job of jobs) {
+    for (const made of job.result?.pictures ?? []) {
+      yield { name: fileName(job, made), url: backend().pictureUrl(made.picture.id) };
+    }
+  }
+}
+
+/** All finished jobs: search, filters, thumbnails, downloads, deletion. */
+export function History() {
+  const selected = useSignal<ReadonlySet<JobId>>(new Set());
+  const doomed = useSignal<readonly JobId[]>([]);
+  const state = useSignal<{ readonly text: string; readonly isProblem?: boolean }>({ text: "" });
+  useEffect(keepFound, []);
+  const shown = found.value;
+  const chosen = shown.filter(({ id }) => selected.value.has(id));
+
+  const save = async (jobs: AsyncIterable<Job> | Iterable<Job>): Promise<void> => {
+    const name = `baret-${new Date().toISOString().slice(0, 10)}.zip`;
+    let saved = 0;
+    try {
+      const isSaved = await saveZip(filesOf(jobs), name, (count) => {
+        saved = count;
+        state.value = { text: `Reading picture ${count}…` };
+      });
+      state.value = { text: isSaved ? `${name} has ${counted(saved, "picture")}.` : "" };
+    } catch (error) {
+      state.value = { text: `The zip was not saved: ${asBackendError(error).message}`, isProblem: true };
+    }
+  };
+
+  const remove = async (): Promise<void> => {
+    const ids = doomed.value;
+    doomed.value = [];
+    try {
+      await removeJobs(ids);
+      state.value = { text: "" };
+      say(`Deleted: ${counted(ids.length, "result")}`);
+    } catch (error) {
+      state.value = { text: `Not deleted: ${asBackendError(error).message}`, isProblem: true };
+    }
+    selected.value = new Set([...selected.value].filter((id) => found.value.some((job) => job.id === id)));
+  };
+
+  return (
+    <section class="history" aria-label="History">
+      <div class="history-head">
+        <h2>History</h2>
+        <Filters />
+        <p class="row">
+          <button
+            type="button"
+            onClick={() => save(chosen.length > 0 ? chosen : everyFound())}
+            disabled={shown.length === 0}
+          >
+            {chosen.length > 0 ? `Zip of ${chosen.length} selected` : "Zip of all"}
+          </button>
+          {chosen.length > 0 && (
+            <>
+              <button
+                type="button"
+                onClick={() => {
+                  doomed.value = chosen.map(({ id }) => id);
+                }}
+              >
+                Delete {chosen.length} selected
+              </button>
+              <button
+                type="button"
+                class="link"
+                onClick={() => {
+                  selected.value = new Set();
+                }}
+              >
+                Select none
+              </button>
+            </>
+          )}
+        </p>
+      </div>
+      <p class={state.value.isProblem ? "problem" : "note"} role="status">
+        {state.value.text}
+      </p>
+      <Gallery
+        jobs={shown}
+        selected={selected}
+        onDelete={(ids) => {
+          doomed.value = ids;
+        }}
+      />
+      <Foot />
+      {doomed.value.length > 0 && (
+        <Dialog
+          title={`Delete ${counted(doomed.value.length, "result")}?`}
+          onClose={() => {
+            doomed.value = [];
+          }}
+        >
+          <p>Pictures and settings are deleted. This cannot be undone. Photos stay.</p>
+          <form method="dialog" class="row">
+            <button type="submit">Keep</button>
+            <button type="button" class="main" onClick={remove}>
+              Delete
+            </button>
+          </form>
+        </Dialog>
+      )}
+    </section>
+  );
+}
+
+function Filters() {
+  const choice = (name: keyof Filter, label: string, values: readonly (readonly [string, string])[]) => (
+    <label>
+      <span class="heard">{label}</span>
+      <select
+        value={filter.value[name] ?? ""}
+        onChange={({ currentTarget: { value } }) => {
+          filter.value = { ...filter.value, [name]: value || undefined };
+        }}
+      >
+        <option value="">all {label}</option>
+        {values.map(([value, text]) => (
+          <option key={value} value={value}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+  const named = (all: readonly { readonly name: string }[]) => all.map(({ name }) => [name, name] as const);
+  return (
+    <search class="row">
+      <label>
+        <span class="heard">Search in prompts</span>
+        <input
+          type="search"
+          placeholder="Search in prompts"
+          value={search.value}
+          onInput={({ currentTarget }) => {
+            search.value = currentTarget.value;
+          }}
+        />
+      </label>
+      {choice("kind", "kinds", Object.entries(kinds))}
+      {choice("method", "methods", named(methods.value))}
+      {models.value.length > 1 && choice("model", "models", named(models.value))}
+    </search>
+  );
+}
+
+/** The end of the list: what is missing, and how to see more. */
+function Foot() {
+  const isFiltered = search.value.trim() !== "" || Object.values(filter.value).some((value) => value !== undefined);
+  const isEmpty = found.value.length === 0;
+  return (
+    <div class="history-foot">
+      {loadError.value && (
+        <p class="problem" role="alert">
+          The history could not be read: {loadError.value.message}
+        </p>
+      )}
+      {isEmpty && !isLoading.value && !loadError.value && (
+        <p class="note">{isFiltered ? "No result matches." : "Results appear here."}</p>
+      )}
+      {hasOlder.value && (
+        <button type="button" onClick={loadOlder} disabled={isLoading.value}>
+          {isEmpty ? "Search older results" : "Show older results"}
+        </button>
+      )}
+    </div>
+  );
+}

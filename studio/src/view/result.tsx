@@ -1,10 +1,77 @@
-import { backend, type ShownJob } from "../state/index.ts";
+import type { MadePicture } from "../../../src/server/api/index.ts";
+import { capabilities, type ShownJob } from "../state/index.ts";
+import { Attention } from "./attention.tsx";
+import { Comparison } from "./comparison.tsx";
+import { FactLine } from "./facts.tsx";
+import { PictureNotes } from "./notes.tsx";
+import { pairOf } from "./pair.ts";
+import { PairChooser } from "./pairChooser.tsx";
+import { Problem } from "./problem.tsx";
+import { methodNamed } from "./settings.ts";
+import { FurtherActions } from "./settingsPanel.tsx";
+import { shownMade, shownPhoto } from "./shown.ts";
+import { Sweep } from "./sweep.tsx";
+import { SweepForm } from "./sweepForm.tsx";
+import { Viewer } from "./viewer.tsx";
+import { capital } from "./words.ts";
 
-/** Shows the result of a job. */
-export const Result = ({ job }: { job: ShownJob }) => (
-  <div class="result">
-    {job.result?.pictures.map(({ name, picture }) => (
-      <img key={name} src={backend().pictureUrl(picture.id)} alt={`${name}: ${job.request.target}`} />
-    ))}
-  </div>
-);
+interface Props {
+  readonly job: ShownJob;
+}
+
+/** Shows the result of a job, or the finished pictures of a comparison or a sweep that still runs. */
+export function Result({ job }: Props) {
+  if (!capabilities.value) return null;
+  return (
+    <article class="result" key={job.id}>
+      <header>
+        <h2>{job.request.target}</h2>
+        <FactLine job={job} />
+      </header>
+      <Kind job={job} />
+      <Problem id={job.id} />
+    </article>
+  );
+}
+
+function Kind({ job }: Props) {
+  switch (job.request.kind) {
+    case "edit":
+      return <Edit job={job} />;
+    case "compare":
+      return <Comparison job={job} request={job.request} />;
+    case "sweep":
+      return <Sweep job={job} request={job.request} />;
+    case "attention":
+      return <Attention job={job} request={job.request} />;
+  }
+}
+
+/** Returns the words of a picture of an edit: those of its method. */
+function labelOf(job: ShownJob, { name, keep }: MadePicture): string {
+  if (keep !== undefined) return `Keep ${keep}`;
+  const method = job.request.kind === "edit" ? methodNamed(capabilities.value!, job.request.method) : undefined;
+  return capital(method?.pictures[name] ?? name);
+}
+
+/** Shows an edit beside its photo, and the method's other pictures. */
+function Edit({ job }: Props) {
+  const { pictures, strip = [] } = job.result!;
+  const all = [...pictures, ...strip];
+  const first = pictures.find(({ name }) => name === "edit") ?? pictures[0];
+  const pair = pairOf(job.id, first.name);
+  const made = all.find(({ name }) => name === pair.right) ?? first;
+  const photo = shownPhoto(job.request);
+  const options = [photo, ...pictures.map((one) => shownMade(one, labelOf(job, one)))];
+  const right = shownMade(made, labelOf(job, made));
+  const left = options.find(({ key }) => key === pair.left) ?? photo;
+  return (
+    <>
+      <Viewer left={left} right={right} size={made.picture} />
+      {pictures.length > 1 && <PairChooser id={job.id} options={options} left={left.key} right={right.key} />}
+      <PictureNotes job={job} made={made} />
+      <FurtherActions job={job} made={made} />
+      <SweepForm job={job} made={made} />
+    </>
+  );
+}

@@ -1,0 +1,45 @@
+import { computed, effect, signal } from "@preact/signals";
+import type { JobId } from "../../../src/server/api/index.ts";
+import { asBackendError, backend, capabilities, jobs, selectedId, selectJob, showListed } from "../state/index.ts";
+
+/** The job in the fragment of an address: "#job/ID". */
+export const jobInAddress = (fragment: string): JobId | undefined => /^#job\/([0-9a-f]{32})$/.exec(fragment)?.[1];
+
+/** Fragment of the address of a job's result. */
+export const addressOf = (id: JobId): string => `#job/${id}`;
+
+/** Why the job in the address cannot be shown. */
+export const missingJob = signal<string | undefined>(undefined);
+
+const isReady = computed(() => capabilities.value?.ready === true);
+
+/** Shows the job that the page's address names, also one that was not listed yet. */
+async function showAddressed(): Promise<void> {
+  const id = jobInAddress(location.hash);
+  missingJob.value = undefined;
+  selectJob(id);
+  if (!id || !isReady.value || jobs.value.has(id)) return;
+  try {
+    showListed([await backend().job(id)]);
+  } catch (error) {
+    const { code, message } = asBackendError(error);
+    missingJob.value = code === "not_found" ? "There is no result at this address. It may have been deleted." : message;
+  }
+}
+
+/** Keeps the page's address and the job on the stage together. */
+export function keepAddress(): void {
+  window.addEventListener("hashchange", () => void showAddressed());
+  void showAddressed();
+  // A backend that is starting knows no jobs yet.
+  isReady.subscribe((ready) => {
+    if (ready) void showAddressed();
+  });
+  effect(() => {
+    const id = selectedId.value;
+    if (id === jobInAddress(location.hash)) return;
+    // A fragment alone leaves the page as it is.
+    history.pushState(null, "", id ? addressOf(id) : `${location.pathname}${location.search}`);
+    missingJob.value = undefined;
+  });
+}
