@@ -83,13 +83,13 @@ export const mediaType = (request: Request): string =>
  * Reads a body as JSON. Refuses text that a database cannot hold: the character 0 and halves of surrogate pairs. Throws as
  * readBody, RequestError if it is not JSON.
  */
-export async function readJson(request: Request): Promise<unknown> {
+export async function readJson(request: Request, limit = MAX_JSON_BYTES): Promise<unknown> {
   const type = mediaType(request);
   if (type !== "application/json") {
     const expected = "application/json";
     throw new BodyTypeError("the type of the body", { where: "Content-Type", found: type || "nothing", expected });
   }
-  const bytes = await readBody(request, { bytes: MAX_JSON_BYTES });
+  const bytes = await readBody(request, { bytes: limit });
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));

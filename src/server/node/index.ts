@@ -2,5 +2,6 @@
 // Knows of: tasks and every layer above it, Node.
 // Does not know of: the command line.
 export { openBlobs } from "./blobs/index.ts";
+export { serverDialects } from "./dialects.ts";
 export { openQueue, type QueueOptions, queueSettings } from "./queue/index.ts";
 export { ServerService, type ServiceOptions } from "./service.ts";

@@ -1,0 +1,154 @@
+import { Hono } from "hono";
+import { refusal } from "../../../http/index.ts";
+import type { Job, ModelDescription } from "../../api/index.ts";
+import { NotFoundError, RequestError } from "../../errors.ts";
+import { clientOf, type ServerEnv } from "../access.ts";
+import { readJson } from "../body.ts";
+import { type DialectOptions, fromBase64 } from "../dialect.ts";
+import { followJob, Interests, patientJson, renamed, requireDone, storePhoto } from "../waiting/index.ts";
+import {
+  errorReply,
+  img2imgReply,
+  modelReply,
+  optionsReply,
+  progressReply,
+  samplersReply,
+  schedulersReply,
+} from "./answers.ts";
+import { Clients, type Waiting } from "./clients.ts";
+import { type Img2Img, readImg2Img, readOptions } from "./fields.ts";
+import { type AskedEdit, editsOf, fieldOf } from "./request.ts";
+
+/** Bytes of a body besides its photos. */
+const BODY_BYTES = 2 << 20;
+
+/** Returns the model that a client names, by its name or by its title, which has its hash. */
+function modelNamed(models: readonly ModelDescription[], name: string): ModelDescription {
+  const found = models.find((model) => name === model.name || name === modelReply(model).title);
+  if (found) return found;
+  const expected = models.map((model) => model.name).join(", ");
+  throw new NotFoundError("no such model", { where: "sd_model_checkpoint", found: name, expected });
+}
+
+/** AUTOMATIC1111's API, as far as its clients need it to edit photos. A client stops and sees its own edits alone. */
+export function a1111App(options: DialectOptions): Hono<ServerEnv> {
+  const { service, onFault } = options;
+  const interests = new Interests(options);
+  const clients = new Clients();
+  const failed = (error: unknown): Promise<Response> => errorReply(error, onFault);
+
+  const readBody = async (request: Request): Promise<unknown> => {
+    const { limits } = await service.capabilities();
+    // Base64 has four characters for three bytes.
+    return readJson(request, Math.ceil((limits.photoBytes * 4) / 3) + BODY_BYTES);
+  };
+
+  async function storePhotos(images: readonly string[]): Promise<string[]> {
+    const ids: string[] = [];
+    for (const [k, image] of images.entries()) {
+      const bytes = fromBase64(image);
+      const field = `init_images.${k}`;
+      if (!bytes?.length)
+        throw new RequestError([{ field, message: `${field}: expected a picture in base64; no URL is fetched` }]);
+      ids.push(await storePhoto(service, bytes, field));
+    }
+    return ids;
+  }
+
+  /** Queues all edits. If one is refused, the others are taken back. */
+  async function submit(edits: readonly AskedEdit[], photos: readonly string[], client: string): Promise<Waiting[]> {
+    const waiting: Waiting[] = [];
+    try {
+      for (const { photo, request } of edits) {
+        const { job } = await service.submit({ ...request, photo: photos[photo] }, client);
+        waiting.push({ id: job.id, interest: interests.add(job.id, client) });
+      }
+    } catch (error) {
+      for (const { interest } of waiting) interest.leave(false);
+      throw renamed(error, fieldOf);
+    }
+    return waiting;
+  }
+
+  /** Waits for all edits and answers with them. Never rejects. */
+  async function reply(
+    asked: Img2Img,
+    edits: readonly AskedEdit[],
+    waiting: readonly Waiting[],
+    client: string,
+    signal: AbortSignal,
+  ) {
+    try {
+      const jobs: Job[] = await Promise.all(waiting.map(({ id }) => followJob(service, id, signal)));
+      for (const job of jobs) requireDone(job);
+      for (const { interest } of waiting) interest.end();
+      return await img2imgReply(service, asked, edits, jobs);
+    } catch (error) {
+      for (const { interest } of waiting) interest.leave(signal.aborted);
+      return failed(error);
+    } finally {
+      clients.end(client, waiting);
+    }
+  }
+
+  const app = new Hono<ServerEnv>();
+  app.post("/img2img", async (c) => {
+    const client = clientOf(c);
+    const asked = readImg2Img(await readBody(c.req.raw));
+    const { models } = await service.capabilities();
+    const name = asked.overrides.sd_model_checkpoint ?? clients.model(client);
+    const edits = editsOf(asked, name === undefined ? undefined : modelNamed(models, name).name);
+    const waiting = await submit(edits, await storePhotos(asked.init_images), client);
+    clients.begin(client, waiting);
+    return patientJson((signal) => reply(asked, edits, waiting, client, signal), c.req.raw.signal, options);
+  });
+  app.get("/progress", async (c) => {
+    const isSkipped = c.req.query("skip_current_image") === "true";
+    const jobs = await Promise.all(clients.waiting(clientOf(c)).map(({ id }) => service.job(id)));
+    return c.json(await progressReply(options, jobs, isSkipped));
+  });
+  const stop = async (client: string): Promise<void> => {
+    await Promise.all(clients.waiting(client).map(({ id }) => service.cancel(id, client)));
+  };
+  for (const path of ["/interrupt", "/skip"]) {
+    app.post(path, async (c) => {
+      await stop(clientOf(c));
+      return c.json({});
+    });
+  }
+  app.get("/options", async (c) => {
+    const { models } = await service.capabilities();
+    const name = clients.model(clientOf(c));
+    return c.json(optionsReply(models.find((model) => model.name === name) ?? models[0]));
+  });
+  app.post("/options", async (c) => {
+    const { sd_model_checkpoint: name } = readOptions(await readBody(c.req.raw));
+    const { models } = await service.capabilities();
+    if (name !== undefined) clients.choose(clientOf(c), modelNamed(models, name).name);
+    return c.json(null);
+  });
+  app.get("/sd-models", async (c) => c.json((await service.capabilities()).models.map(modelReply)));
+  app.get("/samplers", (c) => c.json(samplersReply));
+  app.get("/schedulers", (c) => c.json(schedulersReply));
+  app.get("/cmd-flags", (c) => c.json({}));
+  app.post("/refresh-checkpoints", (c) => c.json(null));
+  // Lists that clients read at their start, of things that the server does not have.
+  for (const list of [
+    "upscalers",
+    "sd-vae",
+    "loras",
+    "hypernetworks",
+    "face-restorers",
+    "prompt-styles",
+    "realesrgan-models",
+  ]) {
+    app.get(`/${list}`, (c) => c.json([]));
+  }
+  app.get("/embeddings", (c) => c.json({ loaded: {}, skipped: {} }));
+  app.get("/scripts", (c) => c.json({ txt2img: [], img2img: [] }));
+  app.post("/txt2img", () =>
+    refusal(404, "this server edits photos and makes none: POST /sdapi/v1/img2img", "not_found"),
+  );
+  app.onError(failed);
+  return app;
+}

@@ -1,0 +1,52 @@
+import type { PictureFormat } from "../../image/index.ts";
+import type { Service } from "../service.ts";
+
+/** A picture file and its size in pixels. */
+export interface EncodedPicture {
+  readonly bytes: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface EncodingOptions {
+  readonly format: PictureFormat;
+  /** 1 to 100, for JPEG and WebP. */
+  readonly quality?: number;
+}
+
+/** One field of a form. A file has bytes, any other field has text. */
+export type FormField = { readonly name: string } & ({ readonly text: string } | { readonly bytes: Uint8Array });
+
+export interface FormLimits {
+  /** Bytes of all fields together. */
+  readonly bytes: number;
+  readonly fields: number;
+  readonly files: number;
+}
+
+/** What the APIs of other programs need besides requests and responses. */
+export interface DialectOptions {
+  readonly service: Service;
+  /** Reads a form of type multipart/form-data, field by field, within limits. Throws RequestError, TooLargeError. */
+  readonly readForm: (request: Request, limits: FormLimits) => Promise<readonly FormField[]>;
+  /** Writes a picture file in another format. The record of its settings stays in it. */
+  readonly encode: (picture: Uint8Array, options: EncodingOptions) => Promise<EncodedPicture>;
+  /** Gets errors that no request can be told of. */
+  readonly onFault: (error: unknown) => void;
+  /** Times for tests: until a plain reply sends headers, and until a client that left loses its job. */
+  readonly firstMs?: number;
+  readonly beatMs?: number;
+  readonly graceMs?: number;
+}
+
+export const toBase64 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");
+
+/** Reads base64, with or without "data:image/png;base64," before it. Returns undefined if it is none. */
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
+  const start = text.startsWith("data:") ? text.indexOf(";base64,") + ";base64,".length : 0;
+  if (text.startsWith("data:") && start < ";base64,".length) return undefined;
+  const encoded = text.slice(start);
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(encoded)) return undefined;
+  return new Uint8Array(Buffer.from(encoded, "base64"));
+}

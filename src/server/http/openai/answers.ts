@@ -1,0 +1,81 @@
+import { ImageError } from "../../../core/index.ts";
+import type { PictureFormat } from "../../../image/index.ts";
+import type { Job, ModelDescription } from "../../api/index.ts";
+import { type DialectOptions, type EncodedPicture, toBase64 } from "../dialect.ts";
+
+/** How the pictures of a reply are written. */
+export interface OutputOptions {
+  readonly format: PictureFormat;
+  /** 0 to 100, for JPEG and WebP. */
+  readonly compression?: number;
+}
+
+/** Writes a picture as a reply holds it. */
+export const encoded = (
+  { encode }: Pick<DialectOptions, "encode">,
+  picture: Uint8Array,
+  { format, compression }: OutputOptions,
+): Promise<EncodedPicture> => {
+  // OpenAI's lowest is 0, sharp's is 1.
+  const quality = compression === undefined ? undefined : Math.max(1, compression);
+  return encode(picture, { format, ...(format !== "png" && { quality }) });
+};
+
+/** Returns the edit of a finished job. */
+export async function editOf(options: Pick<DialectOptions, "service" | "encode">, job: Job, output: OutputOptions) {
+  const made = job.result?.pictures.find(({ name }) => name === "edit");
+  if (!made) throw new ImageError("the edit has no picture", { where: `job ${job.id}` });
+  return encoded(options, await options.service.picture(made.picture.id), output);
+}
+
+/** Facts that OpenAI's API has no field for. */
+const facts = ({ id, result }: Job) => ({
+  job: id,
+  seconds: result?.seconds,
+  reused_preparation: result?.reusedPreparation,
+  settings: result?.settings,
+  warnings: result?.warnings.map(({ message }) => message),
+});
+
+const sizeText = ({ width, height }: { readonly width: number; readonly height: number }) => `${width}x${height}`;
+
+const now = (): number => Math.floor(Date.now() / 1000);
+
+/** The reply to a request without a stream. */
+export const imagesReply = (pictures: readonly EncodedPicture[], jobs: readonly Job[], { format }: OutputOptions) => ({
+  created: now(),
+  data: pictures.map(({ bytes }) => ({ b64_json: toBase64(bytes) })),
+  output_format: format,
+  size: sizeText(pictures[0]),
+  baret: jobs.map(facts),
+});
+
+/** Fields that both events of a stream have. */
+const streamed = (picture: EncodedPicture, { format }: OutputOptions) => ({
+  b64_json: toBase64(picture.bytes),
+  created_at: now(),
+  size: sizeText(picture),
+  quality: "auto",
+  background: "auto",
+  output_format: format,
+});
+
+export const partialEvent = (picture: EncodedPicture, index: number, output: OutputOptions) => ({
+  type: "image_edit.partial_image",
+  ...streamed(picture, output),
+  partial_image_index: index,
+});
+
+export const completedEvent = (picture: EncodedPicture, job: Job, output: OutputOptions) => ({
+  type: "image_edit.completed",
+  ...streamed(picture, output),
+  baret: facts(job),
+});
+
+/** A model as OpenAI's API lists it. created: models have no date. */
+export const modelReply = ({ name }: ModelDescription) => ({
+  id: name,
+  object: "model",
+  created: 0,
+  owned_by: "baret",
+});

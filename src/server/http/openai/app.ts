@@ -1,0 +1,158 @@
+import { type Context, Hono } from "hono";
+import { streamSSE } from "hono/streaming";
+import { refusal } from "../../../http/index.ts";
+import type { EditRequest, Job } from "../../api/index.ts";
+import { clientOf, type ServerEnv } from "../access.ts";
+import { type DialectOptions, fromBase64 } from "../dialect.ts";
+import {
+  followJob,
+  type Interest,
+  Interests,
+  patientJson,
+  renamed,
+  requireDone,
+  storePhoto,
+  waitingErrorAnswer,
+} from "../waiting/index.ts";
+import {
+  completedEvent,
+  editOf,
+  encoded,
+  imagesReply,
+  modelReply,
+  type OutputOptions,
+  partialEvent,
+} from "./answers.ts";
+import { type EditForm, MAX_FIELDS, MAX_IMAGES, readFields } from "./fields.ts";
+import { partialChooser } from "./partials.ts";
+import { type AskedEdits, editsOf, paramOf } from "./request.ts";
+
+/** Bytes of a form besides its photos. */
+const FORM_BYTES = 2 << 20;
+/** Time between two comments that keep a stream alive. */
+const BEAT_MS = 15_000;
+
+/** A job that a request waits for. */
+interface Awaited {
+  readonly job: Job;
+  readonly interest: Interest;
+}
+
+/** OpenAI's API for editing images, as its official clients use it: /v1/images/edits and /v1/models. */
+export function openaiApp(options: DialectOptions): Hono<ServerEnv> {
+  const { service, onFault } = options;
+  const interests = new Interests(options);
+  const failed = (error: unknown): Response => waitingErrorAnswer(error, onFault);
+
+  /** Stores the photos of a form and queues its edits. If one is refused, the others are taken back. */
+  async function submit({ edits, files }: AskedEdits, client: string): Promise<Awaited[]> {
+    const ids = new Map<Uint8Array, string>();
+    for (const { image } of edits) if (!ids.has(image)) ids.set(image, await storePhoto(service, image, "image"));
+    for (const [name, bytes] of files) ids.set(bytes, await storePhoto(service, bytes, `baret[${name}]`));
+    const masks = Object.fromEntries([...files].map(([name, bytes]) => [name, ids.get(bytes)]));
+    const awaited: Awaited[] = [];
+    try {
+      for (const { image, request } of edits) {
+        const whole: EditRequest = {
+          ...request,
+          photo: ids.get(image)!,
+          options: { ...request.options, ...masks },
+        };
+        const { job } = await service.submit(whole, client);
+        awaited.push({ job, interest: interests.add(job.id, client) });
+      }
+    } catch (error) {
+      for (const { interest } of awaited) interest.leave(false);
+      throw renamed(error, paramOf);
+    }
+    return awaited;
+  }
+
+  /** Waits for all edits and answers with them. Never rejects. */
+  async function plainReply(
+    awaited: readonly Awaited[],
+    output: OutputOptions,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    try {
+      const jobs = await Promise.all(awaited.map(({ job }) => followJob(service, job.id, signal)));
+      for (const job of jobs) requireDone(job);
+      const pictures = await Promise.all(jobs.map((job) => editOf(options, job, output)));
+      for (const { interest } of awaited) interest.end();
+      return Response.json(imagesReply(pictures, jobs, output), { headers: { "Cache-Control": "no-store" } });
+    } catch (error) {
+      // If one of several edits fails, nobody waits for the others.
+      for (const { interest } of awaited) interest.leave(signal.aborted);
+      return failed(error);
+    }
+  }
+
+  /** Sends the events of one edit until it has ended. */
+  function streamReply(
+    c: Context,
+    { job: { id }, interest }: Awaited,
+    form: EditForm,
+    output: OutputOptions,
+  ): Response {
+    const left = new AbortController();
+    const choose = partialChooser(form.partial_images);
+    return streamSSE(c, async (stream) => {
+      stream.onAbort(() => left.abort());
+      const send = (event: { readonly type: string }) =>
+        stream.writeSSE({ event: event.type, data: JSON.stringify(event) });
+      const beat = setInterval(() => void stream.write(": still here\n\n"), BEAT_MS);
+      // Headers go out with the first bytes.
+      await stream.write(": the edit is queued\n\n");
+      let index = 0;
+      try {
+        const job = await followJob(service, id, left.signal, async (event) => {
+          const preview = fromBase64(choose(event) ?? "");
+          if (preview?.length) await send(partialEvent(await encoded(options, preview, output), index++, output));
+        });
+        requireDone(job);
+        await send(completedEvent(await editOf(options, job, output), job, output));
+        interest.end();
+      } catch (error) {
+        interest.leave(false);
+        await stream.writeSSE({ event: "error", data: await failed(error).text() });
+      } finally {
+        clearInterval(beat);
+      }
+    });
+  }
+
+  const app = new Hono<ServerEnv>();
+  app.post("/images/edits", async (c) => {
+    const { limits } = await service.capabilities();
+    const bytes = limits.photoBytes + FORM_BYTES;
+    const form = readFields(await options.readForm(c.req.raw, { bytes, fields: MAX_FIELDS, files: MAX_IMAGES }));
+    const output = { format: form.output_format, compression: form.output_compression };
+    const awaited = await submit(editsOf(form), clientOf(c));
+    if (form.stream) return streamReply(c, awaited[0], form, output);
+    return patientJson((signal) => plainReply(awaited, output, signal), c.req.raw.signal, options);
+  });
+  app.get("/models", async (c) => {
+    const { models } = await service.capabilities();
+    return c.json({ object: "list", data: models.map(modelReply) });
+  });
+  // The name of a model may have slashes.
+  app.get("/models/:id{.+}", async (c) => {
+    const { models } = await service.capabilities();
+    const id = c.req.param("id");
+    const found = models.find(({ name }) => name === id);
+    if (found) return c.json(modelReply(found));
+    return refusal(
+      404,
+      `this server has no such model; it has ${models.map(({ name }) => name).join(", ")}`,
+      "model_not_found",
+      {
+        param: "model",
+      },
+    );
+  });
+  app.post("/images/:other{generations|variations}", () =>
+    refusal(404, "this server edits photos and makes none: POST /v1/images/edits", "not_found"),
+  );
+  app.onError(failed);
+  return app;
+}

@@ -1,0 +1,69 @@
+/** Node's fetch waits 300 s for headers, proxies often 60 s. */
+const FIRST_MS = 50_000;
+const BEAT_MS = 15_000;
+
+export interface PatientOptions {
+  /** Time until headers are sent. */
+  readonly firstMs?: number;
+  /** Time between two spaces. */
+  readonly beatMs?: number;
+}
+
+const text = new TextEncoder();
+
+/**
+ * Answers with the response that `work` makes. If that takes long, sends the headers of a JSON response with status 200, then
+ * spaces that keep the connection alive, then the body of the response: JSON may begin with spaces. A failure after that time has
+ * status 200 too, so clients must look at the body. signal: aborts if the client is gone. `work` gets a signal that also aborts if
+ * the client leaves a body half read.
+ */
+export async function patientJson(
+  work: (signal: AbortSignal) => Promise<Response>,
+  signal: AbortSignal,
+  { firstMs = FIRST_MS, beatMs = BEAT_MS }: PatientOptions = {},
+): Promise<Response> {
+  const left = new AbortController();
+  const running = work(AbortSignal.any([signal, left.signal]));
+  const soon = await inTime(running, firstMs);
+  if (soon) return soon;
+  let beat: ReturnType<typeof setInterval> | undefined;
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => {
+      const space = (): void => controller.enqueue(text.encode(" "));
+      space();
+      beat = setInterval(space, beatMs);
+      void running
+        .then((response) => response.arrayBuffer())
+        .then(
+          (bytes) => {
+            clearInterval(beat);
+            if (left.signal.aborted) return;
+            controller.enqueue(new Uint8Array(bytes));
+            controller.close();
+          },
+          (error: unknown) => {
+            clearInterval(beat);
+            controller.error(error);
+          },
+        );
+    },
+    cancel: () => {
+      clearInterval(beat);
+      left.abort();
+    },
+  });
+  return new Response(body, { headers: { "Content-Type": "application/json", "Cache-Control": "no-store" } });
+}
+
+/** Returns what `work` makes, or undefined if it takes longer than `ms`. */
+async function inTime<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

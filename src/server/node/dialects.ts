@@ -1,0 +1,15 @@
+import { a1111App } from "../http/a1111/index.ts";
+import type { Dialect } from "../http/app.ts";
+import type { DialectOptions } from "../http/dialect.ts";
+import { openaiApp } from "../http/openai/index.ts";
+import { encode } from "./encode.ts";
+import { readForm } from "./readForm.ts";
+
+/** Returns the APIs of other programs over a service, for `serverApp`. */
+export function serverDialects(options: Omit<DialectOptions, "readForm" | "encode">): Dialect[] {
+  const whole = { ...options, encode, readForm };
+  return [
+    { path: "/v1", app: openaiApp(whole) },
+    { path: "/sdapi/v1", app: a1111App(whole) },
+  ];
+}
