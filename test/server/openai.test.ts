@@ -205,7 +205,8 @@ test("a file that is no picture, a form without end, and one that is too large a
     fetch(`${url}/v1/images/edits`, { method: "POST", body, headers: { "Content-Type": type } });
   const cut = '--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\nabc';
   expect((await post(cut, "multipart/form-data; boundary=x")).status).toBe(400);
-  expect((await post(cut, "multipart/form-data")).status).toBe(400);
+  expect((await post(cut, "multipart/form-data")).status).toBe(415);
+  expect((await post(cut, "multipart/form-data; boundary=")).status).toBe(400);
   expect((await post("{}", "application/json")).status).toBe(415);
   const many = Array.from(
     { length: 200 },

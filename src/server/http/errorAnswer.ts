@@ -29,6 +29,9 @@ const statuses: readonly (readonly [ErrorClass, number])[] = [
   [CancelledError, 499],
 ];
 
+/** Errors after which a part of the body is still to come. */
+const unread: readonly ErrorClass[] = [TooLargeError, BodyTypeError, RequestTimeError];
+
 /** Returns the HTTP status of an error. */
 export const statusOf = (error: unknown): number => statuses.find(([type]) => error instanceof type)?.[1] ?? 500;
 
@@ -52,6 +55,10 @@ export function errorAnswer(error: unknown, onFault: (error: unknown) => void): 
     ...(problems.length > 0 && {
       more: { problems: problems.map(({ field, message }) => ({ param: field, message })) },
     }),
-    ...(retryAfter !== undefined && { headers: { "Retry-After": `${Math.max(1, Math.ceil(retryAfter))}` } }),
+    headers: {
+      ...(retryAfter !== undefined && { "Retry-After": `${Math.max(1, Math.ceil(retryAfter))}` }),
+      // The rest of the body is not read, so the connection cannot serve another request.
+      ...(unread.some((type) => error instanceof type) && { Connection: "close" }),
+    },
   });
 }
