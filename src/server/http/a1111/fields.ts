@@ -44,10 +44,15 @@ export interface Img2Img extends z.output<typeof schema> {
 
 /** Lists the problems of fields. prefix: of the names of nested fields. */
 function problemsIn(error: z.ZodError | undefined, value: unknown, prefix = ""): FieldProblem[] {
-  return (error?.issues ?? []).flatMap((issue) => {
-    const keys = issue.code === "unrecognized_keys" ? issue.keys.map((key) => cut(key)) : [issue.path.join(".")];
+  return (error?.issues ?? []).flatMap((issue): FieldProblem[] => {
+    if (issue.code === "unrecognized_keys") {
+      return issue.keys.map((key) => {
+        const field = `${prefix}${cut(key)}`;
+        return { field, message: `${field}: not understood` };
+      });
+    }
     const [message] = problemsOf(new z.ZodError([issue]), value, "body");
-    return keys.map((key) => ({ field: `${prefix}${key}`, message: `${prefix}${message}` }));
+    return [{ field: `${prefix}${issue.path.join(".")}`, message: `${prefix}${message}` }];
   });
 }
 
