@@ -85,7 +85,7 @@ export interface JobQueue {
   /** Waits for a job of one of the models (SHA-256). Returns undefined if `signal` aborts. */
   take(models: readonly string[], worker: string, signal: AbortSignal): Promise<Lease | undefined>;
 
-  /** Preparations, by the key of `keyOf` in src/editing/prepare.ts. */
+  /** Preparations, by the SHA-256 of the text of `keyOf` in src/editing/prepare.ts. */
   findPreparation(key: string): Promise<StoredPreparation | undefined>;
   savePreparation(preparation: StoredPreparation): Promise<void>;
   preparations(): Promise<readonly StoredPreparation[]>;

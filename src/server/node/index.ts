@@ -4,4 +4,6 @@
 export { openBlobs } from "./blobs/index.ts";
 export { serverDialects } from "./dialects.ts";
 export { openQueue, type QueueOptions, queueSettings } from "./queue/index.ts";
+export type { RunnerModel } from "./runner/index.ts";
 export { ServerService, type ServiceOptions } from "./service.ts";
+export { startWorker, type Worker, type WorkerEvent, type WorkerOptions } from "./worker/index.ts";

@@ -14,6 +14,7 @@ export { type PullOptions, pullModel } from "./hub/pull.ts";
 export type { RetryPolicy } from "./hub/retry.ts";
 export { lock } from "./lock.ts";
 export * from "./models.ts";
+export { mayBeInUse, uniqueName } from "./owner.ts";
 export { BUNDLE_ADVICE, openPackageFile, packagePath, version } from "./package.ts";
 export { readRegular } from "./regular.ts";
 export { isMissing, storageError, systemMessage } from "./systemErrors.ts";

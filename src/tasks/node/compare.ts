@@ -21,7 +21,7 @@ import {
 } from "../index.ts";
 import type { Caption } from "./captions.ts";
 import { type EditTask, editTask, planEdit, planPhoto, recordOf, settingsOfTask } from "./edit.ts";
-import { finishedPicture, type Photo, type RunBlocking } from "./photo.ts";
+import { finishedPicture, type Photo, photoLike, type RunBlocking } from "./photo.ts";
 import { readRecord } from "./picture.ts";
 import { clipScorer } from "./scorer.ts";
 
@@ -97,7 +97,7 @@ export const compareTask = (
   stream<CompareEvent>(async (emit, signal) => {
     const similarityOf = async (picture: Picture): Promise<Pick<MadeEdit, "psnr" | "clipScore">> => {
       const [scored] = clip ? await clip.score([picture], [target], { signal }) : [];
-      return { psnr: psnr(picture, shownBy(photo, picture)), ...(scored && { clipScore: scored.score }) };
+      return { psnr: psnr(picture, photoLike(photo, picture)), ...(scored && { clipScore: scored.score }) };
     };
     const edits: ComparedEdit[] = [];
     for (const [index, task] of tasks.entries()) {
@@ -117,10 +117,6 @@ export const compareTask = (
     }
     emit({ type: "done", edits });
   }, signal);
-
-/** Returns the photo at the size of an edit: its own size if the edit was put back into it. */
-const shownBy = ({ picture, full }: Photo, edit: Picture): Picture =>
-  edit.width === picture.width && edit.height === picture.height ? picture : full;
 
 type Made = Pick<MadeEdit, "record" | "picture" | "alpha" | "costs" | "estimate">;
 

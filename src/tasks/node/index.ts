@@ -43,6 +43,7 @@ export {
   openPhoto,
   type Photo,
   type PhotoInput,
+  photoLike,
 } from "./photo.ts";
 export type { CommonPhotoOptions } from "./photoOptions.ts";
 export type { PhotoTask } from "./photoTask.ts";

@@ -104,6 +104,10 @@ export async function finishedPicture(
   return { picture: edited, alpha: fitted };
 }
 
+/** Returns the photo at the size of an edit: its own size if the edit was put back into it. */
+export const photoLike = ({ picture, full }: Photo, edit: Picture): Picture =>
+  edit.width === picture.width && edit.height === picture.height ? picture : full;
+
 /** Returns a photo at a larger size of the same shape, fitted in the same way. */
 export const photoAt =
   ({ full, fit }: Photo) =>

@@ -1,0 +1,73 @@
+import type { Device } from "../../../runtime/index.ts";
+import type { BlobId, JobError, JobRequest, JobResult, MadePicture } from "../../api/index.ts";
+import type { Reported } from "../../queue.ts";
+
+/** A model that a runner can load. */
+export interface RunnerModel {
+  /** Its name for clients and in records: no path of this machine. */
+  readonly name: string;
+  /** Name or path that loadModel takes. */
+  readonly load: string;
+  readonly sha256: string;
+  /** Bytes of one edit at its usual size. Absent: unknown. */
+  readonly memory?: number;
+}
+
+/** How a runner starts its engine. */
+export interface RunnerEngine {
+  readonly device?: Device;
+  readonly threads?: number;
+}
+
+/** One job of a runner. Paths are of this machine. */
+export interface RunnerJob {
+  readonly request: JobRequest;
+  /** Paths of the photo and of other pictures, by their ids. */
+  readonly pictures: Readonly<Record<BlobId, string>>;
+  /** Folder for what the job makes. */
+  readonly folder: string;
+  /** Shortest time between two writes of the file of an unfinished preparation. */
+  readonly stepsEveryMs: number;
+}
+
+/** A finished picture: a PNG file. */
+export type MadeFile = Omit<MadePicture, "picture"> & {
+  readonly file: string;
+  readonly width: number;
+  readonly height: number;
+};
+
+/** An event of a job. Pictures are files. */
+export type RunnerEvent =
+  | Exclude<Reported, { readonly type: "picture" }>
+  | { readonly type: "picture"; readonly made: MadeFile };
+
+/** Result of a job. Pictures are files. */
+export type RunnerResult = Omit<JobResult, "pictures" | "strip"> & {
+  readonly pictures: readonly MadeFile[];
+  readonly strip?: readonly MadeFile[];
+};
+
+/** A preparation that a job needs, and the file in which its steps are kept. */
+export interface NeededPreparation {
+  readonly key: string;
+  readonly file: string;
+  readonly method: string;
+  readonly target: string;
+}
+
+/** What the server's process tells a runner. */
+export type ToRunner =
+  | { readonly kind: "load"; readonly model: RunnerModel; readonly engine: RunnerEngine }
+  | { readonly kind: "run"; readonly job: RunnerJob }
+  /** The file of a needed preparation is there, if the store has one. */
+  | { readonly kind: "fetched"; readonly key: string }
+  | { readonly kind: "cancel" };
+
+/** What a runner tells the server's process. */
+export type FromRunner =
+  | { readonly kind: "event"; readonly event: RunnerEvent }
+  | { readonly kind: "needs"; readonly preparation: NeededPreparation }
+  | { readonly kind: "done"; readonly result: RunnerResult }
+  | { readonly kind: "failed"; readonly error: JobError }
+  | { readonly kind: "cancelled" };

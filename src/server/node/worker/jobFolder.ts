@@ -1,0 +1,33 @@
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { cacheFolder, makeFolder, mayBeInUse, storageError, uniqueName } from "../../../storage/node/index.ts";
+
+const PREFIX = "job";
+
+/** The folder in which jobs have their folders: files of prepared photos may be larger than a machine's temporary folder. */
+const placeOfJobs = (): string => join(cacheFolder(), "jobs");
+
+/** Makes a folder for the files of one job. Throws StorageError if it cannot. */
+export async function makeJobFolder(): Promise<string> {
+  const folder = join(placeOfJobs(), uniqueName(PREFIX));
+  try {
+    await makeFolder(folder);
+  } catch (cause) {
+    throw storageError(
+      "the folder cannot be made",
+      folder,
+      cause,
+      "Set BARET_CACHE to a folder where this user may write.",
+    );
+  }
+  return folder;
+}
+
+/** Removes the folders of jobs whose workers were killed. What cannot be removed stays. */
+export async function removeAbandonedJobs(): Promise<void> {
+  const place = placeOfJobs();
+  for (const name of await readdir(place).catch(() => [])) {
+    if (!name.startsWith(`${PREFIX}.`) || (await mayBeInUse(place, name))) continue;
+    await rm(join(place, name), { recursive: true, force: true }).catch(() => undefined);
+  }
+}
