@@ -1,9 +1,7 @@
 import { Command } from "commander";
 import { BaretError, formatBytes, type Size, sizeOf, type Warning } from "../core/index.ts";
-import type { Model } from "../diffusion/index.ts";
-import { peakMemory } from "../diffusion/node/index.ts";
-import { edit, methods, planPreparation, prepare } from "../editing/index.ts";
 import { type FoundModel, findModel, listModels, openLocal } from "../storage/node/index.ts";
+import { editMemory } from "../tasks/node/index.ts";
 import {
   type Checkpoint,
   isFloatDtype,
@@ -45,24 +43,8 @@ function weightFacts(tensors: readonly TensorRef[]) {
 async function checkpointFacts(checkpoint: Checkpoint): Promise<Facts> {
   const { unet, vae, textEncoder, editing, scheduler } = checkpoint;
   const weights = [unet, vae, textEncoder].flatMap((part) => [...part.weights.values()]);
-  const warnings: Warning[] = [];
-  const memory = await peakMemory(checkpoint, async (model) => {
-    warnings.push(...model.warnings);
-    await heaviestEdit(model);
-  });
+  const { memory, warnings } = await editMemory(checkpoint);
   return { size: editing.size, prediction: scheduler.prediction, ...weightFacts(weights), memory, warnings };
-}
-
-/** Runs one step of every part of an edit by the default method, with the options that need the most memory. */
-async function heaviestEdit(model: Model): Promise<void> {
-  const [method] = methods();
-  const { heaviest = { prepare: {}, edit: {} } } = method;
-  const { size } = model.editing;
-  const black = { ...size, data: new Uint8Array(3 * size.height * size.width) };
-  const noHash = "0".repeat(64);
-  const input = { target: "a picture", options: { ...heaviest.prepare, steps: 1 } };
-  const plan = planPreparation(method, model, black, input, { model: noHash, picture: noHash });
-  await edit(method, model, await prepare(method, model, black, plan), heaviest.edit);
 }
 
 /** Reads the properties of a model. Throws CheckpointError if it is broken. */

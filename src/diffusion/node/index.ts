@@ -130,7 +130,7 @@ async function vocabularyFiles({ tokenizer: { vocabulary, addedTokens } }: Check
 export async function modelHash(model: Model, work: Work = {}): Promise<string> {
   const known = hashes.get(model);
   if (known) return known;
-  const hash = await hashOf(model.checkpoint, work);
+  const hash = await checkpointHash(model.checkpoint, work);
   hashes.set(model, hash);
   return hash;
 }
@@ -138,7 +138,8 @@ export async function modelHash(model: Model, work: Work = {}): Promise<string> 
 /** Hashes of models that are loaded. */
 const hashes = new WeakMap<Model, string>();
 
-async function hashOf(checkpoint: Checkpoint, work: Work): Promise<string> {
+/** The hash of a model, from its checkpoint. */
+export async function checkpointHash(checkpoint: Checkpoint, work: Work = {}): Promise<string> {
   const { unet, vae, textEncoder, scheduler, tokenizer } = checkpoint;
   const networks = [unet, vae, textEncoder];
   const paths = new Set(networks.flatMap(({ weights }) => [...weights.values()].map(({ source }) => source.path)));

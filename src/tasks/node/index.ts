@@ -24,6 +24,7 @@ export {
   settingsOfTask,
   sweepTask,
 } from "./edit.ts";
+export { editMemory } from "./editMemory.ts";
 export { type AfterPreparing, dryScorer, estimateTask } from "./estimate.ts";
 export { makerOf } from "./maker.ts";
 export { type MaskedPicture, type MaskFile, withMasks } from "./masks.ts";
