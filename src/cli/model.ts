@@ -47,14 +47,18 @@ export const checkpointOptions = (command: Command): Command =>
     )
     .addOption(option("--variant <name>", "weights to use if a folder has several, such as fp16", anyText));
 
-/** Adds the options of ModelFlags. */
-export function modelOptions(command: Command): Command {
-  return repeatable(command, (made) =>
+/** Adds the options that choose the model, how it runs, and the size of its pictures. */
+export const runningOptions = (command: Command): Command =>
+  repeatable(command, (made) =>
     checkpointOptions(made.optionsGroup("Model:").addOption(modelOption()))
       .addOption(choiceOption("--device <device>", "device to compute on, default cpu", devices))
       .addOption(option("--threads <n>", "number of CPU threads, default one for each core", integer(1, mostThreads())))
       .addOption(option("--size <WxH>", "size of the picture in pixels, default the model's", pictureSize)),
-  )
+  );
+
+/** Adds the options of ModelFlags. */
+export function modelOptions(command: Command): Command {
+  return runningOptions(command)
     .optionsGroup("Output:")
     .addOption(jsonOption())
     .addOption(quietOption())

@@ -39,6 +39,11 @@ const entries: readonly Entry[] = [
     load: async () => (await import("./experiments/index.ts")).experimentsCommand(),
   },
   {
+    name: "mcp",
+    about: "let an assistant edit photos of this machine, over MCP on standard input and output",
+    load: async () => (await import("./mcp/index.ts")).mcpCommand(),
+  },
+  {
     name: "generate",
     about: "generate pictures from prompts",
     load: async () => (await import("./generate.ts")).generateCommand(),
