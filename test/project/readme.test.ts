@@ -33,7 +33,7 @@ const copy = mkdtempSync(join(tmpdir(), "baret-readme-"));
 let hub: LocalHub;
 beforeAll(async () => {
   // The first `npx baret` in a checkout runs npm's prepare script, which builds it.
-  const built = ["package.json", "src", "tools", "tsconfig.json", "tsconfig.build.json"];
+  const built = ["package.json", "src", "studio", "tools", "tsconfig.json", "tsconfig.build.json"];
   for (const name of [...built, "assets", "checkpoints", "examples"]) {
     const filter = (path: string): boolean => !path.endsWith("/node_modules");
     cpSync(join(root, name), join(copy, name), { recursive: true, filter });
