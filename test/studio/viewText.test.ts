@@ -98,7 +98,7 @@ describe("settings", () => {
     const option = (name: string) => baret.options.find((one) => one.name === name);
     expect(optionText(option("alpha"), [0.8, 0.1])).toBe("0.8:0.1");
     expect(optionText(option("selfLayers"), [0, 1])).toBe("0,1");
-    expect(valueText(option("alpha"), [0.8, 0.1])).toBe("0.8 to 0.1");
+    expect(valueText(option("alpha"), [0.1 + 0.2, 0.1])).toBe("0.3:0.1");
     expect(valueText(option("earlyStop"), false)).toBe("off");
   });
 });

@@ -1,8 +1,10 @@
 import { useSignal } from "@preact/signals";
 import type { AttentionRequest } from "../../../src/server/api/index.ts";
 import { backend, type ShownJob } from "../state/index.ts";
+import { CommandPanel } from "./commandPanel.tsx";
 import { Warnings } from "./facts.tsx";
-import { PictureActions, SettingsPanel } from "./settingsPanel.tsx";
+import { PictureActions } from "./pictureActions.tsx";
+import { SettingsPanel } from "./settingsPanel.tsx";
 import { shownPhoto } from "./shown.ts";
 
 interface Props {
@@ -74,6 +76,7 @@ export function Attention({ job, request }: Props) {
       <p class="note">From blue, where the edit attends to the word least, to red, where most.</p>
       <Warnings job={job} />
       <PictureActions job={job} made={words[at]} />
+      <CommandPanel job={job} made={words[at]} />
       <SettingsPanel job={job} />
     </div>
   );

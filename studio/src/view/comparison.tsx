@@ -48,7 +48,6 @@ export function Comparison({ job, request }: Props) {
         right={shownMade(made, made.name)}
         size={made.picture}
       />
-      {job.result && <PictureNotes job={job} made={made} />}
       <label class="row">
         Order
         <select
@@ -81,6 +80,7 @@ export function Comparison({ job, request }: Props) {
         ))}
       </ul>
       <Failures job={job} />
+      {job.result && <PictureNotes job={job} made={made} />}
     </>
   );
 }

@@ -1,7 +1,10 @@
 import type { MadePicture } from "../../../src/server/api/index.ts";
 import type { ShownJob } from "../state/index.ts";
+import { CommandPanel } from "./commandPanel.tsx";
 import { costText, qualityText, Warnings } from "./facts.tsx";
-import { PictureActions, SettingsPanel } from "./settingsPanel.tsx";
+import { PictureActions } from "./pictureActions.tsx";
+import { SettingsPanel } from "./settingsPanel.tsx";
+import { SweepForm } from "./sweepForm.tsx";
 import { decibels } from "./words.ts";
 
 interface Props {
@@ -19,6 +22,8 @@ export function PictureNotes({ job, made }: Props) {
       <Warnings job={job} made={made} />
       {notes && <p class="note">{notes}</p>}
       <PictureActions job={job} made={made} />
+      <SweepForm job={job} made={made} />
+      <CommandPanel job={job} made={made} />
       <SettingsPanel job={job} made={made} />
     </div>
   );

@@ -8,10 +8,8 @@ import { pairOf } from "./pair.ts";
 import { PairChooser } from "./pairChooser.tsx";
 import { Problem } from "./problem.tsx";
 import { methodNamed } from "./settings.ts";
-import { FurtherActions } from "./settingsPanel.tsx";
 import { shownMade, shownPhoto } from "./shown.ts";
 import { Sweep } from "./sweep.tsx";
-import { SweepForm } from "./sweepForm.tsx";
 import { Viewer } from "./viewer.tsx";
 import { capital } from "./words.ts";
 
@@ -70,8 +68,6 @@ function Edit({ job }: Props) {
       <Viewer left={left} right={right} size={made.picture} />
       {pictures.length > 1 && <PairChooser id={job.id} options={options} left={left.key} right={right.key} />}
       <PictureNotes job={job} made={made} />
-      <FurtherActions job={job} made={made} />
-      <SweepForm job={job} made={made} />
     </>
   );
 }

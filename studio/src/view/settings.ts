@@ -35,13 +35,14 @@ export function optionText(option: OptionDescription | undefined, value: unknown
   return isBlob ? "a picture" : textOfValue({ isList: option !== undefined && isList(option) }, value);
 }
 
+/** Removes the noise of binary fractions: 0.35000000000000003 → 0.35. */
+const rounded = (value: unknown): unknown =>
+  typeof value === "number" ? Number(value.toPrecision(12)) : Array.isArray(value) ? value.map(rounded) : value;
+
 /** Writes a value for people. */
 export function valueText(option: OptionDescription | undefined, value: unknown): string {
   if (typeof value === "boolean") return value ? "on" : "off";
-  if (value === "") return "nothing";
-  if (Array.isArray(value) && value.length === 2 && value.every((one) => typeof one === "number"))
-    return `${value[0]} to ${value[1]}`;
-  return optionText(option, value);
+  return value === "" ? "nothing" : optionText(option, rounded(value));
 }
 
 /** Returns the default of an option with a model. */

@@ -1,9 +1,5 @@
-import { useSignal } from "@preact/signals";
-import type { JobRequest, MadePicture } from "../../../src/server/api/index.ts";
-import { backend, capabilities, type ShownJob } from "../state/index.ts";
-import { copy, start, useSettings } from "./actions.ts";
-import { fileName } from "./archive.ts";
-import { commandOf } from "./command.ts";
+import type { MadePicture } from "../../../src/server/api/index.ts";
+import { capabilities, type ShownJob } from "../state/index.ts";
 import { editOf } from "./edits.ts";
 import { type Setting, settingsList } from "./settings.ts";
 import { counted } from "./words.ts";
@@ -47,78 +43,5 @@ export function SettingsPanel({ job, made }: PanelProps) {
         </details>
       )}
     </details>
-  );
-}
-
-/** What can be done with a picture. */
-export function PictureActions({ job, made }: PanelProps) {
-  const { request, result } = job;
-  const edit = editOf(request, made, result?.pictures);
-  return (
-    <>
-      <p class="row">
-        {made && (
-          <a class="button" href={backend().pictureUrl(made.picture.id)} download={fileName(job, made)}>
-            Download PNG
-          </a>
-        )}
-        <button type="button" onClick={() => useSettings(job.id, edit)}>
-          Use these settings
-        </button>
-      </p>
-      <Command request={request.kind === "attention" ? request : edit} />
-    </>
-  );
-}
-
-/** The command that makes a picture again. It can be read and copied. */
-function Command({ request }: { readonly request: JobRequest }) {
-  const isCopied = useSignal(false);
-  const command = commandOf(request, capabilities.value!);
-  // Only pages of this machine and pages over HTTPS may use the clipboard.
-  const canCopy = "clipboard" in navigator;
-  const copyCommand = async (): Promise<void> => {
-    await copy(command);
-    isCopied.value = true;
-    setTimeout(() => {
-      isCopied.value = false;
-    }, 2000);
-  };
-  return (
-    <details class="panel">
-      <summary>As command</summary>
-      <p class="command">
-        <code>{command}</code>
-        {canCopy && (
-          <button type="button" onClick={copyCommand}>
-            {isCopied.value ? "Copied" : "Copy"}
-          </button>
-        )}
-      </p>
-    </details>
-  );
-}
-
-/** Jobs that look further into an edit. */
-export function FurtherActions({ job, made }: PanelProps) {
-  const { photo, target, source, model, size, fit, method, preset, options } = editOf(
-    job.request,
-    made,
-    job.result?.pictures,
-  );
-  const common = { photo, target, source, model, size, fit };
-  return (
-    <p class="row">
-      {job.request.kind !== "compare" && (
-        <button type="button" onClick={() => start(job.id, { kind: "compare", ...common })}>
-          Compare all methods
-        </button>
-      )}
-      {job.request.kind !== "attention" && (
-        <button type="button" onClick={() => start(job.id, { kind: "attention", ...common, method, preset, options })}>
-          Show where each word acts
-        </button>
-      )}
-    </p>
   );
 }
