@@ -1,5 +1,8 @@
 import type { PictureFormat } from "../../image/index.ts";
+import type { Capabilities } from "../api/index.ts";
+import { NotReadyError } from "../errors.ts";
 import type { Service } from "../service.ts";
+import type { UploadRoom } from "./body.ts";
 
 /** A picture file and its size in pixels. */
 export interface EncodedPicture {
@@ -31,12 +34,32 @@ export interface DialectOptions {
   readonly readForm: (request: Request, limits: FormLimits) => Promise<readonly FormField[]>;
   /** Writes a picture file in another format. The record of its settings stays in it. */
   readonly encode: (picture: Uint8Array, options: EncodingOptions) => Promise<EncodedPicture>;
+  /** Memory for uploads, which all clients share. */
+  readonly room: UploadRoom;
   /** Gets errors that no request can be told of. */
   readonly onFault: (error: unknown) => void;
   /** Times for tests: until a plain reply sends headers, and until a client that left loses its job. */
   readonly firstMs?: number;
   readonly beatMs?: number;
   readonly graceMs?: number;
+}
+
+/** Returns what the server offers. Throws NotReadyError while it is starting. */
+export async function readyCapabilities({ service }: Pick<DialectOptions, "service">): Promise<Capabilities> {
+  const capabilities = await service.capabilities();
+  if (capabilities.ready) return capabilities;
+  throw new NotReadyError("the server is starting", { advice: "Try again in a few seconds." });
+}
+
+/** Runs work that holds the body of a request. most: its largest size in bytes. Throws BusyError if there is no room for it. */
+export function holdingBody<T>(
+  { room }: Pick<DialectOptions, "room">,
+  request: Request,
+  most: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  const told = Number(request.headers.get("content-length") ?? most);
+  return room.with(Math.min(told, most), work);
 }
 
 export const toBase64 = (bytes: Uint8Array): string =>

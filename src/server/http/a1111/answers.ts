@@ -3,7 +3,7 @@ import { hasEnded, type Job, type ModelDescription } from "../../api/index.ts";
 import type { Service } from "../../service.ts";
 import { type DialectOptions, fromBase64, toBase64 } from "../dialect.ts";
 import { waitingErrorAnswer } from "../waiting/index.ts";
-import type { Img2Img } from "./fields.ts";
+import type { Img2ImgSettings } from "./fields.ts";
 import type { AskedEdit } from "./request.ts";
 
 /** Clients know a model by its title, which has the first digits of its hash. */
@@ -40,7 +40,7 @@ export async function errorReply(error: unknown, onFault: (error: unknown) => vo
 /** The reply with the edits. Its images are PNGs with their settings. */
 export async function img2imgReply(
   service: Pick<Service, "picture">,
-  asked: Img2Img,
+  asked: Img2ImgSettings,
   edits: readonly AskedEdit[],
   jobs: readonly Job[],
 ): Promise<Response> {
@@ -52,7 +52,7 @@ export async function img2imgReply(
   const images = asked.send_images
     ? await Promise.all(made.map(async ({ id }) => toBase64(await service.picture(id))))
     : [];
-  const { init_images, overrides: _, ...parameters } = asked;
+  const { overrides: _, ...parameters } = asked;
   const [{ result }] = jobs;
   const settings = result?.settings ?? {};
   const info = {
@@ -72,8 +72,7 @@ export async function img2imgReply(
     infotexts: jobs.map((job) => JSON.stringify(job.result?.settings ?? {})),
     baret: { jobs: jobs.map(({ id }) => id), warnings: jobs.flatMap((job) => job.result?.warnings ?? []) },
   };
-  const shown = { ...parameters, ...(asked.include_init_images && { init_images }) };
-  return Response.json({ images, parameters: shown, info: JSON.stringify(info) });
+  return Response.json({ images, parameters, info: JSON.stringify(info) });
 }
 
 /** How far the jobs of a client are, as one number. */

@@ -4,7 +4,7 @@ import type { Job, ModelDescription } from "../../api/index.ts";
 import { NotFoundError, RequestError } from "../../errors.ts";
 import { clientOf, type ServerEnv } from "../access.ts";
 import { readJson } from "../body.ts";
-import { type DialectOptions, fromBase64 } from "../dialect.ts";
+import { type DialectOptions, fromBase64, holdingBody, readyCapabilities } from "../dialect.ts";
 import { followJob, Interests, patientJson, renamed, requireDone, storePhoto } from "../waiting/index.ts";
 import {
   errorReply,
@@ -16,7 +16,7 @@ import {
   schedulersReply,
 } from "./answers.ts";
 import { Clients, type Waiting } from "./clients.ts";
-import { type Img2Img, readImg2Img, readOptions } from "./fields.ts";
+import { type Img2ImgSettings, readImg2Img, readOptions } from "./fields.ts";
 import { type AskedEdit, editsOf, fieldOf } from "./request.ts";
 
 /** Bytes of a body besides its photos. */
@@ -37,10 +37,12 @@ export function a1111App(options: DialectOptions): Hono<ServerEnv> {
   const clients = new Clients();
   const failed = (error: unknown): Promise<Response> => errorReply(error, onFault);
 
-  const readBody = async (request: Request): Promise<unknown> => {
-    const { limits } = await service.capabilities();
+  /** Reads a body and runs work that holds it. */
+  const withBody = async <T>(request: Request, work: (body: unknown) => Promise<T>): Promise<T> => {
+    const { limits } = await readyCapabilities(options);
     // Base64 has four characters for three bytes.
-    return readJson(request, Math.ceil((limits.photoBytes * 4) / 3) + BODY_BYTES);
+    const bytes = Math.ceil((limits.photoBytes * 4) / 3) + BODY_BYTES;
+    return holdingBody(options, request, bytes, async () => work(await readJson(request, bytes)));
   };
 
   async function storePhotos(images: readonly string[]): Promise<string[]> {
@@ -72,7 +74,7 @@ export function a1111App(options: DialectOptions): Hono<ServerEnv> {
 
   /** Waits for all edits and answers with them. Never rejects. */
   async function reply(
-    asked: Img2Img,
+    asked: Img2ImgSettings,
     edits: readonly AskedEdit[],
     waiting: readonly Waiting[],
     client: string,
@@ -94,11 +96,14 @@ export function a1111App(options: DialectOptions): Hono<ServerEnv> {
   const app = new Hono<ServerEnv>();
   app.post("/img2img", async (c) => {
     const client = clientOf(c);
-    const asked = readImg2Img(await readBody(c.req.raw));
-    const { models } = await service.capabilities();
-    const name = asked.overrides.sd_model_checkpoint ?? clients.model(client);
-    const edits = editsOf(asked, name === undefined ? undefined : modelNamed(models, name).name);
-    const waiting = await submit(edits, await storePhotos(asked.init_images), client);
+    const { models } = await readyCapabilities(options);
+    const { asked, edits, waiting } = await withBody(c.req.raw, async (body) => {
+      const { init_images: images, ...asked } = readImg2Img(body);
+      const name = asked.overrides.sd_model_checkpoint ?? clients.model(client);
+      const model = name === undefined ? undefined : modelNamed(models, name).name;
+      const edits = editsOf(asked, images.length, model);
+      return { asked, edits, waiting: await submit(edits, await storePhotos(images), client) };
+    });
     clients.begin(client, waiting);
     return patientJson((signal) => reply(asked, edits, waiting, client, signal), c.req.raw.signal, options);
   });
@@ -117,17 +122,17 @@ export function a1111App(options: DialectOptions): Hono<ServerEnv> {
     });
   }
   app.get("/options", async (c) => {
-    const { models } = await service.capabilities();
+    const { models } = await readyCapabilities(options);
     const name = clients.model(clientOf(c));
     return c.json(optionsReply(models.find((model) => model.name === name) ?? models[0]));
   });
   app.post("/options", async (c) => {
-    const { sd_model_checkpoint: name } = readOptions(await readBody(c.req.raw));
-    const { models } = await service.capabilities();
+    const { models } = await readyCapabilities(options);
+    const { sd_model_checkpoint: name } = await withBody(c.req.raw, async (body) => readOptions(body));
     if (name !== undefined) clients.choose(clientOf(c), modelNamed(models, name).name);
     return c.json(null);
   });
-  app.get("/sd-models", async (c) => c.json((await service.capabilities()).models.map(modelReply)));
+  app.get("/sd-models", async (c) => c.json((await readyCapabilities(options)).models.map(modelReply)));
   app.get("/samplers", (c) => c.json(samplersReply));
   app.get("/schedulers", (c) => c.json(schedulersReply));
   app.get("/cmd-flags", (c) => c.json({}));

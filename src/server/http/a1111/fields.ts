@@ -33,7 +33,6 @@ const schema = z.strictObject({
   n_iter: count.default(1),
   sampler_name: z.string().refine(samplers, "expected DDIM, with which every method samples").optional(),
   send_images: z.boolean().default(true),
-  include_init_images: z.boolean().default(false),
   override_settings: values.default({}),
 });
 
@@ -41,6 +40,9 @@ const schema = z.strictObject({
 export interface Img2Img extends z.output<typeof schema> {
   readonly overrides: z.output<typeof overridesSchema>;
 }
+
+/** A body of img2img without its photos. */
+export type Img2ImgSettings = Omit<Img2Img, "init_images">;
 
 /** Lists the problems of fields. prefix: of the names of nested fields. */
 function problemsIn(error: z.ZodError | undefined, value: unknown, prefix = ""): FieldProblem[] {

@@ -61,6 +61,7 @@ const idle: Readonly<Record<string, Test>> = {
   do_not_save_samples: any,
   do_not_save_grid: any,
   save_images: isEmpty,
+  include_init_images: isEmpty,
   override_settings_restore_afterwards: isOneOf(true),
   comments: any,
   force_task_id: any,

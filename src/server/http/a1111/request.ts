@@ -2,7 +2,7 @@ import { few, optionsOf } from "../../../core/index.ts";
 import { type Method, methods } from "../../../editing/index.ts";
 import type { EditRequest } from "../../api/index.ts";
 import { RequestError } from "../../errors.ts";
-import type { Img2Img } from "./fields.ts";
+import type { Img2ImgSettings } from "./fields.ts";
 
 /** resize_mode 0: resize, 1: crop and resize, 2: resize and fill. */
 const fits = ["stretch", "crop", "pad"] as const;
@@ -20,20 +20,20 @@ export interface AskedEdit {
 }
 
 /** Returns the edits that a request asks for: one for each photo or seed of a batch, as often as there are batches. */
-export function editsOf(asked: Img2Img, model: string | undefined): AskedEdit[] {
-  const { init_images: images, batch_size: batch, n_iter: batches, width, height, overrides } = asked;
+export function editsOf(asked: Img2ImgSettings, photos: number, model: string | undefined): AskedEdit[] {
+  const { batch_size: batch, n_iter: batches, width, height, overrides } = asked;
   const wrong = (field: string, message: string): never => {
     throw new RequestError([{ field, message: `${field}: ${message}` }]);
   };
   const name = overrides.baret_method ?? USUAL_METHOD;
   const method = methods().find((one) => one.name === name);
   if (!method) return wrong("override_settings.baret_method", `expected ${few(methods().map((one) => one.name))}`);
-  if (images.length > 1 && batch > 1 && images.length > batch) {
-    return wrong("init_images", `found ${images.length}, expected 1 or at most batch_size, which is ${batch}`);
+  if (photos > 1 && batch > 1 && photos > batch) {
+    return wrong("init_images", `found ${photos}, expected 1 or at most batch_size, which is ${batch}`);
   }
-  const inBatch = images.length > 1 ? images.length : batch;
+  const inBatch = photos > 1 ? photos : batch;
   const isRandom = method.needs.randomSeed;
-  if (!isRandom && inBatch * batches > images.length) {
+  if (!isRandom && inBatch * batches > photos) {
     return wrong("batch_size", `${method.name} draws no random numbers, so the edits would be equal; expected 1`);
   }
   if (inBatch * batches > MAX_EDITS)
@@ -43,7 +43,7 @@ export function editsOf(asked: Img2Img, model: string | undefined): AskedEdit[] 
     const seed = first + k;
     const { baret_source: source, baret_preset: preset, baret_options: own } = overrides;
     return {
-      photo: images.length > 1 ? k % images.length : 0,
+      photo: photos > 1 ? k % photos : 0,
       seed,
       request: {
         kind: "edit",
@@ -68,7 +68,10 @@ export function editsOf(asked: Img2Img, model: string | undefined): AskedEdit[] 
 const MAX_EDITS = 16;
 
 /** Returns the options that fields of this API stand for. denoising_strength: 1 ignores the photo, 0 keeps it. */
-function optionsOfFields({ denoising_strength: strength, steps, cfg_scale: guidance }: Img2Img, method: Method) {
+function optionsOfFields(
+  { denoising_strength: strength, steps, cfg_scale: guidance }: Img2ImgSettings,
+  method: Method,
+) {
   const hasKeep = optionsOf(method.editOptions).some(({ name }) => name === "keep");
   const share = method.name === USUAL_METHOD ? { strength } : hasKeep ? { keep: 1 - strength } : {};
   return { ...share, ...(steps !== undefined && { steps }), ...(guidance !== undefined && { guidance }) };

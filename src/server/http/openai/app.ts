@@ -3,7 +3,7 @@ import { streamSSE } from "hono/streaming";
 import { refusal } from "../../../http/index.ts";
 import type { EditRequest, Job } from "../../api/index.ts";
 import { clientOf, type ServerEnv } from "../access.ts";
-import { type DialectOptions, fromBase64 } from "../dialect.ts";
+import { type DialectOptions, fromBase64, holdingBody, readyCapabilities } from "../dialect.ts";
 import {
   followJob,
   type Interest,
@@ -23,7 +23,7 @@ import {
   type OutputOptions,
   partialEvent,
 } from "./answers.ts";
-import { type EditForm, MAX_FIELDS, MAX_IMAGES, readFields } from "./fields.ts";
+import { MAX_FIELDS, MAX_IMAGES, readFields } from "./fields.ts";
 import { partialChooser } from "./partials.ts";
 import { type AskedEdits, editsOf, paramOf } from "./request.ts";
 
@@ -91,11 +91,11 @@ export function openaiApp(options: DialectOptions): Hono<ServerEnv> {
   function streamReply(
     c: Context,
     { job: { id }, interest }: Awaited,
-    form: EditForm,
+    partials: number,
     output: OutputOptions,
   ): Response {
     const left = new AbortController();
-    const choose = partialChooser(form.partial_images);
+    const choose = partialChooser(partials);
     return streamSSE(c, async (stream) => {
       stream.onAbort(() => left.abort());
       const send = (event: { readonly type: string }) =>
@@ -123,21 +123,24 @@ export function openaiApp(options: DialectOptions): Hono<ServerEnv> {
 
   const app = new Hono<ServerEnv>();
   app.post("/images/edits", async (c) => {
-    const { limits } = await service.capabilities();
+    const { limits } = await readyCapabilities(options);
     const bytes = limits.photoBytes + FORM_BYTES;
-    const form = readFields(await options.readForm(c.req.raw, { bytes, fields: MAX_FIELDS, files: MAX_IMAGES }));
+    const request = c.req.raw;
+    const { form, awaited } = await holdingBody(options, request, bytes, async () => {
+      const form = readFields(await options.readForm(request, { bytes, fields: MAX_FIELDS, files: MAX_IMAGES }));
+      return { form, awaited: await submit(editsOf(form), clientOf(c)) };
+    });
     const output = { format: form.output_format, compression: form.output_compression };
-    const awaited = await submit(editsOf(form), clientOf(c));
-    if (form.stream) return streamReply(c, awaited[0], form, output);
+    if (form.stream) return streamReply(c, awaited[0], form.partial_images, output);
     return patientJson((signal) => plainReply(awaited, output, signal), c.req.raw.signal, options);
   });
   app.get("/models", async (c) => {
-    const { models } = await service.capabilities();
+    const { models } = await readyCapabilities(options);
     return c.json({ object: "list", data: models.map(modelReply) });
   });
   // The name of a model may have slashes.
   app.get("/models/:id{.+}", async (c) => {
-    const { models } = await service.capabilities();
+    const { models } = await readyCapabilities(options);
     const id = c.req.param("id");
     const found = models.find(({ name }) => name === id);
     if (found) return c.json(modelReply(found));
