@@ -1,5 +1,5 @@
 import { ImageError } from "../../../core/index.ts";
-import { hasEnded, type Job, type ModelDescription } from "../../api/index.ts";
+import { hasEnded, type Job, type JobProgress, type ModelDescription } from "../../api/index.ts";
 import type { Service } from "../../service.ts";
 import { type DialectOptions, fromBase64, toBase64 } from "../dialect.ts";
 import { waitingErrorAnswer } from "../waiting/index.ts";
@@ -75,6 +75,21 @@ export async function img2imgReply(
   return Response.json({ images, parameters, info: JSON.stringify(info) });
 }
 
+/** Parts of a job's time by the phases of its methods, so that one number grows through all of them. */
+const parts: Readonly<Record<string, readonly [from: number, to: number]>> = {
+  tune: [0.1, 0.5],
+  "tune embedding": [0.1, 0.2],
+  "fine-tune": [0.2, 0.5],
+  edit: [0.5, 0.99],
+};
+
+/** Returns how far a running job is. Phases before tuning are short. */
+function shareOf(progress: JobProgress | undefined): number {
+  if (!progress || progress.total === 0) return 0;
+  const [from, to] = parts[progress.phase] ?? [0, 0.1];
+  return from + ((to - from) * progress.done) / progress.total;
+}
+
 /** How far the jobs of a client are, as one number. */
 export async function progressReply(
   { encode }: Pick<DialectOptions, "encode">,
@@ -84,10 +99,9 @@ export async function progressReply(
   const ended = jobs.filter(({ state }) => hasEnded(state)).length;
   const running = jobs.find(({ state }) => state === "running");
   const { done = 0, total = 0, secondsLeft = 0, phase = "" } = running?.progress ?? {};
-  const share = total > 0 ? done / total : 0;
   const preview = isSkipped ? undefined : fromBase64(running?.preview ?? "");
   return {
-    progress: jobs.length === 0 ? 0 : Math.min(1, (ended + share) / jobs.length),
+    progress: jobs.length === 0 ? 0 : Math.min(1, (ended + shareOf(running?.progress)) / jobs.length),
     eta_relative: secondsLeft,
     state: {
       skipped: false,

@@ -9,8 +9,9 @@ export function partialChooser(count: number): (event: JobEvent) => string | und
   let share = 0;
   return (event) => {
     if (event.type === "progress") {
-      const { done, total } = event.progress;
-      share = total > 0 ? done / total : 0;
+      const { phase, done, total } = event.progress;
+      // Previews are of the last phase.
+      share = phase === "edit" ? done / total : 0;
     }
     if (event.type !== "preview" || sent >= count || share < (sent + 1) / (count + 1)) return undefined;
     sent++;

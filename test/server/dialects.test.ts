@@ -1,0 +1,174 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import OpenAI, { toFile } from "openai";
+import sharp from "sharp";
+import { StableDiffusionApi } from "stable-diffusion-api";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ownHosts } from "../../src/http/index.ts";
+import { type Listening, listen } from "../../src/http/node/index.ts";
+import { readRecord } from "../../src/image/index.ts";
+import { serverApp } from "../../src/server/http/index.ts";
+import {
+  describeModels,
+  openBlobs,
+  openQueue,
+  runnerModels,
+  ServerService,
+  serverDialects,
+  startWorker,
+} from "../../src/server/node/index.ts";
+import { inProcess } from "../support/inProcess.ts";
+
+// Clients of other programs edit photos with the Menagerie, through the real service, queue and worker.
+
+const photo = "examples/dog.png";
+const prompt = "a brown dog lying down on the grass";
+const models = ["menagerie"];
+const folder = mkdtempSync(join(tmpdir(), "baret-dialects-"));
+const faults: unknown[] = [];
+const onFault = (error: unknown): void => void faults.push(error);
+
+let server: Listening;
+let close: () => Promise<void>;
+let client: OpenAI;
+
+beforeAll(async () => {
+  process.env.BARET_CACHE = join(folder, "cache");
+  const [queue, blobs] = [await openQueue({ folder: join(folder, "queue") }), await openBlobs(join(folder, "blobs"))];
+  const described = await describeModels(models);
+  const service = new ServerService({
+    queue: Promise.resolve(queue),
+    blobs,
+    models: Promise.resolve(described),
+    version: "0",
+  });
+  const dialects = serverDialects({ service, onFault, graceMs: 200 });
+  const app = serverApp({ service, version: "0", isOwnHost: ownHosts(), dialects, onFault, addressOf: () => "local" });
+  server = await listen({ fetch: app.fetch, address: "127.0.0.1", port: 0 });
+  const stopping = new AbortController();
+  const worker = startWorker({
+    queue,
+    blobs,
+    models: await runnerModels(models, described),
+    name: "test",
+    threads: 1,
+    signal: stopping.signal,
+    onEvent: (event) => event.type === "trouble" && onFault(event.error),
+  });
+  close = async () => {
+    await server.close();
+    stopping.abort();
+    await worker.stopped;
+    service.close();
+    await queue.close();
+  };
+  client = new OpenAI({ baseURL: `http://127.0.0.1:${server.port}/v1`, apiKey: "unused", maxRetries: 0 });
+}, 120_000);
+
+afterAll(async () => {
+  await close();
+  delete process.env.BARET_CACHE;
+  rmSync(folder, { recursive: true });
+  expect(faults).toEqual([]);
+});
+
+const file = () => toFile(readFileSync(photo), "dog.png", { type: "image/png" });
+const pixels = (picture: Buffer | string) => sharp(picture).removeAlpha().raw().toBuffer();
+const own = { method: "sdedit", steps: 4, strength: 0.5 };
+
+/** A body with fields that the client's types do not have. */
+const body = async (baret: object, more: object = {}) => ({ image: await file(), prompt, ...more, ...{ baret } });
+
+test("OpenAI's client gets the picture of the local command, with its settings inside", async () => {
+  const reply = await client.images.edit(await body(own, { seed: 3 }));
+  const png = Buffer.from(`${reply.data?.[0].b64_json}`, "base64");
+  const to = join(folder, "local.png");
+  const options = ["--method", "sdedit", "--steps", "4", "--strength", "0.5", "--seed", "3", "--fit", "whole"];
+  await inProcess("edit", photo, prompt, "--threads", "1", "--quiet", "-o", to, ...options);
+  expect(await pixels(png)).toEqual(await pixels(to));
+  expect(JSON.parse(`${readRecord(png)}`).settings).toMatchObject({
+    target: prompt,
+    method: "sdedit",
+    steps: 4,
+    seed: 3,
+  });
+});
+
+test("a photo of any shape comes back whole at its own size, as WebP with its settings", async () => {
+  const wide = await sharp(photo).resize(300, 150, { fit: "fill" }).png().toBuffer();
+  const image = await toFile(wide, "wide.png", { type: "image/png" });
+  const reply = await client.images.edit({ ...(await body(own)), image, output_format: "webp" });
+  const webp = Buffer.from(`${reply.data?.[0].b64_json}`, "base64");
+  expect(await sharp(webp).metadata()).toMatchObject({ width: 300, height: 150, format: "webp" });
+  expect(JSON.parse(`${readRecord(webp)}`).settings).toMatchObject({ steps: 4, fit: "whole" });
+  expect(reply.size).toBe("300x150");
+});
+
+test("a stream has partial images of the edit while it is computed", async () => {
+  const more = { stream: true as const, partial_images: 3 };
+  const stream = await client.images.edit({ ...(await body({ method: "plain", steps: 30 })), ...more });
+  const types: string[] = [];
+  for await (const event of stream) {
+    types.push(event.type);
+    expect((await sharp(Buffer.from(event.b64_json, "base64")).metadata()).format).toBe("png");
+  }
+  expect(types.at(-1)).toBe("image_edit.completed");
+  expect(types.length).toBeGreaterThan(1);
+  expect(types.length).toBeLessThan(5);
+});
+
+test("what only the service can check is refused by the client's own names", async () => {
+  const refusal = async (baret: object, more: object = {}) =>
+    client.images.edit(await body(baret, more)).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+  expect(await refusal({ ...own, strength: 2 })).toMatchObject({ status: 400, param: "baret[strength]" });
+  expect(await refusal({ method: "direct" })).toMatchObject({ status: 400, param: "baret[source]" });
+  expect(await refusal({}, { model: "gpt-image-1" })).toMatchObject({ status: 400, param: "model" });
+  expect(await refusal({}, { size: "99999x8" })).toMatchObject({ status: 400, param: "size" });
+});
+
+test("a client that closes its stream stops the worker", async () => {
+  const stream = await client.images.edit({ ...(await body({ steps: 50 })), stream: true, partial_images: 1 });
+  stream.controller.abort();
+  // The next edit has the worker for itself.
+  const began = performance.now();
+  await client.images.edit(await body(own, { seed: 4 }));
+  expect(performance.now() - began).toBeLessThan(20_000);
+});
+
+test("an existing client of AUTOMATIC1111 edits, sees progress and interrupts", async () => {
+  const a1111 = new StableDiffusionApi({ baseUrl: `http://127.0.0.1:${server.port}`, defaultStepCount: 4 });
+  const settings = {
+    init_images: [sharp(photo)],
+    prompt,
+    width: 128,
+    height: 128,
+    denoising_strength: 0.5,
+    cfg_scale: 5,
+    seed: 1,
+  };
+  const { image, info } = await a1111.img2img(settings);
+  expect(await image.metadata()).toMatchObject({ width: 128, height: 128 });
+  expect(JSON.parse(info)).toMatchObject({ seed: 1, steps: 4, cfg_scale: 5, denoising_strength: 0.5 });
+
+  interface AxiosError {
+    readonly response?: { readonly status: number };
+  }
+  const long = a1111.img2img({ ...settings, steps: 400, denoising_strength: 1 }).then(
+    () => "done",
+    (error: AxiosError) => error.response?.status,
+  );
+  let seen = await a1111.getProgress();
+  while (seen.progress < 0.5) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    seen = await a1111.getProgress();
+  }
+  expect(seen.progress).toBeLessThan(1);
+  expect(seen.state).toMatchObject({ job_count: 1, sampling_steps: 400 });
+  await fetch(`http://127.0.0.1:${server.port}/sdapi/v1/interrupt`, { method: "POST" });
+  expect(await long).toBe(409);
+  expect(await a1111.getProgress()).toMatchObject({ progress: 0, state: { job_count: 0 } });
+});
