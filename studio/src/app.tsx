@@ -1,24 +1,28 @@
-import { Inputs } from "./edit/inputs.tsx";
+import { Compose } from "./edit/compose.tsx";
+import { DropTarget } from "./edit/dropTarget.tsx";
 import { Queue } from "./edit/queue.tsx";
+import { Settings } from "./edit/settings.tsx";
 import { Header } from "./header.tsx";
 import { Stage } from "./stage/stage.tsx";
 import { said } from "./state/index.ts";
 import { History } from "./view/history.tsx";
 
-/** The whole page: inputs and queue beside the stage, and the history below. */
+/** The whole page: the form and its settings beside the stage, and the history below. */
 export const App = () => (
   <>
     <Header />
     <main class="layout">
       <div class="side">
-        <Inputs />
+        <Compose />
         <Queue />
       </div>
       <Stage />
+      <Settings />
       <History />
     </main>
-    <p class="heard" role="status" key={said.value.count}>
-      {said.value.text}
+    <DropTarget />
+    <p class="heard" role="status">
+      <span key={said.value.count}>{said.value.text}</span>
     </p>
   </>
 );

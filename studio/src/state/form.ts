@@ -1,6 +1,6 @@
 import { computed, signal } from "@preact/signals";
 import type { JobRequest, JobRequestInput } from "../../../src/server/api/index.ts";
-import { methodOf, methods, modelOf } from "./capabilities.ts";
+import { methodOf, methods, modelOf, models } from "./capabilities.ts";
 
 /** Ways to fit the photo to the working size. */
 export type Fit = JobRequest["fit"];
@@ -20,6 +20,17 @@ export const previews = signal(true);
 
 export const model = computed(() => modelOf(modelName.value));
 export const method = computed(() => methodOf(methodName.value) ?? methods.value[0]);
+
+/** Options of the methods that are not chosen now. */
+const optionsOfOthers = new Map<string, Readonly<Record<string, unknown>>>();
+
+/** Chooses a method. Each has options of its own, which come back with it. */
+export function chooseMethod(name: string): void {
+  optionsOfOthers.set(methodName.value, options.value);
+  methodName.value = name;
+  options.value = optionsOfOthers.get(name) ?? {};
+  preset.value = undefined;
+}
 
 /** Sets an option, or gives it its default back if `value` is undefined. */
 export function setOption(name: string, value: unknown): void {
@@ -64,4 +75,30 @@ export function fillForm(request: JobRequest): void {
   methodName.value = request.method ?? "baret";
   preset.value = request.preset;
   options.value = request.options;
+}
+
+const text = (value: unknown): string => (typeof value === "string" ? value : "");
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+/** Fills the form with the settings in a picture that baret made, as far as the methods here have them. */
+export function fillFromRecord(record: Readonly<Record<string, unknown>>): void {
+  const settings = (record.settings ?? {}) as Readonly<Record<string, unknown>>;
+  const made = record.model as { readonly name?: unknown } | undefined;
+  const of = methodOf(text(settings.method));
+  if (!of) return;
+  target.value = text(settings.target);
+  source.value = text(settings.source);
+  size.value = text(settings.size);
+  fit.value = (text(settings.fit) || "crop") as Fit;
+  modelName.value = models.value.find(({ name }) => name === made?.name)?.name;
+  chooseMethod(of.name);
+  const usual = model.value?.defaults[of.name] ?? {};
+  options.value = Object.fromEntries(
+    of.options
+      // A file of the record is not here.
+      .filter(({ isFile }) => !isFile)
+      .map(({ name, default: value }) => [name, settings[name], usual[name] ?? value] as const)
+      .filter(([, value, default_]) => value !== undefined && value !== null && !same(value, default_))
+      .map(([name, value]) => [name, value]),
+  );
 }

@@ -27,6 +27,11 @@ export const finished = computed<readonly ShownJob[]>(() =>
   [...jobs.value.values()].filter(({ state }) => state === "done").sort((a, b) => byAge(b, a)),
 );
 
+/** Jobs that failed, newest first. */
+export const failed = computed<readonly ShownJob[]>(() =>
+  [...jobs.value.values()].filter(({ state }) => state === "failed").sort((a, b) => byAge(b, a)),
+);
+
 /** Takes over jobs as the backend lists them. */
 export function showListed(listed: readonly Job[]): void {
   const next = new Map(jobs.value);
@@ -63,4 +68,17 @@ export async function submit(request: JobRequestInput): Promise<Job> {
 /** Cancels a job. */
 export async function cancelJob(id: JobId): Promise<void> {
   showListed([await backend().cancel(id)]);
+}
+
+/** Cancels all jobs of this client. */
+export async function cancelAll(): Promise<void> {
+  const ids = queue.value.map(({ id }) => id);
+  await backend().cancelAll();
+  for (const id of ids) showListed([await backend().job(id)]);
+}
+
+/** Removes a job that has ended. */
+export async function removeJob(id: JobId): Promise<void> {
+  await backend().remove(id);
+  forget(id);
 }

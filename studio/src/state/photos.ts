@@ -33,6 +33,12 @@ const change = (key: number, facts: Partial<Photo>): void => {
   photos.value = photos.value.map((photo) => (photo.key === key ? { ...photo, ...facts } : photo));
 };
 
+let uploads: Promise<unknown> = Promise.resolve();
+/** Waits until all photos are uploaded, or have failed to. */
+export const photosReady = async (): Promise<void> => {
+  await uploads;
+};
+
 async function upload(key: number, file: Blob): Promise<void> {
   try {
     const stored = await backend().addPhoto(file);
@@ -50,7 +56,7 @@ export interface NewPhoto {
 }
 
 /** Replaces the photos by these files and uploads them. */
-export async function replacePhotos(files: readonly NewPhoto[]): Promise<void> {
+export function replacePhotos(files: readonly NewPhoto[]): void {
   if (files.length === 0) return;
   for (const { url } of photos.value) if (url.startsWith("blob:")) URL.revokeObjectURL(url);
   const added = files.map(({ file, name, isExample }) => ({
@@ -60,7 +66,7 @@ export async function replacePhotos(files: readonly NewPhoto[]): Promise<void> {
   photos.value = added.map(({ photo }) => photo);
   currentKey.value = added[0].photo.key;
   say(added.length === 1 ? `Photo: ${added[0].photo.name}` : `${added.length} photos`);
-  await Promise.all(added.map(({ file, photo }) => upload(photo.key, file)));
+  uploads = Promise.all(added.map(({ file, photo }) => upload(photo.key, file)));
 }
 
 /** Shows a photo that the backend already has, such as that of an earlier job. */

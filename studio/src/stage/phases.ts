@@ -1,0 +1,36 @@
+import type { ShownJob } from "../state/index.ts";
+import { capital, counted, duration } from "../view/words.ts";
+
+/** What each phase of the library does, in plain words. */
+const phases: Readonly<Record<string, string>> = {
+  copy: "Preparing the model",
+  "expand weights": "Preparing the model",
+  encode: "Reading the photo",
+  invert: "Inverting the photo",
+  tune: "Tuning the prompt to the photo",
+  "tune embedding": "Tuning the prompt to the photo",
+  "fine-tune": "Tuning the model on the photo",
+  edit: "Editing",
+  sample: "Editing",
+};
+
+/** Says what a job does now. */
+export function phaseOf({ state, position, progress }: ShownJob): string {
+  if (state === "queued") return position ? `Waiting: ${counted(position, "job")} before it` : "Waiting: next";
+  if (!progress) return "Starting";
+  const phase = phases[progress.phase] ?? capital(progress.phase);
+  return progress.method ? `${phase} (${progress.method})` : phase;
+}
+
+/** Says how much time is left. "": unknown. */
+export function timeLeft({ progress, estimate }: ShownJob): string {
+  if (progress?.secondsLeft !== undefined) return `about ${rough(progress.secondsLeft)} left in this phase`;
+  if (!progress && estimate) return `${rough(estimate[0])} to ${rough(estimate[1])} in all`;
+  return "";
+}
+
+const rough = (seconds: number): string => (seconds < 10 ? `${Math.max(1, Math.round(seconds))} s` : duration(seconds));
+
+/** Share of the phase that is done, from 0 to 1. Undefined: unknown. */
+export const shareDone = ({ progress }: ShownJob): number | undefined =>
+  progress && progress.total > 0 ? Math.min(1, progress.done / progress.total) : undefined;
