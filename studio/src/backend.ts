@@ -44,13 +44,25 @@ export class BackendError extends Error {
   readonly where?: string;
   readonly advice?: string;
   readonly retryAfter?: number;
+  /** All fields that are wrong, if several can be. */
+  readonly problems: readonly { readonly field: string; readonly message: string }[];
 
-  constructor(message: string, facts: { code: string; where?: string; advice?: string; retryAfter?: number }) {
+  constructor(
+    message: string,
+    facts: {
+      code: string;
+      where?: string;
+      advice?: string;
+      retryAfter?: number;
+      problems?: readonly { readonly field: string; readonly message: string }[];
+    },
+  ) {
     super(message);
     this.name = "BackendError";
     this.code = facts.code;
     this.where = facts.where;
     this.advice = facts.advice;
     this.retryAfter = facts.retryAfter;
+    this.problems = facts.problems ?? [];
   }
 }

@@ -1,23 +1,40 @@
 import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
+import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { serve } from "@hono/node-server";
-import { serveStatic } from "@hono/node-server/serve-static";
-import { Hono } from "hono";
-import { streamSSE } from "hono/streaming";
 import sharp from "sharp";
-import { type Capabilities, type Job, type JobEvent, type JobResult, jobRequest } from "../../src/server/api/index.ts";
+import { ImageError } from "../../src/core/index.ts";
+import { ownHosts } from "../../src/http/index.ts";
+import type { Capabilities, Job, JobEvent, JobResult } from "../../src/server/api/index.ts";
 import { hasEnded } from "../../src/server/api/states.ts";
+import { NotFoundError } from "../../src/server/errors.ts";
+import { type StudioFile, serverApp } from "../../src/server/http/index.ts";
+import type { Service } from "../../src/server/service.ts";
 import { capabilitiesWith } from "./capabilities.ts";
 
-const dist = fileURLToPath(new URL("../../dist/studio", import.meta.url));
+const dist = fileURLToPath(new URL("../../dist/studio/", import.meta.url));
 const example = fileURLToPath(new URL("../../examples/dog.png", import.meta.url));
 
-const policy =
-  "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const types: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".png": "image/png",
+  ".md": "text/plain; charset=utf-8",
+};
 
-/** Reported events, as a script gives them. */
+/** The built studio. */
+const studioFiles = (): ReadonlyMap<string, StudioFile> =>
+  new Map(
+    readdirSync(dist, { recursive: true, encoding: "utf8" })
+      .filter((name) => extname(name))
+      .map((name) => [name, { bytes: new Uint8Array(readFileSync(dist + name)), type: types[extname(name)] }]),
+  );
+
+/** Events as a script gives them: without their numbers. */
 type Said = JobEvent extends infer E ? (E extends { seq: number } ? Omit<E, "seq"> : E) : never;
 
 interface Scripted {
@@ -36,8 +53,8 @@ interface Scripted {
     readonly chosen?: number;
     readonly facts?: Partial<JobResult>;
   }): Promise<JobResult>;
-  /** Refuses the next requests for a job with this answer. */
-  refuse(status: number, error: Record<string, unknown>): void;
+  /** Throws this at the next request for a job. */
+  refuse(error: Error): void;
   /** Stops answering, as a server that is stopped. */
   stop(): Promise<void>;
   /** Answers again, at the same address, with the same jobs. */
@@ -46,13 +63,13 @@ interface Scripted {
 }
 
 /** Starts a server of the studio whose jobs do what the test says. */
-export async function startScripted(facts: Partial<Capabilities> = {}): Promise<Scripted> {
+export async function startScripted(facts: Partial<Capabilities> = {}, token?: string): Promise<Scripted> {
   const capabilities = { ...capabilitiesWith(), ...facts };
   const pictures = new Map<string, Buffer>();
   const jobs = new Map<string, Job>();
   const events = new Map<string, JobEvent[]>();
   const listeners = new Set<() => void>();
-  let refusal: { status: number; error: Record<string, unknown> } | undefined;
+  let refused: Error | undefined;
 
   const store = async (bytes: Buffer) => {
     const { width, height } = await sharp(bytes).metadata();
@@ -89,100 +106,88 @@ export async function startScripted(facts: Partial<Capabilities> = {}): Promise<
     for (const wake of listeners) wake();
   };
 
-  const app = new Hono();
-  app.use(async (c, next) => {
-    await next();
-    c.header("content-security-policy", policy);
-  });
-  const api = app.basePath("/api/v1");
-  api.get("/capabilities", (c) => c.json(capabilities));
-  api.post("/photos", async (c) => {
-    const bytes = Buffer.from(await c.req.arrayBuffer());
-    try {
-      const { comments } = await sharp(bytes).metadata();
-      const record = comments?.find(({ keyword }) => keyword === "baret")?.text;
-      const stored = await store(await sharp(bytes).rotate().png().toBuffer());
-      return c.json({ ...stored, ...(record && { record: JSON.parse(record) }), warnings: [] });
-    } catch {
-      return c.json(
-        { error: { message: "The photo is not a picture.", type: "invalid_request_error", code: "image" } },
-        400,
-      );
-    }
-  });
-  api.post("/jobs", async (c) => {
-    if (refusal) {
-      const { status, error } = refusal;
-      refusal = undefined;
-      return c.json({ error }, status as 400);
-    }
-    const request = jobRequest.parse(await c.req.json());
-    const id = createHash("md5").update(`${jobs.size}`).digest("hex");
-    const job: Job = {
-      id,
-      request,
-      state: "queued",
-      created: new Date(Date.now() + jobs.size).toISOString(),
-      attempts: 0,
-      position: [...jobs.values()].filter(({ state }) => !hasEnded(state)).length,
-    };
-    jobs.set(id, job);
-    return c.json(job, 202);
-  });
-  api.get("/jobs", (c) => {
-    const states = c.req.query("states")?.split(",");
-    const list = [...jobs.values()].reverse().filter(({ state }) => !states || states.includes(state));
-    return c.json({ jobs: list.slice(0, Number(c.req.query("limit") ?? 100)) });
-  });
-  api.get("/jobs/:id", (c) => c.json(jobs.get(c.req.param("id")) ?? {}));
-  api.get("/jobs/:id/events", (c) =>
-    streamSSE(c, async (stream) => {
-      const id = c.req.param("id");
-      let at = Number(c.req.header("last-event-id") ?? 0);
-      let wake = (): void => undefined;
+  const jobOf = (id: string): Job => {
+    const job = jobs.get(id);
+    if (!job) throw new NotFoundError("there is no such job");
+    return job;
+  };
+  const service: Service = {
+    capabilities: async () => capabilities,
+    async addPhoto(bytes) {
+      try {
+        const { comments } = await sharp(bytes).metadata();
+        const record = comments?.find(({ keyword }) => keyword === "baret")?.text;
+        const stored = await store(await sharp(bytes).rotate().png().toBuffer());
+        return { ...stored, ...(record && { record: JSON.parse(record) }), warnings: [] };
+      } catch (cause) {
+        throw new ImageError("the file is no picture", { cause });
+      }
+    },
+    async submit(request) {
+      if (refused) {
+        const error = refused;
+        refused = undefined;
+        throw error;
+      }
+      const at = jobs.size;
+      const id = createHash("md5").update(`${at}`).digest("hex");
+      const position = [...jobs.values()].filter(({ state }) => !hasEnded(state)).length;
+      const created = new Date(Date.UTC(2026, 10, 28) + 1000 * at).toISOString();
+      const job: Job = { id, request, state: "queued", created, attempts: 0, position };
+      jobs.set(id, job);
+      return { job, isNew: true };
+    },
+    job: async (id) => jobOf(id),
+    async jobs({ states, limit = 50 }) {
+      const list = [...jobs.values()].reverse().filter(({ state }) => !states || states.includes(state));
+      return list.slice(0, limit);
+    },
+    async cancel(id) {
+      const { state, attempts } = jobOf(id);
+      if (!hasEnded(state)) say(id, { type: "state", state: "cancelled", attempts });
+      return jobOf(id);
+    },
+    async remove(id) {
+      jobs.delete(id);
+    },
+    async *events(id, { after = 0, signal }) {
+      let [at, wake] = [after, (): void => undefined];
       const hear = (): void => wake();
       listeners.add(hear);
-      stream.onAbort(() => {
-        listeners.delete(hear);
-        wake();
-      });
-      while (!stream.aborted) {
-        for (const event of (events.get(id) ?? []).slice(at)) {
-          await stream.writeSSE({ data: JSON.stringify(event), id: String(++at) });
+      signal.addEventListener("abort", hear);
+      try {
+        while (!signal.aborted) {
+          for (const event of (events.get(id) ?? []).slice(at)) {
+            at++;
+            yield event;
+          }
+          if (hasEnded(jobOf(id).state)) return;
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
         }
-        if (hasEnded(jobs.get(id)?.state ?? "done")) break;
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
+      } finally {
+        listeners.delete(hear);
       }
-      listeners.delete(hear);
-    }),
-  );
-  const cancel = (id: string): void => {
-    const job = jobs.get(id);
-    if (job && !hasEnded(job.state)) say(id, { type: "state", state: "cancelled", attempts: job.attempts });
+    },
+    async picture(id, side) {
+      const bytes = pictures.get(id);
+      if (!bytes) throw new NotFoundError("there is no such picture");
+      return new Uint8Array(
+        side === undefined ? bytes : await sharp(bytes).resize(side, side, { fit: "inside" }).webp().toBuffer(),
+      );
+    },
+    inversions: async () => [],
+    stats: async () => ({ queued: 0, running: 0, done: 0, failed: 0, cancelled: 0, workers: 1 }),
   };
-  api.post("/jobs/cancel", (c) => {
-    for (const id of jobs.keys()) cancel(id);
-    return c.json({});
+  const app = serverApp({
+    service,
+    version: capabilities.version,
+    isOwnHost: ownHosts(),
+    studio: studioFiles(),
+    ...(token && { token }),
+    addressOf: () => "test",
   });
-  api.post("/jobs/:id/cancel", (c) => {
-    cancel(c.req.param("id"));
-    return c.json(jobs.get(c.req.param("id")));
-  });
-  api.delete("/jobs/:id", (c) => {
-    jobs.delete(c.req.param("id"));
-    return c.body(null, 204);
-  });
-  api.get("/inversions", (c) => c.json([]));
-  api.get("/pictures/:id", async (c) => {
-    const bytes = pictures.get(c.req.param("id"));
-    if (!bytes) return c.notFound();
-    const side = Number(c.req.query("side") ?? 0);
-    const small = side ? await sharp(bytes).resize(side, side, { fit: "inside" }).webp().toBuffer() : bytes;
-    return c.body(new Uint8Array(small), 200, { "content-type": side ? "image/webp" : "image/png" });
-  });
-  app.use(serveStatic({ root: dist }));
 
   const listen = (port: number) =>
     new Promise<ReturnType<typeof serve>>((resolve) => {
@@ -224,8 +229,8 @@ export async function startScripted(facts: Partial<Capabilities> = {}): Promise<
         ...facts,
       };
     },
-    refuse: (status, error) => {
-      refusal = { status, error };
+    refuse: (error) => {
+      refused = error;
     },
     stop,
     async restart() {

@@ -46,7 +46,7 @@ function Choice({ id, value, usual, onChange, control }: ControlProps & { contro
 
 function Slider({ id, value, onChange, control }: ControlProps & { control: Control & { kind: "slider" } }) {
   return (
-    <div class="slider">
+    <div class="track">
       <input
         {...attributes(id)}
         type="range"
@@ -112,7 +112,7 @@ export function OptionField({ option, usual }: { option: OptionDescription; usua
   const isChanged = given !== undefined;
   const showsRange = control.kind === "number" || control.kind === "value";
   return (
-    <div class={`field ${control.kind}${isChanged ? " changed" : ""}`}>
+    <div class={`field ${kindOf(control)}${isChanged ? " changed" : ""}`}>
       <span class="field-head">
         <label for={id}>{capital(spaced(name))}</label>
         {isChanged && (
@@ -147,5 +147,8 @@ export function OptionField({ option, usual }: { option: OptionDescription; usua
     </div>
   );
 }
+
+/** Names the look of a control. */
+const kindOf = (control: Control): string => (control.kind === "value" && control.isList ? "value list" : control.kind);
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);

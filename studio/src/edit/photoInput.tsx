@@ -1,6 +1,6 @@
 import { described, FieldHelp } from "../parts/field.tsx";
 import { choosePhoto, currentPhoto, type Photo, photos, problemOf, removePhoto, selectJob } from "../state/index.ts";
-import { exampleUrl, takeExample, takePictures } from "./files.ts";
+import { takeExample, takePictures } from "./files.ts";
 import { PhotoNotes } from "./photoNotes.tsx";
 
 /** A button that chooses files. */
@@ -61,10 +61,12 @@ const Several = () => (
 const Empty = () => (
   <>
     <FileButton className="drop" label="Drop, paste or choose a photo" />
-    <button type="button" class="example" onClick={takeExample}>
-      <img src={exampleUrl} alt="" width="40" height="40" />
-      <span>Use the example photo</span>
-    </button>
+    <p>
+      <small>No photo at hand?</small>{" "}
+      <button type="button" class="link" onClick={takeExample}>
+        Use the example
+      </button>
+    </p>
   </>
 );
 

@@ -60,7 +60,7 @@ export function PromptInput() {
   const problem = problemOf("target");
   return (
     <section class="prompt-input" aria-label="Prompt">
-      <label for="target">What shall the photo show?</label>
+      <label for="target">What should the photo show?</label>
       <textarea
         {...described("target", problem)}
         rows={2}

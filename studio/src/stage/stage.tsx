@@ -1,4 +1,5 @@
 import { hasEnded } from "../../../src/server/api/states.ts";
+import { exampleUrl, takeExample } from "../edit/files.ts";
 import { currentPhoto, selectedJob } from "../state/index.ts";
 import { missingJob } from "../view/address.ts";
 import { Result } from "../view/result.tsx";
@@ -13,6 +14,16 @@ export function Stage() {
     </section>
   );
 }
+
+const Welcome = () => (
+  <div class="welcome">
+    <button type="button" class="bare" onClick={takeExample}>
+      <img src={exampleUrl} alt="Example: a brown dog on the grass" width="256" height="256" />
+    </button>
+    <h2>Drop a photo anywhere, and say what it should show</h2>
+    <p>Or begin with this one: choose a prompt, and press Ctrl+Enter.</p>
+  </div>
+);
 
 function Shown() {
   const job = selectedJob.value;
@@ -31,5 +42,5 @@ function Shown() {
   if (job) return <Failure job={job} />;
   if (missingJob.value) return <p class="problem">{missingJob.value}</p>;
   if (photo) return <img class="photo" src={photo.url} alt={`Photo: ${photo.name}`} />;
-  return <p class="hint">Choose a photo to begin.</p>;
+  return <Welcome />;
 }

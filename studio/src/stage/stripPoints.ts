@@ -3,6 +3,7 @@ import type { EditRequest, Job, MadePicture } from "../../../src/server/api/inde
 /** An edit on the strip from "as the photo" (keep 1) to "as the prompt" (keep 0). */
 export interface StripPoint {
   readonly keep: number;
+  /** Named "keep 0.5", or as in its job if it is of the job itself. */
   readonly made: MadePicture;
   /** True for the edit that was chosen automatically. */
   readonly isChosen: boolean;
@@ -41,7 +42,7 @@ export function stripPoints(job: Job, others: Iterable<Job>): StripPoint[] {
   const points = pointsOf(job);
   for (const other of others) {
     if (other.id === job.id || other.request.kind !== "edit" || baseOf(other.request) !== base) continue;
-    points.push(...pointsOf(other));
+    points.push(...pointsOf(other).map((point) => ({ ...point, made: { ...point.made, name: `keep ${point.keep}` } })));
   }
   const different = points.filter(
     ({ keep }, at) => points.findIndex((point) => Math.abs(point.keep - keep) < same) === at,

@@ -32,7 +32,7 @@ export const fieldChanged = (field: string): void => {
 function missing(): Problem[] {
   return [
     ...(photos.value.length === 0 ? [{ field: "photo", message: "Choose a photo first." }] : []),
-    ...(target.value.trim() === "" ? [{ field: "target", message: "Say what the photo shall show." }] : []),
+    ...(target.value.trim() === "" ? [{ field: "target", message: "Say what the photo should show." }] : []),
   ];
 }
 
@@ -75,7 +75,8 @@ export async function runAgain(request: JobRequestInput): Promise<void> {
 
 /** Returns the problems that an error tells. */
 function problemsIn(error: unknown): Problem[] {
-  const { where, message, advice, retryAfter } = asBackendError(error);
+  const { where, message, advice, retryAfter, problems: fields } = asBackendError(error);
+  if (fields.length > 0) return [...fields];
   const later = retryAfter ? `Try again in ${retryAfter} s.` : undefined;
   return [{ field: where, message, advice: advice ?? later }];
 }

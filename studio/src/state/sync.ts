@@ -3,7 +3,7 @@ import type { JobId } from "../../../src/server/api/index.ts";
 import { hasEnded } from "../../../src/server/api/states.ts";
 import { asBackendError, backend, connection } from "./backend.ts";
 import { capabilities } from "./capabilities.ts";
-import { jobs, queue, selectedJob, showEvent, showListed } from "./jobs.ts";
+import { forget, queue, selectedJob, showEvent, showListed } from "./jobs.ts";
 
 /** Milliseconds between two lists of the queue: while jobs wait or run, and otherwise. */
 const [busyPause, idlePause] = [2000, 10_000];
@@ -29,11 +29,20 @@ const pause = (milliseconds: number): Promise<void> =>
 
 /** Takes over the queue, and jobs that have ended since they were last heard of. */
 async function listQueue(isFirst: boolean): Promise<void> {
-  const before = new Set(queue.value.map(({ id }) => id));
-  showListed(await backend().jobs(isFirst ? { limit: firstJobs } : { states: ["queued", "running"] }));
-  const listed = new Set(queue.value.map(({ id }) => id));
-  const missing = [...before].filter((id) => isFirst || !listed.has(id) || jobs.value.get(id) === undefined);
-  for (const id of missing) showListed([await backend().job(id)]);
+  const listed = await backend().jobs(isFirst ? { limit: firstJobs } : { states: ["queued", "running"] });
+  showListed(listed);
+  const present = new Set(listed.map(({ id }) => id));
+  for (const { id } of queue.value.filter((job) => !present.has(job.id))) await refresh(id);
+}
+
+/** Asks for one job. Forgets it if the backend has. */
+async function refresh(id: JobId): Promise<void> {
+  try {
+    showListed([await backend().job(id)]);
+  } catch (error) {
+    if (asBackendError(error).code !== "not_found") throw error;
+    forget(id);
+  }
 }
 
 /** Keeps capabilities and jobs as the backend has them, for ever. */
