@@ -1,4 +1,4 @@
-import { throwIfCancelled, type Work } from "../core/index.ts";
+import { CancelledError, throwIfCancelled, type Work } from "../core/index.ts";
 import { endBar, progressBar } from "./progress.ts";
 
 /** Time for work to stop cleanly after Ctrl-C, before the process ends. */
@@ -40,4 +40,29 @@ export async function withProgress<T>(quiet: boolean, work: (work: Required<Work
   } finally {
     endBar();
   }
+}
+
+/**
+ * Runs a service until Ctrl-C or SIGTERM aborts its signal. The service may take its time to stop, but a second Ctrl-C ends the
+ * process. what: a noun, "the worker". Throws CancelledError after Ctrl-C.
+ */
+export async function untilStopped(what: string, serve: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const stopping = new AbortController();
+  const isHandled = process.listeners("SIGINT").includes(onInterrupt);
+  let isInterrupted = false;
+  const interrupt = (): void => {
+    if (isInterrupted) endProcess();
+    isInterrupted = true;
+    stopping.abort();
+  };
+  const terminate = (): void => stopping.abort();
+  process.off("SIGINT", onInterrupt);
+  process.on("SIGINT", interrupt).on("SIGTERM", terminate);
+  try {
+    await serve(stopping.signal);
+  } finally {
+    process.off("SIGINT", interrupt).off("SIGTERM", terminate);
+    if (isHandled) handleInterrupts();
+  }
+  if (isInterrupted) throw new CancelledError(what);
 }

@@ -69,6 +69,11 @@ const entries: readonly Entry[] = [
     load: async () => (await import("./cache.ts")).cacheCommand(),
   },
   {
+    name: "worker",
+    about: "run jobs of a queue that many machines share",
+    load: async () => (await import("./worker.ts")).workerCommand(),
+  },
+  {
     name: "completion",
     about: "print a script that completes commands and options in a shell",
     load: async () =>

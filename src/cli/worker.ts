@@ -1,0 +1,116 @@
+import { hostname } from "node:os";
+import { Command, Option } from "commander";
+import { formatBytes } from "../core/index.ts";
+import { devices } from "../runtime/index.ts";
+import { mostThreads } from "../runtime/node/index.ts";
+import type { Job } from "../server/index.ts";
+import {
+  describeModels,
+  openBlobs,
+  openQueue,
+  runnerModels,
+  startWorker,
+  type WorkerEvent,
+} from "../server/node/index.ts";
+import { untilStopped } from "./interrupt.ts";
+import { choiceOption, integer, jsonOption, nonEmpty, option, quietOption } from "./options.ts";
+import { note, print, printJson } from "./print.ts";
+
+interface Flags {
+  readonly database: string;
+  readonly blobs: string;
+  readonly model?: readonly string[];
+  readonly name?: string;
+  readonly device?: (typeof devices)[number];
+  readonly threads?: number;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+const jobText = ({ id, request }: Job): string =>
+  [id.slice(0, 8), request.kind, ...("method" in request && request.method ? [request.method] : [])].join(" ");
+
+/** Returns the line about an event, or undefined if it needs none. */
+function lineOf(event: WorkerEvent): string | undefined {
+  if (event.type === "trouble") return `trouble: ${event.error instanceof Error ? event.error.message : event.error}`;
+  const job = jobText(event.job);
+  if (event.type === "began") return event.attempt > 1 ? `${job}: begins, attempt ${event.attempt}` : undefined;
+  if (event.type === "done") return `${job}: done in ${event.seconds.toFixed(1)} s`;
+  if (event.type === "failed")
+    return `${job}: failed${event.isRetried ? ", to be tried again" : ""}: ${event.error.message}`;
+  return `${job}: ${event.type === "returned" ? "returned to the queue" : event.type}`;
+}
+
+/** Returns an event for --json. */
+function eventJson(event: WorkerEvent): object {
+  if (event.type === "trouble")
+    return { type: event.type, message: `${event.error instanceof Error ? event.error.message : event.error}` };
+  const { job, ...facts } = event;
+  return { ...facts, job: job.id, kind: job.request.kind };
+}
+
+function report(event: WorkerEvent, { json, quiet }: Flags): void {
+  const line = lineOf(event);
+  const text = `${new Date().toISOString()} ${line}`;
+  if (json) printJson(eventJson(event));
+  else if (line === undefined) return;
+  else if (event.type === "trouble" || event.type === "failed") note(text);
+  else if (!quiet) print(text);
+}
+
+async function run(flags: Flags): Promise<void> {
+  const { database, blobs: place, model: names = ["menagerie"], device, threads, json, quiet } = flags;
+  const { name = `${hostname()}-${process.pid}` } = flags;
+  await untilStopped("the worker", async (signal) => {
+    const descriptions = await describeModels(names);
+    const models = await runnerModels(names, descriptions);
+    const blobs = await openBlobs(place);
+    const queue = await openQueue({ database });
+    try {
+      if (!quiet && !json) {
+        const offered = models.map(
+          (one) => `${one.name}${one.memory === undefined ? "" : ` (${formatBytes(one.memory)})`}`,
+        );
+        note(`Worker ${name} waits for jobs of ${offered.join(", ")}. Ctrl-C returns its job to the queue.`);
+      }
+      const onEvent = (event: WorkerEvent): void => report(event, flags);
+      await startWorker({ queue, blobs, models, name, device, threads, signal, onEvent }).stopped;
+    } finally {
+      await queue.close();
+    }
+  });
+}
+
+/** `baret worker`. */
+export function workerCommand(): Command {
+  return new Command("worker")
+    .description(
+      "run jobs of a queue in a Postgres database, on any number of machines. If a worker dies, another one goes on from " +
+        "the steps that it has stored",
+    )
+    .addOption(
+      option(
+        "--database <url>",
+        "database of the queue: postgres://USER:PASSWORD@HOST/NAME",
+        nonEmpty("a URL"),
+      ).makeOptionMandatory(),
+    )
+    .addOption(
+      option(
+        "--blobs <place>",
+        "photos and results: a folder that all machines share, or s3://BUCKET/PREFIX",
+        nonEmpty("a folder or s3://BUCKET"),
+      ).makeOptionMandatory(),
+    )
+    .addOption(
+      new Option("--model <name|path>", "model to run; may be given several times; default menagerie").argParser(
+        (text: string, before: readonly string[] = []) => [...before, text],
+      ),
+    )
+    .addOption(option("--name <name>", "name of this worker; default machine and process", nonEmpty("a name")))
+    .addOption(choiceOption("--device <device>", "device to compute on, default cpu", devices))
+    .addOption(option("--threads <n>", "number of CPU threads, default one for each core", integer(1, mostThreads())))
+    .addOption(jsonOption())
+    .addOption(quietOption())
+    .action((flags: Flags) => run(flags));
+}
