@@ -1,7 +1,8 @@
 import { useSignal } from "@preact/signals";
 import type { MadePicture } from "../../../src/server/api/index.ts";
-import { jobs, runAgain, type ShownJob } from "../state/index.ts";
-import { isMade, nearest, requestAt, type StripPoint, stripPoints } from "./stripPoints.ts";
+import { runAgain, type ShownJob } from "../state/index.ts";
+import { choosePictures } from "../view/pair.ts";
+import { isMade, nearest, requestAt, type StripPoint } from "./stripPoints.ts";
 
 /** Step of the slider. The edits that the library tries lie at multiples of 1/16. */
 const step = 1 / 80;
@@ -10,20 +11,21 @@ const magnet = 0.03;
 
 interface StripProps {
   readonly job: ShownJob;
-  /** Called with the picture to show. */
-  readonly onPicture: (made: MadePicture) => void;
+  /** Edits that it moves through. */
+  readonly points: readonly StripPoint[];
+  /** The picture on the stage. */
+  readonly shown: MadePicture;
 }
 
 /** A slider from "as the photo" to "as the prompt". It moves through the edits that were made, and makes others. */
-export function Strip({ job, onPicture }: StripProps) {
-  const points = stripPoints(job, jobs.value.values());
-  const edit = job.result?.pictures.find(({ name }) => name === "edit");
-  const own = points.find(({ made }) => made.picture.id === edit?.picture.id);
+export function Strip({ job, points, shown }: StripProps) {
   const position = useSignal<number | undefined>(undefined);
   const isDragged = useSignal(false);
   const { request } = job;
-  if (request.kind !== "edit" || !own) return null;
-  const keep = position.value ?? own.keep;
+  if (request.kind !== "edit" || points.length === 0) return null;
+  const own = points.find(({ made }) => made.name === shown.name);
+  // The stage may show a picture that is not on the strip, such as the reconstruction.
+  const keep = position.value ?? own?.keep ?? points[0].keep;
   const isNew = !isMade(points, keep);
   const make = (): void => void (isNew && runAgain(requestAt(request, keep)));
   const move = (to: number): void => {
@@ -31,8 +33,8 @@ export function Strip({ job, onPicture }: StripProps) {
     const reach = isDragged.value ? magnet : step / 2;
     const snapped = near && Math.abs(near.keep - to) <= reach ? near.keep : to;
     position.value = snapped;
-    const shown = nearest(points, snapped);
-    if (shown) onPicture(shown.made);
+    const point = nearest(points, snapped);
+    if (point) choosePictures(job.id, { right: point.made.name });
   };
   return (
     <div class="strip">
@@ -78,7 +80,7 @@ export function Strip({ job, onPicture }: StripProps) {
         ) : (
           <small>
             keep {share(keep)}
-            {own.isChosen && keep === own.keep && ", chosen automatically"}
+            {nearest(points, keep)?.isChosen && ", chosen automatically"}
           </small>
         )}
         <small>as the prompt</small>

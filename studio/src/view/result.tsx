@@ -1,5 +1,7 @@
 import type { MadePicture } from "../../../src/server/api/index.ts";
-import { capabilities, type ShownJob } from "../state/index.ts";
+import { Strip } from "../stage/strip.tsx";
+import { stripPoints } from "../stage/stripPoints.ts";
+import { capabilities, jobs, type ShownJob } from "../state/index.ts";
 import { Attention } from "./attention.tsx";
 import { Comparison } from "./comparison.tsx";
 import { FactLine } from "./facts.tsx";
@@ -54,8 +56,9 @@ function labelOf(job: ShownJob, { name, keep }: MadePicture): string {
 
 /** Shows an edit beside its photo, and the method's other pictures. */
 function Edit({ job }: Props) {
-  const { pictures, strip = [] } = job.result!;
-  const all = [...pictures, ...strip];
+  const { pictures } = job.result!;
+  const points = stripPoints(job, jobs.value.values());
+  const all = [...pictures, ...points.map(({ made }) => made)];
   const first = pictures.find(({ name }) => name === "edit") ?? pictures[0];
   const pair = pairOf(job.id, first.name);
   const made = all.find(({ name }) => name === pair.right) ?? first;
@@ -66,6 +69,7 @@ function Edit({ job }: Props) {
   return (
     <>
       <Viewer left={left} right={right} size={made.picture} />
+      <Strip job={job} points={points} shown={made} />
       {pictures.length > 1 && <PairChooser id={job.id} options={options} left={left.key} right={right.key} />}
       <PictureNotes job={job} made={made} />
     </>
