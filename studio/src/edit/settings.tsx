@@ -169,7 +169,7 @@ export function Settings() {
   const usual: Usual = (name) => defaultOf(one, chosen, name);
   const isChanged = Object.keys(options.value).length > 0 || preset.value !== undefined;
   return (
-    <section class="settings" aria-labelledby="settings-title">
+    <section class="setup" aria-labelledby="settings-title">
       <div class="section-head">
         <h2 id="settings-title">Settings</h2>
         {isChanged && (

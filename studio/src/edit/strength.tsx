@@ -25,7 +25,7 @@ export function Strength() {
   return (
     <fieldset class="strength">
       <legend>Strength</legend>
-      <div class="segments">
+      <div class="modes">
         {modesOf(now).map((one) => (
           <label key={one}>
             <input type="radio" name="strength" checked={one === mode} onChange={() => change(one, keep)} />

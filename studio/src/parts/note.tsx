@@ -1,4 +1,4 @@
 import type { ComponentChildren } from "preact";
 
 /** A fact that the person should know. */
-export const Note = ({ children }: { children: ComponentChildren }) => <p class="note">{children}</p>;
+export const Note = ({ children }: { children: ComponentChildren }) => <p class="advice">{children}</p>;
