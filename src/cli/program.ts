@@ -44,6 +44,11 @@ const entries: readonly Entry[] = [
     load: async () => (await import("./mcp/index.ts")).mcpCommand(),
   },
   {
+    name: "serve",
+    about: "open the studio in the browser, and serve edits to other programs",
+    load: async () => (await import("./serve.ts")).serveCommand(),
+  },
+  {
     name: "generate",
     about: "generate pictures from prompts",
     load: async () => (await import("./generate.ts")).generateCommand(),

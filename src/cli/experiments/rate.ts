@@ -4,6 +4,7 @@ import { throwIfCancelled } from "../../core/index.ts";
 import { type RatingResults, raterSchema, ratingBlocks, ratingResults } from "../../experiments/index.ts";
 import { type RatingServer, readRaters, readStudy, serveRating } from "../../experiments/node/index.ts";
 import { withProgress } from "../interrupt.ts";
+import { openPage } from "../openPage.ts";
 import { integer, jsonOption, type OptionType, option, quietOption, seedOption } from "../options.ts";
 import { note, print, printJson } from "../print.ts";
 import { blockText } from "./blockText.ts";
@@ -54,7 +55,7 @@ async function serve(folder: string, { open: isOpened, json, quiet, ...options }
     const server = await serveRating(folder, { ...options, signal });
     try {
       announce(server, { json, quiet });
-      if (isOpened && process.stderr.isTTY) await openPage(server.url);
+      if (isOpened) await openPage(server.url);
       if (!signal.aborted) await once(signal, "abort");
     } finally {
       await server.close();
@@ -68,11 +69,4 @@ function announce({ url, photos, edits }: RatingServer, { json, quiet }: Pick<Ra
   else print(url);
   if (!quiet)
     note(`${edits} edits of ${photos} photos. Answers are saved at once, in ratings/. Ctrl-C stops the page.`);
-}
-
-/** Opens the page in the user's browser. Without a browser, the user still has the address. */
-async function openPage(url: string): Promise<void> {
-  const { default: openInBrowser } = await import("open");
-  const browser = await openInBrowser(url).catch(() => undefined);
-  browser?.on("error", () => undefined);
 }

@@ -6,5 +6,6 @@ export { serverDialects } from "./dialects.ts";
 export { describeModels, runnerModels } from "./models/index.ts";
 export { openQueue, type QueueOptions, queueSettings } from "./queue/index.ts";
 export type { RunnerModel } from "./runner/index.ts";
+export { type Server, type ServerOptions, startServer } from "./serve/index.ts";
 export { ServerService, type ServiceOptions } from "./service.ts";
 export { startWorker, type Worker, type WorkerEvent, type WorkerOptions } from "./worker/index.ts";

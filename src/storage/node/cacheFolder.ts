@@ -12,7 +12,7 @@ function homeFolder(): string {
       where: "HOME",
       found: JSON.stringify(homedir()),
       expected: "an absolute path",
-      advice: "Set BARET_CACHE to a folder where this user may write.",
+      advice: "Set BARET_CACHE and BARET_DATA to folders where this user may write.",
       cause,
     });
   }
@@ -29,4 +29,17 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env, platform: stri
   if (platform === "win32" && env.LOCALAPPDATA) return join(env.LOCALAPPDATA, "baret", "Cache");
   if (platform === "darwin") return join(homeFolder(), "Library", "Caches", "baret");
   return join(homeFolder(), ".cache", "baret");
+}
+
+/**
+ * Folder for files that cannot be made again, such as a server's queue and its results, as an absolute path: $BARET_DATA, otherwise
+ * the platform's data folder ($XDG_DATA_HOME/baret or ~/.local/share/baret on Linux). Throws StorageError if the user has no home
+ * folder.
+ */
+export function dataFolder(env: NodeJS.ProcessEnv = process.env, platform: string = process.platform): string {
+  if (env.BARET_DATA) return resolve(env.BARET_DATA);
+  if (env.XDG_DATA_HOME && isAbsolute(env.XDG_DATA_HOME)) return join(env.XDG_DATA_HOME, "baret");
+  if (platform === "win32" && env.LOCALAPPDATA) return join(env.LOCALAPPDATA, "baret", "Data");
+  if (platform === "darwin") return join(homeFolder(), "Library", "Application Support", "baret");
+  return join(homeFolder(), ".local", "share", "baret");
 }
