@@ -5,6 +5,13 @@ import { NotReadyError } from "../../errors.ts";
 /** Runs one SQL statement. $1, $2, … are `values`. */
 export type Query = <Row = Record<string, unknown>>(sql: string, values?: readonly unknown[]) => Promise<Row[]>;
 
+/** Values that Postgres can store. Its texts have no U+0000 and no halves of pairs. */
+export const storable = (values: readonly unknown[]): unknown[] =>
+  values.map((value) => {
+    if (Array.isArray(value)) return storable(value);
+    return typeof value === "string" ? value.replaceAll("\0", "").replaceAll(/\p{Surrogate}/gu, "\ufffd") : value;
+  });
+
 /** Runs `work` in one transaction. It may run twice, and must have the effect of once. */
 export type Run = <T>(work: (query: Query) => Promise<T>) => Promise<T>;
 

@@ -1,5 +1,5 @@
-import type { Job, JobError, JobEvent, JobId, JobState } from "../../api/index.ts";
-import type { JobFilter } from "../../queue.ts";
+import type { Job, JobError, JobId, JobResult, JobState } from "../../api/index.ts";
+import type { JobFilter, NewEvent } from "../../queue.ts";
 import type { Channel, Query } from "./database.ts";
 
 const time = (column: string): string =>
@@ -33,20 +33,17 @@ export async function listJobs(query: Query, filter: JobFilter): Promise<Job[]> 
        and ($4::text is null or j.number < (select number from baret.jobs where id = $4))
      order by j.number desc
      limit $5`,
-    [client ?? null, states ?? null, words?.map(plain) ?? null, before ?? null, limit ?? null],
+    [client ?? null, states ?? null, words ?? null, before ?? null, limit ?? null],
   );
   return rows.map(jobOf);
 }
-
-/** A text that Postgres can store: without U+0000, and without halves of pairs. */
-export const plain = (text: string): string => text.replaceAll("\0", "").replaceAll(/\p{Surrogate}/gu, "\ufffd");
 
 export async function notify(query: Query, channel: Channel, payload: string): Promise<void> {
   await query("select pg_notify($1, $2)", [channel, payload]);
 }
 
 /** Keeps an event, with the job's next number. An event with the same `report` is kept once. */
-export async function addEvent(query: Query, job: JobId, event: object, report: string): Promise<void> {
+export async function addEvent(query: Query, job: JobId, event: NewEvent, report: string): Promise<void> {
   await query(
     `with next as (
        update baret.jobs set seq = seq + 1
@@ -63,7 +60,7 @@ export async function addEvent(query: Query, job: JobId, event: object, report: 
 export interface Change {
   readonly state: JobState;
   readonly error?: JobError;
-  readonly result?: unknown;
+  readonly result?: JobResult;
 }
 
 /** Sets the state of a job and keeps the event of it. `report`: names the change, which happens once. */
@@ -78,10 +75,7 @@ export async function changeState(query: Query, job: JobId, change: Change, repo
      where id = $1 returning attempts`,
     [job, state, json(error), json(result)],
   );
-  const event = { type: "state", state, attempts, error, result } satisfies Omit<
-    Extract<JobEvent, { type: "state" }>,
-    "seq" | "result"
-  > & { result?: unknown };
+  const event: NewEvent = { type: "state", state, attempts, error, result };
   await addEvent(query, job, event, report);
   await notify(query, "baret_queue", state === "queued" ? "added" : "left");
 }

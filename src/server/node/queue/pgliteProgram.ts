@@ -1,6 +1,8 @@
-// Runs PGlite. As the program of a process: makes a data folder and ends, since the memory that this takes (800 MB) is then
+// Runs PGlite. As the program of a process: unpacks an empty data folder and ends, since the memory that this takes is then
 // given back. As the program of a thread: answers statements, so that they never block the process's own event loop.
+import { readFileSync } from "node:fs";
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
+import { brotliDecompressSync } from "node:zlib";
 import { PGlite } from "@electric-sql/pglite";
 import type { Answer, Demand } from "./pgliteMessages.ts";
 
@@ -12,8 +14,11 @@ const settings = [
   "max_wal_size=32MB",
   "min_wal_size=32MB",
 ];
-const open = (folder: string): Promise<PGlite> =>
-  PGlite.create(folder, { startParams: [...PGlite.defaultStartParams, ...settings.flatMap((s) => ["-c", s])] });
+const open = (folder: string, loadDataDir?: Blob): Promise<PGlite> =>
+  PGlite.create(folder, {
+    loadDataDir,
+    startParams: [...PGlite.defaultStartParams, ...settings.flatMap((s) => ["-c", s])],
+  });
 
 async function serve(folder: string, channels: readonly string[]): Promise<void> {
   const say = (answer: Answer): void => parentPort?.postMessage(answer);
@@ -39,6 +44,7 @@ async function serve(folder: string, channels: readonly string[]): Promise<void>
 }
 
 if (isMainThread) {
-  const database = await open(process.argv[2]);
+  const [, , folder, seed] = process.argv;
+  const database = await open(folder, new Blob([brotliDecompressSync(readFileSync(seed))]));
   await database.close();
 } else await serve(workerData.folder, workerData.channels);

@@ -9,6 +9,7 @@ import {
   type Listener,
   type Query,
   refusal,
+  storable,
 } from "./database.ts";
 
 const CONNECTIONS = 5;
@@ -140,7 +141,7 @@ export async function openPostgres(url: string, listener: Listener): Promise<Dat
     client.on("error", onError);
     const query: Query = async (sql, values = []) => {
       try {
-        return (await client.query(sql, [...values])).rows;
+        return (await client.query(sql, storable(values))).rows;
       } catch (error) {
         if (isPassing(error)) broken = error as Error;
         throw isPassing(error) ? lost(error) : refusal(name, error);

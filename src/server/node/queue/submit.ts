@@ -2,7 +2,7 @@ import type { JobId } from "../../api/index.ts";
 import { BusyError } from "../../errors.ts";
 import type { NewJob } from "../../queue.ts";
 import type { Query } from "./database.ts";
-import { changeState, notify, plain } from "./jobs.ts";
+import { changeState, notify } from "./jobs.ts";
 import { lockSubmissions } from "./schema.ts";
 
 export interface Limits {
@@ -80,16 +80,7 @@ export async function submit(query: Query, id: JobId, job: NewJob, limits: Limit
     await query(
       `insert into baret.jobs (id, key, model, client, request, target, batch, turn)
        values ($1, $2, $3, $4, $5::json, $6, $7, $8)`,
-      [
-        id,
-        key,
-        model,
-        client,
-        JSON.stringify(request),
-        plain(request.target),
-        batch,
-        await nextTurn(query, client, batch),
-      ],
+      [id, key, model, client, JSON.stringify(request), request.target, batch, await nextTurn(query, client, batch)],
     );
     await changeState(query, id, { state: "queued" }, "submitted");
   } else if (equal.state === "queued" && equal.batch && !batch) await promote(query, equal.id, client);
