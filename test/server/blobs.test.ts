@@ -2,9 +2,13 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { UsageError } from "../../src/core/index.ts";
 import type { BlobStore, StoredBlob } from "../../src/server/blobs.ts";
 import { openBlobs } from "../../src/server/node/blobs/index.ts";
+import { S3Blobs } from "../../src/server/node/blobs/s3.ts";
+import { bucketOf } from "../../src/server/node/blobs/s3Client.ts";
+import { startS3 } from "../support/s3.ts";
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const hash = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
@@ -141,5 +145,71 @@ describe("blobs of a folder", () => {
       code: "storage",
       details: { where: "/proc/blobs" },
     });
+  });
+});
+
+describe("blobs of an S3-compatible store", () => {
+  contract(async () => {
+    const store = await startS3();
+    return {
+      blobs: await openBlobs("s3://blobs/some/prefix"),
+      spoil: async (id) => store.spoil(`some/prefix/${id}`),
+      close: store.close,
+    };
+  });
+
+  const keys = { AWS_ACCESS_KEY_ID: "S3RVER", AWS_SECRET_ACCESS_KEY: "S3RVER" };
+
+  test("prefixes of one bucket are apart, and lists of more than a page are whole", async () => {
+    const store = await startS3();
+    const one = await S3Blobs.open(bucketOf("s3://blobs/one"), 2);
+    const other = await openBlobs("s3://blobs");
+    const ids = await Promise.all(["a", "b", "c", "d", "e"].map((text) => one.put(bytesOf(text))));
+    expect((await all(one)).map(({ id }) => id).sort()).toEqual(ids.sort());
+    expect(await all(other)).toEqual([]);
+    await store.close();
+  });
+
+  test("a wrong key and a missing bucket are errors with advice", async () => {
+    const store = await startS3();
+    await expect(openBlobs("s3://nothing")).rejects.toMatchObject({
+      code: "storage",
+      details: { advice: "Make the bucket first." },
+    });
+    vi.stubEnv("AWS_SECRET_ACCESS_KEY", "wrong");
+    const refused = { code: "storage", message: expect.stringContaining("found 403") };
+    await expect(openBlobs("s3://blobs")).rejects.toMatchObject(refused);
+    await store.close();
+  });
+
+  test.each([
+    ["no keys", "s3://blobs", {}],
+    ["no bucket", "s3://", keys],
+    ["capitals in a bucket", "s3://Blobs", keys],
+    ["an endpoint that is no URL", "s3://blobs", { ...keys, AWS_ENDPOINT_URL_S3: "store.example" }],
+    ["an endpoint of another kind", "s3://blobs", { ...keys, AWS_ENDPOINT_URL: "file:///etc" }],
+  ])("%s is refused", (_, place, env) => {
+    expect(() => bucketOf(place, env)).toThrow(UsageError);
+  });
+
+  test("a store that answers 503, or breaks off, is asked again", async () => {
+    let faults = 0;
+    const real = globalThis.fetch;
+    const store = await startS3();
+    const blobs = await openBlobs("s3://blobs/faulty");
+    vi.spyOn(globalThis, "fetch").mockImplementation(async (...request) => {
+      faults++;
+      if (faults % 3 === 1) return new Response("<Error><Code>SlowDown</Code></Error>", { status: 503 });
+      if (faults % 3 === 2) throw new TypeError("fetch failed", { cause: new Error("ECONNRESET") });
+      return real(...request);
+    });
+    const from = join(tmpdir(), `baret-faulty-${process.pid}`);
+    writeFileSync(from, large);
+    const id = await blobs.putFile(from);
+    expect(Buffer.from((await blobs.get(id))!).equals(large)).toBe(true);
+    expect(faults).toBe(9); // head, put and get, each after two faults
+    rmSync(from);
+    vi.restoreAllMocks();
+    await store.close();
   });
 });

@@ -4,9 +4,15 @@
 import { requireFolder } from "../../../storage/node/index.ts";
 import type { BlobStore } from "../../blobs.ts";
 import { FolderBlobs } from "./folder.ts";
+import { S3Blobs } from "./s3.ts";
+import { bucketOf, isS3 } from "./s3Client.ts";
 
-/** Opens the blobs of a folder, and makes the folder if there is none. Throws StorageError if it cannot. */
+/**
+ * Opens the blobs of a place: "s3://BUCKET/PREFIX", or a folder, which is made if there is none. Throws StorageError if it cannot
+ * be opened, UsageError if keys of the store are missing.
+ */
 export async function openBlobs(place: string): Promise<BlobStore> {
+  if (isS3(place)) return S3Blobs.open(bucketOf(place));
   await requireFolder(place);
   return new FolderBlobs(place);
 }
