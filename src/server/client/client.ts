@@ -148,15 +148,15 @@ export class ServerClient {
   }
 
   private async ask(path: string, init: RequestInit = {}): Promise<Response> {
-    if (this.options.isPage) await this.openSession(init.signal ?? undefined);
+    if (this.options.isPage) await this.openSession();
     const response = await this.send(path, init);
     if (!response.ok) throw this.refused(await refusalIn(response));
     return response;
   }
 
   /** Gets a page its cookie, once. */
-  private async openSession(signal?: AbortSignal): Promise<void> {
-    this.session ??= this.send("session", { method: "POST", signal });
+  private async openSession(): Promise<void> {
+    this.session ??= this.send("session", { method: "POST" });
     try {
       const response = await this.session;
       if (!response.ok && !response.bodyUsed) throw this.refused(await refusalIn(response));
