@@ -3,18 +3,11 @@ import { Command, Option } from "commander";
 import { formatBytes } from "../core/index.ts";
 import { devices } from "../runtime/index.ts";
 import { mostThreads } from "../runtime/node/index.ts";
-import type { Job } from "../server/index.ts";
-import {
-  describeModels,
-  openBlobs,
-  openQueue,
-  runnerModels,
-  startWorker,
-  type WorkerEvent,
-} from "../server/node/index.ts";
+import { describeModels, openBlobs, openQueue, runnerModels, startWorker } from "../server/node/index.ts";
 import { untilStopped } from "./interrupt.ts";
 import { choiceOption, integer, jsonOption, nonEmpty, option, quietOption } from "./options.ts";
-import { note, print, printJson } from "./print.ts";
+import { note } from "./print.ts";
+import { reportWork } from "./workerLines.ts";
 
 interface Flags {
   readonly database: string;
@@ -25,37 +18,6 @@ interface Flags {
   readonly threads?: number;
   readonly json?: boolean;
   readonly quiet?: boolean;
-}
-
-const jobText = ({ id, request }: Job): string =>
-  [id.slice(0, 8), request.kind, ...("method" in request && request.method ? [request.method] : [])].join(" ");
-
-/** Returns the line about an event, or undefined if it needs none. */
-function lineOf(event: WorkerEvent): string | undefined {
-  if (event.type === "trouble") return `trouble: ${event.error instanceof Error ? event.error.message : event.error}`;
-  const job = jobText(event.job);
-  if (event.type === "began") return event.attempt > 1 ? `${job}: begins, attempt ${event.attempt}` : undefined;
-  if (event.type === "done") return `${job}: done in ${event.seconds.toFixed(1)} s`;
-  if (event.type === "failed")
-    return `${job}: failed${event.isRetried ? ", to be tried again" : ""}: ${event.error.message}`;
-  return `${job}: ${event.type === "returned" ? "returned to the queue" : event.type}`;
-}
-
-/** Returns an event for --json. */
-function eventJson(event: WorkerEvent): object {
-  if (event.type === "trouble")
-    return { type: event.type, message: `${event.error instanceof Error ? event.error.message : event.error}` };
-  const { job, ...facts } = event;
-  return { ...facts, job: job.id, kind: job.request.kind };
-}
-
-function report(event: WorkerEvent, { json, quiet }: Flags): void {
-  const line = lineOf(event);
-  const text = `${new Date().toISOString()} ${line}`;
-  if (json) printJson(eventJson(event));
-  else if (line === undefined) return;
-  else if (event.type === "trouble" || event.type === "failed") note(text);
-  else if (!quiet) print(text);
 }
 
 async function run(flags: Flags): Promise<void> {
@@ -73,7 +35,7 @@ async function run(flags: Flags): Promise<void> {
         );
         note(`Worker ${name} waits for jobs of ${offered.join(", ")}. Ctrl-C returns its job to the queue.`);
       }
-      const onEvent = (event: WorkerEvent): void => report(event, flags);
+      const onEvent = (event: Parameters<typeof reportWork>[0]): void => reportWork(event, flags);
       await startWorker({ queue, blobs, models, name, device, threads, signal, onEvent }).stopped;
     } finally {
       await queue.close();
