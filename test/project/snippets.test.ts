@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -39,7 +39,11 @@ const snippets = pages.flatMap(snippetsOf);
 
 /** A project that has installed the package. */
 const project = mkdtempSync(join(tmpdir(), "baret-snippets-"));
-beforeAll(() => installPackage(project), 240_000);
+beforeAll(async () => {
+  await installPackage(project);
+  // A client of the server, which its page uses.
+  symlinkSync(join(root, "node_modules/openai"), join(project, "node_modules/openai"));
+}, 240_000);
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
 /** Returns the compiler's errors about the files, under options stricter than the project's own. */

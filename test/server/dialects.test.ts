@@ -1,6 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFile, spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
 import OpenAI, { toFile } from "openai";
 import sharp from "sharp";
 import { StableDiffusionApi } from "stable-diffusion-api";
@@ -24,13 +26,24 @@ import { inProcess } from "../support/inProcess.ts";
 
 const photo = "examples/dog.png";
 const prompt = "a brown dog lying down on the grass";
-const models = ["menagerie"];
 const folder = mkdtempSync(join(tmpdir(), "baret-dialects-"));
+const models = [quickMenagerie()];
 const faults: unknown[] = [];
 const onFault = (error: unknown): void => void faults.push(error);
 
+/** Makes the Menagerie with fewer steps and iterations as its defaults. Returns its path. */
+function quickMenagerie(): string {
+  const [from, to] = [resolve("checkpoints/menagerie"), join(folder, "menagerie")];
+  cpSync(from, to, { recursive: true });
+  const editing = JSON.parse(readFileSync(join(to, "editing.json"), "utf8"));
+  editing.steps = 2;
+  editing.methods.baret.prepare.iterations = 1;
+  writeFileSync(join(to, "editing.json"), JSON.stringify(editing));
+  return to;
+}
+
 let server: Listening;
-let close: () => Promise<void>;
+let close = async (): Promise<void> => undefined;
 let client: OpenAI;
 
 beforeAll(async () => {
@@ -171,4 +184,45 @@ test("an existing client of AUTOMATIC1111 edits, sees progress and interrupts", 
   await fetch(`http://127.0.0.1:${server.port}/sdapi/v1/interrupt`, { method: "POST" });
   expect(await long).toBe(409);
   expect(await a1111.getProgress()).toMatchObject({ progress: 0, state: { job_count: 0 } });
+});
+
+const page = readFileSync("docs/server.md", "utf8");
+
+/** Returns the examples in a language under a heading of docs/server.md, with the address of this server. */
+function examples(heading: string, language: string): string[] {
+  const section = page.split(/^## /m).find((one) => one.startsWith(heading)) ?? "";
+  const blocks = section.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, "gs"));
+  const found = [...blocks].map(([, code]) => code.replaceAll(/127\.0\.0\.1:\d+/g, `127.0.0.1:${server.port}`));
+  expect(found).not.toEqual([]);
+  return found;
+}
+
+/** Runs a program in a folder that has the examples' photo and packages. */
+async function runExample(command: string, args: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(command, args, { cwd: folder, maxBuffer: 1 << 26 });
+  return stdout;
+}
+
+test("the examples of docs/server.md work: Node, curl", { timeout: 240_000 }, async () => {
+  for (const name of ["examples", "node_modules"]) symlinkSync(resolve(name), join(folder, name));
+  const size = async () => sharp(join(folder, "lying.png")).metadata();
+  for (const code of examples("OpenAI clients", "js")) {
+    writeFileSync(join(folder, "edit.mjs"), code);
+    await runExample(process.execPath, ["edit.mjs"]);
+    expect(await size()).toMatchObject({ width: 128, height: 128, format: "png" });
+    rmSync(join(folder, "lying.png"));
+  }
+  const [streamed] = examples("OpenAI clients", "sh");
+  expect(await runExample("/bin/sh", ["-c", streamed])).toContain("event: image_edit.completed");
+  const [img2img] = examples("AUTOMATIC1111 clients", "sh");
+  expect(JSON.parse(await runExample("/bin/sh", ["-c", img2img])).images).toHaveLength(1);
+});
+
+const python = process.env.BARET_PYTHON ?? "python3";
+const hasPython = spawnSync(python, ["-c", "import openai"]).status === 0;
+const reason = hasPython ? "" : ` (skipped: ${python} has no package openai; BARET_PYTHON names another one)`;
+
+test.skipIf(!hasPython)(`the example of docs/server.md in Python works${reason}`, async () => {
+  for (const code of examples("OpenAI clients", "python")) await runExample(python, ["-c", code]);
+  expect(await sharp(join(folder, "lying.png")).metadata()).toMatchObject({ width: 128, height: 128 });
 });
