@@ -10,8 +10,11 @@ export interface Retention {
   readonly bytes: number;
 }
 
-/** A blob that nothing names is kept for this long: a photo comes before its job, and a picture before the job's end. */
-const GRACE_MS = 24 * 3600_000;
+/**
+ * A blob that nothing names is kept for a day, because a photo comes before its job, and a picture before the job's end. If room is
+ * needed, it is kept for an hour.
+ */
+const [GRACE_MS, SHORT_GRACE_MS] = [24 * 3600_000, 3600_000];
 
 async function listed(blobs: BlobStore): Promise<StoredBlob[]> {
   const all: StoredBlob[] = [];
@@ -19,26 +22,33 @@ async function listed(blobs: BlobStore): Promise<StoredBlob[]> {
   return all;
 }
 
+/** Deletes a blob, unless it was stored again since it was listed. */
+async function deleteListed(blobs: BlobStore, { id, stored }: StoredBlob): Promise<boolean> {
+  if ((await blobs.head(id))?.stored !== stored) return false;
+  await blobs.delete(id);
+  return true;
+}
+
 /**
- * Forgets ended jobs beyond the limits, and deletes the blobs that nothing names any more. If the rest is still too large,
- * forgets half of the jobs, again and again. Returns the bytes that are left.
+ * Forgets ended jobs and prepared photos beyond the limits, and deletes the blobs that nothing names any more. If the rest is too
+ * large, halves the limits, again and again. Returns the bytes that are left.
  */
 export async function keepWithin(
   { jobs, days, bytes: most }: Retention,
-  { queue, blobs }: { readonly queue: JobQueue; readonly blobs: BlobStore },
+  { queue, blobs }: { readonly queue: Pick<JobQueue, "retain">; readonly blobs: BlobStore },
   now = Date.now(),
 ): Promise<number> {
-  const all = await listed(blobs);
-  const deleted = new Set<string>();
-  for (let limit = jobs; ; limit = Math.floor(limit / 2)) {
-    const named = await queue.retain({ jobs: limit, days });
-    const isUnused = ({ id, stored }: StoredBlob): boolean =>
-      !named.has(id) && (stored < now - GRACE_MS || limit < jobs);
-    for (const { id } of all.filter((blob) => !deleted.has(blob.id) && isUnused(blob))) {
-      await blobs.delete(id);
-      deleted.add(id);
+  let left = await listed(blobs);
+  for (let kept = jobs; ; kept = Math.floor(kept / 2)) {
+    const named = await queue.retain({ jobs: kept, days: days * (kept / jobs) });
+    const before = now - (kept === jobs ? GRACE_MS : SHORT_GRACE_MS);
+    const remaining: StoredBlob[] = [];
+    for (const blob of left) {
+      const isUnused = !named.has(blob.id) && blob.stored < before;
+      if (!isUnused || !(await deleteListed(blobs, blob))) remaining.push(blob);
     }
-    const left = all.reduce((sum, { id, bytes }) => sum + (deleted.has(id) ? 0 : bytes), 0);
-    if (left <= most || limit === 0) return left;
+    left = remaining;
+    const bytes = left.reduce((sum, one) => sum + one.bytes, 0);
+    if (bytes <= most || kept === 0) return bytes;
   }
 }

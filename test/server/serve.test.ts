@@ -1,0 +1,60 @@
+import { mkdtempSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { type Server, type ServerOptions, startServer } from "../../src/server/node/index.ts";
+import { fixturePath } from "../support/files.ts";
+
+process.env.BARET_CACHE = mkdtempSync(join(tmpdir(), "baret-serve-cache-"));
+
+async function started(options: Partial<ServerOptions> = {}): Promise<Server> {
+  const folder = mkdtempSync(join(tmpdir(), "baret-serve-"));
+  const server = await startServer({ models: [fixturePath("tiny-sd1")], folder, works: false, ...options });
+  onTestFinished(() => server.close());
+  return server;
+}
+
+const at = ({ url }: Server, path: string): string => new URL(path, url).href.replace(/#.*/, "");
+
+test("the studio answers before the queue is ready; then jobs can be queued", async () => {
+  const server = await started();
+  const page = await fetch(server.url);
+  expect(page.status).toBe(200);
+  expect(await page.text()).toContain("<title>");
+  expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
+  const { ready } = (await (await fetch(at(server, "/api/v1/capabilities"))).json()) as { ready: boolean };
+  expect(ready).toBe(false);
+  expect((await fetch(at(server, "/api/v1/jobs"))).status).toBe(503);
+  await server.ready;
+  expect(await (await fetch(at(server, "/api/v1/jobs"))).json()).toEqual({ jobs: [] });
+  const metrics = await (await fetch(at(server, "/metrics"))).text();
+  expect(metrics).toContain('baret_jobs{state="queued"} 0');
+  expect(metrics).toContain("baret_event_loop_delay_seconds");
+});
+
+test("an address of other machines needs a token, which the server makes", async () => {
+  const server = await started({ address: "0.0.0.0" });
+  expect(server.token).toMatch(/^[\w-]{24}$/);
+  expect(server.url).toMatch(/^http:\/\/localhost:\d+\/#token=[\w-]{24}$/);
+  expect((await fetch(at(server, "/api/v1/capabilities"))).status).toBe(401);
+  const headers = { authorization: `Bearer ${server.token}` };
+  expect((await fetch(at(server, "/api/v1/capabilities"), { headers })).status).toBe(200);
+});
+
+test("a taken port is an error that says so, and leaves the folder free", async () => {
+  const other = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => other.once("listening", resolve));
+  onTestFinished(() => void other.close());
+  const folder = mkdtempSync(join(tmpdir(), "baret-serve-"));
+  const { port } = other.address() as AddressInfo;
+  await expect(started({ folder, port })).rejects.toThrow(/port \d+: the port cannot be used.*\n.*--port/);
+  const server = await started({ folder });
+  await server.ready;
+});
+
+test("a model that is missing fails when the server gets ready, with the model's name", async () => {
+  const server = await started({ models: ["no-such-model"] });
+  await expect(server.ready).rejects.toThrow(/no-such-model/);
+});
