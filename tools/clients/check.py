@@ -1,8 +1,8 @@
 """Edits a photo through a running `baret serve` with Python clients of other APIs: openai and webuiapi.
 
     pip install openai webuiapi
-    npx baret serve --no-open --port 7777
-    python tools/clients/check.py http://127.0.0.1:7777
+    npx baret serve --no-open --port 7878
+    python tools/clients/check.py http://127.0.0.1:7878
 
 Each check prints one line. The status is 1 if one of them failed.
 """
