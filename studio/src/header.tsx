@@ -7,7 +7,9 @@ export const Header = () => (
     <h1>
       baret <small>studio</small>
     </h1>
-    <output class="connection">{connection.value === "lost" ? "Connection lost. Trying again…" : ""}</output>
+    <output class="connection">
+      {connection.value === "lost" ? "No connection to the server. Trying again… Its queue is kept." : ""}
+    </output>
     <Keys />
   </header>
 );

@@ -8,6 +8,7 @@ import { serve } from "@hono/node-server";
 import sharp from "sharp";
 import { ImageError } from "../../src/core/index.ts";
 import { ownHosts } from "../../src/http/index.ts";
+import { isPng, readPngText } from "../../src/image/index.ts";
 import type { Capabilities, Job, JobEvent, JobResult } from "../../src/server/api/index.ts";
 import { hasEnded } from "../../src/server/api/states.ts";
 import { NotFoundError } from "../../src/server/errors.ts";
@@ -68,6 +69,7 @@ export async function startScripted(facts: Partial<Capabilities> = {}, token?: s
   const pictures = new Map<string, Buffer>();
   const jobs = new Map<string, Job>();
   const events = new Map<string, JobEvent[]>();
+  let count = 0;
   const listeners = new Set<() => void>();
   let refused: Error | undefined;
 
@@ -115,8 +117,7 @@ export async function startScripted(facts: Partial<Capabilities> = {}, token?: s
     capabilities: async () => capabilities,
     async addPhoto(bytes) {
       try {
-        const { comments } = await sharp(bytes).metadata();
-        const record = comments?.find(({ keyword }) => keyword === "baret")?.text;
+        const { baret: record } = isPng(bytes) ? readPngText(bytes) : {};
         const stored = await store(await sharp(bytes).rotate().png().toBuffer());
         return { ...stored, ...(record && { record: JSON.parse(record) }), warnings: [] };
       } catch (cause) {
@@ -129,7 +130,7 @@ export async function startScripted(facts: Partial<Capabilities> = {}, token?: s
         refused = undefined;
         throw error;
       }
-      const at = jobs.size;
+      const at = count++;
       const id = createHash("md5").update(`${at}`).digest("hex");
       const position = [...jobs.values()].filter(({ state }) => !hasEnded(state)).length;
       const created = new Date(Date.UTC(2026, 10, 28) + 1000 * at).toISOString();

@@ -79,7 +79,11 @@ const Methods = ({ current }: { current: MethodDescription }) => (
       weightGradients ? `${name} (takes minutes)` : name,
     ])}
     help={current.title}
-    onChange={chooseMethod}
+    onChange={(name) => {
+      chooseMethod(name);
+      // Those of the other method's options.
+      problems.value = [];
+    }}
   />
 );
 

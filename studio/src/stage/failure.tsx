@@ -9,7 +9,6 @@ export function Failure({ job }: { job: ShownJob }) {
   const { state, request, error } = job;
   return (
     <div class="failure">
-      <img class="photo faded" src={backend().pictureUrl(request.photo)} alt="Before the edit" />
       <div class="failure-text">
         <h2>{state === "cancelled" ? "Cancelled" : "This edit failed"}</h2>
         <p>“{request.target}”</p>
@@ -24,6 +23,7 @@ export function Failure({ job }: { job: ShownJob }) {
           </button>
         </div>
       </div>
+      <img class="photo faded" src={backend().pictureUrl(request.photo)} alt="Before the edit" />
     </div>
   );
 }

@@ -89,8 +89,8 @@ export function Strip({ job, points, shown }: StripProps) {
   );
 }
 
-/** 0.5 or 0.4375, without zeros at the end. */
-const share = (keep: number): string => String(Number(keep.toFixed(4)));
+/** "0.5" or "0.44". */
+const share = (keep: number): string => String(Number(keep.toFixed(2)));
 
 const valueText = (points: readonly StripPoint[], keep: number): string =>
   `keep ${Math.round(100 * keep)} % of the photo${isMade(points, keep) ? "" : ", not made yet: press Enter to make it"}`;
