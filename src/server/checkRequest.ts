@@ -22,6 +22,9 @@ export interface CheckedRequest {
 
 type Values = Readonly<Record<string, unknown>>;
 
+/** More wrong fields than that are not looked for. */
+const MAX_PROBLEMS = 20;
+
 const few = (names: readonly string[]): string => names.join(", ") || "none";
 
 /**
@@ -139,6 +142,7 @@ export class RequestCheck {
   private checkOptions(where: string, method: Method, values: Values, model: ModelDescription): void {
     const verbs = (["prepare", "edit"] as const).map((verb) => schemaOf(method, verb));
     for (const [name, value] of Object.entries(values)) {
+      if (this.problems.length >= MAX_PROBLEMS) return;
       const schema = verbs.find(({ shape }) => Object.hasOwn(shape, name));
       const field = `${where}.${name}`;
       if (schema) this.checkValue(field, schema, name, value);
@@ -180,6 +184,7 @@ export class RequestCheck {
       if (!Object.hasOwn(method.editOptions.shape, name)) {
         this.problems.push({ field, message: `${field}: not an edit option of ${method.name}` });
       } else {
+        if (this.problems.length >= MAX_PROBLEMS) return;
         for (const [k, value] of values.entries()) this.checkValue(`${field}.${k}`, method.editOptions, name, value);
       }
       if (Object.hasOwn(options, name))

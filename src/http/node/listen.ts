@@ -1,11 +1,12 @@
+import { createServer } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { createAdaptorServer } from "@hono/node-server";
+import { getRequestListener, RequestError } from "@hono/node-server";
 import { UsageError } from "../../core/index.ts";
 import { systemMessage } from "../../storage/node/index.ts";
 import { refusal } from "../refusal.ts";
 
 export interface ListenOptions {
-  readonly fetch: Parameters<typeof createAdaptorServer>[0]["fetch"];
+  readonly fetch: Parameters<typeof getRequestListener>[0];
   readonly address: string;
   /** 0: any free port. */
   readonly port: number;
@@ -33,16 +34,18 @@ const messages: Readonly<Record<number, string>> = {
 
 /** Serves HTTP, with limits on time, headers and connections. Throws UsageError if the address or the port cannot be used. */
 export async function listen({ fetch, address, port }: ListenOptions): Promise<Listening> {
-  const server = createAdaptorServer({
-    fetch,
-    serverOptions: {
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: HEADERS_MS,
-      requestTimeout: REQUEST_MS,
-      connectionsCheckingInterval: 2000,
-    },
-  });
-  if (!("maxHeadersCount" in server)) throw new TypeError("an HTTP/1.1 server was expected");
+  // Handlers answer their own errors. What is left is an address or a Host that cannot be read.
+  const errorHandler = (error: unknown): Response =>
+    error instanceof RequestError
+      ? refusal(400, messages[400], "unreadable")
+      : refusal(500, "the server failed; its terminal says more", "unexpected");
+  const limits = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: HEADERS_MS,
+    requestTimeout: REQUEST_MS,
+    connectionsCheckingInterval: 2000,
+  };
+  const server = createServer(limits, getRequestListener(fetch, { errorHandler }));
   server.maxConnections = MAX_CONNECTIONS;
   server.maxRequestsPerSocket = MAX_REQUESTS_OF_CONNECTION;
   server.on("clientError", answerFault);
