@@ -3,6 +3,7 @@
 // Does not know of: the command line.
 export * from "./api/index.ts";
 export type { BlobStore, StoredBlob } from "./blobs.ts";
+export { type ConnectOptions, connect, pause, ServerClient, ServerError, typedError } from "./client/index.ts";
 export { describeMethods } from "./methods.ts";
 export type { JobQueue, Lease } from "./queue.ts";
 export type { Service } from "./service.ts";

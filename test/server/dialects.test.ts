@@ -3,6 +3,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { Client } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import OpenAI, { toFile } from "openai";
 import sharp from "sharp";
 import { StableDiffusionApi } from "stable-diffusion-api";
@@ -153,6 +155,38 @@ test("an existing client of AUTOMATIC1111 edits, sees progress and interrupts", 
   await fetch(`${server.url}sdapi/v1/interrupt`, { method: "POST" });
   expect(await long).toBe(409);
   expect(await a1111.getProgress()).toMatchObject({ progress: 0, state: { job_count: 0 } });
+});
+
+test("baret mcp --server lets the server edit, and cancels there", async () => {
+  const assistant = new Client({ name: "test", version: "1" });
+  const started = ["mcp", "--server", server.url, "--folder", resolve("examples"), "--folder", folder];
+  const args = [resolve("dist/cli/main.js"), ...started];
+  await assistant.connect(new StdioClientTransport({ command: process.execPath, args, cwd: folder }));
+  const call = (input: object, options?: Parameters<Client["callTool"]>[1]) =>
+    assistant.callTool({ name: "edit_image", arguments: { photo: "dog.png", prompt, ...input } }, options);
+  try {
+    const output = join(folder, "remote.webp");
+    const options = { steps: 4, strength: 0.5, seed: 3 };
+    const called = await call({ output, method: "sdedit", fit: "whole", options });
+    expect(called.isError, JSON.stringify(called.content)).toBeFalsy();
+    expect(called.structuredContent).toMatchObject({ path: output, settings: { steps: 4, seed: 3 } });
+    expect(await sharp(output).metadata()).toMatchObject({ width: 128, height: 128, format: "webp" });
+
+    const wrong = await call({ output: join(folder, "x.png"), options: { stepz: 1 } });
+    expect(JSON.stringify(wrong.content)).toContain("stepz");
+
+    const left = new AbortController();
+    const onprogress = () => left.abort();
+    const long = { output: join(folder, "y.png"), method: "plain", options: { steps: 300 } };
+    await expect(call(long, { signal: left.signal, onprogress })).rejects.toThrow();
+    const api = (path: string) => fetch(`${server.url}api/v1/${path}`).then((answer) => answer.json());
+    interface Listed {
+      readonly jobs: readonly { readonly state: string }[];
+    }
+    await expect.poll(async () => ((await api("jobs?limit=1")) as Listed).jobs[0].state).toBe("cancelled");
+  } finally {
+    await assistant.close();
+  }
 });
 
 const page = readFileSync("docs/server.md", "utf8");

@@ -4,16 +4,24 @@
 import { once } from "node:events";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import { Command, Option } from "commander";
-import { throwIfCancelled } from "../../core/index.ts";
-import { withProgress } from "../interrupt.ts";
+import { UsageError } from "../../core/index.ts";
+import { untilStopped } from "../interrupt.ts";
 import { type ModelFlags, runningOptions } from "../model.ts";
+import { nonEmpty, option } from "../options.ts";
+import type { Editor } from "./editor.ts";
 import { AllowedFolders } from "./folders.ts";
 import { LocalEditor } from "./localEditor.ts";
+import { RemoteEditor } from "./remoteEditor.ts";
 import { editServer } from "./server.ts";
 
 interface McpFlags extends ModelFlags {
   readonly folder?: readonly string[];
+  readonly server?: string;
+  readonly token?: string;
 }
+
+/** Options that the server decides. */
+const serversOwn = ["device", "threads", "prediction", "variant"];
 
 /** `baret mcp`. */
 export function mcpCommand(): Command {
@@ -21,13 +29,37 @@ export function mcpCommand(): Command {
     "--folder <folder>",
     "folder whose photos the assistant may read, and in which it may write; may be repeated; default the working folder",
   ).argParser((text: string, before: readonly string[] = []) => [...before, text]);
-  return runningOptions(new Command("mcp").addOption(folder)).action(serve);
+  return runningOptions(new Command("mcp").addOption(folder))
+    .optionsGroup("Server:")
+    .addOption(option("--server <url>", "let a running baret serve make the edits", nonEmpty("a URL")))
+    .addOption(
+      option("--token <text>", "the server's token, if it needs one; default BARET_TOKEN", nonEmpty("a token")).env(
+        "BARET_TOKEN",
+      ),
+    )
+    .action((flags: McpFlags, command: Command) => serve(command, flags));
 }
 
-async function serve(flags: McpFlags): Promise<void> {
+function editorOf(command: Command, { server, token, ...flags }: McpFlags): Editor {
+  if (server === undefined) return new LocalEditor(flags);
+  const isGiven = (name: string): boolean => command.getOptionValueSource(name) === "cli";
+  const wrong = serversOwn.filter(isGiven).map((name) => `--${name}`);
+  if (wrong.length > 0) {
+    const advice = "Leave the option out, or leave --server out.";
+    throw new UsageError("cannot be used with --server, which decides it", { where: wrong.join(", "), advice });
+  }
+  const { model, size } = flags;
+  return new RemoteEditor({
+    ...{ server, token },
+    ...(isGiven("model") && { model }),
+    ...(size && { size: `${size.width}x${size.height}` }),
+  });
+}
+
+async function serve(command: Command, flags: McpFlags): Promise<void> {
   const folders = await AllowedFolders.open(flags.folder ?? ["."]);
-  const editor = new LocalEditor(flags);
-  await withProgress(true, async ({ signal }) => {
+  const editor = editorOf(command, flags);
+  await untilStopped("the server", async (signal) => {
     const onerror = (error: Error): void => void process.stderr.write(`MCP: ${error.message}\n`);
     const handle = serveStdio(() => editServer(editor, folders), { onerror });
     try {
@@ -37,7 +69,6 @@ async function serve(flags: McpFlags): Promise<void> {
       await handle.close();
       await editor.close();
     }
-    throwIfCancelled(signal, "the server");
   });
 }
 

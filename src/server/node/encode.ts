@@ -3,7 +3,7 @@ import { decodePhoto, encodePicture } from "../../image/node/index.ts";
 import type { EncodedPicture, EncodingOptions } from "../http/dialect.ts";
 
 /** Writes a picture file in another format. The record of its settings, if it has one, stays in it. Throws ImageError. */
-export async function encode(file: Uint8Array, { format, quality }: EncodingOptions): Promise<EncodedPicture> {
+export async function encodeAs(file: Uint8Array, { format, quality }: EncodingOptions): Promise<EncodedPicture> {
   const { picture, alpha, format: given } = await decodePhoto(file);
   const { width, height } = picture;
   if (given === format && quality === undefined) return { bytes: file, width, height };
