@@ -172,7 +172,7 @@ function contract(open: (settings?: QueueOptions["settings"]) => Promise<JobQueu
   });
 
   describe("attempts", () => {
-    test("a cancelled job reaches its worker within a second", async () => {
+    test("a cancel reaches the worker at once, not with its next sign of life", async () => {
       const asked = someJob();
       const { job } = await queue.submit(asked);
       const lease = await takeNow(queue, asked.model);
@@ -180,7 +180,7 @@ function contract(open: (settings?: QueueOptions["settings"]) => Promise<JobQueu
       const reason = aborted(lease.signal);
       await queue.cancel(job.id, "ann");
       expect(await reason).toBe("cancelled");
-      expect(performance.now() - start).toBeLessThan(1000);
+      expect(performance.now() - start).toBeLessThan(4000);
       expect(await lease.complete(someResult())).toBe(false);
       expect(await queue.get(job.id)).toMatchObject({ state: "cancelled" });
     });

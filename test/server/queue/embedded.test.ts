@@ -1,0 +1,126 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { afterEach, expect, test } from "vitest";
+import { lockFolder } from "../../../src/server/node/queue/folderLock.ts";
+import { openQueue } from "../../../src/server/node/queue/index.ts";
+import { temporaryFolder } from "../../support/files.ts";
+import { randomHex, someJob, takeNow } from "../../support/queueJobs.ts";
+import { QueueProcess } from "../../support/queueProcess.ts";
+
+/** Kills of a server at random moments. The whole trial: BARET_KILLS=50 npx vitest run test/server/queue/embedded.test.ts */
+const kills = Number(process.env.BARET_KILLS ?? 3);
+
+const path = temporaryFolder();
+const running: QueueProcess[] = [];
+const start = (...args: ConstructorParameters<typeof QueueProcess>): QueueProcess => {
+  const process = new QueueProcess(...args);
+  running.push(process);
+  return process;
+};
+afterEach(() => Promise.all(running.splice(0).map((process) => process.kill())));
+
+test("a second process on a folder is told which process has it; a dead process's lock is taken over, a living one's never", async () => {
+  const folder = path("two");
+  const first = start({ folder }, "model", 0);
+  await first.said("open");
+  utimesSync(`${folder}.lock`, 0, 0);
+  const second = start({ folder }, "model", 0);
+  const words = await second.end();
+  expect(words).toMatch(/another process uses this folder for its queue: found process \d+, since/);
+  expect(words).toContain(`process ${first.pid},`);
+  expect(words).toContain("--database postgres://");
+  await first.kill();
+  expect(existsSync(`${folder}.lock`)).toBe(true);
+  const queue = await openQueue({ folder });
+  await expect(openQueue({ folder })).rejects.toThrow(`process ${process.pid},`);
+  await queue.close();
+  expect(readdirSync(path()).filter((name) => name.startsWith("two."))).toEqual([]);
+});
+
+const lockOf = (owner: object): string =>
+  JSON.stringify({ host: hostname(), pid: 1, since: "2020-01-01T00:00:00.000Z", nonce: "0", ...owner });
+
+test("a lock of a process whose id has another process now is free, and one taker alone gets it", async () => {
+  const folder = path("reused");
+  writeFileSync(`${folder}.lock`, lockOf({ pid: process.pid, started: "another time" }));
+  const takers = await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(folder)));
+  const free = takers.filter(({ status }) => status === "fulfilled");
+  expect(free).toHaveLength(1);
+  expect(JSON.parse(readFileSync(`${folder}.lock`, "utf8"))).toMatchObject({ pid: process.pid, host: hostname() });
+});
+
+test.each([
+  [
+    "of another machine",
+    lockOf({ host: "elsewhere" }),
+    /process 1 on the machine elsewhere.*\nIf that machine no longer uses/,
+  ],
+  ["of a living process", lockOf({ pid: process.ppid }), /found process \d+, since 2020/],
+  ["that says nothing", "", /found a lock file without an owner.*\nIf no server uses the folder, delete that file/],
+])("a lock %s is never taken over", async (_, text, message) => {
+  const folder = path(randomHex(4));
+  writeFileSync(`${folder}.lock`, text);
+  await expect(lockFolder(folder)).rejects.toThrow(message);
+  expect(readFileSync(`${folder}.lock`, "utf8")).toBe(text);
+});
+
+test("a folder of something else is not touched", async () => {
+  const folder = path("photos");
+  mkdirSync(folder);
+  writeFileSync(path("photos", "dog.png"), "");
+  await expect(openQueue({ folder })).rejects.toThrow(/the folder is not a queue's/);
+  writeFileSync(path("photos", "PG_VERSION"), "17\n");
+  await expect(openQueue({ folder })).rejects.toThrow(/found Postgres 17, expected Postgres 18/);
+  expect(readdirSync(folder).sort()).toEqual(["PG_VERSION", "dog.png"]);
+  expect(existsSync(`${folder}.lock`)).toBe(false);
+});
+
+test("a job that runs when its server is killed runs again, and no attempt counts", async () => {
+  const folder = path("restarted");
+  const settings = { attempts: 1 };
+  let queue = await openQueue({ folder });
+  const asked = someJob();
+  const { job } = await queue.submit(asked);
+  await queue.close();
+  for (let i = 0; i < 2; i++) {
+    const server = start({ folder, settings }, asked.model, 60_000);
+    await server.said("took");
+    await server.kill();
+  }
+  queue = await openQueue({ folder, settings });
+  expect((await takeNow(queue, asked.model)).job).toMatchObject({ id: job.id, attempts: 3 });
+  await queue.close();
+});
+
+test(`a server killed at ${kills} random moments loses no accepted job, and ends each once`, {
+  timeout: 60_000 + 10_000 * kills,
+}, async () => {
+  const folder = path("killed");
+  const [accepted, done] = [new Set<string>(), new Set<string>()];
+  for (let i = 0; i < kills; i++) {
+    const server = start({ folder, settings: { queuedPerClient: 1000 } }, "model", 5, "submit");
+    // Every second one is killed while it starts. The first one accepts something, so that there is something to lose.
+    if (i % 2 === 0) await server.said(i === 0 ? "accepted" : "open");
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 1500));
+    await server.kill();
+    for (const id of server.jobs("accepted")) accepted.add(id);
+    for (const id of server.jobs("done")) done.add(id);
+  }
+  const queue = await openQueue({ folder });
+  expect(accepted.size).toBeGreaterThan(0);
+  const { queued } = await queue.stats();
+  for (let i = 0; i < queued; i++)
+    await (await takeNow(queue, "model")).complete({
+      pictures: [],
+      settings: {},
+      reusedPreparation: false,
+      warnings: [],
+      seconds: 0,
+    });
+  const states = await Promise.all([...accepted].map(async (id) => (await queue.get(id))?.state));
+  expect(new Set(states)).toEqual(new Set(["done"]));
+  // What a server called done is not run again.
+  for (const id of done) expect((await queue.get(id))?.result?.seconds).not.toBe(0);
+  await queue.close();
+  console.log(`${accepted.size} jobs accepted, ${done.size} of them done by the killed servers`);
+});
