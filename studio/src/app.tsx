@@ -11,13 +11,15 @@ import { History } from "./view/history.tsx";
 export const App = () => (
   <>
     <Header />
-    <main class="layout">
-      <div class="side">
-        <Compose />
-        <Queue />
+    <main>
+      <div class="layout">
+        <div class="side">
+          <Compose />
+          <Queue />
+        </div>
+        <Stage />
+        <Settings />
       </div>
-      <Stage />
-      <Settings />
       <History />
     </main>
     <DropTarget />

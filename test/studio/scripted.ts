@@ -44,6 +44,8 @@ interface Scripted {
   readonly jobs: ReadonlyMap<string, Job>;
   /** The newest job. */
   last(): Job;
+  /** Adds a job as it is. */
+  add(job: Job): void;
   /** Reports an event of a job. */
   say(id: string, event: Said): void;
   /** Stores a picture and returns a reference to it. */
@@ -139,8 +141,11 @@ export async function startScripted(facts: Partial<Capabilities> = {}, token?: s
       return { job, isNew: true };
     },
     job: async (id) => jobOf(id),
-    async jobs({ states, limit = 50 }) {
-      const list = [...jobs.values()].reverse().filter(({ state }) => !states || states.includes(state));
+    async jobs({ states, search = "", before, limit = 50 }) {
+      const all = [...jobs.values()].reverse();
+      const list = all
+        .slice(before ? all.findIndex(({ id }) => id === before) + 1 : 0)
+        .filter(({ state, request }) => (!states || states.includes(state)) && request.target.includes(search));
       return list.slice(0, limit);
     },
     async cancel(id) {
@@ -209,6 +214,7 @@ export async function startScripted(facts: Partial<Capabilities> = {}, token?: s
       if (!job) throw new Error("no job was sent");
       return job;
     },
+    add: (job) => void jobs.set(job.id, job),
     say,
     picture: store,
     async result({ strip = [], chosen, facts = {} } = {}) {

@@ -137,7 +137,7 @@ const LeftButton = ({ job, name, label, isLeft }: LeftProps) => (
     type="button"
     class="small"
     aria-pressed={isLeft}
-    aria-label={`Compare with ${label}`}
+    aria-label={`${isLeft ? "On the left" : "Compare with this"}: ${label}`}
     onClick={() => choosePictures(job.id, { left: name })}
   >
     {isLeft ? "On the left" : "Compare with this"}
