@@ -1,17 +1,230 @@
 import { expect, test } from "vitest";
-import type { Job } from "../../src/server/api/index.ts";
+import { ownHosts } from "../../src/http/index.ts";
+import type { Capabilities, Job, JobEvent } from "../../src/server/api/index.ts";
+import { serverApp } from "../../src/server/http/index.ts";
+import { openBlobs, ServerService } from "../../src/server/node/index.ts";
+import { temporaryFolder } from "../support/files.ts";
 import { testServer } from "../support/server.ts";
 
 const server = await testServer();
+const at = temporaryFolder();
 
-test("a photo is stored, a job runs, its picture comes back", async () => {
-  const photo = await server.photo();
-  const submitted = await server.ask("/api/v1/jobs", { body: { kind: "edit", photo, target: "a dog lying down" } });
-  expect(submitted.status).toBe(202);
-  const { id } = (await submitted.json()) as Job;
+interface Refused {
+  readonly error: {
+    readonly message: string;
+    readonly type: string;
+    readonly param: string | null;
+    readonly code: string;
+    readonly problems?: readonly { readonly param: string; readonly message: string }[];
+  };
+}
+
+const submit = (body: object): Promise<Response> => server.ask("/api/v1/jobs", { body });
+const jobOf = async (answer: Response): Promise<Job> => (await answer.json()) as Job;
+const edit = async (more: object = {}): Promise<Job> =>
+  jobOf(await submit({ kind: "edit", photo: await server.photo(), target: "a dog lying down", ...more }));
+
+/** Reads all server-sent events of an answer: ids and data. */
+async function eventsOf(answer: Response): Promise<{ id?: string; event: JobEvent }[]> {
+  const blocks = (await answer.text()).split("\n\n").filter((block) => block.includes("data: "));
+  return blocks.map((block) => {
+    const line = (name: string): string | undefined =>
+      block
+        .split("\n")
+        .find((one) => one.startsWith(`${name}: `))
+        ?.slice(name.length + 2);
+    const id = line("id");
+    return { ...(id !== undefined && { id }), event: JSON.parse(line("data")!) };
+  });
+}
+
+test("a photo is stored, a job runs, its events and its picture come", async () => {
+  const { id } = await edit({ target: "a dog that runs" });
+  const following = eventsOf(await server.ask(`/api/v1/jobs/${id}/events`));
   const waiting = server.ask(`/api/v1/jobs/${id}/result?wait=10`);
-  await server.finish();
+  const lease = await server.take();
+  await lease.report({ type: "progress", progress: { phase: "prepare", done: 1, total: 2 } });
+  const picture = { id: await server.photo(), width: 128, height: 128 };
+  await lease.complete({
+    pictures: [{ name: "edit", picture }],
+    settings: {},
+    reusedPreparation: false,
+    warnings: [],
+    seconds: 1,
+  });
   const result = await waiting;
-  expect(result.status).toBe(200);
-  expect(result.headers.get("content-type")).toBe("image/png");
+  expect([result.status, result.headers.get("content-type")]).toEqual([200, "image/png"]);
+  expect(result.headers.get("cache-control")).toBe("private, max-age=31536000, immutable");
+  const events = await following;
+  expect(events.map(({ id, event }) => [id, event.type])).toEqual([
+    ["1", "state"],
+    ["2", "state"],
+    [undefined, "progress"],
+    ["3", "state"],
+  ]);
+  const later = await server.ask(`/api/v1/jobs/${id}/events`, { headers: { "Last-Event-ID": "2" } });
+  expect((await eventsOf(later)).map((one) => one.id)).toEqual(["3"]);
+  expect((await server.ask(`/api/v1/jobs/${id}/result?picture=none`)).status).toBe(404);
+});
+
+test("events send their headers at once, and stop if the client leaves", async () => {
+  const { id } = await edit({ target: "a dog that waits" });
+  const answer = await server.ask(`/api/v1/jobs/${id}/events`);
+  expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "text/event-stream; charset=utf-8"]);
+  const reader = answer.body!.getReader();
+  await reader.read();
+  await reader.cancel();
+  await server.ask(`/api/v1/jobs/${id}/cancel`, { method: "POST" });
+});
+
+test("all wrong fields of a request are named at once", async () => {
+  const answer = await submit({
+    kind: "edit",
+    photo: await server.photo(),
+    target: " ",
+    model: "none",
+    size: "4x99999",
+  });
+  const { error } = (await answer.json()) as Refused;
+  expect(answer.status).toBe(400);
+  expect(error).toMatchObject({ type: "invalid_request_error", param: "target", code: "usage" });
+  expect(error.problems?.map(({ param }) => param)).toEqual(["target", "size", "model"]);
+});
+
+test.each([
+  ["options.alpha", { options: { alpha: 7 } }],
+  ["options.nothing", { options: { nothing: 1 } }],
+  ["method", { method: "none" }],
+  ["preset", { preset: "none" }],
+  ["images.1", { images: ["edit", "none"] }],
+  ["strip", { method: "plain", strip: true }],
+  ["source", { method: "negative-prompt" }],
+  ["options.targetMask", { method: "masactrl", options: { targetMask: "mask.png" } }],
+  ["axes.nothing", { kind: "sweep", axes: { nothing: [1] } }],
+  ["axes.steps", { kind: "sweep", axes: { steps: [20] } }],
+  ["axes.selfSteps.1", { kind: "sweep", axes: { selfSteps: [0.3, "x"] } }],
+  ["options.selfSteps", { kind: "sweep", axes: { selfSteps: [0.3] }, options: { selfSteps: 0.4 } }],
+  ["of", { kind: "attention", of: "none" }],
+  ["methods.1", { kind: "compare", methods: ["baret", "none"] }],
+  ["options.sdedit", { kind: "compare", methods: ["baret"], options: { sdedit: {} } }],
+  ["options.sdedit.strength", { kind: "compare", methods: ["sdedit"], options: { sdedit: { strength: 3 } } }],
+  ["options.baret.preset", { kind: "compare", methods: ["baret"], options: { baret: { preset: "none" } } }],
+  ["extra", { extra: 1 }],
+])("the wrong field %s is named", async (field, more) => {
+  const answer = await submit({ kind: "edit", photo: await server.photo(), target: "a dog", ...more });
+  expect([answer.status, ((await answer.json()) as Refused).error.param]).toEqual([400, field]);
+});
+
+test("equal requests share a job, whatever the order of their fields, their priority and the name of the default", async () => {
+  const photo = await server.photo();
+  const first = await submit({ kind: "edit", photo, target: "one dog", options: { steps: 20, guidance: 4 } });
+  const { id, request } = await jobOf(first);
+  expect([first.status, first.headers.get("location")]).toEqual([202, `/api/v1/jobs/${id}`]);
+  expect(request).toMatchObject({ model: "menagerie", method: "baret" });
+  for (const more of [
+    { options: { guidance: 4, steps: 20 } },
+    { options: { steps: 20, guidance: 4 }, priority: "batch" },
+    { options: { steps: 20, guidance: 4 }, method: "baret", model: "menagerie", size: "128x128", fit: "crop" },
+  ]) {
+    const again = await submit({ kind: "edit", photo, target: "one dog", ...more });
+    expect([again.status, (await jobOf(again)).id]).toEqual([200, id]);
+  }
+  for (const more of [
+    { options: { steps: 21, guidance: 4 } },
+    { options: { steps: 20, guidance: 4 }, size: "64x64" },
+  ]) {
+    const other = await submit({ kind: "edit", photo, target: "one dog", ...more });
+    expect(other.status).toBe(202);
+  }
+});
+
+test("the addresses of one kind each do the same as the common one", async () => {
+  const common = { photo: await server.photo(), target: "a dog of one kind" };
+  for (const [path, kind] of [
+    ["edits", "edit"],
+    ["comparisons", "compare"],
+    ["sweeps", "sweep"],
+    ["attention", "attention"],
+  ]) {
+    const short = await jobOf(await server.ask(`/api/v1/${path}`, { body: common }));
+    const long = await jobOf(await submit({ kind, ...common }));
+    expect([short.request.kind, long.id]).toEqual([kind, short.id]);
+  }
+});
+
+test("jobs are listed, searched, cancelled and removed", async () => {
+  const { id } = await edit({ target: "a very special dog" });
+  const found = await server.ask("/api/v1/jobs?search=special&states=queued,running&limit=5");
+  expect(((await found.json()) as { jobs: Job[] }).jobs.map((one) => one.id)).toEqual([id]);
+  expect((await server.ask(`/api/v1/jobs/${id}`, { method: "DELETE" })).status).toBe(409);
+  const unfinished = await server.ask(`/api/v1/jobs/${id}/result`);
+  expect(unfinished.status).toBe(202);
+  expect((await jobOf(await server.ask(`/api/v1/jobs/${id}/cancel`, { method: "POST" }))).state).toBe("cancelled");
+  expect((await server.ask(`/api/v1/jobs/${id}/result`)).status).toBe(409);
+  expect((await server.ask(`/api/v1/jobs/${id}`, { method: "DELETE" })).status).toBe(204);
+  expect((await server.ask(`/api/v1/jobs/${"0".repeat(32)}`)).status).toBe(404);
+});
+
+test("a picture has a small copy as WebP", async () => {
+  const answer = await server.ask(`/api/v1/pictures/${await server.photo()}?side=32`);
+  expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "image/webp"]);
+  const bytes = new Uint8Array(await answer.arrayBuffer());
+  expect(Buffer.from(bytes.subarray(8, 12)).toString()).toBe("WEBP");
+});
+
+test("until queue and models are there, the server answers 503 with the time to wait, and its page and photos work", async () => {
+  const never = new Promise<never>(() => undefined);
+  const service = new ServerService({
+    queue: never,
+    blobs: await openBlobs(at("blobs")),
+    models: never,
+    version: "0.0.0",
+  });
+  const app = serverApp({ service, version: "0.0.0", isOwnHost: ownHosts() });
+  const ask = async (path: string, init: RequestInit = {}): Promise<Response> =>
+    app.request(`http://localhost${path}`, { headers: { Host: "localhost" }, ...init });
+  for (const path of ["/health", "/api/v1/jobs", "/api/v1/inversions", `/api/v1/jobs/${"0".repeat(32)}/events`]) {
+    const answer = await ask(path);
+    expect([path, answer.status, answer.headers.get("retry-after")]).toEqual([path, 503, "2"]);
+  }
+  const { ready, methods } = (await (await ask("/api/v1/capabilities")).json()) as Capabilities;
+  expect([ready, methods.length > 5]).toEqual([false, true]);
+});
+
+test("a site that --cors names may ask, and no other", async () => {
+  const shared = await testServer({ origins: ["https://example.org"] });
+  const from = (Origin: string): Promise<Response> =>
+    shared.ask("/api/v1/capabilities", { headers: { Origin, "Sec-Fetch-Site": "cross-site" } });
+  const allowed = await from("https://example.org");
+  expect([allowed.status, allowed.headers.get("access-control-allow-origin")]).toEqual([200, "https://example.org"]);
+  expect(allowed.headers.get("access-control-allow-credentials")).toBeNull();
+  const preflight = await shared.ask("/api/v1/jobs", {
+    method: "OPTIONS",
+    headers: { Origin: "https://example.org", "Access-Control-Request-Method": "POST" },
+  });
+  expect([preflight.status, preflight.headers.get("access-control-allow-origin")]).toEqual([
+    204,
+    "https://example.org",
+  ]);
+  expect((await from("https://example.org.evil.example")).status).toBe(403);
+});
+
+test("measures are in Prometheus's text format", async () => {
+  const text = await (await server.ask("/metrics")).text();
+  expect(text).toMatch(/^# HELP baret_http_requests_total requests\n# TYPE baret_http_requests_total counter\n/);
+  for (const line of text.trim().split("\n")) {
+    expect(line).toMatch(/^(# (HELP|TYPE) .+|[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [\d.e+-]+)$/);
+  }
+});
+
+test("the OpenAPI document has every address, each with its answers", async () => {
+  const document = (await (await server.ask("/openapi.json")).json()) as {
+    openapi: string;
+    paths: Record<string, Record<string, { responses: object }>>;
+  };
+  expect(document.openapi).toBe("3.1.0");
+  expect(Object.keys(document.paths)).toEqual(
+    expect.arrayContaining(["/api/v1/jobs/{id}/events", "/api/v1/photos", "/health", "/api/v1/pictures/{id}"]),
+  );
+  expect(JSON.stringify(document)).not.toContain('"$schema"');
 });

@@ -109,7 +109,7 @@ function queryOf(c: Context, query: Fields | undefined): Record<string, unknown>
 function readValue(schema: z.ZodType | undefined, text: string): unknown {
   let inner = schema;
   while (inner instanceof z.ZodOptional || inner instanceof z.ZodDefault) inner = inner.unwrap() as z.ZodType;
-  if (inner instanceof z.ZodNumber) return /^\d{1,15}$/.test(text) ? Number(text) : text;
+  if (inner instanceof z.ZodNumber) return /^\d{1,16}$/.test(text) ? Number(text) : text;
   if (inner instanceof z.ZodArray) return text.split(",");
   return text;
 }

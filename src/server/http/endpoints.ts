@@ -164,12 +164,15 @@ export const cancelJobs = declare({
   answers: { 200: { about: "the jobs", json: z.strictObject({ jobs: z.array(job) }) }, 400: wrong, 503: starting },
 });
 
+/** The largest number that a database holds as an integer. */
+export const MAX_EVENT = 2 ** 31 - 1;
+
 export const jobEvents = declare({
   method: "get",
   path: "/api/v1/jobs/{id}/events",
   about: "Sends the events of a job as server-sent events, until it has ended.",
   params: ofJob,
-  query: z.strictObject({ after: z.int().min(0).optional().describe("only events after this one") }),
+  query: z.strictObject({ after: z.int().min(0).max(MAX_EVENT).optional().describe("only events after this one") }),
   headers: { "Last-Event-ID": "the same, as browsers send it" },
   answers: {
     200: { about: "events: each data is a JobEvent as JSON", type: "text/event-stream" },

@@ -6,7 +6,7 @@ import { BodyTypeError, NotFoundError, RequestError } from "../errors.ts";
 import type { Service } from "../service.ts";
 import type { Access, ServerEnv } from "./access.ts";
 import { mediaType, readBody, type UploadRoom } from "./body.ts";
-import { addEndpoint, checked } from "./endpoint.ts";
+import { addEndpoint, checked, refuseOtherMethods } from "./endpoint.ts";
 import * as api from "./endpoints.ts";
 import { eventAnswer } from "./events.ts";
 import { type Metric, metricsText } from "./metrics.ts";
@@ -76,6 +76,8 @@ function addJobs(app: Hono<ServerEnv>, service: Service): void {
     );
     return c.json({ jobs: (await Promise.all(cancelled)).filter((job) => job !== undefined) });
   });
+  // Before the address with a variable, which would take "cancel" for a job.
+  refuseOtherMethods(app, [api.cancelJobs]);
   addEndpoint(app, api.getJob, async ({ c, params }) => c.json(await service.job(params.id)));
   addEndpoint(app, api.removeJob, async ({ c, params, client }) => {
     await service.remove(params.id, client);
@@ -114,7 +116,7 @@ const pictureAnswer = (bytes: Uint8Array<ArrayBuffer>, type: string): Response =
 
 function lastEventId(text: string | undefined): number | undefined {
   if (!text) return undefined;
-  if (/^\d{1,15}$/.test(text)) return Number(text);
+  if (/^\d{1,10}$/.test(text) && Number(text) <= api.MAX_EVENT) return Number(text);
   throw new RequestError([{ field: "Last-Event-ID", message: "Last-Event-ID: expected the number of an event" }]);
 }
 

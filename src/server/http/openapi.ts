@@ -28,7 +28,7 @@ function answerOf({ about, json, type }: Answer): Json {
   const types = type?.split(", ") ?? [];
   const content = json
     ? { "application/json": { schema: referTo(json, "output") } }
-    : Object.fromEntries(types.map((one) => [one, { schema: one.startsWith("text/") ? { type: "string" } : {} }]));
+    : Object.fromEntries(types.map((one) => [one, { schema: one === "text/plain" ? { type: "string" } : {} }]));
   return { description: about, ...((json || types.length > 0) && { content }) };
 }
 
