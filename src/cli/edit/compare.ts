@@ -4,11 +4,13 @@ import { type Method, methods } from "../../editing/index.ts";
 import { PreparedCache } from "../../editing/node/index.ts";
 import {
   type ComparedEdit,
+  type CompareEvent,
   comparisonSheet,
   dB,
   isMade,
   type LeftOut,
   type MadeEdit,
+  type Maker,
   methodsToCompare,
 } from "../../tasks/index.ts";
 import {
@@ -16,6 +18,7 @@ import {
   compareTask,
   type EditTask,
   openClip,
+  type Photo,
   planComparison,
   writePicture,
 } from "../../tasks/node/index.ts";
@@ -26,17 +29,19 @@ import { makerOf, withModel } from "../model.ts";
 import { integer, listOption, nonEmpty, option } from "../options.ts";
 import { checkOutputs, outputName, pngFile, suffixed } from "../outputs.ts";
 import { columns, Reporter } from "../print.ts";
+import { remoteComparisons, type ServerFlags, serverOptions } from "../remote/index.ts";
 import { type Arguments, isPreparedFile, splitArguments } from "./sources.ts";
 import {
   captionedPhotoOptions,
   openPhotos,
   type PhotoFlags,
+  type PrintedTask,
   printEstimate,
   printPhoto,
   printSettings,
 } from "./tasks.ts";
 
-interface Flags extends PhotoFlags {
+interface Flags extends PhotoFlags, ServerFlags {
   readonly out: string;
   readonly methods?: readonly string[];
   readonly set?: readonly string[];
@@ -102,18 +107,23 @@ function editJson(edit: ComparedEdit, { pictureOf }: Files): object {
   return { method, file, isReused, ...costs, estimate, ...likeness, settings };
 }
 
+/** What the lines and files of a comparison need of it, whether it is made here or by a server. */
+interface PrintedComparison {
+  readonly photo: Photo;
+  readonly target: string;
+  readonly tasks: readonly PrintedTask[];
+}
+
 /** Runs one comparison: prints its events, and writes every picture and the sheet as soon as they are there. */
 async function compare(
-  { photo, target, tasks }: Comparison,
+  { photo, target, tasks }: PrintedComparison,
   files: Files,
-  events: ReturnType<typeof compareTask>,
+  events: AsyncIterable<CompareEvent>,
   { onProgress }: Work,
   reporter: Reporter,
 ): Promise<readonly ComparedEdit[]> {
   const edits: ComparedEdit[] = [];
-  const { maker, plan } = tasks[0];
   const settings = { target, methods: tasks.map(({ method }) => method.name) };
-  const record = { command: "compare", ...maker, photo: { path: photo.name, sha256: plan.origin.picture }, settings };
   let task = tasks[0];
   printPhoto(task, reporter);
   for await (const event of events) {
@@ -131,13 +141,18 @@ async function compare(
       const { picture, alpha, record: own, isReused } = event.edit;
       if (!isReused) await writePicture(files.pictureOf(task.method), picture, own, { alpha });
       const sheet = comparisonSheet({ picture: photo.picture, label: `${photo.name}\n${target}` }, edits);
-      await writePicture(files.sheet, sheet, record);
+      const { version, model, engine, photo: used } = own;
+      await writePicture(files.sheet, sheet, { command: "compare", version, model, engine, photo: used, settings });
     }
   }
   return edits;
 }
 
-function warn({ method }: EditTask, { message, remedies }: { message: string; remedies?: object }, reporter: Reporter) {
+function warn(
+  { method }: PrintedTask,
+  { message, remedies }: { message: string; remedies?: object },
+  reporter: Reporter,
+) {
   const written = writtenSettings(method, { ...remedies }).map(
     ([flag, text]) => `--set ${method.name}.${flag}=${text}`,
   );
@@ -146,7 +161,7 @@ function warn({ method }: EditTask, { message, remedies }: { message: string; re
 
 const leftOutText = ({ method, why }: LeftOut): string => `${method} is left out: ${why}.`;
 
-async function run(given: readonly string[], flags: Flags, reporter: Reporter): Promise<void> {
+async function run(command: Command, given: readonly string[], flags: Flags, reporter: Reporter): Promise<void> {
   const named = splitArguments(given);
   const prepared = named.sources.filter(isPreparedFile);
   if (prepared.length > 0) {
@@ -166,37 +181,69 @@ async function run(given: readonly string[], flags: Flags, reporter: Reporter): 
     [...named.sources, ...[...options].flatMap(([method, { edit }]) => filesIn(method, edit))],
   );
   for (const one of leftOut) reporter.info(leftOutText(one));
-  await withProgress(flags.quiet ?? false, (work) =>
-    withModel(flags, work, async (model) => {
-      const maker = await makerOf(flags, model, work);
-      const photos = await openPhotos(chosen, model, named.sources, flags, work);
-      const cache = flags.cache ? new PreparedCache() : undefined;
-      // Without these, the task decides: an estimate takes a second.
-      const common = { model, maker, store: { cache }, estimates: flags.verbose || flags.json || undefined };
-      const methods = chosen.map((method) => ({ method, options: options.get(method)! }));
-      const planned: Comparison[] = [];
-      for (const { source, prompt } of wanted) {
-        const input = { ...common, ...photos.get(source)!, methods, target: prompt };
-        planned.push(await planComparison(input, work.signal));
-      }
-      const clip = await openClip(model, flags.clip, work);
-      const comparisons: object[] = [];
-      const failures: Error[] = [];
-      for (const [k, { source, prompt, files }] of wanted.entries()) {
-        const fileOf = ({ method }: EditTask): string => files.pictureOf(method);
-        const reused = flags.cache ? { fileOf } : {};
-        const events = compareTask(planned[k], { clip, ...reused, runBlocking, signal: work.signal });
-        const edits = await compare(planned[k], files, events, work, reporter);
-        failures.push(...edits.flatMap((edit) => (isMade(edit) ? [] : [edit.error])));
-        for (const line of tableOf(edits, files).split("\n")) reporter.result(line);
-        const sheet = edits.some(isMade) ? files.sheet : undefined;
-        if (sheet) reporter.result(`${sheet}  ${source}: ${prompt}`);
-        comparisons.push({ photo: source, prompt, sheet, methods: edits.map((edit) => editJson(edit, files)) });
-      }
-      reporter.object({ command: "compare", ...maker, clip: clip?.name, leftOut, comparisons });
-      if (failures.length > 0) process.exitCode = statusOf(failures[0]);
-    }),
-  ).catch((error: unknown) => {
+  /** Makes the comparisons one after the other, and prints the whole result. */
+  const makeAll = async (
+    comparisons: readonly (PrintedComparison & { readonly events: () => AsyncIterable<CompareEvent> })[],
+    maker: Maker | undefined,
+    clip: string | undefined,
+    work: Work,
+  ): Promise<void> => {
+    const made: object[] = [];
+    const failures: Error[] = [];
+    let record: Maker | undefined;
+    for (const [k, { source, prompt, files }] of wanted.entries()) {
+      const edits = await compare(comparisons[k], files, comparisons[k].events(), work, reporter);
+      record ??= edits.find(isMade)?.record;
+      failures.push(...edits.flatMap((edit) => (isMade(edit) ? [] : [edit.error])));
+      for (const line of tableOf(edits, files).split("\n")) reporter.result(line);
+      const sheet = edits.some(isMade) ? files.sheet : undefined;
+      if (sheet) reporter.result(`${sheet}  ${source}: ${prompt}`);
+      made.push({ photo: source, prompt, sheet, methods: edits.map((edit) => editJson(edit, files)) });
+    }
+    // A server names itself in the records of its pictures only.
+    const { version, model, engine } = { ...record, ...maker };
+    reporter.object({ command: "compare", version, model, engine, clip, leftOut, comparisons: made });
+    if (failures.length > 0) process.exitCode = statusOf(failures[0]);
+  };
+  const { server } = flags;
+  const compareHere = (): Promise<void> =>
+    withProgress(flags.quiet ?? false, (work) =>
+      withModel(flags, work, async (model) => {
+        const maker = await makerOf(flags, model, work);
+        const photos = await openPhotos(chosen, model, named.sources, flags, work);
+        const cache = flags.cache ? new PreparedCache() : undefined;
+        // Without these, the task decides: an estimate takes a second.
+        const common = { model, maker, store: { cache }, estimates: flags.verbose || flags.json || undefined };
+        const methods = chosen.map((method) => ({ method, options: options.get(method)! }));
+        const planned: Comparison[] = [];
+        for (const { source, prompt } of wanted) {
+          const input = { ...common, ...photos.get(source)!, methods, target: prompt };
+          planned.push(await planComparison(input, work.signal));
+        }
+        const clip = await openClip(model, flags.clip, work);
+        const comparisons = planned.map((one, k) => {
+          const fileOf = ({ method }: EditTask): string => wanted[k].files.pictureOf(method);
+          const reused = flags.cache ? { fileOf } : {};
+          return { ...one, events: () => compareTask(one, { clip, ...reused, runBlocking, signal: work.signal }) };
+        });
+        await makeAll(comparisons, maker, clip?.name, work);
+      }),
+    );
+  const compareThere = (url: string): Promise<void> =>
+    remoteComparisons(
+      command,
+      { ...flags, server: url },
+      { chosen, options, wanted },
+      reporter,
+      (comparisons, session) =>
+        makeAll(
+          comparisons.map((one) => ({ ...one, events: () => one.events })),
+          undefined,
+          undefined,
+          session.work,
+        ),
+    );
+  await (server === undefined ? compareHere() : compareThere(server)).catch((error: unknown) => {
     if (error instanceof CancelledError) {
       reporter.info("Finished pictures and finished steps are kept. Run the same command again to resume.");
     }
@@ -251,7 +298,7 @@ Examples:
   baret compare dog.png "a dog lying down" --methods baret,masactrl --set steps=20 --set masactrl.step=2
   baret compare photos/ "a drawing" -o "{photo}-compare.png"`,
     );
-  return captionedPhotoOptions(command).action((given: string[], flags: Flags) =>
-    run(given, flags, new Reporter(flags)),
+  return serverOptions(captionedPhotoOptions(command)).action((given: string[], flags: Flags) =>
+    run(command, given, flags, new Reporter(flags)),
   );
 }

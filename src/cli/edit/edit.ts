@@ -27,10 +27,20 @@ import {
   suffixed,
 } from "../outputs.ts";
 import { Reporter } from "../print.ts";
+import { remoteEdits, type ServerFlags, serverOptions } from "../remote/index.ts";
 import { type Arguments, isPreparedFile, splitArguments, taskCount } from "./sources.ts";
-import { type OpenedTasks, type PhotoFlags, photoOptions, qualityJson, runTask, withTasks } from "./tasks.ts";
+import {
+  type Edit,
+  type MadeTask,
+  type OpenedTasks,
+  type PhotoFlags,
+  photoOptions,
+  qualityJson,
+  runTask,
+  withTasks,
+} from "./tasks.ts";
 
-interface Flags extends PhotoFlags {
+interface Flags extends PhotoFlags, ServerFlags {
   readonly out: string;
   readonly quality?: number;
   readonly saveAll?: boolean;
@@ -45,7 +55,7 @@ const preparedFile = fileNamed(".safetensors");
 const MAX_EDITS = 10_000;
 
 /** Returns a contact sheet of the photo and the method's pictures. */
-function beforeAndAfter({ photo, source, plan, method }: EditTask, { roundTrip, images }: TaskResult): Picture {
+function beforeAndAfter({ photo, source, plan, method }: MadeTask, { roundTrip, images }: TaskResult): Picture {
   const before = { picture: photo?.picture ?? roundTrip, label: photo ? source : `${source}, VAE round trip` };
   const after = Object.entries(method.pictures).map(([name, label]) => ({
     picture: images[name],
@@ -91,20 +101,19 @@ const outputsOf = (files: Files, preview: string | undefined): Output[] => [
   ...(preview === undefined ? [] : [{ option: "--preview", path: preview }]),
 ];
 
-/** Makes one edit and writes it. Returns its part of the JSON output. */
+/** Makes one edit and writes it. Returns its record and its part of the JSON output. */
 async function makeEdit(
-  planned: EditTask,
-  { pictures, prepared }: Files[number],
+  { task, make }: Edit,
+  { pictures }: Files[number],
   flags: Flags,
   work: Required<Work>,
   reporter: Reporter,
   prefix: string,
-): Promise<object> {
-  const task = { ...planned, file: prepared };
+): Promise<{ record: EditRecord; json: object }> {
   const images = flags.saveAll ? Object.keys(task.method.pictures) : ["edit"];
   const { preview } = flags;
   const { saveAll: wholeStrip, scorer } = flags;
-  const events = editTask(task, { images, previews: preview !== undefined, scorer, wholeStrip, signal: work.signal });
+  const events = make({ images, previews: preview !== undefined, scorer, wholeStrip, signal: work.signal });
   const result = await runTask(task, events, work, reporter, {
     onPreview: (picture) => writePreview(`${preview}`, picture, reporter),
   });
@@ -122,7 +131,7 @@ async function makeEdit(
   if (flags.saveAll) await write("sheet", beforeAndAfter(task, result));
   if (flags.saveAll && strip) await write("strip", stripSheet(strip));
   const { photo, settings, strength } = record;
-  return {
+  const json = {
     photo,
     prompt: task.plan.target,
     files: strip && flags.saveAll ? { ...files, strip: stripFile } : files,
@@ -132,6 +141,23 @@ async function makeEdit(
     settings,
     strength,
   };
+  return { record, json };
+}
+
+/** Warns of edits that --like cannot repeat exactly: by another model, or of a photo that has changed. */
+function warnOfChanges(
+  made: EditRecord | undefined,
+  like: string,
+  model: string,
+  edits: readonly Edit[],
+  reporter: Reporter,
+) {
+  warnOfOtherModel(made, model, like, reporter);
+  for (const { photo } of edits.map(({ task }) => task)) {
+    if (made?.photo && photo?.name === made.photo.path && photo.sha256 !== made.photo.sha256) {
+      reporter.warn(`${photo.name} has changed since ${like} was made, so the picture will differ`);
+    }
+  }
 }
 
 /** Writes a preview. Warns if it cannot be written, and lets the edit go on. */
@@ -188,22 +214,31 @@ async function run(command: Command, given: readonly string[], reporter: Reporte
     ...named.sources,
     ...filesIn(method, givenValues(command, method, "edit")),
   ]);
-  const use = async ({ method, maker, work, ...opened }: OpenedTasks): Promise<void> => {
-    const options = givenValues(command, method, "edit");
+  /** Makes the edits one after the other and prints the whole result. */
+  const makeAll = async (edits: readonly Edit[], model: string, work: Required<Work>): Promise<void> => {
+    warnOfChanges(made, `${like}`, model, edits, reporter);
+    const ended: Awaited<ReturnType<typeof makeEdit>>[] = [];
+    for (const [k, edit] of edits.entries()) {
+      const prefix = edits.length > 1 ? `[${k + 1}/${edits.length}] ` : "";
+      ended.push(await makeEdit(edit, files[k], flags, work, reporter, prefix));
+    }
+    const { version, model: used, engine } = ended[0].record;
+    reporter.object({ command: "edit", version, model: used, engine, edits: ended.map(({ json }) => json) });
+  };
+  if (flags.server !== undefined) {
+    const input = { ...flags, server: flags.server, images: flags.saveAll ? Object.keys(pictures) : ["edit"] };
+    await remoteEdits(command, input, named, reporter, makeAll);
+    return;
+  }
+  const use = async ({ maker, work, ...opened }: OpenedTasks): Promise<void> => {
+    const options = givenValues(command, opened.method, "edit");
     const tasks = await Promise.all(opened.tasks.map((task) => planEdit(task, maker, options, true)));
-    warnOfOtherModel(made, maker.model.sha256, `${like}`, reporter);
-    for (const { photo } of tasks) {
-      if (made?.photo && photo?.name === made.photo.path && photo.sha256 !== made.photo.sha256) {
-        reporter.warn(`${photo.name} has changed since ${like} was made, so the picture will differ`);
-      }
-    }
     if (flags.scorer !== undefined) await checkScorer(flags.scorer, tasks, reporter);
-    const edits: object[] = [];
-    for (const [k, task] of tasks.entries()) {
-      const prefix = tasks.length > 1 ? `[${k + 1}/${tasks.length}] ` : "";
-      edits.push(await makeEdit(task, files[k], flags, work, reporter, prefix));
-    }
-    reporter.object({ command: "edit", ...maker, edits });
+    const edits = tasks.map((planned, k): Edit => {
+      const task = { ...planned, file: files[k].prepared };
+      return { task, make: (wanted) => editTask(task, wanted) };
+    });
+    await makeAll(edits, maker.model.sha256, work);
   };
   await withTasks(command, flags, named, use);
 }
@@ -233,7 +268,7 @@ Examples:
   baret edit dog.png "a dog lying down" --method plain
   baret edit --like lying.png --alpha 1 -o other.png`,
     );
-  return photoOptions(command, ["prepare", "edit"]).action((given: string[], flags: Flags) =>
+  return serverOptions(photoOptions(command, ["prepare", "edit"])).action((given: string[], flags: Flags) =>
     run(command, given, new Reporter(flags)),
   );
 }

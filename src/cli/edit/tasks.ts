@@ -25,13 +25,13 @@ import {
 import {
   type Caption,
   captionsOf,
+  type EditTaskWork,
   fits,
   openAll,
   openPhoto,
   type Photo,
   type PhotoTask,
   planPhoto,
-  type RecordedTask,
 } from "../../tasks/node/index.ts";
 import { runBlocking, withProgress } from "../interrupt.ts";
 import {
@@ -104,7 +104,7 @@ async function methodFor(
 }
 
 /** Throws UsageError if a given option has no effect for these photos or this method, or if a caption is missing. */
-function checkUse(command: Command, { source }: PhotoFlags, given: Arguments, method: Method): void {
+export function checkUse(command: Command, { source }: PhotoFlags, given: Arguments, method: Method): void {
   if (given.sources.every(isPreparedFile)) {
     const names = ["size", "fit", "preset", "source", ...declaredOptions(method, ["prepare"]).map(({ name }) => name)];
     refuseGiven(command, names, "applies to preparing a photo, but this photo is already prepared", given.sources);
@@ -203,21 +203,50 @@ export async function openPhotos(
   return new Map(photos.map((photo, k) => [photo.name, { photo, ...captions[k] }]));
 }
 
+/** What the lines about a task need of it, whether it runs here or on a server. */
+export interface PrintedTask {
+  readonly method: Method;
+  readonly source: string;
+  /** Absent for a prepared photo. */
+  readonly photo?: Pick<Photo, "how">;
+  readonly plan: { readonly target: string };
+  /** engine: absent until the server tells it. */
+  readonly maker: { readonly model: { readonly name: string }; readonly engine?: Maker["engine"] };
+  /** Address of the server that runs it. */
+  readonly server?: string;
+  /** File of the prepared photo, if it is saved. */
+  readonly file?: string;
+  readonly prepared?: Prepared;
+}
+
+/** One edit, made here or by a server. */
+export interface MadeTask extends PrintedTask {
+  readonly photo?: Photo;
+}
+
+/** What an edit is asked for. */
+export type EditWork = Pick<EditTaskWork, "images" | "previews" | "wholeStrip" | "scorer" | "signal">;
+
+/** An edit of this command, and how to make it. */
+export interface Edit {
+  readonly task: MadeTask;
+  readonly make: (work: EditWork) => AsyncIterable<TaskEvent>;
+}
+
 /** Prints the photo and the prompt of a task. */
-export function printPhoto({ source, photo, plan }: PhotoTask, reporter: Reporter): void {
+export function printPhoto({ source, photo, plan }: PrintedTask, reporter: Reporter): void {
   reporter.info(oneLine(`${source} (${photo?.how ?? "prepared photo"}): ${plan.target}`));
 }
 
 /** Prints the settings of a task: on one line those that are not the default, or with --verbose all of them. */
-export function printSettings({ method, maker }: RecordedTask, settings: SettingValues, reporter: Reporter): void {
+export function printSettings({ method, maker }: PrintedTask, settings: SettingValues, reporter: Reporter): void {
   const { method: name, target: _, source: caption, ...rest } = settings;
   if (caption !== undefined) reporter.info(oneLine(`  caption: ${caption}`));
   const lines = (values: SettingValues): [string, string][] => writtenSettings(method, values);
-  const { device, threads } = maker.engine;
+  const { engine } = maker;
   const all: [string, string][] = [["model", maker.model.name], ["method", `${name}`], ...lines(rest)];
-  const verbose = columns(
-    [...all, ["device", device], ["threads", `${threads}`]].map(([flag, text]) => [`  ${flag}`, text]),
-  );
+  if (engine) all.push(["device", engine.device], ["threads", `${engine.threads}`]);
+  const verbose = columns(all.map(([flag, text]) => [`  ${flag}`, text]));
   // The first line has the size and the fit.
   const { size: _size, fit: _fit, ...changed } = changedSettings(method, rest);
   const short = lines(changed).map(([flag, text]) => `${flag} ${text}`);
@@ -235,14 +264,14 @@ export function printEstimate(estimate: Estimate, reporter: Reporter): void {
 }
 
 /** Prints the similarity of the reconstruction to the photo. */
-function printQuality({ source }: PhotoTask, { inversion, vae, photo }: Quality, reporter: Reporter): void {
+function printQuality({ source }: PrintedTask, { inversion, vae, photo }: Quality, reporter: Reporter): void {
   if (inversion === undefined) return;
   const ofPhoto = photo === undefined || vae === undefined ? "" : `; ${dB(photo)} to the photo, of at most ${dB(vae)}`;
   reporter.info(`Reconstruction of ${source}: ${dB(inversion)} to the VAE's round trip${ofPhoto}.`);
 }
 
 /** Prints how the strength was chosen. */
-function printStrength({ plan }: PhotoTask, { keep, match, photo, tried }: StrengthRecord, reporter: Reporter): void {
+function printStrength({ plan }: PrintedTask, { keep, match, photo, tried }: StrengthRecord, reporter: Reporter): void {
   const scorers = Object.keys(photo).join(" and ");
   const how = `of ${tried.length} edits, match ${match.toFixed(2)}, by ${scorers}`;
   reporter.info(oneLine(`Chose --keep ${keep} for ${plan.target}: ${how}.`));
@@ -262,7 +291,7 @@ interface Handlers {
 
 /** Runs a task: prints its events and returns its result. */
 export async function runTask(
-  task: RecordedTask,
+  task: PrintedTask,
   events: AsyncIterable<TaskEvent>,
   { onProgress }: Work,
   reporter: Reporter,
@@ -297,7 +326,11 @@ export async function runTask(
 }
 
 /** Prints the place of the finished steps of a stopped task. */
-async function printSaved({ file, prepared }: PhotoTask, reporter: Reporter): Promise<void> {
+async function printSaved({ file, prepared, server }: PrintedTask, reporter: Reporter): Promise<void> {
+  if (server !== undefined) {
+    reporter.info(`The finished steps are on ${server}. Run the same command again to resume.`);
+    return;
+  }
   if (prepared || (file !== undefined && !(await exists(file)))) return;
   reporter.info(`The finished steps are in ${file ?? "the cache"}. Run the same command again to resume.`);
 }

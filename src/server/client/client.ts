@@ -56,8 +56,8 @@ export class ServerClient {
     this.options = options;
   }
 
-  capabilities(): Promise<Capabilities> {
-    return this.json("capabilities");
+  capabilities(signal?: AbortSignal): Promise<Capabilities> {
+    return this.json("capabilities", { signal });
   }
 
   /** Uploads a photo. type: as in Content-Type, if it is known. */

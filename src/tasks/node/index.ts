@@ -40,6 +40,7 @@ export {
   type FitOptions,
   finishedPicture,
   fits,
+  modes,
   openAll,
   openPhoto,
   type Photo,
@@ -48,5 +49,5 @@ export {
 } from "./photo.ts";
 export type { CommonPhotoOptions } from "./photoOptions.ts";
 export type { PhotoTask } from "./photoTask.ts";
-export { readRecord, type WriteOptions, writePicture } from "./picture.ts";
+export { readRecord, recordIn, type WriteOptions, writePicture } from "./picture.ts";
 export { clipScorer, editScored, requireScorer, type ScoredEditWork } from "./scorer.ts";

@@ -65,7 +65,7 @@ export type RunBlocking = <T>(work: () => T) => T | Promise<T>;
 
 /** Reads a photo and fits it to the size to work at. Throws ImageError, UsageError. */
 export async function openPhoto(
-  model: Model,
+  model: Pick<Model, "workingSize">,
   photo: PhotoInput,
   { size, fit = "crop" }: FitOptions = {},
   runBlocking: RunBlocking = (work) => work(),

@@ -64,8 +64,8 @@ export async function writePicture(
   await writeFileAtomic(path, await encodePicture(picture, options));
 }
 
-/** Returns the record in a picture file, unchanged. Throws ImageError if the file has no record or a damaged one. */
-function recordIn(bytes: Uint8Array, where: string): EditRecord {
+/** Returns the record in the bytes of a picture file, unchanged. where: the file, for messages. Throws ImageError if the file has no record or a damaged one. */
+export function recordIn(bytes: Uint8Array, where: string): EditRecord {
   const advice = "Give a picture that baret wrote and that no other program has changed.";
   const problem = "has no record of its settings";
   try {

@@ -1,0 +1,117 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { UsageError } from "../../src/core/index.ts";
+import { decodePhoto, encodePicture, encodePng } from "../../src/image/node/index.ts";
+import { connect } from "../../src/server/client/index.ts";
+import { type Server, startServer } from "../../src/server/node/index.ts";
+import { readRecord } from "../../src/tasks/node/index.ts";
+import { smoothPicture } from "../support/baret.ts";
+import { Workplace } from "../support/cli.ts";
+import { fixturePath, temporaryFolder } from "../support/files.ts";
+import { inProcess } from "../support/inProcess.ts";
+
+// Every picture is made twice: here, and by a real server with a worker and an embedded queue.
+const at = temporaryFolder();
+const [first, second] = ["a dog lying down", "a dog running"];
+const model = ["--model", fixturePath("tiny-sd1"), "--threads", "1"];
+const quick = ["--steps", "2", "--iterations", "1"];
+let server: Server;
+/** Options that send the work to the server instead. */
+let there: string[];
+
+beforeAll(async () => {
+  vi.stubEnv("BARET_CACHE", at("cache"));
+  const { width, height, data } = smoothPicture(1);
+  const alpha = { width, height, data: new Uint8Array(width * height).fill(100) };
+  writeFileSync(at("photo.png"), await encodePng({ width, height, data }));
+  writeFileSync(at("glass.png"), await encodePicture({ width, height, data }, { format: "png", alpha }));
+  server = await startServer({ models: [fixturePath("tiny-sd1")], folder: at("server"), threads: 1, token: "secret" });
+  await server.ready;
+  there = ["--server", new URL(server.url).origin, "--token", "secret"];
+}, 120_000);
+afterAll(async () => {
+  await server.close();
+  vi.unstubAllEnvs();
+}, 60_000);
+
+/** Runs a command here and there, and returns what each printed, with the names of files made equal. */
+async function both(args: readonly string[], ...more: string[]): Promise<[here: string, there: string]> {
+  const here = await inProcess(...args, ...model, "-o", at("here.png"), ...more);
+  const remote = await inProcess(...args, ...there, "-o", at("there.png"), ...more);
+  return [here, remote.replaceAll("there", "here")];
+}
+
+const pixels = async (name: string) => {
+  const { picture, alpha } = await decodePhoto(new Uint8Array(readFileSync(at(name))));
+  return { picture, alpha };
+};
+
+/** Expects equal pixels, and equal records but for the model's name. */
+async function expectSame(name: string): Promise<void> {
+  expect(await pixels(`there${name}.png`)).toEqual(await pixels(`here${name}.png`));
+  const [here, there] = [await readRecord(at(`here${name}.png`)), await readRecord(at(`there${name}.png`))];
+  expect({ ...there, model: { ...there.model, name: "" } }).toEqual({ ...here, model: { ...here.model, name: "" } });
+  expect(Object.keys(there)).toEqual(Object.keys(here));
+}
+
+/** Lines without the model's name. */
+const lines = (text: string): string => text.replaceAll(fixturePath("tiny-sd1"), "tiny-sd1");
+
+test("edits of several photos and prompts: the same files, records and lines", async () => {
+  const args = ["edit", at("photo.png"), at("glass.png"), first, second, ...quick, "--size", "64"];
+  const [here, remote] = await both(args);
+  for (const k of [1, 2, 3, 4]) await expectSame(`-${k}`);
+  expect(lines(remote)).toBe(lines(here));
+}, 120_000);
+
+test("--save-all with --fit paste, --json and --preview", async () => {
+  const args = ["edit", at("photo.png"), first, ...quick, "--size", "32", "--fit", "paste", "--save-all", "--json"];
+  const [here, remote] = await both(args, "--preview", at("preview.png"));
+  const names = Object.keys(JSON.parse(here).edits[0].files);
+  expect(names).toContain("sheet");
+  for (const name of names) {
+    const suffix = name === "edit" ? "" : `-${name}`;
+    expect(await pixels(`there${suffix}.png`)).toEqual(await pixels(`here${suffix}.png`));
+  }
+  const shape = (text: string): object => {
+    const { model, edits, ...rest } = JSON.parse(text);
+    const [{ estimate: _, ...edit }] = edits;
+    return { ...rest, sha256: model.sha256, edit };
+  };
+  expect(shape(remote)).toEqual(shape(here));
+  await inProcess("edit", "--like", at("there.png"), ...there, "-o", at("like.png"));
+  expect(await pixels("like.png")).toEqual(await pixels("there.png"));
+}, 120_000);
+
+test("a comparison: the same pictures, and a table of the same methods", async () => {
+  const methods = ["--methods", "plain,sdedit", "--set", "steps=2", "--seed", "4", "--size", "64"];
+  const [here, remote] = await both(["compare", at("photo.png"), first, ...methods]);
+  for (const name of ["-plain", "-sdedit"]) {
+    expect(await pixels(`there${name}.png`)).toEqual(await pixels(`here${name}.png`));
+  }
+  expect((await readRecord(at("there.png"))).command).toBe("compare");
+  const column = (text: string, k: number) => text.split("\n").map((line) => line.split(/\s{2,}/)[k]);
+  for (const k of [0, 3, 4, 5]) expect(column(remote, k)).toEqual(column(here, k));
+}, 120_000);
+
+test("Ctrl-C cancels the job on the server", async () => {
+  const workplace = new Workplace();
+  const args = ["edit", at("photo.png"), "a long one", "--steps", "900", ...there];
+  const { code } = await workplace.baret(args, { interruptAt: /\d+\/\d+/ });
+  workplace.remove();
+  expect(code).toBe(130);
+  const client = connect(new URL(server.url).origin, { token: "secret" });
+  const [{ request, state }] = await client.jobs();
+  expect([request.target, state]).toEqual(["a long one", "cancelled"]);
+}, 60_000);
+
+test("what cannot go over a server is refused, and errors are those of the command", async () => {
+  const edit = (...more: string[]) => inProcess("edit", at("photo.png"), first, ...there, ...more);
+  await expect(edit("--save-inversion", at("a.safetensors"))).rejects.toThrow(/--save-inversion: cannot be used/);
+  await expect(edit("--threads", "1")).rejects.toThrow(UsageError);
+  await expect(edit("--model", "other")).rejects.toThrow(/does not offer this model.*expected/);
+  await expect(inProcess("edit", at("a.safetensors"), first, ...there)).rejects.toThrow(/not prepared photos/);
+  await expect(inProcess("edit", at("no.png"), first, ...there)).rejects.toThrow(/no\.png/);
+  await expect(edit("--token", "wrong")).rejects.toMatchObject({ code: "invalid_token" });
+  await expect(inProcess("edit", at("photo.png"), first, "--server", "nonsense")).rejects.toThrow(UsageError);
+});
