@@ -1,4 +1,4 @@
-// Makes assets/queue.tar.br: an empty data folder of PGlite, so that a first start need not make one (3 s and 800 MB of memory
+// Makes assets/queue/data.tar.br: an empty data folder of PGlite, so that a first start need not make one (3 s and 800 MB of memory
 // on a quiet machine, four times that on a busy one). Run it again after an update of PGlite: node tools/queueSeed.mjs
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,5 +18,5 @@ rmSync(folder, { recursive: true });
 // The window spans the three equal databases of an empty folder.
 const params = { [constants.BROTLI_PARAM_LGWIN]: 24, [constants.BROTLI_PARAM_QUALITY]: 11 };
 const seed = brotliCompressSync(tar, { params });
-writeFileSync(fileURLToPath(new URL("../assets/queue.tar.br", import.meta.url)), seed);
-console.log(`assets/queue.tar.br: ${seed.length} bytes, unpacked ${tar.length}`);
+writeFileSync(fileURLToPath(new URL("../assets/queue/data.tar.br", import.meta.url)), seed);
+console.log(`assets/queue/data.tar.br: ${seed.length} bytes, unpacked ${tar.length}`);

@@ -52,18 +52,19 @@ export async function persist<T>(
   work: (query: Query) => Promise<T>,
 ): Promise<T> {
   const end = performance.now() + patienceMs;
+  const failure = (found: string | undefined, cause?: unknown): NotReadyError =>
+    new NotReadyError(isClosed() ? "the queue is closed" : "the queue's database does not answer", {
+      where: database.name,
+      found,
+      cause,
+    });
+  if (isClosed()) throw failure(undefined);
   for (let delay = firstDelayMs; ; delay = Math.min(2 * delay, longestDelayMs)) {
     try {
       return await database.transaction(work);
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error;
-      if (isClosed() || performance.now() + delay > end) {
-        throw new NotReadyError(isClosed() ? "the queue is closed" : "the queue's database does not answer", {
-          where: database.name,
-          found: error.message,
-          cause: error,
-        });
-      }
+      if (isClosed() || performance.now() + delay > end) throw failure(error.message, error);
       await sleep(delay);
     }
   }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { BlobId, Job, JobEvent, JobId } from "../../api/index.ts";
 import type { JobFilter, JobQueue, Lease, NewJob, QueueStats, StoredPreparation } from "../../queue.ts";
 import { reap, release, renew, restart, take } from "./attempts.ts";
@@ -15,6 +16,8 @@ import { cancel, remove, submit } from "./submit.ts";
 /** Workers also look for jobs from time to time, in case that a notification was lost. */
 const pollMs = 5000;
 const reapMs = 5000;
+/** Closing waits this long for a database that does not answer. */
+const closeMs = 3000;
 /** A worker waits this long for the database, so that hours of work are not lost with it. */
 const workerPatienceMs = 600_000;
 
@@ -27,6 +30,9 @@ export class DatabaseQueue implements JobQueue {
   private readonly bells: Bells;
   private readonly leases: Map<string, HeldLease>;
   private readonly closing = new AbortController();
+  /** Calls of take that have not returned. */
+  private readonly taking = new Set<Promise<unknown>>();
+  private isClosed = false;
   private readonly timers: NodeJS.Timeout[] = [];
 
   private constructor(database: Database, settings: QueueSettings, bells: Bells, leases: Map<string, HeldLease>) {
@@ -101,7 +107,17 @@ export class DatabaseQueue implements JobQueue {
     return readEvents(this.run, this.bells, id, after, ends);
   }
 
-  async take(models: readonly string[], worker: string, signal: AbortSignal): Promise<Lease | undefined> {
+  take(models: readonly string[], worker: string, signal: AbortSignal): Promise<Lease | undefined> {
+    const taking = this.waitForJob(models, worker, signal).finally(() => this.taking.delete(taking));
+    this.taking.add(taking);
+    return taking;
+  }
+
+  private async waitForJob(
+    models: readonly string[],
+    worker: string,
+    signal: AbortSignal,
+  ): Promise<HeldLease | undefined> {
     const ends = AbortSignal.any([this.closing.signal, signal]);
     const added = this.bells.hear(addedBell);
     try {
@@ -142,11 +158,13 @@ export class DatabaseQueue implements JobQueue {
   async close(): Promise<void> {
     if (this.closing.signal.aborted) return;
     for (const timer of this.timers) clearInterval(timer);
+    this.closing.abort();
     const held = [...this.leases.values()];
     for (const lease of held) lease.lose("lost");
     // If the database does not answer, other workers get the jobs when these leases run out.
-    for (const { id } of held) await this.run((query) => release(query, id)).catch(() => undefined);
-    this.closing.abort();
+    const ends = [...this.taking, ...held.map(({ id }) => this.persist(closeMs, (query) => release(query, id)))];
+    await Promise.race([Promise.allSettled(ends), sleep(closeMs, undefined, { ref: false })]);
+    this.isClosed = true;
     await this.database.close();
   }
 
@@ -192,6 +210,6 @@ export class DatabaseQueue implements JobQueue {
   private readonly runForWorker: Run = (work) => this.persist(workerPatienceMs, work);
 
   private persist<T>(patienceMs: number, work: (query: Query) => Promise<T>): Promise<T> {
-    return persist(this.database, patienceMs, () => this.closing.signal.aborted, work);
+    return persist(this.database, patienceMs, () => this.isClosed, work);
   }
 }

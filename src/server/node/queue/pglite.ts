@@ -53,7 +53,7 @@ async function initialize(folder: string): Promise<void> {
   const temporary = `${folder}.new`;
   await rm(temporary, { recursive: true, force: true });
   // A folder made by initdb would take 3 s and 800 MB of memory, and four times as long on a busy machine.
-  const seed = packagePath("assets/queue.tar.br");
+  const seed = packagePath("assets/queue/data.tar.br");
   await promisify(execFile)(process.execPath, [program(), temporary, seed], { timeout: initializeMs }).catch(
     (cause) => {
       const found = String(cause.stderr || cause.message)
@@ -161,8 +161,10 @@ export async function openPglite(place: string, listener: Listener): Promise<Dat
   }
   /** PGlite has one connection, so transactions wait for each other. */
   let last: Promise<unknown> = Promise.resolve();
+  let isClosed = false;
 
   async function alone<T>(work: (query: Query) => Promise<T>): Promise<T> {
+    if (isClosed) throw new ConnectionLost("it is closed");
     if (!thread.isAlive) {
       thread = await Thread.start(folder, listener);
       listener.onGap();
@@ -189,6 +191,7 @@ export async function openPglite(place: string, listener: Listener): Promise<Dat
     },
     async close() {
       await last;
+      isClosed = true;
       try {
         if (thread.isAlive) await thread.close();
       } finally {

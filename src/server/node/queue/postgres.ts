@@ -15,7 +15,7 @@ import {
 const CONNECTIONS = 5;
 /** A connection that does not answer for this long is lost: a cut network says nothing. */
 const [connectMs, answerMs] = [5000, 15_000];
-const [pingMs, reconnectMs] = [10_000, 500];
+const [pingMs, reconnectMs, closeMs] = [10_000, 500, 2000];
 
 /** Codes of SQL for: connection lost, the server stops or starts, too many connections, a deadlock was resolved. */
 const passingStates = /^(08|57P0[1-3]|53300|40001|40P01)/;
@@ -60,7 +60,6 @@ async function check(pool: pg.Pool, where: string): Promise<void> {
 class Ear {
   private readonly url: string;
   private readonly listener: Listener;
-  private client: pg.Client | undefined;
   private readonly closing = new AbortController();
   private running: Promise<void> | undefined;
 
@@ -85,7 +84,6 @@ class Ear {
   /** Hears until the connection is lost. */
   private async hear(): Promise<void> {
     const client = new pg.Client({ connectionString: this.url, ...timeouts });
-    this.client = client;
     const ended = new Promise<void>((resolve) => {
       client.on("error", () => resolve());
       client.on("end", () => resolve());
@@ -95,16 +93,26 @@ class Ear {
       client.on("notification", ({ channel, payload = "" }) => this.listener.onNotice(channel as Channel, payload));
       for (const channel of channels) await client.query(`listen ${channel}`);
       this.listener.onGap();
-      const ping = setInterval(() => client.query("select 1").catch(() => void client.end()), pingMs).unref();
-      await ended.finally(() => clearInterval(ping));
+      await Promise.race([ended, this.pingUntilLost(client)]);
     } finally {
       client.end().catch(() => undefined);
     }
   }
 
+  /** Asks for an answer from time to time, because a cut network says nothing. Resolves if there is none. */
+  private async pingUntilLost(client: pg.Client): Promise<void> {
+    try {
+      for (;;) {
+        await sleep(pingMs, undefined, { signal: this.closing.signal, ref: false });
+        await client.query("select 1");
+      }
+    } catch {
+      // Lost, or closing.
+    }
+  }
+
   async close(): Promise<void> {
     this.closing.abort();
-    await this.client?.end().catch(() => undefined);
     await this.running;
   }
 }
@@ -166,8 +174,8 @@ export async function openPostgres(url: string, listener: Listener): Promise<Dat
     isExclusive: false,
     transaction,
     async close() {
-      await ear.close();
-      await pool.end();
+      // Over a cut network, a connection never ends.
+      await Promise.race([Promise.all([ear.close(), pool.end()]), sleep(closeMs, undefined, { ref: false })]);
     },
   };
 }
