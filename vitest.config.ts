@@ -9,6 +9,8 @@ const files = readdirSync("test", { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".test.ts"))
   .map((name) => `test/${name}`);
 const startsProcesses = (file: string): boolean => starters.test(readFileSync(file, "utf8"));
+/** A test file that needs a package of Debian: Chromium or Postgres. */
+const needsDebian = (file: string): boolean => /support\/(browser|postgres)\.ts/.test(readFileSync(file, "utf8"));
 
 export default defineConfig({
   test: {
@@ -33,7 +35,19 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "processes", include: files.filter(startsProcesses), globalSetup: "test/support/build.ts" },
+        test: {
+          name: "processes",
+          include: files.filter((file) => startsProcesses(file) && !needsDebian(file)),
+          globalSetup: "test/support/build.ts",
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "debian",
+          include: files.filter(needsDebian),
+          globalSetup: ["test/support/build.ts", "test/support/tellNeeds.ts"],
+        },
       },
     ],
   },

@@ -1,14 +1,8 @@
-import { existsSync } from "node:fs";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll } from "vitest";
+import { chromiumPath } from "./needs.ts";
 
-/** Chromium of this machine: Debian's, or that of BARET_CHROMIUM. Tests download no browser. */
-const executablePath = process.env.BARET_CHROMIUM ?? "/usr/bin/chromium";
-
-/** The reason why tests in a browser are skipped. Undefined if there is a browser. */
-export const noBrowser: string | undefined = existsSync(executablePath)
-  ? undefined
-  : `skipped, there is no ${executablePath}: install Chromium or set BARET_CHROMIUM`;
+export { noBrowser } from "./needs.ts";
 
 /** A page in a window of its own. */
 export interface Opened {
@@ -29,7 +23,10 @@ function isOwn(requested: string, pages: readonly string[]): boolean {
 export async function openPage(url: string, options: BrowserContextOptions = {}): Promise<Opened> {
   if (!browser) {
     // Chromium's sandbox refuses to run as root.
-    browser = await chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ["--no-sandbox"] : [] });
+    browser = await chromium.launch({
+      executablePath: chromiumPath,
+      args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
+    });
   }
   const context = await browser.newContext(options);
   const page = await context.newPage();

@@ -1,20 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, chownSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { postgresPrograms } from "./needs.ts";
 
-const debian = "/usr/lib/postgresql";
-const versions = ((): string[] => {
-  try {
-    return readdirSync(debian).sort();
-  } catch {
-    return [];
-  }
-})();
-const bin = versions.length > 0 ? join(debian, versions.at(-1)!, "bin") : undefined;
-
-/** Why tests with a Postgres server cannot run here. Undefined if they can. */
-export const noPostgres: string | undefined = bin ? undefined : "Debian's package postgresql is not installed";
+export { noPostgres } from "./needs.ts";
 
 /** A Postgres server of a test: its own data folder, and a socket in a folder instead of a port. */
 export interface PostgresServer {
@@ -34,7 +24,7 @@ export function startPostgres(): PostgresServer {
   if (isRoot) chownSync(folder, user.uid!, user.gid!);
   chmodSync(folder, 0o700);
   const run = (program: string, ...args: string[]): void => {
-    execFileSync(join(bin!, program), args, { ...user, cwd: folder, stdio: "ignore" });
+    execFileSync(join(postgresPrograms!, program), args, { ...user, cwd: folder, stdio: "ignore" });
   };
   const data = join(folder, "data");
   const settings = `-k ${folder} -c listen_addresses= -c fsync=off -c shared_buffers=16MB`;
