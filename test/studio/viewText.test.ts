@@ -87,7 +87,14 @@ describe("a copied command", () => {
 
 describe("settings", () => {
   test("changed ones come first: those that differ from the model's own defaults, and given ones without a default", () => {
-    const settings = { method: "baret", target: "x", size: "128x128", fit: "pad", alpha: [0.8, 0.1], selfSteps: 0.4 };
+    const settings = {
+      method: "baret",
+      target: "x",
+      size: "128x128",
+      fit: "pad",
+      alpha: [0.8, 0.1],
+      selfSteps: [0, 0.4],
+    };
     const list = settingsList(capabilities, "menagerie", { ...settings, crossSteps: 0.9, steps: 20 }, { steps: 20 });
     expect(list.filter(({ isChanged }) => isChanged).map(({ name }) => name)).toEqual(["fit", "crossSteps", "steps"]);
     expect(list.map(({ name }) => name).slice(3)).toEqual(["size", "alpha", "selfSteps"]);

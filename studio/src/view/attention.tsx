@@ -14,10 +14,12 @@ interface Props {
 
 /** Shows, for each word of the prompt, where the edit attends to it, over the photo. */
 export function Attention({ job, request }: Props) {
-  const chosen = useSignal(0);
+  const words = job.result?.pictures ?? [];
+  // Not an article, which says little.
+  const first = words.findIndex(({ name }) => name.length > 2);
+  const chosen = useSignal(Math.max(0, first));
   const hovered = useSignal<number | undefined>(undefined);
   const opacity = useSignal(60);
-  const words = job.result?.pictures ?? [];
   if (words.length === 0) return <p class="note">No word of the prompt has a map.</p>;
   const at = hovered.value ?? chosen.value;
   const { name, picture } = words[at] ?? words[0];
@@ -40,7 +42,7 @@ export function Attention({ job, request }: Props) {
         <legend>Words</legend>
         {words.map((word, k) => (
           <label
-            key={word.name}
+            key={`${k} ${word.name}`}
             onPointerEnter={() => {
               hovered.value = k;
             }}

@@ -88,9 +88,10 @@ const kindNames = { edit: "", compare: "comparison", sweep: "sweep", attention: 
 function Thumbnail({ job, isCurrent, isSelected, onFocus, onToggle, onDelete }: ThumbnailProps) {
   const { id, request, result, created } = job;
   const pictures = result?.pictures ?? [];
-  // A comparison, a sweep and attention maps show their first four pictures.
+  // A comparison, a sweep and attention maps show their first pictures: four or two, so that no place is empty.
+  const count = pictures.length < 4 ? 2 : 4;
   const shown =
-    request.kind === "edit" ? [pictures.find(({ name }) => name === "edit") ?? pictures[0]] : pictures.slice(0, 4);
+    request.kind === "edit" ? [pictures.find(({ name }) => name === "edit") ?? pictures[0]] : pictures.slice(0, count);
   const facts = [kindNames[request.kind] || methodsOf(job)[0], ...(result ? [duration(result.seconds)] : [])];
   const tab = isCurrent ? 0 : -1;
   return (

@@ -52,6 +52,10 @@ export const defaultOf = (
   name: string,
 ): unknown => model?.defaults[method?.name ?? ""]?.[name] ?? optionNamed(method, name)?.default;
 
+/** Tells if a value is the default. A share of the steps is also written as a range that begins at 0. */
+const isUsual = (value: unknown, usual: unknown): boolean =>
+  [usual, [0, usual]].some((one) => JSON.stringify(one) === JSON.stringify(value));
+
 /** Tells if a setting that is no option of a method differs from the usual. */
 function isUnusual(name: string, value: unknown, model: ModelDescription | undefined): boolean {
   if (name === "fit") return value !== "crop";
@@ -76,7 +80,7 @@ export function settingsList(
     .map(([name, value]): Setting => {
       const option = optionNamed(method, name);
       const usual = defaultOf(method, model, name);
-      const differs = usual === undefined ? name in given : JSON.stringify(usual) !== JSON.stringify(value);
+      const differs = usual === undefined ? name in given : !isUsual(value, usual);
       return {
         name,
         label: spaced(name),
