@@ -2,7 +2,7 @@ import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { ImageError, type Picture, UsageError } from "../../src/core/index.ts";
 import { formatOfName, insertPngText, pictureFormats, readPngText, readRecord } from "../../src/image/index.ts";
-import { decodeImage, decodePhoto, encodePicture, encodePng } from "../../src/image/node/index.ts";
+import { convertPicture, decodeImage, decodePhoto, encodePicture, encodePng } from "../../src/image/node/index.ts";
 
 /** Soft colours, which JPEG and WebP keep well. */
 const picture: Picture = {
@@ -204,4 +204,24 @@ test("a file's ending determines its format, also in capitals", () => {
 
 test("a record inserted into a PNG later is found", async () => {
   expect(readRecord(insertPngText(await encodePng(picture), { baret: "1" }))).toBe("1");
+});
+
+test("a converted picture has the pixels, the opacity and the record of encodePicture, and says its size", async () => {
+  const { picture, alpha } = await decodePhoto(await sharp("examples/dog.png").ensureAlpha(0.5).png().toBuffer());
+  const record = JSON.stringify({ command: "edit" });
+  const png = await encodePicture(picture, { record, alpha });
+  for (const format of ["webp", "jpeg"] as const) {
+    const { bytes, ...size } = await convertPicture(png, { format, quality: 80 });
+    expect(size).toEqual({ width: picture.width, height: picture.height });
+    expect(readRecord(bytes)).toBe(record);
+    const own = await encodePicture(picture, { format, quality: 80, record, ...(format === "webp" && { alpha }) });
+    const pixels = (file: Uint8Array) => sharp(file).raw().toBuffer();
+    const [a, b] = [await pixels(bytes), await pixels(own)];
+    expect(a.length).toBe(b.length);
+    expect(difference(a, b)).toBeLessThan(1);
+  }
+  const again = await convertPicture(png, { format: "png" });
+  expect(readRecord(again.bytes)).toBe(record);
+  expect(await sharp(again.bytes).raw().toBuffer()).toEqual(await sharp(png).raw().toBuffer());
+  await expect(convertPicture(png.subarray(0, 2000), { format: "webp" })).rejects.toThrow(ImageError);
 });

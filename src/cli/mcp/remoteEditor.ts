@@ -1,7 +1,7 @@
 import { CancelledError, ImageError, type Work } from "../../core/index.ts";
 import { formatOfName } from "../../image/index.ts";
+import { convertPicture } from "../../image/node/index.ts";
 import { connect, type Job, type JobEvent, pause, type ServerClient, typedError } from "../../server/index.ts";
-import { encodeAs } from "../../server/node/index.ts";
 import { readRegular, storageError, writeFileAtomic } from "../../storage/node/index.ts";
 import type { Edited, EditInput, Editor } from "./editor.ts";
 
@@ -38,7 +38,7 @@ export class RemoteEditor implements Editor {
       if (!made) throw new ImageError("the server made no edit", { where: this.options.server });
       const png = await this.client.picture(made.picture.id, signal);
       const format = formatOfName(input.output) ?? "png";
-      await writeFileAtomic(input.output, format === "png" ? png : (await encodeAs(png, { format })).bytes);
+      await writeFileAtomic(input.output, format === "png" ? png : (await convertPicture(png, { format })).bytes);
       return { settings: result.settings, warnings: result.warnings.map(({ message }) => message) };
     } catch (error) {
       if (!signal.aborted) throw error;

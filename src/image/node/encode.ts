@@ -14,7 +14,7 @@ import {
 import { type AlphaChannel, takeFromWhite } from "../alpha.ts";
 import { type PictureFormat, pictureFormats } from "../formats.ts";
 import { insertPngText } from "../pngText.ts";
-import { RECORD_KEYWORD } from "../record.ts";
+import { RECORD_KEYWORD, readRecord } from "../record.ts";
 import { xmpWithRecord } from "../xmp.ts";
 
 export interface EncodeOptions {
@@ -74,6 +74,47 @@ export async function encodePicture(picture: Picture, options: EncodeOptions = {
     const png = await pixels(picture, alpha).png().toBuffer();
     return insertPngText(png, record === undefined ? {} : { [RECORD_KEYWORD]: record });
   }
+  return written(pixels(picture, format === "webp" ? alpha : undefined), { format, quality, record }).toBuffer();
+}
+
+/** A picture file and its size in pixels. */
+export interface PictureFile {
+  readonly bytes: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * Writes a picture file that baret made in another format, with its record. No pixel passes through JavaScript, so the thread is
+ * never blocked. Throws ImageError if the file is damaged.
+ */
+export async function convertPicture(
+  file: Uint8Array,
+  { format, quality = 92 }: Pick<EncodeOptions, "quality"> & { readonly format: PictureFormat },
+): Promise<PictureFile> {
+  const record = readRecord(file);
+  const image = sharp(file, { limitInputPixels: MAX_CONVERTED_PIXELS });
+  const { data, info } = await (format === "png" ? image.png() : written(image, { format, quality, record }))
+    .toBuffer({ resolveWithObject: true })
+    .catch((cause: unknown) => {
+      throw new ImageError("the picture cannot be converted", { found: (cause as Error).message, cause });
+    });
+  const isRecorded = format === "png" && record !== undefined;
+  const bytes = isRecorded ? insertPngText(data, { [RECORD_KEYWORD]: record }) : data;
+  return { bytes, width: info.width, height: info.height };
+}
+
+/** As many as decodePhoto takes by default. */
+const MAX_CONVERTED_PIXELS = 100_000_000;
+
+interface WriteOptions {
+  readonly format: "jpeg" | "webp";
+  readonly quality: number;
+  readonly record?: string;
+}
+
+/** Makes a JPEG or a WebP of an image. Throws ImageError if the record is too long. */
+function written(image: Sharp, { format, quality, record }: WriteOptions): Sharp {
   const xmp = record === undefined ? undefined : xmpWithRecord(record);
   const most = format === "jpeg" ? MAX_JPEG_XMP_BYTES : MAX_WEBP_XMP_BYTES;
   const size = Buffer.byteLength(xmp ?? "");
@@ -84,12 +125,11 @@ export async function encodePicture(picture: Picture, options: EncodeOptions = {
       advice: "Write a PNG, which has more room.",
     });
   }
-  const image = pixels(picture, format === "webp" ? alpha : undefined);
   const described = xmp === undefined ? image : image.withXmp(xmp);
   // Edits are often about colour, so colour keeps its full resolution.
   return format === "jpeg"
-    ? described.jpeg({ quality, chromaSubsampling: "4:4:4" }).toBuffer()
-    : described.webp({ quality, smartSubsample: true }).toBuffer();
+    ? described.flatten({ background: "white" }).jpeg({ quality, chromaSubsampling: "4:4:4" })
+    : described.webp({ quality, smartSubsample: true });
 }
 
 function pixels(picture: Picture, alpha?: AlphaChannel): Sharp {

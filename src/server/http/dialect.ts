@@ -5,13 +5,13 @@ import type { Service } from "../service.ts";
 import type { UploadRoom } from "./body.ts";
 
 /** A picture file and its size in pixels. */
-export interface EncodedPicture {
+export interface PictureFile {
   readonly bytes: Uint8Array;
   readonly width: number;
   readonly height: number;
 }
 
-export interface EncodingOptions {
+export interface ConvertOptions {
   readonly format: PictureFormat;
   /** 1 to 100, for JPEG and WebP. */
   readonly quality?: number;
@@ -33,7 +33,7 @@ export interface DialectOptions {
   /** Reads a form of type multipart/form-data, field by field, within limits. Throws RequestError, TooLargeError. */
   readonly readForm: (request: Request, limits: FormLimits) => Promise<readonly FormField[]>;
   /** Writes a picture file in another format. The record of its settings stays in it. */
-  readonly encode: (picture: Uint8Array, options: EncodingOptions) => Promise<EncodedPicture>;
+  readonly convert: (picture: Uint8Array, options: ConvertOptions) => Promise<PictureFile>;
   /** Memory for uploads, which all clients share. */
   readonly room: UploadRoom;
   /** Gets errors that no request can be told of. */

@@ -3,7 +3,6 @@
 // Does not know of: the command line.
 export { openBlobs } from "./blobs/index.ts";
 export { serverDialects } from "./dialects.ts";
-export { encodeAs } from "./encode.ts";
 export { describeModels, runnerModels } from "./models/index.ts";
 export { openQueue, type QueueOptions, queueSettings } from "./queue/index.ts";
 export type { RunnerModel } from "./runner/index.ts";

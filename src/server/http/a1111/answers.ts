@@ -92,7 +92,7 @@ function shareOf(progress: JobProgress | undefined): number {
 
 /** How far the jobs of a client are, as one number. */
 export async function progressReply(
-  { encode }: Pick<DialectOptions, "encode">,
+  { convert }: Pick<DialectOptions, "convert">,
   jobs: readonly Job[],
   isSkipped: boolean,
 ) {
@@ -113,7 +113,7 @@ export async function progressReply(
       sampling_step: done,
       sampling_steps: total,
     },
-    current_image: preview?.length ? toBase64((await encode(preview, { format: "png" })).bytes) : null,
+    current_image: preview?.length ? toBase64((await convert(preview, { format: "png" })).bytes) : null,
     textinfo: jobs.length > ended && !running ? "waiting in the queue" : phase || null,
   };
 }

@@ -83,8 +83,9 @@ export function a1111App(options: DialectOptions): Hono<ServerEnv> {
     try {
       const jobs: Job[] = await Promise.all(waiting.map(({ id }) => followJob(service, id, signal)));
       for (const job of jobs) requireDone(job);
+      const answer = await img2imgReply(service, asked, edits, jobs);
       for (const { interest } of waiting) interest.end();
-      return await img2imgReply(service, asked, edits, jobs);
+      return answer;
     } catch (error) {
       for (const { interest } of waiting) interest.leave(signal.aborted);
       return failed(error);

@@ -1,7 +1,7 @@
 import { ImageError } from "../../../core/index.ts";
 import type { PictureFormat } from "../../../image/index.ts";
 import type { Job, ModelDescription } from "../../api/index.ts";
-import { type DialectOptions, type EncodedPicture, toBase64 } from "../dialect.ts";
+import { type DialectOptions, type PictureFile, toBase64 } from "../dialect.ts";
 
 /** How the pictures of a reply are written. */
 export interface OutputOptions {
@@ -12,20 +12,26 @@ export interface OutputOptions {
 
 /** Writes a picture as a reply holds it. */
 export const encoded = (
-  { encode }: Pick<DialectOptions, "encode">,
+  { convert }: Pick<DialectOptions, "convert">,
   picture: Uint8Array,
   { format, compression }: OutputOptions,
-): Promise<EncodedPicture> => {
+): Promise<PictureFile> => {
   // OpenAI's lowest is 0, sharp's is 1.
   const quality = compression === undefined ? undefined : Math.max(1, compression);
-  return encode(picture, { format, ...(format !== "png" && { quality }) });
+  return convert(picture, { format, ...(format !== "png" && { quality }) });
 };
 
 /** Returns the edit of a finished job. */
-export async function editOf(options: Pick<DialectOptions, "service" | "encode">, job: Job, output: OutputOptions) {
+export async function editOf(
+  options: Pick<DialectOptions, "service" | "convert">,
+  job: Job,
+  output: OutputOptions,
+): Promise<PictureFile> {
   const made = job.result?.pictures.find(({ name }) => name === "edit");
   if (!made) throw new ImageError("the edit has no picture", { where: `job ${job.id}` });
-  return encoded(options, await options.service.picture(made.picture.id), output);
+  const { id, width, height } = made.picture;
+  const bytes = await options.service.picture(id);
+  return output.format === "png" ? { bytes, width, height } : encoded(options, bytes, output);
 }
 
 /** Facts that OpenAI's API has no field for. */
@@ -42,7 +48,7 @@ const sizeText = ({ width, height }: { readonly width: number; readonly height: 
 const now = (): number => Math.floor(Date.now() / 1000);
 
 /** The reply to a request without a stream. */
-export const imagesReply = (pictures: readonly EncodedPicture[], jobs: readonly Job[], { format }: OutputOptions) => ({
+export const imagesReply = (pictures: readonly PictureFile[], jobs: readonly Job[], { format }: OutputOptions) => ({
   created: now(),
   data: pictures.map(({ bytes }) => ({ b64_json: toBase64(bytes) })),
   output_format: format,
@@ -51,7 +57,7 @@ export const imagesReply = (pictures: readonly EncodedPicture[], jobs: readonly 
 });
 
 /** Fields that both events of a stream have. */
-const streamed = (picture: EncodedPicture, { format }: OutputOptions) => ({
+const streamed = (picture: PictureFile, { format }: OutputOptions) => ({
   b64_json: toBase64(picture.bytes),
   created_at: now(),
   size: sizeText(picture),
@@ -60,13 +66,13 @@ const streamed = (picture: EncodedPicture, { format }: OutputOptions) => ({
   output_format: format,
 });
 
-export const partialEvent = (picture: EncodedPicture, index: number, output: OutputOptions) => ({
+export const partialEvent = (picture: PictureFile, index: number, output: OutputOptions) => ({
   type: "image_edit.partial_image",
   ...streamed(picture, output),
   partial_image_index: index,
 });
 
-export const completedEvent = (picture: EncodedPicture, job: Job, output: OutputOptions) => ({
+export const completedEvent = (picture: PictureFile, job: Job, output: OutputOptions) => ({
   type: "image_edit.completed",
   ...streamed(picture, output),
   baret: facts(job),
