@@ -74,13 +74,17 @@ export class Runners {
       const known = this.held.get(model.sha256);
       if (known?.runner.hasEnded) this.held.delete(model.sha256);
       else if (known && !known.isBusy) return this.taken(known);
-      else if (!known && (await this.hasRoom(model))) {
-        // Another job may have started it meanwhile.
-        if (this.held.has(model.sha256)) continue;
-        const made = { runner: new Runner(model, this.engine), isBusy: true, idleSince: 0 };
-        this.held.set(model.sha256, made);
-        return made;
-      } else await this.nextEnd(signal);
+      else if (known) await this.nextEnd(signal);
+      else {
+        const room = this.roomFor(model);
+        if (room === "none") await this.nextEnd(signal);
+        else if (room !== "enough") await this.end(room);
+        else {
+          const made = { runner: new Runner(model, this.engine), isBusy: true, idleSince: 0 };
+          this.held.set(model.sha256, made);
+          return made;
+        }
+      }
     }
   }
 
@@ -90,23 +94,17 @@ export class Runners {
   }
 
   /**
-   * Tells if the runner of a model can be started beside the busy ones. Ends idle runners if that makes room, the longest idle
-   * first. If no runner is busy there is no use in waiting: then the engine says how much is missing.
+   * Tells if the runner of a model can be started beside the busy ones, or which idle runner to end first: the longest idle one.
+   * If no runner is left there is no use in waiting, and the engine says how much is missing.
    */
-  private async hasRoom({ memory = 0 }: RunnerModel): Promise<boolean> {
-    for (;;) {
-      const all = [...this.held.values()].filter(({ runner }) => !runner.hasEnded);
-      const busy = all.filter(({ isBusy }) => isBusy);
-      // Busy runners may not have taken all of their memory yet.
-      const promised = busy.reduce(
-        (sum, { runner }) => sum + Math.max(0, (runner.model.memory ?? 0) - used(runner)),
-        0,
-      );
-      if (memory <= this.available() - promised) return true;
-      const idle = all.filter(({ isBusy }) => !isBusy).sort((a, b) => a.idleSince - b.idleSince);
-      if (idle.length === 0) return busy.length === 0;
-      await this.end(idle[0]);
-    }
+  private roomFor({ memory = 0 }: RunnerModel): "enough" | "none" | Held {
+    const all = [...this.held.values()].filter(({ runner }) => !runner.hasEnded);
+    const busy = all.filter(({ isBusy }) => isBusy);
+    // Busy runners may not have taken all of their memory yet.
+    const promised = busy.reduce((sum, { runner }) => sum + Math.max(0, (runner.model.memory ?? 0) - used(runner)), 0);
+    if (memory <= this.available() - promised) return "enough";
+    const [longest] = all.filter(({ isBusy }) => !isBusy).sort((a, b) => a.idleSince - b.idleSince);
+    return longest ?? (busy.length > 0 ? "none" : "enough");
   }
 
   private async end({ runner }: Held): Promise<void> {
