@@ -4,12 +4,13 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { deflateSync } from "node:zlib";
 import sharp from "sharp";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Listening, listen } from "../../src/http/node/index.ts";
 import { insertPngText } from "../../src/image/index.ts";
 import type { StoredPhoto } from "../../src/server/api/index.ts";
 import { readBody, statusOf } from "../../src/server/http/index.ts";
 import { serverDialects } from "../../src/server/node/index.ts";
+import { temporaryFolder } from "../support/files.ts";
 import { testServer } from "../support/server.ts";
 
 const server = await testServer((service) => ({
@@ -20,6 +21,7 @@ const server = await testServer((service) => ({
   ]),
 }));
 const guarded = await testServer({ token: "a-long-token" });
+const at = temporaryFolder();
 let listening: Listening;
 beforeAll(async () => {
   listening = await listen({ fetch: server.app.fetch, address: "127.0.0.1", port: 0 });
@@ -403,8 +405,20 @@ describe("uploads:", () => {
     );
   });
 
-  test("no temporary file is left", () => {
-    expect(readdirSync(tmpdir()).filter((name) => name.startsWith("baret-picture-"))).toEqual([]);
+  test("no temporary file is left", async () => {
+    vi.stubEnv("TMPDIR", at());
+    expect((await upload(Buffer.from("hello"))).status).toBe(400);
+    expect(
+      (
+        await upload(
+          await sharp({ create: { width: 9, height: 9, channels: 3, background: "red" } })
+            .png()
+            .toBuffer(),
+        )
+      ).status,
+    ).toBe(201);
+    expect(readdirSync(at())).toEqual([]);
+    vi.unstubAllEnvs();
   });
 });
 

@@ -15,6 +15,10 @@ def is_blob(value):
     return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
 
 
+def is_name(value):
+    return isinstance(value, str) and 1 <= len(value) <= 200
+
+
 @schemathesis.hook
 def map_path_parameters(context, path_parameters):
     if path_parameters and "id" in path_parameters and chance.random() < 0.5:
@@ -35,8 +39,11 @@ def map_query(context, query):
 def map_body(context, body):
     if isinstance(body, dict) and is_blob(body.get("photo")) and chance.random() < 0.8:
         body["photo"] = PHOTO
-        # Most random names of models and methods are refused at once.
-        for name in ("model", "method", "methods", "preset", "size"):
-            if chance.random() < 0.7:
-                body.pop(name, None)
+        # Most random names of models and methods are refused at once. Names that break the schema stay: they must be refused.
+        for name in ("model", "method", "preset"):
+            if is_name(body.get(name)) and chance.random() < 0.7:
+                del body[name]
+        methods = body.get("methods")
+        if isinstance(methods, list) and 1 <= len(methods) <= 50 and all(map(is_name, methods)):
+            del body["methods"]
     return body

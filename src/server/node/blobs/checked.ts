@@ -22,6 +22,12 @@ export async function* piecesOf(path: string): AsyncGenerator<Uint8Array, void> 
   }
 }
 
+/** Returns the SHA-256 of some bytes, computed in another thread, so that a large picture does not block this one. */
+export async function idOfBytes(bytes: Uint8Array): Promise<BlobId> {
+  const view = bytes as Uint8Array<ArrayBuffer>;
+  return Buffer.from(await crypto.subtle.digest("SHA-256", view)).toString("hex");
+}
+
 /** Returns the SHA-256 of a file. */
 export async function idOfFile(path: string): Promise<BlobId> {
   const hash = createHash("sha256");

@@ -6,13 +6,12 @@ import {
   isMissing,
   makeFolder,
   readRegular,
-  sha256,
   storageError,
   writeFileAtomic,
 } from "../../../storage/node/index.ts";
 import { type BlobId, blobId } from "../../api/index.ts";
 import type { BlobStore, StoredBlob } from "../../blobs.ts";
-import { changed, checked, damaged, idOfFile, piecesOf, requireId } from "./checked.ts";
+import { changed, checked, damaged, idOfBytes, idOfFile, piecesOf, requireId } from "./checked.ts";
 
 /** Largest blob that is read into the memory. */
 const MAX_BYTES = 2 ** 31 - 1;
@@ -29,7 +28,7 @@ export class FolderBlobs implements BlobStore {
   }
 
   async put(bytes: Uint8Array): Promise<BlobId> {
-    const id = sha256(bytes);
+    const id = await idOfBytes(bytes);
     await this.store(id, bytes.length, bytes);
     return id;
   }
@@ -48,7 +47,7 @@ export class FolderBlobs implements BlobStore {
   async get(id: BlobId): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const path = this.pathOf(id);
     const bytes = await missingIsUndefined(path, () => readRegular(path, MAX_BYTES));
-    if (bytes && sha256(bytes) !== id) throw damaged(path);
+    if (bytes && (await idOfBytes(bytes)) !== id) throw damaged(path);
     return bytes;
   }
 

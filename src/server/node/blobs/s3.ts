@@ -1,10 +1,10 @@
 import { stat } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { StorageError } from "../../../core/index.ts";
-import { sha256, storageError, writeFileAtomic } from "../../../storage/node/index.ts";
+import { storageError, writeFileAtomic } from "../../../storage/node/index.ts";
 import { type BlobId, blobId } from "../../api/index.ts";
 import type { BlobStore, StoredBlob } from "../../blobs.ts";
-import { changed, checked, damaged, idOfFile, piecesOf, requireId } from "./checked.ts";
+import { changed, checked, damaged, idOfBytes, idOfFile, piecesOf, requireId } from "./checked.ts";
 import { type Bucket, send, unreachable } from "./s3Client.ts";
 
 /** A blob that was stored less than this long ago is not stored again to renew its time. */
@@ -30,7 +30,7 @@ export class S3Blobs implements BlobStore {
   }
 
   async put(bytes: Uint8Array): Promise<BlobId> {
-    const id = sha256(bytes);
+    const id = await idOfBytes(bytes);
     await this.store(id, bytes.length, () => new Uint8Array(bytes));
     return id;
   }
@@ -59,7 +59,7 @@ export class S3Blobs implements BlobStore {
       throw unreachable(this.bucket, cause);
     });
     const bytes = new Uint8Array(buffer);
-    if (sha256(bytes) !== id) throw damaged(this.nameOf(id));
+    if ((await idOfBytes(bytes)) !== id) throw damaged(this.nameOf(id));
     return bytes;
   }
 

@@ -1,7 +1,7 @@
 // Pictures of clients, decoded and encoded in a process of its own.
 // Knows of: image, blobs.
 // Does not know of: jobs, HTTP.
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BlobId, PictureRef } from "../../api/index.ts";
@@ -15,6 +15,17 @@ export type { DecodedFacts } from "./messages.ts";
 const MAX_THUMBNAIL_BYTES = 16 << 20;
 
 const isPng = (bytes: Uint8Array): boolean => Buffer.from(bytes.subarray(0, 4)).toString("latin1") === "\x89PNG";
+
+/** The first bytes of a file. */
+async function headOf(path: string): Promise<Uint8Array> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(new Uint8Array(8), 0, 8, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
 
 /** Runs work with a folder that is deleted afterwards. */
 async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
@@ -76,9 +87,7 @@ export class Pictures {
     try {
       const made = await withFolder(async (folder) => {
         const [from, to] = [join(folder, "picture.png"), join(folder, "small.webp")];
-        const png = await this.png(id);
-        if (!png) return undefined;
-        await writeFile(from, png);
+        if (!(await this.blobs.getFile(id, from)) || !isPng(await headOf(from))) return undefined;
         await this.copies.run({ type: "thumbnail", from, to, side });
         return new Uint8Array(await readFile(to));
       });
