@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { JobEvent } from "../../../src/server/api/index.ts";
 import { BusyError, NotFoundError } from "../../../src/server/errors.ts";
 import { openQueue, type QueueOptions } from "../../../src/server/node/queue/index.ts";
@@ -6,6 +6,9 @@ import type { JobQueue } from "../../../src/server/queue.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { noPostgres, type PostgresServer, startPostgres } from "../../support/postgres.ts";
 import { allEvents, randomHex, someJob, someResult, takeNow } from "../../support/queueJobs.ts";
+
+// Processes and databases start, and the machine may be busy.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const fault = { code: "engine", message: "The engine crashed." };
 const aborted = (signal: AbortSignal): Promise<unknown> =>

@@ -1,11 +1,16 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { hostname } from "node:os";
-import { afterEach, expect, test } from "vitest";
+import workerThreads, { type Worker } from "node:worker_threads";
+import { afterEach, expect, test, vi } from "vitest";
 import { lockFolder } from "../../../src/server/node/queue/folderLock.ts";
 import { openQueue } from "../../../src/server/node/queue/index.ts";
 import { temporaryFolder } from "../../support/files.ts";
-import { randomHex, someJob, takeNow } from "../../support/queueJobs.ts";
+import { randomHex, someJob, someResult, takeNow } from "../../support/queueJobs.ts";
 import { QueueProcess } from "../../support/queueProcess.ts";
+
+// Processes and databases start, and the machine may be busy.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 /** Kills of a server at random moments. The whole trial: BARET_KILLS=50 npx vitest run test/server/queue/embedded.test.ts */
 const kills = Number(process.env.BARET_KILLS ?? 3);
@@ -75,6 +80,34 @@ test("a folder of something else is not touched", async () => {
   expect(existsSync(`${folder}.lock`)).toBe(false);
 });
 
+test("if the database's thread dies, it starts again, waiting calls are answered, and running jobs go on", async () => {
+  const threads: Worker[] = [];
+  const original = workerThreads.Worker;
+  workerThreads.Worker = class extends original {
+    constructor(...args: ConstructorParameters<typeof original>) {
+      super(...args);
+      threads.push(this);
+    }
+  };
+  syncBuiltinESMExports();
+  try {
+    const queue = await openQueue({ folder: path("thread") });
+    const asked = someJob();
+    await queue.submit(asked);
+    const lease = await takeNow(queue, asked.model);
+    const calls = Array.from({ length: 5 }, () => queue.submit(someJob()));
+    await threads[0].terminate();
+    expect((await Promise.all(calls)).map(({ isNew }) => isNew)).toEqual([true, true, true, true, true]);
+    expect(threads).toHaveLength(2);
+    expect(await lease.complete(someResult())).toBe(true);
+    expect(await queue.stats()).toMatchObject({ queued: 5, done: 1 });
+    await queue.close();
+  } finally {
+    workerThreads.Worker = original;
+    syncBuiltinESMExports();
+  }
+});
+
 test("a job that runs when its server is killed runs again, and no attempt counts", async () => {
   const folder = path("restarted");
   const settings = { attempts: 1 };
@@ -109,14 +142,7 @@ test(`a server killed at ${kills} random moments loses no accepted job, and ends
   const queue = await openQueue({ folder });
   expect(accepted.size).toBeGreaterThan(0);
   const { queued } = await queue.stats();
-  for (let i = 0; i < queued; i++)
-    await (await takeNow(queue, "model")).complete({
-      pictures: [],
-      settings: {},
-      reusedPreparation: false,
-      warnings: [],
-      seconds: 0,
-    });
+  for (let i = 0; i < queued; i++) await (await takeNow(queue, "model")).complete(someResult({ seconds: 0 }));
   const states = await Promise.all([...accepted].map(async (id) => (await queue.get(id))?.state));
   expect(new Set(states)).toEqual(new Set(["done"]));
   // What a server called done is not run again.

@@ -1,12 +1,15 @@
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { openQueue } from "../../../src/server/node/queue/index.ts";
 import type { JobQueue } from "../../../src/server/queue.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { noPostgres, type PostgresServer, startPostgres } from "../../support/postgres.ts";
 import { allEvents, randomHex, someJob, someResult, takeNow } from "../../support/queueJobs.ts";
 import { QueueProcess } from "../../support/queueProcess.ts";
+
+// Processes and databases start, and the machine may be busy.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const settings = { heartbeatSeconds: 0.3, silentSeconds: 1.5 };
 
