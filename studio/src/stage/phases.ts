@@ -24,6 +24,7 @@ export function phaseOf({ state, position, progress }: ShownJob): string {
 
 /** Says how much time is left. "": unknown. */
 export function timeLeft({ progress, estimate }: ShownJob): string {
+  if (progress && progress.done >= progress.total) return "";
   if (progress?.secondsLeft !== undefined) return `about ${rough(progress.secondsLeft)} left in this phase`;
   if (!progress && estimate) return `${rough(estimate[0])} to ${rough(estimate[1])} in all`;
   return "";

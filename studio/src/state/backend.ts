@@ -22,3 +22,19 @@ export const asBackendError = (error: unknown): BackendError =>
   error instanceof BackendError
     ? error
     : new BackendError(error instanceof Error ? error.message : String(error), { code: "failure" });
+
+/** Seconds between two attempts if the backend does not say. */
+const usualPause = 2;
+
+/** Asks the backend, again and again while it is starting. */
+export async function onceReady<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const { code, retryAfter = usualPause } = asBackendError(error);
+      if (code !== "not_ready") throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1000 * retryAfter));
+    }
+  }
+}

@@ -1,7 +1,7 @@
 import { computed, signal } from "@preact/signals";
 import type { Job, JobEvent, JobId, JobRequestInput } from "../../../src/server/api/index.ts";
 import { hasEnded } from "../../../src/server/api/states.ts";
-import { backend } from "./backend.ts";
+import { backend, onceReady } from "./backend.ts";
 import { afterEvent, afterListing, type ShownJob } from "./jobEvents.ts";
 
 export type { ShownJob } from "./jobEvents.ts";
@@ -60,7 +60,7 @@ export function selectJob(id: JobId | undefined): void {
 
 /** Queues a job and shows it. */
 export async function submit(request: JobRequestInput): Promise<Job> {
-  const job = await backend().submit(request);
+  const job = await onceReady(() => backend().submit(request));
   showListed([job]);
   return job;
 }

@@ -1,7 +1,7 @@
 import { computed, signal } from "@preact/signals";
 import type { StoredPhoto } from "../../../src/server/api/index.ts";
 import type { BackendError } from "../backend.ts";
-import { asBackendError, backend } from "./backend.ts";
+import { asBackendError, backend, onceReady } from "./backend.ts";
 import { say } from "./say.ts";
 
 /** A photo to edit. Its `stored` is undefined while it is uploaded. */
@@ -41,7 +41,7 @@ export const photosReady = async (): Promise<void> => {
 
 async function upload(key: number, file: Blob): Promise<void> {
   try {
-    const stored = await backend().addPhoto(file);
+    const stored = await onceReady(() => backend().addPhoto(file));
     change(key, { stored });
   } catch (error) {
     change(key, { error: asBackendError(error) });

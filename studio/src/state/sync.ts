@@ -1,6 +1,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { JobId } from "../../../src/server/api/index.ts";
 import { hasEnded } from "../../../src/server/api/states.ts";
+import type { BackendError } from "../backend.ts";
 import { asBackendError, backend, connection } from "./backend.ts";
 import { capabilities } from "./capabilities.ts";
 import { forget, queue, selectedJob, showEvent, showListed } from "./jobs.ts";
@@ -11,8 +12,8 @@ const longestPause = 15_000;
 /** Jobs of the history that the page loads at first. */
 const firstJobs = 60;
 
-/** When the studio tries again, in milliseconds since 1970. Undefined unless the connection is lost. */
-export const nextAttempt = signal<number | undefined>(undefined);
+/** Why the last attempt to reach the backend failed. Undefined if it did not. */
+export const lastFailure = signal<BackendError | undefined>(undefined);
 
 let wake = (): void => undefined;
 /** Lists the queue at once, instead of after the pause. */
@@ -55,13 +56,14 @@ export async function keepInSync(): Promise<never> {
         await listQueue(isFirst);
         isFirst = false;
       }
-      [failures, connection.value, nextAttempt.value] = [0, "open", undefined];
+      [failures, connection.value, lastFailure.value] = [0, "open", undefined];
       const isBusy = !capabilities.value.ready || queue.value.length > 0;
       await pause(isBusy ? busyPause : idlePause);
     } catch (error) {
-      const { retryAfter } = asBackendError(error);
+      const failure = asBackendError(error);
+      const { retryAfter } = failure;
       const wait = retryAfter ? 1000 * retryAfter : Math.min(500 * 2 ** failures, longestPause);
-      [failures, connection.value, nextAttempt.value] = [failures + 1, "lost", Date.now() + wait];
+      [failures, connection.value, lastFailure.value] = [failures + 1, "lost", failure];
       await pause(wait);
       // After a restart of the server, everything is read anew.
       isFirst = true;
