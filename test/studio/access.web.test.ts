@@ -47,7 +47,7 @@ describe.skipIf(noBrowser).each(Object.entries(looks))(
     });
 
     test("with problems at fields and notes", async () => {
-      await page.getByRole("button", { name: lyingDown }).click();
+      await page.getByRole("button", { name: lyingDown, exact: true }).click();
       await page.getByText("128 × 128", { exact: true }).waitFor();
       server.refuse(
         new RequestError([

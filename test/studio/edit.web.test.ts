@@ -32,7 +32,7 @@ const png = async (name = "photo.png") => ({ name, mimeType: "image/png", buffer
 
 /** Opens the studio with the example photo and a prompt. */
 async function begin(): Promise<void> {
-  await page.getByRole("button", { name: lyingDown }).click();
+  await page.getByRole("button", { name: lyingDown, exact: true }).click();
   await page.getByText("128 × 128", { exact: true }).waitFor();
 }
 

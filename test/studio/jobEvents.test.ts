@@ -50,6 +50,11 @@ describe("a job and its events", () => {
     expect(told(ended, events).progress).toBeUndefined();
   });
 
+  test("a list that is older than the end does not wake the job", () => {
+    const ended = told(queued, [...events, failed]);
+    expect(afterListing(ended, { ...queued, state: "running" })).toEqual(ended);
+  });
+
   test("a list replaces what it tells and keeps the rest", () => {
     const listed: Job = { ...queued, state: "running", attempts: 2 };
     expect(afterListing(told(queued, events), listed)).toMatchObject({ attempts: 2, prepared: { reused: true } });

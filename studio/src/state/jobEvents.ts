@@ -42,10 +42,10 @@ export function afterEvent(job: ShownJob, event: JobEvent): ShownJob {
   }
 }
 
-/** Returns a job as just listed, with what only events tell. */
-export const afterListing = (known: ShownJob | undefined, listed: Job): ShownJob => ({
-  ...listed,
-  ...(known?.made && { made: known.made }),
-  ...(known?.estimate && { estimate: known.estimate }),
-  ...(known?.prepared && { prepared: known.prepared }),
-});
+/** Returns a job as just listed, with what only events tell. A list may be older than an event that came while it was read. */
+export function afterListing(known: ShownJob | undefined, listed: Job): ShownJob {
+  if (!known) return listed;
+  if (hasEnded(known.state) && !hasEnded(listed.state)) return known;
+  const { made, estimate, prepared } = known;
+  return { ...listed, ...(made && { made }), ...(estimate && { estimate }), ...(prepared && { prepared }) };
+}
