@@ -1,0 +1,60 @@
+import { writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { encodePng } from "../../src/image/node/index.ts";
+import { type Server, startServer } from "../../src/server/node/index.ts";
+import { readRecord } from "../../src/tasks/node/index.ts";
+import { smoothPicture } from "../support/baret.ts";
+import { noBrowser, openPage } from "../support/browser.ts";
+import { fixturePath, temporaryFolder } from "../support/files.ts";
+
+const at = temporaryFolder();
+let server: Server;
+beforeAll(async () => {
+  vi.stubEnv("BARET_CACHE", at("cache"));
+  writeFileSync(at("photo.png"), await encodePng(smoothPicture(1)));
+  server = await startServer({ models: [fixturePath("tiny-sd1")], folder: at("server"), threads: 1 });
+  await server.ready;
+}, 120_000);
+afterAll(async () => {
+  await server.close();
+  vi.unstubAllEnvs();
+}, 60_000);
+
+describe.skipIf(noBrowser)(`the studio of a real server${noBrowser ? ` (${noBrowser})` : ""}`, () => {
+  test("edits a photo, shows attention, sweeps, and has all of it after a reload", async () => {
+    const { page, faults } = await openPage(server.url);
+    page.setDefaultTimeout(40_000);
+    await page.locator('input[type="file"]').first().setInputFiles(at("photo.png"));
+    await page.getByLabel("What should the photo show?").fill("a dog lying down");
+    await page.getByLabel("Method", { exact: true }).selectOption("plain");
+    await page.getByLabel("Steps", { exact: true }).fill("2");
+    await page.keyboard.press("Control+Enter");
+    const divider = page.getByRole("slider", { name: "Divider between Photo and Edit" });
+    await divider.waitFor();
+
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("link", { name: "Download PNG" }).click(),
+    ]);
+    const file = await download.path();
+    expect((await readFile(file)).subarray(1, 4).toString()).toBe("PNG");
+    const { settings } = (await readRecord(file))!;
+    expect(settings).toMatchObject({ method: "plain", target: "a dog lying down", steps: 2 });
+
+    await page.getByRole("button", { name: "Show where each word acts" }).click();
+    await page.getByRole("radio", { name: "lying" }).waitFor();
+    await page.goBack();
+
+    await page.getByText("Try several values").click();
+    await page.getByRole("combobox", { name: "Option", exact: true }).selectOption("guidance");
+    await page.getByLabel("Values").fill("1, 3");
+    await page.getByRole("button", { name: "Make 2 edits" }).click();
+    await page.getByRole("button", { name: "guidance 3" }).click();
+    await page.getByText("The photo was inverted once, and 2 edits used that inversion.").waitFor();
+    await page.reload();
+    await page.getByRole("button", { name: "guidance 3" }).waitFor();
+    await expect.poll(() => page.locator(".thumbnail").count(), { timeout: 20_000 }).toBe(3);
+    expect(faults).toEqual([]);
+  }, 180_000);
+});
