@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Picture } from "../../src/core/index.ts";
 import { readRecord } from "../../src/image/index.ts";
 import { decodeImage, encodePng } from "../../src/image/node/index.ts";
@@ -15,11 +15,22 @@ import {
   jobResult,
 } from "../../src/server/api/index.ts";
 import type { BlobStore } from "../../src/server/blobs.ts";
-import { openBlobs, startWorker, type Worker, type WorkerEvent } from "../../src/server/node/index.ts";
+import {
+  describeModels,
+  openBlobs,
+  type RunnerModel,
+  runnerModels,
+  startWorker,
+  type Worker,
+  type WorkerEvent,
+} from "../../src/server/node/index.ts";
 import { smoothPicture } from "../support/baret.ts";
 import { fixturePath } from "../support/files.ts";
 import { inProcess } from "../support/inProcess.ts";
 import { type QueuedJob, WorkerQueue } from "../support/workerQueue.ts";
+
+// A runner starts two processes, and the machine may be busy.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const tiny = { name: "tiny", load: fixturePath("tiny-sd1"), sha256: "1".repeat(64) };
 const target = "a dog lying down";
@@ -33,11 +44,11 @@ const log: WorkerEvent[] = [];
 const memory = new WorkerQueue();
 const stopping = new AbortController();
 
-const start = (queue: WorkerQueue, signal: AbortSignal): Worker =>
+const start = (queue: WorkerQueue, signal: AbortSignal, models: readonly RunnerModel[] = [tiny]): Worker =>
   startWorker({
     queue: queue.queue,
     blobs,
-    models: [tiny],
+    models,
     name: "test",
     threads: 1,
     stepsEveryMs: 50,
@@ -101,6 +112,38 @@ test("an edit has the pixels of the local command, and its events, result and re
 });
 
 const isFleeting = ({ type }: { readonly type: string }): boolean => ["progress", "preview", "position"].includes(type);
+
+test("an edit of the package's model that chooses its strength has the pixels of the local command", async () => {
+  const own = new WorkerQueue();
+  const stop = new AbortController();
+  const [described] = await describeModels(["menagerie"]);
+  const models = await runnerModels(["menagerie"], [described]);
+  const other = start(own, stop.signal, models);
+  const prompt = "a white dog standing on the grass";
+  const dog = await blobs.putFile("examples/dog.png");
+  const options = { steps: 5, iterations: 1 };
+  const request = { kind: "edit", photo: dog, target: prompt, options, strip: true, previews: true } as const;
+  const queued = own.add(jobRequest.parse(request));
+  const result = await resultOf(queued);
+  const to = join(folder, "menagerie.png");
+  const settings = ["--steps", "5", "--iterations", "1", "--threads", "1", "--save-all", "--quiet"];
+  await inProcess("edit", "examples/dog.png", prompt, ...settings, "-o", to);
+  const local = await decodeImage(to);
+  expect((await pictureOf(result.pictures[0].picture.id)).data).toEqual(local.data);
+  expect(result.strength).toMatchObject({ keep: expect.any(Number) });
+
+  // The edit of the strip that was chosen is the edit, and its settings tell how.
+  const chosen = result.strip!.find(({ keep }) => keep === result.strength!.keep)!;
+  expect((await pictureOf(chosen.picture.id)).data).toEqual(local.data);
+  expect(result.strip).toHaveLength(9);
+  for (const event of queued.events) {
+    if (event.type !== "preview") continue;
+    expect(event.preview).toMatch(/^data:image\/webp;base64,/);
+    expect(event.preview.length).toBeLessThan(64_000);
+  }
+  stop.abort();
+  await other.stopped;
+});
 
 test("a prepared photo serves the next edit", async () => {
   const options = { ...quick, iterations: 2 };
