@@ -83,6 +83,17 @@ test("--save-all with --fit paste, --json and --preview", async () => {
   expect(await pixels("like.png")).toEqual(await pixels("there.png"));
 }, 120_000);
 
+test("masks are uploaded, and their paths here are in the record", async () => {
+  const data = new Uint8Array(64 * 64 * 3).map((_, k) => (k % 192 < 96 ? 255 : 0));
+  writeFileSync(at("mask.png"), await encodePng({ width: 64, height: 64, data }));
+  const args = ["edit", at("photo.png"), first, "--method", "masactrl", "--steps", "2", "--size", "64"];
+  const masks = await both(args, "--source-mask", at("mask.png"), "--target-mask", at("mask.png"));
+  await expectSame("");
+  for (const printed of masks) expect(printed).toContain(at("mask.png"));
+  const mask = (await readRecord(at("there.png"))).settings.sourceMask;
+  expect(mask).toMatchObject({ path: at("mask.png") });
+}, 120_000);
+
 test("a comparison: the same pictures, and a table of the same methods", async () => {
   const methods = ["--methods", "plain,sdedit", "--set", "steps=2", "--seed", "4", "--size", "64"];
   const [here, remote] = await both(["compare", at("photo.png"), first, ...methods]);
