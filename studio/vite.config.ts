@@ -18,5 +18,5 @@ export default defineConfig({
     reportCompressedSize: false,
   },
   // `npx vite studio` shows the sources, with the work done by a running `baret serve`.
-  server: { proxy: { "/api": process.env.BARET_SERVER ?? "http://127.0.0.1:7860" }, fs: { allow: [folder("..")] } },
+  server: { proxy: { "/api": process.env.BARET_SERVER ?? "http://127.0.0.1:7878" }, fs: { allow: [folder("..")] } },
 });

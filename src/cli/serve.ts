@@ -32,7 +32,7 @@ interface Flags {
 }
 
 /** The port that is tried first. If another program has it, the next ones are tried. */
-const [FIRST_PORT, PORTS] = [7860, 20];
+const [FIRST_PORT, PORTS] = [7878, 20];
 
 const manyOption = (flags: string, about: string): Option =>
   new Option(flags, about).argParser((text: string, before: readonly string[] = []) => [...before, text]);

@@ -8,13 +8,13 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Listening, listen } from "../../src/http/node/index.ts";
 import { insertPngText } from "../../src/image/index.ts";
 import type { StoredPhoto } from "../../src/server/api/index.ts";
-import { readBody, statusOf } from "../../src/server/http/index.ts";
+import { readBody, statusOf, UploadRoom } from "../../src/server/http/index.ts";
 import { serverDialects } from "../../src/server/node/index.ts";
 import { temporaryFolder } from "../support/files.ts";
 import { testServer } from "../support/server.ts";
 
 const server = await testServer((service) => ({
-  dialects: serverDialects({ service, onFault: (error) => console.error(error) }),
+  dialects: serverDialects({ service, room: new UploadRoom(), onFault: (error) => console.error(error) }),
   studio: new Map([
     ["index.html", { bytes: new Uint8Array([60]), type: "text/html; charset=utf-8" }],
     ["assets/index-1.js", { bytes: new Uint8Array([59]), type: "text/javascript; charset=utf-8" }],

@@ -1,7 +1,7 @@
 import { afterAll } from "vitest";
 import { ownHosts } from "../../src/http/index.ts";
 import { listen } from "../../src/http/node/index.ts";
-import { serverApp } from "../../src/server/http/index.ts";
+import { serverApp, UploadRoom } from "../../src/server/http/index.ts";
 import { serverDialects } from "../../src/server/node/index.ts";
 import { TestService } from "./service.ts";
 
@@ -22,7 +22,7 @@ export async function dialectServer(
   const service = new TestService();
   const faults: unknown[] = [];
   const onFault = (error: unknown): void => void faults.push(error);
-  const dialects = serverDialects({ service, onFault, ...times });
+  const dialects = serverDialects({ service, onFault, room: new UploadRoom(), ...times });
   const app = serverApp({
     service,
     version: "0",

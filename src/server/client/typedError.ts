@@ -71,7 +71,7 @@ export interface ConnectOptions {
 /** Returns a client of the server at a URL. Its errors are those of the library, or ServerError. Throws UsageError if it is no URL. */
 export function connect(url: string, options: ConnectOptions = {}): ServerClient {
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-    throw new UsageError("the address of a server", { found: url, expected: "a URL, such as http://127.0.0.1:7860" });
+    throw new UsageError("the address of a server", { found: url, expected: "a URL, such as http://127.0.0.1:7878" });
   }
   return new ServerClient(url, { ...options, errorOf: typedError });
 }

@@ -31,6 +31,8 @@ export interface ServerAppOptions {
   readonly addressOf?: (c: Context) => string;
   readonly studio?: ReadonlyMap<string, StudioFile>;
   readonly dialects?: readonly Dialect[];
+  /** Memory for uploads. Default: its own. */
+  readonly room?: UploadRoom;
   /** Returns measures besides those of requests. */
   readonly metrics?: () => Promise<readonly Metric[]>;
   /** Gets errors that are the server's own. */
@@ -40,7 +42,13 @@ export interface ServerAppOptions {
 /** Answers with the native API, other dialects, and the studio's files. Everything is behind one guard. */
 export function serverApp(options: ServerAppOptions): Hono<ServerEnv> {
   const { service, version, isOwnHost, origins = [], token, addressOf = () => "unknown" } = options;
-  const { studio, dialects = [], metrics = async () => [], onFault = () => undefined } = options;
+  const {
+    studio,
+    dialects = [],
+    room = new UploadRoom(),
+    metrics = async () => [],
+    onFault = () => undefined,
+  } = options;
   const access = new Access({ token, addressOf });
   const counts = new RequestCounts();
   const app = new Hono<ServerEnv>();
@@ -67,7 +75,6 @@ export function serverApp(options: ServerAppOptions): Hono<ServerEnv> {
   }
   app.use(access.middleware);
 
-  const room = new UploadRoom();
   addNative(app, {
     service,
     access,

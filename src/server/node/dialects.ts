@@ -1,14 +1,13 @@
 import { convertPicture } from "../../image/node/index.ts";
 import { a1111App } from "../http/a1111/index.ts";
 import type { Dialect } from "../http/app.ts";
-import { UploadRoom } from "../http/body.ts";
 import type { DialectOptions } from "../http/dialect.ts";
 import { openaiApp } from "../http/openai/index.ts";
 import { readForm } from "./readForm.ts";
 
 /** Returns the APIs of other programs over a service, for `serverApp`. */
-export function serverDialects(options: Omit<DialectOptions, "readForm" | "convert" | "room">): Dialect[] {
-  const whole = { ...options, convert: convertPicture, readForm, room: new UploadRoom() };
+export function serverDialects(options: Omit<DialectOptions, "readForm" | "convert">): Dialect[] {
+  const whole = { ...options, convert: convertPicture, readForm };
   return [
     { path: "/v1", app: openaiApp(whole) },
     { path: "/sdapi/v1", app: a1111App(whole) },

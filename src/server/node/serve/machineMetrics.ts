@@ -2,11 +2,14 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Metric } from "../../http/index.ts";
 import type { QueueStats } from "../../queue.ts";
 
-const toSeconds = (nanoseconds: number): number => nanoseconds / 1e9;
+/** Time between two measurements. The monitor counts it as delay. */
+const RESOLUTION_MS = 10;
+
+const toSeconds = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e9 - RESOLUTION_MS / 1000);
 
 /** Measures of this process: the delay of its event loop, its memory. The delay is that since the last call. */
 export class MachineMetrics {
-  private readonly delay = monitorEventLoopDelay({ resolution: 10 });
+  private readonly delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 
   constructor() {
     this.delay.enable();
@@ -21,7 +24,7 @@ export class MachineMetrics {
     return [
       {
         name: "baret_event_loop_delay_seconds",
-        about: "delay of the server's event loop since the last reading; the monitor itself waits 0.01 s",
+        about: "delay of the server's event loop since the last reading",
         type: "gauge",
         values: quantiles,
       },

@@ -6,7 +6,7 @@ import { ownHosts } from "../../../http/index.ts";
 import { type Listening, listen } from "../../../http/node/index.ts";
 import type { Device } from "../../../runtime/index.ts";
 import { version } from "../../../storage/node/index.ts";
-import { type Metric, serverApp } from "../../http/index.ts";
+import { type Metric, serverApp, UploadRoom } from "../../http/index.ts";
 import type { JobQueue } from "../../queue.ts";
 import { openBlobs } from "../blobs/index.ts";
 import { serverDialects } from "../dialects.ts";
@@ -100,11 +100,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     ...(isReady ? queueMetrics(await service.stats()) : []),
     ...machine.metrics(),
   ];
+  const room = new UploadRoom();
   const app = serverApp({
-    ...{ service, version, origins, token, studio, metrics, onFault },
+    ...{ service, version, origins, token, studio, metrics, onFault, room },
     isOwnHost: ownHosts(hosts),
     addressOf: (c) => getConnInfo(c).remote.address ?? "unknown",
-    dialects: serverDialects({ service, onFault }),
+    dialects: serverDialects({ service, onFault, room }),
   });
 
   const stopping = new AbortController();
