@@ -9,8 +9,10 @@ const files = readdirSync("test", { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".test.ts"))
   .map((name) => `test/${name}`);
 const startsProcesses = (file: string): boolean => starters.test(readFileSync(file, "utf8"));
-/** A test file that needs a package of Debian: Chromium or Postgres. */
-const needsDebian = (file: string): boolean => /support\/(browser|postgres)\.ts/.test(readFileSync(file, "utf8"));
+/** A test file that needs Chromium or Postgres of Debian, or that edits with a real model through a whole server. */
+const wholeServer = /^test\/(server\/(worker|runners|dialects|ownApi)|cli\/server)\.test\.ts$/;
+const isMore = (file: string): boolean =>
+  wholeServer.test(file) || /support\/(browser|postgres)\.ts/.test(readFileSync(file, "utf8"));
 
 export default defineConfig({
   test: {
@@ -37,15 +39,15 @@ export default defineConfig({
         extends: true,
         test: {
           name: "processes",
-          include: files.filter((file) => startsProcesses(file) && !needsDebian(file)),
+          include: files.filter((file) => startsProcesses(file) && !isMore(file)),
           globalSetup: "test/support/build.ts",
         },
       },
       {
         extends: true,
         test: {
-          name: "debian",
-          include: files.filter(needsDebian),
+          name: "more",
+          include: files.filter(isMore),
           globalSetup: ["test/support/build.ts", "test/support/tellNeeds.ts"],
         },
       },

@@ -45,7 +45,7 @@ describe.skipIf(noBrowser)(`the studio of a real server${noBrowser ? ` (${noBrow
     await expect.poll(() => page.getByText("No connection to the server").count(), { timeout: 30_000 }).toBe(0);
     await page.reload();
     await page.locator("#strip").waitFor();
-    expect(await page.locator(".tick").count()).toBe(ofStrip + 1);
+    await expect.poll(() => page.locator(".tick").count()).toBe(ofStrip + 1);
     expect(faults.filter((text) => !/Failed to load resource/.test(text))).toEqual([]);
   }, 400_000);
 });

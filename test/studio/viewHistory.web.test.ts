@@ -84,6 +84,7 @@ describe.skipIf(noBrowser)(`the history in Chromium${noBrowser ? ` (${noBrowser}
     await page.getByRole("link", { name: /two/ }).focus();
     await page.keyboard.press("Delete");
     const dialog = page.getByRole("dialog", { name: "Delete 1 result?" });
+    await dialog.waitFor();
     await page.keyboard.press("Escape");
     await dialog.waitFor({ state: "detached" });
     expect(await prompts(page)).toEqual(["three", "two", "one"]);

@@ -7,7 +7,7 @@ export default function tellNeeds(): () => void {
     if (lacking.length === 0) return;
     console.warn(
       `\nNOT RUN: tests ${lacking.join(" and ")}. To run them:\n` +
-        "  apt-get install -y --no-install-recommends chromium postgresql && npm run test:debian\n",
+        "  apt-get install -y --no-install-recommends chromium postgresql && npm run test:more\n",
     );
   };
 }
