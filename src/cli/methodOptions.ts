@@ -22,6 +22,7 @@ import {
   option as flag,
   type OptionProblem,
   repeatable,
+  repeatedOption,
   uncheckedSetting,
 } from "./options.ts";
 
@@ -226,10 +227,10 @@ export const writtenRemedies = (method: Method, remedies: SettingValues): string
 
 /** Returns the option that sets options of methods. It may be given several times. */
 export const assignmentOption = (): Option =>
-  new Option(
+  repeatedOption(
     "--set <method.option=value>",
     "option of a method, or of all methods that have it and take the value: sdedit.strength=0.7, steps=20, baret.preset=fast; may be repeated",
-  ).argParser((text: string, before: readonly string[] = []) => [...before, text]);
+  );
 
 /** "method.option=value" or "option=value". */
 const assignment = /^(?:([a-z0-9-]+)\.)?([A-Za-z][\w-]*)=(.*)$/s;

@@ -51,10 +51,14 @@ export const checkpointOptions = (command: Command): Command =>
 export const runningOptions = (command: Command): Command =>
   repeatable(command, (made) =>
     checkpointOptions(made.optionsGroup("Model:").addOption(modelOption()))
-      .addOption(choiceOption("--device <device>", "device to compute on, default cpu", devices))
-      .addOption(option("--threads <n>", "number of CPU threads, default one for each core", integer(1, mostThreads())))
+      .addOption(deviceOption())
+      .addOption(threadsOption())
       .addOption(option("--size <WxH>", "size of the picture in pixels, default the model's", pictureSize)),
   );
+
+export const deviceOption = () => choiceOption("--device <device>", "device to compute on, default cpu", devices);
+export const threadsOption = () =>
+  option("--threads <n>", "number of CPU threads, default one for each core", integer(1, mostThreads()));
 
 /** Adds the options of ModelFlags. */
 export function modelOptions(command: Command): Command {

@@ -175,6 +175,10 @@ export const choiceOption = <T extends string>(flags: string, about: string, val
 export const listOption = (flags: string, about: string): Option =>
   new Option(flags, about).argParser((text: string) => text.split(",").map((word) => word.trim()));
 
+/** Returns an option that may be given several times. Its value is the list of its texts. */
+export const repeatedOption = (flags: string, about: string): Option =>
+  new Option(flags, about).argParser((text: string, before: readonly string[] = []) => [...before, text]);
+
 export const seedOption = (value: number, about = "seed of the random numbers"): Option =>
   option("--seed <n>", about, integer(0, Number.MAX_SAFE_INTEGER)).default(value);
 

@@ -2,13 +2,13 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { Command, Option } from "commander";
 import { BaretError, UsageError } from "../core/index.ts";
-import { devices } from "../runtime/index.ts";
-import { mostThreads } from "../runtime/node/index.ts";
+import type { devices } from "../runtime/index.ts";
 import { type Server, type ServerOptions, startServer } from "../server/node/index.ts";
 import { dataFolder } from "../storage/node/index.ts";
 import { untilStopped } from "./interrupt.ts";
+import { deviceOption, threadsOption } from "./model.ts";
 import { openPage } from "./openPage.ts";
-import { choiceOption, integer, jsonOption, nonEmpty, option, quietOption } from "./options.ts";
+import { integer, jsonOption, nonEmpty, option, quietOption, repeatedOption } from "./options.ts";
 import { note, print, printJson } from "./print.ts";
 import { reportWork } from "./workerLines.ts";
 
@@ -33,9 +33,6 @@ interface Flags {
 
 /** The port that is tried first. If another program has it, the next ones are tried. */
 const [FIRST_PORT, PORTS] = [7878, 20];
-
-const manyOption = (flags: string, about: string): Option =>
-  new Option(flags, about).argParser((text: string, before: readonly string[] = []) => [...before, text]);
 
 /** Starts a server at the given port, or at the first free one. */
 async function start(options: Omit<ServerOptions, "port">, port: number | undefined): Promise<Server> {
@@ -103,9 +100,9 @@ export function serveCommand(): Command {
       option("--port <n>", `port; 0: any free one; default ${FIRST_PORT}, or the next free one`, integer(0, 65_535)),
     )
     .addOption(new Option("--no-open", "do not open the studio in a browser"))
-    .addOption(manyOption("--model <name|path>", "model to offer; may be given several times; default menagerie"))
-    .addOption(choiceOption("--device <device>", "device to compute on, default cpu", devices))
-    .addOption(option("--threads <n>", "number of CPU threads, default one for each core", integer(1, mostThreads())))
+    .addOption(repeatedOption("--model <name|path>", "model to offer; may be given several times; default menagerie"))
+    .addOption(deviceOption())
+    .addOption(threadsOption())
     .optionsGroup("Other machines:")
     .addOption(
       option(
@@ -121,8 +118,8 @@ export function serveCommand(): Command {
         nonEmpty("a token"),
       ),
     )
-    .addOption(manyOption("--allowed-host <name>", "name under which the server answers besides localhost"))
-    .addOption(manyOption("--cors <origin>", "site whose pages may use the server, such as https://example.org"))
+    .addOption(repeatedOption("--allowed-host <name>", "name under which the server answers besides localhost"))
+    .addOption(repeatedOption("--cors <origin>", "site whose pages may use the server, such as https://example.org"))
     .optionsGroup("Queue:")
     .addOption(
       option(

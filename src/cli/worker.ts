@@ -1,11 +1,11 @@
 import { hostname } from "node:os";
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { formatBytes } from "../core/index.ts";
-import { devices } from "../runtime/index.ts";
-import { mostThreads } from "../runtime/node/index.ts";
+import type { devices } from "../runtime/index.ts";
 import { describeModels, openBlobs, openQueue, runnerModels, startWorker } from "../server/node/index.ts";
 import { untilStopped } from "./interrupt.ts";
-import { choiceOption, integer, jsonOption, nonEmpty, option, quietOption } from "./options.ts";
+import { deviceOption, threadsOption } from "./model.ts";
+import { jsonOption, nonEmpty, option, quietOption, repeatedOption } from "./options.ts";
 import { note } from "./print.ts";
 import { reportWork } from "./workerLines.ts";
 
@@ -64,14 +64,10 @@ export function workerCommand(): Command {
         nonEmpty("a folder or s3://BUCKET"),
       ).makeOptionMandatory(),
     )
-    .addOption(
-      new Option("--model <name|path>", "model to run; may be given several times; default menagerie").argParser(
-        (text: string, before: readonly string[] = []) => [...before, text],
-      ),
-    )
+    .addOption(repeatedOption("--model <name|path>", "model to run; may be given several times; default menagerie"))
     .addOption(option("--name <name>", "name of this worker; default machine and process", nonEmpty("a name")))
-    .addOption(choiceOption("--device <device>", "device to compute on, default cpu", devices))
-    .addOption(option("--threads <n>", "number of CPU threads, default one for each core", integer(1, mostThreads())))
+    .addOption(deviceOption())
+    .addOption(threadsOption())
     .addOption(jsonOption())
     .addOption(quietOption())
     .action((flags: Flags) => run(flags));

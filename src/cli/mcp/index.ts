@@ -3,11 +3,12 @@
 // Does not know of: assistants and their models.
 import { once } from "node:events";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { UsageError } from "../../core/index.ts";
 import { untilStopped } from "../interrupt.ts";
 import { type ModelFlags, runningOptions } from "../model.ts";
-import { nonEmpty, option } from "../options.ts";
+import { repeatedOption } from "../options.ts";
+import { serverOptions } from "../remote/index.ts";
 import type { Editor } from "./editor.ts";
 import { AllowedFolders } from "./folders.ts";
 import { LocalEditor } from "./localEditor.ts";
@@ -25,19 +26,13 @@ const serversOwn = ["device", "threads", "prediction", "variant"];
 
 /** `baret mcp`. */
 export function mcpCommand(): Command {
-  const folder = new Option(
+  const folder = repeatedOption(
     "--folder <folder>",
     "folder whose photos the assistant may read, and in which it may write; may be repeated; default the working folder",
-  ).argParser((text: string, before: readonly string[] = []) => [...before, text]);
-  return runningOptions(new Command("mcp").addOption(folder))
-    .optionsGroup("Server:")
-    .addOption(option("--server <url>", "let a running baret serve make the edits", nonEmpty("a URL")))
-    .addOption(
-      option("--token <text>", "the server's token, if it needs one; default BARET_TOKEN", nonEmpty("a token")).env(
-        "BARET_TOKEN",
-      ),
-    )
-    .action((flags: McpFlags, command: Command) => serve(command, flags));
+  );
+  return serverOptions(runningOptions(new Command("mcp").addOption(folder)), "edits").action(
+    (flags: McpFlags, command: Command) => serve(command, flags),
+  );
 }
 
 function editorOf(command: Command, { server, token, ...flags }: McpFlags): Editor {

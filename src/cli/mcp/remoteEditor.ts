@@ -1,14 +1,10 @@
 import { CancelledError, ImageError, type Work } from "../../core/index.ts";
 import { formatOfName } from "../../image/index.ts";
 import { convertPicture } from "../../image/node/index.ts";
-import { connect, type Job, type JobEvent, pause, type ServerClient, typedError } from "../../server/index.ts";
+import { type Job, type JobEvent, type ServerClient, typedError } from "../../server/index.ts";
 import { readRegular, storageError, writeFileAtomic } from "../../storage/node/index.ts";
+import { openClient, readyCapabilities } from "../remote/index.ts";
 import type { Edited, EditInput, Editor } from "./editor.ts";
-
-/** Time between two looks at a server that is starting. */
-const STARTING_MS = 500;
-/** How long a lost server is waited for in the middle of an edit. */
-const PATIENCE_MS = 120_000;
 
 export interface RemoteOptions {
   readonly server: string;
@@ -26,7 +22,7 @@ export class RemoteEditor implements Editor {
 
   constructor(options: RemoteOptions) {
     this.options = options;
-    this.client = connect(options.server, { token: options.token, patienceMs: PATIENCE_MS });
+    this.client = openClient(options);
   }
 
   async edit(input: EditInput, { onProgress, signal }: Required<Work>): Promise<Edited> {
@@ -49,7 +45,7 @@ export class RemoteEditor implements Editor {
   }
 
   private async submit({ photo, prompt, method, source, fit, options }: EditInput, signal: AbortSignal): Promise<Job> {
-    const { limits } = await this.ready(signal);
+    const { limits } = await readyCapabilities(this.client, signal);
     const bytes = await readRegular(photo, limits.photoBytes).catch((cause: unknown) => {
       throw storageError("cannot be read", photo, cause);
     });
@@ -63,14 +59,6 @@ export class RemoteEditor implements Editor {
       },
       signal,
     );
-  }
-
-  private async ready(signal: AbortSignal) {
-    for (;;) {
-      const found = await this.client.capabilities();
-      if (found.ready) return found;
-      await pause(STARTING_MS, signal);
-    }
   }
 
   private async resultOf({ id }: Job, onProgress: Required<Work>["onProgress"], signal: AbortSignal) {

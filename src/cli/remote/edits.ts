@@ -7,7 +7,7 @@ import { type Arguments, isPreparedFile } from "../edit/sources.ts";
 import { checkUse, type Edit, type PhotoFlags } from "../edit/tasks.ts";
 import { chosenMethod, givenValues } from "../methodOptions.ts";
 import type { Reporter } from "../print.ts";
-import { type EventsOf, firstOfKind, taskEventsOf } from "./events.ts";
+import { type EventsOf, firstOfKind, qualityOf, taskEventsOf } from "./events.ts";
 import { RemoteJobs } from "./jobs.ts";
 import { refuseOnServer, type ServerFlags } from "./options.ts";
 import { fetchPicture } from "./pictures.ts";
@@ -112,12 +112,10 @@ async function resultOf(result: JobResult, of: EventsOf, session: Session): Prom
     }),
   );
   const costs: Costs = edit.made.costs ?? { prepare: noCost, edit: noCost };
-  const { inversion, vae, photo } = result.quality ?? {};
-  const exact = (value: number | null | undefined) => (value === null ? Number.POSITIVE_INFINITY : value);
   return {
     images: Object.fromEntries(pictures.map(({ made, picture }) => [made.name, picture])),
     record: edit.record,
-    quality: { inversion: exact(inversion), vae: exact(vae), photo: exact(photo) },
+    quality: qualityOf(result.quality ?? {}),
     roundTrip: of.photo.picture,
     rows: costs.prepare.evaluations + costs.edit.evaluations,
     costs,

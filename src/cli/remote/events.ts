@@ -1,7 +1,7 @@
 import type { Warning } from "../../core/index.ts";
-import type { Method } from "../../editing/index.ts";
+import type { Method, Quality } from "../../editing/index.ts";
 import { decodePhoto } from "../../image/node/index.ts";
-import type { JobEvent, JobWarning } from "../../server/index.ts";
+import type { JobEvent, JobResult, JobWarning } from "../../server/index.ts";
 import { enlargedPhoto, type StrengthRecord, type TaskEvent } from "../../tasks/index.ts";
 import type { Photo } from "../../tasks/node/index.ts";
 import { note } from "../print.ts";
@@ -21,6 +21,13 @@ type Shared = Exclude<TaskEvent, { readonly type: "picture" | "done" }>;
 /** In decibels. JSON has no infinity: null says that there is no difference. */
 const decibels = (value: number | null | undefined): number | undefined =>
   value === null ? Number.POSITIVE_INFINITY : value;
+
+/** Returns the quality of a job as the library has it. */
+export const qualityOf = ({ inversion, vae, photo }: NonNullable<JobResult["quality"]>): Quality => ({
+  inversion: decibels(inversion),
+  vae: decibels(vae),
+  photo: decibels(photo),
+});
 
 /** Returns a warning about a photo with the photo's name here. The server calls every photo "the photo". */
 function warningOf({ code, message, remedies }: JobWarning, { source, photo }: EventsOf): Warning {
@@ -43,8 +50,7 @@ export async function taskEventsOf(event: JobEvent, of: EventsOf): Promise<reado
   if (event.type === "progress") return [{ type: "progress", ...event.progress }];
   if (event.type === "warning") return [{ type: "warning", warning: warningOf(event.warning, of) }];
   if (event.type === "prepared") {
-    const { inversion, vae, photo } = event.quality;
-    const quality = { inversion: decibels(inversion), vae: decibels(vae), photo: decibels(photo) };
+    const quality = qualityOf(event.quality);
     return [{ type: "prepared", quality, ...(event.iterations !== undefined && { iterations: event.iterations }) }];
   }
   if (event.type === "chosen") return [{ type: "chosen", strength: event.strength as StrengthRecord }];

@@ -4,3 +4,4 @@
 export { type RemoteComparison, remoteComparisons } from "./compare.ts";
 export { remoteEdits } from "./edits.ts";
 export { type ServerFlags, serverOptions } from "./options.ts";
+export { openClient, readyCapabilities } from "./session.ts";

@@ -7,11 +7,11 @@ export interface ServerFlags {
   readonly token?: string;
 }
 
-/** Adds the options that let a server make the pictures. */
-export const serverOptions = (command: Command): Command =>
+/** Adds the options that let a server do the work. made: what it makes, for help. */
+export const serverOptions = (command: Command, made: "pictures" | "edits" = "pictures"): Command =>
   command
     .optionsGroup("Server:")
-    .addOption(option("--server <url>", "let a running baret serve make the pictures", nonEmpty("a URL")))
+    .addOption(option("--server <url>", `let a running baret serve make the ${made}`, nonEmpty("a URL")))
     .addOption(
       option("--token <text>", "the server's token, if it needs one; default BARET_TOKEN", nonEmpty("a token")).env(
         "BARET_TOKEN",

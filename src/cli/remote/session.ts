@@ -29,8 +29,8 @@ export async function withServer(
   reporter: Reporter,
   use: (session: Session) => Promise<void>,
 ): Promise<void> {
-  const { server: url, token } = flags;
-  const client = connect(url, { token, patienceMs: PATIENCE_MS });
+  const { server: url } = flags;
+  const client = openClient(flags);
   await withProgress(flags.quiet ?? false, async (work) => {
     try {
       const { models, version: theirs } = await readyCapabilities(client, work.signal);
@@ -43,7 +43,12 @@ export async function withServer(
   });
 }
 
-async function readyCapabilities(client: ServerClient, signal: AbortSignal) {
+/** Opens a client that waits for a lost server. */
+export const openClient = ({ server, token }: ServerFlags & { readonly server: string }): ServerClient =>
+  connect(server, { token, patienceMs: PATIENCE_MS });
+
+/** Returns what a server offers. Waits while it is starting. */
+export async function readyCapabilities(client: ServerClient, signal: AbortSignal) {
   for (;;) {
     const found = await client.capabilities(signal);
     if (found.ready) return found;

@@ -1,13 +1,12 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { readdir, readFile, rename, rm } from "node:fs/promises";
 import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
-import { EngineError, StorageError } from "../../../core/index.ts";
-import { BUNDLE_ADVICE, packagePath } from "../../../storage/node/index.ts";
+import { StorageError } from "../../../core/index.ts";
+import { programBeside } from "../../../runtime/node/index.ts";
+import { packagePath } from "../../../storage/node/index.ts";
 import {
   type Channel,
   ConnectionLost,
@@ -25,14 +24,8 @@ import type { Answer, Demand } from "./pgliteMessages.ts";
 const POSTGRES = "18";
 const initializeMs = 300_000;
 
-/** The program of the thread: from the sources the compiled one in dist/, because a plain Node 20 runs no TypeScript. */
-function program(): string {
-  const fromSource = import.meta.url.endsWith(".ts");
-  const name = fromSource ? "../../../../dist/server/node/queue/pgliteProgram.js" : "./pgliteProgram.js";
-  const path = fileURLToPath(new URL(name, import.meta.url));
-  if (existsSync(path)) return path;
-  throw new EngineError("the program of the embedded queue is missing", { where: path, advice: BUNDLE_ADVICE });
-}
+/** The program of the thread. */
+const program = (): string => programBeside(import.meta.url, "pgliteProgram");
 
 /** Makes the data folder if there is none. A folder half made by a killed process is never used: a whole one is renamed. */
 async function initialize(folder: string): Promise<void> {
