@@ -1,4 +1,14 @@
-import type { BlobId, Inversion, Job, JobError, JobEvent, JobId, JobRequest, JobResult } from "./api/index.ts";
+import type {
+  BlobId,
+  Inversion,
+  Job,
+  JobError,
+  JobEvent,
+  JobId,
+  JobQuery,
+  JobRequest,
+  JobResult,
+} from "./api/index.ts";
 
 /** Events without their numbers: the queue numbers those that are kept. */
 export type NewEvent = JobEvent extends infer E ? (E extends { seq: number } ? Omit<E, "seq"> : E) : never;
@@ -19,14 +29,8 @@ export interface NewJob {
 }
 
 /** Which jobs to list, newest first. */
-export interface JobFilter {
+export interface JobFilter extends JobQuery {
   readonly client?: string;
-  readonly states?: readonly Job["state"][];
-  /** Words that the target prompt contains. */
-  readonly search?: string;
-  readonly limit?: number;
-  /** Jobs created before this job. */
-  readonly before?: JobId;
 }
 
 /** A preparation in the store, finished or not. `blob`: the file of the prepared photo. */

@@ -4,17 +4,10 @@ import type {
   Job,
   JobEvent,
   JobId,
+  JobQuery,
   JobRequestInput,
   StoredPhoto,
 } from "../../src/server/api/index.ts";
-
-/** Which jobs to list, newest first. */
-export interface JobQuery {
-  readonly states?: readonly Job["state"][];
-  readonly search?: string;
-  readonly limit?: number;
-  readonly before?: JobId;
-}
 
 /**
  * Where the studio's work is done: a server over HTTP, or an engine inside the page. The studio knows nothing else of either.

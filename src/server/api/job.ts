@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { blobId, jobId } from "./ids.ts";
+import { blobId, type JobId, jobId } from "./ids.ts";
 import { jobRequest } from "./request.ts";
-import { jobStates } from "./states.ts";
+import { type JobState, jobStates } from "./states.ts";
 
 const values = z.record(z.string(), z.unknown());
 const number = z.number().nullable();
@@ -131,3 +131,13 @@ export type MadePicture = z.infer<typeof madePicture>;
 export type JobResult = z.infer<typeof jobResult>;
 export type Job = z.infer<typeof job>;
 export type JobEvent = z.infer<typeof jobEvent>;
+
+/** Which jobs to list, newest first. */
+export interface JobQuery {
+  readonly states?: readonly JobState[];
+  /** Words that the target prompt contains. */
+  readonly search?: string;
+  readonly limit?: number;
+  /** Jobs created before this job. */
+  readonly before?: JobId;
+}

@@ -5,22 +5,14 @@ import type {
   Job,
   JobEvent,
   JobId,
+  JobQuery,
   JobRequestInput,
-  JobState,
   StoredPhoto,
 } from "../api/index.ts";
 import { hasEnded } from "../api/states.ts";
 import { heardIn } from "./eventStream.ts";
 import { type Failure, refusalIn, unreachable } from "./failure.ts";
 import { pause } from "./pause.ts";
-
-/** Which jobs to list, newest first. */
-export interface JobQuery {
-  readonly states?: readonly JobState[];
-  readonly search?: string;
-  readonly limit?: number;
-  readonly before?: JobId;
-}
 
 export interface ClientOptions {
   /** The server's token, if it demands one. */

@@ -11,6 +11,7 @@ import * as api from "./endpoints.ts";
 import { eventAnswer } from "./events.ts";
 import { type Metric, metricsText } from "./metrics.ts";
 import { openApi } from "./openapi.ts";
+import { followJob } from "./waiting/index.ts";
 
 export interface NativeOptions {
   readonly service: Service;
@@ -126,9 +127,7 @@ async function awaited(service: Service, id: string, seconds: number, left: Abor
   if (seconds === 0 || hasEnded(job.state)) return job;
   const signal = AbortSignal.any([left, AbortSignal.timeout(seconds * 1000)]);
   try {
-    for await (const event of service.events(id, { signal })) {
-      if (event.type === "state" && hasEnded(event.state)) break;
-    }
+    return await followJob(service, id, signal);
   } catch (error) {
     if (!signal.aborted || !(error instanceof BaretError)) throw error;
   }
