@@ -90,6 +90,6 @@ export {
   type RunOptions,
   type Session,
 } from "./runtime/index.ts";
-export { availableMemory, mapWeights, startEngine } from "./runtime/node/index.ts";
+export { availableMemory, type NodeEngineOptions, startEngine } from "./runtime/node/index.ts";
 export { DiskCache, type FoundModel, findModel, listModels, openLocal } from "./storage/node/index.ts";
 export { type Checkpoint, openCheckpoint, readSafetensors, readTensor, type TensorRef } from "./weights/index.ts";

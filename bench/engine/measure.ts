@@ -3,7 +3,7 @@ import { row, stack, type Tensor } from "../../src/core/index.ts";
 import type { Engine, Feeds, Session } from "../../src/runtime/index.ts";
 import { processTreeMemory, startEngine } from "../../src/runtime/node/index.ts";
 import type { PyTorch, TorchCall } from "./pytorch.ts";
-import type { Task, Variant } from "./variants.ts";
+import { savedPrograms, type Task, type Variant } from "./variants.ts";
 
 export const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)];
@@ -35,13 +35,13 @@ export async function startVariant(
   feeds: Record<string, Tensor>,
 ): Promise<Running> {
   // The first load saves the program. Only later loads are measured.
-  if (load.saveIn) {
-    const engine = await startEngine();
+  if (load.save) {
+    const engine = await startEngine({ cache: savedPrograms });
     await (await engine.load(program, load)).release();
     await engine.close();
   }
   const { seconds: ready, result } = await timed(async () => {
-    const engine = await startEngine();
+    const engine = await startEngine({ cache: savedPrograms });
     return { engine, session: await engine.load(program, load) };
   });
   const given = firstRows(

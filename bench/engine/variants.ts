@@ -40,12 +40,12 @@ const repacked = {
 const saved = {
   name: "saved at level all",
   costs: "the weights once more on disk, not shared with other programs",
-  load: { saveIn: savedPrograms },
+  load: { save: true },
 } as const;
 const savedRepacked = {
   name: "saved at level all, matrices repacked",
   costs: `${saved.costs}; a private copy of the matrices`,
-  load: { saveIn: savedPrograms, prepack: true },
+  load: { save: true, prepack: true },
 } as const;
 
 /** The tasks, each with its variants. */

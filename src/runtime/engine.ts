@@ -1,6 +1,7 @@
-import type { IntTensor, Tensor } from "../core/index.ts";
+import type { IntTensor, Tensor, Work } from "../core/index.ts";
 import type { Program, Target } from "../graph/index.ts";
-import type { Cache } from "../storage/index.ts";
+import type { WeightSet } from "../weights/index.ts";
+import type { MappedWeights } from "./mappedWeights.ts";
 
 export const devices = ["cpu", "cuda", "webgpu", "coreml", "dml"] as const;
 export type Device = (typeof devices)[number];
@@ -28,10 +29,11 @@ export interface LoadOptions {
   /** Repack weights for the CPU's kernels. This needs a private copy of them and a slow load. Default false. */
   prepack?: boolean;
   /**
-   * Optimise at level "all" once and keep the result in this cache. Later loads are fast and share the weights. It takes as
-   * much disk space as the weights, and is valid for this CPU and this onnxruntime. Overrides `level`.
+   * Optimise at level "all" once and keep the result in the engine's cache. Later loads are fast and share the weights. It
+   * takes as much disk space as the weights, and is valid for this CPU and this onnxruntime. Overrides `level`. An engine
+   * without a cache optimises at level "all" at every load. Default false.
    */
-  saveIn?: Cache;
+  save?: boolean;
   /** A folder for onnxruntime's profile of every operation, a JSON file, written when the session is released. */
   profileInto?: string;
   signal?: AbortSignal;
@@ -103,6 +105,12 @@ export interface Engine {
   /** Id of the process that does the work, for measurements. Changes if a call is cancelled or fails. */
   readonly pid: number | undefined;
   load(program: LoadableProgram, options?: LoadOptions): Promise<Session>;
+  /**
+   * Prepares the weights of a network, by their names, for any number of programs of this engine. Converts those of another
+   * dtype than the device computes in, and leaves dtypes that are no floats alone (old checkpoints contain position_ids).
+   * Reports progress in bytes. Throws CheckpointError, CancelledError, StorageError if the disk has too little space.
+   */
+  mapWeights(weights: WeightSet, work?: Work): Promise<MappedWeights>;
   /**
    * Throws MemoryError if `estimate`, the bytes that `what` needs, is more than is free. Only a CPU's memory is known; other
    * devices never refuse.

@@ -1,8 +1,9 @@
 // Running compiled graphs on a device: the engine's interface, its inputs, memory estimates. What needs Node is in node/.
-// Knows: core, graph (programs), weights (their places), storage (the cache of programs).
+// Knows: core, graph (programs), weights (their places).
 // Does not know: models, what a program computes.
 export { addEffort, type Effort, effortOf, measureSpeed, noEffort, type Speed, secondsOf } from "./effort.ts";
 export * from "./engine.ts";
 export { type EstimateOptions, estimateMemory, type MemoryEstimate } from "./estimate.ts";
 export { batchOfFeeds, checkFeeds } from "./feeds.ts";
-export { compileInTurns, type LoadGraphOptions, loadGraph, type MappedWeights } from "./loadGraph.ts";
+export { compileInTurns, type LoadGraphOptions, loadGraph } from "./loadGraph.ts";
+export type { MappedWeights } from "./mappedWeights.ts";

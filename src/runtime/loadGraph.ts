@@ -1,26 +1,9 @@
 import { CancelledError, giveTurn } from "../core/index.ts";
-import {
-  type CompileOptions,
-  compileInStages,
-  inOrder,
-  type MappedWeight,
-  type Node,
-  type Program,
-} from "../graph/index.ts";
-import type { Cache } from "../storage/index.ts";
+import { type CompileOptions, compileInStages, inOrder, type Node, type Program } from "../graph/index.ts";
 import { type Engine, type Feeds, type LoadOptions, type MeasuredSession, targetOf } from "./engine.ts";
 import { estimateMemory } from "./estimate.ts";
 import { batchOfFeeds } from "./feeds.ts";
-
-/** Weights of one model as float32 in files. Any number of programs map them. */
-export interface MappedWeights {
-  /** The place of a weight. Throws CheckpointError if no weight has that name, or if its shape or dtype is another. */
-  binding(name: string, shape: readonly number[]): MappedWeight;
-  /** Keeps the files until the returned function is called, even after `release`. */
-  hold(): () => Promise<void>;
-  /** Lets the cache delete its files once no program holds them. */
-  release(): Promise<void>;
-}
+import type { MappedWeights } from "./mappedWeights.ts";
 
 export interface LoadGraphOptions {
   /** Name of the program in errors and profiles: "unet", "clip vision". */
@@ -29,12 +12,11 @@ export interface LoadGraphOptions {
   weights?: MappedWeights;
   /** True for a parameter that is fed although `weights` has it, such as one that is tuned. Default: none. */
   isFed?: (parameter: string) => boolean;
-  load?: Omit<LoadOptions, "signal" | "saveIn">;
   /**
-   * Keeps the optimised form of a large program that is loaded at level "all", for the next start. If the disk refuses it,
-   * the program is optimised every time.
+   * The optimised form of a large program that is loaded at level "all" is kept in the engine's cache, for the next start. If
+   * the disk refuses it, the program is optimised every time.
    */
-  cache?: Cache;
+  load?: Omit<LoadOptions, "signal" | "save">;
   /** Rows of a batch that will certainly run, for the memory check before loading. Default 1. */
   batch?: number;
   signal?: AbortSignal;
@@ -71,7 +53,7 @@ const worthSaving = 2000;
 export async function loadGraph(
   engine: Engine,
   outputs: Readonly<Record<string, Node>>,
-  { name, weights, isFed = () => !weights, load, cache, batch = 1, signal }: LoadGraphOptions,
+  { name, weights, isFed = () => !weights, load, batch = 1, signal }: LoadGraphOptions,
 ): Promise<MeasuredSession> {
   const bind: CompileOptions["bind"] = (parameter, shape) =>
     weights && !isFed(parameter) ? weights.binding(parameter, shape) : "fed";
@@ -83,8 +65,8 @@ export async function loadGraph(
   const letGo = weights?.hold();
   try {
     const plain = { ...load, signal };
-    const saved = cache && load?.level === "all" && inOrder(program.graph).length > worthSaving;
-    const session = await engine.load(program, saved ? { ...plain, saveIn: cache } : plain).catch((error) => {
+    const saved = load?.level === "all" && inOrder(program.graph).length > worthSaving;
+    const session = await engine.load(program, saved ? { ...plain, save: true } : plain).catch((error) => {
       if (!saved || error instanceof CancelledError) throw error;
       // The disk may have been full while onnxruntime saved the program. An error with another cause comes again.
       return engine.load(program, plain);

@@ -65,7 +65,7 @@ test("the VAE encodes and decodes as diffusers does", async () => {
 });
 
 test("the judge's values and probabilities are those of transformers' CLIP", async () => {
-  const judge = await Judge.load(model.engine, (await findModel("menagerie-judge")).path, { cache });
+  const judge = await Judge.load(model.engine, (await findModel("menagerie-judge")).path);
   const verdicts = await judge.classify(pictures);
   expect(verdicts.map(({ labels }) => labels)).toEqual(names);
   for (const attribute of Object.keys(judge.attributes)) {

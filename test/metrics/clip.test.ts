@@ -18,7 +18,7 @@ import { fixtures, preprocessor, readJson, Workplace } from "./folders.ts";
 let engine: Engine;
 const place = new Workplace();
 beforeAll(async () => {
-  engine = await startEngine({ threads: 1 });
+  engine = await startEngine({ threads: 1, cache: place.cache });
 });
 afterAll(async () => {
   await engine.close();
@@ -49,7 +49,7 @@ describe.each([
 ] as const)("%s", (name, bos, eos, pad) => {
   test("embeddings and logits equal those of transformers", async () => {
     const folder = place.copy(name, { ...letters(bos, eos, pad), "preprocessor_config.json": preprocessor(32) });
-    const clip = await Clip.load(engine, folder, { cache: place.cache });
+    const clip = await Clip.load(engine, folder);
     const reference = await fixture(`${fixtures}${name}/reference.safetensors`);
     const { shape, data } = reference.input_ids as IntTensor;
     const sentences = Array.from({ length: shape[0] }, (_, b) =>
@@ -83,7 +83,7 @@ describe("a CLIP folder with half-precision weights", async () => {
   const cosines = reference.cosines as Tensor;
   let clip: Clip;
   beforeAll(async () => {
-    clip = await Clip.load(engine, `${fixtures}judge-tiny`, { cache: place.cache });
+    clip = await Clip.load(engine, `${fixtures}judge-tiny`);
   });
   afterAll(() => clip.release());
 
@@ -166,7 +166,7 @@ test.each(["visual_projection.weight", "text_projection.weight", "logit_scale"])
   async (weight) => {
     const folder = await spoiled(weight);
     const dot: Picture = { width: 1, height: 1, data: Uint8Array.of(1, 2, 3) };
-    const using = Clip.load(engine, folder, { cache: place.cache }).then(async (clip) => {
+    const using = Clip.load(engine, folder).then(async (clip) => {
       await clip.score([dot], ["a dog"]).finally(() => clip.release());
     });
     await expect(using).rejects.toSatisfy((error) => error instanceof NumericError && error.message.includes(folder));
@@ -175,7 +175,7 @@ test.each(["visual_projection.weight", "text_projection.weight", "logit_scale"])
 
 test("a loaded CLIP holds its expanded weights until it is released", async () => {
   const before = place.leases().length;
-  const clip = await Clip.load(engine, `${fixtures}judge-tiny`, { cache: place.cache });
+  const clip = await Clip.load(engine, `${fixtures}judge-tiny`);
   expect(place.leases().length).toBe(before + 1);
   await clip.release();
   expect(place.leases().length).toBe(before);

@@ -9,7 +9,7 @@ import { fixtures, preprocessor, readJson, Workplace } from "./folders.ts";
 let engine: Engine;
 const place = new Workplace();
 beforeAll(async () => {
-  engine = await startEngine({ threads: 1 });
+  engine = await startEngine({ threads: 1, cache: place.cache });
 });
 afterAll(async () => {
   await engine.close();
@@ -27,7 +27,7 @@ describe("the tiny judge", async () => {
   });
   let judge: Judge;
   beforeAll(async () => {
-    judge = await Judge.load(engine, `${fixtures}judge-tiny`, { cache: place.cache });
+    judge = await Judge.load(engine, `${fixtures}judge-tiny`);
   });
   afterAll(() => judge.release());
 
@@ -137,7 +137,7 @@ test.each<[string, Parameters<Workplace["copy"]>[1], RegExp]>([
     /2 of another shape.*"visual_projection\.weight": shape \[12, 24\], expected \[16, 24\]/s,
   ],
 ])("a judge %s throws an error, and nothing stays loaded", async (_, changes, message) => {
-  const loading = Judge.load(engine, place.copy("judge-tiny", changes), { cache: place.cache });
+  const loading = Judge.load(engine, place.copy("judge-tiny", changes));
   await expect(loading).rejects.toSatisfy((error) => error instanceof CheckpointError && message.test(error.message));
   expect(place.leases()).toHaveLength(0);
 });
@@ -147,6 +147,6 @@ test.each([
   ["a file", `${fixtures}judge-tiny/config.json`, /a CLIP model is a folder: found a file/],
   ["a missing folder", `${fixtures}nowhere`, /nowhere: there is no such file/],
 ])("%s is no CLIP model", async (_, path, message) => {
-  const loading = Clip.load(engine, path, { cache: place.cache });
+  const loading = Clip.load(engine, path);
   await expect(loading).rejects.toSatisfy((error) => error instanceof CheckpointError && message.test(error.message));
 });

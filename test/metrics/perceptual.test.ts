@@ -68,16 +68,15 @@ const judgeFolder = place.copy("judge-tiny", { "perceptual.json": { layers: [0.5
 let engine: Engine;
 let squeeze: Lpips;
 beforeAll(async () => {
-  engine = await startEngine({ threads: 1 });
+  engine = await startEngine({ threads: 1, cache: place.cache });
   writeFileSync(dinoFile, drawnFile(dinoGraph));
-  squeeze = await Lpips.load(engine, "squeeze", filesOf("squeeze"), { cache: place.cache });
+  squeeze = await Lpips.load(engine, "squeeze", filesOf("squeeze"));
 });
 afterAll(async () => {
   await squeeze.release();
   await engine.close();
   place.close();
 });
-const options = { cache: place.cache };
 
 /** Relative error at most 1e-4. */
 function agrees(found: number | undefined, expected: number): void {
@@ -86,7 +85,7 @@ function agrees(found: number | undefined, expected: number): void {
 
 describe("LPIPS", () => {
   test.each(["alex", "vgg16"] as const)("%s agrees with the lpips package", async (net) => {
-    const own = await Lpips.load(engine, net, filesOf(net), options);
+    const own = await Lpips.load(engine, net, filesOf(net));
     const metric = lpipsMetric(own);
     for (const [i, one] of cases.entries()) agrees(await metric.measure(one), values[`lpips-${net}`][i]);
     await own.release();
@@ -111,7 +110,7 @@ describe("LPIPS", () => {
 
   test("the smallest pictures have a distance, smaller ones are an error", async () => {
     for (const net of ["alex", "vgg16", "squeeze"] as const) {
-      const own = net === "squeeze" ? squeeze : await Lpips.load(engine, net, filesOf(net), options);
+      const own = net === "squeeze" ? squeeze : await Lpips.load(engine, net, filesOf(net));
       const side = lpipsNets[net].smallest;
       const blank = (value: number, width: number): Picture => ({
         width,
@@ -139,7 +138,7 @@ describe("LPIPS", () => {
       file,
       drawnFile(lpipsGraph("squeeze"), (name) => !isTrunk(name)),
     );
-    const own = await Lpips.load(engine, "squeeze", { trunk, linear: file }, options);
+    const own = await Lpips.load(engine, "squeeze", { trunk, linear: file });
     agrees(await own.distance(cases[0].edit, cases[0].photo), values["lpips-squeeze"][0]);
     await own.release();
   });
@@ -196,14 +195,14 @@ describe("LPIPS", () => {
       /short\.pth: the file is truncated: found 9000 bytes/,
     ],
   ])("%s is an error that says where people get the file", async (_, net, change, message) => {
-    const loading = Lpips.load(engine, net, change(filesOf(net)), options);
+    const loading = Lpips.load(engine, net, change(filesOf(net)));
     await expect(loading).rejects.toSatisfy((error) => {
       return error instanceof CheckpointError && message.test(error.message);
     });
   });
 
   test("an unknown network is an error that lists the known ones", async () => {
-    const loading = Lpips.load(engine, "resnet" as LpipsNet, filesOf("squeeze"), options);
+    const loading = Lpips.load(engine, "resnet" as LpipsNet, filesOf("squeeze"));
     await expect(loading).rejects.toSatisfy((error) => {
       return error instanceof UsageError && /found resnet, expected alex, vgg16, squeeze/.test(error.message);
     });
@@ -214,8 +213,8 @@ describe("PIE-Bench", () => {
   let clip: Clip;
   let structure: Structure;
   beforeAll(async () => {
-    clip = await Clip.load(engine, judgeFolder, options);
-    structure = await Structure.load(engine, dinoFile, { ...options, config: dino });
+    clip = await Clip.load(engine, judgeFolder);
+    structure = await Structure.load(engine, dinoFile, { config: dino });
   });
   afterAll(async () => {
     await clip.release();
@@ -244,7 +243,7 @@ describe("PIE-Bench", () => {
   });
 
   test("pixels as DINO was trained are another metric", async () => {
-    const trained = await Structure.load(engine, dinoFile, { ...options, config: dino, pixels: "imagenet" });
+    const trained = await Structure.load(engine, dinoFile, { config: dino, pixels: "imagenet" });
     const [metric] = pieMetrics({ structure: trained });
     expect(metric.name).toBe("structure");
     for (const [i, one] of cases.entries()) agrees(await metric.measure(one), values.structure[i]);
@@ -269,17 +268,17 @@ describe("PIE-Bench", () => {
     const tensors = drawnTensors(dinoGraph, (name) => name !== "cls_token");
     const file = join(place.root, "broken.safetensors");
     writeFileSync(file, encodeSafetensors(tensors));
-    await expect(Structure.load(engine, file, { ...options, config: dino })).rejects.toThrow(
+    await expect(Structure.load(engine, file, { config: dino })).rejects.toThrow(
       /"cls_token": missing, expected \[1, 1, 24\].*timm\/vit_base_patch8_224\.dino/s,
     );
     writeFileSync(file, encodeSafetensors(tensors).subarray(0, 5000));
-    await expect(Structure.load(engine, file, { ...options, config: dino })).rejects.toThrow(/truncated.*timm/s);
+    await expect(Structure.load(engine, file, { config: dino })).rejects.toThrow(/truncated.*timm/s);
   });
 });
 
 describe("CLIP and the judge", () => {
   test("CLIPScore is four metrics: raw or times 2.5, without and with the prefix", async () => {
-    const clip = await Clip.load(engine, judgeFolder, options);
+    const clip = await Clip.load(engine, judgeFolder);
     const [one] = cases;
     const [plain] = await clip.score([one.edit], [one.prompt]);
     const [prefixed] = await clip.score([one.edit], [one.prompt], { prefix: "A photo depicts " });
@@ -294,7 +293,7 @@ describe("CLIP and the judge", () => {
   });
 
   test("an edit is done if the judge sees every requested change", async () => {
-    const judge = await Judge.load(engine, judgeFolder, options);
+    const judge = await Judge.load(engine, judgeFolder);
     const [done, score] = judgeMetrics(judge);
     const [{ edit, prompt }] = cases;
     const [{ labels }] = await judge.classify([edit]);
@@ -312,7 +311,7 @@ describe("CLIP and the judge", () => {
   });
 
   test("layers of the image tower agree with transformers, and are weighted", async () => {
-    const distance = await JudgeDistance.load(engine, judgeFolder, options);
+    const distance = await JudgeDistance.load(engine, judgeFolder);
     for (const [i, { edit, photo }] of cases.entries()) {
       const layers = await distance.layerDistances(edit, photo);
       for (const [k, expected] of values["judge-layers"][i].entries()) agrees(layers[k], expected);
@@ -332,7 +331,7 @@ describe("CLIP and the judge", () => {
     ["weights that are none", { layers: ["a"], scale: 1 }, /layers\.0: found "a".*"scale": not understood/s],
   ])("a judge with %s is an error", async (_, weights, message) => {
     const own = place.copy("judge-tiny", weights === undefined ? {} : { "perceptual.json": JSON.stringify(weights) });
-    await expect(JudgeDistance.load(engine, own, options)).rejects.toThrow(message);
+    await expect(JudgeDistance.load(engine, own)).rejects.toThrow(message);
   });
 });
 
@@ -344,7 +343,7 @@ describe("all metrics together", () => {
       pieClip: judgeFolder,
       lpips: { squeeze: filesOf("squeeze") },
     };
-    const { metrics, release } = await openMetrics(engine, networks, options);
+    const { metrics, release } = await openMetrics(engine, networks);
     const names = metrics.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
     expect(names).toEqual(
@@ -373,7 +372,7 @@ describe("all metrics together", () => {
       lpips: { resnet: { trunk: "a", linear: "b" }, alex: { trunk: "" } },
       structurePixels: "half",
     };
-    await expect(openMetrics(engine, networks as never, options)).rejects.toSatisfy((error) => {
+    await expect(openMetrics(engine, networks as never)).rejects.toSatisfy((error) => {
       const { message } = error as Error;
       const named = [
         "judg",
@@ -388,7 +387,7 @@ describe("all metrics together", () => {
 
   test("if one network fails to load, none stays loaded", async () => {
     const before = place.leases().length;
-    const opening = openMetrics(engine, { judge: judgeFolder, dino: join(place.root, "none") }, options);
+    const opening = openMetrics(engine, { judge: judgeFolder, dino: join(place.root, "none") });
     await expect(opening).rejects.toThrow(CheckpointError);
     expect(place.leases().length).toBe(before);
   });

@@ -37,7 +37,7 @@ let short: Session;
 let root: string;
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), "baret-interruption-"));
-  engine = await startEngine({ threads: 1 });
+  engine = await startEngine({ threads: 1, cache: new DiskCache({ folder: join(root, "cache") }) });
   long = await engine.load(slow());
   short = await engine.load(doubling());
 });
@@ -91,7 +91,7 @@ describe("cancelling", () => {
 
   test.each<[string, () => LoadOptions]>([
     ["a load", () => ({})],
-    ["a load that saves what it optimised", () => ({ saveIn: new DiskCache({ folder: join(root, "cache") }) })],
+    ["a load that saves what it optimised", () => ({ save: true })],
   ])("takes effect within a second, inside %s, and leaves nothing behind", async (_, options) => {
     const abort = new AbortController();
     const { result, pid } = await inside(engine.load(slowToLoad(), { ...options(), signal: abort.signal }));

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { CheckpointError, EngineError, MemoryError, sizeOf, type Tensor, tensor } from "../../src/core/index.ts";
-import { add, input, matmul, mul, type Node, parameter } from "../../src/graph/index.ts";
-import { type Engine, loadGraph } from "../../src/runtime/index.ts";
-import { mapWeights, startEngine } from "../../src/runtime/node/index.ts";
+import { add, compile, input, matmul, mul, type Node, parameter } from "../../src/graph/index.ts";
+import { type Engine, loadGraph, type Session } from "../../src/runtime/index.ts";
+import { startEngine } from "../../src/runtime/node/index.ts";
 import { DiskCache, openLocalFile } from "../../src/storage/node/index.ts";
 import { encodeSafetensors, memorySource, readSafetensors, type TensorData } from "../../src/weights/index.ts";
 
@@ -13,7 +13,7 @@ let engine: Engine;
 let root: string;
 let cache: DiskCache;
 beforeAll(async () => {
-  engine = await startEngine({ threads: 1 });
+  engine = await startEngine({ threads: 1, cache: { acquire: (...request) => cache.acquire(...request) } });
 });
 afterAll(() => engine.close());
 beforeEach(() => {
@@ -78,7 +78,7 @@ describe.each([
   ["F16", "BF16"],
 ] as const)("weights of %s and %s", (...dtypes) => {
   test("give the products of their numbers", async () => {
-    const weights = await mapWeights(await checkpoint(dtypes), { cache });
+    const weights = await engine.mapWeights(await checkpoint(dtypes));
     const session = await loadGraph(engine, graph(), { name: "products", weights });
     await weights.release();
     const result = await session.run({ x });
@@ -90,15 +90,15 @@ describe.each([
 });
 
 test("only weights that are not float32 are converted", async () => {
-  const weights = await mapWeights(await checkpoint(["F16", "F32"]), { cache });
+  const weights = await engine.mapWeights(await checkpoint(["F16", "F32"]));
   expect(weights.binding("a.weight", [5, 7]).source.name).toContain(cache.folder);
   expect(weights.binding("b.weight", [7, 4]).source.name).toBe(join(root, "F16-F32.safetensors"));
-  await mapWeights(await checkpoint(["F32", "F32"]), { cache });
+  await engine.mapWeights(await checkpoint(["F32", "F32"]));
   expect(readdirSync(cache.folder).filter((name) => name.startsWith("weights-"))).toHaveLength(1);
 });
 
 test("programs share the files, which stay until the last program is released", async () => {
-  const weights = await mapWeights(await checkpoint(["F16", "F16"]), { cache });
+  const weights = await engine.mapWeights(await checkpoint(["F16", "F16"]));
   const { y, z } = graph();
   const whole = await loadGraph(engine, { y }, { name: "whole", weights });
   const part = await loadGraph(engine, { z }, { name: "part", weights });
@@ -124,7 +124,7 @@ test.each<[string, () => Node, RegExp]>([
   ["has another shape", () => parameter("a.weight", [7, 5]), /"a\.weight": shape: found \[5, 7\], expected \[7, 5\]/],
   ["has another dtype", () => parameter("position_ids", [2]), /"position_ids": dtype: found I64/],
 ])("a weight that %s is an error, and holds nothing", async (_, wrong, message) => {
-  const weights = await mapWeights(await checkpoint(["F16", "F16"]), { cache });
+  const weights = await engine.mapWeights(await checkpoint(["F16", "F16"]));
   const failing = loadGraph(engine, { p: add(wrong(), 1) }, { name: "wrong", weights });
   await expect(failing).rejects.toSatisfy((error) => error instanceof CheckpointError && message.test(error.message));
   await weights.release();
@@ -134,7 +134,7 @@ test.each<[string, () => Node, RegExp]>([
 test("weights in memory are written into the cache, where a program maps them", async () => {
   const bytes = encodeSafetensors({ p: as("F32", [2], 1) });
   const { tensors } = await readSafetensors(memorySource("memory", bytes));
-  const weights = await mapWeights(tensors, { cache });
+  const weights = await engine.mapWeights(tensors);
   expect(weights.binding("p", [2]).source.name).toContain(cache.folder);
   const session = await loadGraph(engine, { q: add(parameter("p", [2]), 1) }, { name: "sum", weights });
   await weights.release();
@@ -200,17 +200,20 @@ describe("a large program at level all", () => {
   const programs = (): string[] => readdirSync(cache.folder).filter((name) => name.startsWith("program-"));
 
   test("is kept for the next start, and gives the same bits", async () => {
-    const weights = await mapWeights(await checkpoint(["F16", "F16"]), { cache });
-    const ys: Tensor[] = [];
-    for (const options of [{}, { cache }, { cache }]) {
-      const session = await loadGraph(engine, long(1100), { name: "long", weights, load, ...options });
-      ys.push((await session.run({ x })).y);
+    const weights = await engine.mapWeights(await checkpoint(["F16", "F16"]));
+    const once = async (session: Session): Promise<Tensor> => {
+      const { y } = await session.run({ x });
       await session.release();
-      expect(programs()).toHaveLength(ys.length === 1 ? 0 : 1);
+      return y;
+    };
+    const program = compile(long(1100), { name: "long", bind: weights.binding });
+    const unsaved = await once(await engine.load(program, load));
+    expect(programs()).toHaveLength(0);
+    for (const _ of ["saves", "reads"]) {
+      expect(await once(await loadGraph(engine, long(1100), { name: "long", weights, load }))).toEqual(unsaved);
+      expect(programs()).toHaveLength(1);
     }
-    expect(ys[1]).toEqual(ys[0]);
-    expect(ys[2]).toEqual(ys[0]);
-    await (await loadGraph(engine, long(3), { name: "short", weights, load, cache })).release();
+    await (await loadGraph(engine, long(3), { name: "short", weights, load })).release();
     expect(programs()).toHaveLength(1);
     await weights.release();
   });
@@ -218,9 +221,9 @@ describe("a large program at level all", () => {
   test("is loaded even if the cache cannot be written", async () => {
     const file = join(root, "file");
     writeFileSync(file, "");
-    const weights = await mapWeights(await checkpoint(["F32", "F32"]), { cache });
-    const closed = new DiskCache({ folder: join(file, "cache") });
-    const session = await loadGraph(engine, long(1100), { name: "long", weights, load, cache: closed });
+    const weights = await engine.mapWeights(await checkpoint(["F32", "F32"]));
+    cache = new DiskCache({ folder: join(file, "cache") });
+    const session = await loadGraph(engine, long(1100), { name: "long", weights, load });
     expect((await session.run({ x })).y.data.every(Number.isFinite)).toBe(true);
     await session.release();
     await weights.release();

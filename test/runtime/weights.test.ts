@@ -15,13 +15,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { CheckpointError, EngineError, type Tensor, tensor } from "../../src/core/index.ts";
 import type { Engine, LoadableProgram, LoadOptions } from "../../src/runtime/index.ts";
 import { processTreeMemory, startEngine } from "../../src/runtime/node/index.ts";
+import type { Cache } from "../../src/storage/index.ts";
 import { DiskCache } from "../../src/storage/node/index.ts";
 import { products, type WeightPlace, writeWeights } from "./programs.ts";
 
 let engine: Engine;
 let root: string;
 beforeAll(async () => {
-  engine = await startEngine();
+  const cache: Cache = {
+    acquire: (...request) => new DiskCache({ folder: join(root, "cache") }).acquire(...request),
+  };
+  engine = await startEngine({ cache });
 });
 afterAll(() => engine.close());
 beforeEach(() => {
@@ -144,35 +148,33 @@ test.runIf(process.platform === "linux")("two sessions over one file share its m
 
 describe("a program optimised once and saved", () => {
   let place: WeightPlace;
-  let saveIn: DiskCache;
   beforeEach(() => {
     place = { file: join(root, "model.safetensors"), offset: 77 };
     writeWeights(place, a);
-    saveIn = new DiskCache({ folder: join(root, "cache") });
   });
   const saved = (): string[] => readdirSync(join(root, "cache")).filter((name) => name.startsWith("program-"));
 
   test("gives the same numbers and is optimised only once", async () => {
-    expectProduct(await run(products(size, [place]), { saveIn }), [a]);
-    expectProduct(await run(products(size, [place]), { saveIn, prepack: true }), [a]);
+    expectProduct(await run(products(size, [place]), { save: true }), [a]);
+    expectProduct(await run(products(size, [place]), { save: true, prepack: true }), [a]);
     const [entry] = saved();
     const { ino } = statSync(join(root, "cache", entry));
-    expectProduct(await run(products(size, [place]), { saveIn }), [a]);
+    expectProduct(await run(products(size, [place]), { save: true }), [a]);
     expect(saved()).toEqual([entry]);
     expect(statSync(join(root, "cache", entry)).ino).toBe(ino);
   });
 
   test("is optimised again for another program and for other weights", async () => {
-    await run(products(size, [place]), { saveIn });
-    await run(products(size, [place, place]), { saveIn });
+    await run(products(size, [place]), { save: true });
+    await run(products(size, [place, place]), { save: true });
     expect(saved().length).toBe(2);
     writeWeights(place, b);
-    expectProduct(await run(products(size, [place]), { saveIn }), [b]);
+    expectProduct(await run(products(size, [place]), { save: true }), [b]);
     expect(saved().length).toBe(3);
   });
 
   test("stays in the cache until it is released, even if the engine's process is replaced", async () => {
-    const session = await engine.load(products(size, [place]), { saveIn });
+    const session = await engine.load(products(size, [place]), { save: true });
     const tiny = new DiskCache({ folder: join(root, "cache"), maxBytes: 1 });
     const fill = async (of: number): Promise<void> =>
       (await tiny.acquire({ kind: "fill", of }, async () => undefined)).release();

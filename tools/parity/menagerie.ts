@@ -125,14 +125,13 @@ async function compareJudge(judge: Judge, { metadata, values, ints }: References
 
 export async function main([modelPlace, judgePlace, file, folder]: string[]): Promise<void> {
   const references = await readReferences(file);
-  const cache = new DiskCache({ folder });
-  const model = await loadModel(modelPlace, { cache, threads: 1 });
+  const model = await loadModel(modelPlace, { cache: new DiskCache({ folder }), threads: 1 });
   try {
     await compareTextEncoder(model, references);
     await compareUNet(model, references);
     await compareVae(model, references);
     await comparePainting(model, references);
-    const judge = await Judge.load(model.engine, judgePlace, { cache });
+    const judge = await Judge.load(model.engine, judgePlace);
     await compareJudge(judge, references);
     await judge.release();
   } finally {

@@ -59,7 +59,7 @@ async function compareLpips(engine: Engine, references: References, expected: Ex
       trunk,
       drawnFile(lpips(lpipsNets[net], pixels(side)), (name) => name.startsWith("features.")),
     );
-    const own = await Lpips.load(engine, net, { trunk, linear }, { cache: place.cache });
+    const own = await Lpips.load(engine, net, { trunk, linear });
     const value = await worstError(references, (a, b) => own.distance(a, b), expected[net]);
     tell({ case: net, what: "distance, relative error", value, most });
     await own.release();
@@ -75,7 +75,7 @@ async function compareStructure(
   const file = join(place.folder, "dino.safetensors");
   writeFileSync(file, drawnFile(structureDistance(dinoB8, pixels(dinoB8.size))));
   for (const kind of structurePixels) {
-    const own = await Structure.load(engine, file, { pixels: kind, cache: place.cache });
+    const own = await Structure.load(engine, file, { pixels: kind });
     const value = await worstError(references, (a, b) => own.distance(a, b), expected[kind]);
     tell({ case: `DINO, pixels as ${kind}`, what: "distance, relative error", value, most });
     await own.release();
@@ -86,15 +86,14 @@ interface Place {
   /** The linear weights of the lpips package. */
   readonly package: string;
   readonly folder: string;
-  readonly cache: DiskCache;
 }
 
 export async function main([path, lpipsWeights, cache]: string[]): Promise<void> {
   const references = await readReferences(path);
   const expected = JSON.parse(references.metadata.expected) as Expected;
   const folder = mkdtempSync(join(tmpdir(), "baret-perceptual-"));
-  const place: Place = { package: lpipsWeights, folder, cache: new DiskCache({ folder: cache }) };
-  const engine = await startEngine({ threads: 1 });
+  const place: Place = { package: lpipsWeights, folder };
+  const engine = await startEngine({ threads: 1, cache: new DiskCache({ folder: cache }) });
   try {
     await compareLpips(engine, references, expected, place);
     await compareStructure(engine, references, expected, place);

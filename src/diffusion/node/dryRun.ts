@@ -194,6 +194,7 @@ const noEngine = (account: Account): Engine => ({
   versions: { onnxruntime: "none" },
   pid: undefined,
   load: () => Promise.reject(new EngineError("a dry run has no engine")),
+  mapWeights: () => Promise.reject(new EngineError("a dry run maps no weights")),
   checkMemory: () => undefined,
   put: async (tensors) => tensors.map(({ shape }) => account.keep(shape)),
   read: async (residents) => Promise.all(residents.map((one) => one.read())),

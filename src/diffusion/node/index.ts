@@ -10,10 +10,10 @@ import {
   whole,
   workFields,
 } from "../../core/index.ts";
-import { devices, type Engine, type EngineOptions, loadGraph, type MappedWeights } from "../../runtime/index.ts";
-import { mapWeights, mostThreads, startEngine } from "../../runtime/node/index.ts";
+import { devices, type Engine, loadGraph, type MappedWeights } from "../../runtime/index.ts";
+import { mostThreads, type NodeEngineOptions, startEngine } from "../../runtime/node/index.ts";
 import type { Cache } from "../../storage/index.ts";
-import { DiskCache, findModel, hashFile, openLocal, openPackageFile, sha256 } from "../../storage/node/index.ts";
+import { findModel, hashFile, openLocal, openPackageFile, sha256 } from "../../storage/node/index.ts";
 import { CLIP_MERGES, loadTokenizer } from "../../text/index.ts";
 import {
   type ByteSource,
@@ -28,10 +28,7 @@ import type { ProgramLoader } from "../programs.ts";
 
 export { type DryRun, type DryRunWork, dryRun, peakMemory, zeroWeights } from "./dryRun.ts";
 
-export interface LoadModelOptions extends OpenOptions, Omit<EngineOptions, "signal">, Work {
-  /** Keeps expanded weights and optimised programs. Default: the user's cache folder. */
-  cache?: Cache;
-}
+export interface LoadModelOptions extends OpenOptions, Omit<NodeEngineOptions, "signal">, Work {}
 
 const aCache = isA<Cache>(
   "a cache, with a function acquire",
@@ -60,7 +57,7 @@ export async function loadModel(name: string, options: LoadModelOptions = {}): P
 }
 
 async function load(given: string, options: LoadModelOptions): Promise<Model> {
-  const { cache = new DiskCache(), signal, onProgress, device, threads } = options;
+  const { cache, signal, onProgress, device, threads } = options;
   const { path, name, ...found } = await findModel(given);
   const checkpoint = await openCheckpoint(await openLocal(path), {
     variant: options.variant ?? found.variant,
@@ -70,14 +67,14 @@ async function load(given: string, options: LoadModelOptions): Promise<Model> {
     shipped: () => openPackageFile(CLIP_MERGES),
     maxLength: textLength(checkpoint),
   });
-  const engine = await startEngine({ device, threads, signal });
+  const engine = await startEngine({ device, threads, cache, signal });
   try {
     return new Model({
       name,
       checkpoint,
       tokenizer,
       engine,
-      loader: programLoader(engine, checkpoint, { name, cache, onProgress }),
+      loader: programLoader(engine, checkpoint, { name, onProgress }),
     });
   } catch (error) {
     await engine.close();
@@ -89,7 +86,7 @@ async function load(given: string, options: LoadModelOptions): Promise<Model> {
 function programLoader(
   engine: Engine,
   checkpoint: Checkpoint,
-  { name: modelName, cache, onProgress }: { name: string; cache: Cache } & Pick<Work, "onProgress">,
+  { name: modelName, onProgress }: { name: string } & Pick<Work, "onProgress">,
 ): ProgramLoader {
   const weights = weightsOf(checkpoint);
   const mapped = new Map<Network, Promise<MappedWeights>>();
@@ -97,7 +94,7 @@ function programLoader(
     sharedWork(() => {
       const known = mapped.get(network);
       if (known) return known;
-      const made = mapWeights(weights[network], { cache, onProgress, signal });
+      const made = engine.mapWeights(weights[network], { onProgress, signal });
       mapped.set(network, made);
       made.catch(() => mapped.delete(network));
       return made;
@@ -108,9 +105,9 @@ function programLoader(
       const all = { name: `${modelName}, ${name}`, signal };
       // Without constant weights, optimising takes most of the loading time and makes no step faster.
       if (other === "fed") return loadGraph(engine, outputs, { ...all, load: { level: "disabled" } });
-      const options = { ...all, load: loadOptionsOf(checkpoint, network), cache };
+      const options = { ...all, load: loadOptionsOf(checkpoint, network) };
       if (!other) return loadGraph(engine, outputs, { ...options, weights: await map(network, signal) });
-      const own = await mapWeights(other, { cache, signal });
+      const own = await engine.mapWeights(other, { signal });
       // The session holds them.
       return loadGraph(engine, outputs, { ...options, weights: own }).finally(() => own.release());
     },

@@ -13,9 +13,6 @@ import {
 import { parametersOf } from "../../graph/index.ts";
 import { endPositions, logitScale } from "../../models/index.ts";
 import { type Engine, loadGraph, type Session } from "../../runtime/index.ts";
-import { mapWeights } from "../../runtime/node/index.ts";
-import type { Cache } from "../../storage/index.ts";
-import { DiskCache } from "../../storage/node/index.ts";
 import type { ClipTokenizer } from "../../text/index.ts";
 import {
   checkWeights,
@@ -34,11 +31,6 @@ export const CLIP_SCORE_PREFIX = "A photo depicts ";
 /** Batch sizes. 32 pictures give layers of 135 MB in a ViT-L/14 at 224 pixels. */
 const picturesAtOnce = 32;
 const textsAtOnce = 64;
-
-export interface ClipOptions extends Work {
-  /** Stores fp16 weights converted to float32. Default: the user's cache folder. */
-  cache?: Cache;
-}
 
 /** Similarity of a picture and a text. */
 export interface ClipScore {
@@ -108,20 +100,23 @@ export class Clip {
    * Loads a folder that `save_pretrained` of a CLIPModel and its processor wrote. Throws CheckpointError that lists all
    * problems if the folder is none or its files contradict each other, and errors of loading a graph.
    */
-  static async load(engine: Engine, model: string | Folder, options: ClipOptions = {}): Promise<Clip> {
-    return Clip.open(engine, await openModelFolder(await openFolder(model)), options);
+  static async load(engine: Engine, model: string | Folder, work: Work = {}): Promise<Clip> {
+    return Clip.open(engine, await openModelFolder(await openFolder(model)), work);
   }
 
   /** Loads an open folder, as `load` does. */
-  static async open(engine: Engine, model: ModelFolder, options: ClipOptions = {}): Promise<Clip> {
-    const { cache = new DiskCache(), signal, onProgress } = options;
+  static async open(engine: Engine, model: ModelFolder, work: Work = {}): Promise<Clip> {
     const { files, towers, unused } = await checkedFiles(model);
     const scale = Math.exp((await readTensor(model.weights.get("logit_scale")!)).data[0]);
     if (!Number.isFinite(scale)) throw new NumericError("logit_scale", { where: model.name, found: `exp = ${scale}` });
-    const weights = await mapWeights(model.weights, { cache, signal, onProgress });
+    const weights = await engine.mapWeights(model.weights, work);
     try {
       const load = (name: "image" | "text"): Promise<Session> =>
-        loadGraph(engine, { embeddings: towers[name] }, { name: `${model.name}, ${name} tower`, weights, signal });
+        loadGraph(
+          engine,
+          { embeddings: towers[name] },
+          { name: `${model.name}, ${name} tower`, weights, signal: work.signal },
+        );
       const image = await load("image");
       const text = await load("text").catch(async (error) => {
         await image.release();

@@ -3,7 +3,7 @@ import { CheckpointError, listed, type Picture, shown, type Tensor, type Work } 
 import { readConfig } from "../../models/index.ts";
 import type { Engine } from "../../runtime/index.ts";
 import { type Folder, openModelFolder, readJsonObject } from "../../weights/index.ts";
-import { Clip, type ClipOptions, cosine } from "./clip.ts";
+import { Clip, cosine } from "./clip.ts";
 import { openFolder } from "./clipFolder.ts";
 
 const ATTRIBUTES = "attributes.json";
@@ -46,7 +46,7 @@ export class Judge {
    * Loads the folder of a CLIPModel with attributes.json, as training/export.py writes it. Throws CheckpointError if the
    * folder is none, or if the tokenizer cannot distinguish two prompts.
    */
-  static async load(engine: Engine, folder: string | Folder, options: ClipOptions = {}): Promise<Judge> {
+  static async load(engine: Engine, folder: string | Folder, work: Work = {}): Promise<Judge> {
     const model = await openModelFolder(await openFolder(folder));
     if (!(await model.folder.list()).some(({ name }) => name === ATTRIBUTES)) {
       throw new CheckpointError(`there is no ${ATTRIBUTES}`, {
@@ -57,11 +57,11 @@ export class Judge {
     }
     const source = await model.folder.open(ATTRIBUTES);
     const attributes = readAttributes(await readJsonObject(source), source.name);
-    const clip = await Clip.open(engine, model, options);
+    const clip = await Clip.open(engine, model, work);
     try {
       requireDistinct(attributes, clip, source.name);
       const prompts = Object.values(attributes).flatMap((values) => Object.values(values));
-      return new Judge(clip, attributes, await clip.embedTexts(prompts, { signal: options.signal }));
+      return new Judge(clip, attributes, await clip.embedTexts(prompts, { signal: work.signal }));
     } catch (error) {
       await clip.release();
       throw error;

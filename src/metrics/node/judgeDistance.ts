@@ -6,13 +6,13 @@ import { type Folder, openModelFolder, readJsonObject } from "../../weights/inde
 import { requireSameSize } from "../difference.ts";
 import { type Preprocessing, pixelsOf } from "../preprocessing.ts";
 import { openFolder, readClipFolder } from "./clipFolder.ts";
-import { type NetworkOptions, PairNetwork } from "./pairNetwork.ts";
+import { PairNetwork } from "./pairNetwork.ts";
 
 const WEIGHTS = "perceptual.json";
 
 const schema = z.strictObject({ layers: z.array(between(0, 1e6)).min(1) });
 
-export interface JudgeDistanceOptions extends NetworkOptions {
+export interface JudgeDistanceOptions extends Work {
   /** Weight of each layer. Default: those in the judge's perceptual.json. "equal": as before a calibration. */
   weights?: "equal";
 }
@@ -42,7 +42,7 @@ export class JudgeDistance {
     folder: string | Folder,
     options: JudgeDistanceOptions = {},
   ): Promise<JudgeDistance> {
-    const { weights, ...network } = options;
+    const { weights, ...work } = options;
     const model = await openModelFolder(await openFolder(folder));
     const { name, config, preprocessing } = await readClipFolder(model);
     const layers = config.vision.layers - 1;
@@ -55,7 +55,7 @@ export class JudgeDistance {
       graph: (pixels: Parameters<typeof clipLayerDistances>[1]) => clipLayerDistances(config, pixels),
       anySize: { height: size, width: size },
     };
-    return new JudgeDistance(calibrated, preprocessing, await PairNetwork.load(engine, parts, network));
+    return new JudgeDistance(calibrated, preprocessing, await PairNetwork.load(engine, parts, work));
   }
 
   /** The distance in each layer, before weights. */

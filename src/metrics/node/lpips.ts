@@ -6,7 +6,7 @@ import { openLocalFile } from "../../storage/node/index.ts";
 import { isLegacyTorch, readLegacyTorch, readSafetensors, type WeightSet } from "../../weights/index.ts";
 import { requireSameSize } from "../difference.ts";
 import { defineMetric, type Metric } from "../metric.ts";
-import { advised, type NetworkOptions, PairNetwork } from "./pairNetwork.ts";
+import { advised, PairNetwork } from "./pairNetwork.ts";
 
 /** The networks as torchvision names them. */
 const torchvisionNames: Record<LpipsNet, string> = { alex: "alexnet", vgg16: "vgg16", squeeze: "squeezenet1_1" };
@@ -50,7 +50,7 @@ export class Lpips {
    * Loads LPIPS with one of its three networks. Throws UsageError if there is no such network, and CheckpointError, which says
    * where people get the file, if a file is missing, broken, or of another network.
    */
-  static async load(engine: Engine, net: LpipsNet, files: LpipsFiles, options: NetworkOptions = {}): Promise<Lpips> {
+  static async load(engine: Engine, net: LpipsNet, files: LpipsFiles, work: Work = {}): Promise<Lpips> {
     if (!Object.hasOwn(lpipsNets, net)) {
       throw new UsageError("no such network of LPIPS", { found: net, expected: Object.keys(lpipsNets).join(", ") });
     }
@@ -73,7 +73,7 @@ export class Lpips {
           graph: (pixels) => lpips(config, pixels),
           anySize: { height: side, width: side },
         },
-        options,
+        work,
       ),
     );
     return new Lpips(net, network);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { checkArguments, oneOf, someText } from "../../core/index.ts";
+import { checkArguments, oneOf, someText, type Work } from "../../core/index.ts";
 import { type LpipsNet, lpipsNets } from "../../models/index.ts";
 import type { Engine } from "../../runtime/index.ts";
 import type { Metric } from "../metric.ts";
@@ -10,7 +10,6 @@ import { Judge } from "./judge.ts";
 import { JudgeDistance } from "./judgeDistance.ts";
 import { judgeMetrics } from "./judgeMetrics.ts";
 import { Lpips, type LpipsFiles, lpipsMetric } from "./lpips.ts";
-import type { NetworkOptions } from "./pairNetwork.ts";
 import { pieMetrics } from "./pieMetrics.ts";
 import { Structure, type StructurePixels, structurePixels } from "./structure.ts";
 
@@ -57,11 +56,7 @@ interface Network {
  * Opens each network once, and returns all metrics that they and the pixels alone allow. Throws UsageError that lists every
  * argument that is not allowed, and the errors of loading the networks; then nothing stays loaded.
  */
-export async function openMetrics(
-  engine: Engine,
-  networks: MetricNetworks,
-  options: NetworkOptions = {},
-): Promise<OpenMetrics> {
+export async function openMetrics(engine: Engine, networks: MetricNetworks, work: Work = {}): Promise<OpenMetrics> {
   checkArguments("openMetrics", networkArguments, { networks });
   const { judge, clip, lpips = {}, pieClip, dino, structurePixels: pixels } = networks;
   const loaded: Network[] = [];
@@ -76,20 +71,20 @@ export async function openMetrics(
   try {
     const metrics: Metric[] = [...pixelMetrics];
     if (judge) {
-      const classifier = await opened(Judge.load(engine, judge, options));
-      metrics.push(...judgeMetrics(classifier, await opened(JudgeDistance.load(engine, judge, options))));
+      const classifier = await opened(Judge.load(engine, judge, work));
+      metrics.push(...judgeMetrics(classifier, await opened(JudgeDistance.load(engine, judge, work))));
     }
-    if (clip) metrics.push(...clipMetrics(await opened(Clip.load(engine, clip, options))));
+    if (clip) metrics.push(...clipMetrics(await opened(Clip.load(engine, clip, work))));
     const perceptual = new Map<string, Lpips>();
     for (const [net, files] of Object.entries(lpips)) {
-      const own = await opened(Lpips.load(engine, net as LpipsNet, files, options));
+      const own = await opened(Lpips.load(engine, net as LpipsNet, files, work));
       perceptual.set(net, own);
       metrics.push(lpipsMetric(own));
     }
     const pie = {
-      clip: pieClip === undefined ? undefined : await opened(Clip.load(engine, pieClip, options)),
+      clip: pieClip === undefined ? undefined : await opened(Clip.load(engine, pieClip, work)),
       lpips: perceptual.get("squeeze"),
-      structure: dino === undefined ? undefined : await opened(Structure.load(engine, dino, { pixels, ...options })),
+      structure: dino === undefined ? undefined : await opened(Structure.load(engine, dino, { pixels, ...work })),
     };
     return { metrics: [...metrics, ...pieMetrics(pie)], release };
   } catch (error) {

@@ -1,15 +1,7 @@
 import { CheckpointError, type Size, stack, type Tensor, type Work } from "../../core/index.ts";
 import { input, type Node, nameOf, parametersOf } from "../../graph/index.ts";
 import { type Engine, loadGraph, type MappedWeights, type Session } from "../../runtime/index.ts";
-import { mapWeights } from "../../runtime/node/index.ts";
-import type { Cache } from "../../storage/index.ts";
-import { DiskCache } from "../../storage/node/index.ts";
 import { checkWeights, type WeightSet } from "../../weights/index.ts";
-
-export interface NetworkOptions extends Work {
-  /** Stores weights that the engine cannot map as they are. Default: the user's cache folder. */
-  cache?: Cache;
-}
 
 /** Weights of a file. */
 export interface WeightFile {
@@ -65,8 +57,7 @@ export class PairNetwork {
   }
 
   /** Checks and maps the weights. Throws CheckpointError that lists those that are missing or have another shape. */
-  static async load(engine: Engine, parts: PairNetworkParts, options: NetworkOptions = {}): Promise<PairNetwork> {
-    const { cache = new DiskCache(), signal, onProgress } = options;
+  static async load(engine: Engine, parts: PairNetworkParts, work: Work = {}): Promise<PairNetwork> {
     const parameters = [...parametersOf([parts.graph(pixelsOf(parts.anySize))]).values()];
     for (const { name: where, weights, holds = () => true } of parts.files) {
       const expected = parameters.filter((parameter) => holds(nameOf(parameter)));
@@ -77,7 +68,7 @@ export class PairNetwork {
       const file = parts.files.find(({ holds = () => true }) => holds(name))!;
       return [name, file.weights.get(name)!] as const;
     });
-    return new PairNetwork(engine, parts, await mapWeights(new Map(used), { cache, signal, onProgress }));
+    return new PairNetwork(engine, parts, await engine.mapWeights(new Map(used), work));
   }
 
   /** Compares two pictures, each [1, 3, H, W] as the network takes it. Throws NumericError if the result is not finite. */

@@ -5,7 +5,7 @@ import { openLocalFile } from "../../storage/node/index.ts";
 import { readSafetensors } from "../../weights/index.ts";
 import { bilinear } from "../bilinear.ts";
 import { requireSameSize } from "../difference.ts";
-import { advised, type NetworkOptions, PairNetwork } from "./pairNetwork.ts";
+import { advised, PairNetwork } from "./pairNetwork.ts";
 
 const advice =
   "Structure distance needs DINO's ViT-B/8 as safetensors, with the keys of facebookresearch/dino: model.safetensors of " +
@@ -21,7 +21,7 @@ const deviation = [0.229, 0.224, 0.225];
 export const structurePixels = ["pie-bench", "imagenet"] as const;
 export type StructurePixels = (typeof structurePixels)[number];
 
-export interface StructureOptions extends NetworkOptions {
+export interface StructureOptions extends Work {
   /** Default "pie-bench", so that figures can be compared with published ones. */
   pixels?: StructurePixels;
   /** Default: ViT-B/8. */
@@ -42,7 +42,7 @@ export class Structure {
 
   /** Loads DINO from a safetensors file. Throws CheckpointError with the address of the file if it is missing or broken. */
   static async load(engine: Engine, path: string, options: StructureOptions = {}): Promise<Structure> {
-    const { pixels = "pie-bench", config = dinoB8, ...network } = options;
+    const { pixels = "pie-bench", config = dinoB8, ...work } = options;
     return advised(advice, async () => {
       const { tensors } = await readSafetensors(await openLocalFile(path));
       const parts = {
@@ -51,7 +51,7 @@ export class Structure {
         graph: (input: Parameters<typeof structureDistance>[1]) => structureDistance(config, input),
         anySize: { height: config.size, width: config.size },
       };
-      return new Structure(pixels, config.size, await PairNetwork.load(engine, parts, network));
+      return new Structure(pixels, config.size, await PairNetwork.load(engine, parts, work));
     });
   }
 

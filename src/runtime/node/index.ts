@@ -2,8 +2,7 @@
 // Knows: core, graph, weights, storage.
 // Does not know: models, what a program computes.
 export { mostThreads, physicalCores } from "./machine.ts";
-export { mapWeights } from "./mapWeights.ts";
 export { availableMemory, checkMemory, type ProcessMemory, processTreeMemory } from "./memory.ts";
 export { programBeside } from "./program.ts";
-export { startEngine } from "./startEngine.ts";
+export { type NodeEngineOptions, startEngine } from "./startEngine.ts";
 export { fileSource } from "./weightFiles.ts";

@@ -3,12 +3,11 @@ import type { MappedWeight } from "../../graph/index.ts";
 import type { Cache } from "../../storage/index.ts";
 import { expandWeights } from "../../storage/node/index.ts";
 import { isFloatDtype, type TensorRef, type WeightSet } from "../../weights/index.ts";
-import type { MappedWeights } from "../loadGraph.ts";
+import type { MappedWeights } from "../mappedWeights.ts";
 
 /**
- * Prepares the weights of a network, by their names, to be mapped. F32 weights of a file stay where they are; F16 and BF16
- * weights, and weights in memory, are written once into one file of the cache. Other dtypes (old checkpoints contain
- * position_ids) are left alone. Throws StorageError if the disk has too little space.
+ * Prepares weights to be mapped, as `Engine.mapWeights` says. F32 weights of a file stay where they are; F16 and BF16
+ * weights, and weights in memory, are written once into one file of the cache.
  */
 export async function mapWeights(
   weights: WeightSet,

@@ -144,11 +144,11 @@ export class NodeSession implements Session {
 
   private async loadInto(child: EngineProcess): Promise<void> {
     const placed = await placeWeights(this.program);
-    const { saveIn, level = "basic", prepack = false } = this.options;
-    if (!saveIn) {
+    const { save = false, level = "basic", prepack = false } = this.options;
+    if (!save) {
       await this.create(child, placed.model, this.sessionOptions({ level, prepack, folder: placed.folder }));
     } else {
-      this.saved ??= await saveIn.acquire(await this.savedKey(), (folder) => this.save(child, placed, folder));
+      this.saved ??= await this.host.cache.acquire(await this.savedKey(), (folder) => this.save(child, placed, folder));
       // Cancelled meanwhile: nothing would release it later.
       if (this.released) await this.saved.release();
       const options = this.sessionOptions({ level: "disabled", prepack, folder: this.saved.folder });

@@ -6,7 +6,11 @@ import {
   type Tensor,
   throwIfCancelled,
   UsageError,
+  type Work,
 } from "../../core/index.ts";
+import type { Cache } from "../../storage/index.ts";
+import { DiskCache } from "../../storage/node/index.ts";
+import type { WeightSet } from "../../weights/index.ts";
 import {
   type Device,
   devices,
@@ -16,25 +20,38 @@ import {
   type LoadOptions,
   type Resident,
 } from "../engine.ts";
+import type { MappedWeights } from "../mappedWeights.ts";
 import { probeDevice } from "../probe.ts";
 import { EngineProcess } from "./childProcess.ts";
 import type { Host } from "./host.ts";
 import { mostThreads, physicalCores } from "./machine.ts";
+import { mapWeights } from "./mapWeights.ts";
 import { checkMemory } from "./memory.ts";
 import { NodeResident, readResidents } from "./resident.ts";
 import { bytesOf, NodeSession } from "./session.ts";
+
+export interface NodeEngineOptions extends EngineOptions {
+  /** Keeps expanded weights and optimised programs. Default: the user's cache folder. */
+  cache?: Cache;
+}
 
 class NodeEngine implements Engine, Host {
   readonly device: Device;
   readonly threads: number;
   readonly versions: Readonly<Record<"onnxruntime", string>>;
+  readonly cache: Cache;
   private child: EngineProcess | undefined;
   private starting: Promise<EngineProcess> | undefined;
   private closed = false;
   /** Settles when all calls so far are done. */
   private last: Promise<unknown> = Promise.resolve();
 
-  constructor(device: Device, threads: number, child: EngineProcess, onnxruntime: string) {
+  constructor(
+    { device, threads, cache }: Required<Omit<NodeEngineOptions, "signal">>,
+    child: EngineProcess,
+    onnxruntime: string,
+  ) {
+    this.cache = cache;
     this.device = device;
     this.threads = threads;
     this.versions = { onnxruntime };
@@ -47,6 +64,10 @@ class NodeEngine implements Engine, Host {
 
   load(program: LoadableProgram, options: LoadOptions = {}): Promise<NodeSession> {
     return NodeSession.load(this, program, options);
+  }
+
+  mapWeights(weights: WeightSet, work: Work = {}): Promise<MappedWeights> {
+    return mapWeights(weights, { ...work, cache: this.cache });
   }
 
   put(tensors: readonly Tensor[], signal?: AbortSignal): Promise<NodeResident[]> {
@@ -123,8 +144,9 @@ class NodeEngine implements Engine, Host {
 export async function startEngine({
   device = "cpu",
   threads = physicalCores(),
+  cache = new DiskCache(),
   signal,
-}: EngineOptions = {}): Promise<Engine> {
+}: NodeEngineOptions = {}): Promise<Engine> {
   if (!devices.includes(device)) throw new UsageError("device", { found: shown(device), expected: devices.join(", ") });
   if (!Number.isInteger(threads) || threads < 1 || threads > mostThreads()) {
     throw new UsageError("threads", { found: shown(threads), expected: `a whole number from 1 to ${mostThreads()}` });
@@ -140,7 +162,7 @@ export async function startEngine({
         expected: devices.filter((name) => ready.devices.includes(name)).join(", "),
       });
     }
-    const engine = new NodeEngine(device, threads, child, ready.onnxruntime);
+    const engine = new NodeEngine({ device, threads, cache }, child, ready.onnxruntime);
     if (device !== "cpu") await probeDevice(engine, signal);
     return engine;
   } catch (error) {
