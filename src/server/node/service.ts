@@ -1,6 +1,4 @@
-import { isRecordedFile } from "../../core/index.ts";
 import { sha256 } from "../../storage/node/index.ts";
-import { recordSchema } from "../../tasks/index.ts";
 import {
   type BlobId,
   type Capabilities,
@@ -17,6 +15,7 @@ import type { BlobStore } from "../blobs.ts";
 import { RequestCheck } from "../checkRequest.ts";
 import { ConflictError, NotFoundError, NotReadyError, RequestError } from "../errors.ts";
 import { describeMethods } from "../methods.ts";
+import { ownRecord } from "../ownRecord.ts";
 import type { JobFilter, JobQueue, QueueStats } from "../queue.ts";
 import { keyText } from "../requestKey.ts";
 import type { Service } from "../service.ts";
@@ -146,32 +145,4 @@ const notFound = (what: string, id: string): NotFoundError =>
 function found<T>(value: T | undefined, what: string, id: string): T {
   if (value === undefined) throw notFound(what, id);
   return value;
-}
-
-/** The last part of a path of any system. */
-const lastPart = (path: string): string => path.split(/[/\\]/).at(-1) ?? "";
-
-/** Reads the record of a picture, and takes paths of the machine that made it out. Undefined if it is none. */
-function ownRecord(text: string): StoredPhoto["record"] {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  const { data } = recordSchema.safeParse(json);
-  if (!data) return undefined;
-  const { command, version, model, engine, photo, strength } = data;
-  // A file of that machine says nothing here.
-  const settings = Object.fromEntries(Object.entries(data.settings).filter(([, value]) => !isRecordedFile(value)));
-  const isPath = /^\.|[/\\].*[/\\]|^[/\\]|\.safetensors$/.test(model.name);
-  return {
-    command,
-    version,
-    model: { ...model, name: isPath ? lastPart(model.name) : model.name },
-    engine,
-    ...(photo && { photo: { ...photo, path: lastPart(photo.path) } }),
-    settings,
-    ...(strength && { strength }),
-  };
 }

@@ -7,10 +7,9 @@ import type { Model } from "../../../diffusion/index.ts";
 import { loadModel } from "../../../diffusion/node/index.ts";
 import { PreparedCache } from "../../../editing/node/index.ts";
 import { jobErrorOf } from "../../jobError.ts";
-import { withPictures } from "../../pictureOptions.ts";
+import { type NeededPreparation, runJob, withoutFolder } from "../../runner/index.ts";
+import { folderPlace } from "./folderPlace.ts";
 import type { FromRunner, RunnerEngine, RunnerJob, RunnerModel, ToRunner } from "./messages.ts";
-import { runJob } from "./runJob.ts";
-import { withoutFolder } from "./work.ts";
 
 let loading: { readonly model: RunnerModel; readonly engine: RunnerEngine } | undefined;
 let loaded: Model | undefined;
@@ -20,6 +19,12 @@ const cache = new PreparedCache();
 const fetched = new Map<string, () => void>();
 
 const send = (message: FromRunner): void => void process.send?.(message);
+
+const need = (preparation: NeededPreparation): Promise<void> =>
+  new Promise((resolve) => {
+    fetched.set(preparation.key, resolve);
+    send({ kind: "needs", preparation });
+  });
 
 async function run(job: RunnerJob, signal: AbortSignal): Promise<void> {
   /** Sends a message without paths of this machine. */
@@ -31,18 +36,12 @@ async function run(job: RunnerJob, signal: AbortSignal): Promise<void> {
       signal,
       onProgress: (progress) => sendClean({ kind: "event", event: { type: "progress", progress } }),
     });
-    const request = withPictures(job.request, (id) => job.pictures[id] ?? id);
     const result = await runJob({
       model: loaded,
       name: model.name,
-      job: { ...job, request },
-      cache,
+      request: job.request,
+      place: folderPlace(job, { cache, need }),
       emit: (event) => sendClean({ kind: "event", event }),
-      need: (preparation) =>
-        new Promise((resolve) => {
-          fetched.set(preparation.key, resolve);
-          send({ kind: "needs", preparation });
-        }),
       signal,
     });
     sendClean({ kind: "done", result });

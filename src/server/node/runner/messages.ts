@@ -1,6 +1,6 @@
 import type { Device } from "../../../runtime/index.ts";
-import type { BlobId, JobError, JobRequest, JobResult, MadePicture } from "../../api/index.ts";
-import type { Reported } from "../../queue.ts";
+import type { BlobId, JobError, JobRequest } from "../../api/index.ts";
+import type { NeededPreparation, RunnerEvent, RunnerResult } from "../../runner/index.ts";
 
 /** A model that a runner can load. */
 export interface RunnerModel {
@@ -28,32 +28,6 @@ export interface RunnerJob {
   readonly folder: string;
   /** Shortest time between two writes of the file of an unfinished preparation. */
   readonly stepsEveryMs: number;
-}
-
-/** A finished picture: a PNG file. */
-export type MadeFile = Omit<MadePicture, "picture"> & {
-  readonly file: string;
-  readonly width: number;
-  readonly height: number;
-};
-
-/** An event of a job. Pictures are files. */
-export type RunnerEvent =
-  | Exclude<Reported, { readonly type: "picture" }>
-  | { readonly type: "picture"; readonly made: MadeFile };
-
-/** Result of a job. Pictures are files. */
-export type RunnerResult = Omit<JobResult, "pictures" | "strip"> & {
-  readonly pictures: readonly MadeFile[];
-  readonly strip?: readonly MadeFile[];
-};
-
-/** A preparation that a job needs, and the file in which its steps are kept. */
-export interface NeededPreparation {
-  readonly key: string;
-  readonly file: string;
-  readonly method: string;
-  readonly target: string;
 }
 
 /** What the server's process tells a runner. */

@@ -6,16 +6,8 @@ import { programBeside } from "../../../runtime/node/index.ts";
 import { systemMessage } from "../../../storage/node/index.ts";
 import type { JobError } from "../../api/index.ts";
 import { jobErrorOf } from "../../jobError.ts";
-import type {
-  FromRunner,
-  NeededPreparation,
-  RunnerEngine,
-  RunnerEvent,
-  RunnerJob,
-  RunnerModel,
-  RunnerResult,
-  ToRunner,
-} from "./messages.ts";
+import type { NeededPreparation, RunnerEvent, RunnerResult } from "../../runner/index.ts";
+import type { FromRunner, RunnerEngine, RunnerJob, RunnerModel, ToRunner } from "./messages.ts";
 
 /** Time for a runner to answer a cancellation before it is killed. */
 const GRACE_MS = 700;

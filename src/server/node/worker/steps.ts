@@ -4,7 +4,7 @@ import { readPreparedHeader } from "../../../editing/node/index.ts";
 import type { BlobId } from "../../api/index.ts";
 import type { BlobStore } from "../../blobs.ts";
 import type { JobQueue } from "../../queue.ts";
-import type { NeededPreparation } from "../runner/index.ts";
+import type { NeededPreparation } from "../../runner/index.ts";
 
 /** What the steps of a job's preparations belong to. */
 export interface StepsOf {

@@ -8,10 +8,10 @@ import { NotFoundError } from "../../errors.ts";
 import { jobErrorOf, mayRetry } from "../../jobError.ts";
 import { picturesOf } from "../../pictureOptions.ts";
 import type { JobQueue, Lease } from "../../queue.ts";
+import { Reports } from "../../runner/index.ts";
 import { type RunnerModel, Runners, type RunnersOptions } from "../runner/index.ts";
 import { insist } from "./insist.ts";
 import { makeJobFolder, removeAbandonedJobs } from "./jobFolder.ts";
-import { Reports } from "./reports.ts";
 import { Steps } from "./steps.ts";
 
 /** What a worker does, for a log. */
@@ -131,7 +131,11 @@ async function runIn(
   const pictures = await fetchPictures(picturesOf(request), blobs, folder, stop);
   const of = { queue, blobs, folder, model: model.name, photo: request.photo, everyMs: stepsEveryMs, onTrouble };
   const steps = new Steps(of);
-  const reports = new Reports(lease, blobs, folder, onTrouble);
+  const reports = new Reports(lease, {
+    store: (file) => insist(() => blobs.putFile(join(folder, file)), lease.signal),
+    report: (event) => insist(() => lease.report(event), lease.signal),
+    onTrouble,
+  });
   const watch = {
     onEvent: (event: Parameters<Reports["add"]>[0]) => reports.add(event),
     onNeed: (needed: Parameters<Steps["fetch"]>[0]) => steps.fetch(needed),

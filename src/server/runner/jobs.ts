@@ -1,8 +1,8 @@
-import { batchOf } from "../../../diffusion/index.ts";
-import { observedPicture, requireAttention } from "../../../editing/index.ts";
-import { atLeastWide, heatMap } from "../../../image/index.ts";
-import { psnr } from "../../../metrics/index.ts";
-import { type Cost, type Costs, splitOptions, sweepPointsOf, type TaskResult } from "../../../tasks/index.ts";
+import { batchOf } from "../../diffusion/index.ts";
+import { observedPicture, requireAttention } from "../../editing/index.ts";
+import { atLeastWide, heatMap } from "../../image/index.ts";
+import { psnr } from "../../metrics/index.ts";
+import { type Cost, type Costs, splitOptions, sweepPointsOf, type TaskResult } from "../../tasks/index.ts";
 import {
   attentionTask,
   editTask,
@@ -12,11 +12,11 @@ import {
   planPhoto,
   recordOf,
   sweepTask,
-} from "../../../tasks/node/index.ts";
-import type { AttentionRequest, EditRequest, SweepRequest } from "../../api/index.ts";
-import { requestedMethod } from "../../pictureOptions.ts";
+} from "../../tasks/node/index.ts";
+import type { AttentionRequest, EditRequest, SweepRequest } from "../api/index.ts";
+import { requestedMethod } from "../pictureOptions.ts";
 import { followTask } from "./follow.ts";
-import type { MadeFile, RunnerResult } from "./messages.ts";
+import type { MadeFile, RunnerResult } from "./result.ts";
 import {
   finite,
   type JobWork,
@@ -31,12 +31,12 @@ import {
 
 /** The task of a request for one method, with its photo's steps in a file. */
 async function openTask<R extends EditRequest | SweepRequest | AttentionRequest>(work: JobWork<R>) {
-  const { model, job, cache, signal } = work;
-  const { method: name, preset, options: given, target } = job.request;
+  const { model, request, signal } = work;
+  const { method: name, preset, options: given, target } = request;
   const method = requestedMethod(name);
   const options = splitOptions(method, given);
   const { photo, maker, source, warnings } = await openJob(work, [method]);
-  const facts = { method, model, source: photo.name, photo, warnings, cache };
+  const facts = { method, model, source: photo.name, photo, warnings };
   const input = { target, source, preset, options: options.prepare };
   const planned = await planPhoto(facts, input, { signal });
   return { method, photo, maker, planned, given: options.edit };
@@ -61,7 +61,7 @@ const sharedFacts = ({ record, quality, warnings }: TaskResult, isReused: boolea
 /** Makes one edit. */
 export async function runEdit(work: JobWork<EditRequest>): Promise<RunnerResult> {
   const began = performance.now();
-  const { images, strip: wholeStrip, previews } = work.job.request;
+  const { images, strip: wholeStrip, previews } = work.request;
   const { method, photo, maker, planned, given } = await openTask(work);
   for (const name of images) requirePicture(method, name);
   const { task, isReused } = await withSteps(await planEdit(planned, maker, given, true), work);
@@ -102,7 +102,7 @@ export async function runEdit(work: JobWork<EditRequest>): Promise<RunnerResult>
 export async function runSweep(work: JobWork<SweepRequest>): Promise<RunnerResult> {
   const began = performance.now();
   const { method, maker, planned, given } = await openTask(work);
-  const { points, columns } = sweepPointsOf(method, work.model, work.job.request.axes);
+  const { points, columns } = sweepPointsOf(method, work.model, work.request.axes);
   const edits = await Promise.all(points.map((point) => planEdit(planned, maker, { ...given, ...point })));
   const warnings = new Map(edits.flatMap((one) => (one.warnings ?? []).map((warning) => [warning.message, warning])));
   const { task, isReused } = await withSteps({ ...planned, maker, warnings: [...warnings.values()] }, work);
@@ -130,7 +130,7 @@ export async function runAttention(work: JobWork<AttentionRequest>): Promise<Run
   const began = performance.now();
   const { method, photo, maker, planned, given } = await openTask(work);
   const { task, isReused } = await withSteps(await planEdit(planned, maker, given), work);
-  const of = observedPicture(method, work.job.request.of);
+  const of = observedPicture(method, work.request.of);
   requireAttention(method, work.model, task.plan, { of });
   const result = await followTask(work, attentionTask(task, { of }, { signal: work.signal }), isReused);
   const { words, picture } = result.attention!;

@@ -1,18 +1,17 @@
-import { UsageError } from "../../../core/index.ts";
-import { isMade, methodsToCompare, splitOptions } from "../../../tasks/index.ts";
-import { compareTask, type EditTask, openClip, planComparison } from "../../../tasks/node/index.ts";
-import type { CompareRequest, JobWarning } from "../../api/index.ts";
-import { jobErrorOf } from "../../jobError.ts";
+import { UsageError } from "../../core/index.ts";
+import { isMade, methodsToCompare, splitOptions } from "../../tasks/index.ts";
+import { compareTask, type EditTask, openClip, planComparison } from "../../tasks/node/index.ts";
+import type { CompareRequest, JobWarning } from "../api/index.ts";
+import { jobErrorOf } from "../jobError.ts";
 import { follower } from "./follow.ts";
 import { plainCosts } from "./jobs.ts";
-import type { MadeFile, RunnerResult } from "./messages.ts";
+import type { MadeFile, RunnerResult } from "./result.ts";
 import { finite, type JobWork, openJob, requestValues, withSteps, writeMade } from "./work.ts";
 
 /** Edits one photo with several methods. A method that fails does not end the others. */
 export async function runCompare(work: JobWork<CompareRequest>): Promise<RunnerResult> {
   const began = performance.now();
-  const { model, job, cache, signal } = work;
-  const { request } = job;
+  const { model, request, place, signal } = work;
   const { chosen, leftOut } = methodsToCompare(request.methods, request.source);
   const names = chosen.map(({ name }) => name);
   const unknown = Object.keys(request.options).filter((name) => !names.includes(name));
@@ -28,7 +27,7 @@ export async function runCompare(work: JobWork<CompareRequest>): Promise<RunnerR
     method,
     options: splitOptions(method, request.options[method.name] ?? {}),
   }));
-  const input = { model, maker, photo, source, warnings, target: request.target, methods, store: { cache } };
+  const input = { model, maker, photo, source, warnings, target: request.target, methods, store: {} };
   const planned = await planComparison(input, signal);
   const placed: { readonly task: EditTask; readonly isReused: boolean }[] = [];
   for (const task of planned.tasks) placed.push(await withSteps(task, work));
@@ -46,7 +45,7 @@ export async function runCompare(work: JobWork<CompareRequest>): Promise<RunnerR
       else if (event.type === "compared") {
         const { edit } = event;
         if (!isMade(edit)) {
-          failures.push({ method: edit.method, error: jobErrorOf(edit.error, job.folder) });
+          failures.push({ method: edit.method, error: jobErrorOf(edit.error, place.folder) });
           continue;
         }
         const facts = {

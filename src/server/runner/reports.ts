@@ -1,30 +1,33 @@
-import { join } from "node:path";
-import type { JobResult, MadePicture, PictureRef } from "../../api/index.ts";
-import type { BlobStore } from "../../blobs.ts";
-import type { Lease, Reported } from "../../queue.ts";
-import type { MadeFile, RunnerEvent, RunnerResult } from "../runner/index.ts";
-import { insist } from "./insist.ts";
+import type { BlobId, JobResult, MadePicture, PictureRef } from "../api/index.ts";
+import type { Lease, Reported } from "../queue.ts";
+import type { MadeFile, RunnerEvent, RunnerResult } from "./result.ts";
 
 type Fleeting = Extract<RunnerEvent, { readonly type: "progress" | "preview" }>;
 
 const isFleeting = (event: RunnerEvent): event is Fleeting => event.type === "progress" || event.type === "preview";
 
+/** Where the reports of a job go. */
+export interface ReportsTo {
+  /** Stores a finished file of the job. */
+  readonly store: (file: string) => Promise<BlobId>;
+  /** Reports an event that is kept. */
+  readonly report: (event: Reported) => Promise<void>;
+  /** Called if a progress or a preview cannot be reported. The job goes on. */
+  readonly onTrouble: (error: unknown) => void;
+}
+
 /** Tells the queue of a job's events, in order: pictures first become blobs. Of progress and previews only the newest counts. */
 export class Reports {
   private readonly lease: Lease;
-  private readonly blobs: BlobStore;
-  private readonly folder: string;
-  private readonly onTrouble: (error: unknown) => void;
+  private readonly to: ReportsTo;
   private readonly newest = new Map<Fleeting["type"], Fleeting>();
   /** Pictures in the store, by their files. */
   private readonly stored = new Map<string, Promise<PictureRef>>();
   private last: Promise<void> = Promise.resolve();
 
-  constructor(lease: Lease, blobs: BlobStore, folder: string, onTrouble: (error: unknown) => void) {
+  constructor(lease: Lease, to: ReportsTo) {
     this.lease = lease;
-    this.blobs = blobs;
-    this.folder = folder;
-    this.onTrouble = onTrouble;
+    this.to = to;
   }
 
   add(event: RunnerEvent): void {
@@ -54,7 +57,7 @@ export class Reports {
       const { type } = event;
       const newest = this.newest.get(type);
       this.newest.delete(type);
-      if (newest && !this.lease.signal.aborted) await this.lease.report(newest).catch(this.onTrouble);
+      if (newest && !this.lease.signal.aborted) await this.lease.report(newest).catch(this.to.onTrouble);
     });
   }
 
@@ -69,18 +72,12 @@ export class Reports {
     if (signal.aborted) return;
     const reported: Reported =
       event.type === "picture" ? { type: "picture", made: await this.store(event.made) } : event;
-    await insist(() => this.lease.report(reported), signal);
+    await this.to.report(reported);
   }
 
   private async store({ file, width, height, ...facts }: MadeFile): Promise<MadePicture> {
     const known = this.stored.get(file);
-    const storing =
-      known ??
-      insist(() => this.blobs.putFile(join(this.folder, file)), this.lease.signal).then((id) => ({
-        id,
-        width,
-        height,
-      }));
+    const storing = known ?? this.to.store(file).then((id) => ({ id, width, height }));
     this.stored.set(file, storing);
     return { ...facts, picture: await storing };
   }

@@ -1,28 +1,23 @@
-import { readFile } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { isRecordedFile, type Picture, UsageError, type Warning } from "../../../core/index.ts";
-import type { Model, Size } from "../../../diffusion/index.ts";
-import { isComplete, keyOf, type Method, type Quality } from "../../../editing/index.ts";
-import { findStored, type PreparedCache } from "../../../editing/node/index.ts";
-import type { AlphaChannel } from "../../../image/index.ts";
-import { encodePicture } from "../../../image/node/index.ts";
-import { sha256, writeFileAtomic } from "../../../storage/node/index.ts";
-import type { Maker, SettingValues } from "../../../tasks/index.ts";
-import { type Caption, captionsOf, makerOf, openPhoto, type Photo, type PhotoTask } from "../../../tasks/node/index.ts";
-import type { JobRequest, JobResult, JobWarning } from "../../api/index.ts";
-import type { MadeFile, NeededPreparation, RunnerEvent, RunnerJob } from "./messages.ts";
+import { isRecordedFile, type Picture, UsageError, type Warning } from "../../core/index.ts";
+import type { Model, Size } from "../../diffusion/index.ts";
+import { isComplete, keyOf, type Method, type Quality } from "../../editing/index.ts";
+import { findStored } from "../../editing/node/index.ts";
+import type { AlphaChannel } from "../../image/index.ts";
+import { sha256 } from "../../storage/node/index.ts";
+import type { Maker, SettingValues } from "../../tasks/index.ts";
+import { type Caption, captionsOf, makerOf, openPhoto, type Photo, type PhotoTask } from "../../tasks/node/index.ts";
+import type { JobRequest, JobResult, JobWarning } from "../api/index.ts";
+import type { JobPlace } from "./place.ts";
+import type { MadeFile, RunnerEvent } from "./result.ts";
 
 /** What a running job works with. R: its kind of request. */
 export interface JobWork<R extends JobRequest = JobRequest> {
   readonly model: Model;
   /** Name of the model for clients. */
   readonly name: string;
-  readonly job: RunnerJob & { readonly request: R };
-  /** DDIM inversions of this process, which methods share. */
-  readonly cache: PreparedCache;
+  readonly request: R;
+  readonly place: JobPlace;
   readonly emit: (event: RunnerEvent) => void;
-  /** Waits until the file of a preparation is there, if the store has one. */
-  readonly need: (preparation: NeededPreparation) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -33,9 +28,10 @@ export interface Opened extends Caption {
 }
 
 /** Opens the photo of a job, finds its caption, and loads what records need. Throws ImageError, UsageError, CheckpointError. */
-export async function openJob({ model, name, job, signal }: JobWork, methods: readonly Method[]): Promise<Opened> {
-  const { photo: id, size, fit, source } = job.request;
-  const photo = await openPhoto(model, new Uint8Array(await readFile(job.pictures[id])), { size: sizeOf(size), fit });
+export async function openJob(work: JobWork, methods: readonly Method[]): Promise<Opened> {
+  const { model, name, place, signal } = work;
+  const { photo: id, size, fit, source } = work.request;
+  const photo = await openPhoto(model, await place.readPicture(id), { size: sizeOf(size), fit });
   const [caption] = await captionsOf(methods, model, [photo], source, { signal });
   return { photo, maker: await makerOf(model, { name }, { signal }), ...caption };
 }
@@ -47,18 +43,17 @@ function sizeOf(text: string | undefined): Size | undefined {
 }
 
 /**
- * Gives a planned task a file in the job's folder for its steps. Fetches the steps that another job has finished. isReused: the
- * photo is prepared already.
+ * Gives a planned task the place where its steps are kept, with the steps that another job has finished. isReused: the photo is
+ * prepared already.
  */
 export async function withSteps<T extends PhotoTask>(
   task: T,
-  { job, need }: JobWork,
+  { place }: JobWork,
 ): Promise<{ task: T; isReused: boolean }> {
   const { method, plan } = task;
   const key = sha256(keyOf(method, plan));
-  const file = `${key}.safetensors`;
-  await need({ key, file, method: method.name, target: plan.target });
-  const placed = { ...task, file: join(job.folder, file), everyMs: job.stepsEveryMs };
+  const store = await place.openSteps({ key, file: `${key}.safetensors`, method: method.name, target: plan.target });
+  const placed = { ...task, ...store };
   const found = await findStored(method, plan, placed);
   return { task: placed, isReused: found !== undefined && isComplete(found) };
 }
@@ -68,29 +63,34 @@ export type PictureFacts = Omit<MadeFile, "file" | "width" | "height">;
 
 /** Writes a finished picture as PNG with its record, and returns it with its facts. number: of its file. */
 export async function writeMade(
-  { job }: JobWork,
+  { request, place }: JobWork,
   number: number,
   { picture, alpha }: { readonly picture: Picture; readonly alpha?: AlphaChannel },
   record: Readonly<Record<string, unknown>>,
   facts: PictureFacts,
 ): Promise<MadeFile> {
   const file = `${number}.png`;
-  const photo = { ...(record.photo as object), path: `${job.request.photo}.png` };
-  const text = withoutFolder(JSON.stringify({ ...record, photo }), job.folder);
-  await writeFileAtomic(join(job.folder, file), await encodePicture(picture, { format: "png", alpha, record: text }));
+  const photo = { ...(record.photo as object), path: `${request.photo}.png` };
+  const text = withoutFolder(JSON.stringify({ ...record, photo }), place.folder);
+  await place.write(file, await place.encodePng(picture, { alpha, record: text }));
   return { ...facts, file, width: picture.width, height: picture.height };
 }
 
 /** Removes a folder of this machine from JSON text, so that only names of files are left. */
-export const withoutFolder = (json: string, folder: string): string =>
-  json.replaceAll(JSON.stringify(join(folder, "/")).slice(1, -1), "");
+export const withoutFolder = (json: string, folder: string | undefined): string =>
+  folder === undefined
+    ? json
+    : ["/", "\\"].reduce((text, end) => text.replaceAll(JSON.stringify(folder + end).slice(1, -1), ""), json);
+
+/** Id of the picture in a file that is named after it. */
+const idOf = (path: string): string => (path.split(/[/\\]/).at(-1) ?? "").replace(/\.png$/, "");
 
 /** Returns settings as a request has them: of a picture its id. Its file is named after its id. */
 export const requestValues = (settings: SettingValues): Record<string, unknown> =>
   Object.fromEntries(
     Object.entries(settings)
       .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => [name, isRecordedFile(value) ? basename(value.path, ".png") : value]),
+      .map(([name, value]) => [name, isRecordedFile(value) ? idOf(value.path) : value]),
   );
 
 /** JSON has no infinity: null says that there is no difference. */

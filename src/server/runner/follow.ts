@@ -1,5 +1,4 @@
-import type { TaskEvent, TaskResult } from "../../../tasks/index.ts";
-import { previewUrl } from "./preview.ts";
+import type { TaskEvent, TaskResult } from "../../tasks/index.ts";
 import type { JobWork } from "./work.ts";
 import { qualityOf, requestValues, warningOf } from "./work.ts";
 
@@ -12,7 +11,7 @@ type Shared = Extract<
 >;
 
 /** Returns a function that reports the events which all tasks share. isReused: the photo of the method was prepared already. */
-export function follower({ emit }: JobWork, isReused: (method?: string) => boolean) {
+export function follower({ emit, place }: JobWork, isReused: (method?: string) => boolean) {
   let previewAt = Number.NEGATIVE_INFINITY;
   let progressAt = Number.NEGATIVE_INFINITY;
   return async (event: Shared, method?: string): Promise<void> => {
@@ -37,7 +36,7 @@ export function follower({ emit }: JobWork, isReused: (method?: string) => boole
     } else if (event.type === "chosen") emit({ type: "chosen", strength: { ...event.strength } });
     else if (now >= previewAt + PREVIEW_MS) {
       previewAt = now;
-      emit({ type: "preview", preview: await previewUrl(event.picture) });
+      emit({ type: "preview", preview: await place.encodePreview(event.picture) });
     }
   };
 }
