@@ -26,8 +26,10 @@ export interface Backend {
   inversions(): Promise<readonly Inversion[]>;
   /** Calls `onEvent` with the events of a job until it has ended. Goes on after a lost connection. */
   follow(id: JobId, onEvent: (event: JobEvent) => void, signal: AbortSignal): Promise<void>;
-  /** URL of a stored picture, for an img. side: longest side in pixels, for a small copy as WebP. */
-  pictureUrl(id: string, side?: number): string;
+  /** URL of a stored picture, for an img: at once, or when it is read. side: longest side in pixels, for a small copy as WebP. */
+  pictureUrl(id: string, side?: number): string | Promise<string>;
+  /** Returns a stored picture as PNG, with the record of its settings inside. */
+  picture(id: string): Promise<Blob>;
 }
 
 /** A refusal or a failure that the studio shows. */

@@ -33,6 +33,7 @@ export function httpBackend(base: string, token?: string): Backend {
     remove: (id) => client.remove(id),
     inversions: () => client.inversions(),
     pictureUrl: (id, side) => client.pictureUrl(id, side),
+    picture: async (id) => new Blob([await client.picture(id)], { type: "image/png" }),
     async follow(id, onEvent, signal) {
       try {
         for await (const event of client.events(id, signal)) onEvent(event);

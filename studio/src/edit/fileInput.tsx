@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { described } from "../parts/field.tsx";
-import { asBackendError, backend, problemOf } from "../state/index.ts";
+import { asBackendError, backend, pictureUrl, problemOf } from "../state/index.ts";
 
 /** Chooses a picture as the value of an option, such as a mask. Its value is the id of the uploaded picture. */
 export function FileInput({
@@ -24,7 +24,7 @@ export function FileInput({
   };
   return (
     <div class="file">
-      {typeof value === "string" && <img src={backend().pictureUrl(value, 64)} alt="Chosen" />}
+      {typeof value === "string" && <img src={pictureUrl(value, 64)} alt="Chosen" />}
       <input
         {...described(id, problemOf(id))}
         type="file"

@@ -1,9 +1,9 @@
 import { phaseOf, shareDone } from "../stage/phases.ts";
 import {
-  backend,
   cancelAll,
   cancelJob,
   failed,
+  pictureUrl,
   queue,
   removeJob,
   type ShownJob,
@@ -22,7 +22,7 @@ function Item({ job, action, onAction }: { job: ShownJob; action: string; onActi
   return (
     <li class={`queue-item ${job.state}`} aria-current={job.id === selectedId.value}>
       <button type="button" class="bare queue-open" onClick={() => selectJob(job.id)}>
-        <img src={backend().pictureUrl(job.request.photo, 96)} alt="" width="40" height="40" />
+        <img src={pictureUrl(job.request.photo, 96)} alt="" width="40" height="40" />
         <span class="queue-text">
           <span class="queue-title">{title}</span>
           <small>

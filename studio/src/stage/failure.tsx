@@ -1,4 +1,4 @@
-import { backend, fillForm, runAgain, type ShownJob } from "../state/index.ts";
+import { fillForm, pictureUrl, runAgain, type ShownJob } from "../state/index.ts";
 
 /** The message without the advice, since that is shown apart. */
 const problemOf = (message: string, advice: string | undefined): string =>
@@ -23,7 +23,7 @@ export function Failure({ job }: { job: ShownJob }) {
           </button>
         </div>
       </div>
-      <img class="photo faded" src={backend().pictureUrl(request.photo)} alt="Before the edit" />
+      <img class="photo faded" src={pictureUrl(request.photo)} alt="Before the edit" />
     </div>
   );
 }

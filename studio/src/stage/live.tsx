@@ -1,4 +1,4 @@
-import { backend, cancelJob, type ShownJob } from "../state/index.ts";
+import { cancelJob, pictureUrl, type ShownJob } from "../state/index.ts";
 import { phaseOf, shareDone, timeLeft } from "./phases.ts";
 
 /** Pictures of a job that are already finished. */
@@ -6,7 +6,7 @@ const Made = ({ job }: { job: ShownJob }) => (
   <ul class="made" aria-label="Finished pictures">
     {job.made?.map(({ name, picture }) => (
       <li key={name}>
-        <img src={backend().pictureUrl(picture.id, 160)} alt={name} />
+        <img src={pictureUrl(picture.id, 160)} alt={name} />
       </li>
     ))}
   </ul>
@@ -19,7 +19,7 @@ export function Live({ job }: { job: ShownJob }) {
     <div class="live">
       <h2 class="live-title">{job.request.target}</h2>
       <div class="live-picture">
-        <img class="photo" src={backend().pictureUrl(job.request.photo)} alt="Before the edit" />
+        <img class="photo" src={pictureUrl(job.request.photo)} alt="Before the edit" />
         {job.preview && (
           <figure class="preview">
             <img src={job.preview} alt="The edit so far" />

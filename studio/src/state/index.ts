@@ -6,6 +6,7 @@ export * from "./capabilities.ts";
 export * from "./form.ts";
 export * from "./jobs.ts";
 export * from "./photos.ts";
+export * from "./pictures.ts";
 export * from "./run.ts";
 export * from "./say.ts";
 export * from "./sync.ts";

@@ -69,14 +69,14 @@ export function replacePhotos(files: readonly NewPhoto[]): void {
   uploads = Promise.all(added.map(({ file, photo }) => upload(photo.key, file)));
 }
 
-/** Shows a photo that the backend already has, such as that of an earlier job. */
-export function showStoredPhoto(stored: StoredPhoto, name: string): void {
+/** Shows a photo that the backend already has, such as that of an earlier job. url: for an img. */
+export function showStoredPhoto(stored: StoredPhoto, name: string, url: string): void {
   const same = photos.value.find((photo) => photo.stored?.id === stored.id);
   if (same) {
     choosePhoto(same.key);
     return;
   }
-  const photo = { key: ++lastKey, name, url: backend().pictureUrl(stored.id), stored };
+  const photo = { key: ++lastKey, name, url, stored };
   photos.value = [photo];
   currentKey.value = photo.key;
 }

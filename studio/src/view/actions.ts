@@ -32,10 +32,10 @@ export async function useSettings(from: JobId, request: EditRequest): Promise<vo
 
 async function takePhoto({ photo: id }: JobRequest): Promise<void> {
   const image = new Image();
-  image.src = backend().pictureUrl(id);
+  image.src = await backend().pictureUrl(id);
   await image.decode();
   const { naturalWidth: width, naturalHeight: height } = image;
-  showStoredPhoto({ id, width, height, warnings: [] }, "photo.png");
+  showStoredPhoto({ id, width, height, warnings: [] }, "photo.png", image.src);
 }
 
 /** Copies text, and says so to a screen reader. */

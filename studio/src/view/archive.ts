@@ -5,7 +5,7 @@ import { slug } from "./words.ts";
 /** A picture to save. */
 export interface PictureFile {
   readonly name: string;
-  readonly url: string;
+  readonly read: () => Promise<Blob>;
 }
 
 /** Returns the name of a picture's file: its prompt, its name if the job has others, and the start of the job's id. */
@@ -39,11 +39,10 @@ export async function saveZip(
     let count = 0;
     const names = new Map<string, number>();
     for await (const file of files) {
-      const response = await fetch(file.url);
-      if (!response.ok) throw new Error(`${file.name}: the server answered with status ${response.status}`);
+      const input = await file.read();
       const same = names.get(file.name) ?? 0;
       names.set(file.name, same + 1);
-      yield { name: same > 0 ? file.name.replace(/\.png$/, `-${same + 1}.png`) : file.name, input: response };
+      yield { name: same > 0 ? file.name.replace(/\.png$/, `-${same + 1}.png`) : file.name, input };
       onPicture(++count);
     }
   }

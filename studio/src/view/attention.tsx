@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { AttentionRequest } from "../../../src/server/api/index.ts";
-import { backend, type ShownJob } from "../state/index.ts";
+import { pictureUrl, type ShownJob } from "../state/index.ts";
 import { CommandPanel } from "./commandPanel.tsx";
 import { Warnings } from "./facts.tsx";
 import { PictureActions } from "./pictureActions.tsx";
@@ -34,7 +34,7 @@ export function Attention({ job, request }: Props) {
           <img src={photo.src} alt="Before" style={{ objectFit: photo.fitted }} />
         </div>
         <div class="layer" style={{ opacity: opacity.value / 100 }}>
-          <img src={backend().pictureUrl(picture.id)} alt={`Attention to “${name}”`} />
+          <img src={pictureUrl(picture.id)} alt={`Attention to “${name}”`} />
         </div>
         <span class="tag">{name}</span>
       </div>

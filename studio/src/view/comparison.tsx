@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { CompareRequest, MadePicture } from "../../../src/server/api/index.ts";
-import { backend, capabilities, type ShownJob } from "../state/index.ts";
+import { capabilities, pictureUrl, type ShownJob } from "../state/index.ts";
 import { PictureNotes } from "./notes.tsx";
 import { choosePictures, pairOf } from "./pair.ts";
 import { methodNamed } from "./settings.ts";
@@ -109,13 +109,7 @@ function Cell({ job, made, isLeft, isRight }: CellProps) {
         aria-label={`Show ${name} large`}
         onClick={() => choosePictures(job.id, { right: name })}
       >
-        <img
-          src={backend().pictureUrl(picture.id, 256)}
-          alt=""
-          width={picture.width}
-          height={picture.height}
-          loading="lazy"
-        />
+        <img src={pictureUrl(picture.id, 256)} alt="" width={picture.width} height={picture.height} loading="lazy" />
       </button>
       <h3 title={methodNamed(capabilities.value!, name)?.title}>{name}</h3>
       <small>{facts.join(" · ")}</small>

@@ -1,7 +1,7 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import type { Job, JobId } from "../../../src/server/api/index.ts";
-import { backend, selectedId } from "../state/index.ts";
+import { pictureUrl, selectedId } from "../state/index.ts";
 import { addressOf } from "./address.ts";
 import { methodsOf } from "./filter.ts";
 import { duration } from "./words.ts";
@@ -107,8 +107,7 @@ function Thumbnail({ job, isCurrent, isSelected, onFocus, onToggle, onDelete }: 
       >
         <span class={shown.length > 1 ? "mosaic" : "mosaic single"}>
           {shown.map(
-            (made) =>
-              made && <img key={made.name} src={backend().pictureUrl(made.picture.id, 256)} alt="" loading="lazy" />,
+            (made) => made && <img key={made.name} src={pictureUrl(made.picture.id, 256)} alt="" loading="lazy" />,
           )}
         </span>
         <span class="prompt">{request.target}</span>

@@ -26,7 +26,7 @@ const kinds = { edit: "edits", compare: "comparisons", sweep: "sweeps", attentio
 async function* filesOf(jobs: AsyncIterable<Job> | Iterable<Job>): AsyncGenerator<PictureFile> {
   for await (const job of jobs) {
     for (const made of job.result?.pictures ?? []) {
-      yield { name: fileName(job, made), url: backend().pictureUrl(made.picture.id) };
+      yield { name: fileName(job, made), read: () => backend().picture(made.picture.id) };
     }
   }
 }

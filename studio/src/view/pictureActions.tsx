@@ -1,5 +1,5 @@
 import type { MadePicture } from "../../../src/server/api/index.ts";
-import { backend, type ShownJob } from "../state/index.ts";
+import { pictureUrl, type ShownJob } from "../state/index.ts";
 import { start, useSettings } from "./actions.ts";
 import { fileName } from "./archive.ts";
 import { editOf } from "./edits.ts";
@@ -17,7 +17,7 @@ export function PictureActions({ job, made }: Props) {
   const common = { photo, target, source, model, size, fit };
   return (
     <p class="row">
-      <a class="button" href={backend().pictureUrl(made.picture.id)} download={fileName(job, made)}>
+      <a class="button" href={pictureUrl(made.picture.id)} download={fileName(job, made)}>
         Download PNG
       </a>
       <button type="button" onClick={() => useSettings(job.id, edit)}>

@@ -1,5 +1,5 @@
 import type { JobRequest, MadePicture } from "../../../src/server/api/index.ts";
-import { backend } from "../state/index.ts";
+import { pictureUrl } from "../state/index.ts";
 
 /** A picture on the stage. */
 export interface Shown {
@@ -20,13 +20,13 @@ const fits = { crop: "cover", pad: "contain", stretch: "fill", paste: "fill", wh
 export const shownPhoto = ({ photo, fit }: JobRequest): Shown => ({
   key: PHOTO,
   label: "Photo",
-  src: backend().pictureUrl(photo),
+  src: pictureUrl(photo),
   fitted: fits[fit],
 });
 
 export const shownMade = ({ name, picture }: MadePicture, label: string): Shown => ({
   key: name,
   label,
-  src: backend().pictureUrl(picture.id),
+  src: pictureUrl(picture.id),
   fitted: "fill",
 });

@@ -1,5 +1,5 @@
 import type { SweepRequest } from "../../../src/server/api/index.ts";
-import { backend, capabilities, type ShownJob } from "../state/index.ts";
+import { capabilities, pictureUrl, type ShownJob } from "../state/index.ts";
 import { type Grid, type GridCell, gridOf } from "./grid.ts";
 import { PictureNotes } from "./notes.tsx";
 import { choosePictures, pairOf } from "./pair.ts";
@@ -107,7 +107,7 @@ function Place({ job, cell: { name, label, made }, isShown, hasLabel }: PlacePro
       aria-label={label}
       onClick={() => choosePictures(job.id, { right: name })}
     >
-      <img src={backend().pictureUrl(made.picture.id, 256)} alt="" loading="lazy" />
+      <img src={pictureUrl(made.picture.id, 256)} alt="" loading="lazy" />
       {hasLabel && <small>{label}</small>}
     </button>
   );
