@@ -1,8 +1,8 @@
 import { dirname, isAbsolute, relative } from "node:path";
 import type { Command } from "commander";
-import { isRecordedFile, StorageError, UsageError } from "../core/index.ts";
+import { isRecordedFile, StorageError, UsageError, version } from "../core/index.ts";
 import { methods } from "../editing/index.ts";
-import { exists, version } from "../storage/node/index.ts";
+import { exists } from "../storage/node/index.ts";
 import type { EditRecord, SettingValues } from "../tasks/index.ts";
 import { readRecord } from "../tasks/node/index.ts";
 import { applySettings, nonEmpty, option, refuseWrongOptions } from "./options.ts";

@@ -101,7 +101,7 @@ export async function baretProgram(args: readonly string[]): Promise<Command> {
     .description("edit a photo from a target prompt alone, by diffusion")
     .addHelpText("after", '\n"baret COMMAND --help" shows the options of a command.');
   const asksVersion = args.some((arg) => versionFlags.includes(arg));
-  program.version(asksVersion ? (await import("../storage/node/index.ts")).version : "");
+  program.version(asksVersion ? (await import("../core/index.ts")).version : "");
   // Options after the name of a command are its own, also if a command above it has options of the same names.
   program.enablePositionalOptions(!asksVersion);
   for (const { name, about, load } of entries) {

@@ -11,5 +11,7 @@ export * from "./picture.ts";
 export * from "./progress.ts";
 export * from "./random.ts";
 export * from "./schema.ts";
+export * from "./sha256.ts";
 export * from "./tensor.ts";
+export { version } from "./version.ts";
 export * from "./warning.ts";

@@ -1,4 +1,6 @@
-// Storage: the interface of a cache. node/ has the disk: files, caches, downloads from the hub, finding models.
+// Storage: the interface of a cache, and the hash of any source. node/ has the disk: files, caches, downloads from the
+// hub, finding models.
 // Knows of: core, weights (tensors in files).
 // Does not know of: graphs, devices, models.
 export type { Cache, CacheEntry, CacheKey } from "./cache.ts";
+export { hashSource } from "./hashSource.ts";

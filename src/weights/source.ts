@@ -1,4 +1,4 @@
-import { CheckpointError } from "../core/index.ts";
+import { CheckpointError, type Work } from "../core/index.ts";
 import { refuseFailedDownload } from "./fileKind.ts";
 
 /** Bytes that can be read at any position: a file on disk, a Blob in a browser, an array in memory. */
@@ -11,6 +11,11 @@ export interface ByteSource {
   readonly path?: string;
   /** Reads exactly `length` bytes from `offset`. Rejects if the source has fewer. */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /**
+   * SHA-256 of the content as 64 hexadecimal digits, if the source finds it faster than by reading all bytes anew. To hash
+   * any source, use `hashSource`.
+   */
+  sha256?(work?: Work): Promise<string>;
 }
 
 export interface FolderEntry {

@@ -3,8 +3,8 @@ import { expect, test } from "vitest";
 import { editCommand } from "../../src/cli/edit/index.ts";
 import { applyLike } from "../../src/cli/like.ts";
 import { Reporter } from "../../src/cli/print.ts";
+import { version } from "../../src/core/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
-import { version } from "../../src/storage/node/index.ts";
 import { smoothPicture } from "../support/baret.ts";
 import { temporaryFolder } from "../support/files.ts";
 

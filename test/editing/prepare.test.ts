@@ -1,7 +1,7 @@
 import { readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CancelledError, combine, row, StorageError, type Tensor, UsageError } from "../../src/core/index.ts";
+import { CancelledError, combine, row, StorageError, type Tensor, UsageError, version } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
 import {
   baret,
@@ -14,7 +14,6 @@ import {
 import { type BaretPrepared, iterationsOf, thresholdAt } from "../../src/editing/methods/baret/index.ts";
 import { pictureHash, readPrepared } from "../../src/editing/node/index.ts";
 import type { MeasuredSession } from "../../src/runtime/index.ts";
-import { version } from "../../src/storage/node/index.ts";
 import { memorySource } from "../../src/weights/index.ts";
 import { preparedStored, smoothPicture, tinyModel } from "../support/baret.ts";
 import { temporaryFolder } from "../support/files.ts";

@@ -1,8 +1,7 @@
 import type { Command } from "commander";
-import { CancelledError, few, UsageError, type Work } from "../../core/index.ts";
+import { CancelledError, few, UsageError, version, type Work } from "../../core/index.ts";
 import type { ModelDescription } from "../../server/index.ts";
 import { connect, pause, type ServerClient } from "../../server/index.ts";
-import { version } from "../../storage/node/index.ts";
 import { withProgress } from "../interrupt.ts";
 import type { ModelFlags } from "../model.ts";
 import type { Reporter } from "../print.ts";

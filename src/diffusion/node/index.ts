@@ -4,6 +4,7 @@ import {
   checkArguments,
   isA,
   oneOf,
+  sha256,
   sharedWork,
   someText,
   type Work,
@@ -12,8 +13,8 @@ import {
 } from "../../core/index.ts";
 import { devices, type Engine, loadGraph, type MappedWeights } from "../../runtime/index.ts";
 import { mostThreads, type NodeEngineOptions, startEngine } from "../../runtime/node/index.ts";
-import type { Cache } from "../../storage/index.ts";
-import { findModel, hashFile, openLocal, openPackageFile, sha256 } from "../../storage/node/index.ts";
+import { type Cache, hashSource } from "../../storage/index.ts";
+import { findModel, openLocal, openPackageFile } from "../../storage/node/index.ts";
 import { CLIP_MERGES, loadTokenizer } from "../../text/index.ts";
 import {
   type ByteSource,
@@ -139,9 +140,10 @@ const hashes = new WeakMap<Model, string>();
 export async function checkpointHash(checkpoint: Checkpoint, work: Work = {}): Promise<string> {
   const { unet, vae, textEncoder, scheduler, tokenizer } = checkpoint;
   const networks = [unet, vae, textEncoder];
-  const paths = new Set(networks.flatMap(({ weights }) => [...weights.values()].map(({ source }) => source.path)));
+  const all = networks.flatMap(({ weights }) => [...weights.values()].map(({ source }) => source));
+  const sources = new Map(all.map((source) => [source.path ?? source, source]));
   const files: string[] = [];
-  for (const path of paths) if (path) files.push(await hashFile(path, work));
+  for (const source of sources.values()) files.push(await hashSource(source, work));
   for (const file of await vocabularyFiles(checkpoint)) files.push(sha256(await file.read(0, file.size)));
   return sha256(JSON.stringify([files, networks.map(({ config }) => config), scheduler, tokenizer.config]));
 }

@@ -1,20 +1,19 @@
-import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
-import { CheckpointError, checkArguments, type Picture, StorageError, someText } from "../../core/index.ts";
+import {
+  CheckpointError,
+  checkArguments,
+  type Picture,
+  StorageError,
+  someText,
+  startSha256,
+  version,
+} from "../../core/index.ts";
 import type { Model } from "../../diffusion/index.ts";
 import { modelHash } from "../../diffusion/node/index.ts";
 import type { Trajectories } from "../../inversion/index.ts";
 import { checkMemory } from "../../runtime/node/index.ts";
-import {
-  endOfLinks,
-  exists,
-  lock,
-  openLocalFile,
-  storageError,
-  version,
-  writeFileAtomic,
-} from "../../storage/node/index.ts";
+import { endOfLinks, exists, lock, openLocalFile, storageError, writeFileAtomic } from "../../storage/node/index.ts";
 import type { ByteSource } from "../../weights/index.ts";
 import type { Method } from "../method.ts";
 import {
@@ -40,7 +39,7 @@ import type { PreparedCache } from "./cache.ts";
 
 /** Returns the SHA-256 of a picture's size and pixels, as hexadecimal digits. */
 export const pictureHash = ({ width, height, data }: Picture): string =>
-  createHash("sha256").update(`${width}x${height}\n`).update(data).digest("hex");
+  startSha256().update(`${width}x${height}\n`).update(data).digest();
 
 const readArguments = z.object({ path: someText });
 

@@ -1,6 +1,5 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
-import type { Tensor } from "../../core/index.ts";
+import { startSha256, type Tensor } from "../../core/index.ts";
 import type { InversionInput, Trajectories } from "../../inversion/index.ts";
 import { type DiskCache, openLocalFile, writeFileAtomic } from "../../storage/node/index.ts";
 import { encodeSafetensors, readSafetensors, readTensor } from "../../weights/index.ts";
@@ -70,9 +69,9 @@ export class TrajectoryCache implements Trajectories {
 
 /** Returns a hash of everything that a trajectory depends on. Without guidance, the empty prompt is not used. */
 function keyOf({ origin, timesteps, photo, prompt: { context, empty, guidance } }: InversionInput): string {
-  const hash = createHash("sha256").update(JSON.stringify([Object.entries(origin).sort(), timesteps, guidance]));
+  const hash = startSha256().update(JSON.stringify([Object.entries(origin).sort(), timesteps, guidance]));
   for (const { shape, data } of [photo, context, ...(guidance === 1 ? [] : [empty])]) {
     hash.update(JSON.stringify(shape)).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
-  return hash.digest("hex");
+  return hash.digest();
 }

@@ -8,11 +8,12 @@ import {
   type IntTensor,
   MemoryError,
   NumericError,
+  sha256,
   type Tensor,
 } from "../../core/index.ts";
 import { fedShape, withBatch } from "../../graph/index.ts";
 import type { CacheEntry, CacheKey } from "../../storage/index.ts";
-import { fileIdentity, requireFolder, sha256 } from "../../storage/node/index.ts";
+import { fileIdentity, requireFolder } from "../../storage/node/index.ts";
 import type { Feeds, LoadableProgram, LoadOptions, RunOptions, Session } from "../engine.ts";
 import { batchOfFeeds, checkFeeds } from "../feeds.ts";
 import type { EngineProcess } from "./childProcess.ts";

@@ -1,4 +1,4 @@
-import { sha256 } from "../../storage/node/index.ts";
+import { sha256 } from "../../core/index.ts";
 import {
   type BlobId,
   type Capabilities,

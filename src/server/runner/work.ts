@@ -1,9 +1,8 @@
-import { isRecordedFile, type Picture, UsageError, type Warning } from "../../core/index.ts";
+import { isRecordedFile, type Picture, sha256, UsageError, type Warning } from "../../core/index.ts";
 import type { Model, Size } from "../../diffusion/index.ts";
 import { isComplete, keyOf, type Method, type Quality } from "../../editing/index.ts";
 import { findStored } from "../../editing/node/index.ts";
 import type { AlphaChannel } from "../../image/index.ts";
-import { sha256 } from "../../storage/node/index.ts";
 import type { Maker, SettingValues } from "../../tasks/index.ts";
 import { type Caption, captionsOf, makerOf, openPhoto, type Photo, type PhotoTask } from "../../tasks/node/index.ts";
 import type { JobRequest, JobResult, JobWarning } from "../api/index.ts";

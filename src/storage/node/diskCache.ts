@@ -1,7 +1,6 @@
-import { createHash } from "node:crypto";
 import { lstat, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { orCancelled, throwIfCancelled } from "../../core/index.ts";
+import { orCancelled, sha256, throwIfCancelled } from "../../core/index.ts";
 import type { Cache, CacheEntry, CacheKey } from "../cache.ts";
 import { syncFolder, writeFileAtomic } from "./atomic.ts";
 import { cacheFolder } from "./cacheFolder.ts";
@@ -42,12 +41,7 @@ const DEFAULT_LIMIT = 20e9;
 /** The key's kind and hash. */
 const ENTRY = /^([\w-]+)-[0-9a-f]{32}$/;
 
-function nameOf({ kind, of }: CacheKey): string {
-  const hash = createHash("sha256")
-    .update(JSON.stringify([kind, of]))
-    .digest("hex");
-  return `${kind}-${hash.slice(0, 32)}`;
-}
+const nameOf = ({ kind, of }: CacheKey): string => `${kind}-${sha256(JSON.stringify([kind, of])).slice(0, 32)}`;
 
 /**
  * A cache on disk that any number of processes share. An entry is a folder that appears complete, by one rename. A process

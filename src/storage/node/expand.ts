@@ -1,10 +1,10 @@
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { sizeOf, throwIfCancelled, type Work } from "../../core/index.ts";
+import { sha256, sizeOf, throwIfCancelled, type Work } from "../../core/index.ts";
 import { type ByteSource, readTensor, type TensorRef } from "../../weights/index.ts";
 import type { Cache } from "../cache.ts";
 import { openLocalFile } from "./files.ts";
-import { type FileIdentity, fileIdentity, sha256 } from "./hash.ts";
+import { type FileIdentity, fileIdentity } from "./hash.ts";
 import { requireSpace } from "./space.ts";
 import { writeAll } from "./writeAll.ts";
 

@@ -2,6 +2,7 @@ import { access, readdir, realpath, stat } from "node:fs/promises";
 import { extname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { CheckpointError } from "../../core/index.ts";
 import type { ByteSource, Folder, FolderEntry } from "../../weights/index.ts";
+import { hashFile } from "./hash.ts";
 import { openRegular, requireRegular } from "./regular.ts";
 import { isMissing, systemMessage } from "./systemErrors.ts";
 
@@ -50,7 +51,13 @@ async function localFile(name: string, path: string): Promise<ByteSource> {
       return state;
     }),
   );
-  return { name, path, size: found.size, read: (offset, length) => readAt(name, path, offset, length) };
+  return {
+    name,
+    path,
+    size: found.size,
+    read: (offset, length) => readAt(name, path, offset, length),
+    sha256: (work) => hashFile(path, work),
+  };
 }
 
 async function readAt(name: string, path: string, offset: number, length: number): Promise<Uint8Array> {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { CancelledError, StorageError, type Work } from "../../core/index.ts";
+import { CancelledError, StorageError, sha256, type Work } from "../../core/index.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { cacheFolder } from "./cacheFolder.ts";
 import { makeFolder } from "./folders.ts";
@@ -47,8 +47,6 @@ async function readStored(path: string): Promise<z.infer<typeof schema> | undefi
     return undefined;
   }
 }
-
-export const sha256 = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("hex");
 
 export interface HashOptions extends Work {
   /** Folder that stores results. Default: in the cache folder. */

@@ -15,6 +15,6 @@ export type { RetryPolicy } from "./hub/retry.ts";
 export { lock } from "./lock.ts";
 export * from "./models.ts";
 export { mayBeInUse, uniqueName } from "./owner.ts";
-export { BUNDLE_ADVICE, openPackageFile, packagePath, version } from "./package.ts";
+export { BUNDLE_ADVICE, openPackageFile, packagePath } from "./package.ts";
 export { readRegular } from "./regular.ts";
 export { isMissing, storageError, systemMessage } from "./systemErrors.ts";

@@ -12,7 +12,7 @@ export const BUNDLE_ADVICE =
 const here: string | undefined = import.meta.url;
 
 /** The nearest folder above this file that has a package.json. Undefined if that package is not baret. */
-function findPackage(): { folder: URL; version: string } | undefined {
+function findPackage(): URL | undefined {
   if (!here) return undefined;
   let folder = new URL("./", here);
   while (!existsSync(new URL("package.json", folder))) {
@@ -20,18 +20,15 @@ function findPackage(): { folder: URL; version: string } | undefined {
     if (above.href === folder.href) return undefined;
     folder = above;
   }
-  const { name, version } = JSON.parse(readFileSync(new URL("package.json", folder), "utf8"));
-  return name === "baret" ? { folder, version } : undefined;
+  const { name } = JSON.parse(readFileSync(new URL("package.json", folder), "utf8"));
+  return name === "baret" ? folder : undefined;
 }
 
 const found = findPackage();
 
-/** Version of this package. Unknown in a bundle, where no model can be loaded either. */
-export const version = found?.version ?? "unknown";
-
 /** Path of a file or folder of this package, such as "assets/clip/merges.txt". Throws CheckpointError in a bundle. */
 export function packagePath(path: string): string {
-  if (found) return fileURLToPath(new URL(path, found.folder));
+  if (found) return fileURLToPath(new URL(path, found));
   throw new CheckpointError("a file of the package baret cannot be found", {
     where: path,
     found: `code in ${here ? fileURLToPath(here) : "a CommonJS bundle"}`,

@@ -1,12 +1,11 @@
-import { createHash } from "node:crypto";
+import { sha256 } from "../../../core/index.ts";
 import type { Model } from "../../../diffusion/index.ts";
 import { editSettings, type Method, prepareSettings } from "../../../editing/index.ts";
 import type { Case } from "../../cases/case.ts";
 import type { Job } from "../../run/job.ts";
 import type { Variant } from "../../run/variant.ts";
 
-const hashOf = (value: unknown): string =>
-  createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
+const hashOf = (value: unknown): string => sha256(JSON.stringify(value)).slice(0, 16);
 
 const identityOf = ({ name, target, source }: Case): readonly unknown[] => [name, target, source];
 

@@ -4,17 +4,9 @@ import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { CheckpointError, EngineError, few, UsageError } from "../../../core/index.ts";
+import { CheckpointError, EngineError, few, sha256, UsageError, version } from "../../../core/index.ts";
 import { programBeside } from "../../../runtime/node/index.ts";
-import {
-  cacheFolder,
-  findModel,
-  makeFolder,
-  readRegular,
-  sha256,
-  version,
-  writeFileAtomic,
-} from "../../../storage/node/index.ts";
+import { cacheFolder, findModel, makeFolder, readRegular, writeFileAtomic } from "../../../storage/node/index.ts";
 import { type ModelDescription, modelDescription } from "../../api/index.ts";
 import type { RunnerModel } from "../runner/index.ts";
 import type { DescribeAnswer, ModelFacts, NamedModel } from "./messages.ts";
