@@ -1,8 +1,8 @@
 import type { Context, Hono } from "hono";
 import { z } from "zod";
-import { problemsOf } from "../../core/index.ts";
 import { refusal } from "../../http/index.ts";
-import { type FieldProblem, RequestError } from "../errors.ts";
+import { checked } from "../checked.ts";
+import { RequestError } from "../errors.ts";
 import type { ServerEnv } from "./access.ts";
 import { readJson, textProblem } from "./body.ts";
 
@@ -47,9 +47,6 @@ export const declare = <P extends Fields = NoFields, Q extends Fields = NoFields
 
 const none = z.strictObject({});
 
-/** Most wrong fields, and most unknown fields of one object, that an answer names. */
-const MAX_PROBLEMS = 20;
-
 /** Adds an endpoint to an app. Its handler gets checked values only: every wrong field is refused at once. */
 export function addEndpoint<P extends Fields, Q extends Fields, B extends z.ZodType>(
   app: Hono<ServerEnv>,
@@ -78,19 +75,6 @@ export function refuseOtherMethods(app: Hono<ServerEnv>, endpoints: readonly End
       refusal(405, `this address takes ${allowed}`, "method_not_allowed", { headers: { Allow: allowed } }),
     );
   }
-}
-
-/** Checks a value. Throws RequestError that lists every wrong field. */
-export function checked<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
-  const { data, error } = schema.safeParse(value);
-  if (!error) return data as z.output<T>;
-  const problems = error.issues.slice(0, MAX_PROBLEMS).flatMap((issue): FieldProblem[] => {
-    const [message] = problemsOf(new z.ZodError([issue]), value, "the body");
-    const keys = issue.code === "unrecognized_keys" ? issue.keys.slice(0, MAX_PROBLEMS) : [undefined];
-    const path = issue.path.map(String);
-    return keys.map((key) => ({ field: [...path, ...(key === undefined ? [] : [key])].join(".") || "body", message }));
-  });
-  throw new RequestError(problems);
 }
 
 /** Reads the values of a query from their texts, as its schema says: whole numbers, lists with commas, switches. */

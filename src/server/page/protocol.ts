@@ -1,0 +1,52 @@
+import { UsageError } from "../../core/index.ts";
+import type { JobEvent, JobId } from "../api/index.ts";
+import type { Failure } from "../client/failure.ts";
+import { BusyError, NotReadyError, RequestError } from "../errors.ts";
+import { jobErrorOf } from "../jobError.ts";
+import type { PageService } from "./pageService.ts";
+
+/** What a page asks the service for. */
+export type ServiceCalls = Pick<
+  PageService,
+  "capabilities" | "addPhoto" | "submit" | "job" | "jobs" | "cancel" | "cancelAll" | "remove" | "events" | "storage"
+>;
+
+/** A call of one of the methods of T. */
+export interface Call<T> {
+  readonly id: number;
+  readonly method: keyof T & string;
+  readonly args: readonly unknown[];
+}
+
+/** The answer to a call. */
+export type Answer =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly failure: Failure };
+
+/** What the service tells without being asked. */
+export type News =
+  | { readonly news: "event"; readonly job: JobId; readonly event: JobEvent }
+  /** isHere: this tab computes. Otherwise another tab does, and this one shows the same jobs. */
+  | { readonly news: "place"; readonly isHere: boolean };
+
+/** Returns an error as a page shows it. */
+export function failureOf(error: unknown): Failure {
+  const problems = error instanceof RequestError ? error.problems : [];
+  const where = problems[0]?.field ?? (error instanceof UsageError ? error.details.where : undefined);
+  return {
+    ...jobErrorOf(error),
+    ...(where !== undefined && { where }),
+    ...(problems.length > 0 && { problems }),
+    ...((error instanceof BusyError || error instanceof NotReadyError) && { retryAfter: error.retryAfter }),
+  };
+}
+
+/** Does a call, and returns its answer. */
+export async function answerTo<T extends object>(service: T, { id, method, args }: Call<T>): Promise<Answer> {
+  try {
+    const work = service[method as keyof T] as (...args: readonly unknown[]) => Promise<unknown>;
+    return { id, value: await work.call(service, ...args) };
+  } catch (error) {
+    return { id, failure: failureOf(error) };
+  }
+}
