@@ -1,4 +1,4 @@
-import { sha256 } from "../../storage/node/index.ts";
+import { sha256 } from "../../core/index.ts";
 import type { Capabilities, Job, JobEvent, JobId, JobQuery, JobRequestInput, StoredPhoto } from "../api/index.ts";
 import { jobRequest } from "../api/index.ts";
 import { checked } from "../checked.ts";

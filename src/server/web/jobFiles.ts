@@ -1,0 +1,35 @@
+import { z } from "zod";
+import { type JobId, job, jobEvent } from "../api/index.ts";
+import type { JobStore, StoredJob } from "../page/index.ts";
+import { filesIn, type Handle, removeFile, writeFile } from "./folders.ts";
+
+const storedJob = z.object({ job, key: z.string(), events: z.array(jobEvent), used: z.number() });
+
+/** Jobs in a folder of the browser's storage, each in a file. A file that another version has written and this one cannot read is dropped. */
+export class JobFiles implements JobStore {
+  private readonly folder: Handle;
+
+  constructor(folder: Handle) {
+    this.folder = folder;
+  }
+
+  async all(): Promise<readonly StoredJob[]> {
+    const found: StoredJob[] = [];
+    for await (const file of filesIn(this.folder)) {
+      try {
+        found.push(storedJob.parse(JSON.parse(await file.text())));
+      } catch {
+        await removeFile(this.folder, file.name);
+      }
+    }
+    return found;
+  }
+
+  save(stored: StoredJob): Promise<void> {
+    return writeFile(this.folder, `${stored.job.id}.json`, JSON.stringify(stored));
+  }
+
+  delete(id: JobId): Promise<void> {
+    return removeFile(this.folder, `${id}.json`);
+  }
+}

@@ -1,0 +1,86 @@
+import { type Answer, answerTo, type Call, type News, type PageService, type ServiceCalls } from "../page/index.ts";
+
+/** Held by the tab that computes, as long as it is open. */
+const LOCK = "baret-page";
+/** Name of the channel between tabs. */
+const CHANNEL = "baret-page";
+
+/** What tabs of one browser tell each other. tab: who asks. */
+type Said =
+  | { readonly type: "call"; readonly tab: string; readonly call: Call<ServiceCalls> }
+  | { readonly type: "answer"; readonly tab: string; readonly answer: Answer }
+  | { readonly type: "news"; readonly news: News }
+  /** A tab computes from now on, and takes calls. */
+  | { readonly type: "leading" };
+
+/**
+ * One service for all tabs of a browser. The first tab computes, and answers the calls of the others; they hear of the same
+ * events. If it is closed, another one takes over, and calls that wait are made again.
+ */
+export class Tabs {
+  private readonly tab = crypto.randomUUID();
+  private readonly channel = new BroadcastChannel(CHANNEL);
+  private readonly start: () => Promise<PageService>;
+  private readonly tell: (news: News) => void;
+  private readonly waiting = new Map<
+    number,
+    { readonly call: Call<ServiceCalls>; readonly resolve: (answer: Answer) => void }
+  >();
+  private own: PageService | undefined;
+
+  /** start: starts the service, in the tab that computes. tell: called with news. */
+  constructor(start: () => Promise<PageService>, tell: (news: News) => void) {
+    this.start = start;
+    this.tell = tell;
+    this.channel.addEventListener("message", ({ data }: MessageEvent<Said>) => this.hear(data));
+  }
+
+  /** Waits to be the tab that computes, and then is it for ever. Rejects if the service cannot be started. */
+  async lead(): Promise<never> {
+    const isFirst = await navigator.locks.request(LOCK, { ifAvailable: true }, async (lock) => lock !== null);
+    if (!isFirst) this.tell({ news: "place", isHere: false });
+    return navigator.locks.request(LOCK, async (): Promise<never> => {
+      const service = await this.start();
+      service.listen((job, event) => {
+        const news: News = { news: "event", job, event };
+        this.tell(news);
+        this.channel.postMessage({ type: "news", news } satisfies Said);
+      });
+      this.own = service;
+      this.tell({ news: "place", isHere: true });
+      this.channel.postMessage({ type: "leading" } satisfies Said);
+      for (const { call, resolve } of this.waiting.values()) void answerTo<ServiceCalls>(service, call).then(resolve);
+      return new Promise<never>(() => undefined);
+    });
+  }
+
+  /** Does a call here, or lets the tab that computes do it. */
+  ask(call: Call<ServiceCalls>): Promise<Answer> {
+    if (this.own) return answerTo<ServiceCalls>(this.own, call);
+    return new Promise((resolve) => {
+      const done = (answer: Answer): void => {
+        this.waiting.delete(call.id);
+        resolve(answer);
+      };
+      this.waiting.set(call.id, { call, resolve: done });
+      this.send(call);
+    });
+  }
+
+  private send(call: Call<ServiceCalls>): void {
+    this.channel.postMessage({ type: "call", tab: this.tab, call } satisfies Said);
+  }
+
+  private hear(said: Said): void {
+    if (said.type === "leading") for (const { call } of this.waiting.values()) this.send(call);
+    else if (said.type === "news") this.tell(said.news);
+    else if (said.type === "answer") {
+      if (said.tab === this.tab) this.waiting.get(said.answer.id)?.resolve(said.answer);
+    } else if (this.own) {
+      const { tab, call } = said;
+      void answerTo<ServiceCalls>(this.own, call).then((answer) =>
+        this.channel.postMessage({ type: "answer", tab, answer } satisfies Said),
+      );
+    }
+  }
+}
