@@ -1,4 +1,6 @@
+import { CheckpointError, EngineError, shapeText } from "../core/index.ts";
 import type { MappedWeight } from "../graph/index.ts";
+import type { TensorRef } from "../weights/index.ts";
 
 /** Weights of one network in the dtype that a device computes in. Any number of programs share them. */
 export interface MappedWeights {
@@ -8,4 +10,33 @@ export interface MappedWeights {
   hold(): () => Promise<void>;
   /** Frees them, or lets the cache delete their files, once no program holds them. */
   release(): Promise<void>;
+}
+
+/** Weights in their places. free: called once when nothing holds them. */
+export function mappedWeights(refs: ReadonlyMap<string, TensorRef>, free: () => Promise<void> | void): MappedWeights {
+  let holders = 0;
+  let gone = false;
+  const hold = (): (() => Promise<void>) => {
+    if (gone) throw new EngineError("released weights were used");
+    holders++;
+    let holds = true;
+    return async () => {
+      if (!holds) return;
+      holds = false;
+      gone = --holders === 0;
+      if (gone) await free();
+    };
+  };
+  return { binding: (name, shape) => bindingOf(name, shape, refs.get(name)), hold, release: hold() };
+}
+
+function bindingOf(name: string, shape: readonly number[], ref: TensorRef | undefined): MappedWeight {
+  if (!ref) throw new CheckpointError("a weight is missing", { where: name, expected: shapeText(shape) });
+  const where = `${ref.source.name}, "${name}"`;
+  if (shapeText(ref.shape) !== shapeText(shape)) {
+    throw new CheckpointError("shape", { where, found: shapeText(ref.shape), expected: shapeText(shape) });
+  }
+  if (ref.dtype !== "F32")
+    throw new CheckpointError("dtype", { where, found: ref.dtype, expected: "F32, F16 or BF16" });
+  return { source: ref.source, offset: ref.offset, length: ref.length };
 }

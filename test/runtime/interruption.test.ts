@@ -7,10 +7,10 @@ import { setTimeout as pause, setImmediate } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { CancelledError, EngineError, tensor } from "../../src/core/index.ts";
 import type { Engine, LoadOptions, Session } from "../../src/runtime/index.ts";
-import { EngineProcess } from "../../src/runtime/node/childProcess.ts";
+import type { Request } from "../../src/runtime/messages.ts";
+import { ChildEngineProcess } from "../../src/runtime/node/childProcess.ts";
 import { frameParts } from "../../src/runtime/node/frames.ts";
 import { startEngine } from "../../src/runtime/node/index.ts";
-import type { Request } from "../../src/runtime/node/messages.ts";
 import { programBeside } from "../../src/runtime/node/program.ts";
 import { DiskCache } from "../../src/storage/node/index.ts";
 import { doubling, slow, slowToLoad } from "./programs.ts";
@@ -126,7 +126,7 @@ describe("cancelling", () => {
     const { pid } = engine;
     process.kill(pid!, "SIGKILL");
     await until(() => engine.pid === undefined);
-    const starts = vi.spyOn(EngineProcess, "start");
+    const starts = vi.spyOn(ChildEngineProcess, "start");
     const abort = new AbortController();
     const first = short.run({ x: row }, { signal: abort.signal });
     await until(() => starts.mock.calls.length > 0);
@@ -148,7 +148,7 @@ describe("cancelling", () => {
 
   test("while the engine starts takes effect at once", async () => {
     const abort = new AbortController();
-    const starts = vi.spyOn(EngineProcess, "start");
+    const starts = vi.spyOn(ChildEngineProcess, "start");
     const starting = startEngine({ signal: abort.signal });
     starting.catch(() => undefined);
     await until(() => starts.mock.calls.length > 0);
@@ -230,7 +230,7 @@ describe("the engine's process", () => {
   test("ends when its parent is killed, inside a native call", async () => {
     const { name, model } = slow();
     const x = { name: "x", dtype: "float32", shape: [1024, 1024] } as const;
-    const load: Request = { kind: "load", session: 0, options: { logId: name } };
+    const load: Request = { kind: "load", session: 0, load: { options: { logId: name } } };
     const run: Request = { kind: "run", session: 0, feeds: [x], outputs: ["y"], keep: [] };
     const frames = [...frameParts(load, [model]), ...frameParts(run, [new Uint8Array(matrix.data.buffer)])];
     writeFileSync(join(root, "requests"), Buffer.concat(frames));

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { withReasons } from "../../src/runtime/node/reasons.ts";
+import { withReasons } from "../../src/runtime/reasons.ts";
 
 test("a message is followed by the reasons of the log, without colours, times, source places and repetitions", () => {
   const log =

@@ -6,8 +6,11 @@
 import { closeSync, readSync, writeSync } from "node:fs";
 import { isMainThread, Worker } from "node:worker_threads";
 import { env, InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
+import type { Request as AnyRequest, ArrayHead, Reply } from "../messages.ts";
 import { frameParts, frameReader } from "./frames.ts";
-import type { ArrayHead, Reply, Request } from "./messages.ts";
+import type { ChildLoad } from "./loading.ts";
+
+type Request = AnyRequest<ChildLoad>;
 
 const messages = 3;
 const parentPipe = 4;
@@ -80,9 +83,9 @@ async function answer(head: Request, arrays: Uint8Array<ArrayBuffer>[]): Promise
     return send({ kind: "done", outputs: [] });
   }
   if (head.kind === "load") {
-    const { session, path, options } = head;
+    const { path, options } = head.load;
     sessions.set(
-      session,
+      head.session,
       await (path === undefined ? InferenceSession.create(arrays[0], options) : InferenceSession.create(path, options)),
     );
   } else {

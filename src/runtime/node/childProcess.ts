@@ -5,8 +5,9 @@ import { dirname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { EngineError } from "../../core/index.ts";
 import { systemMessage } from "../../storage/node/index.ts";
+import type { Answer, Reply, Request } from "../messages.ts";
+import type { EngineProcess } from "../process.ts";
 import { type Frame, frameParts, frameSplitter } from "./frames.ts";
-import type { Reply, Request } from "./messages.ts";
 import { programBeside } from "./program.ts";
 
 const signals: Record<string, string> = {
@@ -49,13 +50,8 @@ async function spawned(): Promise<ChildProcess> {
   }
 }
 
-interface Answer {
-  reply: Reply;
-  arrays: Uint8Array<ArrayBuffer>[];
-}
-
 /** A child process that answers one request at a time. It keeps this process alive only while a request is running. */
-export class EngineProcess {
+export class ChildEngineProcess implements EngineProcess {
   readonly pid: number | undefined;
   private readonly process: ChildProcess;
   private readonly channel: Socket;
@@ -92,8 +88,8 @@ export class EngineProcess {
   }
 
   /** Starts a process. Throws EngineError if that fails. */
-  static async start(): Promise<{ child: EngineProcess; ready: Reply & { kind: "ready" } }> {
-    const child = new EngineProcess(await spawned());
+  static async start(): Promise<{ child: ChildEngineProcess; ready: Reply & { kind: "ready" } }> {
+    const child = new ChildEngineProcess(await spawned());
     const { reply } = await child.answer();
     if (reply.kind !== "ready") {
       child.kill();
@@ -102,7 +98,6 @@ export class EngineProcess {
     return { child, ready: reply };
   }
 
-  /** Throws EngineError if the process ends before it answers. */
   async request(request: Request, arrays: readonly Uint8Array[] = []): Promise<Answer> {
     this.stderr = "";
     const answer = this.answer();
@@ -114,7 +109,7 @@ export class EngineProcess {
     return answer;
   }
 
-  /** Text that native code has written to standard error since the last request was sent. */
+  /** Native code logs to standard error. */
   async log(): Promise<string> {
     // It was written before the answer, so it arrives when the event loop next reads the pipes.
     await setImmediate();
@@ -122,12 +117,10 @@ export class EngineProcess {
     return this.stderr;
   }
 
-  /** Frees a tensor in the child process, with the next request. */
   drop(resident: number): void {
     this.dropped.push(resident);
   }
 
-  /** True if it takes no more requests. */
   get isEnding(): boolean {
     return this.killed || this.ended !== undefined;
   }
@@ -137,7 +130,6 @@ export class EngineProcess {
     this.process.kill("SIGKILL");
   }
 
-  /** Ends it. Resolves when its memory is free. */
   async end(): Promise<void> {
     this.kill();
     this.keepAlive(true);

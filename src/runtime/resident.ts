@@ -1,21 +1,21 @@
-import { ResidentError, type Tensor } from "../../core/index.ts";
-import type { Feeds, Resident } from "../engine.ts";
-import type { EngineProcess } from "./childProcess.ts";
+import { ResidentError, type Tensor } from "../core/index.ts";
+import type { Feeds, Resident } from "./engine.ts";
 import type { Host } from "./host.ts";
+import type { EngineProcess } from "./process.ts";
 
 let count = 0;
 
-/** A tensor in the memory of a child process. */
-export class NodeResident implements Resident {
+/** A tensor in the memory of an engine's process. */
+export class EngineResident implements Resident {
   readonly id = count++;
   readonly shape: readonly number[];
   private readonly host: Host;
-  private readonly child: EngineProcess;
+  private readonly process: EngineProcess;
   private released = false;
 
-  constructor(host: Host, child: EngineProcess, shape: readonly number[]) {
+  constructor(host: Host, process: EngineProcess, shape: readonly number[]) {
     this.host = host;
-    this.child = child;
+    this.process = process;
     this.shape = shape;
   }
 
@@ -26,12 +26,12 @@ export class NodeResident implements Resident {
   release(): void {
     if (this.released) return;
     this.released = true;
-    this.child.drop(this.id);
+    this.process.drop(this.id);
   }
 
   /** Throws ResidentError if it is not in that process. name: the input that it is fed to. */
-  requireIn(child: EngineProcess, name?: string): void {
-    if (!this.released && this.child === child) return;
+  requireIn(process: EngineProcess, name?: string): void {
+    if (!this.released && this.process === process) return;
     throw new ResidentError("a tensor that was kept in the engine is lost", {
       where: name,
       found: this.released ? "it was released" : "its process has ended",
@@ -43,13 +43,13 @@ export class NodeResident implements Resident {
 /** Copies tensors out of the engine in one call. Throws ResidentError if one is lost. */
 export const readResidents = (
   host: Host,
-  residents: readonly NodeResident[],
+  residents: readonly EngineResident[],
   signal?: AbortSignal,
 ): Promise<Tensor[]> =>
-  host.exclusive("reading tensors of the engine", signal, async (child) => {
-    for (const one of residents) one.requireIn(child);
-    const { arrays } = await child.request({ kind: "read", residents: residents.map(({ id }) => id) });
+  host.exclusive("reading tensors of the engine", signal, async (process) => {
+    for (const one of residents) one.requireIn(process);
+    const { arrays } = await process.request({ kind: "read", residents: residents.map(({ id }) => id) });
     return residents.map(({ shape }, i) => ({ shape, data: new Float32Array(arrays[i].buffer) }));
   });
 
-export const isResident = (value: Feeds[string]): value is NodeResident => value instanceof NodeResident;
+export const isResident = (value: Feeds[string]): value is EngineResident => value instanceof EngineResident;

@@ -1,0 +1,121 @@
+import { EngineError, orCancelled, type Tensor, type Work } from "../core/index.ts";
+import type { WeightSet } from "../weights/index.ts";
+import type { Device, Engine, LoadableProgram, LoadOptions, Resident } from "./engine.ts";
+import type { Host, Loading } from "./host.ts";
+import type { MappedWeights } from "./mappedWeights.ts";
+import type { EngineProcess } from "./process.ts";
+import { EngineResident, readResidents } from "./resident.ts";
+import { bytesOf, EngineSession } from "./session.ts";
+
+/** What an engine needs of a platform: a child process and files, or a Worker and memory. */
+export interface Platform {
+  /** Starts another process. Throws EngineError if that fails. */
+  startProcess(): Promise<EngineProcess>;
+  loading(program: LoadableProgram, options: Omit<LoadOptions, "signal">): Loading;
+  mapWeights(weights: WeightSet, work: Work): Promise<MappedWeights>;
+  /** See Engine.checkMemory. */
+  checkMemory(estimate: number, what: string): void;
+}
+
+/** An engine over a process that computes. It replaces a process that has ended. */
+export class HostedEngine implements Engine, Host {
+  readonly device: Device;
+  readonly threads: number;
+  readonly versions: Engine["versions"];
+  private readonly platform: Platform;
+  private process: EngineProcess | undefined;
+  private starting: Promise<EngineProcess> | undefined;
+  private closed = false;
+  /** Settles when all calls so far are done. */
+  private last: Promise<unknown> = Promise.resolve();
+
+  /** process: the first one, which has started. */
+  constructor(
+    { device, threads, versions }: Pick<Engine, "device" | "threads" | "versions">,
+    platform: Platform,
+    process: EngineProcess,
+  ) {
+    this.device = device;
+    this.threads = threads;
+    this.versions = versions;
+    this.platform = platform;
+    this.process = process;
+  }
+
+  get pid(): number | undefined {
+    return this.process?.isEnding ? undefined : this.process?.pid;
+  }
+
+  load(program: LoadableProgram, { signal, ...options }: LoadOptions = {}): Promise<EngineSession> {
+    return EngineSession.load(this, program, this.platform.loading(program, options), signal);
+  }
+
+  mapWeights(weights: WeightSet, work: Work = {}): Promise<MappedWeights> {
+    return this.platform.mapWeights(weights, work);
+  }
+
+  put(tensors: readonly Tensor[], signal?: AbortSignal): Promise<EngineResident[]> {
+    return this.exclusive("moving tensors into the engine", signal, async (process) => {
+      const made = tensors.map(({ shape }) => new EngineResident(this, process, shape));
+      const heads = made.map(({ id, shape }) => ({ name: "", dtype: "float32" as const, shape, resident: id }));
+      await process.request({ kind: "put", tensors: heads }, tensors.map(bytesOf));
+      return made;
+    });
+  }
+
+  read(residents: readonly Resident[], signal?: AbortSignal): Promise<Tensor[]> {
+    return readResidents(this, residents as readonly EngineResident[], signal);
+  }
+
+  checkMemory(estimate: number, what: string): void {
+    this.platform.checkMemory(estimate, what);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.starting?.catch(() => undefined);
+    await this.process?.end();
+  }
+
+  async exclusive<T>(
+    what: string,
+    signal: AbortSignal | undefined,
+    work: (process: EngineProcess) => Promise<T>,
+  ): Promise<T> {
+    const before = this.last;
+    let leave = (): void => undefined;
+    const mine = new Promise<void>((resolve) => {
+      leave = resolve;
+    });
+    this.last = before.then(() => mine);
+    let working: EngineProcess | undefined;
+    try {
+      await orCancelled(before, signal, what);
+      working = await orCancelled(this.running(), signal, what);
+      return await orCancelled(work(working), signal, what);
+    } catch (error) {
+      if (signal?.aborted) working?.kill();
+      throw error;
+    } finally {
+      leave();
+    }
+  }
+
+  /** The process, or a new one if it has ended. */
+  private async running(): Promise<EngineProcess> {
+    if (this.closed) throw new EngineError("the engine is closed");
+    if (this.process && !this.process.isEnding) return this.process;
+    // A call may be cancelled while it waits for this. The next one waits for the same process.
+    this.starting ??= this.restart().finally(() => {
+      this.starting = undefined;
+    });
+    return this.starting;
+  }
+
+  private async restart(): Promise<EngineProcess> {
+    // The memory of the old process must be free first.
+    await this.process?.end();
+    this.process = await this.platform.startProcess();
+    return this.process;
+  }
+}
