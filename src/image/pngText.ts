@@ -1,8 +1,9 @@
-import { ImageError } from "../core/index.ts";
+import { ImageError, joinBytes } from "../core/index.ts";
 
-const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+/** The first bytes of every PNG. */
+export const pngSignature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
-export const isPng = (bytes: Uint8Array): boolean => signature.every((b, i) => bytes[i] === b);
+export const isPng = (bytes: Uint8Array): boolean => pngSignature.every((b, i) => bytes[i] === b);
 
 /** CRC-32 (ISO 3309) of every byte value: PNG specification, annex D. */
 const crcOfByte = Uint32Array.from({ length: 256 }, (_, n) => {
@@ -30,7 +31,7 @@ const damaged = (found: string, expected?: string): ImageError => new ImageError
 export function* pngChunks(png: Uint8Array): Generator<PngChunk> {
   if (!isPng(png)) throw new ImageError("not a PNG", { expected: "a PNG signature" });
   const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
-  for (let offset = signature.length; offset < png.length; ) {
+  for (let offset = pngSignature.length; offset < png.length; ) {
     if (offset + 12 > png.length) throw damaged(`${png.length - offset} bytes after the last chunk`, "a chunk");
     const length = view.getUint32(offset);
     const end = offset + 12 + length;
@@ -45,7 +46,8 @@ export function* pngChunks(png: Uint8Array): Generator<PngChunk> {
   throw damaged("no IEND chunk");
 }
 
-function chunk(type: string, data: Uint8Array): Uint8Array {
+/** A chunk of a PNG, with its length and CRC. */
+export function pngChunk(type: string, data: Uint8Array): Uint8Array {
   const out = new Uint8Array(12 + data.length);
   const view = new DataView(out.buffer);
   view.setUint32(0, data.length);
@@ -80,23 +82,13 @@ export function insertPngText(png: Uint8Array, text: Readonly<Record<string, str
   if (header.type !== "IHDR") throw damaged(`${header.type} as first chunk`, "IHDR");
   // keyword, NUL, not compressed (two zero bytes), no language, no translated keyword, text
   const added = Object.entries(text).map(([keyword, value]) =>
-    chunk("iTXt", join([latin1(keyword), new Uint8Array(5), new TextEncoder().encode(value)])),
+    pngChunk("iTXt", joinBytes([latin1(keyword), new Uint8Array(5), new TextEncoder().encode(value)])),
   );
   const bytes = added.reduce((sum, { length }) => sum + length, 0);
   if (bytes > MAX_TEXT_BYTES) {
     throw new ImageError("too much text for a PNG", { found: `${bytes} bytes`, expected: `at most ${MAX_TEXT_BYTES}` });
   }
-  return join([png.subarray(0, next.offset), ...added, png.subarray(next.offset)]);
-}
-
-function join(pieces: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(pieces.reduce((bytes, { length }) => bytes + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    out.set(piece, at);
-    at += piece.length;
-  }
-  return out;
+  return joinBytes([png.subarray(0, next.offset), ...added, png.subarray(next.offset)]);
 }
 
 /** Splits at the first `count` NUL bytes. Undefined if there are fewer. */
@@ -129,10 +121,10 @@ function textOf({ type, data }: PngChunk): [string, string] | undefined {
 export function readPngText(png: Uint8Array): Record<string, string> {
   const text = new Map<string, string>();
   let room = MAX_TEXT_BYTES;
-  for (const pngChunk of pngChunks(png)) {
-    if ((pngChunk.type !== "tEXt" && pngChunk.type !== "iTXt") || pngChunk.data.length > room) continue;
-    room -= pngChunk.data.length;
-    const entry = textOf(pngChunk);
+  for (const found of pngChunks(png)) {
+    if ((found.type !== "tEXt" && found.type !== "iTXt") || found.data.length > room) continue;
+    room -= found.data.length;
+    const entry = textOf(found);
     if (entry && !text.has(entry[0])) text.set(...entry);
   }
   return Object.fromEntries(text);

@@ -1,58 +1,30 @@
 import sharp, { type Metadata } from "sharp";
 import { z } from "zod";
-import {
-  checkArguments,
-  type ErrorDetails,
-  ImageError,
-  isA,
-  type Picture,
-  someText,
-  type Warning,
-  whole,
-} from "../../core/index.ts";
+import { checkArguments, ImageError, type Picture, someText } from "../../core/index.ts";
 import { readRegular, systemMessage } from "../../storage/node/index.ts";
-import { type AlphaChannel, layOverWhite } from "../alpha.ts";
-import { type PhotoFormat, sniff } from "../formats.ts";
+import type { PhotoFormat } from "../formats.ts";
+import {
+  DEFAULT_MAX_PIXELS,
+  type DecodedPhoto,
+  type DecodeOptions,
+  decodeOptions,
+  MAX_FILE_BYTES,
+  type PhotoHeader,
+  photoOf,
+  requireDecodable,
+  requireFormat,
+  requireOneFrame,
+  someBytes,
+} from "../photo.ts";
 import { pngChunks } from "../pngText.ts";
-import { longestSide } from "../resize.ts";
 import { decodeSamples } from "./samples.ts";
 
-export interface DecodeOptions {
-  /** Photos with more pixels are refused before they are decoded. Default 100 million. Sides are at most 65,535. */
-  maxPixels?: number;
-}
-
-/** A photo as it is edited, and the facts about its file. */
-export interface DecodedPhoto {
-  /** Upright, in 8-bit sRGB. Transparent pixels are laid over white. */
-  readonly picture: Picture;
-  /** Absent if every pixel is opaque. */
-  readonly alpha?: AlphaChannel;
-  readonly format: PhotoFormat;
-  /** Frames or pages after the first. They were not decoded. */
-  readonly framesLeftOut: number;
-  /** Codes: "frames-left-out"; "unusable-profile" if colours were taken as sRGB because their profile is damaged. */
-  readonly warnings: readonly Warning[];
-}
-
-/** Facts that the header of a picture file tells. */
-export interface PhotoHeader {
-  readonly format: PhotoFormat;
-  /** Size of the upright picture. */
-  readonly width: number;
-  readonly height: number;
-}
-
 const decodeArguments = z.object({
-  source: z.union([someText, isA<Uint8Array>("bytes", (value) => value instanceof Uint8Array)], {
-    error: "expected a path or the bytes of a picture file",
-  }),
-  options: z.strictObject({ maxPixels: whole(1, Number.MAX_SAFE_INTEGER).optional() }),
+  source: z.union([someText, someBytes], { error: "expected a path or the bytes of a picture file" }),
+  options: decodeOptions,
 });
 
 const expected = "a PNG, JPEG, WebP, TIFF, AVIF or GIF picture";
-/** More than any picture within the default pixel limit needs, and what one Buffer can hold. */
-const maxFileBytes = 1024 ** 3;
 
 /** libvips reports one fault a line, some of them many times. */
 const reason = (error: unknown): string =>
@@ -62,7 +34,7 @@ const reason = (error: unknown): string =>
 
 async function readPicture(path: string): Promise<Buffer> {
   try {
-    return await readRegular(path, maxFileBytes);
+    return await readRegular(path, MAX_FILE_BYTES);
   } catch (cause) {
     throw new ImageError(`cannot be read: ${systemMessage(cause)}`, { where: path, cause });
   }
@@ -87,66 +59,34 @@ interface OpenedPhoto {
   readonly maxPixels: number;
 }
 
-async function open(source: Uint8Array | string, { maxPixels = 100_000_000 }: DecodeOptions): Promise<OpenedPhoto> {
+async function open(
+  source: Uint8Array | string,
+  { maxPixels = DEFAULT_MAX_PIXELS }: DecodeOptions,
+): Promise<OpenedPhoto> {
   const where = typeof source === "string" ? source : undefined;
-  const refuse = (problem: string, details: ErrorDetails) => new ImageError(problem, { where, ...details });
   const bytes =
     typeof source === "string"
       ? await readPicture(source)
       : Buffer.from(source.buffer, source.byteOffset, source.byteLength);
-  if (bytes.length === 0) throw refuse("empty file", { found: "0 bytes", expected });
-  // Only formats named here reach sharp, and a file of another is called by its name.
-  const { format, name } = sniff(bytes);
-  if (format === undefined) throw refuse("not a picture that baret reads", { found: name, expected });
+  // Only formats named here reach sharp.
+  const format = requireFormat(bytes, where, expected);
   const header = await sharp(bytes, { limitInputPixels: false }).metadata();
-  const { width, height, depth, space } = header;
-  // A decoder holds whole rows, and takes its time for each: within the pixel limit, one row would take gigabytes.
-  if (Math.max(width, height) > longestSide) {
-    throw refuse("a side is too long", {
-      found: `${width}x${height}`,
-      expected: `at most ${longestSide} pixels along each side`,
-    });
-  }
-  const pixels = width * height;
-  if (pixels > maxPixels) {
-    throw refuse("too many pixels", { found: `${width}x${height} = ${pixels}`, expected: `at most ${maxPixels}` });
-  }
+  const { depth, space } = header;
+  requireDecodable(header, maxPixels, where);
   // libvips cannot know how bright other numbers are; it holds 16-bit Lab as signed numbers.
   if (depth !== "uchar" && depth !== "ushort" && space !== "labs") {
-    throw refuse("samples of a kind that is not read", { found: depth, expected: "whole numbers of 8 or 16 bits" });
+    throw new ImageError("samples of a kind that is not read", {
+      where,
+      found: depth,
+      expected: "whole numbers of 8 or 16 bits",
+    });
   }
   const frames = Math.max(header.pages ?? 1, format === "png" ? pngFrames(bytes) : 1);
   return { bytes, where, format, header, frames, maxPixels };
 }
 
-async function decode({ bytes, where, format, header, frames, maxPixels }: OpenedPhoto): Promise<DecodedPhoto> {
-  const { width, height, channels, data, unusableProfile } = await decodeSamples(bytes, header, maxPixels);
-  if (channels > 4) throw new ImageError("colours", { where, found: `${channels} channels`, expected: "at most 4" });
-  const framesLeftOut = frames - 1;
-  const name = where ?? "the photo";
-  const warnings: Warning[] = [
-    ...(framesLeftOut > 0
-      ? [
-          {
-            code: "frames-left-out",
-            message: `${name}: only the first of ${frames} ${format === "tiff" ? "pages" : "frames"} is used.`,
-            details: { where, frames, framesLeftOut },
-          },
-        ]
-      : []),
-    ...(unusableProfile
-      ? [
-          {
-            code: "unusable-profile",
-            message: `${name}: the colour profile is damaged, so its colours are taken as sRGB.`,
-            details: { where },
-          },
-        ]
-      : []),
-  ];
-  const opaque = channels === 3 && { picture: { width, height, data } };
-  return { ...(opaque || layOverWhite(data, width, height)), format, framesLeftOut, warnings };
-}
+const decode = async (photo: OpenedPhoto): Promise<DecodedPhoto> =>
+  photoOf(await decodeSamples(photo.bytes, photo.header, photo.maxPixels), photo);
 
 /** Turns errors of sharp into an ImageError that names the photo. */
 async function naming<T>(source: Uint8Array | string, work: () => Promise<T>): Promise<T> {
@@ -183,8 +123,7 @@ export async function decodeImage(source: Uint8Array | string, options: DecodeOp
   checkArguments("decodeImage", decodeArguments, { source, options });
   return naming(source, async () => {
     const opened = await open(source, options);
-    const { frames, where } = opened;
-    if (frames > 1) throw new ImageError("animated", { where, found: `${frames} frames`, expected: "one picture" });
+    requireOneFrame(opened.frames, opened.where);
     return (await decode(opened)).picture;
   });
 }

@@ -1,15 +1,5 @@
 import sharp, { type Metadata, type Sharp } from "sharp";
-
-/** Pixels of a file, upright, in 8-bit sRGB. data: [height, width, channels]. */
-export interface Samples {
-  readonly width: number;
-  readonly height: number;
-  /** 3, or 4 with opacity. More if the file has channels whose meaning is not known. */
-  readonly channels: number;
-  readonly data: Uint8Array;
-  /** The file has a colour profile that cannot be used; its numbers were taken for sRGB. */
-  readonly unusableProfile: boolean;
-}
+import type { Samples } from "../photo.ts";
 
 /** Runs a pipeline and collects libvips's warnings about colour profiles: it goes on without the profile. */
 async function rawSamples(image: Sharp, depth: "uchar" | "ushort") {

@@ -1,5 +1,5 @@
 import { type Size, throwIfCancelled } from "../../../core/index.ts";
-import type { PhotoHeader } from "../../../image/node/index.ts";
+import type { PhotoHeader } from "../../../image/index.ts";
 import type { Entry } from "../../cases/entry.ts";
 import { PIE_SIDE } from "../../cases/pieBench.ts";
 import type { PictureFolder } from "./folder.ts";

@@ -1,7 +1,8 @@
 import { realpath } from "node:fs/promises";
 import { isAbsolute, relative, resolve, sep } from "node:path";
 import { BaretError, ImageError } from "../../../core/index.ts";
-import { type PhotoHeader, readPhotoHeader } from "../../../image/node/index.ts";
+import type { PhotoHeader } from "../../../image/index.ts";
+import { readPhotoHeader } from "../../../image/node/index.ts";
 import { systemMessage } from "../../../storage/node/index.ts";
 
 const isInside = (folder: string, path: string): boolean => {
