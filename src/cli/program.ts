@@ -74,6 +74,11 @@ const entries: readonly Entry[] = [
     load: async () => (await import("./cache.ts")).cacheCommand(),
   },
   {
+    name: "cuda",
+    about: "install or remove the libraries for NVIDIA GPUs",
+    load: async () => (await import("./cuda.ts")).cudaCommand(),
+  },
+  {
     name: "worker",
     about: "run jobs of a queue that many machines share",
     load: async () => (await import("./worker.ts")).workerCommand(),

@@ -103,7 +103,7 @@ export class StorageError extends BaretError {
   readonly code = "storage";
 }
 
-/** The model hub failed: not found, access denied, unreachable, or a checksum mismatch. */
+/** The model hub, or the index of Python packages, failed: not found, access denied, unreachable, or a checksum mismatch. */
 export class HubError extends BaretError {
   readonly code = "hub";
   override readonly category: ErrorCategory;

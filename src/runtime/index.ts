@@ -1,6 +1,7 @@
 // Running compiled graphs on a device: the engine's interface, its inputs, memory estimates. What needs Node is in node/.
 // Knows: core, graph (programs), weights (their places).
 // Does not know: models, what a program computes.
+export { deviceAdvice, missingDeviceAdvice } from "./deviceAdvice.ts";
 export { addEffort, type Effort, effortOf, measureSpeed, noEffort, type Speed, secondsOf } from "./effort.ts";
 export * from "./engine.ts";
 export { type EstimateOptions, estimateMemory, type MemoryEstimate } from "./estimate.ts";

@@ -1,16 +1,7 @@
 import { BaretError, DeviceError, tensor } from "../core/index.ts";
 import { add, compile, input } from "../graph/index.ts";
-import { type Device, type Engine, targetOf } from "./engine.ts";
-
-function adviceFor(device: Device, found = ""): string {
-  if (device === "cuda" && found.includes("onnxruntime_providers")) {
-    return (
-      "Use the device cpu, or download onnxruntime's CUDA libraries, which installing baret skips:\n" +
-      "ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js"
-    );
-  }
-  return "Use the device cpu, or install the driver and the libraries that the reason names.";
-}
+import { deviceAdvice } from "./deviceAdvice.ts";
+import { type Engine, targetOf } from "./engine.ts";
 
 /** Adds two numbers on the device. Throws DeviceError with onnxruntime's reason if that fails. */
 export async function probeDevice(engine: Engine, signal?: AbortSignal): Promise<void> {
@@ -29,7 +20,7 @@ export async function probeDevice(engine: Engine, signal?: AbortSignal): Promise
     throw new DeviceError("the device cannot be used here", {
       where: engine.device,
       found: cause.details.found,
-      advice: adviceFor(engine.device, cause.details.found),
+      advice: deviceAdvice(engine.device, cause.details.found),
       cause,
     });
   }

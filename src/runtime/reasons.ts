@@ -5,6 +5,9 @@ const noise = [
   /^\d{4}-\d\d-\d\d [\d:.]+ \[[^\]]*\] /,
   /\/onnxruntime_src\/\S+:\d+ [^(]*\([^)]*\)(?:::<lambda\(\)>)? (?:\[ONNXRuntimeError\] : \d+ : \w+ : )?(?:.*? was false\. )?/,
   /^\s+at .*/,
+  // Before and after the statement in CUDA's messages: the signature of a C++ function; the GPU, host and place in the source.
+  /^.*?(?=CUDA failure \d+: )/,
+  /(?<=CUDA failure \d+: [^;]*?) *; GPU=-?\d+ ; hostname=.*$/,
 ];
 
 /** The statements of a log, each once. */

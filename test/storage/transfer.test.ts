@@ -264,7 +264,7 @@ test("a hub that sends more bytes than it listed is stopped", async () => {
     more();
     return true;
   });
-  expect((await failure()).message).toContain("the hub sends more bytes than it listed");
+  expect((await failure()).message).toContain("the server sends more bytes than it listed");
   expect(sent).toBeLessThan(100e6);
 });
 

@@ -5,8 +5,11 @@ import { dirname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { EngineError } from "../../core/index.ts";
 import { systemMessage } from "../../storage/node/index.ts";
+import { knownAdvice } from "../deviceAdvice.ts";
+import type { Device } from "../engine.ts";
 import type { Answer, Reply, Request } from "../messages.ts";
 import type { EngineProcess } from "../process.ts";
+import { childEnvironment } from "./childEnvironment.ts";
 import { type Frame, frameParts, frameSplitter } from "./frames.ts";
 import { programBeside } from "./program.ts";
 
@@ -26,18 +29,17 @@ function ending(code: number | null, signal: string | null, log: string): Engine
     advice:
       signal === "SIGKILL"
         ? "Close other programs, or use a smaller picture, fewer rows at once or a smaller model."
-        : undefined,
+        : knownAdvice(said),
   });
 }
 
 /** Starts the child process. Throws EngineError if the system refuses, for lack of file descriptors for example. */
-async function spawned(): Promise<ChildProcess> {
+async function spawned(device: Device): Promise<ChildProcess> {
   const program = programBeside(import.meta.url, "child");
   try {
     // Standard output is for results of the command line. Standard error is kept for error messages.
     const started = spawn(process.execPath, [program], {
-      // By default glibc keeps freed pieces of up to 32 MB, so memory used for loading a program is never given back.
-      env: { MALLOC_MMAP_THRESHOLD_: `${1 << 20}`, ...process.env },
+      env: childEnvironment(device),
       // The working folder may have been deleted. All paths in requests are absolute.
       cwd: dirname(program),
       stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
@@ -87,9 +89,9 @@ export class ChildEngineProcess implements EngineProcess {
     for (const stream of [this.channel, this.process.stdio[4]]) stream?.on("error", () => undefined);
   }
 
-  /** Starts a process. Throws EngineError if that fails. */
-  static async start(): Promise<{ child: ChildEngineProcess; ready: Reply & { kind: "ready" } }> {
-    const child = new ChildEngineProcess(await spawned());
+  /** Starts a process whose libraries are those of `device`. Throws EngineError if that fails. */
+  static async start(device: Device): Promise<{ child: ChildEngineProcess; ready: Reply & { kind: "ready" } }> {
+    const child = new ChildEngineProcess(await spawned(device));
     const { reply } = await child.answer();
     if (reply.kind !== "ready") {
       child.kill();

@@ -1,6 +1,7 @@
 import { DeviceError, orCancelled, shown, throwIfCancelled, UsageError } from "../../core/index.ts";
 import type { Cache } from "../../storage/index.ts";
 import { DiskCache } from "../../storage/node/index.ts";
+import { missingDeviceAdvice } from "../deviceAdvice.ts";
 import { devices, type Engine, type EngineOptions } from "../engine.ts";
 import { HostedEngine, type Platform } from "../hostedEngine.ts";
 import { probeDevice } from "../probe.ts";
@@ -31,18 +32,20 @@ export async function startEngine({
   }
   const what = "starting the engine";
   throwIfCancelled(signal, what);
-  const starting = ChildEngineProcess.start();
+  const starting = ChildEngineProcess.start(device);
   try {
     const { child, ready } = await orCancelled(starting, signal, what);
     if (!ready.devices.includes(device)) {
+      const others = devices.filter((name) => ready.devices.includes(name));
       throw new DeviceError("this build of onnxruntime does not have the device", {
         found: device,
-        expected: devices.filter((name) => ready.devices.includes(name)).join(", "),
+        expected: others.join(", "),
+        advice: missingDeviceAdvice(device, others),
       });
     }
     const facts = { device, threads, versions: { onnxruntime: ready.onnxruntime } };
     const platform: Platform = {
-      startProcess: async () => (await ChildEngineProcess.start()).child,
+      startProcess: async () => (await ChildEngineProcess.start(device)).child,
       loading: (program, options) => new FileLoading(program, options, { ...facts, cache }),
       mapWeights: (weights, work) => mapWeights(weights, { ...work, cache }),
       checkMemory: device === "cpu" ? checkMemory : () => undefined,

@@ -16,5 +16,6 @@ export { lock } from "./lock.ts";
 export * from "./models.ts";
 export { mayBeInUse, uniqueName } from "./owner.ts";
 export { BUNDLE_ADVICE, openPackageFile, packagePath } from "./package.ts";
+export { downloadedBytes, downloadWheels, packageIndex, type Wheel, type WheelOptions } from "./pypi.ts";
 export { readRegular } from "./regular.ts";
 export { isMissing, storageError, systemMessage } from "./systemErrors.ts";

@@ -6,8 +6,8 @@ import { makeFolder } from "../folders.ts";
 import { otherDisk } from "../space.ts";
 import { storageError } from "../systemErrors.ts";
 import { writeAll } from "../writeAll.ts";
-import type { Transfer } from "./client.ts";
 import { contentHash, type HubFile } from "./files.ts";
+import type { Transfer } from "./requests.ts";
 import { RetryableError, type RetryWork, withRetries } from "./retry.ts";
 
 /** If a try brings this many bytes, failures before it no longer count. A trickle must not go on for ever. */
@@ -39,7 +39,7 @@ async function removeOtherPartials(target: string, file: HubFile): Promise<void>
 
 /**
  * Downloads a file to `target`. Resumes where an earlier try stopped, in this process or another. The file gets its name
- * only after its checksum was verified. start: starts a transfer at a byte. Throws HubError if the hub fails or the checksum
+ * only after its checksum was verified. start: starts a transfer at a byte. Throws HubError if the server fails or the checksum
  * is wrong twice, StorageError if the disk cannot be written, CancelledError if the signal aborts. Bytes that arrived are
  * kept, unless their checksum is wrong.
  */
@@ -60,7 +60,7 @@ export async function downloadFile(
           where: file.path,
           expected: `${file.algorithm} ${file.digest}`,
           advice:
-            "Something between the hub and this disk changes the file: a proxy, a broken mirror or bad memory. The download was deleted.",
+            "Something between the server and this disk changes the file: a proxy, a broken mirror or bad memory. The download was deleted.",
         });
       }
       work.onBytes?.(-file.size);
@@ -126,4 +126,4 @@ const tooShort = ({ path, size }: HubFile, found: number): HubError =>
   new HubError("the transfer ended too early", { where: path, found: `${found} bytes`, expected: `${size}` });
 
 const tooLong = ({ path, size }: HubFile): HubError =>
-  new HubError("the hub sends more bytes than it listed", { where: path, expected: `${size} bytes` });
+  new HubError("the server sends more bytes than it listed", { where: path, expected: `${size} bytes` });

@@ -3,11 +3,11 @@ import { dirname, join } from "node:path";
 import type { Work } from "../../../core/index.ts";
 import { makeFolder } from "../folders.ts";
 import { requireSpace } from "../space.ts";
-import type { Transfer } from "./client.ts";
 import { bytesOnDisk, downloadFile } from "./downloadFile.ts";
 import { type HubFile, matchesHub, totalSize } from "./files.ts";
 import type { InstallFolders } from "./install.ts";
 import type { PullProgress } from "./progress.ts";
+import type { Transfer } from "./requests.ts";
 import type { RetryPolicy } from "./retry.ts";
 
 export interface DownloaderOptions extends Work {

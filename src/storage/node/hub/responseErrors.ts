@@ -9,7 +9,8 @@ export interface ModelRevision {
   revision: string;
 }
 
-const withoutHub =
+/** Advice if the hub cannot be reached. */
+export const withoutHub =
   "If this machine cannot reach the hub, set HF_ENDPOINT to a mirror, or copy the model's folder to this machine and install it from there.";
 
 /** Messages for network errors that a second try does not mend. */
@@ -36,13 +37,18 @@ function innermost(error: unknown): NodeJS.ErrnoException {
  * Makes the error for a request that got no response or only part of one. An unknown host name or a refused connection is
  * final if the hub has never been reached.
  */
-export function connectionError(cause: unknown, where: string, reached: boolean): HubError | RetryableError {
+export function connectionError(
+  cause: unknown,
+  where: string,
+  reached: boolean,
+  advice: string,
+): HubError | RetryableError {
   const { code, message } = innermost(cause);
   const known = code === undefined ? undefined : lasting[code];
   const error = new HubError(known === undefined ? "the connection failed" : "cannot be reached", {
     where,
     found: known ?? message,
-    advice: withoutHub,
+    advice,
     cause,
   });
   // Without a code, the request was never sent, because its URL is wrong.
@@ -51,18 +57,23 @@ export function connectionError(cause: unknown, where: string, reached: boolean)
 }
 
 /** Makes the error for a transfer that brought no bytes, or too few, in `stallMs`. */
-export const stallError = (where: string, bytes: number, { stallMs, stallBytes }: RetryPolicy): RetryableError => {
+export function stallError(
+  where: string,
+  bytes: number,
+  { stallMs, stallBytes }: RetryPolicy,
+  advice: string,
+): RetryableError {
   const seconds = stallMs / 1000;
   const error =
     bytes === 0
-      ? new HubError(`no data for ${seconds} s`, { where, advice: withoutHub })
+      ? new HubError(`no data for ${seconds} s`, { where, advice })
       : new HubError(`the transfer stalled: only ${formatBytes(bytes)} in ${seconds} s`, {
           where,
           expected: `at least ${formatBytes(stallBytes)}`,
-          advice: withoutHub,
+          advice,
         });
   return new RetryableError(error);
-};
+}
 
 /** Reads `Retry-After`, a number of seconds or a date, as milliseconds from now. */
 function retryAfter(value: string | null): number | undefined {
