@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { freemem } from "node:os";
-import { MemoryError } from "../../core/index.ts";
+import { requireMemory } from "../requireMemory.ts";
 import { cgroups, readText } from "./cgroup.ts";
 
 /** The number after a name in a file of the kernel. */
@@ -35,17 +35,11 @@ export function availableMemory(root = "/"): number {
   return kilobytes === undefined ? freemem() : Math.min(kilobytes * 1024, cgroupFree(root));
 }
 
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
-
 /** Throws MemoryError if `estimate`, the bytes that `what` needs, is more than is available. */
 export function checkMemory(estimate: number, what: string, available = availableMemory()): void {
-  if (estimate <= available) return;
-  throw new MemoryError(`${what} needs more memory than is free`, {
-    found: `${gigabytes(available)} free`,
-    expected: gigabytes(estimate),
-    advice:
-      "Close other programs, raise the container's limit, or use a smaller picture, fewer rows at once or a smaller model.",
-  });
+  const advice =
+    "Close other programs, raise the container's limit, or use a smaller picture, fewer rows at once or a smaller model.";
+  requireMemory(estimate, what, available, advice);
 }
 
 /** Memory of a process and its children, in bytes. Memory that several processes share counts once (Pss). */

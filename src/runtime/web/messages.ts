@@ -1,0 +1,40 @@
+import type { InferenceSession } from "onnxruntime-web/wasm";
+import type { Answer, Request } from "../messages.ts";
+
+/** The first message to a Worker. */
+export interface WorkerSettings {
+  readonly device: "cpu" | "webgpu";
+  readonly threads: number;
+  /** Where onnxruntime-web's files are. Default: where the bundler put them. */
+  readonly wasmPaths?: WasmPaths;
+  /** True if WebGPU may be a program on the CPU. */
+  readonly software: boolean;
+  /** The Worker holds a lock of this name while it lives. A Worker ends without an event. */
+  readonly lock: string;
+}
+
+/** A folder that ends in "/", or the URLs of onnxruntime-web's .wasm file and of the .mjs file that belongs to it. */
+export type WasmPaths = string | { readonly wasm?: string; readonly mjs?: string };
+
+/**
+ * How a Worker loads a program. The message's first array is the model, the others are the weight files that it names.
+ */
+export interface WorkerLoad {
+  readonly options: InferenceSession.SessionOptions;
+  /** Names of the weight files in the model. */
+  readonly files: readonly string[];
+}
+
+/** Every later message to a Worker. */
+export interface WorkerRequest {
+  readonly request: Request<WorkerLoad>;
+  readonly arrays: readonly Uint8Array[];
+}
+
+/** A message of a Worker. */
+export interface WorkerAnswer extends Answer {
+  /** Lines that native code has logged since the last answer. */
+  readonly log: string;
+  /** True if the Worker can compute nothing more. */
+  readonly broken?: boolean;
+}

@@ -1,0 +1,209 @@
+import type * as Onnxruntime from "onnxruntime-web/wasm";
+import type { ArrayHead, Reply, Request } from "../messages.ts";
+import { type Gpu, openGpu } from "./gpu.ts";
+import type { WorkerAnswer, WorkerLoad, WorkerRequest, WorkerSettings } from "./messages.ts";
+
+type Ort = typeof Onnxruntime;
+type Tensor = Onnxruntime.Tensor;
+type Arrays = readonly Uint8Array<ArrayBuffer>[];
+
+/** The scope of a Worker, as far as it is used here. The library of a page's types lacks it. */
+const scope = globalThis as unknown as {
+  readonly name: string;
+  onmessage: ((event: MessageEvent<WorkerSettings | WorkerRequest>) => void) | null;
+  postMessage(message: WorkerAnswer, transfer: Transferable[]): void;
+};
+
+/**
+ * True in a thread of onnxruntime-web. If a bundler put it and the Worker's program into one file, its threads run that file
+ * too, under this name.
+ */
+export const isThreadOfOnnxruntime = (): boolean => scope.name.startsWith("em-pthread");
+
+/** Errors after which WebAssembly's memory is in no known state, or of a module that never started. */
+const fatal = /^Aborted|no available backend found|initializeWebAssembly|memory access out of bounds|unreachable/;
+
+/** The message of anything that onnxruntime-web throws. */
+function messageOf(error: unknown): { message: string; broken: boolean } {
+  // A C++ exception that nothing caught arrives as its address. Memory that ran out is the one that was seen.
+  if (typeof error === "number") {
+    return { message: "native code threw an exception, probably because memory ran out: bad alloc", broken: true };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  const broken = fatal.test(message) || error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
+  return { message, broken };
+}
+
+/** Keeps what onnxruntime-web writes to the console, so that it can be part of an error. Returns a function that takes it. */
+function collectLog(): () => string {
+  let lines: string[] = [];
+  const keep = (...words: unknown[]): void => {
+    lines = [...lines, words.join(" ")].slice(-20);
+  };
+  console.warn = keep;
+  console.error = keep;
+  return () => {
+    const text = lines.join("\n");
+    lines = [];
+    return text;
+  };
+}
+
+/** Reads requests and answers them one by one, with onnxruntime-web. */
+export function serve(ort: Ort): void {
+  const takeLog = collectLog();
+  let worker: OnnxWorker | undefined;
+  const send = (reply: Reply, arrays: Arrays = [], broken = false): void =>
+    scope.postMessage(
+      { reply, arrays: [...arrays], log: takeLog(), broken },
+      arrays.map(({ buffer }) => buffer),
+    );
+  const fail = (error: unknown): void => {
+    const { message, broken } = messageOf(error);
+    const lost = worker?.gpu?.lost;
+    send(
+      { kind: "failed", message: lost ? `the device was lost: ${lost}; ${message}` : message },
+      [],
+      broken || !!lost,
+    );
+  };
+  const start = async (settings: WorkerSettings): Promise<void> => {
+    worker = await OnnxWorker.start(ort, settings);
+    await holdLock(settings.lock);
+    const onnxruntime = `${ort.env.versions.web} wasm`;
+    send({ kind: "ready", onnxruntime, devices: [settings.device] });
+  };
+  const answer = async ({ request, arrays }: WorkerRequest): Promise<void> => {
+    const { outputs, results } = await worker!.answer(request, arrays as Arrays);
+    send({ kind: "done", outputs }, results);
+  };
+  scope.onmessage = ({ data }) => void ("request" in data ? answer(data) : start(data)).catch(fail);
+}
+
+/** Resolves when this Worker has the lock, which it keeps until it ends. A page without locks cannot notice that end. */
+const holdLock = (name: string): Promise<void> =>
+  new Promise((resolve) => {
+    if (!navigator.locks) return resolve();
+    void navigator.locks.request(name, () => {
+      resolve();
+      return new Promise(() => undefined);
+    });
+  });
+
+interface Done {
+  readonly outputs: ArrayHead[];
+  readonly results: Arrays;
+}
+
+const nothing: Done = { outputs: [], results: [] };
+
+/** Sessions and resident tensors of a Worker. */
+class OnnxWorker {
+  readonly gpu: Gpu | undefined;
+  private readonly ort: Ort;
+  private readonly sessions = new Map<number, Onnxruntime.InferenceSession>();
+  private readonly residents = new Map<number, Tensor>();
+
+  private constructor(ort: Ort, gpu: Gpu | undefined) {
+    this.ort = ort;
+    this.gpu = gpu;
+  }
+
+  static async start(ort: Ort, { device, threads, wasmPaths, software }: WorkerSettings): Promise<OnnxWorker> {
+    ort.env.logLevel = "warning";
+    ort.env.wasm.numThreads = threads;
+    if (wasmPaths) ort.env.wasm.wasmPaths = wasmPaths;
+    if (device === "cpu") return new OnnxWorker(ort, undefined);
+    const gpu = await openGpu(software);
+    ort.env.webgpu.adapter = gpu.adapter;
+    return new OnnxWorker(ort, gpu);
+  }
+
+  async answer(request: Request<WorkerLoad>, arrays: Arrays): Promise<Done> {
+    if (this.gpu?.lost) throw new Error("nothing runs on it any more");
+    for (const resident of request.drop ?? []) {
+      this.residents.get(resident)?.dispose();
+      this.residents.delete(resident);
+    }
+    if (request.kind === "run") return this.run(request, arrays);
+    if (request.kind === "read") {
+      return this.moved(request.residents.map((id) => ({ name: "", value: this.residents.get(id)! })));
+    }
+    if (request.kind === "put") {
+      for (const [i, head] of request.tensors.entries()) this.residents.set(head.resident, this.put(head, arrays[i]));
+    } else if (request.kind === "load") {
+      await this.load(request.session, request.load, arrays);
+    } else {
+      await this.sessions.get(request.session)?.release();
+      this.sessions.delete(request.session);
+    }
+    return nothing;
+  }
+
+  /**
+   * Weights are read only while the session is created: onnxruntime copies each into WebAssembly's memory or into a buffer of
+   * the device, also if two programs share a file. So nothing of them stays in this Worker's own memory.
+   */
+  private async load(session: number, { options, files }: WorkerLoad, [model, ...weights]: Arrays): Promise<void> {
+    const { gpu } = this;
+    const created = await this.ort.InferenceSession.create(model, {
+      ...options,
+      externalData: files.map((path, i) => ({ path, data: weights[i] })),
+      // Outputs that are not kept are moved to this Worker after the run.
+      ...(gpu && {
+        executionProviders: [{ name: "webgpu", device: gpu.device }],
+        preferredOutputLocation: "gpu-buffer",
+      }),
+    });
+    this.sessions.set(session, created);
+  }
+
+  private async run(request: Request<WorkerLoad> & { kind: "run" }, arrays: Arrays): Promise<Done> {
+    const { feeds, outputs, keep, session } = request;
+    const given = arrays.values();
+    const inputs = feeds.map((head) => [
+      head.name,
+      "resident" in head ? this.residents.get(head.resident)! : this.tensorOf(head, given.next().value!),
+    ]);
+    const wanted = [...outputs, ...keep.map(({ name }) => name)];
+    const results = await this.sessions.get(session)!.run(Object.fromEntries(inputs), wanted);
+    const kept = new Set(keep.map(({ name }) => name));
+    for (const { name, resident } of keep) this.residents.set(resident, results[name]);
+    const back = outputs.map((name) => ({ name, value: results[name] }));
+    return this.moved(back, (name) => !kept.has(name));
+  }
+
+  private tensorOf({ dtype, shape }: ArrayHead, { buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>): Tensor {
+    const { Tensor } = this.ort;
+    return dtype === "int64"
+      ? new Tensor("int64", new BigInt64Array(buffer, byteOffset, byteLength / 8), shape)
+      : new Tensor("float32", new Float32Array(buffer, byteOffset, byteLength / 4), shape);
+  }
+
+  /** A tensor where the device computes. */
+  private put(head: ArrayHead, bytes: Uint8Array<ArrayBuffer>): Tensor {
+    if (!this.gpu) return this.tensorOf(head, bytes);
+    const gpuBuffer = this.gpu.upload(bytes);
+    return this.ort.Tensor.fromGpuBuffer(gpuBuffer, {
+      dataType: "float32",
+      dims: head.shape,
+      dispose: () => gpuBuffer.destroy(),
+    });
+  }
+
+  /** Moves tensors into arrays of their own. isLast: true for a tensor that is not used again. */
+  private async moved(
+    found: readonly { name: string; value: Tensor }[],
+    isLast: (name: string) => boolean = () => false,
+  ): Promise<Done> {
+    const results: Uint8Array<ArrayBuffer>[] = [];
+    for (const { name, value } of found) {
+      const last = isLast(name);
+      const data = (await value.getData(last)) as Float32Array<ArrayBuffer>;
+      // An array that is sent away is lost here.
+      const own = last ? data : data.slice();
+      results.push(new Uint8Array(own.buffer, own.byteOffset, own.byteLength));
+    }
+    return { outputs: found.map(({ name, value }) => ({ name, dtype: "float32", shape: value.dims })), results };
+  }
+}
