@@ -1,8 +1,8 @@
 /** One edit by this engine. */
 import { type Picture, row } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
-import { edit, editWith, jobOf, resolvedSettings } from "../../src/editing/index.ts";
-import { planPrepared, prepareStored } from "../../src/editing/node/index.ts";
+import { edit, editWith, jobOf, prepareStored, resolvedSettings } from "../../src/editing/index.ts";
+import { planPrepared } from "../../src/editing/node/index.ts";
 import { refinementMapper, replacementMapper } from "../../src/editing/promptToPrompt/index.ts";
 import { type Costs, type Estimate, measured, type SettingValues } from "../../src/tasks/index.ts";
 import { dryScorer, estimateTask, openPhoto } from "../../src/tasks/node/index.ts";
@@ -49,7 +49,7 @@ export async function makeEdit(model: Model, { method, prepare, edit: options }:
   const estimate = await estimateTask(task, (hollow, prepared) =>
     editWith(method, hollow, prepared, settings, { scorer: dryScorer }),
   );
-  const prepared = await measured(model, () => prepareStored(method, model, photo, plan, {}));
+  const prepared = await measured(model, () => prepareStored(method, model, photo, plan));
   const edited = await measured(model, () => edit(method, model, prepared.result, options));
   const { groups } = method.edit(await jobOf(method, model, prepared.result), edited.result.settings, "");
   return {

@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:
 import { join } from "node:path";
 import type { Progress } from "../../src/core/index.ts";
 import { loadModel } from "../../src/diffusion/node/index.ts";
-import { edit, baret as method } from "../../src/editing/index.ts";
-import { planPrepared, prepareStored } from "../../src/editing/node/index.ts";
+import { edit, baret as method, prepareStored } from "../../src/editing/index.ts";
+import { planPrepared } from "../../src/editing/node/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
 import { findModel } from "../../src/storage/node/index.ts";
@@ -125,7 +125,7 @@ async function phases(name: string, size: number, options: object, sentences = 1
     for (let k = 0; k < sentences; k++) {
       const target = k === 0 ? pair.target : `${pair.target} ${"now ".repeat(k)}`.trim();
       const plan = await planPrepared(method, model, picture, { target, options });
-      const prepared = await prepareStored(method, model, picture, plan, {}, { onProgress });
+      const prepared = await prepareStored(method, model, picture, plan, undefined, { onProgress });
       lap("other");
       const result = await edit(method, model, prepared, { strength: "fixed" }, { images: ["edit"], onProgress });
       lap("decode");

@@ -1,5 +1,5 @@
 // Editing methods behind one interface, and what they share: prepared photos, lock-step sampling, edits and sweeps.
-// Knows of: inversion and every layer above it. Files and the cache are in node/.
+// Knows of: inversion and every layer above it. Files and the disk cache are in node/.
 // Does not know of: reading photos, writing results.
 export {
   type AttentionMaps,
@@ -34,6 +34,8 @@ export {
   withTarget,
 } from "./prepare.ts";
 export * from "./prepared/index.ts";
+export { PreparedFiles, type PreparedFilesOptions } from "./preparedFiles.ts";
+export { inversionsOnly, type PreparedStore, prepareStored } from "./preparedStore.ts";
 export { methodNamed, methods, methodsWithCaption, methodsWithoutCaption, registerMethod } from "./registry.ts";
 export { resolvedSettings } from "./resolve.ts";
 export * as samplingOptions from "./samplingOptions.ts";
@@ -41,3 +43,4 @@ export { jobOf } from "./samplings.ts";
 export { editSettings, type PromptInput, prepareSettings, promptFields, schemaOf, type Verb } from "./settings.ts";
 export * from "./strength/index.ts";
 export { requirePoints, type Sweep, type SweepWork, sweep } from "./sweep.ts";
+export { TrajectoryCache } from "./trajectories.ts";

@@ -46,7 +46,7 @@ async function steps(cache: PreparedCache, more: object = {}, stopAfter = Number
     if (seen.length >= stopAfter) controller.abort();
   };
   const work = { onProgress, signal: controller.signal };
-  await preparedStored(model, picture, { ...options, ...more }, { cache }, work).catch((error) => {
+  await preparedStored(model, picture, { ...options, ...more }, cache, work).catch((error) => {
     if (!controller.signal.aborted) throw error;
   });
   return seen.filter(({ phase }) => phase === "invert" || phase === "tune").length;

@@ -2,8 +2,15 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Progress } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
-import { edit, type Method, methods, type Prepared } from "../../src/editing/index.ts";
-import { PreparedCache, type PreparedStore, planPrepared, prepareStored } from "../../src/editing/node/index.ts";
+import {
+  edit,
+  type Method,
+  methods,
+  type Prepared,
+  type PreparedStore,
+  prepareStored,
+} from "../../src/editing/index.ts";
+import { PreparedCache, planPrepared, preparedFile } from "../../src/editing/node/index.ts";
 import { smoothPicture, tinyModel } from "../support/baret.ts";
 import { temporaryFolder } from "../support/files.ts";
 
@@ -36,7 +43,7 @@ test("methods that tune or invert with the target do not serve every target", ()
 
 describe.each(serving)("$name", (method) => {
   /** Prepares and returns the value with the steps that it took. */
-  async function preparing(target: string, store: PreparedStore): Promise<{ value: Prepared; steps: Progress[] }> {
+  async function preparing(target: string, store?: PreparedStore): Promise<{ value: Prepared; steps: Progress[] }> {
     const captioned = method.needs.caption === "unused" ? {} : { source };
     const input = { target, ...captioned, options: { steps: 4, ...short[method.name] } };
     const steps: Progress[] = [];
@@ -47,14 +54,14 @@ describe.each(serving)("$name", (method) => {
   const editOf = async (value: Prepared) => (await edit(method as Method, model, value, {})).latents.edit.data;
 
   test("a second target takes no step of preparing, and its edit is that of a photo prepared for it, to the bit", async () => {
-    const fresh = await preparing(second, {});
+    const fresh = await preparing(second);
     expect(fresh.steps.length).toBeGreaterThan(0);
     const expected = await editOf(fresh.value);
     const file = at(`${method.name}.safetensors`);
-    for (const store of [{ cache: new PreparedCache({ folder: at(`${method.name}-cache`) }) }, { file }]) {
+    for (const store of [new PreparedCache({ folder: at(`${method.name}-cache`) }), preparedFile(file)]) {
       const { value } = await preparing(first, store);
       expect(value.tensors).toEqual(fresh.value.tensors);
-      const bytes = store.file && readFileSync(file);
+      const bytes = "where" in store && readFileSync(file);
       const again = await preparing(second, store);
       expect(again.steps).toEqual([]);
       expect(again.value.target).toBe(second);

@@ -19,11 +19,12 @@ import {
   type Prepared,
   planPreparation,
   prepare,
+  prepareStored,
   sdedit,
   sine,
   sweep,
 } from "../../src/editing/index.ts";
-import { PreparedCache, planPrepared, prepareStored, readPrepared } from "../../src/editing/node/index.ts";
+import { PreparedCache, planPrepared, preparedFile, readPrepared } from "../../src/editing/node/index.ts";
 import { imagic as imagicApi } from "../../src/index.ts";
 import { positionGrid } from "../../src/models/index.ts";
 import { checkMemory } from "../../src/runtime/node/index.ts";
@@ -261,8 +262,8 @@ describe("sine with patches", () => {
     expect(other.origin.picture).toBe(enlarged.origin.picture);
     const file = at("sine-patches-detail.safetensors");
     writeFileSync(file, await encodePrepared({ ...value, origin: enlarged.origin }));
-    expect((await prepareStored(method, model, photo, enlarged, { file })).tensors).toEqual(value.tensors);
-    await expect(prepareStored(method, model, photo, other, { file }, { photoAt: detailed })).rejects.toThrow(
+    expect((await prepareStored(method, model, photo, enlarged, preparedFile(file))).tensors).toEqual(value.tensors);
+    await expect(prepareStored(method, model, photo, other, preparedFile(file), { photoAt: detailed })).rejects.toThrow(
       /another prepared photo: found the larger photo [0-9a-f]{64}, expected the larger photo [0-9a-f]{64}/,
     );
   });
@@ -270,7 +271,8 @@ describe("sine with patches", () => {
   test("stopped, it resumes to the bytes of an uninterrupted run", async () => {
     const file = at("sine-patches.safetensors");
     const plan = planPreparation(method, model, photo, inputOf(method, patched), someOrigin);
-    const preparing = (onProgress?: () => void) => prepareStored(method, model, photo, plan, { file }, { onProgress });
+    const preparing = (onProgress?: () => void) =>
+      prepareStored(method, model, photo, plan, preparedFile(file), { onProgress });
     let steps = 0;
     const stop = () => {
       if (++steps === 4) throw new Error("stop");
@@ -302,7 +304,7 @@ describe.each([imagic, sine] as unknown as Method[])("$name", (method) => {
 
   test("stopped or killed with its engine, it resumes to the bytes of an uninterrupted run", async () => {
     const preparing = (onProgress?: () => void) =>
-      prepareStored(method, model, photo, plan(), { file: file() }, { onProgress });
+      prepareStored(method, model, photo, plan(), preparedFile(file()), { onProgress });
     // A kill costs a new engine with all its programs. Imagic is stopped while it tunes the embedding.
     const isKilled = method.name !== "imagic";
     const at = isKilled ? tuned(method).progress.total - 1 : 3;
@@ -330,8 +332,8 @@ describe.each([imagic, sine] as unknown as Method[])("$name", (method) => {
     const bits = await editing(tuned(method));
     const folder = at(`${method.name}-cache`);
     const cache = new PreparedCache({ folder });
-    await prepareStored(method, model, photo, plan(), { cache });
-    const cached = await prepareStored(method, model, photo, plan(), { cache });
+    await prepareStored(method, model, photo, plan(), cache);
+    const cached = await prepareStored(method, model, photo, plan(), cache);
     for (const [value, place] of [
       [await readPrepared(file()), file()],
       [cached, folder],

@@ -11,10 +11,11 @@ import {
   planPreparation,
   planRows,
   prepare,
+  prepareStored,
   resolvedSettings,
   sweep,
 } from "../../src/editing/index.ts";
-import { planPrepared, prepareStored, readPrepared } from "../../src/editing/node/index.ts";
+import { planPrepared, preparedFile, readPrepared } from "../../src/editing/node/index.ts";
 import { memorySource, readSafetensors } from "../../src/weights/index.ts";
 import { smoothPicture, someOrigin, tinyModel } from "../support/baret.ts";
 import { fixturePath, temporaryFolder } from "../support/files.ts";
@@ -221,7 +222,7 @@ test("stopped after any step, its preparation resumes to the same bytes", async 
   const model = await tinyModel("tiny-sd1");
   const preparing = async (file: string, onProgress?: () => void, signal?: AbortSignal) => {
     const plan = await planPrepared(method, model, photo, { target, source: caption, options: { steps } }, {});
-    return prepareStored(method, model, photo, plan, { file: at(file) }, { onProgress, signal });
+    return prepareStored(method, model, photo, plan, preparedFile(at(file)), { onProgress, signal });
   };
   await preparing("whole");
   for (const stopAfter of [1, 3]) {

@@ -10,12 +10,13 @@ import {
   type Prepared,
   planPreparation,
   prepare,
+  prepareStored,
   resolvedSettings,
   runLockStep,
   sweep,
 } from "../../src/editing/index.ts";
 import { type EditOptions, iterationsOf, learningRateAt } from "../../src/editing/methods/nullText/index.ts";
-import { planPrepared, prepareStored, readPrepared } from "../../src/editing/node/index.ts";
+import { planPrepared, preparedFile, readPrepared } from "../../src/editing/node/index.ts";
 import { Adam, openReconstructionLoss, tuneStep } from "../../src/inversion/index.ts";
 import { memorySource, readSafetensors } from "../../src/weights/index.ts";
 import { smoothPicture, someOrigin, tinyModel } from "../support/baret.ts";
@@ -273,7 +274,7 @@ describe("null-text's preparation", () => {
   test("stopped after any step, it resumes to the same bytes, and finished it is not computed again", async () => {
     const storing = async (file: string, onProgress?: () => void, signal?: AbortSignal) => {
       const plan = await planPrepared(nullText, model, photo, { target, source, options }, {});
-      return prepareStored(nullText, model, photo, plan, { file: at(file) }, { onProgress, signal });
+      return prepareStored(nullText, model, photo, plan, preparedFile(at(file)), { onProgress, signal });
     };
     await storing("whole");
     for (const stopAfter of [2, 5, 8]) {

@@ -12,7 +12,7 @@ import {
   requirePreparedOf,
 } from "../../src/editing/index.ts";
 import { type BaretPrepared, iterationsOf, thresholdAt } from "../../src/editing/methods/baret/index.ts";
-import { pictureHash, readPrepared } from "../../src/editing/node/index.ts";
+import { pictureHash, preparedFile, readPrepared } from "../../src/editing/node/index.ts";
 import type { MeasuredSession } from "../../src/runtime/index.ts";
 import { memorySource } from "../../src/weights/index.ts";
 import { preparedStored, smoothPicture, tinyModel } from "../support/baret.ts";
@@ -33,7 +33,7 @@ describe("an inversion", () => {
   let whole: BaretPrepared;
   let bytes: Uint8Array;
   beforeAll(async () => {
-    whole = await preparedStored(model, picture, options, { file: join(folder, "whole") });
+    whole = await preparedStored(model, picture, options, preparedFile(join(folder, "whole")));
     bytes = await readFile(join(folder, "whole"));
   });
 
@@ -57,9 +57,9 @@ describe("an inversion", () => {
         if (++steps === stopAfter) controller.abort();
       };
       const work = { signal: controller.signal, onProgress };
-      await expect(preparedStored(model, picture, options, { file }, work)).rejects.toThrow(CancelledError);
+      await expect(preparedStored(model, picture, options, preparedFile(file), work)).rejects.toThrow(CancelledError);
       expect((await readPrepared(file)).progress.done).toBe(stopAfter);
-      await preparedStored(model, picture, options, { file });
+      await preparedStored(model, picture, options, preparedFile(file));
       expect(await readFile(file), `stopped after ${stopAfter}`).toEqual(bytes);
     }
   });
@@ -86,10 +86,12 @@ describe("an inversion", () => {
         const report = () => {
           throw new Error("it computes");
         };
-        return preparedStored(model, picture, other, { file: place }, { onProgress: report }).catch((error) => error);
+        return preparedStored(model, picture, other, preparedFile(place), { onProgress: report }).catch(
+          (error) => error,
+        );
       });
     };
-    await preparedStored(model, picture, options, { file }, { onProgress });
+    await preparedStored(model, picture, options, preparedFile(file), { onProgress });
     for (const error of await Promise.all(refusals)) {
       expect(error).toBeInstanceOf(StorageError);
       expect(error).toHaveProperty(
@@ -109,9 +111,11 @@ describe("an inversion", () => {
     const file = join(folder, "other-version");
     const begun = { ...whole, progress: { ...progress, done: 6 }, origin: { ...origin, versions } };
     await writeFile(file, await encodePrepared(begun));
-    await expect(preparedStored(model, picture, options, { file })).rejects.toThrow(/found version of baret 0\.0\.1/);
+    await expect(preparedStored(model, picture, options, preparedFile(file))).rejects.toThrow(
+      /found version of baret 0\.0\.1/,
+    );
     await writeFile(file, await encodePrepared({ ...begun, progress }));
-    expect((await preparedStored(model, picture, options, { file })).origin.versions).toEqual(versions);
+    expect((await preparedStored(model, picture, options, preparedFile(file))).origin.versions).toEqual(versions);
   });
 
   test("that needs much memory leaves no program of the U-Net loaded", async () => {
@@ -127,16 +131,16 @@ describe("an inversion", () => {
   test("resumes with Adam's moments if they are kept from step to step", async () => {
     const own = { ...options, resetAdam: false };
     const at = (name: string) => join(folder, `moments-${name}`);
-    await preparedStored(model, picture, own, { file: at("whole") });
+    await preparedStored(model, picture, own, preparedFile(at("whole")));
     const controller = new AbortController();
     const onProgress = ({ phase, done }: { phase: string; done: number }) => {
       if (phase === "tune" && done === 2) controller.abort();
     };
     const file = at("stopped");
-    await preparedStored(model, picture, own, { file }, { signal: controller.signal, onProgress }).catch(
+    await preparedStored(model, picture, own, preparedFile(file), { signal: controller.signal, onProgress }).catch(
       () => undefined,
     );
-    await preparedStored(model, picture, own, { file });
+    await preparedStored(model, picture, own, preparedFile(file));
     expect(await readFile(file)).toEqual(await readFile(at("whole")));
     expect(await readFile(file)).not.toEqual(bytes);
   });
@@ -144,7 +148,7 @@ describe("an inversion", () => {
   test("that is finished is not computed again", async () => {
     const phases: string[] = [];
     const onProgress = ({ phase }: { phase: string }): void => void phases.push(phase);
-    const again = await preparedStored(model, picture, options, { file: join(folder, "whole") }, { onProgress });
+    const again = await preparedStored(model, picture, options, preparedFile(join(folder, "whole")), { onProgress });
     expect(again).toEqual(whole);
     expect(phases.filter((p) => p === "invert" || p === "tune")).toEqual([]);
   });
@@ -162,7 +166,7 @@ describe("an inversion", () => {
       { picture, options: { ...options, threshold: [1e-3, 0] }, message: /threshold/ },
     ];
     for (const other of others) {
-      const made = preparedStored(model, other.picture, other.options, { file });
+      const made = preparedStored(model, other.picture, other.options, preparedFile(file));
       await expect(made).rejects.toThrow(StorageError);
       await expect(made).rejects.toThrow(other.message);
     }
@@ -263,16 +267,16 @@ describe("nearestStart", () => {
 
   test("stopped in the middle, resumes to the same bytes", async () => {
     const whole = join(folder, "near-whole");
-    await preparedStored(model, picture, near, { file: whole });
+    await preparedStored(model, picture, near, preparedFile(whole));
     const file = join(folder, "near-stopped");
     const controller = new AbortController();
     const onProgress = ({ phase, done }: { phase: string; done: number }): void => {
       if (phase === "tune" && done === 2) controller.abort();
     };
-    await preparedStored(model, picture, near, { file }, { signal: controller.signal, onProgress }).catch(
+    await preparedStored(model, picture, near, preparedFile(file), { signal: controller.signal, onProgress }).catch(
       () => undefined,
     );
-    await preparedStored(model, picture, near, { file });
+    await preparedStored(model, picture, near, preparedFile(file));
     expect(await readFile(file)).toEqual(await readFile(whole));
   });
 

@@ -3,10 +3,22 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { noise } from "../../src/core/index.ts";
 import { type Model, openPredictor } from "../../src/diffusion/index.ts";
-import { baret, edit, isComplete, type Method, masactrl, negativePrompt, plain } from "../../src/editing/index.ts";
-import { type PreparedStore, planPrepared, prepareStored, TrajectoryCache } from "../../src/editing/node/index.ts";
+import {
+  baret,
+  edit,
+  inversionsOnly,
+  isComplete,
+  type Method,
+  masactrl,
+  negativePrompt,
+  type PreparedStore,
+  plain,
+  prepareStored,
+  TrajectoryCache,
+} from "../../src/editing/index.ts";
+import { planPrepared } from "../../src/editing/node/index.ts";
 import { openReconstructionLoss } from "../../src/inversion/index.ts";
-import { DiskCache } from "../../src/storage/node/index.ts";
+import { DiskCache, filesIn } from "../../src/storage/node/index.ts";
 import { smoothPicture, tinyModel } from "../support/baret.ts";
 import { temporaryFolder } from "../support/files.ts";
 
@@ -22,7 +34,7 @@ beforeAll(async () => {
 afterAll(() => model.close());
 
 /** Prepares the picture. Returns the prepared value and the rows that the U-Net computed. */
-async function prepared(method: Method, store: PreparedStore, options: object = {}) {
+async function prepared(method: Method, store?: PreparedStore, options: object = {}) {
   const own = { steps, ...(method.name === "baret" && { iterations: 1 }), ...options };
   const captioned = method.name === "negative-prompt" ? { source } : {};
   const plan = await planPrepared(method, model, picture, { target, ...captioned, options: own });
@@ -34,11 +46,14 @@ async function prepared(method: Method, store: PreparedStore, options: object = 
 }
 
 test("methods that invert the photo alike invert it once, to the bytes of a preparation alone", async () => {
-  const alone = [await prepared(baret, {}), await prepared(plain, {})];
+  const alone = [await prepared(baret), await prepared(plain)];
   for (const first of [baret, plain]) {
     const trajectories = new TrajectoryCache();
     const [second] = [baret, plain].filter((method) => method !== first);
-    const [one, two] = [await prepared(first, { trajectories }), await prepared(second, { trajectories })];
+    const [one, two] = [
+      await prepared(first, inversionsOnly(trajectories)),
+      await prepared(second, inversionsOnly(trajectories)),
+    ];
     const made = first === baret ? [one, two] : [two, one];
     expect(made.map(({ value }) => value.tensors)).toEqual(alone.map(({ value }) => value.tensors));
     expect(two.evaluations).toBe(alone[second === baret ? 0 : 1].evaluations - steps);
@@ -47,27 +62,27 @@ test("methods that invert the photo alike invert it once, to the bytes of a prep
 
 test("another prompt, another guidance scale or another number of steps is another inversion", async () => {
   const trajectories = new TrajectoryCache();
-  await prepared(plain, { trajectories });
+  await prepared(plain, inversionsOnly(trajectories));
   const others = [{ inversionPrompt: "a cat" }, { inversionGuidance: 2 }, { steps: steps + 1 }];
   for (const options of others) {
-    const { evaluations } = await prepared(plain, { trajectories }, options);
+    const { evaluations } = await prepared(plain, inversionsOnly(trajectories), options);
     expect(evaluations, JSON.stringify(options)).toBe("steps" in options ? 5 : "inversionGuidance" in options ? 8 : 4);
   }
-  expect((await prepared(masactrl, { trajectories })).evaluations).toBe(steps);
-  expect((await prepared(negativePrompt, { trajectories })).evaluations).toBe(steps);
+  expect((await prepared(masactrl, inversionsOnly(trajectories))).evaluations).toBe(steps);
+  expect((await prepared(negativePrompt, inversionsOnly(trajectories))).evaluations).toBe(steps);
   const captioned = { inversionPrompt: source };
-  expect((await prepared(plain, { trajectories }, captioned)).evaluations).toBe(0);
+  expect((await prepared(plain, inversionsOnly(trajectories), captioned)).evaluations).toBe(0);
 });
 
 test("a later process finds an inversion on disk; a damaged one is computed again", async () => {
-  const open = () => new TrajectoryCache(new DiskCache({ folder: at("cache") }));
-  const first = await prepared(plain, { trajectories: open() });
-  const second = await prepared(plain, { trajectories: open() });
+  const open = () => new TrajectoryCache(filesIn(new DiskCache({ folder: at("cache") })));
+  const first = await prepared(plain, inversionsOnly(open()));
+  const second = await prepared(plain, inversionsOnly(open()));
   expect([first.evaluations, second.evaluations]).toEqual([steps, 0]);
   expect(second.value.tensors).toEqual(first.value.tensors);
   const [entry] = readdirSync(at("cache")).filter((name) => name.startsWith("inversion-"));
   writeFileSync(join(at("cache"), entry, "trajectory.safetensors"), "damaged");
-  const third = await prepared(plain, { trajectories: open() });
+  const third = await prepared(plain, inversionsOnly(open()));
   expect(third.evaluations).toBe(steps);
   expect(third.value.tensors).toEqual(first.value.tensors);
 });
@@ -101,7 +116,7 @@ test("the model counts the rows of every finished prediction and gradient, and n
 });
 
 test("what an edit computes is what its lock step plans", async () => {
-  const { value } = await prepared(plain, {});
+  const { value } = await prepared(plain);
   const before = model.programs.computed("unet").evaluations;
   const { rows } = await edit(plain, model, value, {});
   expect(model.programs.computed("unet").evaluations - before).toBe(rows);

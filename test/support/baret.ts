@@ -5,9 +5,17 @@ import { join } from "node:path";
 import { type Picture, Random, type Tensor } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
 import { loadModel } from "../../src/diffusion/node/index.ts";
-import { baret, type KnownOrigin, type PrepareWork, planPreparation, prepare } from "../../src/editing/index.ts";
+import {
+  baret,
+  type KnownOrigin,
+  type PreparedStore,
+  type PrepareWork,
+  planPreparation,
+  prepare,
+  prepareStored,
+} from "../../src/editing/index.ts";
 import type { BaretPrepared } from "../../src/editing/methods/baret/index.ts";
-import { type PreparedStore, planPrepared, prepareStored } from "../../src/editing/node/index.ts";
+import { planPrepared } from "../../src/editing/node/index.ts";
 import { DiskCache } from "../../src/storage/node/index.ts";
 import { memorySource, readSafetensors } from "../../src/weights/index.ts";
 import { fixturePath } from "./files.ts";
@@ -94,7 +102,7 @@ export const preparedStored = async (
   model: Model,
   picture: Picture,
   input: BaretInput,
-  store: PreparedStore = {},
+  store?: PreparedStore,
   work: Pick<PrepareWork, "onProgress" | "signal"> = {},
 ): Promise<BaretPrepared> => {
   const plan = await planPrepared(baret, model, picture, inputOf(input), work);

@@ -211,9 +211,9 @@ async function run(command: Command, given: readonly string[], flags: Flags, rep
       withModel(flags, work, async (model) => {
         const maker = await makerOf(flags, model, work);
         const photos = await openPhotos(chosen, model, named.sources, flags, work);
-        const cache = flags.cache ? new PreparedCache() : undefined;
+        const store = flags.cache ? new PreparedCache() : undefined;
         // Without these, the task decides: an estimate takes a second.
-        const common = { model, maker, store: { cache }, estimates: flags.verbose || flags.json || undefined };
+        const common = { model, maker, store, estimates: flags.verbose || flags.json || undefined };
         const methods = chosen.map((method) => ({ method, options: options.get(method)! }));
         const planned: Comparison[] = [];
         for (const { source, prompt } of wanted) {

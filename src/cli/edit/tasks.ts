@@ -129,12 +129,12 @@ async function planTasks(
 ): Promise<PhotoTask[]> {
   const unprepared = sources.filter((path) => !prepared.has(path));
   const opened = await openPhotos([method], model, unprepared, { size, fit, source: caption }, work);
-  const cache = new PreparedCache();
+  const store = new PreparedCache();
   const tasks: PhotoTask[] = [];
   for (const source of sources) {
     // Without these, the task decides: an estimate takes a second.
     const estimates = verbose || json || undefined;
-    const facts = { method, model, source, cache, estimates };
+    const facts = { method, model, source, store, estimates };
     const known = prepared.get(source);
     if (known) {
       const targets = prompts.length > 0 ? [...new Set(prompts)] : [known.target];

@@ -44,7 +44,7 @@ export class LocalEditor implements Editor {
     const { prepare, edit, preset } = splitOptions(method, options);
     const photo = await openPhoto(model, path, { size: this.flags.size, fit });
     const [{ source, warnings }] = await captionsOf([method], model, [photo], caption, work);
-    const facts = { method, model, source: path, photo, cache: new PreparedCache(), warnings };
+    const facts = { method, model, source: path, photo, store: new PreparedCache(), warnings };
     const task = await planPhoto(facts, { target, source, preset, options: prepare }, work);
     const planned = await planEdit(task, await makerOf(this.flags, model, work), edit, true);
     const told: string[] = [];

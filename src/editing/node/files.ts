@@ -12,19 +12,15 @@ import {
 import type { Model } from "../../diffusion/index.ts";
 import { modelHash } from "../../diffusion/node/index.ts";
 import type { Trajectories } from "../../inversion/index.ts";
-import { checkMemory } from "../../runtime/node/index.ts";
 import { endOfLinks, exists, lock, openLocalFile, storageError, writeFileAtomic } from "../../storage/node/index.ts";
 import type { ByteSource } from "../../weights/index.ts";
 import type { Method } from "../method.ts";
 import {
-  keyOf,
   largerPhoto,
   type PrepareInput,
   type PreparePlan,
   type PrepareWork,
   planPreparation,
-  prepare,
-  tensorBytes,
   withTarget,
 } from "../prepare.ts";
 import {
@@ -35,7 +31,7 @@ import {
   type Prepared,
   preparedPieces,
 } from "../prepared/index.ts";
-import type { PreparedCache } from "./cache.ts";
+import type { PreparedStore } from "../preparedStore.ts";
 
 /** Returns the SHA-256 of a picture's size and pixels, as hexadecimal digits. */
 export const pictureHash = ({ width, height, data }: Picture): string =>
@@ -57,17 +53,6 @@ const openPreparedFile = (path: string): Promise<ByteSource> =>
 
 /** Reads the header of a file of a prepared photo, and none of its tensors. Throws StorageError. */
 export const readPreparedHeader = async (path: string): Promise<Header> => decodeHeader(await openPreparedFile(path));
-
-/** A file or a cache that stores a prepared value after every step, so that preparing it can resume. */
-export interface PreparedStore {
-  /** A file of the caller's. Takes precedence over the cache. */
-  readonly file?: string;
-  /** Shortest time between two writes of an unfinished value without weights to `file`, in milliseconds. Default 0. */
-  readonly everyMs?: number;
-  readonly cache?: PreparedCache;
-  /** Keeps DDIM inversions, which methods share. Default: the cache's. */
-  readonly trajectories?: Trajectories;
-}
 
 /**
  * Runs `work`, which writes a file after every step, with a lock on the file. Throws StorageError if another process or
@@ -106,44 +91,35 @@ export async function planPrepared(
   return larger ? { ...plan, origin: { ...plan.origin, larger: pictureHash(larger) } } : plan;
 }
 
-/** Returns what the file or the cache holds of a planned photo, finished or not. */
-export async function findStored(
-  method: Method,
-  plan: PreparePlan,
-  { file, cache }: PreparedStore,
-): Promise<Prepared | undefined> {
-  if (file === undefined) return cache?.find(keyOf(method, plan));
-  return (await exists(file)) ? readPrepared(file) : undefined;
+export interface PreparedFileOptions {
+  /** Shortest time between two writes of an unfinished value without weights, in milliseconds. Default 0. */
+  readonly everyMs?: number;
+  readonly trajectories?: Trajectories;
 }
 
 /**
- * Prepares a picture as planned, starting from the value in the file or the cache, if there is one. Throws StorageError if
- * the file holds another prepared photo or another process or call is writing it, MemoryError if the tensors do not fit
- * into the free memory.
+ * Returns a store of one prepared photo in a file of the caller's. Its functions throw StorageError if the file is damaged, or
+ * if another process or call is writing it.
  */
-export async function prepareStored(
-  method: Method,
-  model: Model,
-  picture: Picture,
-  plan: PreparePlan,
-  { file, everyMs = 0, cache, trajectories = cache?.trajectories }: PreparedStore,
-  work: Pick<PrepareWork, "onProgress" | "signal" | "photoAt"> = {},
-): Promise<Prepared> {
-  checkMemory(tensorBytes(method, plan), "the prepared photo");
-  const run = (more: PrepareWork): Promise<Prepared> =>
-    prepare(method, model, picture, plan, { ...work, trajectories, ...more });
-  if (file === undefined) return cache ? cache.during(keyOf(method, plan), run) : run({});
-  const stored = (): Promise<Prepared | undefined> => findStored(method, plan, { file });
-  const found = await stored();
-  if (found && isComplete(found)) return run({ resume: found, where: file });
-  let written = Number.NEGATIVE_INFINITY;
-  const onStep = async (prepared: Prepared): Promise<void> => {
-    const isSoon = performance.now() < written + everyMs;
-    if (isSoon && !isComplete(prepared) && !prepared.weights) return;
-    await writeFileAtomic(file, preparedPieces(prepared), { signal: work.signal });
-    written = performance.now();
+export function preparedFile(file: string, { everyMs = 0, trajectories }: PreparedFileOptions = {}): PreparedStore {
+  const find = async (): Promise<Prepared | undefined> => ((await exists(file)) ? readPrepared(file) : undefined);
+  return {
+    where: file,
+    trajectories,
+    find,
+    during: async (_, prepare, { signal } = {}) => {
+      const found = await find();
+      if (found && isComplete(found)) return prepare({ resume: found, where: file });
+      let written = Number.NEGATIVE_INFINITY;
+      const onStep = async (prepared: Prepared): Promise<void> => {
+        const isSoon = performance.now() < written + everyMs;
+        if (isSoon && !isComplete(prepared) && !prepared.weights) return;
+        await writeFileAtomic(file, preparedPieces(prepared), { signal });
+        written = performance.now();
+      };
+      const prepared = await withLock(file, async () => prepare({ resume: await find(), where: file, onStep }));
+      // Weights stay in the file, not in memory.
+      return prepared.weights ? withTarget(await readPrepared(file), prepared.target) : prepared;
+    },
   };
-  const prepared = await withLock(file, async () => run({ resume: await stored(), where: file, onStep }));
-  // Weights stay in the file, not in memory.
-  return prepared.weights ? withTarget(await readPrepared(file), plan.target) : prepared;
 }

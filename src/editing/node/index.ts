@@ -3,12 +3,10 @@
 // Does not know of: reading photos, writing results.
 export { PreparedCache, type PreparedCacheOptions } from "./cache.ts";
 export {
-  findStored,
-  type PreparedStore,
+  type PreparedFileOptions,
   pictureHash,
   planPrepared,
-  prepareStored,
+  preparedFile,
   readPrepared,
   readPreparedHeader,
 } from "./files.ts";
-export { TrajectoryCache } from "./trajectories.ts";

@@ -27,7 +27,7 @@ export async function runCompare(work: JobWork<CompareRequest>): Promise<RunnerR
     method,
     options: splitOptions(method, request.options[method.name] ?? {}),
   }));
-  const input = { model, maker, photo, source, warnings, target: request.target, methods, store: {} };
+  const input = { model, maker, photo, source, warnings, target: request.target, methods };
   const planned = await planComparison(input, signal);
   const placed: { readonly task: EditTask; readonly isReused: boolean }[] = [];
   for (const task of planned.tasks) placed.push(await withSteps(task, work));

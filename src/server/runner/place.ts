@@ -1,5 +1,5 @@
 import type { Picture } from "../../core/index.ts";
-import type { PreparedStore } from "../../editing/node/index.ts";
+import type { PreparedStore } from "../../editing/index.ts";
 import type { AlphaChannel } from "../../image/index.ts";
 import type { BlobId } from "../api/index.ts";
 import type { NeededPreparation } from "./result.ts";

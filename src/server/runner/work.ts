@@ -1,7 +1,6 @@
 import { isRecordedFile, type Picture, sha256, UsageError, type Warning } from "../../core/index.ts";
 import type { Model, Size } from "../../diffusion/index.ts";
 import { isComplete, keyOf, type Method, type Quality } from "../../editing/index.ts";
-import { findStored } from "../../editing/node/index.ts";
 import type { AlphaChannel } from "../../image/index.ts";
 import type { Maker, SettingValues } from "../../tasks/index.ts";
 import { type Caption, captionsOf, makerOf, openPhoto, type Photo, type PhotoTask } from "../../tasks/node/index.ts";
@@ -52,9 +51,8 @@ export async function withSteps<T extends PhotoTask>(
   const { method, plan } = task;
   const key = sha256(keyOf(method, plan));
   const store = await place.openSteps({ key, file: `${key}.safetensors`, method: method.name, target: plan.target });
-  const placed = { ...task, ...store };
-  const found = await findStored(method, plan, placed);
-  return { task: placed, isReused: found !== undefined && isComplete(found) };
+  const found = await store.find(key);
+  return { task: { ...task, store }, isReused: found !== undefined && isComplete(found) };
 }
 
 /** Values of a finished picture besides the picture. */

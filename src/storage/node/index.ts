@@ -1,5 +1,6 @@
 export { appendLine } from "./appendLine.ts";
 export * from "./atomic.ts";
+export { filesIn } from "./cachedFiles.ts";
 export * from "./cacheFolder.ts";
 export * from "./diskCache.ts";
 export * from "./expand.ts";

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { CancelledError, ImageError, listed, type Picture, throwIfCancelled, UsageError } from "../../core/index.ts";
 import type { Model } from "../../diffusion/index.ts";
-import type { Method, Scorer } from "../../editing/index.ts";
-import { type PreparedStore, pictureHash } from "../../editing/node/index.ts";
+import type { Method, PreparedStore, Scorer } from "../../editing/index.ts";
+import { pictureHash } from "../../editing/node/index.ts";
 import { decodePhoto } from "../../image/node/index.ts";
 import { psnr } from "../../metrics/index.ts";
 import type { Clip } from "../../metrics/node/index.ts";
@@ -41,8 +41,8 @@ export interface ComparisonInput extends Caption {
   readonly methods: readonly { readonly method: Method; readonly options: ChosenOptions }[];
   /** As in PhotoTask. */
   readonly estimates?: boolean;
-  /** Shared by all methods. */
-  readonly store: Omit<PreparedStore, "file">;
+  /** Shared by all methods. Default: none. */
+  readonly store?: PreparedStore;
 }
 
 /** Plans the edit of each method. Throws one UsageError that lists the problems of all methods. */
@@ -56,9 +56,9 @@ export async function planComparison(
     const { preset, prepare, edit } = options;
     const source = method.needs.caption === "unused" ? undefined : caption;
     const facts = {
-      ...store,
       method,
       model,
+      store,
       source: photo.name,
       photo,
       estimates,

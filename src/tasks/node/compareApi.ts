@@ -10,8 +10,8 @@ import {
   workFields,
 } from "../../core/index.ts";
 import { aModel, type Model } from "../../diffusion/index.ts";
-import { methodNamed } from "../../editing/index.ts";
-import { PreparedCache, TrajectoryCache } from "../../editing/node/index.ts";
+import { inversionsOnly, methodNamed, TrajectoryCache } from "../../editing/index.ts";
+import { PreparedCache } from "../../editing/node/index.ts";
 import {
   type ComparedEdit,
   comparisonSheet,
@@ -92,7 +92,7 @@ export async function compare(
         photo: opened,
         target,
         methods: chosen.map((method) => ({ method, options: splitOptions(method, options[method.name] ?? {}) })),
-        store: cache ? { cache } : { trajectories: new TrajectoryCache() },
+        store: cache || inversionsOnly(new TrajectoryCache()),
       },
       signal,
     );

@@ -6,11 +6,12 @@ import {
   fidelityOf,
   type Prepared,
   type PrepareInput,
+  prepareStored,
   resolvedSettings,
   type StripEdit,
   sweep,
 } from "../../editing/index.ts";
-import { planPrepared, prepareStored } from "../../editing/node/index.ts";
+import { planPrepared } from "../../editing/node/index.ts";
 import {
   type Cost,
   type EditRecord,
@@ -102,14 +103,14 @@ export interface Preparation {
 }
 
 /**
- * Prepares the photo of a task, resuming from its file or the cache, and compares the reconstruction with the photo. edit:
+ * Prepares the photo of a task, resuming from its store, and compares the reconstruction with the photo. edit:
  * resolved settings of the edit to come, if they are known.
  */
 export async function preparePhoto(
   task: PhotoTask,
   { onProgress, onWarning, edit, signal }: PrepareTaskWork = {},
 ): Promise<Preparation> {
-  const { method, model, source, photo, plan, file, everyMs, cache, trajectories } = task;
+  const { method, model, source, photo, plan, store } = task;
   const warnings: Warning[] = [];
   const warn = (...more: readonly Warning[]): void => {
     warnings.push(...more);
@@ -122,7 +123,7 @@ export async function preparePhoto(
   warn(...promptWarnings(model, all));
   const prepare = (): Promise<Prepared> => {
     const work = { onProgress, signal, photoAt: photoAt(photo!) };
-    return prepareStored(method, model, photo!.picture, plan, { file, everyMs, cache, trajectories }, work);
+    return prepareStored(method, model, photo!.picture, plan, store, work);
   };
   const { result: prepared, cost } = task.prepared
     ? { result: task.prepared, cost: noCost }

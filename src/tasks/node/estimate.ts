@@ -1,7 +1,14 @@
 import type { Model } from "../../diffusion/index.ts";
 import { type DryRun, dryRun, zeroWeights } from "../../diffusion/node/index.ts";
-import { editWith, fidelityOf, type Prepared, type PreparePlan, prepare, type Scorer } from "../../editing/index.ts";
-import { findStored } from "../../editing/node/index.ts";
+import {
+  editWith,
+  fidelityOf,
+  keyOf,
+  type Prepared,
+  type PreparePlan,
+  prepare,
+  type Scorer,
+} from "../../editing/index.ts";
 import { type Engine, measureSpeed, type Speed, secondsOf } from "../../runtime/index.ts";
 import type { Estimate, SettingValues } from "../index.ts";
 import type { PhotoTask } from "./photoTask.ts";
@@ -53,7 +60,7 @@ function copied(prepared: Prepared, settings: PreparePlan["settings"]): Prepared
 
 /**
  * Estimates what a task will take: runs it without its networks, counts what they would do, and measures how fast the engine is.
- * Steps that the file or the cache holds cost nothing. Throws MemoryError if a task that tunes weights needs more memory than is
+ * Steps that the store holds cost nothing. Throws MemoryError if a task that tunes weights needs more memory than is
  * free, and the errors of the task itself.
  */
 export async function estimateTask(
@@ -61,11 +68,11 @@ export async function estimateTask(
   after: AfterPreparing = async () => undefined,
   signal?: AbortSignal,
 ): Promise<Estimate> {
-  const { method, model, photo, plan, file } = task;
-  const stored = task.prepared ?? (await findStored(method, plan, task));
+  const { method, model, photo, plan, store } = task;
+  const stored = task.prepared ?? (await store?.find(keyOf(method, plan)));
   const run = async (hollow: Model, settings: PreparePlan["settings"]): Promise<void> => {
     const resume = stored && copied(stored, settings);
-    const work = { resume, where: file, signal };
+    const work = { resume, where: store?.where, signal };
     const prepared =
       task.prepared && resume ? resume : await prepare(method, hollow, photo!.picture, { ...plan, settings }, work);
     await fidelityOf(method, hollow, prepared, { photo: photo?.picture }, signal);

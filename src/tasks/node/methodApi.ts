@@ -15,7 +15,7 @@ import {
 import { aModel, type Model } from "../../diffusion/index.ts";
 import { modelHash } from "../../diffusion/node/index.ts";
 import * as editing from "../../editing/index.ts";
-import { PreparedCache } from "../../editing/node/index.ts";
+import { PreparedCache, preparedFile } from "../../editing/node/index.ts";
 import { type Estimate, idleOptions } from "../index.ts";
 import { captionsOf } from "./captions.ts";
 import { planPhoto, preparePhoto } from "./edit.ts";
@@ -174,7 +174,9 @@ export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extend
     const { target, source, preset, size, fit, file, cache = new PreparedCache(), ...options } = given;
     const opened = await openPhoto(model, photo, { size, fit });
     const [caption] = await captionsOf([anyMethod], model, [opened], source, work);
-    const facts = { method: anyMethod, model, source: opened.name, photo: opened, file, cache: cache || undefined };
+    const kept = cache || undefined;
+    const store = file === undefined ? kept : preparedFile(file, { trajectories: kept?.trajectories });
+    const facts = { method: anyMethod, model, source: opened.name, photo: opened, store };
     const input = { target, source: caption.source, preset, options };
     return { ...(await planPhoto({ ...facts, warnings: caption.warnings }, input, work)), photo: opened };
   };

@@ -2,8 +2,8 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Work } from "../../../core/index.ts";
 import type { Model } from "../../../diffusion/index.ts";
-import { fidelityOf, type Prepared, resolvedSettings } from "../../../editing/index.ts";
-import { planPrepared, prepareStored } from "../../../editing/node/index.ts";
+import { fidelityOf, type Prepared, prepareStored, resolvedSettings } from "../../../editing/index.ts";
+import { planPrepared, preparedFile } from "../../../editing/node/index.ts";
 import type { Clip } from "../../../metrics/node/index.ts";
 import { exists } from "../../../storage/node/index.ts";
 import { type Cost, measured, recordedSettings } from "../../../tasks/index.ts";
@@ -47,7 +47,10 @@ export async function prepareCase(
   if (file !== undefined) await folder.make("prepared");
   const isResumed = file !== undefined && (await exists(file));
   const { result: prepared, cost } = await measured(model, () =>
-    prepareStored(method, model, photo, plan, { file }, { onProgress, signal }),
+    prepareStored(method, model, photo, plan, file === undefined ? undefined : preparedFile(file), {
+      onProgress,
+      signal,
+    }),
   );
   const { inversion, vae } = await fidelityOf(method, model, prepared, { photo }, signal);
   return {

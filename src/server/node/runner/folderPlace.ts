@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { PreparedCache } from "../../../editing/node/index.ts";
+import { type PreparedCache, preparedFile } from "../../../editing/node/index.ts";
 import { encodePicture } from "../../../image/node/index.ts";
 import { writeFileAtomic } from "../../../storage/node/index.ts";
 import type { JobPlace, NeededPreparation } from "../../runner/index.ts";
@@ -23,7 +23,8 @@ export const folderPlace = ({ pictures, folder, stepsEveryMs }: RunnerJob, { cac
   write: (file, bytes) => writeFileAtomic(join(folder, file), bytes),
   async openSteps(preparation) {
     await need(preparation);
-    return { file: join(folder, preparation.file), everyMs: stepsEveryMs, cache };
+    const { trajectories } = cache;
+    return preparedFile(join(folder, preparation.file), { everyMs: stepsEveryMs, trajectories });
   },
   encodePng: (picture, facts) => encodePicture(picture, { format: "png", ...facts }),
   encodePreview: previewUrl,

@@ -1,29 +1,27 @@
-import { join } from "node:path";
-import { startSha256, type Tensor } from "../../core/index.ts";
-import type { InversionInput, Trajectories } from "../../inversion/index.ts";
-import { type DiskCache, openLocalFile, writeFileAtomic } from "../../storage/node/index.ts";
-import { encodeSafetensors, readSafetensors, readTensor } from "../../weights/index.ts";
+import { startSha256, type Tensor } from "../core/index.ts";
+import type { InversionInput, Trajectories } from "../inversion/index.ts";
+import type { FileCache } from "../storage/index.ts";
+import { encodeSafetensors, readSafetensors, readTensor } from "../weights/index.ts";
 import { orUndefined } from "./orUndefined.ts";
 
-/** Kind of the entries in the disk cache. */
-const kind = "inversion";
-const file = "trajectory.safetensors";
+const fileOf = (of: string) => ({ kind: "inversion", of, name: "trajectory.safetensors" });
+/** Name of the tensor in the file. */
 const name = "trajectory";
 
 /** Trajectories kept in memory. At 512 x 512 pixels and 50 steps one has 3.3 MB. */
 const mostInMemory = 8;
 
 /**
- * Keeps the DDIM inversions of this process in memory and, with a disk cache, of all processes on disk. A disk that cannot be
- * read or written costs time only, so this is not an error.
+ * Keeps the DDIM inversions of this process in memory and, with a cache of files, those of all processes there. A cache that
+ * cannot be read or written costs time only, so this is not an error.
  */
 export class TrajectoryCache implements Trajectories {
-  private readonly disk: DiskCache | undefined;
+  private readonly files: FileCache | undefined;
   /** The last trajectories, oldest first. */
   private readonly recent = new Map<string, Tensor>();
 
-  constructor(disk?: DiskCache) {
-    this.disk = disk;
+  constructor(files?: FileCache) {
+    this.files = files;
   }
 
   async find(input: InversionInput): Promise<Tensor | undefined> {
@@ -40,9 +38,7 @@ export class TrajectoryCache implements Trajectories {
     const kept = { shape, data: data.slice() };
     this.remember(key, kept);
     const bytes = encodeSafetensors({ [name]: { dtype: "F32", ...kept } }, {});
-    await orUndefined(async () =>
-      this.disk?.put({ kind, of: key }, (folder) => writeFileAtomic(join(folder, file), bytes)),
-    );
+    await orUndefined(async () => this.files?.write(fileOf(key), bytes));
   }
 
   private remember(key: string, trajectory: Tensor): void {
@@ -55,14 +51,14 @@ export class TrajectoryCache implements Trajectories {
   }
 
   private async read(key: string): Promise<Tensor | undefined> {
-    const entry = await this.disk?.get({ kind, of: key });
-    if (!entry) return undefined;
+    const file = await this.files?.open(fileOf(key));
+    if (!file) return undefined;
     try {
-      const { tensors } = await readSafetensors(await openLocalFile(join(entry.folder, file)));
+      const { tensors } = await readSafetensors(file.source);
       const found = tensors.get(name);
       return found && (await readTensor(found));
     } finally {
-      await entry.release();
+      await file.release();
     }
   }
 }
