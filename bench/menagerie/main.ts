@@ -11,7 +11,7 @@ import { loadModel } from "../../src/diffusion/node/index.ts";
 import { contactSheet } from "../../src/image/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
 import { agreement, confusionTable } from "../../src/metrics/index.ts";
-import { Judge } from "../../src/metrics/node/index.ts";
+import { loadJudge } from "../../src/metrics/node/index.ts";
 import { findModel } from "../../src/storage/node/index.ts";
 import { attributes, caption, type Scene, sampleScene } from "../../src/world/index.ts";
 import { count, readOptions, text } from "../options.ts";
@@ -43,7 +43,7 @@ export async function main(args: readonly string[]): Promise<void> {
   const values = readOptions("menagerie", about, options, args);
   const model = await loadModel(values.model);
   try {
-    const judge = await Judge.load(model.engine, (await findModel(values.judge)).path);
+    const judge = await loadJudge(model.engine, (await findModel(values.judge)).path);
     for (const [combinations, count] of [
       ["seen", values.pictures],
       ["held out", values["left-out"]],

@@ -4,8 +4,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Picture } from "../../src/core/index.ts";
-import { average, psnr, ssim } from "../../src/metrics/index.ts";
-import { calibrate, JudgeDistance } from "../../src/metrics/node/index.ts";
+import { average, calibrate, psnr, ssim } from "../../src/metrics/index.ts";
+import { loadJudgeDistance } from "../../src/metrics/node/index.ts";
 import { startEngine } from "../../src/runtime/node/index.ts";
 import { findModel } from "../../src/storage/node/index.ts";
 import { benchmarkPairs, PAIR_KINDS, type PairKind, renderPair, tuningPairs } from "../../src/world/index.ts";
@@ -45,7 +45,7 @@ export async function main(args: readonly string[]): Promise<void> {
   const engine = await startEngine({ threads: values.threads });
   try {
     const folder = (await findModel(values.judge)).path;
-    const judge = await JudgeDistance.load(engine, folder, { weights: "equal" });
+    const judge = await loadJudgeDistance(engine, folder, { weights: "equal" });
     const tuning: Float32Array[] = [];
     for (const pair of tuningPairs()) {
       const { before, after } = renderPair(pair, size);

@@ -4,7 +4,7 @@ import { loadModel } from "../../src/diffusion/node/index.ts";
 import { methodNamed } from "../../src/editing/index.ts";
 import { chosen, type MenagerieSet, menagerieCases, menagerieSets, stripReport } from "../../src/experiments/index.ts";
 import { measureStrips } from "../../src/experiments/node/index.ts";
-import { Judge } from "../../src/metrics/node/index.ts";
+import { loadJudge } from "../../src/metrics/node/index.ts";
 import { findModel } from "../../src/storage/node/index.ts";
 import { count, readOptions, text, word } from "../options.ts";
 
@@ -24,7 +24,7 @@ export async function main(args: readonly string[]): Promise<void> {
   const cases = chosen(menagerieCases(values.set), { limit: values.limit });
   const model = await loadModel(values.model, { threads: values.threads });
   try {
-    const judge = await Judge.load(model.engine, (await findModel(values.judge)).path);
+    const judge = await loadJudge(model.engine, (await findModel(values.judge)).path);
     const method = methodNamed(values.method);
     if (method.strip?.plainAt === undefined)
       throw new UsageError("this method's strip has no plain sampling", { found: values.method });

@@ -8,7 +8,7 @@ import { type Model, openPredictor } from "../../src/diffusion/index.ts";
 import { loadModel } from "../../src/diffusion/node/index.ts";
 import * as g from "../../src/graph/index.ts";
 import { decodeImage } from "../../src/image/node/index.ts";
-import { Judge } from "../../src/metrics/node/index.ts";
+import { loadJudge } from "../../src/metrics/node/index.ts";
 import { decode } from "../../src/models/index.ts";
 import { DiskCache, findModel, openPackageFile } from "../../src/storage/node/index.ts";
 import { CLIP_MERGES, loadTokenizer } from "../../src/text/index.ts";
@@ -65,7 +65,7 @@ test("the VAE encodes and decodes as diffusers does", async () => {
 });
 
 test("the judge's values and probabilities are those of transformers' CLIP", async () => {
-  const judge = await Judge.load(model.engine, (await findModel("menagerie-judge")).path);
+  const judge = await loadJudge(model.engine, (await findModel("menagerie-judge")).path);
   const verdicts = await judge.classify(pictures);
   expect(verdicts.map(({ labels }) => labels)).toEqual(names);
   for (const attribute of Object.keys(judge.attributes)) {

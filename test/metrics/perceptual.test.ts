@@ -10,19 +10,24 @@ import {
   UsageError,
 } from "../../src/core/index.ts";
 import { input, type Node } from "../../src/graph/index.ts";
-import { pixelMetrics } from "../../src/metrics/index.ts";
 import {
-  Clip,
+  type Clip,
   clipMetrics,
-  Judge,
-  JudgeDistance,
   judgeMetrics,
-  Lpips,
-  type LpipsFiles,
+  type Lpips,
   lpipsMetric,
-  openMetrics,
   pieMetrics,
-  Structure,
+  pixelMetrics,
+  type Structure,
+} from "../../src/metrics/index.ts";
+import {
+  type LpipsFiles,
+  loadClip,
+  loadJudge,
+  loadJudgeDistance,
+  loadLpips,
+  loadStructure,
+  openMetrics,
 } from "../../src/metrics/node/index.ts";
 import { type LpipsNet, lpips, lpipsNets, structureDistance } from "../../src/models/index.ts";
 import type { Engine } from "../../src/runtime/index.ts";
@@ -70,7 +75,7 @@ let squeeze: Lpips;
 beforeAll(async () => {
   engine = await startEngine({ threads: 1, cache: place.cache });
   writeFileSync(dinoFile, drawnFile(dinoGraph));
-  squeeze = await Lpips.load(engine, "squeeze", filesOf("squeeze"));
+  squeeze = await loadLpips(engine, "squeeze", filesOf("squeeze"));
 });
 afterAll(async () => {
   await squeeze.release();
@@ -85,7 +90,7 @@ function agrees(found: number | undefined, expected: number): void {
 
 describe("LPIPS", () => {
   test.each(["alex", "vgg16"] as const)("%s agrees with the lpips package", async (net) => {
-    const own = await Lpips.load(engine, net, filesOf(net));
+    const own = await loadLpips(engine, net, filesOf(net));
     const metric = lpipsMetric(own);
     for (const [i, one] of cases.entries()) agrees(await metric.measure(one), values[`lpips-${net}`][i]);
     await own.release();
@@ -110,7 +115,7 @@ describe("LPIPS", () => {
 
   test("the smallest pictures have a distance, smaller ones are an error", async () => {
     for (const net of ["alex", "vgg16", "squeeze"] as const) {
-      const own = net === "squeeze" ? squeeze : await Lpips.load(engine, net, filesOf(net));
+      const own = net === "squeeze" ? squeeze : await loadLpips(engine, net, filesOf(net));
       const side = lpipsNets[net].smallest;
       const blank = (value: number, width: number): Picture => ({
         width,
@@ -138,7 +143,7 @@ describe("LPIPS", () => {
       file,
       drawnFile(lpipsGraph("squeeze"), (name) => !isTrunk(name)),
     );
-    const own = await Lpips.load(engine, "squeeze", { trunk, linear: file });
+    const own = await loadLpips(engine, "squeeze", { trunk, linear: file });
     agrees(await own.distance(cases[0].edit, cases[0].photo), values["lpips-squeeze"][0]);
     await own.release();
   });
@@ -195,14 +200,14 @@ describe("LPIPS", () => {
       /short\.pth: the file is truncated: found 9000 bytes/,
     ],
   ])("%s is an error that says where people get the file", async (_, net, change, message) => {
-    const loading = Lpips.load(engine, net, change(filesOf(net)));
+    const loading = loadLpips(engine, net, change(filesOf(net)));
     await expect(loading).rejects.toSatisfy((error) => {
       return error instanceof CheckpointError && message.test(error.message);
     });
   });
 
   test("an unknown network is an error that lists the known ones", async () => {
-    const loading = Lpips.load(engine, "resnet" as LpipsNet, filesOf("squeeze"));
+    const loading = loadLpips(engine, "resnet" as LpipsNet, filesOf("squeeze"));
     await expect(loading).rejects.toSatisfy((error) => {
       return error instanceof UsageError && /found resnet, expected alex, vgg16, squeeze/.test(error.message);
     });
@@ -213,8 +218,8 @@ describe("PIE-Bench", () => {
   let clip: Clip;
   let structure: Structure;
   beforeAll(async () => {
-    clip = await Clip.load(engine, judgeFolder);
-    structure = await Structure.load(engine, dinoFile, { config: dino });
+    clip = await loadClip(engine, judgeFolder);
+    structure = await loadStructure(engine, dinoFile, { config: dino });
   });
   afterAll(async () => {
     await clip.release();
@@ -243,7 +248,7 @@ describe("PIE-Bench", () => {
   });
 
   test("pixels as DINO was trained are another metric", async () => {
-    const trained = await Structure.load(engine, dinoFile, { config: dino, pixels: "imagenet" });
+    const trained = await loadStructure(engine, dinoFile, { config: dino, pixels: "imagenet" });
     const [metric] = pieMetrics({ structure: trained });
     expect(metric.name).toBe("structure");
     for (const [i, one] of cases.entries()) agrees(await metric.measure(one), values.structure[i]);
@@ -268,17 +273,17 @@ describe("PIE-Bench", () => {
     const tensors = drawnTensors(dinoGraph, (name) => name !== "cls_token");
     const file = join(place.root, "broken.safetensors");
     writeFileSync(file, encodeSafetensors(tensors));
-    await expect(Structure.load(engine, file, { config: dino })).rejects.toThrow(
+    await expect(loadStructure(engine, file, { config: dino })).rejects.toThrow(
       /"cls_token": missing, expected \[1, 1, 24\].*timm\/vit_base_patch8_224\.dino/s,
     );
     writeFileSync(file, encodeSafetensors(tensors).subarray(0, 5000));
-    await expect(Structure.load(engine, file, { config: dino })).rejects.toThrow(/truncated.*timm/s);
+    await expect(loadStructure(engine, file, { config: dino })).rejects.toThrow(/truncated.*timm/s);
   });
 });
 
 describe("CLIP and the judge", () => {
   test("CLIPScore is four metrics: raw or times 2.5, without and with the prefix", async () => {
-    const clip = await Clip.load(engine, judgeFolder);
+    const clip = await loadClip(engine, judgeFolder);
     const [one] = cases;
     const [plain] = await clip.score([one.edit], [one.prompt]);
     const [prefixed] = await clip.score([one.edit], [one.prompt], { prefix: "A photo depicts " });
@@ -293,7 +298,7 @@ describe("CLIP and the judge", () => {
   });
 
   test("an edit is done if the judge sees every requested change", async () => {
-    const judge = await Judge.load(engine, judgeFolder);
+    const judge = await loadJudge(engine, judgeFolder);
     const [done, score] = judgeMetrics(judge);
     const [{ edit, prompt }] = cases;
     const [{ labels }] = await judge.classify([edit]);
@@ -311,7 +316,7 @@ describe("CLIP and the judge", () => {
   });
 
   test("layers of the image tower agree with transformers, and are weighted", async () => {
-    const distance = await JudgeDistance.load(engine, judgeFolder);
+    const distance = await loadJudgeDistance(engine, judgeFolder);
     for (const [i, { edit, photo }] of cases.entries()) {
       const layers = await distance.layerDistances(edit, photo);
       for (const [k, expected] of values["judge-layers"][i].entries()) agrees(layers[k], expected);
@@ -331,7 +336,7 @@ describe("CLIP and the judge", () => {
     ["weights that are none", { layers: ["a"], scale: 1 }, /layers\.0: found "a".*"scale": not understood/s],
   ])("a judge with %s is an error", async (_, weights, message) => {
     const own = place.copy("judge-tiny", weights === undefined ? {} : { "perceptual.json": JSON.stringify(weights) });
-    await expect(JudgeDistance.load(engine, own)).rejects.toThrow(message);
+    await expect(loadJudgeDistance(engine, own)).rejects.toThrow(message);
   });
 });
 

@@ -5,7 +5,7 @@ import { imagic, methodNamed, methods, registerMethod } from "../../src/editing/
 import { PreparedCache } from "../../src/editing/node/index.ts";
 import { type ComparedEdit, compare, type MadeEdit, methodApi } from "../../src/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
-import { Clip } from "../../src/metrics/node/index.ts";
+import { loadClip } from "../../src/metrics/node/index.ts";
 import { methodsToCompare } from "../../src/tasks/index.ts";
 import { smoothPicture, tinyModel } from "../support/baret.ts";
 import { fixturePath, temporaryFolder } from "../support/files.ts";
@@ -157,7 +157,7 @@ test("the CLIP model that is named scores each edit with the target", async () =
   const clip = fixturePath("judge-tiny");
   const own = { target, size, cache: false, methods: ["sdedit"], options: { sdedit: { steps: 2 } }, clip } as const;
   const [edit] = made((await compare(model, photo, own)).edits);
-  const loaded = await Clip.load(model.engine, clip);
+  const loaded = await loadClip(model.engine, clip);
   const [{ score }] = await loaded.score([edit.picture], [target]);
   await loaded.release();
   expect(edit.clipScore).toBe(score);

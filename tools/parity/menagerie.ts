@@ -3,7 +3,8 @@ import { type IntTensor, row, type Tensor } from "../../src/core/index.ts";
 import { type Model, openPredictor, sample } from "../../src/diffusion/index.ts";
 import { loadModel } from "../../src/diffusion/node/index.ts";
 import * as g from "../../src/graph/index.ts";
-import { Judge } from "../../src/metrics/node/index.ts";
+import type { Judge } from "../../src/metrics/index.ts";
+import { loadJudge } from "../../src/metrics/node/index.ts";
 import { decode } from "../../src/models/index.ts";
 import { DiskCache, openPackageFile } from "../../src/storage/node/index.ts";
 import { CLIP_MERGES, type ClipTokenizer, loadTokenizer } from "../../src/text/index.ts";
@@ -131,7 +132,7 @@ export async function main([modelPlace, judgePlace, file, folder]: string[]): Pr
     await compareUNet(model, references);
     await compareVae(model, references);
     await comparePainting(model, references);
-    const judge = await Judge.load(model.engine, judgePlace);
+    const judge = await loadJudge(model.engine, judgePlace);
     await compareJudge(judge, references);
     await judge.release();
   } finally {

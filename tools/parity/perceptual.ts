@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Picture } from "../../src/core/index.ts";
 import { input, type Node } from "../../src/graph/index.ts";
-import { Lpips, Structure, structurePixels } from "../../src/metrics/node/index.ts";
+import { structurePixels } from "../../src/metrics/index.ts";
+import { loadLpips, loadStructure } from "../../src/metrics/node/index.ts";
 import { dinoB8, type LpipsNet, lpips, lpipsNets, structureDistance } from "../../src/models/index.ts";
 import type { Engine } from "../../src/runtime/index.ts";
 import { startEngine } from "../../src/runtime/node/index.ts";
@@ -59,7 +60,7 @@ async function compareLpips(engine: Engine, references: References, expected: Ex
       trunk,
       drawnFile(lpips(lpipsNets[net], pixels(side)), (name) => name.startsWith("features.")),
     );
-    const own = await Lpips.load(engine, net, { trunk, linear });
+    const own = await loadLpips(engine, net, { trunk, linear });
     const value = await worstError(references, (a, b) => own.distance(a, b), expected[net]);
     tell({ case: net, what: "distance, relative error", value, most });
     await own.release();
@@ -75,7 +76,7 @@ async function compareStructure(
   const file = join(place.folder, "dino.safetensors");
   writeFileSync(file, drawnFile(structureDistance(dinoB8, pixels(dinoB8.size))));
   for (const kind of structurePixels) {
-    const own = await Structure.load(engine, file, { pixels: kind });
+    const own = await loadStructure(engine, file, { pixels: kind });
     const value = await worstError(references, (a, b) => own.distance(a, b), expected[kind]);
     tell({ case: `DINO, pixels as ${kind}`, what: "distance, relative error", value, most });
     await own.release();

@@ -1,9 +1,12 @@
-export { CLIP_SCORE_PREFIX, Clip, type ClipScore } from "./clip.ts";
-export { clipMetrics } from "./clipMetrics.ts";
-export { type AttributePrompts, Judge, type Verdict } from "./judge.ts";
-export { calibrate, JudgeDistance, type JudgeDistanceOptions } from "./judgeDistance.ts";
-export { judgeMetrics } from "./judgeMetrics.ts";
-export { Lpips, type LpipsFiles, lpipsMetric } from "./lpips.ts";
+// Networks of metrics, opened by the paths of their files.
+// Knows of: everything above, and Node.
+// Does not know of: how pictures were made, the Menagerie, experiments.
+export {
+  type LpipsFiles,
+  loadClip,
+  loadJudge,
+  loadJudgeDistance,
+  loadLpips,
+  loadStructure,
+} from "./load.ts";
 export { type MetricNetworks, type OpenMetrics, openMetrics } from "./openMetrics.ts";
-export { type PieNetworks, pieMetrics } from "./pieMetrics.ts";
-export { Structure, type StructureOptions, type StructurePixels, structurePixels } from "./structure.ts";

@@ -2,16 +2,14 @@ import { z } from "zod";
 import { checkArguments, oneOf, someText, type Work } from "../../core/index.ts";
 import { type LpipsNet, lpipsNets } from "../../models/index.ts";
 import type { Engine } from "../../runtime/index.ts";
+import { clipMetrics } from "../clipMetrics.ts";
+import { judgeMetrics } from "../judgeMetrics.ts";
+import { type Lpips, lpipsMetric } from "../lpips.ts";
 import type { Metric } from "../metric.ts";
+import { pieMetrics } from "../pieMetrics.ts";
 import { pixelMetrics } from "../pixels.ts";
-import { Clip } from "./clip.ts";
-import { clipMetrics } from "./clipMetrics.ts";
-import { Judge } from "./judge.ts";
-import { JudgeDistance } from "./judgeDistance.ts";
-import { judgeMetrics } from "./judgeMetrics.ts";
-import { Lpips, type LpipsFiles, lpipsMetric } from "./lpips.ts";
-import { pieMetrics } from "./pieMetrics.ts";
-import { Structure, type StructurePixels, structurePixels } from "./structure.ts";
+import { type StructurePixels, structurePixels } from "../structure.ts";
+import { type LpipsFiles, loadClip, loadJudge, loadJudgeDistance, loadLpips, loadStructure } from "./load.ts";
 
 /** Networks to open, by their files. The metrics of those that are absent are left out. */
 export interface MetricNetworks {
@@ -71,20 +69,20 @@ export async function openMetrics(engine: Engine, networks: MetricNetworks, work
   try {
     const metrics: Metric[] = [...pixelMetrics];
     if (judge) {
-      const classifier = await opened(Judge.load(engine, judge, work));
-      metrics.push(...judgeMetrics(classifier, await opened(JudgeDistance.load(engine, judge, work))));
+      const classifier = await opened(loadJudge(engine, judge, work));
+      metrics.push(...judgeMetrics(classifier, await opened(loadJudgeDistance(engine, judge, work))));
     }
-    if (clip) metrics.push(...clipMetrics(await opened(Clip.load(engine, clip, work))));
+    if (clip) metrics.push(...clipMetrics(await opened(loadClip(engine, clip, work))));
     const perceptual = new Map<string, Lpips>();
     for (const [net, files] of Object.entries(lpips)) {
-      const own = await opened(Lpips.load(engine, net as LpipsNet, files, work));
+      const own = await opened(loadLpips(engine, net as LpipsNet, files, work));
       perceptual.set(net, own);
       metrics.push(lpipsMetric(own));
     }
     const pie = {
-      clip: pieClip === undefined ? undefined : await opened(Clip.load(engine, pieClip, work)),
+      clip: pieClip === undefined ? undefined : await opened(loadClip(engine, pieClip, work)),
       lpips: perceptual.get("squeeze"),
-      structure: dino === undefined ? undefined : await opened(Structure.load(engine, dino, { pixels, ...work })),
+      structure: dino === undefined ? undefined : await opened(loadStructure(engine, dino, { pixels, ...work })),
     };
     return { metrics: [...metrics, ...pieMetrics(pie)], release };
   } catch (error) {

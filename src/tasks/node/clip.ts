@@ -1,6 +1,7 @@
 import { CheckpointError, type Work } from "../../core/index.ts";
 import type { Model } from "../../diffusion/index.ts";
-import { Clip } from "../../metrics/node/index.ts";
+import type { Clip } from "../../metrics/index.ts";
+import { loadClip } from "../../metrics/node/index.ts";
 import { findModel } from "../../storage/node/index.ts";
 
 /**
@@ -14,5 +15,5 @@ export async function openClip(model: Model, named?: string, work: Work = {}): P
     if (named === undefined && error instanceof CheckpointError) return undefined;
     throw error;
   });
-  return found && Clip.load(model.engine, found.path, work);
+  return found && loadClip(model.engine, found.path, work);
 }

@@ -4,8 +4,7 @@ import type { Model } from "../../diffusion/index.ts";
 import type { Method, PreparedStore, Scorer } from "../../editing/index.ts";
 import { pictureHash } from "../../editing/node/index.ts";
 import { decodePhoto } from "../../image/node/index.ts";
-import { psnr } from "../../metrics/index.ts";
-import type { Clip } from "../../metrics/node/index.ts";
+import { type Clip, psnr } from "../../metrics/index.ts";
 import { exists } from "../../storage/node/index.ts";
 import {
   type ChosenOptions,

@@ -8,8 +8,8 @@ import {
   type Prepared,
   type Scorer,
 } from "../../editing/index.ts";
-import { Clip } from "../../metrics/node/index.ts";
-import { findModel } from "../../storage/node/index.ts";
+import { Clip } from "../../metrics/index.ts";
+import { findModel, openLocal } from "../../storage/node/index.ts";
 import { openClip } from "./clip.ts";
 
 /** The word for the model's own noise prediction alone. */
@@ -34,7 +34,7 @@ export function clipScorer(clip: Clip, target: string): Scorer {
 
 /** Throws CheckpointError if the scorer of that name is no CLIP model. Loads no weights. */
 export async function requireScorer(name: string): Promise<void> {
-  if (name !== noiseScorerName) await Clip.check((await findModel(name)).path);
+  if (name !== noiseScorerName) await Clip.check(await openLocal((await findModel(name)).path));
 }
 
 /** Work of an edit that may choose its strength. */

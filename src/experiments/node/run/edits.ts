@@ -4,7 +4,7 @@ import type { Work } from "../../../core/index.ts";
 import type { Model } from "../../../diffusion/index.ts";
 import { fidelityOf, type Prepared, prepareStored, resolvedSettings } from "../../../editing/index.ts";
 import { planPrepared, preparedFile } from "../../../editing/node/index.ts";
-import type { Clip } from "../../../metrics/node/index.ts";
+import type { Clip } from "../../../metrics/index.ts";
 import { exists } from "../../../storage/node/index.ts";
 import { type Cost, measured, recordedSettings } from "../../../tasks/index.ts";
 import { clipScorer, editScored } from "../../../tasks/node/index.ts";

@@ -3,8 +3,7 @@ import { BaretError, CancelledError, StorageError, throwIfCancelled, UsageError 
 import type { Model, Size } from "../../../diffusion/index.ts";
 import type { Prepared } from "../../../editing/index.ts";
 import { pictureHash } from "../../../editing/node/index.ts";
-import type { Metric } from "../../../metrics/index.ts";
-import type { Clip } from "../../../metrics/node/index.ts";
+import type { Clip, Metric } from "../../../metrics/index.ts";
 import { exists } from "../../../storage/node/index.ts";
 import { type Emit, stream } from "../../../tasks/index.ts";
 import type { Case, CasePictures } from "../../cases/case.ts";

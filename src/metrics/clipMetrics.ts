@@ -1,13 +1,12 @@
-import { basename } from "node:path";
-import { defineMetric, type Metric } from "../metric.ts";
 import { CLIP_SCORE_PREFIX, type Clip } from "./clip.ts";
+import { defineMetric, type Metric } from "./metric.ts";
 
 /**
  * Similarity of an edit and the target prompt in a CLIP model, four times: the raw cosine, and 2.5·max(cosine, 0), which is
  * CLIPScore (Hessel et al. 2021); each without and with CLIPScore's prefix "A photo depicts". Papers rarely say which they use.
  */
 export function clipMetrics(clip: Clip): Metric[] {
-  const model = basename(clip.name);
+  const model = clip.shortName;
   const define = (name: string, about: string, figure: "cosine" | "score", prefix?: string): Metric =>
     defineMetric({
       name,

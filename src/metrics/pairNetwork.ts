@@ -1,7 +1,7 @@
-import { CheckpointError, type Size, stack, type Tensor, type Work } from "../../core/index.ts";
-import { input, type Node, nameOf, parametersOf } from "../../graph/index.ts";
-import { type Engine, loadGraph, type MappedWeights, type Session } from "../../runtime/index.ts";
-import { checkWeights, type WeightSet } from "../../weights/index.ts";
+import { CheckpointError, type Size, stack, type Tensor, type Work } from "../core/index.ts";
+import { input, type Node, nameOf, parametersOf } from "../graph/index.ts";
+import { type Engine, loadGraph, type MappedWeights, type Session } from "../runtime/index.ts";
+import { checkWeights, type WeightSet } from "../weights/index.ts";
 
 /** Weights of a file. */
 export interface WeightFile {

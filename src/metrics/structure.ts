@@ -1,10 +1,9 @@
-import type { Picture, Tensor, Work } from "../../core/index.ts";
-import { type DinoConfig, dinoB8, structureDistance } from "../../models/index.ts";
-import type { Engine } from "../../runtime/index.ts";
-import { openLocalFile } from "../../storage/node/index.ts";
-import { readSafetensors } from "../../weights/index.ts";
-import { bilinear } from "../bilinear.ts";
-import { requireSameSize } from "../difference.ts";
+import type { Picture, Tensor, Work } from "../core/index.ts";
+import { type DinoConfig, dinoB8, structureDistance } from "../models/index.ts";
+import type { Engine } from "../runtime/index.ts";
+import { type ByteSource, readSafetensors } from "../weights/index.ts";
+import { bilinear } from "./bilinear.ts";
+import { requireSameSize } from "./difference.ts";
 import { advised, PairNetwork } from "./pairNetwork.ts";
 
 const advice =
@@ -40,14 +39,22 @@ export class Structure {
     this.network = network;
   }
 
-  /** Loads DINO from a safetensors file. Throws CheckpointError with the address of the file if it is missing or broken. */
-  static async load(engine: Engine, path: string, options: StructureOptions = {}): Promise<Structure> {
+  /**
+   * Loads DINO from the safetensors file that `open` opens. Throws CheckpointError with the address of the file if it is
+   * missing or broken.
+   */
+  static async load(
+    engine: Engine,
+    open: () => Promise<ByteSource>,
+    options: StructureOptions = {},
+  ): Promise<Structure> {
     const { pixels = "pie-bench", config = dinoB8, ...work } = options;
     return advised(advice, async () => {
-      const { tensors } = await readSafetensors(await openLocalFile(path));
+      const source = await open();
+      const { tensors } = await readSafetensors(source);
       const parts = {
         name: "DINO",
-        files: [{ name: path, weights: tensors }],
+        files: [{ name: source.name, weights: tensors }],
         graph: (input: Parameters<typeof structureDistance>[1]) => structureDistance(config, input),
         anySize: { height: config.size, width: config.size },
       };

@@ -1,18 +1,18 @@
 import { z } from "zod";
-import { between, CheckpointError, type Picture, type Work } from "../../core/index.ts";
-import { clipLayerDistances, readConfig } from "../../models/index.ts";
-import type { Engine } from "../../runtime/index.ts";
-import { type Folder, openModelFolder, readJsonObject } from "../../weights/index.ts";
-import { requireSameSize } from "../difference.ts";
-import { type Preprocessing, pixelsOf } from "../preprocessing.ts";
-import { openFolder, readClipFolder } from "./clipFolder.ts";
+import { between, CheckpointError, type Picture, type Work } from "../core/index.ts";
+import { clipLayerDistances, readConfig } from "../models/index.ts";
+import type { Engine } from "../runtime/index.ts";
+import { type ByteSource, type Folder, openModelFolder, readJsonObject } from "../weights/index.ts";
+import { type ClipOptions, clipFolder, readClipFolder } from "./clipFolder.ts";
+import { requireSameSize } from "./difference.ts";
 import { PairNetwork } from "./pairNetwork.ts";
+import { type Preprocessing, pixelsOf } from "./preprocessing.ts";
 
 const WEIGHTS = "perceptual.json";
 
 const schema = z.strictObject({ layers: z.array(between(0, 1e6)).min(1) });
 
-export interface JudgeDistanceOptions extends Work {
+export interface JudgeDistanceOptions extends ClipOptions {
   /** Weight of each layer. Default: those in the judge's perceptual.json. "equal": as before a calibration. */
   weights?: "equal";
 }
@@ -39,12 +39,12 @@ export class JudgeDistance {
    */
   static async load(
     engine: Engine,
-    folder: string | Folder,
+    folder: Folder | ByteSource,
     options: JudgeDistanceOptions = {},
   ): Promise<JudgeDistance> {
-    const { weights, ...work } = options;
-    const model = await openModelFolder(await openFolder(folder));
-    const { name, config, preprocessing } = await readClipFolder(model);
+    const { weights, merges, ...work } = options;
+    const model = await openModelFolder(clipFolder(folder));
+    const { name, config, preprocessing } = await readClipFolder(model, { merges });
     const layers = config.vision.layers - 1;
     const calibrated =
       weights === "equal" ? Array<number>(layers).fill(1 / layers) : await readWeights(model.folder, layers);

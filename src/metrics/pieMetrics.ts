@@ -1,8 +1,8 @@
-import type { Picture } from "../../core/index.ts";
-import { defineMetric, type Metric } from "../metric.ts";
-import { blackOutside, isEmpty, outside, piePixelMetrics, uneditedMetric } from "../pie.ts";
+import type { Picture } from "../core/index.ts";
 import type { Clip } from "./clip.ts";
 import type { Lpips } from "./lpips.ts";
+import { defineMetric, type Metric } from "./metric.ts";
+import { blackOutside, isEmpty, outside, piePixelMetrics, uneditedMetric } from "./pie.ts";
 import type { Structure } from "./structure.ts";
 
 /** The networks of PIE-Bench. Metrics whose network is absent are left out. */

@@ -1,16 +1,19 @@
-import { CheckpointError } from "../../core/index.ts";
-import { input, type Node, normalise } from "../../graph/index.ts";
-import { type ClipConfig, clipImageFeatures, clipTextFeatures, readClipConfig } from "../../models/index.ts";
-import { openLocal, openPackageFile } from "../../storage/node/index.ts";
-import { CLIP_MERGES, type ClipTokenizer, loadTokenizer } from "../../text/index.ts";
-import { type Folder, type ModelFolder, readJsonObject } from "../../weights/index.ts";
-import { type Preprocessing, readPreprocessing } from "../preprocessing.ts";
+import { CheckpointError, type Work } from "../core/index.ts";
+import { input, type Node, normalise } from "../graph/index.ts";
+import { type ClipConfig, clipImageFeatures, clipTextFeatures, readClipConfig } from "../models/index.ts";
+import { type ClipTokenizer, loadTokenizer } from "../text/index.ts";
+import { type ByteSource, type Folder, type ModelFolder, readJsonObject } from "../weights/index.ts";
+import { type Preprocessing, readPreprocessing } from "./preprocessing.ts";
 
-/** Opens the folder of a model, unless it is open. Throws CheckpointError if the path is a file. */
-export async function openFolder(model: string | Folder): Promise<Folder> {
-  const found = typeof model === "string" ? await openLocal(model) : model;
-  if ("list" in found) return found;
-  throw new CheckpointError("a CLIP model is a folder", { where: found.name, found: "a file" });
+export interface ClipOptions extends Work {
+  /** Opens the merges of CLIP's vocabulary, for a folder without a tokenizer. Default: such a folder is refused. */
+  merges?: () => Promise<ByteSource>;
+}
+
+/** Returns the folder of a CLIP model. Throws CheckpointError if it is a file. */
+export function clipFolder(model: Folder | ByteSource): Folder {
+  if ("list" in model) return model;
+  throw new CheckpointError("a CLIP model is a folder", { where: model.name, found: "a file" });
 }
 
 /** Configuration, tokenizer and preprocessing of a CLIPModel. No weights are loaded. */
@@ -32,11 +35,14 @@ export function towersOf({ config, tokenizer }: ClipFolder): Record<"image" | "t
 }
 
 /** Reads the folder of a CLIPModel. Throws CheckpointError if a file is missing or damaged, or if files contradict each other. */
-export async function readClipFolder(model: ModelFolder): Promise<ClipFolder> {
+export async function readClipFolder(
+  model: ModelFolder,
+  { merges }: Pick<ClipOptions, "merges"> = {},
+): Promise<ClipFolder> {
   const { name, folder } = model;
   const config = readClipConfig(model.config, `${name}/config.json`);
-  const shipped = () => openPackageFile(CLIP_MERGES);
-  const tokenizer = await loadTokenizer(model.tokenizer ?? { config: {} }, { shipped, maxLength: config.text.length });
+  const files = model.tokenizer ?? { name, config: {} };
+  const tokenizer = await loadTokenizer(files, { shipped: merges, maxLength: config.text.length });
   const source = await folder.open("preprocessor_config.json");
   const preprocessing = readPreprocessing(await readJsonObject(source), source.name);
   const { width, height, shortestEdge } = preprocessing;

@@ -9,21 +9,22 @@ import {
   UsageError,
   type Warning,
   type Work,
-} from "../../core/index.ts";
-import { parametersOf } from "../../graph/index.ts";
-import { endPositions, logitScale } from "../../models/index.ts";
-import { type Engine, loadGraph, type Session } from "../../runtime/index.ts";
-import type { ClipTokenizer } from "../../text/index.ts";
+} from "../core/index.ts";
+import { parametersOf } from "../graph/index.ts";
+import { endPositions, logitScale } from "../models/index.ts";
+import { type Engine, loadGraph, type Session } from "../runtime/index.ts";
+import type { ClipTokenizer } from "../text/index.ts";
 import {
+  type ByteSource,
   checkWeights,
   type Folder,
   type ModelFolder,
   openModelFolder,
   readTensor,
   unusedWeightsWarning,
-} from "../../weights/index.ts";
-import { pixelsOf } from "../preprocessing.ts";
-import { type ClipFolder, openFolder, readClipFolder, towersOf } from "./clipFolder.ts";
+} from "../weights/index.ts";
+import { type ClipFolder, type ClipOptions, clipFolder, readClipFolder, towersOf } from "./clipFolder.ts";
+import { pixelsOf } from "./preprocessing.ts";
 
 /** Prefix of every prompt in CLIPScore (Hessel et al. 2021). Papers report scores with and without it. */
 export const CLIP_SCORE_PREFIX = "A photo depicts ";
@@ -51,8 +52,8 @@ export function cosine(a: Tensor, i: number, b: Tensor, j: number): number {
 }
 
 /** Reads a folder without its weights. Throws CheckpointError that lists all problems if its files or weights do not fit. */
-async function checkedFiles(model: ModelFolder) {
-  const files = await readClipFolder(model);
+async function checkedFiles(model: ModelFolder, options: ClipOptions) {
+  const files = await readClipFolder(model, options);
   const towers = towersOf(files);
   const expected = parametersOf([towers.image, towers.text, logitScale()]);
   const shapes = new Map([...expected].map(([key, { shape }]) => [key, shape as readonly number[]]));
@@ -82,6 +83,11 @@ export class Clip {
     return this.files.name;
   }
 
+  /** Its name without folders, for records, which are shared. */
+  get shortName(): string {
+    return this.name.replace(/[\\/]+$/, "").replace(/^.*[\\/]/, "");
+  }
+
   get tokenizer(): ClipTokenizer {
     return this.files.tokenizer;
   }
@@ -92,21 +98,21 @@ export class Clip {
   }
 
   /** Throws as `load` if a folder is no CLIPModel, but loads no weights. */
-  static async check(model: string | Folder): Promise<void> {
-    await checkedFiles(await openModelFolder(await openFolder(model)));
+  static async check(model: Folder | ByteSource, options: Pick<ClipOptions, "merges"> = {}): Promise<void> {
+    await checkedFiles(await openModelFolder(clipFolder(model)), options);
   }
 
   /**
    * Loads a folder that `save_pretrained` of a CLIPModel and its processor wrote. Throws CheckpointError that lists all
    * problems if the folder is none or its files contradict each other, and errors of loading a graph.
    */
-  static async load(engine: Engine, model: string | Folder, work: Work = {}): Promise<Clip> {
-    return Clip.open(engine, await openModelFolder(await openFolder(model)), work);
+  static async load(engine: Engine, model: Folder | ByteSource, options: ClipOptions = {}): Promise<Clip> {
+    return Clip.open(engine, await openModelFolder(clipFolder(model)), options);
   }
 
   /** Loads an open folder, as `load` does. */
-  static async open(engine: Engine, model: ModelFolder, work: Work = {}): Promise<Clip> {
-    const { files, towers, unused } = await checkedFiles(model);
+  static async open(engine: Engine, model: ModelFolder, { merges, ...work }: ClipOptions = {}): Promise<Clip> {
+    const { files, towers, unused } = await checkedFiles(model, { merges });
     const scale = Math.exp((await readTensor(model.weights.get("logit_scale")!)).data[0]);
     if (!Number.isFinite(scale)) throw new NumericError("logit_scale", { where: model.name, found: `exp = ${scale}` });
     const weights = await engine.mapWeights(model.weights, work);

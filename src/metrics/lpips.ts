@@ -1,11 +1,10 @@
-import { ImageError, type Picture, UsageError, type Work } from "../../core/index.ts";
-import { pictureToTensor } from "../../image/index.ts";
-import { type LpipsConfig, type LpipsNet, lpips, lpipsNets } from "../../models/index.ts";
-import type { Engine } from "../../runtime/index.ts";
-import { openLocalFile } from "../../storage/node/index.ts";
-import { isLegacyTorch, readLegacyTorch, readSafetensors, type WeightSet } from "../../weights/index.ts";
-import { requireSameSize } from "../difference.ts";
-import { defineMetric, type Metric } from "../metric.ts";
+import { ImageError, type Picture, UsageError, type Work } from "../core/index.ts";
+import { pictureToTensor } from "../image/index.ts";
+import { type LpipsConfig, type LpipsNet, lpips, lpipsNets } from "../models/index.ts";
+import type { Engine } from "../runtime/index.ts";
+import { type ByteSource, isLegacyTorch, readLegacyTorch, readSafetensors, type WeightSet } from "../weights/index.ts";
+import { requireSameSize } from "./difference.ts";
+import { defineMetric, type Metric } from "./metric.ts";
 import { advised, PairNetwork } from "./pairNetwork.ts";
 
 /** The networks as torchvision names them. */
@@ -28,12 +27,12 @@ const linearAdvice = (net: LpipsNet): string => {
   );
 };
 
-/** Files with the weights of LPIPS. */
-export interface LpipsFiles {
-  /** torchvision's state dict in safetensors. */
-  readonly trunk: string;
-  /** The `lpips` package's own file, or the same weights in safetensors. */
-  readonly linear: string;
+/** Opens the files with the weights of LPIPS. */
+export interface LpipsSources {
+  /** Opens torchvision's state dict in safetensors. */
+  readonly trunk: () => Promise<ByteSource>;
+  /** Opens the `lpips` package's own file, or the same weights in safetensors. */
+  readonly linear: () => Promise<ByteSource>;
 }
 
 /** LPIPS v0.1: how far apart two pictures look, by the features of a classifier (Zhang et al. 2018). 0 for equal pictures. */
@@ -50,26 +49,27 @@ export class Lpips {
    * Loads LPIPS with one of its three networks. Throws UsageError if there is no such network, and CheckpointError, which says
    * where people get the file, if a file is missing, broken, or of another network.
    */
-  static async load(engine: Engine, net: LpipsNet, files: LpipsFiles, work: Work = {}): Promise<Lpips> {
+  static async load(engine: Engine, net: LpipsNet, files: LpipsSources, work: Work = {}): Promise<Lpips> {
     if (!Object.hasOwn(lpipsNets, net)) {
       throw new UsageError("no such network of LPIPS", { found: net, expected: Object.keys(lpipsNets).join(", ") });
     }
     const config: LpipsConfig = lpipsNets[net];
     const side = config.smallest;
     const trunk = await advised(trunkAdvice(net), async () => {
-      return (await readSafetensors(await openLocalFile(files.trunk))).tensors;
+      const source = await files.trunk();
+      return { name: source.name, weights: (await readSafetensors(source)).tensors, holds: isTrunk };
     });
-    const linear = await advised(linearAdvice(net), () => openLinear(files.linear));
+    const linear = await advised(linearAdvice(net), async () => {
+      const source = await files.linear();
+      return { name: source.name, weights: await readLinear(source), holds: (name: string) => !isTrunk(name) };
+    });
     const advice = `${trunkAdvice(net)}\n${linearAdvice(net)}`;
     const network = await advised(advice, () =>
       PairNetwork.load(
         engine,
         {
           name: `LPIPS ${net}`,
-          files: [
-            { name: files.trunk, weights: trunk, holds: isTrunk },
-            { name: files.linear, weights: linear, holds: (parameter) => !isTrunk(parameter) },
-          ],
+          files: [trunk, linear],
           graph: (pixels) => lpips(config, pixels),
           anySize: { height: side, width: side },
         },
@@ -101,8 +101,7 @@ export class Lpips {
 
 const isTrunk = (parameter: string): boolean => parameter.startsWith("features.");
 
-async function openLinear(path: string): Promise<WeightSet> {
-  const source = await openLocalFile(path);
+async function readLinear(source: ByteSource): Promise<WeightSet> {
   return (await isLegacyTorch(source)) ? readLegacyTorch(source) : (await readSafetensors(source)).tensors;
 }
 

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { CheckpointError, listed, type Picture, shown, type Tensor, type Work } from "../../core/index.ts";
-import { readConfig } from "../../models/index.ts";
-import type { Engine } from "../../runtime/index.ts";
-import { type Folder, openModelFolder, readJsonObject } from "../../weights/index.ts";
+import { CheckpointError, listed, type Picture, shown, type Tensor, type Work } from "../core/index.ts";
+import { readConfig } from "../models/index.ts";
+import type { Engine } from "../runtime/index.ts";
+import { type ByteSource, type Folder, openModelFolder, readJsonObject } from "../weights/index.ts";
 import { Clip, cosine } from "./clip.ts";
-import { openFolder } from "./clipFolder.ts";
+import { type ClipOptions, clipFolder } from "./clipFolder.ts";
 
 const ATTRIBUTES = "attributes.json";
 
@@ -46,8 +46,8 @@ export class Judge {
    * Loads the folder of a CLIPModel with attributes.json, as training/export.py writes it. Throws CheckpointError if the
    * folder is none, or if the tokenizer cannot distinguish two prompts.
    */
-  static async load(engine: Engine, folder: string | Folder, work: Work = {}): Promise<Judge> {
-    const model = await openModelFolder(await openFolder(folder));
+  static async load(engine: Engine, folder: Folder | ByteSource, options: ClipOptions = {}): Promise<Judge> {
+    const model = await openModelFolder(clipFolder(folder));
     if (!(await model.folder.list()).some(({ name }) => name === ATTRIBUTES)) {
       throw new CheckpointError(`there is no ${ATTRIBUTES}`, {
         where: model.name,
@@ -57,11 +57,11 @@ export class Judge {
     }
     const source = await model.folder.open(ATTRIBUTES);
     const attributes = readAttributes(await readJsonObject(source), source.name);
-    const clip = await Clip.open(engine, model, work);
+    const clip = await Clip.open(engine, model, options);
     try {
       requireDistinct(attributes, clip, source.name);
       const prompts = Object.values(attributes).flatMap((values) => Object.values(values));
-      return new Judge(clip, attributes, await clip.embedTexts(prompts, { signal: work.signal }));
+      return new Judge(clip, attributes, await clip.embedTexts(prompts, { signal: options.signal }));
     } catch (error) {
       await clip.release();
       throw error;

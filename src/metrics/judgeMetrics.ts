@@ -1,8 +1,8 @@
-import { cut, few, listed, shown, UsageError } from "../../core/index.ts";
-import { foundChanges } from "../agreement.ts";
-import { defineMetric, type Metric } from "../metric.ts";
+import { cut, few, listed, shown, UsageError } from "../core/index.ts";
+import { foundChanges } from "./agreement.ts";
 import type { AttributePrompts, Judge } from "./judge.ts";
 import type { JudgeDistance } from "./judgeDistance.ts";
+import { defineMetric, type Metric } from "./metric.ts";
 
 /** Metrics of a world whose judge knows its attributes. `distance` is left out if it is absent. */
 export function judgeMetrics(judge: Judge, distance?: JudgeDistance): Metric[] {
