@@ -1,8 +1,7 @@
 /** One edit by this engine. */
 import { type Picture, row } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
-import { edit, editWith, jobOf, prepareStored, resolvedSettings } from "../../src/editing/index.ts";
-import { planPrepared } from "../../src/editing/node/index.ts";
+import { edit, editWith, jobOf, planPrepared, prepareStored, resolvedSettings } from "../../src/editing/index.ts";
 import { refinementMapper, replacementMapper } from "../../src/editing/promptToPrompt/index.ts";
 import { type Costs, type Estimate, measured, type SettingValues } from "../../src/tasks/index.ts";
 import { dryScorer, estimateTask, openPhoto } from "../../src/tasks/node/index.ts";

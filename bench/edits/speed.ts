@@ -4,8 +4,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:
 import { join } from "node:path";
 import type { Progress } from "../../src/core/index.ts";
 import { loadModel } from "../../src/diffusion/node/index.ts";
-import { edit, baret as method, prepareStored } from "../../src/editing/index.ts";
-import { planPrepared } from "../../src/editing/node/index.ts";
+import { edit, baret as method, planPrepared, prepareStored } from "../../src/editing/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
 import { findModel } from "../../src/storage/node/index.ts";

@@ -1,10 +1,15 @@
-// Diffusion with a loaded checkpoint: the model as one value, noise schedules, guidance, sampling. Loading is in node/.
+// Diffusion with a loaded checkpoint: the model as one value, noise schedules, guidance, sampling, what work with it takes.
+// Loading by a name or a path is in node/, in a browser in web/.
 // Uses: every layer above it, models included.
 // Does not know: inversion and editing.
 export type { Size } from "../core/index.ts";
 export { atLeastTwo } from "./batch.ts";
+export { type DryRun, type DryRunWork, dryRun, zeroWeights } from "./dryRun.ts";
+export { type OpenModelOptions, openModel } from "./loader.ts";
 export { aModel, type Embedding, type LatentShapes, Model } from "./model.ts";
+export { checkpointHash, modelHash } from "./modelHash.ts";
 export type { Network } from "./networks.ts";
+export type { PhotoFile, Platform } from "./platform.ts";
 export {
   aTimestep,
   type KeyMask,

@@ -49,6 +49,7 @@ import {
 } from "../weights/index.ts";
 import { atLeastTwo } from "./batch.ts";
 import { type Network, weightsOf } from "./networks.ts";
+import type { Platform } from "./platform.ts";
 import { ProgramCache, type ProgramLoader } from "./programs.ts";
 import { Recent } from "./recent.ts";
 import { makeSchedule, type Schedule } from "./schedule.ts";
@@ -76,6 +77,7 @@ export interface ModelParts {
   readonly checkpoint: Checkpoint;
   readonly tokenizer: ClipTokenizer;
   readonly engine: Engine;
+  readonly platform: Platform;
   readonly loader: ProgramLoader;
   /** Latents and pictures that are kept, so that edits of one photo pass it through the VAE once. Default 4. */
   readonly picturesKept?: number;
@@ -114,6 +116,8 @@ export class Model {
   readonly vae: VaeConfig;
   readonly text: ClipTextConfig;
   readonly engine: Engine;
+  /** What it needs of Node or of the browser. */
+  readonly platform: Platform;
   readonly programs: ProgramCache;
   /** Facts about the model's files that its user should know. */
   readonly warnings: readonly Warning[];
@@ -134,6 +138,7 @@ export class Model {
     name = checkpoint.name,
     tokenizer,
     engine,
+    platform,
     loader,
     picturesKept = PICTURES_KEPT,
   }: ModelParts) {
@@ -147,6 +152,7 @@ export class Model {
     this.text = readClipTextConfig(checkpoint.textEncoder.config);
     this.tokenizer = tokenizer;
     this.engine = engine;
+    this.platform = platform;
     this.programs = new ProgramCache(loader);
     this.checkConfigurations();
     const unused = this.checkWeights();

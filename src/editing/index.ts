@@ -24,6 +24,7 @@ export { nullText } from "./methods/nullText/index.ts";
 export { plain } from "./methods/plain/index.ts";
 export { sdedit } from "./methods/sdedit/index.ts";
 export { sine } from "./methods/sine/index.ts";
+export { pictureHash, planPrepared } from "./planPrepared.ts";
 export {
   keyOf,
   type PrepareInput,

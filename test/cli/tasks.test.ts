@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { writePreview } from "../../src/cli/edit/edit.ts";
-import { qualityJson, runTask } from "../../src/cli/edit/tasks.ts";
+import { qualityJson, runTask, savedIn } from "../../src/cli/edit/tasks.ts";
 import { Reporter } from "../../src/cli/print.ts";
 import { CancelledError } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
@@ -24,9 +24,10 @@ afterEach(() => vi.restoreAllMocks());
 test("a task stopped before its first step prints no place of finished steps", async () => {
   const written = vi.spyOn(process.stdout, "write").mockReturnValue(true);
   const photo = await openPhoto(model, smoothPicture(1));
-  const facts = { method: baret, model, source: "photo.png", photo, file: here.path("nothing.safetensors") };
+  const facts = { method: baret, model, source: "photo.png", photo };
+  const planned = await planPhoto(facts, { target: "a dog" });
   const task = {
-    ...(await planPhoto(facts, { target: "a dog" })),
+    ...savedIn(planned, here.path("nothing.safetensors")),
     maker: { version: "1", model: { name: "m", sha256: "0" }, engine: { device: "cpu", threads: 1 } },
   };
   const events = prepareTask(task, { signal: AbortSignal.abort() });

@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
-import { generate, type Model } from "../../src/diffusion/index.ts";
-import { dryRun, peakMemory } from "../../src/diffusion/node/index.ts";
+import { dryRun, generate, type Model } from "../../src/diffusion/index.ts";
+import { nodePlatform, peakMemory } from "../../src/diffusion/node/index.ts";
 import { imagic, type Method, planPreparation, prepare, sine } from "../../src/editing/index.ts";
 import { checkMemory } from "../../src/runtime/node/index.ts";
 import { findModel, openLocal } from "../../src/storage/node/index.ts";
@@ -45,7 +45,7 @@ test("equal steps are counted without taking all of them", async () => {
   const checkpoint = await openCheckpoint(await openLocal(fixturePath("tiny-sd1")));
   const encoded = async (steps: (model: Model, step: (k: number) => Promise<void>) => Promise<void>) => {
     const taken: number[] = [];
-    const { effort, memory } = await dryRun(checkpoint, async (model) => {
+    const { effort, memory } = await dryRun(checkpoint, nodePlatform, async (model) => {
       await model.embed(["a dog"]);
       await steps(model, async (k) => {
         taken.push(k);
@@ -69,7 +69,7 @@ test("sine's patches are estimated by two of 10,000 steps", async () => {
   const checkpoint = await openCheckpoint(await openLocal(fixturePath("tiny-sd1")));
   const black = { width: 64, height: 64, data: new Uint8Array(3 * 64 * 64) };
   const method = sine as Method;
-  await dryRun(checkpoint, async (model, soFar) => {
+  await dryRun(checkpoint, nodePlatform, async (model, soFar) => {
     const encode = vi.spyOn(model, "encode");
     const tuned = async (tuningSteps: number) => {
       encode.mockClear();
@@ -131,6 +131,7 @@ test("Imagic at Stable Diffusion's size is refused with its estimate of 34 GB, b
   const onStep = () => Promise.reject(new Error("a step was made"));
   const imagined = dryRun(
     checkpoint,
+    nodePlatform,
     async (model) => {
       const plan = planPreparation(imagic as Method, model, black, { target: "a dog" }, someOrigin);
       await prepare(imagic as Method, model, black, plan, { onStep });

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { Model } from "../../src/diffusion/index.ts";
-import { loadModel, modelHash } from "../../src/diffusion/node/index.ts";
+import { type Model, modelHash } from "../../src/diffusion/index.ts";
+import { loadModel } from "../../src/diffusion/node/index.ts";
 import { DiskCache } from "../../src/storage/node/index.ts";
 import {
   encodeSafetensors,

@@ -4,8 +4,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { MemoryError, rows, type Tensor, UsageError } from "../../src/core/index.ts";
-import { type Generated, generate, type Model, openPredictor, Predictor, sample } from "../../src/diffusion/index.ts";
-import { loadModel, modelHash } from "../../src/diffusion/node/index.ts";
+import {
+  type Generated,
+  generate,
+  type Model,
+  modelHash,
+  openPredictor,
+  Predictor,
+  sample,
+} from "../../src/diffusion/index.ts";
+import { loadModel } from "../../src/diffusion/node/index.ts";
 import { tensorToPicture } from "../../src/image/index.ts";
 import { DiskCache, openLocal } from "../../src/storage/node/index.ts";
 import { openCheckpoint } from "../../src/weights/index.ts";

@@ -2,8 +2,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { type Picture, row, type Tensor, tensor } from "../../src/core/index.ts";
-import { type Model, openPredictor } from "../../src/diffusion/index.ts";
-import { modelHash } from "../../src/diffusion/node/index.ts";
+import { type Model, modelHash, openPredictor } from "../../src/diffusion/index.ts";
 import {
   attentionMaps,
   conditional,

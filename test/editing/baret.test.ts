@@ -6,11 +6,11 @@ import {
   denoiseCoefficients,
   generate,
   type Model,
+  modelHash,
   openPredictor,
   Predictor,
   sample,
 } from "../../src/diffusion/index.ts";
-import { modelHash } from "../../src/diffusion/node/index.ts";
 import { edit as anyEdit, fidelityOf, guidedBy, baret as method, planRows, sweep } from "../../src/editing/index.ts";
 import {
   alphaSchedule,

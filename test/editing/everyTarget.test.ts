@@ -8,9 +8,10 @@ import {
   methods,
   type Prepared,
   type PreparedStore,
+  planPrepared,
   prepareStored,
 } from "../../src/editing/index.ts";
-import { PreparedCache, planPrepared, preparedFile } from "../../src/editing/node/index.ts";
+import { PreparedCache, preparedFile } from "../../src/editing/node/index.ts";
 import { smoothPicture, tinyModel } from "../support/baret.ts";
 import { temporaryFolder } from "../support/files.ts";
 

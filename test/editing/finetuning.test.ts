@@ -18,13 +18,14 @@ import {
   type Method,
   type Prepared,
   planPreparation,
+  planPrepared,
   prepare,
   prepareStored,
   sdedit,
   sine,
   sweep,
 } from "../../src/editing/index.ts";
-import { PreparedCache, planPrepared, preparedFile, readPrepared } from "../../src/editing/node/index.ts";
+import { PreparedCache, preparedFile, readPrepared } from "../../src/editing/node/index.ts";
 import { imagic as imagicApi } from "../../src/index.ts";
 import { positionGrid } from "../../src/models/index.ts";
 import { checkMemory } from "../../src/runtime/node/index.ts";

@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Random } from "../../src/core/index.ts";
-import type { Model } from "../../src/diffusion/index.ts";
-import { modelHash } from "../../src/diffusion/node/index.ts";
-import { decodePrepared, encodePrepared, type Prepared } from "../../src/editing/index.ts";
-import { pictureHash } from "../../src/editing/node/index.ts";
+import { type Model, modelHash } from "../../src/diffusion/index.ts";
+import { decodePrepared, encodePrepared, type Prepared, pictureHash } from "../../src/editing/index.ts";
 import { baret } from "../../src/index.ts";
 import { encodeSafetensors, memorySource, type TensorData } from "../../src/weights/index.ts";
 import { prepared, smoothPicture, tinyModel } from "../support/baret.ts";

@@ -9,13 +9,14 @@ import {
   type Prepared,
   plain,
   planPreparation,
+  planPrepared,
   planRows,
   prepare,
   prepareStored,
   resolvedSettings,
   sweep,
 } from "../../src/editing/index.ts";
-import { planPrepared, preparedFile, readPrepared } from "../../src/editing/node/index.ts";
+import { preparedFile, readPrepared } from "../../src/editing/node/index.ts";
 import { memorySource, readSafetensors } from "../../src/weights/index.ts";
 import { smoothPicture, someOrigin, tinyModel } from "../support/baret.ts";
 import { fixturePath, temporaryFolder } from "../support/files.ts";

@@ -9,6 +9,7 @@ import {
   nullText,
   type Prepared,
   planPreparation,
+  planPrepared,
   prepare,
   prepareStored,
   resolvedSettings,
@@ -16,7 +17,7 @@ import {
   sweep,
 } from "../../src/editing/index.ts";
 import { type EditOptions, iterationsOf, learningRateAt } from "../../src/editing/methods/nullText/index.ts";
-import { planPrepared, preparedFile, readPrepared } from "../../src/editing/node/index.ts";
+import { preparedFile, readPrepared } from "../../src/editing/node/index.ts";
 import { Adam, openReconstructionLoss, tuneStep } from "../../src/inversion/index.ts";
 import { memorySource, readSafetensors } from "../../src/weights/index.ts";
 import { smoothPicture, someOrigin, tinyModel } from "../support/baret.ts";

@@ -8,11 +8,12 @@ import {
   decodePrepared,
   encodePrepared,
   isComplete,
+  pictureHash,
   prepareSettings,
   requirePreparedOf,
 } from "../../src/editing/index.ts";
 import { type BaretPrepared, iterationsOf, thresholdAt } from "../../src/editing/methods/baret/index.ts";
-import { pictureHash, preparedFile, readPrepared } from "../../src/editing/node/index.ts";
+import { preparedFile, readPrepared } from "../../src/editing/node/index.ts";
 import type { MeasuredSession } from "../../src/runtime/index.ts";
 import { memorySource } from "../../src/weights/index.ts";
 import { preparedStored, smoothPicture, tinyModel } from "../support/baret.ts";

@@ -13,10 +13,10 @@ import {
   negativePrompt,
   type PreparedStore,
   plain,
+  planPrepared,
   prepareStored,
   TrajectoryCache,
 } from "../../src/editing/index.ts";
-import { planPrepared } from "../../src/editing/node/index.ts";
 import { openReconstructionLoss } from "../../src/inversion/index.ts";
 import { DiskCache, filesIn } from "../../src/storage/node/index.ts";
 import { smoothPicture, tinyModel } from "../support/baret.ts";

@@ -11,11 +11,11 @@ import {
   type PreparedStore,
   type PrepareWork,
   planPreparation,
+  planPrepared,
   prepare,
   prepareStored,
 } from "../../src/editing/index.ts";
 import type { BaretPrepared } from "../../src/editing/methods/baret/index.ts";
-import { planPrepared } from "../../src/editing/node/index.ts";
 import { DiskCache } from "../../src/storage/node/index.ts";
 import { memorySource, readSafetensors } from "../../src/weights/index.ts";
 import { fixturePath } from "./files.ts";

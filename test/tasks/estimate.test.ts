@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { MemoryError } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
 import { methodNamed } from "../../src/editing/index.ts";
-import { readPrepared } from "../../src/editing/node/index.ts";
+import { preparedFile, readPrepared } from "../../src/editing/node/index.ts";
 import { baret } from "../../src/index.ts";
 import { checkMemory } from "../../src/runtime/node/index.ts";
 import type { Estimate, SettingValues, TaskEvent, TaskResult } from "../../src/tasks/index.ts";
@@ -28,7 +28,8 @@ interface Options {
 async function planned(name: string, { prepare, edit = {}, file }: Options, on = model): Promise<EditTask> {
   const method = methodNamed(name);
   const photo = await openPhoto(on, smoothPicture(1), { size: { width: 64, height: 64 } });
-  const facts = { method, model: on, source: "photo", photo, file, estimates: true };
+  const store = file === undefined ? undefined : preparedFile(file);
+  const facts = { method, model: on, source: "photo", photo, store, estimates: true };
   const task = await planPhoto(facts, { target: "a brown dog sitting", source: "a brown dog", options: prepare });
   return planEdit(task, await makerOf(on), edit, true);
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import type { Random } from "../../src/core/index.ts";
 import { Model, makeSchedule } from "../../src/diffusion/index.ts";
+import { nodePlatform } from "../../src/diffusion/node/index.ts";
 import type { ProgramLoader } from "../../src/diffusion/programs.ts";
 import { input } from "../../src/graph/index.ts";
 import {
@@ -138,7 +139,7 @@ test("a whole model whose configurations do not fit each other or the weights", 
     };
     const tokenizer = await loadTokenizer(checkpoint.tokenizer, { shipped, maxLength: 77 });
     // Nothing is run, so neither is used.
-    new Model({ checkpoint, tokenizer, engine: {} as Engine, loader: {} as ProgramLoader });
+    new Model({ checkpoint, tokenizer, engine: {} as Engine, platform: nodePlatform, loader: {} as ProgramLoader });
   });
   expect(outcomes.success).toBeGreaterThan(10);
   expect(outcomes.CheckpointError).toBeGreaterThan(50);

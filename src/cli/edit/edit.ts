@@ -37,6 +37,7 @@ import {
   photoOptions,
   qualityJson,
   runTask,
+  savedIn,
   withTasks,
 } from "./tasks.ts";
 
@@ -235,7 +236,7 @@ async function run(command: Command, given: readonly string[], reporter: Reporte
     const tasks = await Promise.all(opened.tasks.map((task) => planEdit(task, maker, options, true)));
     if (flags.scorer !== undefined) await checkScorer(flags.scorer, tasks, reporter);
     const edits = tasks.map((planned, k): Edit => {
-      const task = { ...planned, file: files[k].prepared };
+      const task = savedIn(planned, files[k].prepared);
       return { task, make: (wanted) => editTask(task, wanted) };
     });
     await makeAll(edits, maker.model.sha256, work);

@@ -6,7 +6,7 @@ import { fileNamed, option } from "../options.ts";
 import { checkOutputs } from "../outputs.ts";
 import { Reporter } from "../print.ts";
 import { isPreparedFile, requirePhotoFirst } from "./sources.ts";
-import { type PhotoFlags, photoOptions, qualityJson, runTask, withTasks } from "./tasks.ts";
+import { type PhotoFlags, photoOptions, qualityJson, runTask, savedIn, withTasks } from "./tasks.ts";
 
 interface Flags extends PhotoFlags {
   readonly out?: string;
@@ -18,7 +18,7 @@ async function run(command: Command, path: string, prompt: string, flags: Flags,
   const file = flags.out ?? `${basename(path, extname(path))}.inversion.safetensors`;
   await checkOutputs([{ option: "--out", path: file }], [path]);
   await withTasks(command, flags, { sources: [path], prompts: [prompt] }, async ({ tasks, maker, work }) => {
-    const task = { ...tasks[0], maker, file };
+    const task = { ...savedIn(tasks[0], file), maker };
     const events = prepareTask(task, { signal: work.signal });
     const { record, quality, iterations, estimate } = await runTask(task, events, work, reporter);
     reporter.result(`${file}${iterations === undefined ? "" : `  ${iterations} iterations`}`);

@@ -10,7 +10,7 @@ import {
   type Verb,
   withTarget,
 } from "../../editing/index.ts";
-import { PreparedCache, readPrepared } from "../../editing/node/index.ts";
+import { PreparedCache, preparedFile, readPrepared } from "../../editing/node/index.ts";
 import { exists } from "../../storage/node/index.ts";
 import {
   dB,
@@ -202,6 +202,10 @@ export async function openPhotos(
   const captions = await captionsOf(methods, model, photos, source, work);
   return new Map(photos.map((photo, k) => [photo.name, { photo, ...captions[k] }]));
 }
+
+/** Returns a task whose prepared photo is kept in a file, or the task itself if there is none. */
+export const savedIn = <T extends PhotoTask>(task: T, file: string | undefined): T & Pick<PrintedTask, "file"> =>
+  file === undefined ? task : { ...task, file, store: preparedFile(file, { trajectories: task.store?.trajectories }) };
 
 /** What the lines about a task need of it, whether it runs here or on a server. */
 export interface PrintedTask {

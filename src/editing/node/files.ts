@@ -1,28 +1,10 @@
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
-import {
-  CheckpointError,
-  checkArguments,
-  type Picture,
-  StorageError,
-  someText,
-  startSha256,
-  version,
-} from "../../core/index.ts";
-import type { Model } from "../../diffusion/index.ts";
-import { modelHash } from "../../diffusion/node/index.ts";
+import { CheckpointError, checkArguments, StorageError, someText } from "../../core/index.ts";
 import type { Trajectories } from "../../inversion/index.ts";
 import { endOfLinks, exists, lock, openLocalFile, storageError, writeFileAtomic } from "../../storage/node/index.ts";
 import type { ByteSource } from "../../weights/index.ts";
-import type { Method } from "../method.ts";
-import {
-  largerPhoto,
-  type PrepareInput,
-  type PreparePlan,
-  type PrepareWork,
-  planPreparation,
-  withTarget,
-} from "../prepare.ts";
+import { withTarget } from "../prepare.ts";
 import {
   decodeHeader,
   decodePrepared,
@@ -32,10 +14,6 @@ import {
   preparedPieces,
 } from "../prepared/index.ts";
 import type { PreparedStore } from "../preparedStore.ts";
-
-/** Returns the SHA-256 of a picture's size and pixels, as hexadecimal digits. */
-export const pictureHash = ({ width, height, data }: Picture): string =>
-  startSha256().update(`${width}x${height}\n`).update(data).digest();
 
 const readArguments = z.object({ path: someText });
 
@@ -71,24 +49,6 @@ async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
     });
   }
   return work().finally(release);
-}
-
-/** Plans the preparation of a picture (at the size to work at), with the hashes that its files and the cache need. */
-export async function planPrepared(
-  method: Method,
-  model: Model,
-  picture: Picture,
-  input: PrepareInput,
-  { photoAt, ...work }: Pick<PrepareWork, "onProgress" | "signal" | "photoAt"> = {},
-): Promise<PreparePlan> {
-  const origin = {
-    model: await modelHash(model, work),
-    picture: pictureHash(picture),
-    versions: { baret: version },
-  };
-  const plan = planPreparation(method, model, picture, input, origin);
-  const larger = largerPhoto(method, picture, plan.settings, photoAt);
-  return larger ? { ...plan, origin: { ...plan.origin, larger: pictureHash(larger) } } : plan;
 }
 
 export interface PreparedFileOptions {

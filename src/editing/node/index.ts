@@ -4,8 +4,6 @@
 export { PreparedCache, type PreparedCacheOptions } from "./cache.ts";
 export {
   type PreparedFileOptions,
-  pictureHash,
-  planPrepared,
   preparedFile,
   readPrepared,
   readPreparedHeader,

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { CancelledError, ImageError, listed, type Picture, throwIfCancelled, UsageError } from "../../core/index.ts";
 import type { Model } from "../../diffusion/index.ts";
-import type { Method, PreparedStore, Scorer } from "../../editing/index.ts";
-import { pictureHash } from "../../editing/node/index.ts";
+import { type Method, type PreparedStore, pictureHash, type Scorer } from "../../editing/index.ts";
 import { decodePhoto } from "../../image/node/index.ts";
 import { type Clip, psnr } from "../../metrics/index.ts";
 import { exists } from "../../storage/node/index.ts";

@@ -6,12 +6,12 @@ import {
   fidelityOf,
   type Prepared,
   type PrepareInput,
+  planPrepared,
   prepareStored,
   resolvedSettings,
   type StripEdit,
   sweep,
 } from "../../editing/index.ts";
-import { planPrepared } from "../../editing/node/index.ts";
 import {
   type Cost,
   type EditRecord,

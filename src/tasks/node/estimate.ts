@@ -1,5 +1,4 @@
-import type { Model } from "../../diffusion/index.ts";
-import { type DryRun, dryRun, zeroWeights } from "../../diffusion/node/index.ts";
+import { type DryRun, dryRun, type Model, zeroWeights } from "../../diffusion/index.ts";
 import {
   editWith,
   fidelityOf,
@@ -87,6 +86,7 @@ export async function estimateTask(
   let most: DryRun | undefined;
   const both = await dryRun(
     model.checkpoint,
+    model.platform,
     async (hollow, soFar) => {
       await run(hollow, slowest);
       if (!mayEndEarly) return;

@@ -1,7 +1,6 @@
 import type { Work } from "../../core/index.ts";
 import { version } from "../../core/index.ts";
-import type { Model } from "../../diffusion/index.ts";
-import { modelHash } from "../../diffusion/node/index.ts";
+import { type Model, modelHash } from "../../diffusion/index.ts";
 import type { Maker } from "../index.ts";
 
 /** Returns program version, model and engine for the records of pictures. name, prediction, variant: as the user gave them. */

@@ -1,7 +1,6 @@
 import { isRecordedFile, type Mask, type MaskValue, optionsOf, UsageError, type Warning } from "../../core/index.ts";
 import type { Size } from "../../diffusion/index.ts";
-import type { Method } from "../../editing/index.ts";
-import { pictureHash } from "../../editing/node/index.ts";
+import { type Method, pictureHash } from "../../editing/index.ts";
 import { brightPixels, fitMask } from "../../image/index.ts";
 import { decodePhoto } from "../../image/node/index.ts";
 import type { SettingValues } from "../index.ts";

@@ -12,8 +12,7 @@ import {
   whole,
   workFields,
 } from "../../core/index.ts";
-import { aModel, type Model } from "../../diffusion/index.ts";
-import { modelHash } from "../../diffusion/node/index.ts";
+import { aModel, type Model, modelHash } from "../../diffusion/index.ts";
 import * as editing from "../../editing/index.ts";
 import { PreparedCache, preparedFile } from "../../editing/node/index.ts";
 import { type Estimate, idleOptions } from "../index.ts";

@@ -1,6 +1,6 @@
 import { BaretError, ImageError, type Picture, type Warning } from "../../core/index.ts";
 import type { Model, Size } from "../../diffusion/index.ts";
-import { pictureHash } from "../../editing/node/index.ts";
+import { pictureHash } from "../../editing/index.ts";
 import { type AlphaChannel, type FitMode, fitImage, pasteBack } from "../../image/index.ts";
 import { decodePhoto } from "../../image/node/index.ts";
 

@@ -1,8 +1,7 @@
 import { cpus } from "node:os";
 import { basename } from "node:path";
 import { UsageError, version, type Warning } from "../../../core/index.ts";
-import type { Model, Size } from "../../../diffusion/index.ts";
-import { modelHash } from "../../../diffusion/node/index.ts";
+import { type Model, modelHash, type Size } from "../../../diffusion/index.ts";
 import { type MetricNetworks, type OpenMetrics, openMetrics } from "../../../metrics/node/index.ts";
 import { openClip } from "../../../tasks/node/index.ts";
 import type { Case, CaseSet } from "../../cases/case.ts";

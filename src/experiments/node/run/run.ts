@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { BaretError, CancelledError, StorageError, throwIfCancelled, UsageError } from "../../../core/index.ts";
 import type { Model, Size } from "../../../diffusion/index.ts";
-import type { Prepared } from "../../../editing/index.ts";
-import { pictureHash } from "../../../editing/node/index.ts";
+import { type Prepared, pictureHash } from "../../../editing/index.ts";
 import type { Clip, Metric } from "../../../metrics/index.ts";
 import { exists } from "../../../storage/node/index.ts";
 import { type Emit, stream } from "../../../tasks/index.ts";

@@ -1,4 +1,5 @@
-import { checkpointHash } from "../../../diffusion/node/index.ts";
+import { checkpointHash } from "../../../diffusion/index.ts";
+import { nodePlatform } from "../../../diffusion/node/index.ts";
 import { methods, schemaOf } from "../../../editing/index.ts";
 import { findModel, openLocal } from "../../../storage/node/index.ts";
 import { editMemory } from "../../../tasks/node/index.ts";
@@ -15,7 +16,7 @@ export async function factsOf({ name, load }: NamedModel): Promise<ModelFacts> {
   const examples = examplePrompts(load);
   return {
     name,
-    sha256: await checkpointHash(checkpoint),
+    sha256: await checkpointHash(checkpoint, nodePlatform),
     size: { width, height },
     defaults: defaultsOf(editing),
     memory: (await editMemory(checkpoint)).memory,

@@ -1,5 +1,5 @@
-import { EngineError, giveTurn, sizeOf, tensor } from "../../core/index.ts";
-import { type MappedWeight, type Node, type Program, withBatch } from "../../graph/index.ts";
+import { EngineError, giveTurn, sizeOf, tensor } from "../core/index.ts";
+import { type MappedWeight, type Node, type Program, withBatch } from "../graph/index.ts";
 import {
   addEffort,
   batchOfFeeds,
@@ -12,13 +12,13 @@ import {
   type MemoryEstimate,
   noEffort,
   type Resident,
-} from "../../runtime/index.ts";
-import { openPackageFile } from "../../storage/node/index.ts";
-import { CLIP_MERGES, loadTokenizer } from "../../text/index.ts";
-import type { Checkpoint, Component, WeightSet } from "../../weights/index.ts";
-import { Model, textLength } from "../model.ts";
-import { isLarge, loadOptionsOf, type Network } from "../networks.ts";
-import type { Computed, ProgramLoader } from "../programs.ts";
+} from "../runtime/index.ts";
+import { loadTokenizer } from "../text/index.ts";
+import type { Checkpoint, Component, WeightSet } from "../weights/index.ts";
+import { Model, textLength } from "./model.ts";
+import { isLarge, loadOptionsOf, type Network } from "./networks.ts";
+import type { Platform } from "./platform.ts";
+import type { Computed, ProgramLoader } from "./programs.ts";
 
 /** Longest time without a turn for other work of this thread. */
 const TURN_MS = 50;
@@ -223,17 +223,25 @@ export interface DryRunWork {
  */
 export async function dryRun(
   checkpoint: Checkpoint,
+  platform: Platform,
   use: (model: Model, soFar: () => DryRun) => Promise<unknown>,
   { checkMemory }: DryRunWork = {},
 ): Promise<DryRun> {
   const tokenizer = await loadTokenizer(checkpoint.tokenizer, {
-    shipped: () => openPackageFile(CLIP_MERGES),
+    shipped: platform.merges,
     maxLength: textLength(checkpoint),
   });
   const account = new Account(checkpoint, checkMemory);
   const engine = noEngine(account);
   // All latents are 0, so a picture that the model has kept would serve for every other.
-  const parts = { checkpoint: withoutWeights(checkpoint), tokenizer, engine, loader: account, picturesKept: 0 };
+  const parts = {
+    checkpoint: withoutWeights(checkpoint),
+    tokenizer,
+    engine,
+    platform,
+    loader: account,
+    picturesKept: 0,
+  };
   const model = new Model(parts);
   const soFar = (): DryRun => {
     const { peak: memory, effort } = account;
@@ -242,7 +250,3 @@ export async function dryRun(
   await use(model, soFar);
   return soFar();
 }
-
-/** Estimates the most memory of the engine at any moment while `use` works with the model, in bytes. Throws as `dryRun`. */
-export const peakMemory = async (checkpoint: Checkpoint, use: (model: Model) => Promise<unknown>): Promise<number> =>
-  (await dryRun(checkpoint, use)).memory;

@@ -1,0 +1,73 @@
+import { sharedWork, type Work } from "../core/index.ts";
+import { type Engine, loadGraph, type MappedWeights } from "../runtime/index.ts";
+import { loadTokenizer } from "../text/index.ts";
+import type { Checkpoint } from "../weights/index.ts";
+import { Model, textLength } from "./model.ts";
+import { isLarge, loadOptionsOf, type Network, weightsOf } from "./networks.ts";
+import type { Platform } from "./platform.ts";
+import type { ProgramLoader } from "./programs.ts";
+
+export interface OpenModelOptions extends Pick<Work, "onProgress"> {
+  /** Name of the model, by which it is loaded again. */
+  readonly name: string;
+  readonly platform: Platform;
+  /** Starts the engine, which the model then owns. */
+  readonly startEngine: () => Promise<Engine>;
+}
+
+/**
+ * Makes a model of a checkpoint. Weights are mapped when a program first needs them. Throws CheckpointError if the parts of the
+ * checkpoint do not belong together; then the engine is closed.
+ */
+export async function openModel(
+  checkpoint: Checkpoint,
+  { name, platform, startEngine, onProgress }: OpenModelOptions,
+): Promise<Model> {
+  const tokenizer = await loadTokenizer(checkpoint.tokenizer, {
+    shipped: platform.merges,
+    maxLength: textLength(checkpoint),
+  });
+  const engine = await startEngine();
+  try {
+    const loader = programLoader(engine, checkpoint, { name, onProgress });
+    return new Model({ name, checkpoint, tokenizer, engine, platform, loader });
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}
+
+/** Loads programs. Maps the weights of each network once, for the first program that needs them. */
+function programLoader(
+  engine: Engine,
+  checkpoint: Checkpoint,
+  { name: modelName, onProgress }: { name: string } & Pick<Work, "onProgress">,
+): ProgramLoader {
+  const weights = weightsOf(checkpoint);
+  const mapped = new Map<Network, Promise<MappedWeights>>();
+  const map = (network: Network, signal: AbortSignal | undefined): Promise<MappedWeights> =>
+    sharedWork(() => {
+      const known = mapped.get(network);
+      if (known) return known;
+      const made = engine.mapWeights(weights[network], { onProgress, signal });
+      mapped.set(network, made);
+      made.catch(() => mapped.delete(network));
+      return made;
+    }, signal);
+  return {
+    isLarge: (network) => isLarge(checkpoint, network),
+    load: async (network, name, outputs, { weights: other, signal }) => {
+      const all = { name: `${modelName}, ${name}`, signal };
+      // Without constant weights, optimising takes most of the loading time and makes no step faster.
+      if (other === "fed") return loadGraph(engine, outputs, { ...all, load: { level: "disabled" } });
+      const options = { ...all, load: loadOptionsOf(checkpoint, network) };
+      if (!other) return loadGraph(engine, outputs, { ...options, weights: await map(network, signal) });
+      const own = await engine.mapWeights(other, { signal });
+      // The session holds them.
+      return loadGraph(engine, outputs, { ...options, weights: own }).finally(() => own.release());
+    },
+    close: async () => {
+      for (const weights of mapped.values()) await weights.then((w) => w.release());
+    },
+  };
+}
