@@ -46,9 +46,17 @@ export interface Lease {
   readonly signal: AbortSignal;
   /** Reports an event. Progress and previews may be dropped: at most two a second reach the queue. */
   report(event: Reported): Promise<void>;
+  /**
+   * Stores the steps of a preparation, unless there are more of it. If there were fewer before, the job got further: its failed
+   * attempts count no more, nor does this one if it fails.
+   */
+  savePreparation(preparation: StoredPreparation): Promise<void>;
   /** Ends the job. Every blob of the result must be stored before. Returns false if the lease was lost. */
   complete(result: JobResult): Promise<boolean>;
-  /** Ends the attempt. retry: the fault was the machine's, so another attempt may succeed. */
+  /**
+   * Ends the attempt. retry: the fault was the machine's, so another attempt may succeed. The job fails if too many attempts in a
+   * row got no further.
+   */
   fail(error: JobError, options: { readonly retry: boolean }): Promise<void>;
   /** Returns the job to the queue, as a worker that stops does. The attempt does not count. */
   release(): Promise<void>;
@@ -91,7 +99,6 @@ export interface JobQueue {
 
   /** Preparations, by the SHA-256 of the text of `keyOf` in src/editing/prepare.ts. */
   findPreparation(key: string): Promise<StoredPreparation | undefined>;
-  savePreparation(preparation: StoredPreparation): Promise<void>;
   preparations(): Promise<readonly StoredPreparation[]>;
 
   /** Forgets ended jobs beyond the limits of retention, and returns all blobs that are still named by something. */

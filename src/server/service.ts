@@ -1,5 +1,9 @@
 import type { BlobId, Capabilities, Inversion, Job, JobEvent, JobId, JobRequest, StoredPhoto } from "./api/index.ts";
+import type { OpenedBlob } from "./blobs.ts";
 import type { JobFilter, QueueStats } from "./queue.ts";
+
+/** A stored picture as a PNG file that is read piece by piece: its size is told before, and any part of it can be asked for. */
+export type OpenedPicture = OpenedBlob;
 
 /**
  * What every dialect of the server does: the native API, OpenAI's, AUTOMATIC1111's. client: who asks. Errors are typed: UsageError
@@ -19,6 +23,8 @@ export interface Service {
   events(id: JobId, options: { readonly after?: number; readonly signal: AbortSignal }): AsyncIterable<JobEvent>;
   /** Returns a stored picture as PNG; or, if `side` is given, a copy as WebP with at most `side` pixels along each side. */
   picture(id: BlobId, side?: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Returns a stored picture that may be larger than the memory. */
+  openPicture(id: BlobId): Promise<OpenedPicture>;
   inversions(): Promise<readonly Inversion[]>;
   stats(): Promise<QueueStats>;
 }

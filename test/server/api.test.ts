@@ -1,8 +1,11 @@
+import { Hono } from "hono";
 import { expect, test } from "vitest";
 import { ownHosts } from "../../src/http/index.ts";
 import type { Capabilities, Job, JobEvent } from "../../src/server/api/index.ts";
 import { serverApp } from "../../src/server/http/index.ts";
+import { sendPicture } from "../../src/server/http/sendPicture.ts";
 import { openBlobs, ServerService } from "../../src/server/node/index.ts";
+import type { OpenedPicture } from "../../src/server/service.ts";
 import { temporaryFolder } from "../support/files.ts";
 import { testServer } from "../support/server.ts";
 
@@ -170,6 +173,57 @@ test("a picture has a small copy as WebP", async () => {
   expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "image/webp"]);
   const bytes = new Uint8Array(await answer.arrayBuffer());
   expect(Buffer.from(bytes.subarray(8, 12)).toString()).toBe("WEBP");
+});
+
+test("a picture comes with its length, whole or in the part that is asked for", async () => {
+  const id = await server.photo();
+  const whole = await server.ask(`/api/v1/pictures/${id}`);
+  const bytes = Buffer.from(await whole.arrayBuffer());
+  const length = `${bytes.length}`;
+  expect([whole.status, whole.headers.get("content-length"), whole.headers.get("accept-ranges")]).toEqual([
+    200,
+    length,
+    "bytes",
+  ]);
+  const ask = (headers: Record<string, string>, method = "GET") =>
+    server.ask(`/api/v1/pictures/${id}`, { headers, method });
+  const part = await ask({ Range: "bytes=1-3" });
+  expect([part.status, part.headers.get("content-range"), await part.text()]).toEqual([
+    206,
+    `bytes 1-3/${length}`,
+    "PNG",
+  ]);
+  const rest = await ask({ Range: "bytes=100-", "If-Range": `"${id}"` });
+  expect(Buffer.from(await rest.arrayBuffer()).equals(bytes.subarray(100))).toBe(true);
+  expect((await ask({ Range: "bytes=100-", "If-Range": '"another"' })).status).toBe(200);
+  const beyond = await ask({ Range: `bytes=${length}-` });
+  expect([beyond.status, beyond.headers.get("content-range")]).toEqual([416, `bytes */${length}`]);
+  const head = await ask({}, "HEAD");
+  expect([head.status, head.headers.get("content-length"), await head.text()]).toEqual([200, length, ""]);
+});
+
+test("of a picture no more is read than the client takes, nothing for HEAD, and reading ends if the client leaves", async () => {
+  let [pieces, isClosed] = [0, false];
+  const bytes = 1e12;
+  const openPicture = async (): Promise<OpenedPicture> => ({
+    bytes,
+    async *read() {
+      try {
+        for (; pieces < 1000; pieces++) yield new Uint8Array(1 << 20);
+      } finally {
+        isClosed = true;
+      }
+    },
+  });
+  const app = new Hono().get("/", (c) => sendPicture(c, { openPicture }, "a"));
+  const head = await app.request("/", { method: "HEAD" });
+  expect([head.headers.get("content-length"), pieces]).toEqual([`${bytes}`, 0]);
+  const reader = (await app.request("/")).body!.getReader();
+  await reader.read();
+  await reader.read();
+  expect(pieces).toBeLessThanOrEqual(2);
+  await reader.cancel();
+  expect(isClosed).toBe(true);
 });
 
 test("until queue and models are there, the server answers 503 with the time to wait, and its page and photos work", async () => {

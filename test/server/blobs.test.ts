@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { UsageError } from "../../src/core/index.ts";
 import type { BlobStore, StoredBlob } from "../../src/server/blobs.ts";
 import { openBlobs } from "../../src/server/node/blobs/index.ts";
@@ -20,6 +20,12 @@ async function all(blobs: BlobStore): Promise<StoredBlob[]> {
   const found: StoredBlob[] = [];
   for await (const blob of blobs.list()) found.push(blob);
   return found;
+}
+
+async function bytesIn(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const all: Uint8Array[] = [];
+  for await (const piece of pieces) all.push(piece);
+  return Buffer.concat(all);
 }
 
 /** A store to test, and a way to spoil one of its blobs from outside. */
@@ -59,6 +65,19 @@ function contract(open: () => Promise<Place>): void {
     const to = join(folder, "to");
     expect(await blobs.getFile(hash(large), to)).toBe(true);
     expect(readFileSync(to).equals(large)).toBe(true);
+  });
+
+  test("any part of a blob can be read, and its size is told before", async () => {
+    const { blobs } = place;
+    const id = await blobs.put(large);
+    const opened = (await blobs.open(id))!;
+    expect(opened.bytes).toBe(large.length);
+    const ranges = [[], [0, 8], [5], [1_000_000, 2_500_000], [large.length - 3, large.length + 9], [7, 7]] as const;
+    for (const range of ranges) {
+      const read = await bytesIn(opened.read(...range));
+      expect(read.equals(large.subarray(...range)), `${range}`).toBe(true);
+    }
+    expect(await blobs.open(noBlob)).toBeUndefined();
   });
 
   test("storing twice is storing once", async () => {
@@ -106,6 +125,7 @@ function contract(open: () => Promise<Place>): void {
     const error = { code: "storage", message: expect.stringContaining("damaged") };
     await expect(blobs.get(id)).rejects.toMatchObject(error);
     await expect(blobs.getFile(id, join(folder, "spoilt"))).rejects.toMatchObject(error);
+    await expect(bytesIn((await blobs.open(id))!.read())).rejects.toMatchObject(error);
     expect(readdirSync(folder)).not.toContain("spoilt");
     await blobs.put(bytesOf("to spoil"));
     expect(Buffer.from((await blobs.get(id))!).toString()).toBe("to spoil");
@@ -162,12 +182,77 @@ describe("blobs of an S3-compatible store", () => {
 
   test("prefixes of one bucket are apart, and lists of more than a page are whole", async () => {
     const store = await startS3();
-    const one = await S3Blobs.open(bucketOf("s3://blobs/one"), 2);
+    const one = await S3Blobs.open(bucketOf("s3://blobs/one"), { page: 2 });
     const other = await openBlobs("s3://blobs");
     const ids = await Promise.all(["a", "b", "c", "d", "e"].map((text) => one.put(bytesOf(text))));
     expect((await all(one)).map(({ id }) => id).sort()).toEqual(ids.sort());
     expect(await all(other)).toEqual([]);
     await store.close();
+  });
+
+  describe("a large file, stored in parts", () => {
+    const parts = { whole: 6 << 20, part: 5 << 20 };
+    const bytes = Buffer.alloc(11 << 20, large);
+    const from = join(tmpdir(), `baret-parts-${process.pid}`);
+    const openIn = async (prefix: string) => {
+      const store = await startS3();
+      const methods: string[] = [];
+      const real = globalThis.fetch;
+      /** Called before each request; what it returns is the store's answer. */
+      const meddle = vi.fn<(method: string, url: URL) => Response | undefined>(() => undefined);
+      vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
+        const url = new URL(`${input}`);
+        methods.push(
+          `${init?.method} ${["uploads", "partNumber", "uploadId"].filter((name) => url.searchParams.has(name))}`,
+        );
+        return meddle(init?.method ?? "", url) ?? real(input, init);
+      });
+      const blobs = await S3Blobs.open(bucketOf(`s3://blobs/${prefix}`), parts);
+      onTestFinished(async () => {
+        vi.restoreAllMocks();
+        rmSync(from, { force: true });
+        await store.close();
+      });
+      writeFileSync(from, bytes);
+      return { blobs, methods, meddle };
+    };
+
+    test("comes back with the same bytes", async () => {
+      const { blobs, methods } = await openIn("whole");
+      const id = await blobs.putFile(from);
+      expect(id).toBe(hash(bytes));
+      expect(methods.filter((method) => method.startsWith("PUT"))).toHaveLength(3);
+      expect(await blobs.head(id)).toMatchObject({ bytes: bytes.length });
+      expect(Buffer.from((await blobs.get(id))!).equals(bytes)).toBe(true);
+    });
+
+    test("of which a part fails, is stored all the same", async () => {
+      const { blobs, meddle } = await openIn("faulty");
+      let faults = 0;
+      meddle.mockImplementation((_, url) =>
+        url.searchParams.get("partNumber") === "2" && faults++ === 0 ? new Response("", { status: 503 }) : undefined,
+      );
+      const id = await blobs.putFile(from);
+      expect(faults).toBe(2);
+      expect(Buffer.from((await blobs.get(id))!).equals(bytes)).toBe(true);
+    });
+
+    test("that changes meanwhile, or that the store refuses at the end, leaves nothing", async () => {
+      const { blobs, methods, meddle } = await openIn("changed");
+      meddle.mockImplementation((_, url) => {
+        if (url.searchParams.get("partNumber") === "1") writeFileSync(from, Buffer.alloc(bytes.length));
+        return undefined;
+      });
+      await expect(blobs.putFile(from)).rejects.toMatchObject({ message: expect.stringContaining("changed") });
+      meddle.mockImplementation((method, url) =>
+        method === "POST" && url.searchParams.has("uploadId")
+          ? new Response("<Error><Code>InternalError</Code></Error>")
+          : undefined,
+      );
+      await expect(blobs.putFile(from)).rejects.toMatchObject({ message: expect.stringContaining("InternalError") });
+      expect(methods.filter((method) => method === "DELETE uploadId")).toHaveLength(2);
+      expect(await all(blobs)).toEqual([]);
+    });
   });
 
   test("a wrong key and a missing bucket are errors with advice", async () => {

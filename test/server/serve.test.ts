@@ -1,7 +1,7 @@
-import { mkdtempSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { type Server, type ServerOptions, startServer } from "../../src/server/node/index.ts";
@@ -31,7 +31,18 @@ test("the studio answers before the queue is ready; then jobs can be queued", as
   expect(await (await fetch(at(server, "/api/v1/jobs"))).json()).toEqual({ jobs: [] });
   const metrics = await (await fetch(at(server, "/metrics"))).text();
   expect(metrics).toContain('baret_jobs{state="queued"} 0');
-  expect(metrics).toContain("baret_event_loop_delay_seconds");
+  expect(metrics).toMatch(/^baret_event_loop_delay_seconds_count [1-9]/m);
+});
+
+test("a server removes the pictures' folders of dead servers, and no other", async () => {
+  const host = hostname().replaceAll(/[^A-Za-z0-9-]/g, "_");
+  // The largest process id of Linux is below 2 ** 22.
+  const names = [2 ** 22 + 1, process.pid].map((pid) => `baret-picture.${host}.${pid}.0`);
+  const [dead, alive] = names.map((name) => mkdtempSync(join(tmpdir(), name)));
+  onTestFinished(() => rmSync(alive, { recursive: true }));
+  writeFileSync(join(dead, "photo"), "");
+  await (await started()).ready;
+  await expect.poll(() => [dead, alive].map(existsSync), { timeout: 10_000 }).toEqual([false, true]);
 });
 
 test("an address of other machines needs a token, which the server makes", async () => {

@@ -176,6 +176,15 @@ export async function startScripted(facts: Partial<Capabilities> = {}, token?: s
         listeners.delete(hear);
       }
     },
+    async openPicture(id) {
+      const bytes = await service.picture(id);
+      return {
+        bytes: bytes.length,
+        async *read(start, end) {
+          yield bytes.subarray(start, end);
+        },
+      };
+    },
     async picture(id, side) {
       const bytes = pictures.get(id);
       if (!bytes) throw new NotFoundError("there is no such picture");

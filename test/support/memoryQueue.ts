@@ -151,10 +151,6 @@ export class MemoryQueue implements JobQueue {
     return this.stored.get(key);
   }
 
-  async savePreparation(preparation: StoredPreparation): Promise<void> {
-    this.stored.set(preparation.key, preparation);
-  }
-
   async preparations(): Promise<readonly StoredPreparation[]> {
     return [...this.stored.values()];
   }
@@ -207,6 +203,7 @@ export class MemoryQueue implements JobQueue {
         if (event.type === "progress") entry.job = { ...entry.job, progress: event.progress };
         if (isHeld()) this.add(entry, event);
       },
+      savePreparation: async (preparation) => void this.stored.set(preparation.key, preparation),
       complete: async (result: JobResult) => {
         if (!isHeld()) return false;
         this.end(entry, "done", { result });

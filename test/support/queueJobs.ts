@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { JobEvent, JobRequest, JobResult } from "../../src/server/api/index.ts";
 import { editRequest } from "../../src/server/api/index.ts";
-import type { JobQueue, NewJob } from "../../src/server/queue.ts";
+import type { JobQueue, NewJob, StoredPreparation } from "../../src/server/queue.ts";
 
 export const randomHex = (bytes = 32): string => randomBytes(bytes).toString("hex");
 
@@ -16,6 +16,19 @@ export function someJob({
 }: Partial<Omit<NewJob, "request">> & { request?: Partial<JobRequest> } = {}): NewJob {
   return { request: someRequest(request), key: randomHex(), model: randomHex(), client: "ann", ...given };
 }
+
+/** Steps of a preparation that no other test has. */
+export const somePreparation = (): StoredPreparation => ({
+  key: randomHex(),
+  method: "baret",
+  model: "menagerie",
+  photo: "b".repeat(64),
+  target: "a dog",
+  done: 10,
+  total: 50,
+  updated: new Date().toISOString(),
+  blob: randomHex(),
+});
 
 export const someResult = (given: Partial<JobResult> = {}): JobResult => ({
   pictures: [],

@@ -10,7 +10,7 @@ import {
   type StoredPhoto,
 } from "../../src/server/api/index.ts";
 import { NotFoundError } from "../../src/server/errors.ts";
-import type { Service } from "../../src/server/service.ts";
+import type { OpenedPicture, Service } from "../../src/server/service.ts";
 
 const idOf = (bytes: Uint8Array | string): string => createHash("sha256").update(bytes).digest("hex");
 
@@ -165,6 +165,16 @@ export class TestService implements Service {
       }
       yield events[at];
     }
+  }
+
+  async openPicture(id: string): Promise<OpenedPicture> {
+    const png = await this.picture(id);
+    return {
+      bytes: png.length,
+      async *read(start, end) {
+        yield png.subarray(start, end);
+      },
+    };
   }
 
   async picture(id: string): Promise<Uint8Array<ArrayBuffer>> {

@@ -46,10 +46,6 @@ export class WorkerQueue {
     return {
       take: (_models: readonly string[], _worker: string, signal: AbortSignal) => this.take(signal),
       findPreparation: async (key: string) => this.preparations.get(key),
-      savePreparation: async (preparation: StoredPreparation) => {
-        this.preparations.set(preparation.key, preparation);
-        this.onSaved(preparation);
-      },
     } as Partial<JobQueue> as JobQueue;
   }
 
@@ -70,6 +66,10 @@ export class WorkerQueue {
       attempt: queued.attempts,
       signal: stopping.signal,
       report: async (event) => void queued.events.push(event),
+      savePreparation: async (preparation) => {
+        this.preparations.set(preparation.key, preparation);
+        this.onSaved(preparation);
+      },
       complete: async (result) => {
         if (stopping.signal.aborted) return false;
         queued.end({ result });

@@ -1,5 +1,10 @@
-"""Lets random requests name photos, jobs and pictures that exist, so that they reach what lies behind the first check."""
+"""Lets random requests name photos, jobs and pictures that exist, so that they reach what lies behind the first check.
 
+If BARET_RECORD names a file, each request is also written there, as one line of JSON for replay.mjs.
+"""
+
+import base64
+import json
 import os
 import random
 import re
@@ -8,6 +13,8 @@ import schemathesis
 
 PHOTO = os.environ["BARET_PHOTO"]
 JOBS = os.environ["BARET_JOBS"].split(",")
+RECORD = os.environ.get("BARET_RECORD")
+record = open(RECORD, "a", encoding="utf-8") if RECORD else None  # noqa: SIM115 - open until the program ends
 chance = random.Random(0)
 
 
@@ -47,3 +54,25 @@ def map_body(context, body):
         if isinstance(methods, list) and 1 <= len(methods) <= 50 and all(map(is_name, methods)):
             del body["methods"]
     return body
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    if record is None:
+        return
+    request = response.request
+    body = request.body or b""
+    if isinstance(body, str):
+        body = body.encode("utf-8", "surrogatepass")
+    if not isinstance(body, bytes):
+        return
+    line = {
+        "operation": f"{case.operation.method.upper()} {case.operation.path}",
+        "method": request.method,
+        "path": request.path_url,
+        "headers": {name: str(value) for name, value in request.headers.items()},
+        "body": base64.b64encode(body).decode("ascii"),
+        "status": response.status_code,
+    }
+    record.write(json.dumps(line) + "\n")
+    record.flush()

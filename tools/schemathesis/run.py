@@ -40,6 +40,7 @@ def main():
     parser.add_argument("server")
     parser.add_argument("--examples", type=int, default=100, help="random requests of each kind for each endpoint")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--record", help="file to which every request is added, for replay.mjs")
     given = parser.parse_args()
     server = given.server.rstrip("/")
 
@@ -69,6 +70,7 @@ def main():
         "SCHEMATHESIS_HOOKS": "hooks",
         "BARET_PHOTO": photo,
         "BARET_JOBS": ",".join(jobs),
+        **({"BARET_RECORD": os.path.abspath(given.record)} if given.record else {}),
     }
     # Schemathesis keeps what it found in the working folder.
     with tempfile.TemporaryDirectory() as folder:

@@ -34,6 +34,13 @@ export const errorBody = z.strictObject({
   }),
 });
 
+const partOf: Answer = { about: "the part that the header Range asks for", type: "image/png" };
+const beyond: Answer = { about: "the picture does not reach to where the range begins", json: errorBody };
+const ranges = {
+  Range: "one part of the picture: bytes=0-99; others are ignored",
+  "If-Range": "ETag of the picture that the part is of",
+};
+
 const wrong: Answer = { about: "fields are wrong, all of them at once", json: errorBody };
 const missing: Answer = { about: "there is no such thing", json: errorBody };
 const tooLarge: Answer = { about: "the body is too large", json: errorBody };
@@ -194,12 +201,15 @@ export const jobResult = declare({
     wait: z.int().min(0).max(MAX_WAIT).default(0).describe("seconds to wait for the end of the job"),
     picture: z.string().min(1).max(200).optional().describe("name of the picture; default the first one"),
   }),
+  headers: ranges,
   answers: {
     200: { about: "the picture, with the record of its settings inside", type: "image/png" },
     202: { about: "the job, which has not ended", json: job },
+    206: partOf,
     400: wrong,
     404: missing,
     409: { about: "the job failed or was cancelled", json: errorBody },
+    416: beyond,
     503: starting,
   },
 });
@@ -212,7 +222,15 @@ export const getPicture = declare({
   query: z.strictObject({
     side: z.int().min(16).max(1024).optional().describe("longest side of a small copy in pixels"),
   }),
-  answers: { 200: { about: "the picture", type: "image/png, image/webp" }, 400: wrong, 404: missing, 429: busy },
+  headers: ranges,
+  answers: {
+    200: { about: "the picture", type: "image/png, image/webp" },
+    206: partOf,
+    400: wrong,
+    404: missing,
+    416: beyond,
+    429: busy,
+  },
 });
 
 export const listInversions = declare({

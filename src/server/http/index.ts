@@ -6,5 +6,5 @@ export { type Dialect, type ServerAppOptions, serverApp } from "./app.ts";
 export { type BodyLimits, mediaType, readBody, readJson, UploadRoom } from "./body.ts";
 export { endpoints } from "./endpoints.ts";
 export { errorAnswer, statusOf } from "./errorAnswer.ts";
-export type { Metric } from "./metrics.ts";
+export { Histogram, type Metric, metricsText } from "./metrics.ts";
 export type { StudioFile } from "./studio.ts";

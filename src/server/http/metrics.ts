@@ -3,16 +3,22 @@ export interface Metric {
   /** In Prometheus's form: "baret_jobs". */
   readonly name: string;
   readonly about: string;
-  readonly type: "gauge" | "counter";
-  /** Values by their labels. */
-  readonly values: readonly { readonly labels?: Readonly<Record<string, string>>; readonly value: number }[];
+  readonly type: "gauge" | "counter" | "histogram";
+  readonly values: readonly MetricValue[];
+}
+
+interface MetricValue {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly value: number;
+  /** Of a histogram: which of its series. It follows the name. */
+  readonly series?: "_bucket" | "_sum" | "_count";
 }
 
 const escaped = (text: string): string => text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 
-function line(name: string, { labels = {}, value }: Metric["values"][number]): string {
+function line(name: string, { labels = {}, value, series }: MetricValue): string {
   const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`);
-  return `${name}${pairs.length > 0 ? `{${pairs.join(",")}}` : ""} ${value}`;
+  return `${name}${series ?? ""}${pairs.length > 0 ? `{${pairs.join(",")}}` : ""} ${value}`;
 }
 
 /** Writes measures in Prometheus's text format, version 0.0.4. */
@@ -27,6 +33,36 @@ export const metricsText = (metrics: readonly Metric[]): string =>
     )
     .concat("")
     .join("\n");
+
+/** Counts values in buckets, since it was made: whoever reads it twice can tell what was between. */
+export class Histogram {
+  private readonly bounds: readonly number[];
+  /** Values up to each bound, and beyond the last one. */
+  private readonly counts: number[];
+  private sum = 0;
+
+  /** bounds: largest values of the buckets, in ascending order. */
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds;
+    this.counts = new Array(bounds.length + 1).fill(0);
+  }
+
+  add(value: number): void {
+    const bucket = this.bounds.findIndex((bound) => value <= bound);
+    this.counts[bucket < 0 ? this.bounds.length : bucket]++;
+    this.sum += value;
+  }
+
+  /** Its values for a Metric of type "histogram". */
+  values(): Metric["values"] {
+    let count = 0;
+    const buckets = this.counts.map((inside, k): MetricValue => {
+      count += inside;
+      return { series: "_bucket", labels: { le: `${this.bounds[k] ?? "+Inf"}` }, value: count };
+    });
+    return [...buckets, { series: "_sum", value: this.sum }, { series: "_count", value: count }];
+  }
+}
 
 /** Counts requests and their seconds, by method and status. Streams count until their headers. */
 export class RequestCounts {

@@ -12,6 +12,7 @@ import * as api from "./endpoints.ts";
 import { eventAnswer } from "./events.ts";
 import { type Metric, metricsText } from "./metrics.ts";
 import { openApi } from "./openapi.ts";
+import { keptForever, sendPicture } from "./sendPicture.ts";
 import { followJob } from "./waiting/index.ts";
 
 export interface NativeOptions {
@@ -105,16 +106,14 @@ function addResults(app: Hono<ServerEnv>, service: Service): void {
     const made =
       query.picture === undefined ? pictures[0] : [...pictures, ...strip].find(({ name }) => name === query.picture);
     if (!made) throw new NotFoundError("the job has no such picture", { where: "picture", found: query.picture });
-    return pictureAnswer(await service.picture(made.picture.id), "image/png");
+    return sendPicture(c, service, made.picture.id);
   });
-  addEndpoint(app, api.getPicture, async ({ params, query }) =>
-    pictureAnswer(await service.picture(params.id, query.side), query.side === undefined ? "image/png" : "image/webp"),
-  );
+  addEndpoint(app, api.getPicture, async ({ c, params, query }) => {
+    if (query.side === undefined) return sendPicture(c, service, params.id);
+    const copy = await service.picture(params.id, query.side);
+    return new Response(copy, { headers: { "Content-Type": "image/webp", "Cache-Control": keptForever } });
+  });
 }
-
-/** A picture never changes, since its name is the hash of its bytes. Only the client's own cache may keep it. */
-const pictureAnswer = (bytes: Uint8Array<ArrayBuffer>, type: string): Response =>
-  new Response(bytes, { headers: { "Content-Type": type, "Cache-Control": "private, max-age=31536000, immutable" } });
 
 function lastEventId(text: string | undefined): number | undefined {
   if (!text) return undefined;

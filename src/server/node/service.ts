@@ -18,7 +18,7 @@ import { describeMethods } from "../methods.ts";
 import { ownRecord } from "../ownRecord.ts";
 import type { JobFilter, JobQueue, QueueStats } from "../queue.ts";
 import { keyText } from "../requestKey.ts";
-import type { Service } from "../service.ts";
+import type { OpenedPicture, Service } from "../service.ts";
 import { Pictures } from "./pictures/index.ts";
 
 export interface ServiceOptions {
@@ -106,6 +106,10 @@ export class ServerService implements Service {
   async picture(id: BlobId, side?: number): Promise<Uint8Array<ArrayBuffer>> {
     const made = side === undefined ? this.pictures.png(id) : this.pictures.thumbnail(id, side);
     return found(await made, "picture", id);
+  }
+
+  async openPicture(id: BlobId): Promise<OpenedPicture> {
+    return found(await this.pictures.open(id), "picture", id);
   }
 
   async inversions(): Promise<readonly Inversion[]> {

@@ -5,7 +5,7 @@ import { openQueue, type QueueOptions } from "../../../src/server/node/queue/ind
 import type { JobQueue } from "../../../src/server/queue.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { noPostgres, type PostgresServer, startPostgres } from "../../support/postgres.ts";
-import { allEvents, randomHex, someJob, someResult, takeNow } from "../../support/queueJobs.ts";
+import { allEvents, randomHex, someJob, somePreparation, someResult, takeNow } from "../../support/queueJobs.ts";
 
 // Processes and databases start, and the machine may be busy.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -209,7 +209,50 @@ function contract(open: (settings?: QueueOptions["settings"]) => Promise<JobQueu
       }
       const ended = await queue.get(job.id);
       expect(ended).toMatchObject({ state: "failed", attempts: 3, error: { code: "engine" } });
-      expect(ended?.error?.message).toBe("The engine crashed. This was attempt 3 of 3.");
+      expect(ended?.error?.message).toBe(
+        "The engine crashed. After attempt 3 of 3 without new steps the job is given up.",
+      );
+    });
+
+    test("a job that gets further in every attempt is not given up", async () => {
+      const asked = someJob();
+      const { job } = await queue.submit(asked);
+      const preparation = somePreparation();
+      for (let done = 1; done <= 6; done++) {
+        const lease = await takeNow(queue, asked.model);
+        await lease.savePreparation({ ...preparation, done });
+        await lease.fail(fault, { retry: true });
+      }
+      const lease = await takeNow(queue, asked.model);
+      expect(lease.attempt).toBe(7);
+      expect(await lease.complete(someResult())).toBe(true);
+      expect(await queue.get(job.id)).toMatchObject({ state: "done" });
+    });
+
+    test("a job that fails at the same step is given up after three attempts there, however far it got before", async () => {
+      const asked = someJob();
+      const { job } = await queue.submit(asked);
+      const preparation = somePreparation();
+      for (const done of [1, 2, 7, 7, 6, 7]) {
+        const lease = await takeNow(queue, asked.model);
+        await lease.savePreparation({ ...preparation, done });
+        await lease.fail(fault, { retry: true });
+      }
+      expect(await queue.get(job.id)).toMatchObject({ state: "failed", attempts: 6 });
+    });
+
+    test("steps that another job has stored already forgive nothing", async () => {
+      const [first, second] = [someJob(), someJob()];
+      const preparation = somePreparation();
+      await queue.submit(first);
+      await (await takeNow(queue, first.model)).savePreparation(preparation);
+      const { job } = await queue.submit(second);
+      for (let attempt = 0; attempt < 3; attempt++) {
+        const lease = await takeNow(queue, second.model);
+        await lease.savePreparation(preparation);
+        await lease.fail(fault, { retry: true });
+      }
+      expect(await queue.get(job.id)).toMatchObject({ state: "failed", attempts: 3 });
     });
 
     test("a released job is taken again, and the attempt does not count", async () => {
@@ -309,21 +352,13 @@ function contract(open: (settings?: QueueOptions["settings"]) => Promise<JobQueu
   });
 
   test("preparations are found by key, and one that got further stays", async () => {
-    const preparation = {
-      key: randomHex(),
-      method: "baret",
-      model: "menagerie",
-      photo: "b".repeat(64),
-      target: "a dog",
-      done: 10,
-      total: 50,
-      updated: new Date().toISOString(),
-      blob: randomHex(),
-    };
+    const preparation = somePreparation();
     expect(await queue.findPreparation(preparation.key)).toBeUndefined();
-    await queue.savePreparation(preparation);
-    await queue.savePreparation({ ...preparation, done: 20 });
-    await queue.savePreparation({ ...preparation, done: 5 });
+    const asked = someJob();
+    await queue.submit(asked);
+    const lease = await takeNow(queue, asked.model);
+    for (const done of [10, 20, 5]) await lease.savePreparation({ ...preparation, done });
+    await lease.release();
     expect(await queue.findPreparation(preparation.key)).toMatchObject({ done: 20, blob: preparation.blob });
     expect(await queue.preparations()).toContainEqual({ ...preparation, done: 20 });
     expect(await queue.retain({ jobs: 1000, days: 1 })).toContain(preparation.blob);
@@ -379,7 +414,7 @@ function contract(open: (settings?: QueueOptions["settings"]) => Promise<JobQueu
 
     test("a silent worker's job goes to another one, and its late word is ignored; after three it fails", async () => {
       await queue.close();
-      queue = await open({ heartbeatSeconds: 1000, silentSeconds: 0.5 });
+      queue = await open({ heartbeatSeconds: 1000, silentSeconds: 3 });
       const asked = someJob();
       const { job } = await queue.submit(asked);
       const silent = await takeNow(queue, asked.model);
@@ -392,6 +427,16 @@ function contract(open: (settings?: QueueOptions["settings"]) => Promise<JobQueu
       const events = await allEvents(queue, job.id);
       expect(events.at(-1)).toMatchObject({ state: "failed", attempts: 3, error: { code: "worker_lost" } });
       expect(await third.complete(someResult())).toBe(false);
+    });
+
+    test("the death of a worker whose attempt got further does not count", async () => {
+      await queue.close();
+      queue = await open({ attempts: 1, heartbeatSeconds: 1000, silentSeconds: 3 });
+      const asked = someJob();
+      const { job } = await queue.submit(asked);
+      await (await takeNow(queue, asked.model)).savePreparation(somePreparation());
+      expect(await takeNow(queue, asked.model)).toMatchObject({ attempt: 2 });
+      await expect.poll(() => queue.get(job.id), { timeout: 20_000 }).toMatchObject({ state: "failed", attempts: 2 });
     });
 
     test("a job and its events are there after a restart; closing gives the job of a worker back", async () => {

@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { type ErrorDetails, StorageError, shown } from "../../../core/index.ts";
 import { storageError } from "../../../storage/node/index.ts";
 import { type BlobId, blobId } from "../../api/index.ts";
+import type { OpenedBlob } from "../../blobs.ts";
 
 /** Bytes of one read or write. */
 const PIECE = 1 << 20;
@@ -13,10 +14,11 @@ export function requireId(id: BlobId): BlobId {
   throw new StorageError("not the id of a blob", { found: shown(id), expected: "64 hexadecimal digits" });
 }
 
-/** Yields the bytes of a file. Throws StorageError if it cannot be read. */
-export async function* piecesOf(path: string): AsyncGenerator<Uint8Array, void> {
+/** Yields the bytes of a file, or those from `start` up to but without `end`. Throws StorageError if it cannot be read. */
+export async function* piecesOf(path: string, start = 0, end = Infinity): AsyncGenerator<Uint8Array, void> {
+  if (end <= start) return;
   try {
-    yield* createReadStream(path, { highWaterMark: PIECE }) as AsyncIterable<Uint8Array>;
+    yield* createReadStream(path, { highWaterMark: PIECE, start, end: end - 1 }) as AsyncIterable<Uint8Array>;
   } catch (cause) {
     throw storageError("cannot be read", path, cause);
   }
@@ -48,6 +50,20 @@ export async function* checked(
   }
   if (hash.digest("hex") !== id) throw wrong();
 }
+
+/** Returns a blob to read piece by piece. pieces: yields a part of its bytes. where: names it in errors. */
+export const openedBlob = (
+  id: BlobId,
+  bytes: number,
+  where: string,
+  pieces: (start: number, end: number) => AsyncGenerator<Uint8Array, void>,
+): OpenedBlob => ({
+  bytes,
+  read: (start = 0, end = bytes) => {
+    const asked = pieces(start, Math.min(end, bytes));
+    return start === 0 && end >= bytes ? checked(asked, id, () => damaged(where)) : asked;
+  },
+});
 
 /** The error of a blob whose bytes are not those that its name says. */
 export const damaged = (where: string, details: ErrorDetails = {}): StorageError =>

@@ -10,8 +10,8 @@ import {
   writeFileAtomic,
 } from "../../../storage/node/index.ts";
 import { type BlobId, blobId } from "../../api/index.ts";
-import type { BlobStore, StoredBlob } from "../../blobs.ts";
-import { changed, checked, damaged, idOfBytes, idOfFile, piecesOf, requireId } from "./checked.ts";
+import type { BlobStore, OpenedBlob, StoredBlob } from "../../blobs.ts";
+import { changed, checked, damaged, idOfBytes, idOfFile, openedBlob, piecesOf, requireId } from "./checked.ts";
 
 /** Largest blob that is read into the memory. */
 const MAX_BYTES = 2 ** 31 - 1;
@@ -49,6 +49,12 @@ export class FolderBlobs implements BlobStore {
     const bytes = await missingIsUndefined(path, () => readRegular(path, MAX_BYTES));
     if (bytes && (await idOfBytes(bytes)) !== id) throw damaged(path);
     return bytes;
+  }
+
+  async open(id: BlobId): Promise<OpenedBlob | undefined> {
+    const path = this.pathOf(id);
+    const found = await this.head(id);
+    return found && openedBlob(id, found.bytes, path, (start, end) => piecesOf(path, start, end));
   }
 
   async getFile(id: BlobId, to: string): Promise<boolean> {

@@ -3,35 +3,45 @@ import { Readable } from "node:stream";
 import { StorageError } from "../../../core/index.ts";
 import { storageError, writeFileAtomic } from "../../../storage/node/index.ts";
 import { type BlobId, blobId } from "../../api/index.ts";
-import type { BlobStore, StoredBlob } from "../../blobs.ts";
-import { changed, checked, damaged, idOfBytes, idOfFile, piecesOf, requireId } from "./checked.ts";
-import { type Bucket, send, unreachable } from "./s3Client.ts";
+import type { BlobStore, OpenedBlob, StoredBlob } from "../../blobs.ts";
+import { changed, checked, damaged, idOfBytes, idOfFile, openedBlob, piecesOf, requireId } from "./checked.ts";
+import { type Bucket, field, send, unreachable } from "./s3Client.ts";
+import { PART_BYTES, storeInParts } from "./s3Parts.ts";
 
 /** A blob that was stored less than this long ago is not stored again to renew its time. */
 const FRESH_MS = 10 * 60_000;
-/** Largest object that one request can store. */
-const MAX_BYTES = 5 * 2 ** 30;
+/** A larger file is stored in parts, since one request stores at most 5 GiB, and a broken one is sent again from its start. */
+const MAX_WHOLE_BYTES = 64 << 20;
+
+interface Limits {
+  /** Blobs in one answer of a list. Default 1000. */
+  readonly page: number;
+  /** Bytes of the largest file that is stored by one request. Default 64 MiB. */
+  readonly whole: number;
+  /** Bytes of each part of a larger file. Default 16 MiB; stores take at least 5 MiB. */
+  readonly part: number;
+}
 
 /** Blobs as objects of a bucket: "PREFIX/abcd…". An object appears with all its bytes, or not at all. */
 export class S3Blobs implements BlobStore {
   private readonly bucket: Bucket;
-  private readonly pageSize: number;
+  private readonly limits: Limits;
 
-  private constructor(bucket: Bucket, pageSize: number) {
+  private constructor(bucket: Bucket, limits: Limits) {
     this.bucket = bucket;
-    this.pageSize = pageSize;
+    this.limits = limits;
   }
 
-  /** Opens the blobs of a bucket. pageSize: blobs in one answer of a list. Throws StorageError if the bucket cannot be read. */
-  static async open(bucket: Bucket, pageSize = 1000): Promise<S3Blobs> {
+  /** Opens the blobs of a bucket. Throws StorageError if the bucket cannot be read. */
+  static async open(bucket: Bucket, limits: Partial<Limits> = {}): Promise<S3Blobs> {
     const response = await send(bucket, { method: "HEAD" });
     await response?.body?.cancel();
-    return new S3Blobs(bucket, pageSize);
+    return new S3Blobs(bucket, { page: 1000, whole: MAX_WHOLE_BYTES, part: PART_BYTES, ...limits });
   }
 
   async put(bytes: Uint8Array): Promise<BlobId> {
     const id = await idOfBytes(bytes);
-    await this.store(id, bytes.length, () => new Uint8Array(bytes));
+    if (!(await this.isFresh(id, bytes.length))) await this.putWhole(id, bytes.length, () => new Uint8Array(bytes));
     return id;
   }
 
@@ -40,15 +50,17 @@ export class S3Blobs implements BlobStore {
     const { size } = await stat(path).catch((cause) => {
       throw storageError("cannot be read", path, cause);
     });
-    if (size > MAX_BYTES) {
-      throw new StorageError("too large for a blob in a bucket", {
-        where: path,
-        found: `${size} bytes`,
-        expected: `at most ${MAX_BYTES}`,
-      });
+    if (await this.isFresh(id, size)) return id;
+    if (size > this.limits.whole) {
+      await storeInParts(this.bucket, { key: id, path, size, part: this.limits.part });
+      return id;
     }
     const pieces = (): AsyncIterable<Uint8Array> => checked(piecesOf(path), id, () => changed(path));
-    await this.store(id, size, () => Readable.toWeb(Readable.from(pieces(), { objectMode: false })) as ReadableStream);
+    await this.putWhole(
+      id,
+      size,
+      () => Readable.toWeb(Readable.from(pieces(), { objectMode: false })) as ReadableStream,
+    );
     return id;
   }
 
@@ -61,6 +73,11 @@ export class S3Blobs implements BlobStore {
     const bytes = new Uint8Array(buffer);
     if ((await idOfBytes(bytes)) !== id) throw damaged(this.nameOf(id));
     return bytes;
+  }
+
+  async open(id: BlobId): Promise<OpenedBlob | undefined> {
+    const found = await this.head(id);
+    return found && openedBlob(id, found.bytes, this.nameOf(id), (start, end) => this.part(id, start, end));
   }
 
   async getFile(id: BlobId, to: string): Promise<boolean> {
@@ -98,12 +115,27 @@ export class S3Blobs implements BlobStore {
     return `${this.bucket.url}/${this.bucket.prefix}${id}`;
   }
 
-  private async store(id: BlobId, bytes: number, body: () => Uint8Array<ArrayBuffer> | ReadableStream): Promise<void> {
+  /** Tells if a blob is there, and new enough. */
+  private async isFresh(id: BlobId, bytes: number): Promise<boolean> {
     const known = await this.head(id);
-    if (known?.bytes === bytes && known.stored > Date.now() - FRESH_MS) return;
+    return known?.bytes === bytes && known.stored > Date.now() - FRESH_MS;
+  }
+
+  private async putWhole(
+    id: BlobId,
+    bytes: number,
+    body: () => Uint8Array<ArrayBuffer> | ReadableStream,
+  ): Promise<void> {
     const response = await send(this.bucket, { method: "PUT", key: id, body, bytes, sha256: id });
     if (!response) throw new StorageError("the bucket does not exist", { where: this.bucket.url });
     await response.body?.cancel();
+  }
+
+  private async *part(id: BlobId, start: number, end: number): AsyncGenerator<Uint8Array, void> {
+    if (end <= start) return;
+    const response = await send(this.bucket, { method: "GET", key: id, range: `bytes=${start}-${end - 1}` });
+    if (!response) throw new StorageError("this blob was deleted while it was read", { where: this.nameOf(id) });
+    yield* this.piecesOf(response);
   }
 
   private async *piecesOf({ body }: Response): AsyncGenerator<Uint8Array, void> {
@@ -119,7 +151,7 @@ export class S3Blobs implements BlobStore {
     const { prefix } = this.bucket;
     const query = {
       "list-type": "2",
-      "max-keys": `${this.pageSize}`,
+      "max-keys": `${this.limits.page}`,
       ...(prefix && { prefix }),
       ...(from !== undefined && { "continuation-token": from }),
     };
@@ -134,11 +166,3 @@ export class S3Blobs implements BlobStore {
     return { blobs, next: field(text, "NextContinuationToken") || undefined };
   }
 }
-
-/** Returns the text of an element of an answer. Those that are read here have no elements inside. */
-const field = (xml: string, name: string): string =>
-  (new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1] ?? "")
-    .replaceAll("&lt;", "<")
-    .replaceAll("&gt;", ">")
-    .replaceAll("&quot;", '"')
-    .replaceAll("&amp;", "&");

@@ -58,10 +58,12 @@ export function bucketOf(place: string, env: Environment = process.env): Bucket 
 
 /** A request to a bucket. */
 export interface S3Request {
-  readonly method: "GET" | "HEAD" | "PUT" | "DELETE";
+  readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
   /** Absent: the bucket itself. */
   readonly key?: string;
   readonly query?: Readonly<Record<string, string>>;
+  /** Header Range of a GET: "bytes=0-7". */
+  readonly range?: string;
   /** The body, made anew for each attempt. */
   readonly body?: () => Uint8Array<ArrayBuffer> | ReadableStream;
   /** Of the body. */
@@ -97,11 +99,13 @@ export async function send(bucket: Bucket, request: S3Request): Promise<Response
   }
 }
 
-async function attemptOnce(bucket: Bucket, { method, key, query, body, bytes, sha256 }: S3Request): Promise<Response> {
+async function attemptOnce(bucket: Bucket, request: S3Request): Promise<Response> {
+  const { method, key, query, range, body, bytes, sha256 } = request;
   const url = new URL(key === undefined ? bucket.url : `${bucket.url}/${bucket.prefix}${key}`);
   for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value);
   const headers: Record<string, string> = { "x-amz-content-sha256": sha256 ?? NOTHING };
   const signed = await new AwsV4Signer({ ...bucket, service: "s3", method, url: url.href, headers }).sign();
+  if (range !== undefined) signed.headers.set("range", range);
   if (bytes !== undefined) signed.headers.set("content-length", `${bytes}`);
   const made = body?.();
   const stream = made instanceof ReadableStream ? { duplex: "half" as const } : {};
@@ -118,19 +122,30 @@ export const unreachable = ({ url }: Bucket, cause: unknown): StorageError => {
   });
 };
 
-async function refusal({ url }: Bucket, response: Response): Promise<StorageError> {
+async function refusal(bucket: Bucket, response: Response): Promise<StorageError> {
   const text = await response.text().catch(() => "");
-  const code = /<Code>([^<]*)<\/Code>/.exec(text)?.[1] ?? "";
-  const said = /<Message>([^<]*)<\/Message>/.exec(text)?.[1] ?? "";
+  return refusalOf(bucket, response.status, text);
+}
+
+/** The error of an answer in which the store refuses. text: its XML. */
+export function refusalOf({ url }: Bucket, status: number, text: string): StorageError {
   const advice =
-    response.status === 403
+    status === 403
       ? "Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and the rights of the key."
-      : response.status === 404
+      : status === 404
         ? "Make the bucket first."
         : undefined;
   return new StorageError("the store of blobs refuses", {
     where: url,
-    found: cut([response.status, code, said].filter(Boolean).join(" ")),
+    found: cut([status, field(text, "Code"), field(text, "Message")].filter(Boolean).join(" ")),
     advice,
   });
 }
+
+/** Returns the text of an element of an answer. Those that are read here have no elements inside. */
+export const field = (xml: string, name: string): string =>
+  (new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1] ?? "")
+    .replaceAll("&lt;", "<")
+    .replaceAll("&gt;", ">")
+    .replaceAll("&quot;", '"')
+    .replaceAll("&amp;", "&");

@@ -4,8 +4,10 @@
 import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { uniqueName } from "../../../storage/node/index.ts";
 import type { BlobId, PictureRef } from "../../api/index.ts";
-import type { BlobStore } from "../../blobs.ts";
+import type { BlobStore, OpenedBlob } from "../../blobs.ts";
+import { removeAbandoned } from "../abandoned.ts";
 import type { DecodedFacts } from "./messages.ts";
 import { PictureProcess } from "./process.ts";
 
@@ -14,7 +16,10 @@ export type { DecodedFacts } from "./messages.ts";
 /** Memory for small copies. */
 const MAX_THUMBNAIL_BYTES = 16 << 20;
 
-const isPng = (bytes: Uint8Array): boolean => Buffer.from(bytes.subarray(0, 4)).toString("latin1") === "\x89PNG";
+const SIGNATURE_BYTES = 4;
+
+const isPng = (bytes: Uint8Array): boolean =>
+  Buffer.from(bytes.subarray(0, SIGNATURE_BYTES)).toString("latin1") === "\x89PNG";
 
 /** The first bytes of a file. */
 async function headOf(path: string): Promise<Uint8Array> {
@@ -27,9 +32,14 @@ async function headOf(path: string): Promise<Uint8Array> {
   }
 }
 
+const PREFIX = "baret-picture";
+
+/** Removes the folders of pictures whose servers were killed. */
+export const removeAbandonedPictures = (): Promise<void> => removeAbandoned(tmpdir(), PREFIX);
+
 /** Runs work with a folder that is deleted afterwards. */
 async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), "baret-picture-"));
+  const folder = await mkdtemp(join(tmpdir(), uniqueName(PREFIX)));
   try {
     return await work(folder);
   } finally {
@@ -66,6 +76,14 @@ export class Pictures {
   async png(id: BlobId): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const bytes = await this.blobs.get(id);
     return bytes && isPng(bytes) ? bytes : undefined;
+  }
+
+  /** Returns a stored picture to read piece by piece. Undefined as `png`. */
+  async open(id: BlobId): Promise<OpenedBlob | undefined> {
+    const opened = await this.blobs.open(id);
+    if (!opened) return undefined;
+    for await (const head of opened.read(0, SIGNATURE_BYTES)) return isPng(head) ? opened : undefined;
+    return undefined;
   }
 
   /** Returns a small copy as WebP. Undefined as `png`. */

@@ -19,7 +19,7 @@ export async function take(
     [worker],
   );
   const [taken] = await query<{ id: JobId; batch: boolean; turn: string }>(
-    `update baret.jobs set attempts = attempts + 1, lease = $3, worker = $2, renewed = now()
+    `update baret.jobs set attempts = attempts + 1, further = false, lease = $3, worker = $2, renewed = now()
      where id = (
        select id from baret.jobs where state = 'queued' and model = any($1::text[])
        order by batch, turn, number limit 1 for update skip locked
@@ -37,10 +37,17 @@ export async function take(
   return readJob(query, taken.id);
 }
 
+interface Held {
+  readonly id: JobId;
+  /** Attempts that failed by the machine's fault since the last new steps. */
+  readonly crashes: number;
+  readonly further: boolean;
+}
+
 /** Job that a lease holds, locked. Undefined if the lease is lost. */
-async function held(query: Query, lease: string): Promise<{ id: JobId; crashes: number } | undefined> {
-  const [job] = await query<{ id: JobId; crashes: number }>(
-    "select id, crashes from baret.jobs where lease = $1 and state = 'running' for update",
+async function held(query: Query, lease: string): Promise<Held | undefined> {
+  const [job] = await query<Held>(
+    "select id, crashes, further from baret.jobs where lease = $1 and state = 'running' for update",
     [lease],
   );
   return job;
@@ -61,7 +68,7 @@ async function requeue(query: Query, id: JobId, lease: string, set: string): Pro
   await changeState(query, id, { state: "queued" }, `ended ${lease}`);
 }
 
-/** Ends an attempt. The job waits again if `retry` and if it has attempts left. */
+/** Ends an attempt. The job waits again if `retry`, unless `attempts` in a row ended without new steps. */
 export async function fail(
   query: Query,
   lease: string,
@@ -71,10 +78,17 @@ export async function fail(
 ): Promise<void> {
   const job = await held(query, lease);
   if (!job) return;
-  const crashes = job.crashes + 1;
-  if (retry && crashes < attempts) return requeue(query, job.id, lease, "crashes = crashes + 1");
-  const message = retry ? `${error.message} This was attempt ${crashes} of ${attempts}.` : error.message;
+  const crashes = job.further ? job.crashes : job.crashes + 1;
+  if (retry && crashes < attempts) return requeue(query, job.id, lease, `crashes = ${crashes}`);
+  const message = retry
+    ? `${error.message} After attempt ${crashes} of ${attempts} without new steps the job is given up.`
+    : error.message;
   await changeState(query, job.id, { state: "failed", error: { ...error, message } }, "failed");
+}
+
+/** Notes that a job got further: its failed attempts count no more, nor does this one if it fails. Does nothing if the lease is lost. */
+export async function forgiveFailures(query: Query, lease: string): Promise<void> {
+  await query("update baret.jobs set crashes = 0, further = true where lease = $1 and state = 'running'", [lease]);
 }
 
 /** Puts a job back. The attempt does not count. */

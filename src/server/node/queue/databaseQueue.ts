@@ -10,7 +10,7 @@ import { listJobs, readJob } from "./jobs.ts";
 import { HeldLease } from "./lease.ts";
 import { migrate } from "./schema.ts";
 import type { QueueSettings } from "./settings.ts";
-import { listPreparations, readPreparation, readStats, retain, writePreparation } from "./stored.ts";
+import { listPreparations, readPreparation, readStats, retain } from "./stored.ts";
 import { cancel, remove, submit } from "./submit.ts";
 
 /** Workers also look for jobs from time to time, in case that a notification was lost. */
@@ -136,10 +136,6 @@ export class DatabaseQueue implements JobQueue {
 
   findPreparation(key: string): Promise<StoredPreparation | undefined> {
     return this.run((query) => readPreparation(query, key));
-  }
-
-  savePreparation(preparation: StoredPreparation): Promise<void> {
-    return this.runForWorker((query) => writePreparation(query, preparation));
   }
 
   preparations(): Promise<readonly StoredPreparation[]> {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Job, JobError, JobId, JobResult } from "../../api/index.ts";
-import type { Lease, Reported } from "../../queue.ts";
-import { complete, fail, release } from "./attempts.ts";
+import type { Lease, Reported, StoredPreparation } from "../../queue.ts";
+import { complete, fail, forgiveFailures, release } from "./attempts.ts";
 import type { Query, Run } from "./database.ts";
 import { addEvent, notify } from "./jobs.ts";
+import { writePreparation } from "./stored.ts";
 
 /** Time between two writes of progress and previews. */
 const reportMs = 500;
@@ -74,6 +75,12 @@ export class HeldLease implements Lease {
       await sleep(reportMs, undefined, { ref: false });
       if (Object.keys(this.passing).length === 0) this.passing = undefined;
     }
+  }
+
+  async savePreparation(preparation: StoredPreparation): Promise<void> {
+    await this.inTurn(async (query) => {
+      if (await writePreparation(query, preparation)) await forgiveFailures(query, this.id);
+    });
   }
 
   complete(result: JobResult): Promise<boolean> {

@@ -61,6 +61,8 @@ const migrations: readonly (readonly string[])[] = [
        updated timestamptz not null default now()
      )`,
   ],
+  // Tells if the attempt that runs has stored steps that no attempt had before.
+  ["alter table baret.jobs add column further boolean not null default false"],
 ];
 
 /** Makes the tables in the schema "baret", or brings older ones up to date. Several processes may do so at once. */

@@ -7,7 +7,7 @@ export const queueSettings = z.strictObject({
     .min(1)
     .max(100)
     .default(3)
-    .describe("attempts of a job whose workers die or fail by the machine's fault"),
+    .describe("attempts in a row without new stored steps, of a job whose workers die or fail by the machine's fault"),
   queuedPerClient: z.int().min(1).default(100).describe("jobs of one client that may wait"),
   queued: z.int().min(1).default(1000).describe("jobs of all clients that may wait"),
   heartbeatSeconds: z.number().positive().default(10).describe("time between two signs of life of a worker"),

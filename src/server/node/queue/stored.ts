@@ -10,14 +10,17 @@ export async function readPreparation(query: Query, key: string): Promise<Stored
   return row?.value;
 }
 
-/** Stores a preparation, unless there is one that got further. */
-export async function writePreparation(query: Query, preparation: StoredPreparation): Promise<void> {
+/** Stores a preparation, unless there is one that got further. Returns true if it is the one that got furthest. */
+export async function writePreparation(query: Query, preparation: StoredPreparation): Promise<boolean> {
+  const { key, done } = preparation;
+  const [before] = await query<{ done: number }>("select done from baret.preparations where key = $1", [key]);
   await query(
     `insert into baret.preparations as old (key, done, value) values ($1, $2, $3::json)
      on conflict (key) do update set done = excluded.done, value = excluded.value, updated = now()
      where excluded.done >= old.done`,
-    [preparation.key, preparation.done, JSON.stringify(preparation)],
+    [key, done, JSON.stringify(preparation)],
   );
+  return done > (before?.done ?? 0);
 }
 
 export async function listPreparations(query: Query): Promise<StoredPreparation[]> {

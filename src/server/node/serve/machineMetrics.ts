@@ -1,32 +1,32 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
-import type { Metric } from "../../http/index.ts";
+import { Histogram, type Metric } from "../../http/index.ts";
 import type { QueueStats } from "../../queue.ts";
 
-/** Time between two measurements. The monitor counts it as delay. */
-const RESOLUTION_MS = 10;
+/** Time between two measurements of the event loop. */
+const EVERY_MS = 20;
+/** Bounds of the buckets, in seconds. */
+const DELAYS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-const toSeconds = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e9 - RESOLUTION_MS / 1000);
-
-/** Measures of this process: the delay of its event loop, its memory. The delay is that since the last call. */
+/** Measures of this process: the delay of its event loop, its memory. */
 export class MachineMetrics {
-  private readonly delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  private readonly delays = new Histogram(DELAYS);
+  private readonly timer: NodeJS.Timeout;
 
   constructor() {
-    this.delay.enable();
+    let last = performance.now();
+    this.timer = setInterval(() => {
+      const now = performance.now();
+      this.delays.add(Math.max(0, now - last - EVERY_MS) / 1000);
+      last = now;
+    }, EVERY_MS).unref();
   }
 
   metrics(): Metric[] {
-    const quantiles = [0.5, 0.99, 1].map((quantile) => ({
-      labels: { quantile: `${quantile}` },
-      value: toSeconds(this.delay.percentile(100 * quantile)),
-    }));
-    this.delay.reset();
     return [
       {
         name: "baret_event_loop_delay_seconds",
-        about: "delay of the server's event loop since the last reading",
-        type: "gauge",
-        values: quantiles,
+        about: `delay of the server's event loop, measured every ${EVERY_MS} ms`,
+        type: "histogram",
+        values: this.delays.values(),
       },
       {
         name: "baret_resident_memory_bytes",
@@ -38,7 +38,7 @@ export class MachineMetrics {
   }
 
   close(): void {
-    this.delay.disable();
+    clearInterval(this.timer);
   }
 }
 

@@ -11,6 +11,7 @@ import type { JobQueue } from "../../queue.ts";
 import { openBlobs } from "../blobs/index.ts";
 import { serverDialects } from "../dialects.ts";
 import { describeModels, runnerModels } from "../models/index.ts";
+import { removeAbandonedPictures } from "../pictures/index.ts";
 import { openQueue } from "../queue/index.ts";
 import { ServerService } from "../service.ts";
 import { startWorker, type WorkerEvent } from "../worker/index.ts";
@@ -94,6 +95,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     ...{ queue: opening, blobs, models: describing, version, device },
     limits: { queuedJobs },
   });
+  void removeAbandonedPictures();
   const machine = new MachineMetrics();
   let isReady = false;
   const metrics = async (): Promise<Metric[]> => [

@@ -1,6 +1,6 @@
-import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { cacheFolder, makeFolder, mayBeInUse, storageError, uniqueName } from "../../../storage/node/index.ts";
+import { cacheFolder, makeFolder, storageError, uniqueName } from "../../../storage/node/index.ts";
+import { removeAbandoned } from "../abandoned.ts";
 
 const PREFIX = "job";
 
@@ -23,11 +23,5 @@ export async function makeJobFolder(): Promise<string> {
   return folder;
 }
 
-/** Removes the folders of jobs whose workers were killed. What cannot be removed stays. */
-export async function removeAbandonedJobs(): Promise<void> {
-  const place = placeOfJobs();
-  for (const name of await readdir(place).catch(() => [])) {
-    if (!name.startsWith(`${PREFIX}.`) || (await mayBeInUse(place, name))) continue;
-    await rm(join(place, name), { recursive: true, force: true }).catch(() => undefined);
-  }
-}
+/** Removes the folders of jobs whose workers were killed. */
+export const removeAbandonedJobs = (): Promise<void> => removeAbandoned(placeOfJobs(), PREFIX);

@@ -3,12 +3,13 @@ import { join } from "node:path";
 import { readPreparedHeader } from "../../../editing/node/index.ts";
 import type { BlobId } from "../../api/index.ts";
 import type { BlobStore } from "../../blobs.ts";
-import type { JobQueue } from "../../queue.ts";
+import type { JobQueue, Lease } from "../../queue.ts";
 import type { NeededPreparation } from "../../runner/index.ts";
 
 /** What the steps of a job's preparations belong to. */
 export interface StepsOf {
-  readonly queue: Pick<JobQueue, "findPreparation" | "savePreparation">;
+  readonly queue: Pick<JobQueue, "findPreparation">;
+  readonly lease: Pick<Lease, "savePreparation">;
   readonly blobs: BlobStore;
   /** The job's folder. */
   readonly folder: string;
@@ -95,7 +96,7 @@ export class Steps {
   }
 
   private async store(one: Followed): Promise<void> {
-    const { queue, blobs, model, photo } = this.of;
+    const { queue, lease, blobs, model, photo } = this.of;
     const { needed } = one;
     const found = await stat(this.pathOf(needed)).catch(() => undefined);
     if (!found || found.mtimeMs === one.changed) return;
@@ -111,7 +112,7 @@ export class Steps {
         const blob = await blobs.putFile(kept);
         const { key, method, target } = needed;
         const updated = new Date().toISOString();
-        await queue.savePreparation({ key, method, model, photo, target, done, total, updated, blob });
+        await lease.savePreparation({ key, method, model, photo, target, done, total, updated, blob });
         const before = one.unfinished;
         one.unfinished = done < total ? blob : undefined;
         if (before !== undefined && before !== blob) await blobs.delete(before);

@@ -129,7 +129,7 @@ async function runIn(
   const onTrouble = (error: unknown): void => onEvent?.({ type: "trouble", error });
   const stop = AbortSignal.any([signal, lease.signal]);
   const pictures = await fetchPictures(picturesOf(request), blobs, folder, stop);
-  const of = { queue, blobs, folder, model: model.name, photo: request.photo, everyMs: stepsEveryMs, onTrouble };
+  const of = { queue, lease, blobs, folder, model: model.name, photo: request.photo, everyMs: stepsEveryMs, onTrouble };
   const steps = new Steps(of);
   const reports = new Reports(lease, {
     store: (file) => insist(() => blobs.putFile(join(folder, file)), lease.signal),
