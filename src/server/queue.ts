@@ -46,11 +46,6 @@ export interface Lease {
   readonly signal: AbortSignal;
   /** Reports an event. Progress and previews may be dropped: at most two a second reach the queue. */
   report(event: Reported): Promise<void>;
-  /**
-   * Stores the steps of a preparation, unless there are more of it. If there were fewer before, the job got further: its failed
-   * attempts count no more, nor does this one if it fails.
-   */
-  savePreparation(preparation: StoredPreparation): Promise<void>;
   /** Ends the job. Every blob of the result must be stored before. Returns false if the lease was lost. */
   complete(result: JobResult): Promise<boolean>;
   /**
@@ -60,6 +55,15 @@ export interface Lease {
   fail(error: JobError, options: { readonly retry: boolean }): Promise<void>;
   /** Returns the job to the queue, as a worker that stops does. The attempt does not count. */
   release(): Promise<void>;
+}
+
+/** A worker's hold on a job of a queue that stores preparations. */
+export interface WorkerLease extends Lease {
+  /**
+   * Stores the steps of a preparation, unless there are more of it. If there were fewer before, the job got further: its failed
+   * attempts count no more, nor does this one if it fails.
+   */
+  savePreparation(preparation: StoredPreparation): Promise<void>;
 }
 
 /** Facts for `/metrics` and for limits. */
@@ -95,7 +99,7 @@ export interface JobQueue {
   events(id: JobId, options?: { readonly after?: number; readonly signal?: AbortSignal }): AsyncIterable<JobEvent>;
 
   /** Waits for a job of one of the models (SHA-256). Returns undefined if `signal` aborts. */
-  take(models: readonly string[], worker: string, signal: AbortSignal): Promise<Lease | undefined>;
+  take(models: readonly string[], worker: string, signal: AbortSignal): Promise<WorkerLease | undefined>;
 
   /** Preparations, by the SHA-256 of the text of `keyOf` in src/editing/prepare.ts. */
   findPreparation(key: string): Promise<StoredPreparation | undefined>;

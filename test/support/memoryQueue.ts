@@ -9,7 +9,7 @@ import {
   type JobState,
 } from "../../src/server/api/index.ts";
 import { BusyError } from "../../src/server/errors.ts";
-import type { JobFilter, JobQueue, Lease, NewEvent, NewJob, StoredPreparation } from "../../src/server/queue.ts";
+import type { JobFilter, JobQueue, NewEvent, NewJob, StoredPreparation, WorkerLease } from "../../src/server/queue.ts";
 
 interface Entry {
   job: Job;
@@ -130,7 +130,7 @@ export class MemoryQueue implements JobQueue {
     }
   }
 
-  async take(models: readonly string[], _worker: string, signal: AbortSignal): Promise<Lease | undefined> {
+  async take(models: readonly string[], _worker: string, signal: AbortSignal): Promise<WorkerLease | undefined> {
     for (;;) {
       const next = this.entries.find(({ job, asked }) => job.state === "queued" && models.includes(asked.model));
       if (next) return this.lease(next);
@@ -190,7 +190,7 @@ export class MemoryQueue implements JobQueue {
     this.add(entry, { type: "state", state, attempts: job.attempts, ...more });
   }
 
-  private lease(entry: Entry): Lease {
+  private lease(entry: Entry): WorkerLease {
     const { position: _, ...job } = entry.job;
     entry.job = { ...job, state: "running", started: new Date().toISOString(), attempts: job.attempts + 1 };
     this.add(entry, { type: "state", state: "running", attempts: entry.job.attempts });

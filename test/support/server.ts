@@ -7,7 +7,7 @@ import type { Job, JobResult, ModelDescription } from "../../src/server/api/inde
 import type { BlobStore } from "../../src/server/blobs.ts";
 import { type ServerAppOptions, serverApp } from "../../src/server/http/index.ts";
 import { openBlobs, ServerService } from "../../src/server/node/index.ts";
-import type { Lease } from "../../src/server/queue.ts";
+import type { WorkerLease } from "../../src/server/queue.ts";
 import { MemoryQueue } from "./memoryQueue.ts";
 
 /** A model as clients see it. Nothing runs it. */
@@ -30,7 +30,7 @@ export interface TestServer {
   /** Uploads examples/dog.png. Returns its id. */
   photo(): Promise<string>;
   /** Takes the next job, as a worker does. */
-  take(): Promise<Lease>;
+  take(): Promise<WorkerLease>;
   /** Takes the next job and ends it with one stored picture. */
   finish(result?: Partial<JobResult>): Promise<Job>;
 }
@@ -78,7 +78,7 @@ export async function testServer(make: Made | ((service: ServerService) => Made)
       signal,
     } as RequestInit);
   const dog = (): Promise<Buffer> => readFile("examples/dog.png");
-  const take = async (): Promise<Lease> => {
+  const take = async (): Promise<WorkerLease> => {
     const [{ sha256 }] = await models;
     const lease = await queue.take([sha256], "test", AbortSignal.timeout(5000));
     if (!lease) throw new Error("there is no job");

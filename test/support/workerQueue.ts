@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Job, JobError, JobRequest, JobResult } from "../../src/server/api/index.ts";
-import type { JobQueue, Lease, Reported, StoredPreparation } from "../../src/server/queue.ts";
+import type { JobQueue, Reported, StoredPreparation, WorkerLease } from "../../src/server/queue.ts";
 
 /** What a lease was told last. */
 type Ending = { readonly result: JobResult } | { readonly error: JobError; readonly retry: boolean } | "released";
@@ -49,7 +49,7 @@ export class WorkerQueue {
     } as Partial<JobQueue> as JobQueue;
   }
 
-  private async take(signal: AbortSignal): Promise<Lease | undefined> {
+  private async take(signal: AbortSignal): Promise<WorkerLease | undefined> {
     while (this.waiting.length === 0) {
       if (signal.aborted) return undefined;
       await new Promise<void>((resolve) => {

@@ -4,7 +4,7 @@ import { guard, pageHeaders, refusal } from "../../http/index.ts";
 import type { Service } from "../service.ts";
 import { Access, type ServerEnv } from "./access.ts";
 import { UploadRoom } from "./body.ts";
-import { refuseOtherMethods } from "./endpoint.ts";
+import { type Endpoint, refuseOtherMethods } from "./endpoint.ts";
 import { endpoints } from "./endpoints.ts";
 import { errorAnswer } from "./errorAnswer.ts";
 import { type Metric, RequestCounts } from "./metrics.ts";
@@ -16,6 +16,8 @@ export interface Dialect {
   /** "/v1". */
   readonly path: string;
   readonly app: Hono<ServerEnv>;
+  /** Its endpoints, for the OpenAPI document. Their paths are whole. */
+  readonly endpoints: readonly Endpoint[];
 }
 
 export interface ServerAppOptions {
@@ -75,7 +77,9 @@ export function serverApp(options: ServerAppOptions): Hono<ServerEnv> {
   }
   app.use(access.middleware);
 
+  const ofDialects = dialects.flatMap((dialect) => dialect.endpoints);
   addNative(app, {
+    dialects: ofDialects,
     service,
     access,
     version,
@@ -84,7 +88,7 @@ export function serverApp(options: ServerAppOptions): Hono<ServerEnv> {
   });
   for (const dialect of dialects) app.route(dialect.path, dialect.app);
   if (studio) addStudio(app, studio);
-  refuseOtherMethods(app, endpoints);
+  refuseOtherMethods(app, [...endpoints, ...ofDialects]);
   app.notFound(() => refusal(404, "there is nothing at this address", "not_found"));
   app.onError((error) => errorAnswer(error, onFault));
   return app;

@@ -6,11 +6,20 @@ import { RequestError } from "../errors.ts";
 import type { ServerEnv } from "./access.ts";
 import { readJson, textProblem } from "./body.ts";
 
-/** What an endpoint answers: JSON of a schema, or another type; undefined: nothing. */
+/** What an endpoint answers: JSON of a schema, another type, or either; undefined: nothing. */
 export interface Answer {
   readonly about: string;
   readonly json?: z.ZodType;
   readonly type?: string;
+}
+
+/** The fields of a form. */
+export interface Form {
+  readonly schema: z.ZodObject;
+  /** Names of a file; one of them is needed. */
+  readonly files: readonly string[];
+  /** Pattern of the names of other fields. */
+  readonly more: string;
 }
 
 type Fields = z.ZodObject;
@@ -30,6 +39,8 @@ export interface Endpoint<P extends Fields = Fields, Q extends Fields = Fields, 
   readonly json?: B;
   /** Types of a body that is not JSON, which the handler reads. */
   readonly raw?: readonly string[];
+  /** A body of type multipart/form-data, which the handler reads: for the document alone. */
+  readonly form?: Form;
   readonly answers: Readonly<Record<number, Answer>>;
 }
 

@@ -41,13 +41,16 @@ const ranges = {
   "If-Range": "ETag of the picture that the part is of",
 };
 
-const wrong: Answer = { about: "fields are wrong, all of them at once", json: errorBody };
-const missing: Answer = { about: "there is no such thing", json: errorBody };
-const tooLarge: Answer = { about: "the body is too large", json: errorBody };
-const wrongType: Answer = { about: "the body is of another type", json: errorBody };
-const tooSlow: Answer = { about: "the body arrives too slowly", json: errorBody };
-const busy: Answer = { about: "the queue is full; Retry-After says when to try again", json: errorBody };
-const starting: Answer = { about: "the server is starting; Retry-After says when to try again", json: errorBody };
+export const wrong: Answer = { about: "fields are wrong, all of them at once", json: errorBody };
+export const missing: Answer = { about: "there is no such thing", json: errorBody };
+export const tooLarge: Answer = { about: "the body is too large", json: errorBody };
+export const wrongType: Answer = { about: "the body is of another type", json: errorBody };
+export const tooSlow: Answer = { about: "the body arrives too slowly", json: errorBody };
+export const busy: Answer = { about: "the queue is full; Retry-After says when to try again", json: errorBody };
+export const starting: Answer = {
+  about: "the server is starting; Retry-After says when to try again",
+  json: errorBody,
+};
 
 /** Types of bodies that may be a photo. The bytes tell what it is. */
 export const photoTypes = [

@@ -7,7 +7,7 @@ import { BodyTypeError, NotFoundError, RequestError } from "../errors.ts";
 import type { Service } from "../service.ts";
 import type { Access, ServerEnv } from "./access.ts";
 import { mediaType, readBody, type UploadRoom } from "./body.ts";
-import { addEndpoint, refuseOtherMethods } from "./endpoint.ts";
+import { addEndpoint, type Endpoint, refuseOtherMethods } from "./endpoint.ts";
 import * as api from "./endpoints.ts";
 import { eventAnswer } from "./events.ts";
 import { type Metric, metricsText } from "./metrics.ts";
@@ -19,12 +19,17 @@ export interface NativeOptions {
   readonly service: Service;
   readonly access: Access;
   readonly version: string;
+  /** Endpoints of the APIs of other programs, for the OpenAPI document. */
+  readonly dialects: readonly Endpoint[];
   readonly room: UploadRoom;
   readonly metrics: () => Promise<readonly Metric[]>;
 }
 
 /** Adds the endpoints of baret's own API. */
-export function addNative(app: Hono<ServerEnv>, { service, access, version, room, metrics }: NativeOptions): void {
+export function addNative(
+  app: Hono<ServerEnv>,
+  { service, access, version, dialects, room, metrics }: NativeOptions,
+): void {
   addJobs(app, service);
   addResults(app, service);
 
@@ -53,7 +58,7 @@ export function addNative(app: Hono<ServerEnv>, { service, access, version, room
   addEndpoint(app, api.metrics, async ({ c }) =>
     c.body(metricsText(await metrics()), 200, { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" }),
   );
-  const document = openApi(api.endpoints, version);
+  const document = openApi([...api.endpoints, ...dialects], version);
   addEndpoint(app, api.openApiDocument, ({ c }) => c.json(document));
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { job, jobEvent, jobRequest } from "../api/index.ts";
-import type { Answer, Endpoint } from "./endpoint.ts";
+import type { Answer, Endpoint, Form } from "./endpoint.ts";
 import { errorBody } from "./endpoints.ts";
 
 /** Schemas that the document names. The others stand where they are used. */
@@ -26,9 +26,10 @@ const referTo = (schema: z.ZodType, io: "input" | "output"): Json => {
 
 function answerOf({ about, json, type }: Answer): Json {
   const types = type?.split(", ") ?? [];
-  const content = json
-    ? { "application/json": { schema: referTo(json, "output") } }
-    : Object.fromEntries(types.map((one) => [one, { schema: one === "text/plain" ? { type: "string" } : {} }]));
+  const content = {
+    ...(json && { "application/json": { schema: referTo(json, "output") } }),
+    ...Object.fromEntries(types.map((one) => [one, { schema: one === "text/plain" ? { type: "string" } : {} }])),
+  };
   return { description: about, ...((json || types.length > 0) && { content }) };
 }
 
@@ -56,7 +57,20 @@ function parametersOf({ params, query, headers = {} }: Endpoint): Json[] {
   return [...fields("path", params), ...fields("query", query), ...ofHeaders];
 }
 
-function bodyOf({ json, raw }: Endpoint): Json | undefined {
+function formOf({ schema, files, more }: Form): Json {
+  const file = { type: "string", contentMediaType: "application/octet-stream", format: "binary" };
+  const json = schemaOf(schema, "input");
+  const named = Object.fromEntries(files.map((name) => [name, file]));
+  return {
+    ...json,
+    properties: { ...(json.properties as Json), ...named },
+    patternProperties: { [more]: { type: "string" } },
+    anyOf: files.map((name) => ({ required: [name] })),
+  };
+}
+
+function bodyOf({ json, raw, form }: Endpoint): Json | undefined {
+  if (form) return { required: true, content: { "multipart/form-data": { schema: formOf(form) } } };
   if (json) return { required: true, content: { "application/json": { schema: referTo(json, "input") } } };
   if (!raw) return undefined;
   return { required: true, content: Object.fromEntries(raw.map((type) => [type, { schema: {} }])) };
@@ -95,7 +109,7 @@ export function openApi(endpoints: readonly Endpoint[], version: string): Json {
       title: "baret",
       version,
       description:
-        "Edits photos from a target prompt alone. The routes under /v1 and /sdapi/v1 are those of other programs.",
+        "Edits photos from a target prompt alone. The addresses under /v1 and /sdapi/v1 are those of other programs.",
       license: { name: "Apache-2.0" },
     },
     paths,

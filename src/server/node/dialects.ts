@@ -1,15 +1,15 @@
 import { convertPicture } from "../../image/node/index.ts";
-import { a1111App } from "../http/a1111/index.ts";
+import { a1111App, a1111Endpoints } from "../http/a1111/index.ts";
 import type { Dialect } from "../http/app.ts";
 import type { DialectOptions } from "../http/dialect.ts";
-import { openaiApp } from "../http/openai/index.ts";
+import { openaiApp, openaiEndpoints } from "../http/openai/index.ts";
 import { readForm } from "./readForm.ts";
 
 /** Returns the APIs of other programs over a service, for `serverApp`. */
 export function serverDialects(options: Omit<DialectOptions, "readForm" | "convert">): Dialect[] {
   const whole = { ...options, convert: convertPicture, readForm };
   return [
-    { path: "/v1", app: openaiApp(whole) },
-    { path: "/sdapi/v1", app: a1111App(whole) },
+    { path: "/v1", app: openaiApp(whole), endpoints: openaiEndpoints },
+    { path: "/sdapi/v1", app: a1111App(whole), endpoints: a1111Endpoints },
   ];
 }

@@ -17,6 +17,7 @@ import {
 } from "./answers.ts";
 import { Clients, type Waiting } from "./clients.ts";
 import { type Img2ImgSettings, readImg2Img, readOptions } from "./fields.ts";
+import { emptyLists } from "./lists.ts";
 import { type AskedEdit, editsOf, fieldOf } from "./request.ts";
 
 /** Bytes of a body besides its photos. */
@@ -138,16 +139,7 @@ export function a1111App(options: DialectOptions): Hono<ServerEnv> {
   app.get("/schedulers", (c) => c.json(schedulersReply));
   app.get("/cmd-flags", (c) => c.json({}));
   app.post("/refresh-checkpoints", (c) => c.json(null));
-  // Lists that clients read at their start, of things that the server does not have.
-  for (const list of [
-    "upscalers",
-    "sd-vae",
-    "loras",
-    "hypernetworks",
-    "face-restorers",
-    "prompt-styles",
-    "realesrgan-models",
-  ]) {
+  for (const list of emptyLists) {
     app.get(`/${list}`, (c) => c.json([]));
   }
   app.get("/embeddings", (c) => c.json({ loaded: {}, skipped: {} }));

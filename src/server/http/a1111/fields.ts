@@ -19,7 +19,7 @@ const overridesSchema = z.strictObject({
 });
 
 /** Fields that have an effect. */
-const schema = z.strictObject({
+export const img2imgSchema = z.strictObject({
   init_images: z.array(z.string()).min(1, "expected a photo").max(MAX_EDITS),
   prompt: z.string().min(1, "expected what the edited photo shall show"),
   denoising_strength: z.number().min(0).max(1).default(0.75),
@@ -37,7 +37,7 @@ const schema = z.strictObject({
 });
 
 /** A body of img2img. */
-export interface Img2Img extends z.output<typeof schema> {
+export interface Img2Img extends z.output<typeof img2imgSchema> {
   readonly overrides: z.output<typeof overridesSchema>;
 }
 
@@ -81,7 +81,7 @@ export function readImg2Img(body: unknown): Img2Img {
   if (!fields.data) throw new RequestError([{ field: "body", message: "body: expected an object" }]);
   const problems: FieldProblem[] = [];
   const given = withoutIdle(fields.data, isIdle, problems);
-  const { data, error } = schema.safeParse(given);
+  const { data, error } = img2imgSchema.safeParse(given);
   problems.push(...problemsIn(error, given));
   const prefix = "override_settings.";
   const settings = withoutIdle(data?.override_settings ?? {}, isIdleOverride, problems, prefix);
@@ -95,11 +95,14 @@ export function readImg2Img(body: unknown): Img2Img {
   return { ...data, overrides: overrides.data };
 }
 
+/** Fields of POST options that have an effect. */
+export const optionsSchema = z.strictObject({ sd_model_checkpoint: z.string().max(300).optional() });
+
 /** Reads the body of POST options: the model for the client's later requests. Throws RequestError. */
 export function readOptions(body: unknown): { readonly sd_model_checkpoint?: string } {
   const problems: FieldProblem[] = [];
   const settings = withoutIdle(values.safeParse(body).data ?? {}, isIdleOverride, problems);
-  const { data, error } = z.strictObject({ sd_model_checkpoint: z.string().max(300).optional() }).safeParse(settings);
+  const { data, error } = optionsSchema.safeParse(settings);
   problems.push(...problemsIn(error, settings));
   if (!data || problems.length > 0) throw new RequestError(problems);
   return data;

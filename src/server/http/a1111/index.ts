@@ -2,3 +2,4 @@
 // Knows of: the service, what existing clients send.
 // Does not know of: who may ask, queues, models at work.
 export { a1111App } from "./app.ts";
+export { a1111Endpoints } from "./document.ts";

@@ -23,7 +23,7 @@ const wholeText = (low: number, high: number) => {
 const qualities = ["auto", "low", "medium", "high", "xhigh", "max", "standard"] as const;
 
 /** Fields of OpenAI's API that have an effect, or none on purpose. */
-const schema = z.strictObject({
+export const formSchema = z.strictObject({
   prompt: z.string({ error: "expected what the edited photo shall show" }).min(1, "expected some text"),
   model: z.string().min(1, "expected the name of a model").max(200).optional(),
   n: wholeText(1, MAX_EDITS).default(1),
@@ -60,7 +60,7 @@ const refused: Readonly<Record<string, string>> = {
 };
 
 /** A request as OpenAI's clients send it, read but for baret's own fields. */
-export interface EditForm extends z.output<typeof schema> {
+export interface EditForm extends z.output<typeof formSchema> {
   readonly images: readonly Uint8Array[];
   /** Fields of baret[NAME], by name. Several values of one name come from baret[NAME][]. */
   readonly own: ReadonlyMap<string, readonly (string | Uint8Array)[]>;
@@ -91,11 +91,11 @@ export function readFields(form: readonly FormField[]): EditForm {
       else wrong("image", "expected a file; this server fetches no URL");
     } else if (value instanceof Uint8Array) wrong(name, "not a field with a file");
     else if (Object.hasOwn(texts, name)) wrong(name, "given twice");
-    else if (!Object.hasOwn(schema.shape, name)) {
+    else if (!Object.hasOwn(formSchema.shape, name)) {
       wrong(name, "not a field of this API; options of methods are baret[NAME]");
     } else texts[name] = value;
   }
-  const { data, error } = schema.safeParse(texts);
+  const { data, error } = formSchema.safeParse(texts);
   for (const issue of error?.issues ?? []) {
     const [message] = problemsOf(new z.ZodError([issue]), texts, "body");
     problems.push({ field: String(issue.path[0] ?? "body"), message });

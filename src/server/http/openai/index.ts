@@ -2,3 +2,4 @@
 // Knows of: the service, forms, server-sent events.
 // Does not know of: who may ask, queues, models at work.
 export { openaiApp } from "./app.ts";
+export { openaiEndpoints } from "./document.ts";

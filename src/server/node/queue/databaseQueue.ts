@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BlobId, Job, JobEvent, JobId } from "../../api/index.ts";
-import type { JobFilter, JobQueue, Lease, NewJob, QueueStats, StoredPreparation } from "../../queue.ts";
+import type { JobFilter, JobQueue, NewJob, QueueStats, StoredPreparation, WorkerLease } from "../../queue.ts";
 import { reap, release, renew, restart, take } from "./attempts.ts";
 import { Bells } from "./bells.ts";
 import { type Channel, type Database, type Listener, persist, type Query, type Run } from "./database.ts";
@@ -107,7 +107,7 @@ export class DatabaseQueue implements JobQueue {
     return readEvents(this.run, this.bells, id, after, ends);
   }
 
-  take(models: readonly string[], worker: string, signal: AbortSignal): Promise<Lease | undefined> {
+  take(models: readonly string[], worker: string, signal: AbortSignal): Promise<WorkerLease | undefined> {
     const taking = this.waitForJob(models, worker, signal).finally(() => this.taking.delete(taking));
     this.taking.add(taking);
     return taking;

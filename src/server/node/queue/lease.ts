@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Job, JobError, JobId, JobResult } from "../../api/index.ts";
-import type { Lease, Reported, StoredPreparation } from "../../queue.ts";
+import type { Reported, StoredPreparation, WorkerLease } from "../../queue.ts";
 import { complete, fail, forgiveFailures, release } from "./attempts.ts";
 import type { Query, Run } from "./database.ts";
 import { addEvent, notify } from "./jobs.ts";
@@ -10,7 +10,7 @@ import { writePreparation } from "./stored.ts";
 const reportMs = 500;
 
 /** A worker's hold on a job in the database. */
-export class HeldLease implements Lease {
+export class HeldLease implements WorkerLease {
   readonly job: Job;
   readonly attempt: number;
   readonly id: string;

@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { readPreparedHeader } from "../../../editing/node/index.ts";
 import type { BlobId } from "../../api/index.ts";
 import type { BlobStore } from "../../blobs.ts";
-import type { JobQueue, Lease } from "../../queue.ts";
+import type { JobQueue, WorkerLease } from "../../queue.ts";
 import type { NeededPreparation } from "../../runner/index.ts";
 
 /** What the steps of a job's preparations belong to. */
 export interface StepsOf {
   readonly queue: Pick<JobQueue, "findPreparation">;
-  readonly lease: Pick<Lease, "savePreparation">;
+  readonly lease: Pick<WorkerLease, "savePreparation">;
   readonly blobs: BlobStore;
   /** The job's folder. */
   readonly folder: string;

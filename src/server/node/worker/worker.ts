@@ -7,7 +7,7 @@ import type { BlobStore } from "../../blobs.ts";
 import { NotFoundError } from "../../errors.ts";
 import { jobErrorOf, mayRetry } from "../../jobError.ts";
 import { picturesOf } from "../../pictureOptions.ts";
-import type { JobQueue, Lease } from "../../queue.ts";
+import type { JobQueue, WorkerLease } from "../../queue.ts";
 import { Reports } from "../../runner/index.ts";
 import { type RunnerModel, Runners, type RunnersOptions } from "../runner/index.ts";
 import { insist } from "./insist.ts";
@@ -83,7 +83,12 @@ async function takeJobs(model: RunnerModel, runners: Runners, options: WorkerOpt
 }
 
 /** Runs a job and tells the queue how it ended. */
-async function runLease(lease: Lease, model: RunnerModel, runners: Runners, options: WorkerOptions): Promise<void> {
+async function runLease(
+  lease: WorkerLease,
+  model: RunnerModel,
+  runners: Runners,
+  options: WorkerOptions,
+): Promise<void> {
   const { signal, onEvent } = options;
   const { job } = lease;
   const began = performance.now();
@@ -120,7 +125,7 @@ async function runLease(lease: Lease, model: RunnerModel, runners: Runners, opti
  */
 async function runIn(
   folder: string,
-  lease: Lease,
+  lease: WorkerLease,
   model: RunnerModel,
   runners: Runners,
   { queue, blobs, signal, onEvent, stepsEveryMs = 5000 }: WorkerOptions,
