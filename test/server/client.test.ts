@@ -94,6 +94,29 @@ test("a server that does not answer, and one that stays away", async () => {
   await expect(client.events(id).next()).rejects.toMatchObject({ code: "unreachable" });
 });
 
+test("a patient client waits for a server that comes back, tells so once, and sends the same request again", async () => {
+  const made = await testServer({ addressOf });
+  const first = await serve(made);
+  const lost: string[] = [];
+  const onLost = ({ message }: Error): void => void lost.push(message);
+  const client = connect(`http://127.0.0.1:${first.port}`, { patienceMs: 60_000, isPatient: true, onLost });
+  await client.capabilities();
+  await first.close();
+  const adding = client.addPhoto(await dog());
+  await expect.poll(() => lost, { timeout: 20_000 }).toEqual([expect.stringContaining("does not answer")]);
+  await serve(made, first.port);
+  const { id } = await adding;
+  expect((await client.submit({ kind: "edit", photo: id, target })).state).toBe("queued");
+  expect(lost).toHaveLength(1);
+});
+
+test("a patient client gives up at once if no server was ever there", async () => {
+  const { port, close } = await serve(await testServer({ addressOf }));
+  await close();
+  const client = connect(`http://127.0.0.1:${port}`, { patienceMs: 60_000, isPatient: true });
+  await expect(client.capabilities()).rejects.toMatchObject({ code: "unreachable" });
+});
+
 test("an aborted signal ends the reading of events with its reason", async () => {
   const made = await testServer({ addressOf });
   const client = connect(`http://127.0.0.1:${(await serve(made)).port}`);

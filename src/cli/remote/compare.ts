@@ -58,7 +58,7 @@ export async function remoteComparisons(
         priority: wanted.length > 1 ? "batch" : "interactive",
       }),
     );
-    const jobs = new RemoteJobs(session.client, requests, session.work.signal);
+    const jobs = new RemoteJobs(session, requests);
     const comparisons = wanted.map(({ source, prompt }, k): RemoteComparison => {
       const { photo } = photos.get(source)!;
       const maker = { model: { name: session.model.name } };

@@ -62,7 +62,7 @@ export async function remoteEdits(
         priority: pairs.length > 1 ? "batch" : "interactive",
       };
     });
-    const jobs = new RemoteJobs(session.client, requests, session.work.signal);
+    const jobs = new RemoteJobs(session, requests);
     const edits = pairs.map(({ source, target }, k): Edit => {
       const { photo } = photos.get(source)!;
       const maker = { model: { name: session.model.name } };

@@ -11,22 +11,27 @@ import {
   type ServerClient,
   typedError,
 } from "../../server/index.ts";
+import type { Session } from "./session.ts";
 
 /** Most jobs that wait on the server at once, so that other clients and the limits of the server have room. */
 const AHEAD = 8;
+
+type JobsSession = Pick<Session, "client" | "tell"> & { readonly work: Pick<Session["work"], "signal"> };
 
 /** The jobs of one command on a server: a few are submitted ahead, and all that have not ended are cancelled at the end. */
 export class RemoteJobs {
   private readonly client: ServerClient;
   private readonly requests: readonly JobRequestInput[];
   private readonly signal: AbortSignal;
+  private readonly tell: (text: string) => void;
   private readonly submitted: Job[] = [];
   private readonly open = new Set<string>();
 
-  constructor(client: ServerClient, requests: readonly JobRequestInput[], signal: AbortSignal) {
+  constructor({ client, work, tell }: JobsSession, requests: readonly JobRequestInput[]) {
     this.client = client;
     this.requests = requests;
-    this.signal = signal;
+    this.signal = work.signal;
+    this.tell = tell;
   }
 
   /** Yields the events of a job until its result, which it returns. Throws the job's error, or CancelledError after Ctrl-C. */
@@ -74,6 +79,8 @@ export class RemoteJobs {
       } catch (error) {
         if (!(error instanceof BusyError || error instanceof NotReadyError)) throw error;
         if (!insists) return undefined;
+        const [reason] = error.message.split("\n");
+        this.tell(`The server takes no job now: ${reason} Trying again in ${error.retryAfter} s.`);
         await pause(error.retryAfter * 1000, this.signal);
       }
     }

@@ -4,7 +4,7 @@ import type { ModelDescription } from "../../server/index.ts";
 import { connect, pause, type ServerClient } from "../../server/index.ts";
 import { withProgress } from "../interrupt.ts";
 import type { ModelFlags } from "../model.ts";
-import type { Reporter } from "../print.ts";
+import { note, type Reporter } from "../print.ts";
 import type { ServerFlags } from "./options.ts";
 
 /** How long a lost server is waited for in the middle of a job, in milliseconds. */
@@ -19,6 +19,8 @@ export interface Session {
   readonly url: string;
   readonly model: ModelDescription;
   readonly work: Required<Work>;
+  /** Prints a line for the user, unless the command is quiet. */
+  readonly tell: (text: string) => void;
 }
 
 /** Waits for the server to be ready, and finds the model. Throws CancelledError after Ctrl-C, and errors of the server. */
@@ -29,12 +31,15 @@ export async function withServer(
   use: (session: Session) => Promise<void>,
 ): Promise<void> {
   const { server: url } = flags;
-  const client = openClient(flags);
+  const tell = flags.quiet ? () => undefined : note;
+  const client = openClient(flags, ({ message }) =>
+    tell(`${message.split("\n")[0]} Waiting up to ${PATIENCE_MS / 1000} s for it to come back.`),
+  );
   await withProgress(flags.quiet ?? false, async (work) => {
     try {
       const { models, version: theirs } = await readyCapabilities(client, work.signal);
       if (theirs !== version) reporter.warn(`${url} runs baret ${theirs}, this is ${version}: pictures may differ`);
-      await use({ client, url, model: modelOf(command, flags, models), work });
+      await use({ client, url, model: modelOf(command, flags, models), work, tell });
     } catch (error) {
       if (work.signal.aborted && !(error instanceof CancelledError)) throw new CancelledError("the work", error);
       throw error;
@@ -43,8 +48,10 @@ export async function withServer(
 }
 
 /** Opens a client that waits for a lost server. */
-export const openClient = ({ server, token }: ServerFlags & { readonly server: string }): ServerClient =>
-  connect(server, { token, patienceMs: PATIENCE_MS });
+export const openClient = (
+  { server, token }: ServerFlags & { readonly server: string },
+  onLost?: (error: Error) => void,
+): ServerClient => connect(server, { token, patienceMs: PATIENCE_MS, isPatient: true, onLost });
 
 /** Returns what a server offers. Waits while it is starting. */
 export async function readyCapabilities(client: ServerClient, signal: AbortSignal) {

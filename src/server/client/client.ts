@@ -23,6 +23,10 @@ export interface ClientOptions {
   readonly errorOf: (failure: Failure) => Error;
   /** How long `events` goes on trying to reach the server, in milliseconds. Default: for ever. */
   readonly patienceMs?: number;
+  /** All other requests too go on trying for so long, once the server has answered. Each can be sent twice without harm. */
+  readonly isPatient?: boolean;
+  /** Called when the server does not answer, and is waited for. */
+  readonly onLost?: (error: Error) => void;
 }
 
 /** First and longest wait between two attempts to reach a server, in milliseconds. */
@@ -35,12 +39,18 @@ const photoTypes = /^image\/(png|jpeg|webp|tiff|avif|gif)$/;
 const transient = new Set([unreachable, "not_ready", "unexpected", "storage", "http_502", "http_503", "http_504"]);
 /** Errors of such failures. */
 const passing = new WeakSet<Error>();
+/** Codes of those that tell nothing about the request. */
+const gone = new Set([unreachable, "not_ready", "http_502", "http_503", "http_504"]);
+/** Errors of those. */
+const lost = new WeakSet<Error>();
 
 /** Speaks baret's native API with one server. */
 export class ServerClient {
   private readonly base: URL;
   private readonly options: ClientOptions;
   private session: Promise<Response> | undefined;
+  /** An address at which no server ever answered may be wrong. */
+  private wasReached = false;
 
   /** base: URL of the server, with its path if it has one. */
   constructor(base: string, options: ClientOptions) {
@@ -102,7 +112,14 @@ export class ServerClient {
 
   /** Returns a stored picture as PNG, with the record of its settings inside. */
   async picture(id: BlobId, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
-    return new Uint8Array(await (await this.ask(`pictures/${id}`, { signal })).arrayBuffer());
+    return this.patiently(async () => {
+      const response = await this.askOnce(`pictures/${id}`, { signal });
+      const bytes = await response.arrayBuffer().catch((cause: unknown) => {
+        signal?.throwIfAborted();
+        throw this.refused({ code: unreachable, message: `the connection broke: ${(cause as Error).message}` });
+      });
+      return new Uint8Array(bytes);
+    }, signal);
   }
 
   /**
@@ -116,7 +133,7 @@ export class ServerClient {
       let problem = this.refused({ code: unreachable, message: "the server ended the connection" });
       try {
         const headers: Record<string, string> = after ? { "last-event-id": after } : {};
-        for await (const heard of heardIn(await this.ask(`jobs/${id}/events`, { headers, signal }))) {
+        for await (const heard of heardIn(await this.askOnce(`jobs/${id}/events`, { headers, signal }))) {
           if ("error" in heard) throw this.refused(heard.error);
           [wait, heardAt] = [FIRST_WAIT, Date.now()];
           after = heard.id ?? after;
@@ -130,6 +147,7 @@ export class ServerClient {
         else if (!(error instanceof TypeError)) throw error;
       }
       if (Date.now() + wait > heardAt + patienceMs) throw problem;
+      if (wait === FIRST_WAIT) this.options.onLost?.(problem);
       await pause(wait, signal);
       wait = Math.min(2 * wait, LONGEST_WAIT);
     }
@@ -139,7 +157,29 @@ export class ServerClient {
     return (await this.ask(path, init)).json() as Promise<T>;
   }
 
-  private async ask(path: string, init: RequestInit = {}): Promise<Response> {
+  private ask(path: string, init: RequestInit = {}): Promise<Response> {
+    return this.patiently(() => this.askOnce(path, init), init.signal ?? undefined);
+  }
+
+  /** Does `work` again while the server cannot be reached, if this client is patient. */
+  private async patiently<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const { isPatient = false, patienceMs = Number.POSITIVE_INFINITY, onLost } = this.options;
+    const end = Date.now() + patienceMs;
+    for (let wait = FIRST_WAIT; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
+      try {
+        const result = await work();
+        this.wasReached = true;
+        return result;
+      } catch (error) {
+        const mayReturn = isPatient && this.wasReached && lost.has(error as Error);
+        if (!mayReturn || Date.now() + wait > end) throw error;
+        if (wait === FIRST_WAIT) onLost?.(error as Error);
+      }
+      await pause(wait, signal);
+    }
+  }
+
+  private async askOnce(path: string, init: RequestInit = {}): Promise<Response> {
     if (this.options.isPage) await this.openSession();
     const response = await this.send(path, init);
     if (!response.ok) throw this.refused(await refusalIn(response));
@@ -174,6 +214,7 @@ export class ServerClient {
   private refused(failure: Failure): Error {
     const error = this.options.errorOf(failure);
     if (transient.has(failure.code)) passing.add(error);
+    if (gone.has(failure.code)) lost.add(error);
     return error;
   }
 }

@@ -20,7 +20,7 @@ import {
   RequestTimeError,
   TooLargeError,
 } from "../errors.ts";
-import { ServerClient } from "./client.ts";
+import { type ClientOptions, ServerClient } from "./client.ts";
 import { type Failure, unreachable } from "./failure.ts";
 
 /** A server does not answer, refuses the token, or failed in a way that has no class of its own here. */
@@ -61,12 +61,7 @@ export function typedError({ code, message, problems, retryAfter }: Failure): Ba
   return Object.hasOwn(classes, code) ? new classes[code](message) : new ServerError(code, message);
 }
 
-export interface ConnectOptions {
-  /** The server's token, if it demands one. */
-  readonly token?: string;
-  /** How long `events` goes on trying to reach the server, in milliseconds. Default: for ever. */
-  readonly patienceMs?: number;
-}
+export type ConnectOptions = Pick<ClientOptions, "token" | "patienceMs" | "isPatient" | "onLost">;
 
 /** Returns a client of the server at a URL. Its errors are those of the library, or ServerError. Throws UsageError if it is no URL. */
 export function connect(url: string, options: ConnectOptions = {}): ServerClient {
