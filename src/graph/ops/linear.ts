@@ -1,6 +1,6 @@
 import { GraphError, shapeText, sizeOf } from "../../core/index.ts";
 import { defineOp, type Node } from "../operation.ts";
-import { broadcast, product, type Shape } from "../shape.ts";
+import { broadcast, product, type Shape, withBatch } from "../shape.ts";
 import { add, reshape, sumTo } from "./arithmetic.ts";
 
 type Transposes = { transA: boolean; transB: boolean; alpha: number };
@@ -10,6 +10,9 @@ const lengths = ([a, b]: readonly Shape[], { transA, transB }: Transposes) => {
   const [k2, n] = transB ? [b.at(-1), b.at(-2)] : [b.at(-2), b.at(-1)];
   return { m, n, k, k2 };
 };
+
+/** Number of elements for a batch of one. */
+const elements = (shape: Shape): number => sizeOf(withBatch(shape, 1));
 
 const matmulOp = defineOp<Transposes>("matmul", {
   shape: ([a, b], attrs) => {
@@ -57,12 +60,17 @@ const matmulOp = defineOp<Transposes>("matmul", {
           out.node("Transpose", [x], {
             perm: Array.from({ length }, (_, i) => (i < length - 2 ? i : 2 * length - 3 - i)),
           });
-        const [a, b] = inputs;
-        const y = out.node("MatMul", [
+        const scaled = (x: string) => out.node("Mul", [x, out.floats(Float32Array.of(attrs.alpha), [])]);
+        let [a, b] = inputs;
+        // The smaller matrix is scaled, and before the product, which is then less likely to leave the range of float16.
+        if (attrs.alpha !== 1) {
+          if (elements(shapes[0]) <= elements(shapes[1])) a = scaled(a);
+          else b = scaled(b);
+        }
+        return out.node("MatMul", [
           attrs.transA ? swapped(a, shapes[0]) : a,
           attrs.transB ? swapped(b, shapes[1]) : b,
         ]);
-        return attrs.alpha === 1 ? y : out.node("Mul", [y, out.floats(Float32Array.of(attrs.alpha), [])]);
       },
     },
   },
