@@ -1,9 +1,10 @@
 /** Runs one program on WebGPU and on the CPU, in a process of its own, whose standard error is onnxruntime's log. */
+import { dirname, resolve } from "node:path";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
-import { noise, sizeOf } from "../../src/core/index.ts";
+import { noise } from "../../src/core/index.ts";
 import * as g from "../../src/graph/index.ts";
-import { rebuilt, rewrite } from "../../src/graph/order.ts";
 import { forward, lossAndGradient, menagerie, quick, type Size } from "../random/graphs.ts";
+import { randomWeights, weightsFile } from "../random/weights.ts";
 
 export const programs = ["forward", "gradient"] as const;
 /** The number of dispatches depends neither on channels nor on pixels, as long as attention is not cut into pieces. */
@@ -19,34 +20,32 @@ export interface Task {
   readonly layout: "NCHW" | "NHWC";
   /** Rows of the forward program's batch. */
   readonly rows: number;
+  /** Attention by onnxruntime's kernel. */
+  readonly fused: boolean;
 }
 
 /** Lines of the log between which the program runs. */
 export const marks = { began: "== the program begins", ended: "== the program has ended" };
 
-/** Random weights as constants, so small that values keep their size from layer to layer. */
-function withWeights(outputs: Readonly<Record<string, g.Node>>): Record<string, g.Node> {
-  let seed = 0;
-  const weight = (shape: readonly number[]): g.Node => {
-    const { data } = noise(shape, seed++);
-    const reads = sizeOf(shape.slice(1));
-    return g.constant(shape.length === 1 ? data.map((x) => 1 + x / 10) : data.map((x) => x / Math.sqrt(reads)), shape);
-  };
-  const made = rewrite(Object.values(outputs), (node, inputs) =>
-    g.isParameter(node) ? weight(node.shape as number[]) : rebuilt(node, inputs),
-  );
-  return Object.fromEntries(Object.keys(outputs).map((name, i) => [name, made[i]]));
-}
-
 type Results = Record<string, Float32Array>;
 
-async function compute({ model, inputs }: g.Program, rows: number, layout?: Task["layout"]): Promise<Results> {
+async function compute(
+  { model, inputs }: g.Program,
+  folder: string,
+  rows: number,
+  layout?: Task["layout"],
+): Promise<Results> {
   const webgpu = { name: "webgpu", preferredLayout: layout } as const;
   const session = await InferenceSession.create(model, {
     executionProviders: [layout ? webgpu : "cpu"],
     graphOptimizationLevel: "all",
     logSeverityLevel: layout ? 1 : 3,
-    extra: { session: layout ? { disable_cpu_ep_fallback: "1" } : {} },
+    extra: {
+      session: {
+        model_external_initializers_file_folder_path: folder,
+        ...(layout && { disable_cpu_ep_fallback: "1" }),
+      },
+    },
   });
   const feeds = inputs.map(({ name, shape }, i) => {
     const { shape: whole, data } = noise(g.withBatch(shape, rows), i);
@@ -69,11 +68,15 @@ function relativeError(actual: Float32Array, expected: Float32Array): number {
 }
 
 /** Prints the largest relative error of each output on WebGPU, as JSON. */
-export async function compare({ program, size, layout, rows }: Task): Promise<void> {
-  const outputs = withWeights(program === "forward" ? forward(sizes[size]) : lossAndGradient(sizes[size]));
-  const compiled = (target: g.Target) => g.compile(outputs, { name: program, target, bind: () => "fed" });
-  const actual = await compute(compiled("onnx"), rows, layout);
-  const expected = await compute(compiled("ort"), rows);
+export async function compare({ program, size, layout, rows, fused }: Task): Promise<void> {
+  const outputs = program === "forward" ? forward(sizes[size]) : lossAndGradient(sizes[size]);
+  const model = `dispatches-${size}`;
+  const bind = await randomWeights(model, Object.values(outputs));
+  const folder = resolve(dirname(weightsFile(model)));
+  const compiled = (target: g.Target) =>
+    g.compile(outputs, { name: program, target, bind, traits: { fusedAttention: fused } });
+  const actual = await compute(compiled("onnx"), folder, rows, layout);
+  const expected = await compute(compiled("ort"), folder, rows);
   const errors = Object.entries(expected).map(([name, values]) => [name, relativeError(actual[name], values)]);
   process.stdout.write(JSON.stringify(Object.fromEntries(errors)));
 }

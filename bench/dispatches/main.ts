@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { EngineError } from "../../src/core/index.ts";
-import { count, readOptions, word, words } from "../options.ts";
+import { count, flag, readOptions, word, words } from "../options.ts";
 import { marks, programs, sizes, type Task } from "./child.ts";
 
 interface Outcome {
@@ -42,11 +42,12 @@ export async function main(args: readonly string[]): Promise<void> {
     size: word(Object.keys(sizes) as (keyof typeof sizes)[], "the architecture, with few channels", "menagerie"),
     layout: word(["NCHW", "NHWC"], "onnxruntime's preferredLayout", "NCHW"),
     rows: count("rows of the noise prediction's batch", 2),
+    fused: flag("attention by onnxruntime's kernel instead of plain operations"),
   };
   const values = readOptions("dispatches", about, options, args);
   for (const program of values.programs) {
-    const { size, layout, rows } = values;
-    const { dispatches, errors } = await measure({ program, size, layout, rows });
+    const { size, layout, rows, fused } = values;
+    const { dispatches, errors } = await measure({ program, size, layout, rows, fused });
     const all = [...dispatches].toSorted(([, a], [, b]) => b - a);
     const total = all.reduce((sum, [, n]) => sum + n, 0);
     const found = Object.entries(errors).map(([name, error]) => `${name} ${error.toExponential(1)}`);

@@ -1,15 +1,34 @@
 import { GraphError, shapeText, sizeOf } from "../core/index.ts";
 import { type ExternalData, OnnxModel } from "./onnx.ts";
-import { type DType, isConstant, isInput, isParameter, type Node, nameOf, type Target } from "./operation.ts";
+import {
+  isConstant,
+  isInput,
+  isParameter,
+  type Node,
+  nameOf,
+  type PortDType,
+  type Target,
+  type Traits,
+} from "./operation.ts";
 import { inOrder } from "./order.ts";
-import { expand, flipKernels, implementation, shareEqual, verify } from "./passes.ts";
-import type { Shape } from "./shape.ts";
+import {
+  expand,
+  flipKernels,
+  implementation,
+  inHalf,
+  narrowLinear,
+  shareEqual,
+  type View,
+  verify,
+  viewOf,
+} from "./passes.ts";
+import { type Shape, sameShape } from "./shape.ts";
 
 /** An input or output of a program. */
 export interface Port {
   name: string;
   shape: Shape;
-  dtype: DType;
+  dtype: PortDType;
 }
 
 /** A source of weights: a file, or bytes in a browser. Only the platform that runs the program knows how to open it. */
@@ -18,9 +37,11 @@ export interface WeightSource {
   readonly name: string;
 }
 
-/** The place of a weight: a range of bytes in a source, float32, row-major. */
+/** The place of a weight: a range of bytes in a source, row-major. */
 export interface MappedWeight {
   source: WeightSource;
+  /** Its numbers are float16, which take less memory if the program computes in it. Default: float32. */
+  half?: boolean;
   /** First byte, from the start of the source. */
   offset: number;
   /** Bytes in all. */
@@ -54,7 +75,19 @@ export interface CompileOptions {
    * the layers of a Stable Diffusion U-Net with the largest pictures, and for all layers of a small model.
    */
   kernelCopies?: number;
+  /**
+   * Compute in float16 what allows it. Inputs and outputs stay float32. Meant for programs without gradients. Default: false.
+   */
+  half?: boolean;
+  /** Traits of a device that has no kernels of its own for these graphs. Default of each: that of `leastTraits`. */
+  traits?: Partial<Traits>;
 }
+
+/** Inputs and outputs are never float16. */
+const portOf = (name: string, { shape, dtype }: Node): Port => ({ name, shape, dtype: dtype as PortDType });
+
+/** The traits that every WebGPU device has: buffers of 128 MiB, here for as many as 8 rows. */
+export const leastTraits: Traits = { buffer: 128 * 2 ** 20, rows: 8, fusedAttention: false };
 
 /**
  * Writes the graph of `outputs` as one ONNX program. The graph is verified, rewritten for the target, equal values are
@@ -71,7 +104,7 @@ export function compile(outputs: Readonly<Record<string, Node>>, options: Compil
 /** As `compile`, but yields between its stages: a large gradient takes a second, and the thread may have other work. */
 export function* compileInStages(
   outputs: Readonly<Record<string, Node>>,
-  { name, target = "ort", bind, kernelCopies = 300e6 }: CompileOptions,
+  { name, target = "ort", bind, kernelCopies = 300e6, half = false, traits }: CompileOptions,
 ): Generator<void, Program, void> {
   verify(outputs);
   yield;
@@ -85,9 +118,9 @@ export function* compileInStages(
   const isMapped = (node: Node): boolean => isParameter(node) && bindingOf(node) !== "fed";
   const wanted = shareEqual(Object.values(outputs));
   yield;
-  const fast = target === "ort" ? flipKernels(wanted, kernelCopies, isMapped) : wanted;
+  const fast = target === "ort" ? flipKernels(wanted, kernelCopies, isMapped) : narrowLinear(wanted, isMapped);
   yield;
-  const expanded = expand(fast, target);
+  const expanded = expand(half ? inHalf(fast) : fast, target, { ...leastTraits, ...traits });
   yield;
   const values = shareEqual(expanded);
   yield;
@@ -100,43 +133,61 @@ export function* compileInStages(
   const sources = new SourceNames();
 
   const feed = (node: Node): string => {
-    inputs.push({ name: nameOf(node), shape: node.shape, dtype: node.dtype });
-    return model.input(nameOf(node), node.shape, node.dtype);
+    const port = portOf(nameOf(node), node);
+    inputs.push(port);
+    return model.input(port.name, port.shape, port.dtype);
   };
-  const map = (id: string, shape: Shape, { source, offset, length }: MappedWeight): string => {
-    if (length !== 4 * sizeOf(shape as number[])) {
+  const external = new Map<string, string>();
+  /** Adds a weight, or a part of one, as it lies in its source. */
+  const map = ({ weight, shape, from }: View): string => {
+    const { source, half: isHalf, offset, length } = bindingOf(weight) as MappedWeight;
+    const bytes = isHalf ? 2 : 4;
+    const id = nameOf(weight);
+    if (length !== bytes * sizeOf(weight.shape as number[])) {
       throw new GraphError("the bytes of a weight do not fill its shape", {
         where: id,
-        found: `${length} bytes for ${shapeText(shape)}`,
+        found: `${length} bytes for ${shapeText(weight.shape)}`,
       });
     }
-    const data: ExternalData = { location: sources.nameOf(source), offset, length };
-    return model.external(id, shape as number[], data);
+    const key = sameShape(shape, weight.shape) ? id : `${id} as ${shapeText(shape)} from ${from}`;
+    const size = bytes * sizeOf(shape as number[]);
+    const data: ExternalData = { location: sources.nameOf(source), offset: offset + bytes * from, length: size };
+    const name = external.get(key) ?? model.external(key, shape as number[], isHalf ? "float16" : "float32", data);
+    external.set(key, name);
+    return name;
+  };
+  /** The view of a weight that is mapped. */
+  const mappedView = (node: Node): View | undefined => {
+    const view = isParameter(node) ? { weight: node, shape: node.shape, dtype: node.dtype, from: 0 } : viewOf(node);
+    return view && isMapped(view.weight) ? view : undefined;
+  };
+  /** The name of a value. A mapped weight is added when it is first read, in the form in which it is read. */
+  const inModel = (node: Node): string => {
+    const known = written.get(node);
+    if (known !== undefined) return known;
+    const view = mappedView(node)!;
+    const isHalf = (bindingOf(view.weight) as MappedWeight).half ?? false;
+    model.from("weight", view.dtype);
+    const name = isHalf === (view.dtype === "float16") ? map(view) : model.cast(map(view), view.dtype);
+    written.set(node, name);
+    return name;
   };
   const write = (node: Node): string => {
     if (isInput(node)) return feed(node);
-    if (isConstant(node)) return model.floats(node.attrs.values as Float32Array, node.shape as number[]);
-    if (isParameter(node)) {
-      const binding = bindingOf(node);
-      return binding === "fed" ? feed(node) : map(nameOf(node), node.shape, binding);
-    }
-    // A mapped weight of another shape is mapped once more. A Reshape operation would make a private copy of it.
-    if (node.op.name === "reshape" && isMapped(node.inputs[0])) {
-      const weight = node.inputs[0];
-      return map(`${nameOf(weight)} as ${shapeText(node.shape)}`, node.shape, bindingOf(weight) as MappedWeight);
-    }
+    if (isConstant(node)) return model.floats(node.attrs.values as Float32Array, node.shape as number[], node.dtype);
+    if (isParameter(node)) return feed(node);
     const how = implementation(node, target);
     if (!("lower" in how)) throw new GraphError("an operation was not expanded", { where: node.op.name });
-    model.from(node.op.name);
-    return how.lower(
-      model,
-      node.inputs.map((x) => written.get(x)!),
-      { attrs: node.attrs, node, shapes: node.inputs.map((x) => x.shape) },
-    );
+    model.from(node.op.name, node.dtype);
+    return how.lower(model, node.inputs.map(inModel), {
+      attrs: node.attrs,
+      node,
+      shapes: node.inputs.map((x) => x.shape),
+    });
   };
-  for (const node of inOrder(values)) written.set(node, write(node));
+  for (const node of inOrder(values)) if (!mappedView(node)) written.set(node, write(node));
   names.forEach((key, i) => {
-    model.output(key, written.get(values[i])!, values[i].shape, values[i].dtype);
+    model.output(key, inModel(values[i]), values[i].shape, values[i].dtype);
   });
   yield;
 
@@ -145,7 +196,7 @@ export function* compileInStages(
     model: model.bytes(name),
     sources: sources.named,
     inputs,
-    outputs: names.map((key, i) => ({ name: key, shape: values[i].shape, dtype: values[i].dtype })),
+    outputs: names.map((key, i) => portOf(key, values[i])),
     graph: values,
     weights: [...bindings.values()].filter((binding) => binding !== "fed"),
   };

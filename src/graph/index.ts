@@ -7,6 +7,7 @@ export {
   type CompileOptions,
   compile,
   compileInStages,
+  leastTraits,
   type MappedWeight,
   type Port,
   type Program,
@@ -18,6 +19,7 @@ export {
   type Attributes,
   constant,
   type DType,
+  dtypeBytes,
   input,
   isConstant,
   isInput,
@@ -25,9 +27,11 @@ export {
   type Node,
   nameOf,
   operations,
+  type PortDType,
   parameter,
   scalar,
   type Target,
+  type Traits,
 } from "./operation.ts";
 export * from "./ops/index.ts";
 export { inOrder } from "./order.ts";

@@ -14,7 +14,7 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from "onnx-buf";
-import { GraphError } from "../core/index.ts";
+import { GraphError, toFloat16 } from "../core/index.ts";
 import type { DType, Emitter, OnnxAttributes } from "./operation.ts";
 import { type Dim, isSymbolic, type Shape } from "./shape.ts";
 
@@ -23,7 +23,7 @@ const OPSET = 21n;
 const IR_VERSION = 10n;
 const CONTRIB = "com.microsoft";
 
-const types: Record<DType, DataType> = { float32: DataType.FLOAT, int64: DataType.INT64 };
+const types: Record<DType, DataType> = { float32: DataType.FLOAT, float16: DataType.FLOAT16, int64: DataType.INT64 };
 
 /** A range of bytes in another file. */
 export interface ExternalData {
@@ -32,7 +32,7 @@ export interface ExternalData {
   length: number;
 }
 
-const littleEndian = (values: Float32Array | BigInt64Array): Uint8Array<ArrayBuffer> =>
+const littleEndian = (values: Float32Array | Uint16Array | BigInt64Array): Uint8Array<ArrayBuffer> =>
   new Uint8Array(values.slice().buffer as ArrayBuffer);
 
 function attribute(name: string, value: OnnxAttributes[string]): AttributeProto {
@@ -79,10 +79,15 @@ export class OnnxModel implements Emitter {
   /** For each value that is an output, the name of the output. */
   private readonly renamed = new Map<string, string>();
   private scope = "";
+  private dtype: DType = "float32";
 
-  /** Sets the graph operation that the next nodes come from. It is part of their names, which a profile shows. */
-  from(label: string): void {
+  /**
+   * Sets the graph operation that the next nodes come from, and its dtype. Its label is part of their names, which a profile
+   * shows.
+   */
+  from(label: string, dtype: DType): void {
     this.scope = label;
+    this.dtype = dtype;
   }
 
   node(op: string, inputs: readonly (string | undefined)[], attrs: OnnxAttributes = {}, domain = ""): string {
@@ -116,16 +121,17 @@ export class OnnxModel implements Emitter {
     return this.inline(`i${values}`, DataType.INT64, [values.length], BigInt64Array.from(values, BigInt));
   }
 
-  floats(values: Float32Array, shape: readonly number[]): string {
+  floats(values: Float32Array, shape: readonly number[], dtype = this.dtype): string {
     const bits = new Uint32Array(values.slice().buffer);
-    return this.inline(values.length <= 64 ? `f${shape}:${bits}` : undefined, DataType.FLOAT, shape, values);
+    const key = values.length <= 64 ? `${dtype}${shape}:${bits}` : undefined;
+    return this.inline(key, types[dtype], shape, dtype === "float16" ? toFloat16(values) : values);
   }
 
   private inline(
     key: string | undefined,
     dataType: DataType,
     shape: readonly number[],
-    values: Float32Array | BigInt64Array,
+    values: Float32Array | Uint16Array | BigInt64Array,
   ): string {
     const known = key === undefined ? undefined : this.small.get(key);
     if (known) return known;
@@ -137,19 +143,24 @@ export class OnnxModel implements Emitter {
     return name;
   }
 
-  /** Adds a float32 tensor whose bytes stay in another file. */
-  external(name: string, shape: readonly number[], { location, offset, length }: ExternalData): string {
+  /** Adds a tensor whose bytes stay in another file. */
+  external(name: string, shape: readonly number[], dtype: DType, { location, offset, length }: ExternalData): string {
     const data = Object.entries({ location, offset: `${offset}`, length: `${length}` });
     this.initializers.push(
       create(TensorProtoSchema, {
         name,
-        dataType: DataType.FLOAT,
+        dataType: types[dtype],
         dims: shape.map(BigInt),
         dataLocation: DataLocation.EXTERNAL,
         externalData: data.map(([key, value]) => ({ key, value })),
       }),
     );
     return name;
+  }
+
+  /** Converts a value. */
+  cast(x: string, to: DType): string {
+    return this.node("Cast", [x], { to: types[to] });
   }
 
   /** Adds an input. Whole numbers get another shape: see `fedShape`. */

@@ -1,7 +1,13 @@
 import { GraphError, shapeText, sizeOf } from "../core/index.ts";
 import type { Shape } from "./shape.ts";
 
-export type DType = "float32" | "int64";
+/** float16 is only in compiled programs: graphs, and inputs and outputs of programs, are float32. */
+export type DType = "float32" | "float16" | "int64";
+/** The dtypes of inputs and outputs. */
+export type PortDType = Exclude<DType, "float16">;
+
+/** Bytes of one number. */
+export const dtypeBytes: Readonly<Record<DType, number>> = { float32: 4, float16: 2, int64: 8 };
 
 /** A value in a graph. A graph consists of the nodes that its outputs need; a node that nothing reads is not part of it. */
 export interface Node {
@@ -29,7 +35,8 @@ export interface Emitter {
     domain?: string,
   ): string[];
   ints(values: readonly number[]): string;
-  floats(values: Float32Array, shape: readonly number[]): string;
+  /** Adds a constant. dtype: default that of the graph operation that is being written. */
+  floats(values: Float32Array, shape: readonly number[], dtype?: DType): string;
 }
 export type OnnxAttributes = Record<string, number | string | readonly number[] | { float: number }>;
 
@@ -44,8 +51,18 @@ export interface Lowering<A> {
 /** "ort": the kernels of onnxruntime for CPU and CUDA, contrib operators included. "onnx": the ONNX standard, for all other devices. */
 export type Target = "ort" | "onnx";
 
+/** The facts about a device on which the form of a program depends. */
+export interface Traits {
+  /** Most bytes of one value. */
+  readonly buffer: number;
+  /** Most rows of a batch of any size, for which values must not be larger than that. */
+  readonly rows: number;
+  /** The device's kernel for attention is right. It is used only if its results were compared with plain operations. */
+  readonly fusedAttention: boolean;
+}
+
 type Lower<A> = (out: Emitter, inputs: string[], context: Lowering<A>) => string;
-type Expand<A> = (inputs: readonly Node[], attrs: A) => Node;
+type Expand<A> = (inputs: readonly Node[], attrs: A, traits: Traits) => Node;
 
 /** The ONNX form of an operation: nodes (`lower`), or other graph operations that replace it first (`expand`). */
 export type Implementation<A> = { lower: Lower<A> } | { expand: Expand<A> };
@@ -71,8 +88,10 @@ export interface MemoryUse<A> {
 
 export interface OpRules<A> {
   shape: (shapes: readonly Shape[], attrs: A) => Shape;
-  /** Defaults to float32. */
-  dtype?: DType;
+  /** Default: that of its inputs that are not int64. */
+  dtype?: (attrs: A) => DType;
+  /** May be computed in float16. Default: false, for operations that sum many numbers or leave the range of float16. */
+  half?: boolean;
   gradient: Gradient<A>;
   /** One implementation for all targets, or one for each. */
   implement: Implementation<A> | Record<Target, Implementation<A>>;
@@ -112,7 +131,7 @@ export function make(op: Op, inputs: readonly Node[], attrs: Attributes): Node {
       inputs.map((x) => x.shape),
       attrs,
     );
-    return { op, inputs, attrs, shape, dtype: op.dtype ?? "float32" };
+    return { op, inputs, attrs, shape, dtype: op.dtype?.(attrs) ?? commonDtype(inputs) };
   } catch (cause) {
     if (!(cause instanceof GraphError)) throw cause;
     throw new GraphError(cause.message.replace(/\.$/, ""), {
@@ -122,10 +141,17 @@ export function make(op: Op, inputs: readonly Node[], attrs: Attributes): Node {
   }
 }
 
-const leaf = (name: string, dtype?: DType): Op => {
+/** The dtype of the inputs that are not whole numbers. Throws GraphError if they differ. */
+function commonDtype(inputs: readonly Node[]): DType {
+  const found = [...new Set(inputs.map(({ dtype }) => dtype))].filter((dtype) => dtype !== "int64");
+  if (found.length > 1) throw new GraphError("dtypes differ", { found: found.join(" and ") });
+  return found[0] ?? "float32";
+}
+
+const leaf = (name: string): Op => {
   const op: Op = {
     name,
-    dtype,
+    dtype: ({ dtype }) => (dtype as DType | undefined) ?? "float32",
     shape: (_, { shape }) => shape as Shape,
     gradient: () => [],
     implement: {
@@ -136,28 +162,33 @@ const leaf = (name: string, dtype?: DType): Op => {
   };
   return op;
 };
-const inputOps = { float32: leaf("input", "float32"), int64: leaf("input", "int64") };
+const inputOp = leaf("input");
 const parameterOp = leaf("parameter");
 const constantOp = leaf("constant");
 
 /** A value that the caller feeds at every run. */
-export const input = (name: string, shape: Shape, dtype: DType = "float32"): Node =>
-  make(inputOps[dtype], [], { name, shape });
+export const input = (name: string, shape: Shape, dtype: PortDType = "float32"): Node =>
+  make(inputOp, [], { name, shape, dtype });
 
 /** A weight of the model, by its key in the checkpoint. Compilation decides whether it is mapped from a file or fed. */
 export const parameter = (name: string, shape: readonly number[]): Node => make(parameterOp, [], { name, shape });
 
-/** A constant of the graph. */
-export function constant(values: Float32Array, shape: readonly number[]): Node {
+/** A constant of the graph. Numbers outside the range of float16 become its largest ones if dtype is float16. */
+export function constant(
+  values: Float32Array,
+  shape: readonly number[],
+  dtype: Exclude<DType, "int64"> = "float32",
+): Node {
   if (sizeOf(shape) !== values.length) {
     throw new GraphError("data does not fill its shape", { found: `${values.length} numbers for ${shapeText(shape)}` });
   }
-  return make(constantOp, [], { values, shape });
+  return make(constantOp, [], { values, shape, dtype });
 }
 
-export const scalar = (value: number): Node => constant(Float32Array.of(value), []);
+export const scalar = (value: number, dtype?: Exclude<DType, "int64">): Node =>
+  constant(Float32Array.of(value), [], dtype);
 
-export const isInput = (x: Node): boolean => x.op.name === "input";
+export const isInput = (x: Node): boolean => x.op === inputOp;
 export const isParameter = (x: Node): boolean => x.op === parameterOp;
 export const isConstant = (x: Node): boolean => x.op === constantOp;
 /** The name of an input or parameter. */

@@ -1,17 +1,21 @@
 import { GraphError, listed, shapeText } from "../core/index.ts";
 import {
   type Attributes,
+  constant,
+  type DType,
   type Implementation,
+  isConstant,
   isInput,
   isParameter,
   make,
   type Node,
   nameOf,
   type Target,
+  type Traits,
 } from "./operation.ts";
-import { flipped, isFlippable } from "./ops/index.ts";
+import { cast, flipped, isFlippable, narrowed } from "./ops/index.ts";
 import { inOrder, rebuilt, rewrite } from "./order.ts";
-import { count, fixed, sameShape } from "./shape.ts";
+import { count, fixed, type Shape, sameShape } from "./shape.ts";
 
 /** The ONNX form of `node` for `target`. */
 export function implementation(node: Node, target: Target): Implementation<Attributes> {
@@ -20,7 +24,7 @@ export function implementation(node: Node, target: Target): Implementation<Attri
 }
 
 /** Replaces operations that the target has no kernel for by other operations, until none is left. */
-export function expand(outputs: readonly Node[], target: Target): Node[] {
+export function expand(outputs: readonly Node[], target: Target, traits: Traits): Node[] {
   let changed = true;
   let current = [...outputs];
   while (changed) {
@@ -29,7 +33,7 @@ export function expand(outputs: readonly Node[], target: Target): Node[] {
       const how = implementation(node, target);
       if (!("expand" in how)) return rebuilt(node, inputs);
       changed = true;
-      return how.expand(inputs, node.attrs);
+      return how.expand(inputs, node.attrs, traits);
     });
   }
   return current;
@@ -58,6 +62,69 @@ export function flipKernels(outputs: readonly Node[], bytes: number, mayFlip: (w
     const now = rebuilt(node, inputs);
     return isFlippable(now) && chosen.has(now.inputs[1]) ? flipped(now) : now;
   });
+}
+
+/**
+ * Computes the slices of a linear layer's channels by layers of their own, so that the whole value never exists: GEGLU's is the
+ * largest of a U-Net.
+ *
+ * mayCut: whether a weight is mapped, so that some of its rows are no copy.
+ */
+export function narrowLinear(outputs: readonly Node[], mayCut: (weight: Node) => boolean): Node[] {
+  const whole = new Set<Node>(outputs);
+  for (const { op, inputs, attrs } of inOrder(outputs))
+    for (const x of inputs) if (op.name !== "slice" || attrs.axis !== x.shape.length - 1) whole.add(x);
+  return rewrite(outputs, (node, inputs) => {
+    const [layer] = node.inputs;
+    const isCut =
+      node.op.name === "slice" && layer.op.name === "linear" && !whole.has(layer) && mayCut(layer.inputs[1]);
+    return isCut ? narrowed(rebuilt(node, inputs)) : rebuilt(node, inputs);
+  });
+}
+
+/** A value as float16 or float32. A constant is converted here, a weight when the program is loaded. */
+const as = (dtype: "float16" | "float32", x: Node): Node =>
+  isConstant(x) && x.dtype === "float32"
+    ? constant(x.attrs.values as Float32Array, x.shape as number[], dtype)
+    : cast(x, dtype);
+
+/**
+ * Computes a graph in float16, but for the operations that need more range or precision: sums, means, norms and softmax.
+ * Inputs and outputs stay float32.
+ */
+export function inHalf(outputs: readonly Node[]): Node[] {
+  const halved = rewrite(outputs, (node, inputs) => {
+    // Rows of a weight, or a weight of another shape, are converted by what reads them, so that they can be mapped.
+    if (inputs.length === 0 || viewOf(node)) return rebuilt(node, inputs);
+    return rebuilt(
+      node,
+      inputs.map((x) => as(node.op.half ? "float16" : "float32", x)),
+    );
+  });
+  return halved.map((x) => cast(x, "float32"));
+}
+
+/** A weight, or some rows of it, or a weight of another shape, in any dtype: bytes of the weight that need no operation. */
+export interface View {
+  readonly weight: Node;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  /** Index of its first number in the weight. */
+  readonly from: number;
+}
+
+/** A value as view of a weight. Undefined for any other value. */
+export function viewOf({ op, inputs: [x], attrs, shape, dtype }: Node): View | undefined {
+  if (!x) return undefined;
+  if (op.name === "cast") {
+    const view = isParameter(x) ? { weight: x, from: 0 } : viewOf(x);
+    return view && { ...view, shape, dtype };
+  }
+  if (!isParameter(x)) return undefined;
+  if (op.name === "reshape") return { weight: x, shape, dtype, from: 0 };
+  const { axis, from, step } = attrs;
+  if (op.name !== "slice" || axis !== 0 || step !== 1) return undefined;
+  return { weight: x, shape, dtype, from: (from as number) * count(shape.slice(1)) };
 }
 
 /** Longest constants whose numbers are compared. Comparing longer ones costs more than a duplicate. */

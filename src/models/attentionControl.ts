@@ -1,4 +1,4 @@
-import type { DType, Node, Shape } from "../graph/index.ts";
+import type { Node, PortDType, Shape } from "../graph/index.ts";
 import * as g from "../graph/index.ts";
 import type { AttentionSite } from "./attention-sites.ts";
 
@@ -43,7 +43,7 @@ export function routed(
 }
 
 /** Returns a function that makes each graph input once. */
-function inputsOnce(): (name: string, shape: Shape, dtype?: DType) => Node {
+function inputsOnce(): (name: string, shape: Shape, dtype?: PortDType) => Node {
   const made = new Map<string, Node>();
   return (name, shape, dtype) => {
     const known = made.get(name) ?? g.input(name, shape, dtype);

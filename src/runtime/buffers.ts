@@ -1,5 +1,5 @@
 import { sizeOf } from "../core/index.ts";
-import { inOrder, isInput, type Node, withBatch } from "../graph/index.ts";
+import { dtypeBytes, inOrder, isInput, type Node, withBatch } from "../graph/index.ts";
 import { Arena } from "./arena.ts";
 
 /**
@@ -60,7 +60,7 @@ function planBuffers(order: readonly Node[], outputs: readonly Node[], batch: nu
     const first = place.get(node.inputs[0]);
     const overwritten = inPlace && first?.uses === 1 && first.shape === key ? first : undefined;
     const again = free.findIndex((buffer) => buffer.shape === key);
-    const bytes = (node.dtype === "int64" ? 8 : 4) * sizeOf(shape);
+    const bytes = dtypeBytes[node.dtype] * sizeOf(shape);
     const buffer = view
       ? first
       : (overwritten ?? (again >= 0 ? free.splice(again, 1)[0] : { shape: key, bytes, uses: 0, last: step }));

@@ -102,6 +102,26 @@ export const cases: Record<string, Case[]> = {
   sum: reductions(r.sumOf),
   mean: reductions(r.meanOf),
   softmax: [{ shapes: x, reference: r.softmax }],
+  linear: [
+    { shapes: [[2, 3, 4], [5, 4], [5]], reference: r.linear },
+    {
+      shapes: [
+        [3, 4],
+        [2, 4],
+      ],
+      reference: r.linear,
+    },
+  ],
+  fusedAttention: [
+    heads(
+      [
+        [2, 3, 4],
+        [2, 5, 4],
+        [2, 5, 6],
+      ],
+      2,
+    ),
+  ],
   attention: [
     heads(
       [
@@ -203,6 +223,7 @@ export const cases: Record<string, Case[]> = {
     { shapes: [[2, 3], [4]], shapeOnly: [1], reference: r.unary((v) => v) },
     { shapes: [[2, 3], [4, 1], [3], [1, 1, 2]], shapeOnly: [1, 2, 3], reference: r.unary((v) => v) },
   ],
+  cast: [{ shapes: x, attrs: { to: "float32" }, reference: r.unary((v) => v) }],
   matmul: [
     ...[false, true].flatMap((ta) => [false, true].map((tb) => products([2, 3, 4], [2, 4, 5], ta, tb, 0.5))),
     ...[false, true].flatMap((ta) => [false, true].map((tb) => products([2, 3, 4], [4, 5], ta, tb))),

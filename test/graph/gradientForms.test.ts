@@ -7,13 +7,13 @@ import { type Feeds, relativeError, run } from "../support/run.ts";
 async function evaluate(
   outputs: Record<string, g.Node>,
   batch = 1,
-  target: g.Target = "ort",
+  options: Pick<g.CompileOptions, "target" | "traits"> = {},
 ): Promise<Record<string, Tensor>> {
   const leaves = g.inOrder(Object.values(outputs)).filter((x) => g.isInput(x) || g.isParameter(x));
   const feeds: Feeds = Object.fromEntries(
     leaves.map((x) => [g.nameOf(x), noise(g.withBatch(x.shape, batch), g.nameOf(x).charCodeAt(0))]),
   );
-  return run(outputs, feeds, target);
+  return run(outputs, feeds, options);
 }
 
 const operations = (outputs: Record<string, g.Node>): string[] =>
@@ -70,13 +70,14 @@ describe("attention in pieces", () => {
     { name: "with a causal mask", batch: 1, length: 2100, keys: 2100, heads: 2, causal: true },
   ])("has the values of whole maps on a device without a kernel for attention: $name", async (form) => {
     const { whole, pieces } = forms(form);
-    const [lowered] = g.compile({ pieces }, { name: "pieces", target: "onnx", bind: () => "fed" }).graph;
+    const options = { target: "onnx", traits: { buffer: 16 * 2 ** 20, rows: 1 } } as const;
+    const [lowered] = g.compile({ pieces }, { name: "pieces", bind: () => "fed", ...options }).graph;
     const largest = (x: g.Node) => Math.max(...g.inOrder([x]).map(({ shape }) => sizeOf(g.withBatch(shape, 1))));
     // A mask is a constant of the graph for one head.
     const most = form.causal ? 4 * form.length ** 2 : 16 * 2 ** 20;
     expect(4 * largest(lowered)).toBeLessThanOrEqual(most);
     expect(4 * largest(whole)).toBeGreaterThan(32e6);
-    const result = await evaluate({ pieces, whole }, 3, "onnx");
+    const result = await evaluate({ pieces, whole }, 3, options);
     expect(relativeError(result.pieces, result.whole)).toBeLessThan(1e-5);
   });
 

@@ -80,7 +80,7 @@ describe.each(["ort", "onnx"] as const)("on target %s", (target) => {
   test.each(all)("%s: value and gradients agree with the reference", async (_, op, one) => {
     const { node, feeds, value, gradients } = subjectOf(op, one);
     const outputs = Object.fromEntries([["value", node], ...gradients.map(({ name, graph }) => [name, graph])]);
-    const result = await run(outputs, feeds, target);
+    const result = await run(outputs, feeds, { target });
     expect(relativeError(result.value, value), "value").toBeLessThan(TOLERANCE);
     for (const { name, value: expected } of gradients) {
       expect(relativeError(result[name], expected), name).toBeLessThan(TOLERANCE);

@@ -84,7 +84,7 @@ describe.each(["ort", "onnx"] as const)("on target %s", (target) => {
       dy: reference[`${name}/dy`],
       like: out,
     };
-    const result = await run(outputs, feeds, target);
+    const result = await run(outputs, feeds, { target });
     for (const [key, value] of Object.entries(result)) {
       const expected = reference[`${name}/${key}`] as Tensor;
       expect(relativeError(value, { ...expected, shape: value.shape }), `${name}/${key}`).toBeLessThan(1e-5);

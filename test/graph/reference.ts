@@ -122,6 +122,12 @@ export const matmul =
     });
   };
 
+/** x·Wᵀ + b */
+export const linear = ([x, weight, bias]: Nd[]): Nd => {
+  const product = matmul({ transA: false, transB: true, alpha: 1 })([x, weight]);
+  return bias ? binary((a, b) => a + b)([product, bias]) : product;
+};
+
 export const attention =
   (heads: number, causal: boolean) =>
   ([q, k, v]: Nd[]): Nd => {

@@ -25,7 +25,7 @@ const marks = (): Tensor => {
 async function attended(queries: Tensor, keys: Tensor, target: g.Target = "ort"): Promise<Tensor> {
   const [query, key, value] = ["q", "k", "v"].map((name) => g.input(name, ["B", tokens, width]));
   const y = masked(() => "self")(site, { query, key, value });
-  return (await run({ y }, { q, k, v, [names.queries]: queries, [names.keys]: keys }, target)).y;
+  return (await run({ y }, { q, k, v, [names.queries]: queries, [names.keys]: keys }, { target })).y;
 }
 
 /** softmax(q·kᵀ/√d)·v over the keys that a query sees, over all of them if it sees none. */

@@ -83,7 +83,7 @@ describe.each(models)("$name", (model) => {
 
   test("it does so in plain ONNX too", async () => {
     const { eps, feeds } = build(model, "");
-    const result = await run({ eps }, { ...feeds, ...weights }, "onnx");
+    const result = await run({ eps }, { ...feeds, ...weights }, { target: "onnx" });
     expect(relativeError(result.eps, reference.eps as Tensor)).toBeLessThan(1e-4);
   });
 

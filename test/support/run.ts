@@ -1,12 +1,15 @@
 import { readFileSync } from "node:fs";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import type { IntTensor, Tensor } from "../../src/core/index.ts";
-import { compile, fedShape, type Node, type Target } from "../../src/graph/index.ts";
+import { type CompileOptions, compile, fedShape, type Node } from "../../src/graph/index.ts";
 import { isFloatDtype, memorySource, readInts, readSafetensors, readTensor } from "../../src/weights/index.ts";
 
 export type Feeds = Record<string, Tensor | IntTensor>;
 
 const isFloat = (x: Tensor | IntTensor): x is Tensor => x.data instanceof Float32Array;
+
+/** The form in which a graph is compiled. */
+type Form = Omit<CompileOptions, "name" | "bind">;
 
 export interface Runnable {
   (feeds: Feeds): Promise<Record<string, Tensor>>;
@@ -14,8 +17,8 @@ export interface Runnable {
 }
 
 /** Compiles a graph that runs in this process. All parameters are fed. */
-export async function load(outputs: Record<string, Node>, target: Target = "ort"): Promise<Runnable> {
-  const program = compile(outputs, { name: "test", target, bind: () => "fed" });
+export async function load(outputs: Record<string, Node>, options: Form = {}): Promise<Runnable> {
+  const program = compile(outputs, { name: "test", bind: () => "fed", ...options });
   const session = await InferenceSession.create(program.model, {
     graphOptimizationLevel: "extended",
     intraOpNumThreads: 1,
@@ -39,9 +42,9 @@ export async function load(outputs: Record<string, Node>, target: Target = "ort"
 export async function run(
   outputs: Record<string, Node>,
   feeds: Feeds,
-  target: Target = "ort",
+  options: Form = {},
 ): Promise<Record<string, Tensor>> {
-  const runOnce = await load(outputs, target);
+  const runOnce = await load(outputs, options);
   try {
     return await runOnce(feeds);
   } finally {

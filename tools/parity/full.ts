@@ -68,7 +68,7 @@ export async function main(args: string[]): Promise<void> {
   const reference = (name: string): Promise<Tensor> => readTensor(tensors.get(name)!);
   const feed = async (...names: string[]): Promise<Feeds> =>
     Object.fromEntries(await Promise.all(names.map(async (name) => [name, await reference(name)])));
-  const input = (name: string, dtype?: g.DType): g.Node => g.input(name, tensors.get(name)!.shape, dtype);
+  const input = (name: string, dtype?: g.PortDType): g.Node => g.input(name, tensors.get(name)!.shape, dtype);
 
   const parts: Record<string, () => Promise<Part>> = {
     unet: async () => {

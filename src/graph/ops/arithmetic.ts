@@ -7,6 +7,10 @@ import { emitReshape } from "./emit.ts";
 
 type None = Record<string, never>;
 
+/** A number as a value with the dtype of the other operand. */
+const operand = (x: Node | number, other: Node | number): Node =>
+  typeof x !== "number" ? x : scalar(x, typeof other !== "number" && other.dtype === "float16" ? "float16" : "float32");
+
 /** An elementwise operation on two values that broadcast. gradient: dL/da and dL/db, before they are summed to their shapes. */
 function binary(name: string, op: string, gradient: (dy: Node, a: Node, b: Node, y: Node) => [() => Node, () => Node]) {
   const make = defineOp<None>(name, {
@@ -15,10 +19,10 @@ function binary(name: string, op: string, gradient: (dy: Node, a: Node, b: Node,
       const [da, db] = gradient(dy, a, b, output);
       return [() => sumTo(da(), a), () => sumTo(db(), b)];
     },
+    half: true,
     implement: { lower: (out, inputs) => out.node(op, inputs) },
   });
-  return (a: Node | number, b: Node | number): Node =>
-    make([typeof a === "number" ? scalar(a) : a, typeof b === "number" ? scalar(b) : b], {});
+  return (a: Node | number, b: Node | number): Node => make([operand(a, b), operand(b, a)], {});
 }
 
 /** a + b */
@@ -42,6 +46,7 @@ export const div: (a: Node | number, b: Node | number) => Node = binary("div", "
 const negOp = defineOp<None>("neg", {
   shape: ([x]) => x,
   gradient: (dy) => [() => neg(dy)],
+  half: true,
   implement: { lower: (out, inputs) => out.node("Neg", inputs) },
 });
 /** −x */
@@ -54,6 +59,7 @@ const reshapeOp = defineOp<{ shape: Shape }>("reshape", {
     return shape;
   },
   gradient: (dy, { inputs: [x] }) => [() => reshape(dy, x.shape)],
+  half: true,
   implement: { lower: (out, [x], { attrs, shapes }) => emitReshape(out, x, shapes[0], attrs.shape) },
   memory: { view: true },
 });

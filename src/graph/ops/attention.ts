@@ -1,7 +1,16 @@
 import { GraphError, shapeText, sizeOf } from "../../core/index.ts";
-import { constant, defineOp, type Node, scalar } from "../operation.ts";
-import { fixed, isSymbolic, type Shape, sameShape } from "../shape.ts";
+import {
+  constant,
+  defineOp,
+  type Gradient,
+  type Implementation,
+  type Node,
+  scalar,
+  type Traits,
+} from "../operation.ts";
+import { fixed, isSymbolic, type Shape, sameShape, withBatch } from "../shape.ts";
 import { add, broadcastLike, mul, neg, reshape, sub, sum } from "./arithmetic.ts";
+import { cast } from "./cast.ts";
 import { after, concat, slice, transpose } from "./layout.ts";
 import { matmul } from "./linear.ts";
 
@@ -40,10 +49,13 @@ const causalMask = (length: number): Node =>
     [length, length],
   );
 
-/** softmax(q·kᵀ/√d + mask): [B, heads, L, D] and [B, heads, M, D] → [B, heads, L, M]. */
+/**
+ * softmax(q·kᵀ/√d + mask): [B, heads, L, D] and [B, heads, M, D] → [B, heads, L, M]. The mask and the softmax are float32
+ * if q is float16: WebGPU's kernel would add up a row in float16.
+ */
 function probabilities(q: Node, k: Node, mask: Node | undefined): Node {
-  const scores = matmul(q, k, { transB: true, alpha: 1 / Math.sqrt(fixed(q.shape, 3)) });
-  return softmax(mask ? add(scores, mask) : scores);
+  const scores = cast(matmul(q, k, { transB: true, alpha: 1 / Math.sqrt(fixed(q.shape, 3)) }), "float32");
+  return cast(softmax(mask ? add(scores, mask) : scores), q.dtype);
 }
 
 /** Attention maps: q [B, L, C], k [B, M, C] → [B, heads, L, M]. */
@@ -55,44 +67,59 @@ export const attend = (maps: Node, v: Node): Node => join(matmul(maps, split(v, 
 
 /** Largest piece of the maps that the gradient recomputes at a time. It stays in a CPU's cache. Bytes. */
 const PIECE = 8 * 2 ** 20;
-/**
- * Largest piece of one row's maps in the forward pass of a device without a kernel for attention. Bytes. Eight rows of
- * them are 128 MiB, the largest buffer that every WebGPU device allows.
- */
-const FORWARD_PIECE = 16 * 2 ** 20;
 /** Fewest queries of a piece. With fewer, matrix products lose more than the cache gains. */
 const FEWEST_QUERIES = 128;
 
+function attended([q, k, v]: readonly Shape[], { heads, causal }: Heads): Shape {
+  const fits = q.length === 3 && q[2] === k[2] && sameShape(k.slice(0, 2), v.slice(0, 2)) && q[0] === k[0];
+  if (!fits || fixed(q, 2) % heads || fixed(v, 2) % heads || (causal && q[1] !== k[1])) {
+    throw new GraphError("query, key and value do not fit", {
+      found: `${[q, k, v].map(shapeText).join(", ")}, ${heads} heads`,
+    });
+  }
+  return [q[0], q[1], v[2]];
+}
+
+const attentionGradient: Gradient<Heads> = (dy, { inputs: [q, k, v], output, attrs }) => {
+  const all = lazily(() => backward(dy, q, k, v, output, attrs));
+  return [() => all().dq, () => all().dk, () => all().dv];
+};
+
+/** onnxruntime's kernel for attention. */
+const fused: Implementation<Heads> = {
+  lower: (out, inputs, { attrs: { heads, causal }, shapes: [q] }) =>
+    out.node(
+      "MultiHeadAttention",
+      inputs,
+      {
+        num_heads: heads,
+        scale: { float: 1 / Math.sqrt(fixed(q, 2) / heads) },
+        ...(causal ? { unidirectional: 1 } : {}),
+      },
+      "com.microsoft",
+    ),
+};
+
+/** Attention by onnxruntime's kernel on a device whose kernel was found to be right. */
+const fusedOp = defineOp<Heads>("fusedAttention", {
+  shape: attended,
+  half: true,
+  implement: fused,
+  gradient: attentionGradient,
+});
+
 const attentionOp = defineOp<Heads>("attention", {
-  shape: ([q, k, v], { heads, causal }) => {
-    const fits = q.length === 3 && q[2] === k[2] && sameShape(k.slice(0, 2), v.slice(0, 2)) && q[0] === k[0];
-    if (!fits || fixed(q, 2) % heads || fixed(v, 2) % heads || (causal && q[1] !== k[1])) {
-      throw new GraphError("query, key and value do not fit", {
-        found: `${[q, k, v].map(shapeText).join(", ")}, ${heads} heads`,
-      });
-    }
-    return [q[0], q[1], v[2]];
-  },
+  shape: attended,
+  half: true,
   implement: {
-    ort: {
-      lower: (out, inputs, { attrs: { heads, causal }, shapes: [q] }) =>
-        out.node(
-          "MultiHeadAttention",
-          inputs,
-          {
-            num_heads: heads,
-            scale: { float: 1 / Math.sqrt(fixed(q, 2) / heads) },
-            ...(causal ? { unidirectional: 1 } : {}),
-          },
-          "com.microsoft",
-        ),
+    ort: fused,
+    onnx: {
+      // WebGPU's kernel takes no causal mask.
+      expand: ([q, k, v], attrs, traits) =>
+        traits.fusedAttention && !attrs.causal ? fusedOp([q, k, v], attrs) : inPieces(q, k, v, attrs, traits),
     },
-    onnx: { expand: ([q, k, v], attrs) => inPieces(q, k, v, attrs) },
   },
-  gradient: (dy, { inputs: [q, k, v], output, attrs }) => {
-    const all = lazily(() => backward(dy, q, k, v, output, attrs));
-    return [() => all().dq, () => all().dk, () => all().dv];
-  },
+  gradient: attentionGradient,
   // Copies of query, key and value with the heads first. With a mask also the mask, whole maps and a copy of the output.
   memory: {
     workspace: ([q, k, v], y, { heads, causal }) => {
@@ -138,12 +165,16 @@ function pieceOf(bytes: number, queryBytes: number, length: number): { headsAtOn
   };
 }
 
-/** Attention in plain operations, some heads or some queries of one head at a time, so that large maps never exist whole. */
-function inPieces(q: Node, k: Node, v: Node, { heads, causal }: Heads): Node {
+/**
+ * Attention in plain operations, some heads or some queries of one head at a time, so that no piece of the maps has more bytes
+ * than the device's buffers.
+ */
+function inPieces(q: Node, k: Node, v: Node, { heads, causal }: Heads, { buffer, rows }: Traits): Node {
   const [query, key, value] = [q, k, v].map((x) => split(x, heads));
   const length = fixed(q.shape, 1);
   const mask = causal ? causalMask(length) : undefined;
-  const { headsAtOnce, queriesAtOnce } = pieceOf(FORWARD_PIECE, 4 * fixed(k.shape, 1), length);
+  const [batch] = withBatch(q.shape, rows);
+  const { headsAtOnce, queriesAtOnce } = pieceOf(buffer, 4 * fixed(k.shape, 1) * batch, length);
   let before: Node[] = [];
   const outputs = ranges(heads, headsAtOnce).map(([head, headEnd]) => {
     const [qh, kh, vh] = [query, key, value].map((x) => slice(x, 1, head, headEnd));

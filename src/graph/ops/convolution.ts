@@ -21,6 +21,7 @@ const convOp = defineOp<ConvolutionOptions>("conv2d", {
     () => weightGradient(x, dy, w.shape, attrs),
     () => sum(dy, [0, 2, 3]),
   ],
+  half: true,
   implement: {
     lower: (out, inputs, { attrs: { stride, pads }, shapes: [, w] }) =>
       out.node("Conv", inputs, { kernel_shape: w.slice(2) as number[], strides: [stride, stride], pads }),

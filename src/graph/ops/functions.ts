@@ -8,6 +8,9 @@ type Implementations = Implementation<None> | { ort: Implementation<None>; onnx:
 
 const onnx = (op: string): Implementation<None> => ({ lower: (out, inputs) => out.node(op, inputs) });
 
+/** The functions whose results stay within float16's range and precision. */
+const halves = ["relu", "tanh", "sigmoid", "silu", "quickGelu", "gelu"];
+
 /** Defines y = f(x), elementwise. gradient: dL/dx. */
 function unary(
   name: string,
@@ -18,6 +21,7 @@ function unary(
   const make = defineOp<None>(name, {
     shape: ([x]) => x,
     gradient: (dy, { inputs: [x], output }) => [() => gradient(dy, x, output)],
+    half: halves.includes(name),
     implement,
     memory,
   });
@@ -69,10 +73,10 @@ export const gelu: (x: Node) => Node = unary("gelu", onnx("Gelu"), (dy, x) => {
   const density = mul(1 / Math.sqrt(2 * Math.PI), exp(mul(-0.5, mul(x, x))));
   return mul(dy, add(distribution, mul(x, density)));
 });
-/** x² */
 /** |x|, with gradient 0 at 0. */
 export const abs = (x: Node): Node => add(relu(x), relu(neg(x)));
 
+/** x² */
 export const square = (x: Node): Node => mul(x, x);
 /** x/‖x‖₂ along the last axis. */
 export const normalise = (x: Node): Node => div(x, sqrt(sum(square(x), [-1], true)));

@@ -1,5 +1,6 @@
 export * from "./arithmetic.ts";
 export * from "./attention.ts";
+export * from "./cast.ts";
 export * from "./convolution.ts";
 export * from "./functions.ts";
 export * from "./layout.ts";

@@ -21,6 +21,7 @@ const transposeOp = defineOp<{ order: readonly number[] }>("transpose", {
         order.map((_, i) => order.indexOf(i)),
       ),
   ],
+  half: true,
   implement: { lower: (out, [x], { attrs }) => out.node("Transpose", [x], { perm: attrs.order }) },
 });
 /** Axis i of the result is axis order[i] of x. */
@@ -47,6 +48,7 @@ const concatOp = defineOp<{ axis: number }>("concat", {
       return () => slice(dy, axis, from, to);
     });
   },
+  half: true,
   implement: { lower: (out, xs, { attrs }) => out.node("Concat", xs, { axis: attrs.axis }) },
 });
 /** Joins values along `axis`. */
@@ -69,6 +71,7 @@ const sliceOp = defineOp<Range>("slice", {
       return pad(spaced, axis, from, after);
     },
   ],
+  half: true,
   implement: {
     lower: (out, [x], { attrs: { axis, from, to, step } }) =>
       out.node("Slice", [x, out.ints([from]), out.ints([to]), out.ints([axis]), out.ints([step])]),
@@ -97,6 +100,7 @@ const padOp = defineOp<{ axis: number; before: number; after: number }>("pad", {
   gradient: (dy, { inputs: [x], attrs: { axis, before } }) => [
     () => slice(dy, axis, before, before + fixed(x.shape, axis)),
   ],
+  half: true,
   implement: {
     lower: (out, [x], { attrs: { axis, before, after } }) =>
       out.node("Pad", [x, out.ints([before, after]), undefined, out.ints([axis])], { mode: "constant" }),
@@ -109,6 +113,7 @@ export const pad = (x: Node, axis: number, before: number, after: number): Node 
 const gatherOp = defineOp<Record<string, never>>("gather", {
   shape: ([table, index]) => [...index, ...table.slice(1)],
   gradient: (dy, { inputs: [table, index] }) => [() => scatterAdd(dy, index, table), null],
+  half: true,
   implement: {
     // The index is fed as a column: see fedShape.
     ort: { lower: (out, [table, index]) => out.node("GatherND", [table, index]) },
@@ -147,9 +152,10 @@ const scatterAdd = (dy: Node, index: Node, like: Node): Node => scatterOp([dy, i
 const upsampleOp = defineOp<Record<string, never>>("upsample2x", {
   shape: ([x]) => [x[0], x[1], 2 * fixed(x, 2), 2 * fixed(x, 3)],
   gradient: (dy) => [() => sumPool2x(dy)],
+  half: true,
   implement: {
     lower: (out, [x]) =>
-      out.node("Resize", [x, undefined, out.floats(Float32Array.of(1, 1, 2, 2), [4])], {
+      out.node("Resize", [x, undefined, out.floats(Float32Array.of(1, 1, 2, 2), [4], "float32")], {
         mode: "nearest",
         coordinate_transformation_mode: "asymmetric",
         nearest_mode: "floor",
@@ -179,6 +185,7 @@ const sumPool2x = (x: Node): Node => sumPoolOp([x], {});
 const afterOp = defineOp<Record<string, never>>("after", {
   shape: ([x]) => x,
   gradient: (dy, { inputs: [, ...first] }) => [() => dy, ...first.map(() => null)],
+  half: true,
   implement: {
     // Joins an empty piece of each of `first`: this copies nothing, but onnxruntime must compute them before.
     lower: (out, [x, ...first], { shapes: [shape] }) => {

@@ -1,7 +1,9 @@
 import { GraphError, shapeText, sizeOf } from "../../core/index.ts";
 import { defineOp, type Node } from "../operation.ts";
 import { broadcast, product, type Shape, withBatch } from "../shape.ts";
-import { add, reshape, sumTo } from "./arithmetic.ts";
+import { add, reshape, sum, sumTo } from "./arithmetic.ts";
+import { emitReshape } from "./emit.ts";
+import { slice } from "./layout.ts";
 
 type Transposes = { transA: boolean; transB: boolean; alpha: number };
 
@@ -42,6 +44,7 @@ const matmulOp = defineOp<Transposes>("matmul", {
       return sumTo(grad, b);
     },
   ],
+  half: true,
   implement: {
     ort: {
       lower: (out, inputs, { attrs: { transA, transB, alpha } }) =>
@@ -67,10 +70,7 @@ const matmulOp = defineOp<Transposes>("matmul", {
           if (elements(shapes[0]) <= elements(shapes[1])) a = scaled(a);
           else b = scaled(b);
         }
-        return out.node("MatMul", [
-          attrs.transA ? swapped(a, shapes[0]) : a,
-          attrs.transB ? swapped(b, shapes[1]) : b,
-        ]);
+        return out.node("MatMul", [attrs.transA ? swapped(a, shapes[0]) : a, attrs.transB ? swapped(b, shapes[1]) : b]);
       },
     },
   },
@@ -87,8 +87,54 @@ export const matmul = (
   { transA = false, transB = false, alpha = 1 }: Partial<Transposes> = {},
 ): Node => matmulOp([a, b], { transA, transB, alpha });
 
+const linearOp = defineOp<Record<string, never>>("linear", {
+  shape: ([x, w, b]) => {
+    if (x.length < 2 || w.length !== 2 || x.at(-1) !== w[1] || (b && (b.length !== 1 || b[0] !== w[0]))) {
+      throw new GraphError("input, weight and bias do not fit", {
+        found: [x, w, b].filter(Boolean).map(shapeText).join(", "),
+      });
+    }
+    return [...x.slice(0, -1), w[0]];
+  },
+  gradient: (dy, { inputs: [x, w] }) => [
+    () => matmul(dy, w),
+    () => matmul(asMatrix(dy), asMatrix(x), { transA: true }),
+    () => sumOverRows(dy),
+  ],
+  half: true,
+  implement: {
+    ort: {
+      expand: ([x, w, b]) => {
+        const y = matmul(x, w, { transB: true });
+        return b ? add(y, b) : y;
+      },
+    },
+    // One kernel for product and sum. It takes the weight as it lies in its file, which MatMul would have to be copied for.
+    onnx: {
+      lower: (out, [x, w, b], { shapes: [rows, weight], node: { shape } }) => {
+        const flat = rows.length === 2 ? x : emitReshape(out, x, [], [product(rows.slice(0, -1)), weight[1]]);
+        const y = out.node("Gemm", b ? [flat, w, b] : [flat, w], { transB: 1 });
+        return rows.length === 2 ? y : emitReshape(out, y, [], shape);
+      },
+    },
+  },
+  arithmetic: ([, w], y) => 2 * sizeOf(y) * w[1],
+});
+
+const sumOverRows = (x: Node): Node =>
+  sum(
+    x,
+    x.shape.slice(0, -1).map((_, i) => i),
+  );
+
 /** x·Wᵀ + b with PyTorch's weight [out, in]. x: [..., in] → [..., out]. */
-export function linear(x: Node, weight: Node, bias?: Node): Node {
-  const y = matmul(x, weight, { transB: true });
-  return bias ? add(y, bias) : y;
+export const linear = (x: Node, weight: Node, bias?: Node): Node =>
+  linearOp(bias ? [x, weight, bias] : [x, weight], {});
+
+/** A slice of a linear layer's channels, as a layer with some of the weight's rows. */
+export function narrowed({ inputs: [layer], attrs }: Node): Node {
+  const [x, weight, bias] = layer.inputs;
+  const { from, to, step } = attrs as Record<string, number>;
+  const cut = (rows: Node): Node => slice(rows, 0, from, to, step);
+  return linear(x, cut(weight), bias && cut(bias));
 }
