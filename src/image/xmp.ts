@@ -1,4 +1,6 @@
-import { ImageError } from "../core/index.ts";
+import { ImageError, joinBytes } from "../core/index.ts";
+import { ascii } from "./header/reader.ts";
+import { type WebpChunk, webpChunks, webpSize } from "./header/webp.ts";
 
 // XMP (ISO 16684-1): metadata as RDF in XML, which JPEG and WebP files carry in places of their own.
 
@@ -35,8 +37,6 @@ export function recordInXmp(packet: Uint8Array): string | undefined {
   return xml.slice(start + OPEN.length, end).replace(/&(amp|lt|gt|quot|apos|#13);/g, (_, name) => named[name]);
 }
 
-const ascii = (bytes: Uint8Array, from: number, to: number): string => String.fromCharCode(...bytes.subarray(from, to));
-
 const damaged = (format: string, found: string): ImageError => new ImageError(`damaged ${format}`, { found });
 
 /** XMP packets of a JPEG. Throws ImageError if a segment before the pixels is damaged. */
@@ -66,13 +66,57 @@ export function* xmpOfJpeg(jpeg: Uint8Array): Generator<Uint8Array> {
 
 /** XMP packets of a WebP. Throws ImageError if a chunk is damaged. */
 export function* xmpOfWebp(webp: Uint8Array): Generator<Uint8Array> {
-  const view = new DataView(webp.buffer, webp.byteOffset, webp.byteLength);
-  for (let at = 12; at < webp.length; ) {
-    const length = at + 8 > webp.length ? Number.POSITIVE_INFINITY : view.getUint32(at + 4, true);
-    const end = at + 8 + length;
-    if (end > webp.length) throw damaged("WebP", `a chunk of ${length} bytes at byte ${at}`);
-    if (ascii(webp, at, at + 4) === "XMP ") yield webp.subarray(at + 8, end);
-    // Chunks are padded to an even length.
-    at = end + (length % 2);
-  }
+  for (const { type, content } of webpChunks(webp)) if (type === "XMP ") yield content;
+}
+
+/** Writes an XMP packet into a JPEG or WebP file that has none. Throws ImageError if the file is damaged. */
+export const insertXmp = (file: Uint8Array, format: "jpeg" | "webp", xmp: string): Uint8Array =>
+  (format === "jpeg" ? insertIntoJpeg : insertIntoWebp)(file, new TextEncoder().encode(xmp));
+
+/** Directly behind SOI and the JFIF header, which must come first (T.871). */
+function insertIntoJpeg(jpeg: Uint8Array, xmp: Uint8Array): Uint8Array {
+  const [app0, app1] = [0xe0, 0xe1];
+  const view = new DataView(jpeg.buffer, jpeg.byteOffset, jpeg.byteLength);
+  const at = jpeg[3] === app0 ? 4 + view.getUint16(4) : 2;
+  const header = new TextEncoder().encode(JPEG_HEADER);
+  const length = 2 + header.length + xmp.length;
+  const head = Uint8Array.of(0xff, app1, length >> 8, length & 255);
+  return joinBytes([jpeg.subarray(0, at), head, header, xmp, jpeg.subarray(at)]);
+}
+
+/** As its last chunk, with the extended header that announces it (RFC 9649, 2.7). */
+function insertIntoWebp(webp: Uint8Array, xmp: Uint8Array): Uint8Array {
+  const chunks = [...webpChunks(webp)];
+  const [hasXmp, hasAlpha] = [4, 16];
+  const extended = chunks.find(({ type }) => type === "VP8X")?.content.slice() ?? simpleHeader(chunks[0], hasAlpha);
+  extended[0] |= hasXmp;
+  const rest = chunks.filter(({ type }) => type !== "VP8X").map(({ type, content }) => webpChunk(type, content));
+  const body = joinBytes([webpChunk("VP8X", extended), ...rest, webpChunk("XMP ", xmp)]);
+  const head = new Uint8Array(12);
+  head.set(webp.subarray(0, 12));
+  new DataView(head.buffer).setUint32(4, 4 + body.length, true);
+  return joinBytes([head, body]);
+}
+
+/** The extended header of a file that has only pixels. */
+function simpleHeader(pixels: WebpChunk, hasAlpha: number): Uint8Array {
+  const size = webpSize(pixels);
+  if (!size) throw damaged("WebP", "no pixels");
+  const header = new Uint8Array(10);
+  // RFC 9649, 3.4: a bit of a lossless picture says whether it has opacity. A lossy one has none in this form.
+  if (pixels.type === "VP8L" && pixels.content[4] & 0x10) header[0] = hasAlpha;
+  // Three bytes each, little-endian.
+  [size.width - 1, size.height - 1].forEach((side, k) => {
+    header.set([side & 255, (side >> 8) & 255, side >> 16], 4 + 3 * k);
+  });
+  return header;
+}
+
+/** A chunk of a WebP, padded to an even length. */
+function webpChunk(type: string, content: Uint8Array): Uint8Array {
+  const chunk = new Uint8Array(8 + content.length + (content.length % 2));
+  chunk.set(new TextEncoder().encode(type));
+  new DataView(chunk.buffer).setUint32(4, content.length, true);
+  chunk.set(content, 8);
+  return chunk;
 }

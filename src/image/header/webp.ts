@@ -2,7 +2,8 @@ import { readOrientation, UPRIGHT } from "./exif.ts";
 import type { FileHeader } from "./fileHeader.ts";
 import { ascii, corrupt, requireBytes, viewOf } from "./reader.ts";
 
-interface Chunk {
+/** A chunk of a WebP. */
+export interface WebpChunk {
   readonly type: string;
   readonly content: Uint8Array;
   /** Offset of the content in the file. */
@@ -10,7 +11,7 @@ interface Chunk {
 }
 
 /** The chunks of a WebP (RFC 9649, 2.3). Throws ImageError if one reaches beyond the file, or the file is too short. */
-export function* webpChunks(webp: Uint8Array): Generator<Chunk> {
+export function* webpChunks(webp: Uint8Array): Generator<WebpChunk> {
   const view = viewOf(webp);
   requireBytes(webp, 12, "a header");
   const end = 8 + view.getUint32(4, true);
@@ -27,7 +28,7 @@ export function* webpChunks(webp: Uint8Array): Generator<Chunk> {
 const uint24 = (bytes: Uint8Array, at: number): number => bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16);
 
 /** Size in a chunk of pixels, or of the canvas. RFC 6386, 9.1; RFC 9649, 3.4 and 2.7.1. */
-function sizeIn({ type, content }: Chunk): { width: number; height: number } | undefined {
+export function webpSize({ type, content }: WebpChunk): { width: number; height: number } | undefined {
   const view = viewOf(content);
   if (type === "VP8X" && content.length >= 10) {
     return { width: 1 + uint24(content, 4), height: 1 + uint24(content, 7) };
@@ -51,7 +52,7 @@ export function webpHeader(webp: Uint8Array): FileHeader {
   let profile: Uint8Array | undefined;
   let animated = 0;
   for (const chunk of webpChunks(webp)) {
-    size ??= sizeIn(chunk);
+    size ??= webpSize(chunk);
     const { type, content, at } = chunk;
     if (type === "ANMF") animated++;
     else if (type === "ICCP") profile ??= content;

@@ -1,5 +1,6 @@
+import { joinBytes } from "../../core/index.ts";
 import { corrupt, viewOf } from "../header/reader.ts";
-import { pngChunks } from "../pngText.ts";
+import { pngChunk, pngChunks, pngSignature } from "../pngText.ts";
 
 /** Colour types of PNG 11.2.1, with their channels and depths. */
 export const [GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA] = [0, 2, 3, 4, 6];
@@ -77,4 +78,10 @@ export function parsePng(png: Uint8Array): PngFile {
     frames: animation && animation.length >= 4 ? Math.max(1, viewOf(animation).getUint32(0)) : 1,
     pixels,
   };
+}
+
+/** A PNG without its EXIF data, for decoders of which some heed the orientation in it and some do not. */
+export function withoutExif(png: Uint8Array): Uint8Array {
+  const kept = [...pngChunks(png)].filter(({ type }) => type !== "eXIf");
+  return joinBytes([Uint8Array.from(pngSignature), ...kept.map(({ type, data }) => pngChunk(type, data))]);
 }
