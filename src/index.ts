@@ -62,26 +62,26 @@ export { pasteBack } from "./image/index.ts";
 export { decodeImage, decodePhoto, encodePicture, encodePng } from "./image/node/index.ts";
 export {
   attentionSheet,
+  type CompareApiWork,
   type ComparedEdit,
+  type CompareResult,
   type Cost,
   type Costs,
+  type EditResult,
   type Estimate,
   type FailedEdit,
   type LeftOut,
   type MadeEdit,
+  type PhotoInput,
+  type PreparedPhoto,
 } from "./tasks/index.ts";
 export {
   type CommonPhotoOptions,
   type CommonPrepareOptions,
-  type CompareApiWork,
   type CompareOptions,
-  type CompareResult,
   compare,
-  type EditResult,
   type MethodApi,
   methodApi,
-  type PhotoInput,
-  type PreparedPhoto,
 } from "./tasks/node/index.ts";
 
 /** BARET: edits that may change poses and shapes, from a target prompt alone. */

@@ -3,8 +3,15 @@ import { type Picture, row } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
 import { edit, editWith, jobOf, planPrepared, prepareStored, resolvedSettings } from "../../src/editing/index.ts";
 import { refinementMapper, replacementMapper } from "../../src/editing/promptToPrompt/index.ts";
-import { type Costs, type Estimate, measured, type SettingValues } from "../../src/tasks/index.ts";
-import { dryScorer, estimateTask, openPhoto } from "../../src/tasks/node/index.ts";
+import {
+  type Costs,
+  dryScorer,
+  type Estimate,
+  estimateTask,
+  measured,
+  openPhoto,
+  type SettingValues,
+} from "../../src/tasks/index.ts";
 import { type Pair, render } from "../../src/world/index.ts";
 import type { Case } from "./cases.ts";
 

@@ -4,8 +4,7 @@ import type { Model, Size } from "../diffusion/index.ts";
 import { loadModel } from "../diffusion/node/index.ts";
 import { type Device, devices } from "../runtime/index.ts";
 import { mostThreads } from "../runtime/node/index.ts";
-import type { Maker } from "../tasks/index.ts";
-import * as tasks from "../tasks/node/index.ts";
+import * as tasks from "../tasks/index.ts";
 import { type Prediction, predictions } from "../weights/index.ts";
 import {
   anyText,
@@ -81,5 +80,8 @@ export async function withModel<T>(flags: ModelFlags, work: Work, use: (model: M
 }
 
 /** Returns the program version, model and engine for the records of pictures. */
-export const makerOf = ({ model: name, prediction, variant }: ModelFlags, model: Model, work: Work): Promise<Maker> =>
-  tasks.makerOf(model, { name, prediction, variant }, work);
+export const makerOf = (
+  { model: name, prediction, variant }: ModelFlags,
+  model: Model,
+  work: Work,
+): Promise<tasks.Maker> => tasks.makerOf(model, { name, prediction, variant }, work);

@@ -1,7 +1,8 @@
 import { Command } from "commander";
 import { BaretError, formatBytes, type Size, sizeOf, type Warning } from "../core/index.ts";
+import { nodePlatform } from "../diffusion/node/index.ts";
 import { type FoundModel, findModel, listModels, openLocal } from "../storage/node/index.ts";
-import { editMemory } from "../tasks/node/index.ts";
+import { editMemory } from "../tasks/index.ts";
 import {
   type Checkpoint,
   isFloatDtype,
@@ -43,7 +44,7 @@ function weightFacts(tensors: readonly TensorRef[]) {
 async function checkpointFacts(checkpoint: Checkpoint): Promise<Facts> {
   const { unet, vae, textEncoder, editing, scheduler } = checkpoint;
   const weights = [unet, vae, textEncoder].flatMap((part) => [...part.weights.values()]);
-  const { memory, warnings } = await editMemory(checkpoint);
+  const { memory, warnings } = await editMemory(checkpoint, nodePlatform);
   return { size: editing.size, prediction: scheduler.prediction, ...weightFacts(weights), memory, warnings };
 }
 

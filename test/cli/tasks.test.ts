@@ -6,7 +6,7 @@ import { Reporter } from "../../src/cli/print.ts";
 import { CancelledError } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
 import { baret } from "../../src/editing/index.ts";
-import { openPhoto, planPhoto, prepareTask } from "../../src/tasks/node/index.ts";
+import { openPhoto, planPhoto, prepareTask } from "../../src/tasks/index.ts";
 import { smoothPicture, tinyModel } from "../support/baret.ts";
 import { Workplace } from "../support/cli.ts";
 

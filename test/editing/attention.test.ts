@@ -20,7 +20,7 @@ import {
 import type { BaretPrepared } from "../../src/editing/methods/baret/index.ts";
 import { resizeMap } from "../../src/image/index.ts";
 import { baret } from "../../src/index.ts";
-import { openPhoto } from "../../src/tasks/node/index.ts";
+import { openPhoto } from "../../src/tasks/index.ts";
 import { prepared, smoothPicture, someOrigin, tinyModel } from "../support/baret.ts";
 import { relativeError } from "../support/run.ts";
 

@@ -21,7 +21,7 @@ import {
 } from "../../src/editing/methods/baret/index.ts";
 import { baret } from "../../src/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
-import { openPhoto } from "../../src/tasks/node/index.ts";
+import { openPhoto } from "../../src/tasks/index.ts";
 import { baretReference, prepared, roles, smoothPicture, tinyModel, withTensors } from "../support/baret.ts";
 import { relativeError } from "../support/run.ts";
 

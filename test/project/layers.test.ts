@@ -28,7 +28,24 @@ const layers = [
   "cli",
 ];
 /** Folders without Node or browser APIs outside their node/ folder: the same code runs in both. */
-const pure = ["core", "graph", "weights", "text", "runtime", "image", "models", "world"];
+const pure = [
+  "core",
+  "graph",
+  "weights",
+  "text",
+  "storage",
+  "runtime",
+  "image",
+  "models",
+  "metrics",
+  "diffusion",
+  "inversion",
+  "tuning",
+  "editing",
+  "world",
+  "tasks",
+  "http",
+];
 
 const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((f) => f.endsWith(".ts"));
 const imports = new Map(

@@ -6,8 +6,18 @@ import { methodNamed } from "../../src/editing/index.ts";
 import { preparedFile, readPrepared } from "../../src/editing/node/index.ts";
 import { baret } from "../../src/index.ts";
 import { checkMemory } from "../../src/runtime/node/index.ts";
-import type { Estimate, SettingValues, TaskEvent, TaskResult } from "../../src/tasks/index.ts";
-import { type EditTask, editTask, makerOf, openPhoto, planEdit, planPhoto } from "../../src/tasks/node/index.ts";
+import {
+  type EditTask,
+  type Estimate,
+  editTask,
+  makerOf,
+  openPhoto,
+  planEdit,
+  planPhoto,
+  type SettingValues,
+  type TaskEvent,
+  type TaskResult,
+} from "../../src/tasks/index.ts";
 import { smoothPicture, tinyModel } from "../support/baret.ts";
 import { temporaryFolder } from "../support/files.ts";
 

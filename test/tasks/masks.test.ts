@@ -1,10 +1,11 @@
 import { writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { ImageError, type Mask, type Picture, UsageError } from "../../src/core/index.ts";
+import { nodePlatform } from "../../src/diffusion/node/index.ts";
 import { masactrl } from "../../src/editing/index.ts";
 import { brightPixels, fitImage, resizeMask } from "../../src/image/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
-import { type Fit, fits, withMasks } from "../../src/tasks/node/index.ts";
+import { type Fit, fits, withMasks } from "../../src/tasks/index.ts";
 import { temporaryFolder } from "../support/files.ts";
 
 // Masks that edit options name: their files, their sizes and the photo that they belong to.
@@ -30,7 +31,7 @@ beforeAll(async () => {
 });
 
 const read = async (value: unknown, photo?: { full: Picture; fit: Fit }): Promise<Mask> => {
-  const { options } = await withMasks(masactrl, { step: 1, sourceMask: value }, { size, photo });
+  const { options } = await withMasks(masactrl, { step: 1, sourceMask: value }, { size, photo }, nodePlatform);
   expect(options.step).toBe(1);
   return options.sourceMask as Mask;
 };
@@ -55,14 +56,14 @@ test.each(fits)("a mask of the photo's own size is fitted as the photo: %s", asy
 test("a mask without a file is used as it is, and no option means no mask", async () => {
   const mask = brightPixels(leftHalf(64, 64));
   expect(await read(mask)).toBe(mask);
-  const { options, warnings } = await withMasks(masactrl, { step: 2 }, { size });
+  const { options, warnings } = await withMasks(masactrl, { step: 2 }, { size }, nodePlatform);
   expect({ options, warnings }).toEqual({ options: { step: 2 }, warnings: [] });
 });
 
 test("a file that has changed since a record named it gives a warning", async () => {
   const { path, sha256 } = (await read(at("square.png"))) as Mask & { path: string; sha256: string };
   const warningsOf = async (recorded: string) =>
-    (await withMasks(masactrl, { sourceMask: { path, sha256: recorded } }, { size })).warnings;
+    (await withMasks(masactrl, { sourceMask: { path, sha256: recorded } }, { size }, nodePlatform)).warnings;
   expect(await warningsOf(sha256)).toEqual([]);
   expect(await warningsOf("0".repeat(64))).toMatchObject([{ code: "changed-mask", details: { path } }]);
 });

@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { type AttentionMaps, observedPicture, type Place, requireAttention } from "../../editing/index.ts";
-import { attentionSheet } from "../../tasks/index.ts";
-import { attentionTask, planEdit, writePicture } from "../../tasks/node/index.ts";
+import { attentionSheet, attentionTask, planEdit } from "../../tasks/index.ts";
+import { writePicture } from "../../tasks/node/index.ts";
 import { chosenMethod, filesIn, givenValues } from "../methodOptions.ts";
 import { anyText, integer, option } from "../options.ts";
 import { checkOutputs, outOption, qualityOption } from "../outputs.ts";

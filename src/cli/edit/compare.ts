@@ -5,23 +5,21 @@ import { PreparedCache } from "../../editing/node/index.ts";
 import {
   type ComparedEdit,
   type CompareEvent,
+  type Comparison,
+  compareTask,
   comparisonSheet,
   dB,
+  type EditTask,
   isMade,
   type LeftOut,
   type MadeEdit,
   type Maker,
   methodsToCompare,
-} from "../../tasks/index.ts";
-import {
-  type Comparison,
-  compareTask,
-  type EditTask,
   openClip,
   type Photo,
   planComparison,
-  writePicture,
-} from "../../tasks/node/index.ts";
+} from "../../tasks/index.ts";
+import { writePicture, writtenPicture } from "../../tasks/node/index.ts";
 import { statusOf } from "../exitStatus.ts";
 import { runBlocking, withProgress } from "../interrupt.ts";
 import { assignedOptions, assignmentOption, filesIn, writtenSettings } from "../methodOptions.ts";
@@ -222,8 +220,8 @@ async function run(command: Command, given: readonly string[], flags: Flags, rep
         }
         const clip = await openClip(model, flags.clip, work);
         const comparisons = planned.map((one, k) => {
-          const fileOf = ({ method }: EditTask): string => wanted[k].files.pictureOf(method);
-          const reused = flags.cache ? { fileOf } : {};
+          const written = ({ method }: EditTask) => writtenPicture(wanted[k].files.pictureOf(method));
+          const reused = flags.cache ? { written } : {};
           return { ...one, events: () => compareTask(one, { clip, ...reused, runBlocking, signal: work.signal }) };
         });
         await makeAll(comparisons, maker, clip?.name, work);

@@ -1,17 +1,19 @@
 import { Command } from "commander";
 import { type Picture, requireAtMost, StorageError, UsageError, type Work } from "../../core/index.ts";
+import { nodePlatform } from "../../diffusion/node/index.ts";
 import { contactSheet } from "../../image/index.ts";
 import { encodePng } from "../../image/node/index.ts";
 import { exists, writeFileAtomic } from "../../storage/node/index.ts";
-import type { EditRecord, TaskResult } from "../../tasks/index.ts";
 import {
+  type EditRecord,
   type EditTask,
   editTask,
   finishedPicture,
   planEdit,
   requireScorer,
-  writePicture,
-} from "../../tasks/node/index.ts";
+  type TaskResult,
+} from "../../tasks/index.ts";
+import { writePicture } from "../../tasks/node/index.ts";
 import { runBlocking } from "../interrupt.ts";
 import { applyLike, likeOption, warnOfOtherModel } from "../like.ts";
 import { chosenMethod, filesIn, givenValues } from "../methodOptions.ts";
@@ -187,7 +189,7 @@ async function requirePhotoOf(made: EditRecord | undefined, like: string, source
 
 /** Throws CheckpointError if --scorer names no CLIP model. Warns if no edit chooses its strength. */
 async function checkScorer(scorer: string, tasks: readonly EditTask[], reporter: Reporter): Promise<void> {
-  await requireScorer(scorer);
+  await requireScorer(scorer, nodePlatform);
   if (tasks.some(({ edit }) => edit.strength === "auto")) return;
   reporter.warn("--scorer has no effect: it helps to choose the strength, and no edit chooses it (--strength auto)");
 }

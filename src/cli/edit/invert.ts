@@ -1,7 +1,7 @@
 import { basename, extname } from "node:path";
 import { Command } from "commander";
 import { UsageError } from "../../core/index.ts";
-import { prepareTask } from "../../tasks/node/index.ts";
+import { prepareTask } from "../../tasks/index.ts";
 import { fileNamed, option } from "../options.ts";
 import { checkOutputs } from "../outputs.ts";
 import { Reporter } from "../print.ts";

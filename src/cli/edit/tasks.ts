@@ -13,26 +13,24 @@ import {
 import { PreparedCache, preparedFile, readPrepared } from "../../editing/node/index.ts";
 import { exists } from "../../storage/node/index.ts";
 import {
-  dB,
-  type Estimate,
-  estimateText,
-  type Maker,
-  type SettingValues,
-  type StrengthRecord,
-  type TaskEvent,
-  type TaskResult,
-} from "../../tasks/index.ts";
-import {
   type Caption,
   captionsOf,
+  dB,
   type EditTaskWork,
+  type Estimate,
+  estimateText,
   fits,
+  type Maker,
   openAll,
   openPhoto,
   type Photo,
   type PhotoTask,
   planPhoto,
-} from "../../tasks/node/index.ts";
+  type SettingValues,
+  type StrengthRecord,
+  type TaskEvent,
+  type TaskResult,
+} from "../../tasks/index.ts";
 import { runBlocking, withProgress } from "../interrupt.ts";
 import {
   changedSettings,

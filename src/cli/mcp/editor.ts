@@ -1,5 +1,5 @@
 import type { Work } from "../../core/index.ts";
-import type { Fit } from "../../tasks/node/index.ts";
+import type { Fit } from "../../tasks/index.ts";
 
 /** One edit, with paths that were checked. */
 export interface EditInput {

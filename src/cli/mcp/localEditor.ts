@@ -3,7 +3,6 @@ import type { Model } from "../../diffusion/index.ts";
 import { loadModel } from "../../diffusion/node/index.ts";
 import { methodNamed, methods } from "../../editing/index.ts";
 import { PreparedCache } from "../../editing/node/index.ts";
-import { splitOptions, type TaskResult } from "../../tasks/index.ts";
 import {
   captionsOf,
   editTask,
@@ -11,8 +10,10 @@ import {
   openPhoto,
   planEdit,
   planPhoto,
-  writePicture,
-} from "../../tasks/node/index.ts";
+  splitOptions,
+  type TaskResult,
+} from "../../tasks/index.ts";
+import { writePicture } from "../../tasks/node/index.ts";
 import { type ModelFlags, makerOf } from "../model.ts";
 import type { Edited, EditInput, Editor } from "./editor.ts";
 

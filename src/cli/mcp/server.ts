@@ -4,7 +4,7 @@ import { BaretError, between, oneOf, type Progress, version } from "../../core/i
 import { methods } from "../../editing/index.ts";
 import { resize } from "../../image/index.ts";
 import { decodePhoto, encodePicture } from "../../image/node/index.ts";
-import { fits } from "../../tasks/node/index.ts";
+import { fits } from "../../tasks/index.ts";
 import type { Editor } from "./editor.ts";
 import type { AllowedFolders } from "./folders.ts";
 

@@ -3,8 +3,15 @@ import type { Method } from "../../editing/index.ts";
 import { psnr } from "../../metrics/index.ts";
 import type { JobRequestInput, JobResult, MadePicture } from "../../server/index.ts";
 import { typedError } from "../../server/index.ts";
-import { type ChosenOptions, type ComparedEdit, type CompareEvent, noCost } from "../../tasks/index.ts";
-import { finishedPicture, type Photo, photoLike } from "../../tasks/node/index.ts";
+import {
+  type ChosenOptions,
+  type ComparedEdit,
+  type CompareEvent,
+  finishedPicture,
+  noCost,
+  type Photo,
+  photoLike,
+} from "../../tasks/index.ts";
 import type { PhotoFlags, PrintedTask } from "../edit/tasks.ts";
 import { runBlocking } from "../interrupt.ts";
 import type { Reporter } from "../print.ts";

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import type { Work } from "../../core/index.ts";
+import { nodePlatform } from "../../diffusion/node/index.ts";
 import type { JobRequestInput, JobResult, MadePicture } from "../../server/index.ts";
-import { type Costs, noCost, type TaskEvent, type TaskResult } from "../../tasks/index.ts";
-import { modes, withMasks } from "../../tasks/node/index.ts";
+import { type Costs, modes, noCost, type TaskEvent, type TaskResult, withMasks } from "../../tasks/index.ts";
 import { type Arguments, isPreparedFile } from "../edit/sources.ts";
 import { checkUse, type Edit, type PhotoFlags } from "../edit/tasks.ts";
 import { chosenMethod, givenValues } from "../methodOptions.ts";
@@ -48,7 +48,7 @@ export async function remoteEdits(
     const photos = await uploads.photos(named.sources, flags);
     const size = flags.size ?? session.model.size;
     for (const { photo } of photos.values()) {
-      const { warnings } = await withMasks(method, given, { size, photo });
+      const { warnings } = await withMasks(method, given, { size, photo }, nodePlatform);
       for (const { message } of warnings) reporter.warn(message);
     }
     const options = await uploads.options(method, given);

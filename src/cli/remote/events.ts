@@ -2,8 +2,7 @@ import type { Warning } from "../../core/index.ts";
 import type { Method, Quality } from "../../editing/index.ts";
 import { decodePhoto } from "../../image/node/index.ts";
 import type { JobEvent, JobResult, JobWarning } from "../../server/index.ts";
-import { enlargedPhoto, type StrengthRecord, type TaskEvent } from "../../tasks/index.ts";
-import type { Photo } from "../../tasks/node/index.ts";
+import { enlargedPhoto, type Photo, type StrengthRecord, type TaskEvent } from "../../tasks/index.ts";
 import { note } from "../print.ts";
 import type { Uploads } from "./uploads.ts";
 

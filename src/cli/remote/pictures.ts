@@ -2,8 +2,8 @@ import type { Picture } from "../../core/index.ts";
 import type { Method } from "../../editing/index.ts";
 import { decodePhoto } from "../../image/node/index.ts";
 import type { MadePicture } from "../../server/index.ts";
-import type { EditRecord } from "../../tasks/index.ts";
-import { type Photo, recordIn } from "../../tasks/node/index.ts";
+import type { EditRecord, Photo } from "../../tasks/index.ts";
+import { recordIn } from "../../tasks/node/index.ts";
 import type { Session } from "./session.ts";
 import type { Uploads } from "./uploads.ts";
 

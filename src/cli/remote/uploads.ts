@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { isRecordedFile, optionsOf, type RecordedFile } from "../../core/index.ts";
+import { nodePlatform } from "../../diffusion/node/index.ts";
 import type { Method } from "../../editing/index.ts";
 import { encodePng } from "../../image/node/index.ts";
 import { storageError } from "../../storage/node/index.ts";
-import type { SettingValues } from "../../tasks/index.ts";
-import { openAll, openPhoto, type Photo } from "../../tasks/node/index.ts";
+import { openAll, openPhoto, type Photo, type SettingValues } from "../../tasks/index.ts";
 import type { PhotoFlags } from "../edit/tasks.ts";
 import { runBlocking } from "../interrupt.ts";
 import type { Session } from "./session.ts";
@@ -30,7 +30,8 @@ export class Uploads {
   async photos(paths: readonly string[], { size, fit }: PhotoFlags): Promise<ReadonlyMap<string, UploadedPhoto>> {
     const { model } = this.session;
     const workingSize = (asked?: Photo["picture"] | { width: number; height: number }) => asked ?? model.size;
-    const open = (path: string) => () => openPhoto({ workingSize }, path, { size, fit }, runBlocking);
+    const open = (path: string) => () =>
+      openPhoto({ workingSize, platform: nodePlatform }, path, { size, fit }, runBlocking);
     const photos = await openAll([...new Set(paths)].map(open));
     const uploaded = new Map<string, UploadedPhoto>();
     for (const photo of photos) {

@@ -7,7 +7,7 @@ import { edit, type Method, planPrepared, prepareStored } from "../../editing/in
 import { contactSheet } from "../../image/index.ts";
 import { encodePng } from "../../image/node/index.ts";
 import { foundChanges, type Judge, psnr } from "../../metrics/index.ts";
-import { clipScorer } from "../../tasks/node/index.ts";
+import { clipScorer } from "../../tasks/index.ts";
 import type { Case } from "../cases/case.ts";
 import type { ScoredStrip, ScorerName, StripPoint } from "../strip.ts";
 

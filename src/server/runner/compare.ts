@@ -1,6 +1,13 @@
 import { UsageError } from "../../core/index.ts";
-import { isMade, methodsToCompare, splitOptions } from "../../tasks/index.ts";
-import { compareTask, type EditTask, openClip, planComparison } from "../../tasks/node/index.ts";
+import {
+  compareTask,
+  type EditTask,
+  isMade,
+  methodsToCompare,
+  openClip,
+  planComparison,
+  splitOptions,
+} from "../../tasks/index.ts";
 import type { CompareRequest, JobWarning } from "../api/index.ts";
 import { jobErrorOf } from "../jobError.ts";
 import { follower } from "./follow.ts";

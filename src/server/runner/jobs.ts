@@ -2,17 +2,21 @@ import { batchOf } from "../../diffusion/index.ts";
 import { observedPicture, requireAttention } from "../../editing/index.ts";
 import { atLeastWide, heatMap } from "../../image/index.ts";
 import { psnr } from "../../metrics/index.ts";
-import { type Cost, type Costs, splitOptions, sweepPointsOf, type TaskResult } from "../../tasks/index.ts";
 import {
   attentionTask,
+  type Cost,
+  type Costs,
   editTask,
   finishedPicture,
   photoLike,
   planEdit,
   planPhoto,
   recordOf,
+  splitOptions,
+  sweepPointsOf,
   sweepTask,
-} from "../../tasks/node/index.ts";
+  type TaskResult,
+} from "../../tasks/index.ts";
 import type { AttentionRequest, EditRequest, SweepRequest } from "../api/index.ts";
 import { requestedMethod } from "../pictureOptions.ts";
 import { followTask } from "./follow.ts";

@@ -2,8 +2,16 @@ import { isRecordedFile, type Picture, sha256, UsageError, type Warning } from "
 import type { Model, Size } from "../../diffusion/index.ts";
 import { isComplete, keyOf, type Method, type Quality } from "../../editing/index.ts";
 import type { AlphaChannel } from "../../image/index.ts";
-import type { Maker, SettingValues } from "../../tasks/index.ts";
-import { type Caption, captionsOf, makerOf, openPhoto, type Photo, type PhotoTask } from "../../tasks/node/index.ts";
+import {
+  type Caption,
+  captionsOf,
+  type Maker,
+  makerOf,
+  openPhoto,
+  type Photo,
+  type PhotoTask,
+  type SettingValues,
+} from "../../tasks/index.ts";
 import type { JobRequest, JobResult, JobWarning } from "../api/index.ts";
 import type { JobPlace } from "./place.ts";
 import type { MadeFile, RunnerEvent } from "./result.ts";

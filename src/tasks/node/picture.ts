@@ -1,9 +1,10 @@
 import { dirname, isAbsolute, join, relative } from "node:path";
 import { ImageError, isRecordedFile, listed, type Picture, problemsOf } from "../../core/index.ts";
 import { type AlphaChannel, formatOfName, readRecord as recordText } from "../../image/index.ts";
-import { encodePicture } from "../../image/node/index.ts";
+import { decodePhoto, encodePicture } from "../../image/node/index.ts";
 import { exists, isModelPath, readRegular, storageError, writeFileAtomic } from "../../storage/node/index.ts";
 import { parseJson } from "../../weights/index.ts";
+import type { WrittenPicture } from "../compareTask.ts";
 import { type EditRecord, recordSchema, type SettingValues } from "../record.ts";
 
 /** Largest picture file that is read: far larger than any that baret writes. */
@@ -98,4 +99,21 @@ export async function readRecord(path: string): Promise<EditRecord> {
     ...(photo && { photo: { ...photo, path: await foundFrom(folder, photo.path) } }),
     settings: withPaths(settings, (own) => found.get(own) ?? own),
   };
+}
+
+/** Returns the picture in a file of an earlier run, or undefined if there is none, or none of baret's. Throws StorageError. */
+export async function writtenPicture(path: string): Promise<WrittenPicture | undefined> {
+  if (!(await exists(path))) return undefined;
+  const record = await orUndefined(() => readRecord(path));
+  return record && { record, decode: () => orUndefined(() => decodePhoto(path)) };
+}
+
+/** Returns the result of `work`, or undefined if a file is no picture of baret's. */
+async function orUndefined<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof ImageError) return undefined;
+    throw error;
+  }
 }

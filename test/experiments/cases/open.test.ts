@@ -5,7 +5,7 @@ import { type Picture, UsageError } from "../../../src/core/index.ts";
 import { menagerieCases } from "../../../src/experiments/index.ts";
 import { openCases } from "../../../src/experiments/node/index.ts";
 import { decodeImage, encodePng } from "../../../src/image/node/index.ts";
-import { openPhoto } from "../../../src/tasks/node/index.ts";
+import { openPhoto } from "../../../src/tasks/index.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { plain, shades, writeFiles } from "./files.ts";
 

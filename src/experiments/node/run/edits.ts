@@ -6,8 +6,7 @@ import { fidelityOf, type Prepared, planPrepared, prepareStored, resolvedSetting
 import { preparedFile } from "../../../editing/node/index.ts";
 import type { Clip } from "../../../metrics/index.ts";
 import { exists } from "../../../storage/node/index.ts";
-import { type Cost, measured, recordedSettings } from "../../../tasks/index.ts";
-import { clipScorer, editScored } from "../../../tasks/node/index.ts";
+import { type Cost, clipScorer, editScored, measured, recordedSettings } from "../../../tasks/index.ts";
 import type { CasePictures } from "../../cases/case.ts";
 import type { EditJob } from "../../run/job.ts";
 import type { LineOf } from "../../run/log.ts";

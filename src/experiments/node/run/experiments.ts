@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { UsageError, version, type Warning } from "../../../core/index.ts";
 import { type Model, modelHash, type Size } from "../../../diffusion/index.ts";
 import { type MetricNetworks, type OpenMetrics, openMetrics } from "../../../metrics/node/index.ts";
-import { openClip } from "../../../tasks/node/index.ts";
+import { openClip } from "../../../tasks/index.ts";
 import type { Case, CaseSet } from "../../cases/case.ts";
 import { spread } from "../../cases/chosen.ts";
 import type { Experiment, Plan } from "../../paper/experiment.ts";

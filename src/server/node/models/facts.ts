@@ -2,7 +2,7 @@ import { checkpointHash } from "../../../diffusion/index.ts";
 import { nodePlatform } from "../../../diffusion/node/index.ts";
 import { methods, schemaOf } from "../../../editing/index.ts";
 import { findModel, openLocal } from "../../../storage/node/index.ts";
-import { editMemory } from "../../../tasks/node/index.ts";
+import { editMemory } from "../../../tasks/index.ts";
 import { type EditingDefaults, openCheckpoint } from "../../../weights/index.ts";
 import { examplePrompts } from "./examples.ts";
 import type { ModelFacts, NamedModel } from "./messages.ts";
@@ -19,7 +19,7 @@ export async function factsOf({ name, load }: NamedModel): Promise<ModelFacts> {
     sha256: await checkpointHash(checkpoint, nodePlatform),
     size: { width, height },
     defaults: defaultsOf(editing),
-    memory: (await editMemory(checkpoint)).memory,
+    memory: (await editMemory(checkpoint, nodePlatform)).memory,
     ...(knownWords && { knownWords: [...knownWords.words].sort() }),
     ...(examples && { examples: [...examples] }),
     ...(editing.judge !== undefined && { judge: editing.judge }),

@@ -1,26 +1,16 @@
 import { z } from "zod";
-import { CancelledError, ImageError, listed, type Picture, throwIfCancelled, UsageError } from "../../core/index.ts";
-import type { Model } from "../../diffusion/index.ts";
-import { type Method, type PreparedStore, pictureHash, type Scorer } from "../../editing/index.ts";
-import { decodePhoto } from "../../image/node/index.ts";
-import { type Clip, psnr } from "../../metrics/index.ts";
-import { exists } from "../../storage/node/index.ts";
-import {
-  type ChosenOptions,
-  type ComparedEdit,
-  type CompareEvent,
-  type Costs,
-  type EditRecord,
-  type Emit,
-  type MadeEdit,
-  type Maker,
-  stream,
-  type TaskResult,
-} from "../index.ts";
+import { CancelledError, listed, type Picture, throwIfCancelled, UsageError } from "../core/index.ts";
+import type { Model } from "../diffusion/index.ts";
+import { type Method, type PreparedStore, pictureHash, type Scorer } from "../editing/index.ts";
+import type { DecodedPhoto } from "../image/index.ts";
+import { type Clip, psnr } from "../metrics/index.ts";
 import type { Caption } from "./captions.ts";
+import type { ChosenOptions, ComparedEdit, CompareEvent, MadeEdit } from "./compare.ts";
+import type { Costs } from "./cost.ts";
 import { type EditTask, editTask, planEdit, planPhoto, recordOf, settingsOfTask } from "./edit.ts";
+import { type Emit, stream, type TaskResult } from "./event.ts";
 import { finishedPicture, type Photo, photoLike, type RunBlocking } from "./photo.ts";
-import { readRecord } from "./picture.ts";
+import type { EditRecord, Maker } from "./record.ts";
 import { clipScorer } from "./scorer.ts";
 
 /** One photo and one target prompt, with a planned edit for each method. */
@@ -75,12 +65,19 @@ export async function planComparison(
   return { photo, target, tasks };
 }
 
+/** A picture in a file of an earlier run. */
+export interface WrittenPicture {
+  readonly record: EditRecord;
+  /** Returns undefined if the file is damaged. */
+  decode(): Promise<Pick<DecodedPhoto, "picture" | "alpha"> | undefined>;
+}
+
 export interface CompareWork {
   readonly signal?: AbortSignal;
   /** Scores the edits with the target prompt. */
   readonly clip?: Clip;
-  /** File of a task's picture. If it holds the picture already, that is not made again. */
-  readonly fileOf?: (task: EditTask) => string;
+  /** Returns the picture that an earlier run has written for a task, if there is one. If it is that of the task, it is not made again. */
+  readonly written?: (task: EditTask) => Promise<WrittenPicture | undefined>;
   readonly runBlocking?: RunBlocking;
 }
 
@@ -90,7 +87,7 @@ export interface CompareWork {
  */
 export const compareTask = (
   { photo, target, tasks }: Comparison,
-  { clip, fileOf, runBlocking, signal }: CompareWork = {},
+  { clip, written, runBlocking, signal }: CompareWork = {},
 ): AsyncGenerator<CompareEvent, void> =>
   stream<CompareEvent>(async (emit, signal) => {
     const similarityOf = async (picture: Picture): Promise<Pick<MadeEdit, "psnr" | "clipScore">> => {
@@ -104,7 +101,7 @@ export const compareTask = (
       emit({ type: "method", method, index, count: tasks.length });
       const settings = settingsOfTask(task, task.edit);
       try {
-        const known = fileOf && (await madeBefore(fileOf(task), task));
+        const known = written && (await madeBefore(task, await written(task)));
         const made = known ?? (await makeEdit(task, emit, clip && clipScorer(clip, target), runBlocking, signal));
         edits.push({ method, ...made, ...(await similarityOf(made.picture)), isReused: known !== undefined });
       } catch (error) {
@@ -155,24 +152,12 @@ function identityOf({ version, model, engine, photo, settings, planned = setting
   return JSON.stringify([version, model.sha256, engine, photo?.sha256, photo?.full, image, planned]);
 }
 
-/** Reads the picture of a task from its file. Returns undefined if there is none, or one with another record. */
-async function madeBefore(path: string, task: EditTask): Promise<Made | undefined> {
-  if (!(await exists(path))) return undefined;
-  const found = await orUndefined(() => readRecord(path));
+/** Returns the picture of a task that an earlier run has written. Returns undefined if it has another record. */
+async function madeBefore(task: EditTask, found: WrittenPicture | undefined): Promise<Made | undefined> {
   // JSON has no undefined values and no infinities.
   const wanted = JSON.parse(JSON.stringify(recordOfEdit(task))) as EditRecord;
-  const costs: Costs | undefined = costsSchema.safeParse(found?.costs).data;
-  if (!found || !costs || identityOf(found) !== identityOf(wanted)) return undefined;
-  const read = await orUndefined(() => decodePhoto(path));
-  return read && { picture: read.picture, alpha: read.alpha, costs, record: found };
-}
-
-/** Returns the result of `work`, or undefined if a file is no picture of baret's. */
-async function orUndefined<T>(work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof ImageError) return undefined;
-    throw error;
-  }
+  const costs: Costs | undefined = costsSchema.safeParse(found?.record.costs).data;
+  if (!found || !costs || identityOf(found.record) !== identityOf(wanted)) return undefined;
+  const read = await found.decode();
+  return read && { picture: read.picture, alpha: read.alpha, costs, record: found.record };
 }

@@ -1,5 +1,5 @@
-import type { Picture, Progress, Tensor, Warning, Work } from "../../core/index.ts";
-import { type Model, promptWarnings } from "../../diffusion/index.ts";
+import type { Picture, Progress, Tensor, Warning, Work } from "../core/index.ts";
+import { type Model, promptWarnings } from "../diffusion/index.ts";
 import {
   type Choice,
   type Fidelity,
@@ -11,31 +11,23 @@ import {
   resolvedSettings,
   type StripEdit,
   sweep,
-} from "../../editing/index.ts";
+} from "../editing/index.ts";
+import { type Cost, measured, noCost } from "./cost.ts";
+import { type AfterPreparing, estimateTask, oneEdit } from "./estimateTask.ts";
+import { type Emit, stream, type TaskEvent, timed } from "./event.ts";
+import { withMasks } from "./masks.ts";
+import { type Photo, photoAt } from "./photo.ts";
+import type { PhotoTask } from "./photoTask.ts";
 import {
-  type Cost,
   type EditRecord,
-  type Emit,
-  enlargedPhoto,
-  idleOptions,
   type Maker,
-  measured,
-  noCost,
-  qualityWarnings,
   recordedSettings,
   type SettingValues,
   type StrengthRecord,
   settingsOf,
-  stream,
-  type TaskEvent,
-  timed,
-  unusedCaption,
-} from "../index.ts";
-import { type AfterPreparing, estimateTask, oneEdit } from "./estimate.ts";
-import { withMasks } from "./masks.ts";
-import { type Photo, photoAt } from "./photo.ts";
-import type { PhotoTask } from "./photoTask.ts";
+} from "./record.ts";
 import { editScored, type ScoredEditWork } from "./scorer.ts";
+import { enlargedPhoto, idleOptions, qualityWarnings, unusedCaption } from "./warnings.ts";
 
 /** A task with the facts that the records of its pictures need. */
 export interface RecordedTask extends PhotoTask {
@@ -71,7 +63,7 @@ export async function planEdit(
   chooses = false,
 ): Promise<EditTask> {
   const { method, model, plan, photo } = task;
-  const { options, warnings } = await withMasks(method, given, { size: plan.size, photo });
+  const { options, warnings } = await withMasks(method, given, { size: plan.size, photo }, model.platform);
   const edit = resolvedSettings(method, model, plan, options, { chooses });
   const idle = idleOptions(method, given, edit);
   return { ...task, maker, edit, warnings: [...(task.warnings ?? []), ...warnings, ...idle] };

@@ -1,10 +1,9 @@
-import { isRecordedFile, type Mask, type MaskValue, optionsOf, UsageError, type Warning } from "../../core/index.ts";
-import type { Size } from "../../diffusion/index.ts";
-import { type Method, pictureHash } from "../../editing/index.ts";
-import { brightPixels, fitMask } from "../../image/index.ts";
-import { decodePhoto } from "../../image/node/index.ts";
-import type { SettingValues } from "../index.ts";
+import { isRecordedFile, type Mask, type MaskValue, optionsOf, UsageError, type Warning } from "../core/index.ts";
+import type { Platform, Size } from "../diffusion/index.ts";
+import { type Method, pictureHash } from "../editing/index.ts";
+import { brightPixels, fitMask } from "../image/index.ts";
 import { modes, type Photo } from "./photo.ts";
+import type { SettingValues } from "./record.ts";
 
 /** A mask from a file. sha256: of its size and its bytes. */
 export interface MaskFile extends Mask {
@@ -29,6 +28,7 @@ export async function withMasks<Options extends object>(
   { editOptions }: Pick<Method, "editOptions">,
   options: Options,
   picture: MaskedPicture,
+  platform: Pick<Platform, "decodePhoto">,
 ): Promise<{ options: Options; warnings: readonly Warning[] }> {
   const read: Record<string, Mask> = {};
   const warnings: Warning[] = [];
@@ -38,7 +38,7 @@ export async function withMasks<Options extends object>(
     const mask =
       typeof value === "object" && "data" in value
         ? fitted(value, name, picture)
-        : await readMask(value, name, picture);
+        : await readMask(value, name, picture, platform);
     read[name] = mask;
     if (isRecordedFile(value) && "sha256" in mask && mask.sha256 !== value.sha256) {
       const message = `${value.path} has changed since the picture was made, so the picture will differ`;
@@ -48,7 +48,12 @@ export async function withMasks<Options extends object>(
   return { options: { ...options, ...read }, warnings };
 }
 
-async function readMask(value: Exclude<MaskValue, Mask>, name: string, picture: MaskedPicture): Promise<MaskFile> {
+async function readMask(
+  value: Exclude<MaskValue, Mask>,
+  name: string,
+  picture: MaskedPicture,
+  { decodePhoto }: Pick<Platform, "decodePhoto">,
+): Promise<MaskFile> {
   const path = typeof value === "string" ? value : value.path;
   const mask = fitted(brightPixels((await decodePhoto(path)).picture), `${name}: ${path}`, picture);
   return { ...mask, path, sha256: pictureHash(mask) };

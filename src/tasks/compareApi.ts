@@ -8,27 +8,20 @@ import {
   type Warning,
   type Work,
   workFields,
-} from "../../core/index.ts";
-import { aModel, type Model } from "../../diffusion/index.ts";
-import { inversionsOnly, methodNamed, TrajectoryCache } from "../../editing/index.ts";
-import { PreparedCache } from "../../editing/node/index.ts";
-import {
-  type ComparedEdit,
-  comparisonSheet,
-  type LeftOut,
-  methodsToCompare,
-  type SettingValues,
-  splitOptions,
-} from "../index.ts";
+} from "../core/index.ts";
+import { aModel, type Model } from "../diffusion/index.ts";
+import { inversionsOnly, methodNamed, type PreparedStore, TrajectoryCache } from "../editing/index.ts";
 import { captionsOf } from "./captions.ts";
 import { openClip } from "./clip.ts";
-import { compareTask, planComparison } from "./compare.ts";
+import { type ComparedEdit, comparisonSheet, type LeftOut, methodsToCompare, splitOptions } from "./compare.ts";
+import { compareTask, planComparison } from "./compareTask.ts";
 import { makerOf } from "./maker.ts";
 import { openPhoto, type PhotoInput } from "./photo.ts";
-import { aPhoto, type CommonPhotoOptions, commonFields } from "./photoOptions.ts";
+import { aPhoto, type PhotoOptions, photoFields, type StoreOptions } from "./photoOptions.ts";
+import type { SettingValues } from "./record.ts";
 
 /** Prompts, methods and options of a comparison. */
-export interface CompareOptions extends CommonPhotoOptions {
+export interface CompareOptions extends PhotoOptions {
   /** Names of the methods. Default: all for which the inputs suffice. */
   methods?: readonly string[];
   /** Options of `prepare` and `edit`, and `preset`, by the names of the methods. */
@@ -53,31 +46,41 @@ export interface CompareResult {
   readonly warnings: readonly Warning[];
 }
 
-const compareArguments = z.object({
-  model: aModel,
-  photo: aPhoto,
-  options: z.strictObject({
-    ...commonFields,
-    methods: z.array(someText).optional(),
-    options: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
-    clip: someText.optional(),
-  }),
-  work: z.strictObject({ ...workFields, onEdit: aFunction.optional() }),
-});
+const compareFields = {
+  ...photoFields,
+  methods: z.array(someText).optional(),
+  options: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
+  clip: someText.optional(),
+};
+const workArguments = z.strictObject({ ...workFields, onEdit: aFunction.optional() });
 
-/**
- * Edits one photo with several methods, which share what they have in common. A method that fails does not end the others:
- * its edit has an `error`. Throws UsageError that lists the wrong options of all methods, ImageError, CheckpointError if the
- * CLIP model is missing or broken, CancelledError.
- */
-export async function compare(
+/** Edits one photo with several methods. S: the options that say where prepared photos are kept. */
+export type Compare<S extends object> = (
+  model: Model,
+  photo: PhotoInput,
+  given: CompareOptions & S,
+  work?: CompareApiWork,
+) => Promise<CompareResult>;
+
+/** Returns the function `compare` for callers of the library. */
+export function comparing<S extends object>(stores: StoreOptions<S>): Compare<S> {
+  const options = z.strictObject({ ...compareFields, ...stores.fields });
+  const compareArguments = z.object({ model: aModel, photo: aPhoto, options, work: workArguments });
+  return (model, photo, given, work = {}) => {
+    checkArguments("compare", compareArguments, { model, photo, options: given, work });
+    const store = stores.storeOf(given) ?? inversionsOnly(new TrajectoryCache());
+    return compareWith(model, photo, given, store, work);
+  };
+}
+
+async function compareWith(
   model: Model,
   photo: PhotoInput,
   given: CompareOptions,
-  work: CompareApiWork = {},
+  store: PreparedStore,
+  work: CompareApiWork,
 ): Promise<CompareResult> {
-  checkArguments("compare", compareArguments, { model, photo, options: given, work });
-  const { target, source: caption, methods, options = {}, size, fit, cache = new PreparedCache(), clip: named } = given;
+  const { target, source: caption, methods, options = {}, size, fit, clip: named } = given;
   const { chosen, leftOut } = methodsToCompare(methods, caption);
   for (const name of Object.keys(options)) methodNamed(name);
   const { onProgress, onEdit, signal } = work;
@@ -92,7 +95,7 @@ export async function compare(
         photo: opened,
         target,
         methods: chosen.map((method) => ({ method, options: splitOptions(method, options[method.name] ?? {}) })),
-        store: cache || inversionsOnly(new TrajectoryCache()),
+        store,
       },
       signal,
     );

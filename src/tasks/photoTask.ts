@@ -1,6 +1,6 @@
-import type { Warning } from "../../core/index.ts";
-import type { Model } from "../../diffusion/index.ts";
-import type { Method, Prepared, PreparedStore, PreparePlan } from "../../editing/index.ts";
+import type { Warning } from "../core/index.ts";
+import type { Model } from "../diffusion/index.ts";
+import type { Method, Prepared, PreparedStore, PreparePlan } from "../editing/index.ts";
 import type { Photo } from "./photo.ts";
 
 /** A photo to prepare, or a prepared one, with its plan. */

@@ -1,7 +1,7 @@
-import type { Work } from "../../core/index.ts";
-import { version } from "../../core/index.ts";
-import { type Model, modelHash } from "../../diffusion/index.ts";
-import type { Maker } from "../index.ts";
+import type { Work } from "../core/index.ts";
+import { version } from "../core/index.ts";
+import { type Model, modelHash } from "../diffusion/index.ts";
+import type { Maker } from "./record.ts";
 
 /** Returns program version, model and engine for the records of pictures. name, prediction, variant: as the user gave them. */
 export async function makerOf(

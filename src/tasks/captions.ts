@@ -1,10 +1,9 @@
-import { UsageError, type Warning, type Work } from "../../core/index.ts";
-import type { Model } from "../../diffusion/index.ts";
-import type { Method } from "../../editing/index.ts";
-import type { Verdict } from "../../metrics/index.ts";
-import { loadJudge } from "../../metrics/node/index.ts";
-import { findModel } from "../../storage/node/index.ts";
-import { type Attributes, attributes, caption, likeliestScene } from "../../world/index.ts";
+import { UsageError, type Warning, type Work } from "../core/index.ts";
+import type { Model } from "../diffusion/index.ts";
+import type { Method } from "../editing/index.ts";
+import type { Verdict } from "../metrics/index.ts";
+import { Judge } from "../metrics/index.ts";
+import { type Attributes, attributes, caption, likeliestScene } from "../world/index.ts";
 import type { Photo } from "./photo.ts";
 
 /** Stands for a caption that the model's judge makes. */
@@ -43,7 +42,8 @@ export async function captionsOf(
       advice: "The Menagerie has one. The editing.json of another model may name its judge.",
     });
   }
-  const judge = await loadJudge(model.engine, (await findModel(name)).path, { signal });
+  const { merges } = model.platform;
+  const judge = await Judge.load(model.engine, await model.platform.openModel(name), { merges, signal });
   try {
     const verdicts = await judge.classify(
       photos.map(({ picture }) => picture),

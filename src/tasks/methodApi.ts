@@ -11,26 +11,24 @@ import {
   type Work,
   whole,
   workFields,
-} from "../../core/index.ts";
-import { aModel, type Model, modelHash } from "../../diffusion/index.ts";
-import * as editing from "../../editing/index.ts";
-import { PreparedCache, preparedFile } from "../../editing/node/index.ts";
-import { type Estimate, idleOptions } from "../index.ts";
+} from "../core/index.ts";
+import { aModel, type Model, modelHash } from "../diffusion/index.ts";
+import * as editing from "../editing/index.ts";
 import { captionsOf } from "./captions.ts";
 import { planPhoto, preparePhoto } from "./edit.ts";
-import { estimateTask, oneEdit } from "./estimate.ts";
+import type { Estimate } from "./estimate.ts";
+import { estimateTask, oneEdit } from "./estimateTask.ts";
 import { withMasks } from "./masks.ts";
 import { openPhoto, type Photo, type PhotoInput } from "./photo.ts";
-import { aPhoto, type CommonPhotoOptions, commonFields } from "./photoOptions.ts";
+import { aPhoto, type PhotoOptions, photoFields, type StoreOptions } from "./photoOptions.ts";
 import type { PhotoTask } from "./photoTask.ts";
 import { editScored, type ScoredEditWork } from "./scorer.ts";
+import { idleOptions } from "./warnings.ts";
 
 /** Options of `prepare` that all methods share. */
-export interface CommonPrepareOptions extends CommonPhotoOptions {
+export interface PrepareOptions extends PhotoOptions {
   /** Name of one of the method's presets. Other options take precedence over it. */
   preset?: string;
-  /** File that stores the prepared photo after every step. If it exists, `prepare` resumes from it. */
-  file?: string;
 }
 
 /** A prepared photo with its similarity to the photo and its warnings. */
@@ -48,29 +46,36 @@ export interface EditResult<R extends string, E> extends editing.EditResult<R, E
 
 /**
  * Functions of a method for callers of the library. P: prepare options; E: edit options; T: names of its tensors; R: names of
- * its pictures.
+ * its pictures; S: the options that say where prepared photos are kept.
  */
-export interface MethodApi<P extends z.ZodObject, E extends z.ZodObject, T extends string, R extends string> {
+export interface MethodApi<
+  P extends z.ZodObject,
+  E extends z.ZodObject,
+  T extends string,
+  R extends string,
+  S extends object,
+> {
   readonly name: string;
   /**
-   * Prepares a photo for edits with a target prompt. Resumes from the steps of an earlier call in `file` or the cache. Throws
-   * ImageError, UsageError, StorageError if `file` holds another prepared photo, MemoryError, CancelledError.
+   * Prepares a photo for edits with a target prompt. Resumes from the steps of an earlier call that were
+   * kept. Throws ImageError, UsageError, StorageError if a file of the caller's holds another prepared photo, MemoryError,
+   * CancelledError.
    */
   prepare(
     model: Model,
     photo: PhotoInput,
-    given: CommonPrepareOptions & Partial<z.input<P>>,
+    given: PrepareOptions & S & Partial<z.input<P>>,
     work?: Work,
   ): Promise<PreparedPhoto<z.output<P>, T>>;
   /**
    * Estimates the time and the memory of `prepare` and of one edit after it, in seconds and without their results. Steps of an
-   * earlier call in `file` or the cache cost nothing. edit: options of the edit. Throws MemoryError if a method that tunes weights
+   * earlier call that were kept cost nothing. edit: options of the edit. Throws MemoryError if a method that tunes weights
    * needs more memory than is free, and as `prepare`.
    */
   estimate(
     model: Model,
     photo: PhotoInput,
-    given: CommonPrepareOptions & Partial<z.input<P>>,
+    given: PrepareOptions & S & Partial<z.input<P>>,
     edit?: Partial<z.input<E>>,
     work?: Work,
   ): Promise<Estimate>;
@@ -109,7 +114,7 @@ const aPrepared = isA<editing.Prepared>("a prepared photo from prepare or readPr
   const fields = ["method", "target", "size", "settings", "origin", "timesteps", "shapes", "tensors", "progress"];
   return typeof value === "object" && value !== null && fields.every((field) => field in value);
 });
-const commonOptions = { ...commonFields, preset: someText.optional(), file: someText.optional() };
+const prepareFields = { ...photoFields, preset: someText.optional() };
 const aScorer = z.union(
   [
     someText,
@@ -120,15 +125,19 @@ const aScorer = z.union(
 const atOnce = whole(1, 1000).optional();
 const editWork = { ...workFields, onStep: aFunction.optional() };
 
-/** Returns the functions of a method for callers of the library. */
-export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extends string, R extends string>(
-  method: editing.Method<P, E, T, R>,
-): MethodApi<P, E, T, R> {
+/** Returns the functions of a method for callers of the library. stores: the options that say where prepared photos are kept. */
+export function methodApiWith<
+  P extends z.ZodObject,
+  E extends z.ZodObject,
+  T extends string,
+  R extends string,
+  S extends object,
+>(method: editing.Method<P, E, T, R>, stores: StoreOptions<S>): MethodApi<P, E, T, R, S> {
   const options = method.editOptions.partial();
   const prepareArguments = z.object({
     model: aModel,
     photo: aPhoto,
-    options: method.prepareOptions.partial().extend(commonOptions),
+    options: method.prepareOptions.partial().extend({ ...prepareFields, ...stores.fields }),
     work: z.strictObject(workFields),
   });
   const estimateArguments = prepareArguments.extend({ edit: options });
@@ -167,15 +176,15 @@ export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extend
   const planned = async (
     model: Model,
     photo: PhotoInput,
-    given: CommonPrepareOptions & Partial<z.input<P>>,
+    given: PrepareOptions & S & Partial<z.input<P>>,
     work: Work,
   ): Promise<PhotoTask & { readonly photo: Photo }> => {
-    const { target, source, preset, size, fit, file, cache = new PreparedCache(), ...options } = given;
+    const { target, source, preset, size, fit, ...others } = given;
+    const isOfMethod = ([name]: [string, unknown]): boolean => !Object.hasOwn(stores.fields, name);
+    const options = Object.fromEntries(Object.entries(others).filter(isOfMethod)) as Partial<z.input<P>>;
     const opened = await openPhoto(model, photo, { size, fit });
     const [caption] = await captionsOf([anyMethod], model, [opened], source, work);
-    const kept = cache || undefined;
-    const store = file === undefined ? kept : preparedFile(file, { trajectories: kept?.trajectories });
-    const facts = { method: anyMethod, model, source: opened.name, photo: opened, store };
+    const facts = { method: anyMethod, model, source: opened.name, photo: opened, store: stores.storeOf(given) };
     const input = { target, source: caption.source, preset, options };
     return { ...(await planPhoto({ ...facts, warnings: caption.warnings }, input, work)), photo: opened };
   };
@@ -193,7 +202,7 @@ export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extend
       checkArguments("estimate", estimateArguments, { model, photo, options: given, edit, work });
       return cancelledAs("the estimate", work.signal, async () => {
         const task = await planned(model, photo, given, work);
-        const read = await withMasks(anyMethod, edit, { size: task.plan.size, photo: task.photo });
+        const read = await withMasks(anyMethod, edit, { size: task.plan.size, photo: task.photo }, model.platform);
         const settings = editing.resolvedSettings(anyMethod, model, task.plan, read.options, { chooses: true });
         return estimateTask(task, oneEdit(task, settings, { signal: work.signal }), work.signal);
       });
@@ -202,7 +211,7 @@ export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extend
       checkArguments("edit", editArguments, { model, prepared, options, work });
       const result = await cancelledAs("the edit", work.signal, async () => {
         await requireOwn(model, prepared, work);
-        const read = await withMasks(anyMethod, options, prepared);
+        const read = await withMasks(anyMethod, options, prepared, model.platform);
         const settings = editing.resolvedSettings(anyMethod, model, prepared, read.options, { chooses: true });
         const warnings = [...read.warnings, ...idleOptions(anyMethod, options, settings)];
         return { ...(await editScored(anyMethod, model, prepared, settings, work)), warnings };
@@ -215,7 +224,7 @@ export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extend
       const { of, words, resolution, ...options } = given;
       return cancelledAs("looking at attention", work.signal, async () => {
         await requireOwn(model, prepared, work);
-        const read = await withMasks(anyMethod, options, prepared);
+        const read = await withMasks(anyMethod, options, prepared, model.platform);
         return editing.attentionMaps(anyMethod, model, prepared, { of, words, resolution }, read.options, work);
       });
     },
@@ -223,7 +232,9 @@ export function methodApi<P extends z.ZodObject, E extends z.ZodObject, T extend
       checkArguments("sweep", sweepArguments, { model, prepared, common, points, work });
       const result = await cancelledAs("the sweep", work.signal, async () => {
         await requireOwn(model, prepared, work);
-        const read = await Promise.all([common, ...points].map((one) => withMasks(anyMethod, one, prepared)));
+        const read = await Promise.all(
+          [common, ...points].map((one) => withMasks(anyMethod, one, prepared, model.platform)),
+        );
         const [first, ...others] = read.map(({ options }) => options);
         return editing.sweep(anyMethod, model, prepared, first, others, work);
       });

@@ -1,4 +1,4 @@
-import { type DryRun, dryRun, type Model, zeroWeights } from "../../diffusion/index.ts";
+import { type DryRun, dryRun, type Model, zeroWeights } from "../diffusion/index.ts";
 import {
   editWith,
   fidelityOf,
@@ -7,10 +7,11 @@ import {
   type PreparePlan,
   prepare,
   type Scorer,
-} from "../../editing/index.ts";
-import { type Engine, measureSpeed, type Speed, secondsOf } from "../../runtime/index.ts";
-import type { Estimate, SettingValues } from "../index.ts";
+} from "../editing/index.ts";
+import { type Engine, measureSpeed, type Speed, secondsOf } from "../runtime/index.ts";
+import type { Estimate } from "./estimate.ts";
 import type { PhotoTask } from "./photoTask.ts";
+import type { SettingValues } from "./record.ts";
 
 /** The part of a task after its photo is prepared. */
 export type AfterPreparing = (model: Model, prepared: Prepared) => Promise<unknown>;

@@ -1,11 +1,10 @@
-import { BaretError, ImageError, type Picture, type Warning } from "../../core/index.ts";
-import type { Model, Size } from "../../diffusion/index.ts";
-import { pictureHash } from "../../editing/index.ts";
-import { type AlphaChannel, type FitMode, fitImage, pasteBack } from "../../image/index.ts";
-import { decodePhoto } from "../../image/node/index.ts";
+import { BaretError, ImageError, type Picture, type Warning } from "../core/index.ts";
+import type { Model, PhotoFile, Size } from "../diffusion/index.ts";
+import { pictureHash } from "../editing/index.ts";
+import { type AlphaChannel, type FitMode, fitImage, pasteBack } from "../image/index.ts";
 
-/** A picture file, given by its path or its bytes, or a decoded picture. */
-export type PhotoInput = string | Uint8Array | Picture;
+/** A picture file, given by its path or its bytes, or a decoded picture. In a browser, a string is a URL. */
+export type PhotoInput = PhotoFile | Picture;
 
 /**
  * Ways to fit a photo to the model's size. crop: uses the centre. pad: uses all of it and continues its edges. stretch: uses
@@ -65,14 +64,18 @@ export type RunBlocking = <T>(work: () => T) => T | Promise<T>;
 
 /** Reads a photo and fits it to the size to work at. Throws ImageError, UsageError. */
 export async function openPhoto(
-  model: Pick<Model, "workingSize">,
+  model: Pick<Model, "workingSize" | "platform">,
   photo: PhotoInput,
   { size, fit = "crop" }: FitOptions = {},
   runBlocking: RunBlocking = (work) => work(),
 ): Promise<Photo> {
   const { height, width } = model.workingSize(size);
   const isPicture = typeof photo === "object" && "width" in photo;
-  const { picture: full, alpha, warnings } = isPicture ? { picture: photo, warnings: [] } : await decodePhoto(photo);
+  const {
+    picture: full,
+    alpha,
+    warnings,
+  } = isPicture ? { picture: photo, warnings: [] } : await model.platform.decodePhoto(photo);
   const picture = await runBlocking(() => fitImage(full, { width, height, mode: modes[fit] }));
   const [byWidth, byHeight] = [width / full.width, height / full.height];
   const sizes = sizeText(full) === sizeText(picture) ? sizeText(full) : `${sizeText(full)} to ${sizeText(picture)}`;

@@ -1,15 +1,6 @@
-import { basename } from "node:path";
-import type { Model } from "../../diffusion/index.ts";
-import {
-  type EditResult,
-  type EditWork,
-  editWith,
-  type Method,
-  type Prepared,
-  type Scorer,
-} from "../../editing/index.ts";
-import { Clip } from "../../metrics/index.ts";
-import { findModel, openLocal } from "../../storage/node/index.ts";
+import type { Model, Platform } from "../diffusion/index.ts";
+import { type EditResult, type EditWork, editWith, type Method, type Prepared, type Scorer } from "../editing/index.ts";
+import { Clip } from "../metrics/index.ts";
 import { openClip } from "./clip.ts";
 
 /** The word for the model's own noise prediction alone. */
@@ -18,8 +9,7 @@ const noiseScorerName = "noise";
 /** A scorer that ranks edits by the cosine of picture and target prompt in CLIP. */
 export function clipScorer(clip: Clip, target: string): Scorer {
   return {
-    // Records are shared, so the name lacks the folder.
-    name: `CLIP (${basename(clip.name)})`,
+    name: `CLIP (${clip.shortName})`,
     score: async (candidates, signal) => {
       const pictures = candidates.map(({ picture }) => picture);
       const scores = await clip.score(
@@ -33,8 +23,8 @@ export function clipScorer(clip: Clip, target: string): Scorer {
 }
 
 /** Throws CheckpointError if the scorer of that name is no CLIP model. Loads no weights. */
-export async function requireScorer(name: string): Promise<void> {
-  if (name !== noiseScorerName) await Clip.check(await openLocal((await findModel(name)).path));
+export async function requireScorer(name: string, { openModel, merges }: Platform): Promise<void> {
+  if (name !== noiseScorerName) await Clip.check(await openModel(name), { merges });
 }
 
 /** Work of an edit that may choose its strength. */

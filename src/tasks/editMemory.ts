@@ -1,16 +1,18 @@
-import type { Warning } from "../../core/index.ts";
-import type { Model } from "../../diffusion/index.ts";
-import { peakMemory } from "../../diffusion/node/index.ts";
-import { edit, methods, planPreparation, prepare } from "../../editing/index.ts";
-import type { Checkpoint } from "../../weights/index.ts";
+import type { Warning } from "../core/index.ts";
+import { dryRun, type Model, type Platform } from "../diffusion/index.ts";
+import { edit, methods, planPreparation, prepare } from "../editing/index.ts";
+import type { Checkpoint } from "../weights/index.ts";
 
 /**
  * Estimates the bytes of memory of an edit by the default method at the model's size, from its graphs. Computes nothing and reads
  * no weight. Also returns the model's warnings. Throws CheckpointError if the model is broken.
  */
-export async function editMemory(checkpoint: Checkpoint): Promise<{ memory: number; warnings: readonly Warning[] }> {
+export async function editMemory(
+  checkpoint: Checkpoint,
+  platform: Platform,
+): Promise<{ memory: number; warnings: readonly Warning[] }> {
   const warnings: Warning[] = [];
-  const memory = await peakMemory(checkpoint, async (model) => {
+  const { memory } = await dryRun(checkpoint, platform, async (model) => {
     warnings.push(...model.warnings);
     await heaviestEdit(model);
   });

@@ -1,7 +1,7 @@
-import { type AttentionOptions, attentionMaps } from "../../editing/index.ts";
-import { stream, type TaskEvent, timed } from "../index.ts";
+import { type AttentionOptions, attentionMaps } from "../editing/index.ts";
 import { begin, type EditTask, type EditTaskWork, recordOf, settingsOfTask } from "./edit.ts";
-import type { AfterPreparing } from "./estimate.ts";
+import type { AfterPreparing } from "./estimateTask.ts";
+import { stream, type TaskEvent, timed } from "./event.ts";
 
 /** Averages the cross-attention of one picture of an edit. */
 export const attentionTask = (
