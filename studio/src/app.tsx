@@ -4,7 +4,7 @@ import { Queue } from "./edit/queue.tsx";
 import { Settings } from "./edit/settings.tsx";
 import { Header } from "./header.tsx";
 import { Stage } from "./stage/stage.tsx";
-import { said } from "./state/index.ts";
+import { said, selectedJob } from "./state/index.ts";
 import { History } from "./view/history.tsx";
 
 /** The whole page: the form and its settings beside the stage, and the history below. */
@@ -12,7 +12,7 @@ export const App = () => (
   <>
     <Header />
     <main>
-      <div class="layout">
+      <div class={selectedJob.value ? "layout with-job" : "layout"}>
         <div class="side">
           <Compose />
           <Queue />

@@ -87,7 +87,7 @@ export async function startFinished() {
         warnings: [{ code: "poor-reconstruction", message: "the inversion is poor", remedies: { iterations: 10 } }],
       },
     );
-  const addComparison = async (): Promise<string> => {
+  const addComparison = async (warnings: JobResult["warnings"] = []): Promise<string> => {
     const costs = (seconds: number) => ({ prepare: { ...cost, seconds }, edit: cost });
     return add(
       { kind: "compare" },
@@ -96,6 +96,7 @@ export async function startFinished() {
           await made("baret", "blue", { settings, costs: costs(30), psnr: 17.2 }),
           await made("plain", "green", { settings: { ...settings, method: "plain" }, costs: costs(1), psnr: 12 }),
         ],
+        warnings,
         failures: [
           {
             method: "imagic",

@@ -70,6 +70,15 @@ describe("in plain words", () => {
     const unknown = { ...told(queued, events), progress: { phase: "weigh", done: 0, total: 0 } };
     expect(phaseOf(unknown)).toBe("Weigh");
     expect(shareDone(unknown)).toBeUndefined();
+    const at = (phase: string, done: number) => ({
+      ...queued,
+      state: "running" as const,
+      progress: { phase, done, total: 20 },
+    });
+    expect([phaseOf(at("tune", 10)), shareDone(at("tune", 10))]).toEqual(["Tuning the prompt to the photo", 0.5]);
+    // Between two phases nothing is heard for a while.
+    expect([phaseOf(at("tune", 20)), shareDone(at("tune", 20))]).toEqual(["Preparing the next step", undefined]);
+    expect([phaseOf(at("edit", 20)), shareDone(at("edit", 20))]).toEqual(["Finishing the picture", undefined]);
   });
 
   test("the time that is left", () => {

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { encodePng } from "../../src/image/node/index.ts";
 import { type Server, startServer } from "../../src/server/node/index.ts";
 import { readRecord } from "../../src/tasks/node/index.ts";
@@ -55,6 +55,45 @@ describe.skipIf(noBrowser)(`the studio of a real server${noBrowser ? ` (${noBrow
     await page.reload();
     await page.getByRole("button", { name: "guidance 3" }).waitFor();
     await expect.poll(() => page.locator(".thumbnail").count(), { timeout: 20_000 }).toBe(3);
+    expect(faults).toEqual([]);
+  }, 180_000);
+
+  test("the token in the address becomes a cookie of the page alone, and leaves the address", async () => {
+    const guarded = await startServer({
+      models: [fixturePath("tiny-sd1")],
+      folder: at("guarded"),
+      works: false,
+      token: "a-secret-of-this-test",
+    });
+    onTestFinished(() => guarded.close());
+    await guarded.ready;
+    expect(new URL(guarded.url).hash).toBe("#token=a-secret-of-this-test");
+    const bare = new URL("/", guarded.url).href;
+    const stranger = await openPage(bare);
+    await stranger.page
+      .getByText(/needs its token/)
+      .first()
+      .waitFor({ timeout: 20_000 });
+
+    const { page, faults } = await openPage(guarded.url);
+    await page.getByLabel("Method", { exact: true }).waitFor({ timeout: 20_000 });
+    expect(page.url()).toBe(bare);
+    const cookies = await page.context().cookies();
+    expect(cookies).toMatchObject([{ name: "baret", httpOnly: true, sameSite: "Strict" }]);
+    expect(JSON.stringify(cookies)).not.toContain("a-secret-of-this-test");
+    expect(
+      await page.evaluate(() => JSON.stringify([document.cookie, { ...localStorage }, history.state])),
+    ).not.toContain("secret");
+    // Pictures are asked for by the page's img elements, which send the cookie and no header.
+    await page.locator('input[type="file"]').first().setInputFiles(at("photo.png"));
+    await page.getByLabel("What should the photo show?").fill("a dog lying down");
+    await page.keyboard.press("Control+Enter");
+    await page.locator(".live img.photo").waitFor({ timeout: 20_000 });
+    await expect
+      .poll(() => page.locator(".live img.photo").evaluate((image) => (image as HTMLImageElement).naturalWidth))
+      .toBeGreaterThan(0);
+    await page.reload();
+    await page.getByLabel("Method", { exact: true }).waitFor({ timeout: 20_000 });
     expect(faults).toEqual([]);
   }, 180_000);
 });

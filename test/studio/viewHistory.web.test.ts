@@ -19,6 +19,7 @@ async function open(options?: BrowserContextOptions) {
   return opened;
 }
 
+const targets = (): string[] => [...server.jobs.values()].map(({ request }) => request.target);
 const prompts = (page: Page): Promise<string[]> => page.locator(".thumbnail .prompt").allTextContents();
 
 /** Reads the entries of a zip whose files are stored, with data descriptors: from its central directory. */
@@ -72,7 +73,7 @@ describe.skipIf(noBrowser)(`the history in Chromium${noBrowser ? ` (${noBrowser}
     expect(faults).toEqual([]);
   });
 
-  test("arrow keys walk through the thumbnails, Enter opens one, X selects it, Delete asks and deletes", async () => {
+  test("arrow keys walk through the thumbnails, Enter opens one, X selects it, Delete deletes it", async () => {
     for (const target of ["one", "two", "three"]) await server.addEdit(target);
     const { page, faults } = await open();
     await page.getByRole("link", { name: /three/ }).focus();
@@ -83,15 +84,84 @@ describe.skipIf(noBrowser)(`the history in Chromium${noBrowser ? ` (${noBrowser}
     await page.getByRole("heading", { name: "two" }).waitFor();
     await page.getByRole("link", { name: /two/ }).focus();
     await page.keyboard.press("Delete");
-    const dialog = page.getByRole("dialog", { name: "Delete 1 result?" });
-    await dialog.waitFor();
-    await page.keyboard.press("Escape");
-    await dialog.waitFor({ state: "detached" });
-    expect(await prompts(page)).toEqual(["three", "two", "one"]);
-    await page.keyboard.press("Delete");
-    await dialog.getByRole("button", { name: "Delete" }).click();
     await expect.poll(() => prompts(page)).toEqual(["three", "one"]);
-    expect([...server.jobs.values()].map(({ request }) => request.target)).toEqual(["one", "three"]);
+    // The focus is where the deleted one was.
+    await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toContain("one");
+    await expect.poll(() => targets(), { timeout: 15_000 }).toEqual(["one", "three"]);
+    expect(faults).toEqual([]);
+  });
+
+  test("a deletion can be undone, by key and by button, and a screen reader hears of it", async () => {
+    for (const target of ["one", "two", "three"]) await server.addEdit(target);
+    const { page, faults } = await open();
+    const spoken = page.locator('p.heard[role="status"]');
+    await page.getByRole("link", { name: /two/ }).click();
+    await page.getByRole("heading", { name: "two" }).waitFor();
+    await page.getByRole("button", { name: "Delete two" }).click();
+    await expect.poll(() => prompts(page)).toEqual(["three", "one"]);
+    await page.getByRole("heading", { name: "two" }).waitFor({ state: "detached" });
+    expect(await spoken.textContent()).toBe("Deleted: 1 result. Press Ctrl+Z to undo.");
+    await page.keyboard.press("Control+z");
+    await expect.poll(() => prompts(page)).toEqual(["three", "two", "one"]);
+    await page.getByRole("heading", { name: "two" }).waitFor();
+    expect(await spoken.textContent()).toBe("Restored: 1 result");
+
+    await page.getByLabel("Select one").check();
+    await page.getByLabel("Select three").check();
+    await page.getByRole("button", { name: "Delete 2 selected" }).click();
+    await expect.poll(() => prompts(page)).toEqual(["two"]);
+    const undo = page.getByRole("button", { name: "Undo" });
+    // The time stands still while the focus is on the button.
+    await undo.focus();
+    await new Promise((resolve) => setTimeout(resolve, 9000));
+    await undo.press("Enter");
+    await expect.poll(() => prompts(page)).toEqual(["three", "two", "one"]);
+    expect(targets()).toEqual(["one", "two", "three"]);
+    expect(faults).toEqual([]);
+  });
+
+  test("a second deletion makes the first one final, and one that fails is shown and taken back", async () => {
+    for (const target of ["one", "two", "three"]) await server.addEdit(target);
+    const { page } = await open();
+    await page.getByRole("button", { name: "Delete one" }).click();
+    await page.getByRole("button", { name: "Delete two" }).click();
+    await expect.poll(() => targets()).toEqual(["two", "three"]);
+    await page.keyboard.press("Control+z");
+    await expect.poll(() => prompts(page)).toEqual(["three", "two"]);
+    await page.route("**/api/v1/jobs/*", (route) =>
+      route.request().method() === "DELETE" ? route.abort() : route.continue(),
+    );
+    await page.getByRole("button", { name: "Delete two" }).click();
+    await page.getByText("Not deleted: The server does not answer.").waitFor({ timeout: 20_000 });
+    expect(await prompts(page)).toEqual(["three", "two"]);
+  });
+
+  test("a cancelled job is listed with its photo, and can be run again", async () => {
+    await server.addEdit("one");
+    server.add({ kind: "edit", target: "a cancelled one" }, {}, { state: "cancelled", result: undefined });
+    const { page, faults } = await open();
+    expect(await prompts(page)).toEqual(["a cancelled one", "one"]);
+    await page.getByRole("link", { name: /a cancelled one.*cancelled/ }).click();
+    await page.getByRole("heading", { name: "Cancelled" }).waitFor();
+    await page.getByRole("button", { name: "Run again: a cancelled one" }).click();
+    await expect.poll(() => server.last().request.target).toBe("a cancelled one");
+    await page.locator(".live").waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  test("what can help with a warning of a comparison is a button that edits with that method", async () => {
+    const warning = { code: "poor-reconstruction", message: "the inversion is poor", remedies: { iterations: 10 } };
+    const id = await server.addComparison([
+      { ...warning, method: "baret" },
+      { code: "about-the-photo", message: "it is small" },
+    ]);
+    const { page, faults } = await open();
+    await page.locator(`a[href="#job/${id}"]`).click();
+    await page.getByText("It is small.").waitFor();
+    await page.getByRole("button", { name: "Try with iterations 10" }).click();
+    await expect
+      .poll(() => server.last().request)
+      .toMatchObject({ kind: "edit", method: "baret", options: { iterations: 10 } });
     expect(faults).toEqual([]);
   });
 
@@ -210,14 +280,30 @@ describe.skipIf(noBrowser)(`results, accessible${noBrowser ? ` (${noBrowser})` :
       await check("side by side");
       await page.getByLabel("Select a dog lying down").first().check();
       await page.getByRole("button", { name: "Delete 1 selected" }).click();
-      await check("delete");
-      await page.keyboard.press("Escape");
+      await page.getByRole("button", { name: "Undo" }).waitFor();
+      await check("deleted");
+      await page.keyboard.press("Control+z");
       await page.keyboard.press("?");
       await check("keys");
       expect(await page.evaluate(() => document.getAnimations().length)).toBe(0);
       expect(faults).toEqual([]);
     },
   );
+
+  test("on a phone the settings come before the photo, but after a result", async () => {
+    const id = await server.addEdit();
+    const { page } = await open({ viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true });
+    const tops = async (): Promise<number[]> => {
+      const boxes = await Promise.all([".setup", ".stage"].map((part) => page.locator(part).boundingBox()));
+      return boxes.map((box) => box!.y);
+    };
+    const [setup, stage] = await tops();
+    expect(setup).toBeLessThan(stage);
+    await page.locator(`a[href="#job/${id}"]`).click();
+    await page.locator(`.thumbnail.shown a[href="#job/${id}"]`).waitFor();
+    const [later, result] = await tops();
+    expect(result).toBeLessThan(later);
+  });
 
   test("on a phone everything is one column that fits the width", async () => {
     const ids = [

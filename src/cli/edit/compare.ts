@@ -183,7 +183,7 @@ async function run(command: Command, given: readonly string[], flags: Flags, rep
   const makeAll = async (
     comparisons: readonly (PrintedComparison & { readonly events: () => AsyncIterable<CompareEvent> })[],
     maker: Maker | undefined,
-    clip: string | undefined,
+    clip: () => string | undefined,
     work: Work,
   ): Promise<void> => {
     const made: object[] = [];
@@ -200,7 +200,7 @@ async function run(command: Command, given: readonly string[], flags: Flags, rep
     }
     // A server names itself in the records of its pictures only.
     const { version, model, engine } = { ...record, ...maker };
-    reporter.object({ command: "compare", version, model, engine, clip, leftOut, comparisons: made });
+    reporter.object({ command: "compare", version, model, engine, clip: clip(), leftOut, comparisons: made });
     if (failures.length > 0) process.exitCode = statusOf(failures[0]);
   };
   const { server } = flags;
@@ -224,7 +224,7 @@ async function run(command: Command, given: readonly string[], flags: Flags, rep
           const reused = flags.cache ? { written } : {};
           return { ...one, events: () => compareTask(one, { clip, ...reused, runBlocking, signal: work.signal }) };
         });
-        await makeAll(comparisons, maker, clip?.name, work);
+        await makeAll(comparisons, maker, () => clip?.name, work);
       }),
     );
   const compareThere = (url: string): Promise<void> =>
@@ -237,7 +237,8 @@ async function run(command: Command, given: readonly string[], flags: Flags, rep
         makeAll(
           comparisons.map((one) => ({ ...one, events: () => one.events })),
           undefined,
-          undefined,
+          // All are made with the server's one model.
+          () => comparisons.find((one) => one.clip() !== undefined)?.clip(),
           session.work,
         ),
     );

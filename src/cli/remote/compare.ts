@@ -7,6 +7,7 @@ import {
   type ChosenOptions,
   type ComparedEdit,
   type CompareEvent,
+  type Estimate,
   finishedPicture,
   noCost,
   type Photo,
@@ -29,6 +30,8 @@ export interface RemoteComparison {
   readonly target: string;
   readonly tasks: readonly PrintedTask[];
   readonly events: AsyncIterable<CompareEvent>;
+  /** Name of the CLIP model of the scores. Known when the events have ended; undefined if there is none. */
+  readonly clip: () => string | undefined;
 }
 
 /** What the comparisons of one command are made from. */
@@ -72,7 +75,12 @@ export async function remoteComparisons(
       const shared = { source, photo, plan: { target: prompt }, maker, server: session.url };
       const tasks = chosen.map((method) => ({ ...shared, method }));
       const of = { source, photo, uploads, isQuiet: flags.quiet ?? false };
-      return { photo, target: prompt, tasks, events: compareEvents(jobs, k, chosen, of, session) };
+      let clip: string | undefined;
+      const onResult = (result: JobResult): void => {
+        clip = result.clip;
+      };
+      const events = compareEvents(jobs, k, chosen, of, session, onResult);
+      return { photo, target: prompt, tasks, events, clip: () => clip };
     });
     try {
       await use(comparisons, session);
@@ -91,10 +99,12 @@ async function* compareEvents(
   chosen: readonly Method[],
   of: Of,
   session: Session,
+  onResult: (result: JobResult) => void,
 ): AsyncGenerator<CompareEvent, void> {
   const isFirst = firstOfKind();
   const events = jobs.run(index);
   const edits: ComparedEdit[] = [];
+  const estimates = new Map<string, Estimate>();
   let method = chosen[0];
   const begin = (name: string): CompareEvent => {
     const at = Math.max(
@@ -112,12 +122,19 @@ async function* compareEvents(
     if (event.type === "picture") {
       if (edits.some((edit) => edit.method === event.made.name)) continue;
       yield begin(event.made.name);
-      const edit = await madeEdit(event.made, { ...of, method }, session);
+      const edit = {
+        ...(await madeEdit(event.made, { ...of, method }, session)),
+        estimate: estimates.get(method.name),
+      };
       edits.push(edit);
       yield { type: "compared", edit };
     }
-    for (const told of await taskEventsOf(event, { ...of, method })) if (told.type !== "preview") yield told;
+    for (const told of await taskEventsOf(event, { ...of, method })) {
+      if (told.type === "estimate") estimates.set(method.name, told.estimate);
+      if (told.type !== "preview") yield told;
+    }
   }
+  onResult(next.value);
   for (const edit of failedEdits(next.value)) {
     yield begin(edit.method);
     edits.push(edit);

@@ -30,7 +30,12 @@ export const jobError = z.strictObject({
   advice: z.string().optional(),
 });
 
-export const jobWarning = z.strictObject({ code: z.string(), message: z.string(), remedies: values.optional() });
+export const jobWarning = z.strictObject({
+  code: z.string(),
+  message: z.string(),
+  remedies: values.optional().describe("values of options that may help"),
+  method: z.string().optional().describe("of a comparison: the method that it is about"),
+});
 
 /** Similarity in dB. null: there is no difference. Absent: not measured. */
 const quality = z.strictObject({ inversion: number.optional(), vae: number.optional(), photo: number.optional() });
@@ -54,6 +59,7 @@ export const jobResult = z.strictObject({
   strip: z.array(madePicture).optional(),
   /** Of a comparison: methods that failed or could not take part. */
   failures: z.array(z.strictObject({ method: z.string(), error: jobError })).optional(),
+  clip: z.string().optional().describe("of a comparison: the CLIP model of its scores"),
   /** Of a sweep: pictures in a row. */
   columns: z.int().optional(),
   settings: values,
@@ -107,6 +113,7 @@ export const jobEvent = z.discriminatedUnion("type", [
     memory: z.number(),
     /** The most rows and gradients of the U-Net. */
     computed: z.strictObject({ evaluations: z.number(), gradients: z.number() }).optional(),
+    method: z.string().optional(),
   }),
   z.strictObject({ type: z.literal("warning"), ...at, warning: jobWarning }),
   z.strictObject({

@@ -13,7 +13,7 @@ import { jobErrorOf } from "../jobError.ts";
 import { follower } from "./follow.ts";
 import { plainCosts } from "./jobs.ts";
 import type { MadeFile, RunnerResult } from "./result.ts";
-import { finite, type JobWork, openJob, requestValues, withSteps, writeMade } from "./work.ts";
+import { finite, type JobWork, openJob, requestValues, warningOf, withSteps, writeMade } from "./work.ts";
 
 /** Edits one photo with several methods. A method that fails does not end the others. */
 export async function runCompare(work: JobWork<CompareRequest>): Promise<RunnerResult> {
@@ -66,7 +66,7 @@ export async function runCompare(work: JobWork<CompareRequest>): Promise<RunnerR
         pictures.push(made);
         work.emit({ type: "picture", made });
       } else if (event.type !== "done") {
-        if (event.type === "warning") given.push({ code: event.warning.code, message: event.warning.message });
+        if (event.type === "warning") given.push({ ...warningOf(event.warning), ...(method && { method }) });
         await follow(event, method);
       }
     }
@@ -76,6 +76,7 @@ export async function runCompare(work: JobWork<CompareRequest>): Promise<RunnerR
   return {
     pictures,
     failures,
+    ...(clip && { clip: clip.shortName }),
     settings: { target: request.target, methods: names },
     reusedPreparation: placed.every((one) => one.isReused),
     warnings: given,

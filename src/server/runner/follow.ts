@@ -21,14 +21,14 @@ export function follower({ emit, place }: JobWork, isReused: (method?: string) =
     else if (event.type === "estimate") {
       const { seconds, memory, computed } = event.estimate;
       const { evaluations, gradients } = computed;
-      emit({ type: "estimate", seconds: [...seconds], memory, computed: { evaluations, gradients } });
+      emit({ type: "estimate", seconds: [...seconds], memory, computed: { evaluations, gradients }, ...named });
     } else if (event.type === "progress") {
       const { type, ...progress } = event;
       const { done, total } = progress;
       if (now < progressAt + PROGRESS_MS && done < total) return;
       progressAt = now;
       emit({ type, progress: { ...progress, ...named } });
-    } else if (event.type === "warning") emit({ type: "warning", warning: warningOf(event.warning) });
+    } else if (event.type === "warning") emit({ type: "warning", warning: { ...warningOf(event.warning), ...named } });
     else if (event.type === "prepared") {
       const { quality, iterations } = event;
       const tuned = iterations === undefined ? {} : { iterations };

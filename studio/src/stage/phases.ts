@@ -1,3 +1,4 @@
+import type { JobProgress } from "../../../src/server/api/index.ts";
 import type { ShownJob } from "../state/index.ts";
 import { capital, counted, duration } from "../view/words.ts";
 
@@ -18,9 +19,18 @@ const phases: Readonly<Record<string, string>> = {
 export function phaseOf({ state, position, progress }: ShownJob): string {
   if (state === "queued") return position ? `Waiting: ${counted(position, "job")} before it` : "Waiting: next";
   if (!progress) return "Starting";
-  const phase = phases[progress.phase] ?? capital(progress.phase);
+  const phase = isBetween(progress) ? between(progress) : (phases[progress.phase] ?? capital(progress.phase));
   return progress.method ? `${phase} (${progress.method})` : phase;
 }
+
+/** Phases after which the job makes or writes its pictures. */
+const lastPhases: readonly string[] = ["edit", "sample"];
+
+/** Tells if a phase is over, and nothing was heard of the next one yet. That may take seconds. */
+const isBetween = ({ done, total }: JobProgress): boolean => total > 0 && done >= total;
+
+const between = ({ phase }: JobProgress): string =>
+  lastPhases.includes(phase) ? "Finishing the picture" : "Preparing the next step";
 
 /** Says how much time is left. "": unknown. */
 export function timeLeft({ progress, estimate }: ShownJob): string {
@@ -32,6 +42,6 @@ export function timeLeft({ progress, estimate }: ShownJob): string {
 
 const rough = (seconds: number): string => (seconds < 10 ? `${Math.max(1, Math.round(seconds))} s` : duration(seconds));
 
-/** Share of the phase that is done, from 0 to 1. Undefined: unknown. */
+/** Share of the phase that is done, from 0 to 1. Undefined: unknown, also between two phases. */
 export const shareDone = ({ progress }: ShownJob): number | undefined =>
-  progress && progress.total > 0 ? Math.min(1, progress.done / progress.total) : undefined;
+  progress && progress.total > 0 && !isBetween(progress) ? progress.done / progress.total : undefined;

@@ -27,6 +27,11 @@ export const finished = computed<readonly ShownJob[]>(() =>
   [...jobs.value.values()].filter(({ state }) => state === "done").sort((a, b) => byAge(b, a)),
 );
 
+/** Jobs that were cancelled, newest first. */
+export const cancelled = computed<readonly ShownJob[]>(() =>
+  [...jobs.value.values()].filter(({ state }) => state === "cancelled").sort((a, b) => byAge(b, a)),
+);
+
 /** Jobs that failed, newest first. */
 export const failed = computed<readonly ShownJob[]>(() =>
   [...jobs.value.values()].filter(({ state }) => state === "failed").sort((a, b) => byAge(b, a)),

@@ -55,21 +55,29 @@ export function Warnings({ job, made }: WarningsProps) {
   return (
     <ul class="warnings" aria-label="Warnings">
       {warnings.map((warning) => (
-        <li key={warning.message}>
-          <p>{sentence(warning.message)}</p>
-          {job.request.kind !== "compare" && <Remedies job={job} made={made} warning={warning} />}
+        <li key={`${warning.method}: ${warning.message}`}>
+          <p>
+            {warning.method && <b>{warning.method}: </b>}
+            {sentence(warning.message)}
+          </p>
+          <Remedies job={job} made={aboutOf(job, warning) ?? made} warning={warning} />
         </li>
       ))}
     </ul>
   );
 }
 
+/** The picture of a comparison that a warning is about. */
+const aboutOf = ({ result }: ShownJob, { method }: JobWarning): MadePicture | undefined =>
+  method === undefined ? undefined : result?.pictures.find(({ name }) => name === method);
+
 const sentence = (text: string): string =>
   `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
 function Remedies({ job, made, warning }: WarningsProps & { readonly warning: JobWarning }) {
   const remedies = Object.entries(warning.remedies ?? {});
-  if (remedies.length === 0) return null;
+  // A warning about the photo of a comparison is of no method.
+  if (remedies.length === 0 || (job.request.kind === "compare" && !aboutOf(job, warning))) return null;
   const request = editOf(job.request, made, job.result?.pictures);
   const method = methodNamed(capabilities.value!, request.method);
   return (

@@ -1,7 +1,8 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { Job, JobId } from "../../../src/server/api/index.ts";
 import type { BackendError } from "../backend.ts";
-import { asBackendError, backend, capabilities, finished, forget, models } from "../state/index.ts";
+import { asBackendError, backend, cancelled, capabilities, finished, models } from "../state/index.ts";
+import { deleted, onDeleted } from "./deletion.ts";
 import { type Filter, hasWords, passes } from "./filter.ts";
 
 /** Jobs that one request lists. */
@@ -20,22 +21,22 @@ export const hasOlder = signal(false);
 export const isLoading = signal(false);
 export const loadError = signal<BackendError | undefined>(undefined);
 
-/** The jobs that the history shows, newest first: those listed, and those that have finished since. */
+/** The jobs that the history shows, newest first: those listed, and those that have ended since. Deleted ones are not among them. */
 export const found = computed<readonly Job[]>(() => {
   const all = new Map(listed.value.map((job) => [job.id, job]));
   const oldest = hasOlder.value ? listed.value[listed.value.length - 1]?.created : "";
-  for (const job of finished.value) {
+  for (const job of [...finished.value, ...cancelled.value]) {
     if (job.created >= oldest && hasWords(job, search.value)) all.set(job.id, job);
   }
   const usual = models.value[0]?.name;
   return [...all.values()]
-    .filter((job) => passes(job, filter.value, usual))
+    .filter((job) => !deleted.value.includes(job.id) && passes(job, filter.value, usual))
     .sort((a, b) => b.created.localeCompare(a.created));
 });
 
 const listPage = (words: string, before: JobId | undefined): Promise<readonly Job[]> =>
   backend().jobs({
-    states: ["done"],
+    states: ["done", "cancelled"],
     limit: PAGE,
     ...(words.trim() && { search: words.trim() }),
     ...(before && { before }),
@@ -71,14 +72,13 @@ export const keepFound = (): (() => void) =>
     return () => clearTimeout(timer);
   });
 
-/** Deletes jobs. Rejects with the first problem; the jobs before it are deleted. */
-export async function removeJobs(ids: readonly JobId[]): Promise<void> {
-  for (const id of ids) {
-    await backend().remove(id);
-    forget(id);
-    listed.value = listed.value.filter((job) => job.id !== id);
-  }
-}
+/** Takes a job off the list. */
+const drop = (id: JobId): void => {
+  listed.value = listed.value.filter((job) => job.id !== id);
+};
+
+/** Takes jobs off the list as soon as they are deleted for good. Returns a function that stops it. */
+export const keepDropped = (): (() => void) => onDeleted(drop);
 
 /** Yields every job that the history would show if all pages were loaded. */
 export async function* everyFound(): AsyncGenerator<Job> {

@@ -1,7 +1,7 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import type { Job, JobId } from "../../../src/server/api/index.ts";
-import { pictureUrl, selectedId } from "../state/index.ts";
+import { pictureUrl, runAgain, selectedId } from "../state/index.ts";
 import { addressOf } from "./address.ts";
 import { methodsOf } from "./filter.ts";
 import { duration } from "./words.ts";
@@ -50,8 +50,11 @@ export function Gallery({ jobs, selected, onDelete }: Props) {
       current.value = next;
       all[next].focus();
     } else if (event.key === "x") toggle(id);
-    else if (event.key === "Delete") onDelete(selected.value.has(id) ? [...selected.value] : [id]);
-    else return;
+    else if (event.key === "Delete") {
+      onDelete(selected.value.has(id) ? [...selected.value] : [id]);
+      // The focus goes to the result that takes its place.
+      requestAnimationFrame(() => links()[Math.min(at, links().length - 1)]?.focus());
+    } else return;
     event.preventDefault();
   };
 
@@ -92,7 +95,12 @@ function Thumbnail({ job, isCurrent, isSelected, onFocus, onToggle, onDelete }: 
   const count = pictures.length < 4 ? 2 : 4;
   const shown =
     request.kind === "edit" ? [pictures.find(({ name }) => name === "edit") ?? pictures[0]] : pictures.slice(0, count);
-  const facts = [kindNames[request.kind] || methodsOf(job)[0], ...(result ? [duration(result.seconds)] : [])];
+  const isCancelled = job.state === "cancelled";
+  const facts = [
+    ...(isCancelled ? ["cancelled"] : []),
+    kindNames[request.kind] || methodsOf(job)[0],
+    ...(result ? [duration(result.seconds)] : []),
+  ];
   const tab = isCurrent ? 0 : -1;
   return (
     <li
@@ -106,6 +114,7 @@ function Thumbnail({ job, isCurrent, isSelected, onFocus, onToggle, onDelete }: 
         title={new Date(created).toLocaleString("en-GB")}
       >
         <span class={shown.length > 1 ? "mosaic" : "mosaic single"}>
+          {isCancelled && <img class="faded" src={pictureUrl(request.photo, 256)} alt="" loading="lazy" />}
           {shown.map(
             (made) => made && <img key={made.name} src={pictureUrl(made.picture.id, 256)} alt="" loading="lazy" />,
           )}
@@ -113,6 +122,17 @@ function Thumbnail({ job, isCurrent, isSelected, onFocus, onToggle, onDelete }: 
         <span class="prompt">{request.target}</span>
         <small>{facts.filter(Boolean).join(" · ")}</small>
       </a>
+      {isCancelled && (
+        <button
+          type="button"
+          class="small"
+          tabIndex={tab}
+          onClick={() => runAgain(request)}
+          aria-label={`Run again: ${request.target}`}
+        >
+          Run again
+        </button>
+      )}
       <label class="select">
         <input type="checkbox" checked={isSelected} tabIndex={tab} onChange={onToggle} />
         <span class="heard">Select {request.target}</span>

@@ -1,9 +1,9 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Job, JobId } from "../../../src/server/api/index.ts";
-import { asBackendError, backend, methods, models, say } from "../state/index.ts";
+import { asBackendError, backend, methods, models } from "../state/index.ts";
 import { fileName, type PictureFile, saveZip } from "./archive.ts";
-import { Dialog } from "./dialog.tsx";
+import { deleteLater, deletionError } from "./deletion.ts";
 import type { Filter } from "./filter.ts";
 import {
   everyFound,
@@ -11,13 +11,14 @@ import {
   found,
   hasOlder,
   isLoading,
+  keepDropped,
   keepFound,
   loadError,
   loadOlder,
-  removeJobs,
   search,
 } from "./found.ts";
 import { Gallery } from "./gallery.tsx";
+import { Undo } from "./undo.tsx";
 import { counted } from "./words.ts";
 
 const kinds = { edit: "edits", compare: "comparisons", sweep: "sweeps", attention: "attention maps" } as const;
@@ -31,12 +32,12 @@ async function* filesOf(jobs: AsyncIterable<Job> | Iterable<Job>): AsyncGenerato
   }
 }
 
-/** All finished jobs: search, filters, thumbnails, downloads, deletion. */
+/** All jobs that are done or were cancelled: search, filters, thumbnails, downloads, deletion. */
 export function History() {
   const selected = useSignal<ReadonlySet<JobId>>(new Set());
-  const doomed = useSignal<readonly JobId[]>([]);
   const state = useSignal<{ readonly text: string; readonly isProblem?: boolean }>({ text: "" });
   useEffect(keepFound, []);
+  useEffect(keepDropped, []);
   const shown = found.value;
   const chosen = shown.filter(({ id }) => selected.value.has(id));
 
@@ -54,17 +55,9 @@ export function History() {
     }
   };
 
-  const remove = async (): Promise<void> => {
-    const ids = doomed.value;
-    doomed.value = [];
-    try {
-      await removeJobs(ids);
-      state.value = { text: "" };
-      say(`Deleted: ${counted(ids.length, "result")}`);
-    } catch (error) {
-      state.value = { text: `Not deleted: ${asBackendError(error).message}`, isProblem: true };
-    }
-    selected.value = new Set([...selected.value].filter((id) => found.value.some((job) => job.id === id)));
+  const remove = (ids: readonly JobId[]): void => {
+    selected.value = new Set([...selected.value].filter((id) => !ids.includes(id)));
+    deleteLater(ids);
   };
 
   return (
@@ -76,18 +69,13 @@ export function History() {
           <button
             type="button"
             onClick={() => save(chosen.length > 0 ? chosen : everyFound())}
-            disabled={shown.length === 0}
+            disabled={!shown.some(({ state }) => state === "done")}
           >
             {chosen.length > 0 ? `Zip of ${chosen.length} selected` : "Zip of all"}
           </button>
           {chosen.length > 0 && (
             <>
-              <button
-                type="button"
-                onClick={() => {
-                  doomed.value = chosen.map(({ id }) => id);
-                }}
-              >
+              <button type="button" onClick={() => remove(chosen.map(({ id }) => id))}>
                 Delete {chosen.length} selected
               </button>
               <button
@@ -106,30 +94,14 @@ export function History() {
       <p class={state.value.isProblem ? "problem" : "note"} role="status">
         {state.value.text}
       </p>
-      <Gallery
-        jobs={shown}
-        selected={selected}
-        onDelete={(ids) => {
-          doomed.value = ids;
-        }}
-      />
-      <Foot />
-      {doomed.value.length > 0 && (
-        <Dialog
-          title={`Delete ${counted(doomed.value.length, "result")}?`}
-          onClose={() => {
-            doomed.value = [];
-          }}
-        >
-          <p>Pictures and settings are deleted. This cannot be undone. Photos stay.</p>
-          <form method="dialog" class="row">
-            <button type="submit">Keep</button>
-            <button type="button" class="main" onClick={remove}>
-              Delete
-            </button>
-          </form>
-        </Dialog>
+      {deletionError.value && (
+        <p class="problem" role="alert">
+          Not deleted: {deletionError.value.message}
+        </p>
       )}
+      <Gallery jobs={shown} selected={selected} onDelete={remove} />
+      <Foot />
+      <Undo />
     </section>
   );
 }

@@ -5,10 +5,12 @@ const typing = 'input:not([type="range"], [type="checkbox"], [type="radio"]), te
 /** Elements that the space bar presses. */
 const pressable = 'button, a, summary, input[type="checkbox"], input[type="radio"]';
 
-/** Tells if a key belongs to the part of the page: the focus is in it or nowhere, and no dialog is open. */
-export function isFor(part: Element | null, event: KeyboardEvent): boolean {
+/** Tells if a key belongs to the part of the page: the focus is in it or nowhere, and no dialog is open. held: what is held with it. */
+export function isFor(part: Element | null, event: KeyboardEvent, held: "nothing" | "ctrl" = "nothing"): boolean {
   const target = event.target as Element;
-  if (!part || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return false;
+  // A Mac has its own key for what Ctrl is elsewhere.
+  const isHeld = (event.ctrlKey || event.metaKey) === (held === "ctrl");
+  if (!part || !isHeld || event.altKey || event.defaultPrevented) return false;
   if (document.querySelector("dialog[open]") || target.matches(typing)) return false;
   if (event.key === " " && target.matches(pressable)) return false;
   return target === document.body || part.contains(target);
@@ -20,10 +22,14 @@ export interface KeyActions {
 }
 
 /** Listens to keys of a part of the page. down: returns true if it has used the key. */
-export function useKeys(part: { readonly current: Element | null }, { down, up }: KeyActions): void {
+export function useKeys(
+  part: { readonly current: Element | null },
+  { down, up }: KeyActions,
+  held: "nothing" | "ctrl" = "nothing",
+): void {
   useEffect(() => {
     const onDown = (event: KeyboardEvent): void => {
-      if (isFor(part.current, event) && down(event)) event.preventDefault();
+      if (isFor(part.current, event, held) && down(event)) event.preventDefault();
     };
     const onUp = (event: KeyboardEvent): void => up?.(event);
     document.addEventListener("keydown", onDown);

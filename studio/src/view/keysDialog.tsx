@@ -29,6 +29,7 @@ const groups: readonly (readonly [string, readonly (readonly [string, string])[]
       ["Enter", "open the result"],
       ["X", "select it"],
       ["Delete", "delete it, or all selected ones"],
+      ["Ctrl Z", "undo the deletion"],
     ],
   ],
 ];

@@ -16,6 +16,14 @@ const failed = { about: "an error", json: errorBody };
 const anything = z.unknown();
 const values = z.record(z.string(), z.unknown());
 
+/** Clients send null for a field that is not set. */
+const orNull = (schema: z.ZodObject): z.ZodObject =>
+  z.strictObject(
+    Object.fromEntries(
+      Object.entries(schema.shape).map(([name, field]) => [name, (field as z.ZodType).nullable().optional()]),
+    ),
+  );
+
 const reads = (path: string, about: string, json: z.ZodType): Endpoint =>
   declare({
     method: "get",
@@ -57,9 +65,9 @@ export const a1111Endpoints: readonly Endpoint[] = [
   takes(
     "img2img",
     "Edits a photo, as AUTOMATIC1111 does. Fields that ask for nothing may be there too.",
-    img2imgSchema,
+    orNull(img2imgSchema),
   ),
-  takes("options", "Chooses the model for the client's later requests.", optionsSchema),
+  takes("options", "Chooses the model for the client's later requests.", orNull(optionsSchema)),
   reads("options", "Tells which model was chosen.", values),
   reads("progress", "Tells how far the client's own edits are.", values),
   tells("interrupt", "Stops the client's own edits."),
