@@ -47,6 +47,8 @@ export interface Routing {
   readonly groups: readonly SiteGroup[];
   /** Paths of the sites whose attention maps may be observed. Default: none. */
   readonly observe?: readonly string[];
+  /** Returns what the inner parts of the U-Net give, and takes it from rows that have it. Default: false. */
+  readonly reusesInner?: boolean;
 }
 
 /** One row of a forward pass. */
@@ -55,10 +57,15 @@ export interface Row {
   readonly latent: Tensor;
   /** [1, L, D] */
   readonly context: Tensor;
+  /**
+   * What the inner parts of the U-Net gave for this row at another step. If every row of a batch has it, these parts are not
+   * computed. Only of a predictor that reuses them.
+   */
+  readonly inner?: Tensor;
 }
 
 /** Shapes of the parts of a row. */
-type RowShapes = Readonly<Record<keyof Row, readonly number[]>>;
+type RowShapes = Readonly<Record<"latent" | "context", readonly number[]>>;
 
 /**
  * Mixes a row's attention maps M with the maps S of the row that it takes from: taken ⊙ (S·mapper) + kept ⊙ M. `taken` and
@@ -147,7 +154,12 @@ export interface NoisePrediction {
   readonly output: Tensor;
   /** Attention maps [B, heads, L, M] of the observed sites, by their paths, after rows have taken from each other. */
   readonly maps: ReadonlyMap<string, Tensor>;
+  /** What the inner parts gave, [B, C, H, W], if this predictor reuses them and has just computed them. */
+  readonly inner?: Tensor;
 }
+
+/** Name of the input and the output that hold what the inner parts give. */
+const innerName = "inner";
 
 /**
  * Runs the U-Net over a batch of rows, which may use each other's queries, keys, values or attention maps. Predicts ε or v,
@@ -155,12 +167,21 @@ export interface NoisePrediction {
  */
 export class Predictor {
   private readonly session: MeasuredSession;
+  /** Computes the outer parts alone. Absent if the inner parts are computed at every call. */
+  private readonly outer: MeasuredSession | undefined;
   private readonly config: UNetConfig;
   private readonly groups: readonly OpenGroup[];
   private readonly expected: ReturnType<typeof predictArguments>;
 
-  constructor(session: MeasuredSession, config: UNetConfig, groups: readonly OpenGroup[], shapes: RowShapes) {
+  constructor(
+    session: MeasuredSession,
+    config: UNetConfig,
+    groups: readonly OpenGroup[],
+    shapes: RowShapes,
+    outer?: MeasuredSession,
+  ) {
     this.session = session;
+    this.outer = outer;
     this.config = config;
     this.groups = groups;
     this.expected = predictArguments(shapes);
@@ -200,9 +221,16 @@ export class Predictor {
       context: stack(rows.map(({ context }) => context)),
     };
     for (const group of this.groups) Object.assign(feeds, feedsOf(group, rows.length, sources[group.name]));
-    const outputs = ["output", ...observe.map(mapsOutput)];
-    const { output, ...maps } = await this.session.run(feeds, { outputs, finite: true, signal });
-    return { output, maps: new Map(observe.map((path) => [path, maps[mapsOutput(path)]])) };
+    const known = rows.flatMap(({ inner }) => inner ?? []);
+    if (this.outer && known.length === rows.length && observe.length === 0) {
+      const all: typeof feeds = { ...feeds, [innerName]: stack(known) };
+      const own = Object.fromEntries(this.outer.inputs.map(({ name }) => [name, all[name]]));
+      const { output } = await this.outer.run(own, { finite: true, signal });
+      return { output, maps: new Map() };
+    }
+    const outputs = ["output", ...(this.outer ? [innerName] : []), ...observe.map(mapsOutput)];
+    const { output, inner, ...maps } = await this.session.run(feeds, { outputs, finite: true, signal });
+    return { output, inner, maps: new Map(observe.map((path) => [path, maps[mapsOutput(path)]])) };
   }
 
   private requireGroups(names: readonly string[]): void {
@@ -322,7 +350,7 @@ export async function openPredictor(
   checkArguments("openPredictor", openArguments, { model, size, routing, signal });
   const latent = model.latentShape(size);
   const [, channels, h, w] = latent;
-  const { groups: asked, observe = [] } = routing;
+  const { groups: asked, observe = [], reusesInner = false } = routing;
   const sites = asked.length + observe.length > 0 ? model.attentionSites(size) : [];
   const groups = asked
     .filter((group) => group.sites.length > 0)
@@ -332,8 +360,9 @@ export async function openPredictor(
       return { ...group, tokens, ...(group.masked && { sizes: sizesOf(own) }) };
     });
   if (observe.length > 0) chooseSites(sites, { paths: observe }, "routing, observe");
-  const build = (): Record<string, g.Node> => {
+  const build = (inner?: g.Node): Record<string, g.Node> => {
     const maps = new Map<string, g.Node>();
+    const within: Record<string, g.Node> = {};
     const inputs = {
       sample: g.input("sample", ["B", channels, h, w]),
       time: g.input("time", timeShape(model.unet, "B")),
@@ -341,17 +370,25 @@ export async function openPredictor(
       ...(weights?.has(positionWeight) && {
         position: g.parameter(positionWeight, positionShape(model.unet, { height: h, width: w })),
       }),
+      inner,
     };
     const attend = controlled(
       groups,
       collecting(({ path }) => observe.includes(path), maps),
     );
-    const output = unet(model.unet, inputs, attend);
-    return { output, ...Object.fromEntries([...maps].map(([path, node]) => [mapsOutput(path), node])) };
+    const output = unet(model.unet, inputs, attend, undefined, (node) => {
+      if (reusesInner && !inner) within[innerName] = node;
+    });
+    return { output, ...within, ...Object.fromEntries([...maps].map(([path, node]) => [mapsOutput(path), node])) };
   };
   const name = `U-Net for pictures of ${size.width}x${size.height}`;
-  const key = `${name} ${JSON.stringify([groups, observe])}`;
+  const key = `${name} ${JSON.stringify([groups, observe, reusesInner])}`;
   const context = [1, model.text.length, model.text.width];
-  const program = await model.programs.open("unet", name, build, signal, { key, weights });
-  return new Predictor(program, model.unet, groups, { latent, context });
+  const open = (what: string, graph: () => Record<string, g.Node>): Promise<MeasuredSession> =>
+    model.programs.open("unet", `${name}${what}`, graph, signal, { key: `${key}${what}`, weights });
+  const program = await open("", () => build());
+  if (!reusesInner) return new Predictor(program, model.unet, groups, { latent, context });
+  const { shape } = program.outputs.find((output) => output.name === innerName)!;
+  const outer = await open(", outer parts", () => build(g.input(innerName, shape)));
+  return new Predictor(program, model.unet, groups, { latent, context }, outer);
 }

@@ -95,6 +95,8 @@ export interface Sampling<R extends string> {
   readonly hooks?: Hooks;
   /** Lets identical processes share rows. Default: true, unless a hook may change latents. */
   readonly share?: boolean;
+  /** Computes the inner parts of the U-Net at every n-th step only. Default 1: at every step. */
+  readonly reuse?: number;
 }
 
 /** Points of a sweep over edit options, and the number of columns of its sheet. */

@@ -103,6 +103,12 @@ export const promptWords = z.array(
   { error: "expected words of the prompts, separated by commas" },
 );
 
+/** DeepCache (Ma et al. 2024): the U-Net's inner parts are computed now and then only. */
+export const reuse = option(whole(1, 50).default(1), {
+  about: "compute the inner parts of the U-Net at every n-th step of the edit only, which is faster; 1: at every step",
+  value: "<n>",
+});
+
 export const seed = option(whole(0, Number.MAX_SAFE_INTEGER).default(0), {
   about: "seed of the random numbers",
   value: "<n>",

@@ -14,7 +14,7 @@ export async function jobOf(method: Method, model: Model, prepared: Prepared, si
 }
 
 /**
- * Runs samplings with equal attention groups in lock step. Processes of equal names are computed once. Their terms name sets
+ * Runs samplings with equal attention groups and equal reuse in lock step. Processes of equal names are computed once. Their terms name sets
  * of the prepared weights.
  */
 export async function runSamplings(
@@ -24,15 +24,21 @@ export async function runSamplings(
   wanted: readonly string[],
   work: LockStepWork,
 ): Promise<LockStepResult> {
-  const { groups = [], share } = samplings[0];
+  const { groups = [], share, reuse = 1 } = samplings[0];
   const hooks = merged(samplings.flatMap(({ hooks }) => hooks ?? []));
   const processes = [...new Map(samplings.flatMap((one) => one.processes).map((p) => [p.name, p])).values()];
   const observe = [...new Set(hooks?.observe?.map(({ site }) => site))];
   // A preview decodes between the steps, so the decoder stays loaded too.
   return model.programs.during(work.onStep ? ["unet", "vae"] : ["unet"], async () => {
     const open = (set?: string): Promise<Predictor> =>
-      openPredictor(model, size, { groups, observe }, work.signal, set === undefined ? undefined : weights[set]);
-    const lockStep = { processes, wanted: [...new Set(wanted)], groups, hooks, share };
+      openPredictor(
+        model,
+        size,
+        { groups, observe, reusesInner: reuse > 1 },
+        work.signal,
+        set === undefined ? undefined : weights[set],
+      );
+    const lockStep = { processes, wanted: [...new Set(wanted)], groups, hooks, share, reuse };
     return runLockStep(open, model.schedule(timesteps.length), lockStep, work);
   });
 }
@@ -94,7 +100,7 @@ export async function makeEdits(
 
 /** Splits samplings into runs of at most `atOnce` consecutive ones that can share a batch. */
 function chunksOf(samplings: readonly Sampling<string>[], atOnce: number): Sampling<string>[][] {
-  const kindOf = ({ groups, share }: Sampling<string>): string => JSON.stringify([groups, share]);
+  const kindOf = ({ groups, share, reuse }: Sampling<string>): string => JSON.stringify([groups, share, reuse]);
   const chunks: Sampling<string>[][] = [];
   for (const sampling of samplings) {
     const last = chunks[chunks.length - 1];

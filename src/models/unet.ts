@@ -16,17 +16,23 @@ export interface UNetInputs {
   context: Node;
   /** Grid of positions, [B or 1, C₀, H, W], of `positionGrid`. Added to conv_in's output. Default: nothing is added. */
   position?: Node;
+  /**
+   * What the inner parts gave at another step, [B, C₁, H, W]: then only the outer parts are computed, which are conv_in, the
+   * last residual block with its attention, and conv_out. Default: everything is computed.
+   */
+  inner?: Node;
 }
 
 /**
  * Noise prediction (or v) of a UNet2DConditionModel, [B, out, H, W]; diffusers, models/unets/unet_2d_condition.py.
- * attend: computes attention at each site. weights: the prefix of the checkpoint's keys.
+ * attend: computes attention at each site. weights: the prefix of the checkpoint's keys. onInner: gets what the inner parts give.
  */
 export function unet(
   config: UNetConfig,
-  { sample, time: sinusoids, context, position }: UNetInputs,
+  { sample, time: sinusoids, context, position, inner }: UNetInputs,
   attend: AttentionControl = plainAttention,
   weights = new Scope(),
+  onInner?: (inner: Node) => void,
 ): Node {
   const { blocks, mid, groups, eps } = config;
   const time = timeEmbedding(weights.at("time_embedding"), sinusoids, blocks[0].channels);
@@ -53,39 +59,52 @@ export function unet(
     );
   };
 
-  let h = conv2d(weights.at("conv_in"), sample, blocks[0].channels);
-  if (position) h = g.add(h, position);
-  const skips = [h];
-  blocks.forEach((block, level) => {
-    const w = weights.at("down_blocks").at(level);
-    for (let j = 0; j < block.resnets; j++) {
-      h = resnet(w.at("resnets").at(j), h, time, { out: block.channels, groups, eps });
-      if (block.attendsDown) h = transformer(w.at("attentions").at(j), h, level, block);
-      skips.push(h);
-    }
-    if (level < blocks.length - 1) {
-      h = conv2d(w.at("downsamplers").at(0).at("conv"), h, block.channels, { stride: 2 });
-      skips.push(h);
-    }
-  });
+  const convIn = conv2d(weights.at("conv_in"), sample, blocks[0].channels);
+  const first = position ? g.add(convIn, position) : convIn;
+  const up = (level: number, j: number, x: Node, skip: Node): Node => {
+    const block = blocks[level];
+    const w = weights.at("up_blocks").at(blocks.length - 1 - level);
+    const h = resnet(w.at("resnets").at(j), g.concat([x, skip], 1), time, { out: block.channels, groups, eps });
+    return block.attendsUp ? transformer(w.at("attentions").at(j), h, level, block) : h;
+  };
 
-  if (mid) {
-    const w = weights.at("mid_block");
-    h = resnet(w.at("resnets").at(0), h, time, { out: mid.channels, groups, eps });
-    h = transformer(w.at("attentions").at(0), h, blocks.length - 1, mid);
-    h = resnet(w.at("resnets").at(1), h, time, { out: mid.channels, groups, eps });
-  }
+  const innerParts = (): Node => {
+    let h = first;
+    const skips: Node[] = [];
+    blocks.forEach((block, level) => {
+      const w = weights.at("down_blocks").at(level);
+      for (let j = 0; j < block.resnets; j++) {
+        h = resnet(w.at("resnets").at(j), h, time, { out: block.channels, groups, eps });
+        if (block.attendsDown) h = transformer(w.at("attentions").at(j), h, level, block);
+        skips.push(h);
+      }
+      if (level < blocks.length - 1) {
+        h = conv2d(w.at("downsamplers").at(0).at("conv"), h, block.channels, { stride: 2 });
+        skips.push(h);
+      }
+    });
 
-  blocks.toReversed().forEach((block, i) => {
-    const w = weights.at("up_blocks").at(i);
-    const level = blocks.length - 1 - i;
-    for (let j = 0; j <= block.resnets; j++) {
-      h = resnet(w.at("resnets").at(j), g.concat([h, skips.pop()!], 1), time, { out: block.channels, groups, eps });
-      if (block.attendsUp) h = transformer(w.at("attentions").at(j), h, level, block);
+    if (mid) {
+      const w = weights.at("mid_block");
+      h = resnet(w.at("resnets").at(0), h, time, { out: mid.channels, groups, eps });
+      h = transformer(w.at("attentions").at(0), h, blocks.length - 1, mid);
+      h = resnet(w.at("resnets").at(1), h, time, { out: mid.channels, groups, eps });
     }
-    if (level > 0) h = conv2d(w.at("upsamplers").at(0).at("conv"), upsampleTo(h, skips.at(-1)!), block.channels);
-  });
 
+    for (let level = blocks.length - 1; level >= 0; level--) {
+      const { channels, resnets } = blocks[level];
+      // The last skip connection, of the first convolution, belongs to the outer parts.
+      for (let j = 0; j < (level > 0 ? resnets + 1 : resnets); j++) h = up(level, j, h, skips.pop()!);
+      if (level === 0) break;
+      const w = weights.at("up_blocks").at(blocks.length - 1 - level);
+      h = conv2d(w.at("upsamplers").at(0).at("conv"), upsampleTo(h, skips.at(-1)!), channels);
+    }
+    return h;
+  };
+
+  const within = inner ?? innerParts();
+  onInner?.(within);
+  let h = up(0, blocks[0].resnets, within, first);
   h = g.silu(groupNorm(weights.at("conv_norm_out"), h, groups, eps));
   return conv2d(weights.at("conv_out"), h, config.outChannels);
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { combine, GraphError, noise, type Tensor, tensor } from "../../src/core/index.ts";
+import { combine, GraphError, noise, row, type Tensor, tensor } from "../../src/core/index.ts";
 import {
   applyStep,
   denoiseCoefficients,
@@ -44,7 +44,7 @@ const plain = (name: string, context: Tensor, guidance = 3): Process => ({
 async function run(lockStep: Partial<LockStep> & Pick<LockStep, "processes">): Promise<Record<string, Tensor>> {
   const { groups = [], hooks } = lockStep;
   const observe = [...new Set((hooks?.observe ?? []).map(({ site }) => site))];
-  const predictor = await openPredictor(model, size, { groups, observe });
+  const predictor = await openPredictor(model, size, { groups, observe, reusesInner: (lockStep.reuse ?? 1) > 1 });
   const wanted = lockStep.wanted ?? lockStep.processes.map(({ name }) => name);
   const { latents } = await runLockStep(() => predictor, model.schedule(steps), { ...lockStep, wanted });
   return Object.fromEntries(latents);
@@ -326,5 +326,58 @@ describe("hooks", () => {
     };
     const { source, edit } = await run({ processes: [plain("source", dog), plain("edit", cat)], hooks });
     expect(edit).toEqual(source);
+  });
+});
+
+describe("the inner parts of the U-Net", () => {
+  const parting = (name: string, at: number): Process => ({
+    ...plain(name, dog),
+    terms: (i) => guidedBy(3, i < at ? dog : cat, empty),
+  });
+
+  test("give the same prediction if they are reused at the same step", async () => {
+    const predictor = await openPredictor(model, size, { groups: [group("cross", "qk")], reusesInner: true });
+    const rows = [empty, dog].map((context) => ({ latent: start, context }));
+    const sources = { cross: { from: [0, 0] } };
+    const { output, inner } = await predictor.look(rows, 500, { sources });
+    const again = rows.map((one, r) => ({ ...one, inner: row(inner!, r) }));
+    const reused = await predictor.look(again, 500, { sources });
+    expect(reused.inner).toBeUndefined();
+    expect(relativeError(reused.output, output)).toBeLessThan(1e-6);
+    const other = await predictor.look(again, 100, { sources });
+    expect(relativeError(other.output, (await predictor.look(rows, 100, { sources })).output)).toBeGreaterThan(1e-4);
+  });
+
+  test("are computed at every n-th step, and reused between", async () => {
+    const { a } = await run({ processes: [plain("a", dog)], reuse: 3 });
+    const [predictor, schedule] = [
+      await openPredictor(model, size, { groups: [], reusesInner: true }),
+      model.schedule(steps),
+    ];
+    let z = start;
+    let kept: Tensor | undefined;
+    for (const [i, t] of schedule.timesteps.entries()) {
+      const known = i % 3 === 0 ? undefined : kept;
+      const rows = [empty, dog].map((context, r) => ({ latent: z, context, inner: known && row(known, r) }));
+      const { output, inner } = await predictor.look(rows, t);
+      kept = inner ?? kept;
+      z = applyStep(denoiseCoefficients(schedule, i), z, guide(row(output, 0), row(output, 1), 3));
+    }
+    expect(a.data).toEqual(z.data);
+  });
+
+  test("are kept for processes that part, so that sharing rows changes no bit", async () => {
+    const processes = [parting("a", 1), parting("b", 2), { ...parting("later", 9), startStep: 1 }];
+    const [shared, alone] = [await run({ processes, reuse: 4 }), await run({ processes, reuse: 4, share: false })];
+    expect(shared).toEqual(alone);
+    expect(shared.a.data).not.toEqual(shared.b.data);
+  });
+
+  test("are computed at every step whose attention is observed", async () => {
+    const [site] = group("cross", "qk").sites;
+    const processes = [plain("a", dog)];
+    const hooks = { observe: [{ process: "a", term: conditional, site }] };
+    const [whole, observed] = [await run({ processes }), await run({ processes, hooks, reuse: 3 })];
+    expect(relativeError(observed.a, whole.a)).toBeLessThan(1e-5);
   });
 });

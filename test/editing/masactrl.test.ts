@@ -131,7 +131,7 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
       sites: [...sites].reverse(),
       reader: model,
     };
-    const settings = { step: 2, layer: 3, referenceLatents: false, maskThreshold: 0.1, guidance: 3 };
+    const settings = { step: 2, layer: 3, referenceLatents: false, maskThreshold: 0.1, guidance: 3, reuse: 1 };
     const { processes, groups, pictures, prompts } = method.edit(job, settings, "");
     expect(prompts).toEqual({ source: caption });
     expect(groups).toEqual([{ name: "self", sites: self.slice(3).map(({ path }) => path), takes: "kv" }]);

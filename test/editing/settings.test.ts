@@ -29,7 +29,7 @@ test("a model without values of its own has the paper's", () => {
     selfSteps: [0, 0.3],
     crossSteps: [0, 0.6],
   });
-  expect(editSettings(plain, model, {})).toEqual({ guidance: 7.5 });
+  expect(editSettings(plain, model, {})).toEqual({ guidance: 7.5, reuse: 1 });
 });
 
 test("a model's values that a method does not take are one CheckpointError that lists all of them", () => {
@@ -39,7 +39,7 @@ test("a model's values that a method does not take are one CheckpointError that 
     /methods\.baret\.edit\.alpha: found 7, .*\n {2}"self": not understood/,
   );
   expect(() => prepareSettings(baret, model, { target }, {})).toThrow(/methods\.baret\.prepare\.carry: found "x"/);
-  expect(editSettings(plain, model, {})).toEqual({ guidance: 7.5 });
+  expect(editSettings(plain, model, {})).toEqual({ guidance: 7.5, reuse: 1 });
 });
 
 test("an unknown method or preset is refused, and the error lists the existing ones", () => {

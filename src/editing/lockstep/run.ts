@@ -12,6 +12,7 @@ import {
 import type { SiteGroup } from "../../models/index.ts";
 import { type PlannedRow, planRows, type StepPlan } from "./plan.ts";
 import { type Attention, guided, type Process } from "./process.ts";
+import { InnerParts } from "./reuse.ts";
 
 /** Selects the attention maps of one row at one site for a hook. */
 export interface Observation {
@@ -48,6 +49,11 @@ export interface LockStep {
   readonly hooks?: Hooks;
   /** Lets identical processes share rows. Default: true, unless a hook may change latents. */
   readonly share?: boolean;
+  /**
+   * Computes the inner parts of the U-Net at every n-th step only, and at steps whose attention is observed; if n is more than
+   * 1, the predictors must be opened to reuse them. Default 1: at every step.
+   */
+  readonly reuse?: number;
 }
 
 /**
@@ -88,7 +94,7 @@ function batchesOf({ rows }: StepPlan): Batch[] {
 export async function runLockStep(
   predictors: Predictors,
   schedule: Schedule,
-  { processes, wanted, groups = [], hooks = {}, share = hooks.afterStep === undefined }: LockStep,
+  { processes, wanted, groups = [], hooks = {}, share = hooks.afterStep === undefined, reuse = 1 }: LockStep,
   { onProgress, onStep, signal }: LockStepWork = {},
 ): Promise<LockStepResult> {
   const N = schedule.timesteps.length;
@@ -105,6 +111,7 @@ export async function runLockStep(
   const named = new Map(processes.map((p) => [p.name, p]));
   const latents = new Map<Process, Tensor>(processes.map((p) => [p, p.start]));
   const latentAt = (p: Process, i: number): Tensor => (p.known ? row(p.known, i) : latents.get(p)!);
+  const innerParts = new InnerParts(reuse);
   let rowCount = 0;
   for (const [i, { advancing, owners }] of plans.entries()) {
     throwIfCancelled(signal, "the edit");
@@ -114,13 +121,19 @@ export async function runLockStep(
     const maps = Array<Tensor | undefined>(observe.length).fill(undefined);
     for (const { weights, rows } of batches[i]) {
       const observed = observe.filter((o) => rows.some((r) => isOf(r, ownerOf(o.process), o.term)));
-      const inputs = rows.map(({ process, term }) => ({ latent: latentAt(process, i), context: term.context }));
+      const inner = innerParts.at(i, rows);
+      const inputs = rows.map(({ process, term: { context } }, r) => ({
+        latent: latentAt(process, i),
+        context,
+        inner: inner[r],
+      }));
       const prediction = await opened.get(weights)!.look(inputs, schedule.timesteps[i], {
         sources: sourcesOf(rows, groups, i, ownerOf),
         observe: [...new Set(observed.map(({ site }) => site))],
         signal,
       });
       rowCount += rows.length;
+      if (prediction.inner) innerParts.keep(rows, prediction.inner, owners);
       rows.forEach((planned, r) => {
         outputs.set(planned, row(prediction.output, r));
       });

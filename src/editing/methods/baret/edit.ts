@@ -78,6 +78,7 @@ export function editBaret(
       { name: "cross", sites: pathsOf(sites, "cross", settings.crossLayers ?? [], "crossLayers"), takes: replace },
     ],
     hooks,
+    reuse: settings.reuse,
     // A hook that changes the edit's latent parts it from processes that were identical so far.
     share: rows === "needed" && !hooks,
   };

@@ -5,6 +5,7 @@ import {
   ddimInversionOptions,
   guidance,
   referenceLatents,
+  reuse,
   seed,
   steps,
   strengthOptions,
@@ -103,6 +104,7 @@ export const editOptions = z.strictObject({
     value: "<kind>",
   }),
   referenceLatents,
+  reuse,
   blendBelow: option(share.default(0), {
     about:
       "keep the photo where the edit differs from it by less than this share of its largest difference; 0: nowhere",

@@ -81,6 +81,7 @@ export function editMasaCtrl(
     pictures: { source: source.name, initial: initial.name, edit: edit.name },
     prompts: { source: prepared.source ?? "" },
     groups: [{ name: "self", sites: mutual.map(({ path }) => path), takes: "kv", ...(masks && { masked: true }) }],
+    reuse: settings.reuse,
     ...(masks?.hooks && { hooks: masks.hooks, share: true }),
   };
 }

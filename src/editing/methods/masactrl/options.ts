@@ -5,6 +5,7 @@ import {
   guidance,
   promptWords,
   referenceLatents,
+  reuse,
   steps,
   strengthOptions,
 } from "../../samplingOptions.ts";
@@ -64,5 +65,6 @@ export const editOptions = z.strictObject({
     value: "<share>",
   }),
   guidance,
+  reuse,
 });
 export type EditSettings = z.output<typeof editOptions>;

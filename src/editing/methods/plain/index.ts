@@ -3,7 +3,7 @@ import { row } from "../../../core/index.ts";
 import { invertedOnly, invertPhoto } from "../../invertPhoto.ts";
 import { guidedBy } from "../../lockstep/index.ts";
 import { defineMethod } from "../../method.ts";
-import { ddimInversionOptions, guidance, steps } from "../../samplingOptions.ts";
+import { ddimInversionOptions, guidance, reuse, steps } from "../../samplingOptions.ts";
 
 /** DDIM inversion of the photo, then sampling with the target prompt: the baseline of every other method. */
 export const plain = defineMethod({
@@ -12,7 +12,7 @@ export const plain = defineMethod({
   paper: "https://arxiv.org/abs/2010.02502",
   needs: { caption: "unused", randomSeed: false, weightGradients: false },
   prepareOptions: z.strictObject({ steps, ...ddimInversionOptions }),
-  editOptions: z.strictObject({ guidance }),
+  editOptions: z.strictObject({ guidance, reuse }),
   pictures: { edit: "edit", inversion: "DDIM inversion" },
   photoPicture: "inversion",
   prompts: ({ inversionPrompt }, target) => ({ inversion: inversionPrompt ?? target }),
@@ -26,6 +26,10 @@ export const plain = defineMethod({
     const start = row(inverted, 0);
     const edit = { name: `edit${key}`, start, terms: () => guidedBy(settings.guidance, target, empty) };
     const inversion = { name: "inversion", start, known: inverted, terms: () => guidedBy(1, target, empty) };
-    return { processes: [edit, inversion], pictures: { edit: edit.name, inversion: inversion.name } };
+    return {
+      processes: [edit, inversion],
+      pictures: { edit: edit.name, inversion: inversion.name },
+      reuse: settings.reuse,
+    };
   },
 });

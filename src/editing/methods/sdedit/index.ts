@@ -3,7 +3,7 @@ import { between, combine, noise, option, type Tensor, UsageError } from "../../
 import type { Schedule } from "../../../diffusion/index.ts";
 import { guidedBy } from "../../lockstep/index.ts";
 import { defineMethod } from "../../method.ts";
-import { guidance, seed, steps, strengthOptions } from "../../samplingOptions.ts";
+import { guidance, reuse, seed, steps, strengthOptions } from "../../samplingOptions.ts";
 
 /**
  * Returns the first sampling step for a strength in 0..1: of N steps, the last ⌊strength·N⌋ are sampled. Same arithmetic as
@@ -40,6 +40,7 @@ export const sdedit = defineMethod({
     ),
     keep: strengthOptions.keep,
     guidance,
+    reuse,
     seed,
   }),
   pictures: { edit: "edit" },
@@ -63,11 +64,11 @@ export const sdedit = defineMethod({
       expected: `0, or at least ${Math.ceil(1000 / N) / 1000} with ${N} steps`,
     });
   },
-  edit: ({ prepared, embeddings: { empty, target }, schedule }, { strength, guidance, seed }, key) => {
+  edit: ({ prepared, embeddings: { empty, target }, schedule }, { strength, guidance, reuse, seed }, key) => {
     const { photo } = prepared.tensors;
     const startStep = firstStepAt(Number(strength), prepared.timesteps.length);
     const start = noisedPhoto(schedule, startStep, photo, noise(photo.shape, seed));
     const edit = { name: `edit${key}`, startStep, start, terms: () => guidedBy(guidance, target, empty) };
-    return { processes: [edit], pictures: { edit: edit.name } };
+    return { processes: [edit], pictures: { edit: edit.name }, reuse };
   },
 });
