@@ -21,7 +21,8 @@ export interface EngineProcess {
   end(): Promise<void>;
 }
 
-const outOfMemory = /bad[ _]alloc|failed to allocate|out of memory|not enough memory/i;
+const outOfMemory =
+  /bad[ _]alloc|failed to allocate|out of memory|not enough memory|tensor shape is too large|safeint.*overflow/i;
 
 /** The program of a request, for its errors. */
 export interface Asked {

@@ -1,0 +1,54 @@
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { noBrowser, openPage } from "../../support/browser.ts";
+import { type EnginePage, serveEnginePage } from "../../support/enginePage.ts";
+import { promises } from "./promises.ts";
+
+interface Case {
+  readonly device: "cpu" | "webgpu";
+  readonly threads: number;
+  /** True for a page with the headers that threads need. */
+  readonly isolated: boolean;
+  /** Products of two 1024x1024 matrices in a second, about. */
+  readonly matmulsPerSecond: number;
+  readonly software?: boolean;
+}
+
+type Functions = typeof globalThis & {
+  openEngine(options: object, matmulsPerSecond: number): Promise<unknown>;
+  keepPromise(name: string): Promise<void>;
+};
+
+/** Ends every engine's Worker of the page from inside it, as a crash does: without an event. */
+async function closeWorkers(page: Page): Promise<void> {
+  const closing = page.workers().map((worker) => worker.evaluate("self.close()").catch(() => undefined));
+  await Promise.race([Promise.all(closing), new Promise((resolve) => setTimeout(resolve, 1000))]);
+}
+
+/** Declares a test for each promise of an engine in a page. */
+export function keepsPromisesInBrowser({ isolated, matmulsPerSecond, ...options }: Case): void {
+  const title = `an engine in a page, ${options.device}, threads: ${options.threads}`;
+  describe.skipIf(noBrowser)(noBrowser ? `${title} (${noBrowser})` : title, () => {
+    let served: EnginePage;
+    let page: Page;
+    beforeAll(async () => {
+      served = await serveEnginePage("test/runtime/contract/page.web.ts");
+      ({ page } = await openPage(isolated ? served.isolated : served.alone));
+      await page.exposeFunction("closeWorkers", () => closeWorkers(page));
+      const opened = await page.evaluate(([given, speed]) => (globalThis as Functions).openEngine(given, speed), [
+        options,
+        matmulsPerSecond,
+      ] as const);
+      expect(opened).toEqual({ device: options.device, threads: options.threads });
+    }, 120_000);
+    afterAll(async () => {
+      await page?.context().close();
+      await served?.close();
+    });
+    for (const { name, not } of promises) {
+      test.skipIf(not?.[options.device])(name, { timeout: 120_000 }, () =>
+        page.evaluate((promise) => (globalThis as Functions).keepPromise(promise), name),
+      );
+    }
+  });
+}

@@ -1,0 +1,37 @@
+/** A page that keeps the promises of an engine. A test opens it and calls the functions that it puts on the window. */
+import { startEngine, type WebEngineOptions } from "../../../src/runtime/web/index.ts";
+import { type Kit, promises } from "./promises.ts";
+
+interface Page {
+  /** Starts the engine that promises share. Returns what it says of itself. */
+  openEngine(options: WebEngineOptions, matmulsPerSecond: number): Promise<{ device: string; threads: number }>;
+  keepPromise(name: string): Promise<void>;
+}
+
+/** The test's functions. */
+declare const closeWorkers: () => Promise<void>;
+
+/** Resolves when no engine's Worker lives, nor waits for its end. */
+async function noWorkers(): Promise<void> {
+  for (;;) {
+    const { held = [], pending = [] } = await navigator.locks.query();
+    if (![...held, ...pending].some(({ name }) => name?.startsWith("baret engine"))) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+let kit: Kit;
+const page: Page = {
+  openEngine: async (options, matmulsPerSecond) => {
+    const start: Kit["start"] = (own) => startEngine({ ...options, ...own });
+    const engine = await start();
+    const kill = async (): Promise<void> => {
+      await closeWorkers();
+      await noWorkers();
+    };
+    kit = { engine, start, kill, matmulsPerSecond };
+    return { device: engine.device, threads: engine.threads };
+  },
+  keepPromise: async (name) => promises.find((one) => one.name === name)!.keep(kit),
+};
+Object.assign(globalThis, page);

@@ -1,0 +1,28 @@
+import type { Engine, EngineOptions } from "../../../src/runtime/index.ts";
+import { interruption } from "./interruption.ts";
+import { residents } from "./residents.ts";
+import { programs } from "./sessions.ts";
+import { weights } from "./weights.ts";
+
+/** An engine as the promises need it. */
+export interface Kit {
+  /** Starts an engine. Every promise may start its own. */
+  start(options?: Pick<EngineOptions, "signal" | "threads">): Promise<Engine>;
+  /** An engine that promises share. It has an idle process when a promise begins. */
+  readonly engine: Engine;
+  /** Products of two 1024x1024 matrices in a second, about. */
+  readonly matmulsPerSecond: number;
+  /** Ends an engine's process from outside while it is idle. Resolves when the engine has noticed it. */
+  kill(engine: Engine): Promise<void>;
+}
+
+/** A promise of every engine. Its name is a sentence. */
+export interface EnginePromise {
+  readonly name: string;
+  keep(kit: Kit): Promise<void>;
+  /** Why engines on a device cannot be held to it. */
+  readonly not?: Readonly<Record<string, string>>;
+}
+
+/** What every engine promises, in whatever process and on whatever device it computes. */
+export const promises: readonly EnginePromise[] = [...programs, ...residents, ...weights, ...interruption];
