@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 
 /** A test file that starts processes, or reads a page's script from dist/, uses one of these: the command line, the engine, a compiler, npm, a browser. */
 const starters =
-  /node:child_process|support\/(browser|cli|inProcess|packed|postgres|server|webModule)\.ts|\/inBrowser\.ts|dist\/studio|from "esbuild"|\b(loadModel|startEngine|tinyModel|runCommand|serveRating|startWorker|Runners|startServer|openQueue|describeModels|writeReport)\b/;
+  /node:child_process|support\/(browser|cli|inProcess|packed|postgres|server|webModule)\.ts|\/inBrowser\.ts|dist\/studio|"\.\/site\.ts"|from "esbuild"|\b(loadModel|startEngine|tinyModel|runCommand|serveRating|startWorker|Runners|startServer|openQueue|describeModels|writeReport|writeSite)\b/;
 
 const files = readdirSync("test", { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".test.ts"))
@@ -13,7 +13,7 @@ const startsProcesses = (file: string): boolean => starters.test(readFileSync(fi
 const wholeServer = /^test\/(server\/(worker|runners|dialects|ownApi)|cli\/server)\.test\.ts$/;
 const isMore = (file: string): boolean =>
   wholeServer.test(file) ||
-  /support\/(browser|postgres|webModule)\.ts|\/inBrowser\.ts/.test(readFileSync(file, "utf8"));
+  /support\/(browser|postgres|webModule)\.ts|\/inBrowser\.ts|"\.\/site\.ts"/.test(readFileSync(file, "utf8"));
 
 export default defineConfig({
   test: {

@@ -49,6 +49,11 @@ const entries: readonly Entry[] = [
     load: async () => (await import("./serve.ts")).serveCommand(),
   },
   {
+    name: "site",
+    about: "write the studio as a static site that edits in the browser, without a server",
+    load: async () => (await import("./site.ts")).siteCommand(),
+  },
+  {
     name: "generate",
     about: "generate pictures from prompts",
     load: async () => (await import("./generate.ts")).generateCommand(),

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { Compose } from "./edit/compose.tsx";
 import { DropTarget } from "./edit/dropTarget.tsx";
 import { Queue } from "./edit/queue.tsx";
@@ -7,11 +8,12 @@ import { Stage } from "./stage/stage.tsx";
 import { said, selectedJob } from "./state/index.ts";
 import { History } from "./view/history.tsx";
 
-/** The whole page: the form and its settings beside the stage, and the history below. */
-export const App = () => (
+/** The whole page: a notice if there is one, the form and its settings beside the stage, and the history below. */
+export const App = ({ notice }: { notice?: ComponentChildren }) => (
   <>
     <Header />
     <main>
+      {notice}
       <div class={selectedJob.value ? "layout with-job" : "layout"}>
         <div class="side">
           <Compose />

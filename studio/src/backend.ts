@@ -1,6 +1,5 @@
 import type {
   Capabilities,
-  Inversion,
   Job,
   JobEvent,
   JobId,
@@ -14,6 +13,8 @@ import type {
  * Errors are `BackendError`.
  */
 export interface Backend {
+  /** Where the work is done: on a server, or in this browser. */
+  readonly place: "server" | "browser";
   capabilities(): Promise<Capabilities>;
   addPhoto(file: Blob): Promise<StoredPhoto>;
   /** Queues a job, or returns the one with the same result. */
@@ -23,7 +24,6 @@ export interface Backend {
   cancel(id: JobId): Promise<Job>;
   cancelAll(): Promise<void>;
   remove(id: JobId): Promise<void>;
-  inversions(): Promise<readonly Inversion[]>;
   /** Calls `onEvent` with the events of a job until it has ended. Goes on after a lost connection. */
   follow(id: JobId, onEvent: (event: JobEvent) => void, signal: AbortSignal): Promise<void>;
   /** URL of a stored picture, for an img: at once, or when it is read. side: longest side in pixels, for a small copy as WebP. */

@@ -1,4 +1,4 @@
-import { capabilities, connection, lastFailure } from "./state/index.ts";
+import { backend, capabilities, connection, lastFailure } from "./state/index.ts";
 import { Keys } from "./view/keysDialog.tsx";
 
 /** Name of the page, and the state of the connection if it is not open. */
@@ -18,5 +18,7 @@ function statusText(): string {
   if (connection.value === "lost" && failure?.code === "unreachable")
     return "No connection to the server. Trying again… Its queue is kept.";
   if (connection.value === "lost" && failure?.code !== "not_ready") return failure?.message ?? "";
-  return capabilities.value && !capabilities.value.ready ? "The server is starting…" : "";
+  return capabilities.value && !capabilities.value.ready
+    ? `The ${backend().place === "server" ? "server" : "page"} is starting…`
+    : "";
 }

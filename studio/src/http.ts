@@ -1,28 +1,20 @@
 import { ServerClient } from "../../src/server/client/client.ts";
 import { type Failure, unreachable } from "../../src/server/client/failure.ts";
 import { type Backend, BackendError } from "./backend.ts";
-import { capital } from "./view/words.ts";
+import { errorOf } from "./failure.ts";
 
-/** Returns a failure as the studio shows it. The first line of its message is the problem, the rest is advice. */
-function errorOf({ code, message, where, problems, retryAfter }: Failure): BackendError {
-  if (code === unreachable) {
-    const advice = "Start it again with npx baret serve. Its queue is kept.";
-    return new BackendError("The server does not answer.", { code, advice });
-  }
-  const [problem, ...advice] = message.split("\n");
-  return new BackendError(capital(problem), {
-    code,
-    ...(where && { where }),
-    ...(advice.length > 0 && { advice: advice.join("\n") }),
-    ...(retryAfter && { retryAfter }),
-    ...(problems && { problems }),
-  });
+/** Returns a failure of a server as the studio shows it. */
+function errorOfServer(failure: Failure): BackendError {
+  if (failure.code !== unreachable) return errorOf(failure);
+  const advice = "Start it again with npx baret serve. Its queue is kept.";
+  return new BackendError("The server does not answer.", { code: failure.code, advice });
 }
 
 /** Speaks to the native API of a server. base: URL of the studio's page. token: the server's, if it demands one. */
 export function httpBackend(base: string, token?: string): Backend {
-  const client = new ServerClient(base, { isPage: true, errorOf, ...(token && { token }) });
+  const client = new ServerClient(base, { isPage: true, errorOf: errorOfServer, ...(token && { token }) });
   return {
+    place: "server",
     capabilities: () => client.capabilities(),
     addPhoto: (file) => client.addPhoto(file, { type: file.type }),
     submit: (request) => client.submit(request),
@@ -31,7 +23,6 @@ export function httpBackend(base: string, token?: string): Backend {
     cancel: (id) => client.cancel(id),
     cancelAll: () => client.cancelAll(),
     remove: (id) => client.remove(id),
-    inversions: () => client.inversions(),
     pictureUrl: (id, side) => client.pictureUrl(id, side),
     picture: async (id) => new Blob([await client.picture(id)], { type: "image/png" }),
     async follow(id, onEvent, signal) {

@@ -8,4 +8,5 @@ export { openQueue, type QueueOptions, queueSettings } from "./queue/index.ts";
 export type { RunnerModel } from "./runner/index.ts";
 export { type Server, type ServerOptions, startServer } from "./serve/index.ts";
 export { ServerService, type ServiceOptions } from "./service.ts";
+export { type WrittenSite, writeSite } from "./site/index.ts";
 export { startWorker, type Worker, type WorkerEvent, type WorkerOptions } from "./worker/index.ts";

@@ -2,6 +2,7 @@
 // Knows of: what runs a job, requests, jobs and events.
 // Does not know of: where things are stored, tabs, workers, how models are loaded.
 export type { JobStore, StoredJob } from "./jobStore.ts";
+export type { DownloadNews, News } from "./news.ts";
 export { PageQueue } from "./pageQueue.ts";
 export { PageService, type PageServiceParts, type RoomFacts } from "./pageService.ts";
 export type {
@@ -12,5 +13,6 @@ export type {
   PageModels,
   PagePictures,
 } from "./parts.ts";
-export { type Answer, answerTo, type Call, failureOf, type News, type ServiceCalls } from "./protocol.ts";
+export { type Answer, answerTo, type Call, failureOf, type ServiceCalls } from "./protocol.ts";
 export { type RunParts, runJobs } from "./runJobs.ts";
+export { MODELS_FILE, PIECE_BYTES, PIECES_FOLDER, type SiteModel, type SiteModels, siteModels } from "./siteModels.ts";

@@ -7,7 +7,8 @@ import { RequestError, TooLargeError } from "../errors.ts";
 import { describeMethods } from "../methods.ts";
 import { ownRecord } from "../ownRecord.ts";
 import { keyText } from "../requestKey.ts";
-import { type HearEvent, MAX_QUEUED, type PageQueue } from "./pageQueue.ts";
+import type { DownloadNews, News } from "./news.ts";
+import { MAX_QUEUED, type PageQueue } from "./pageQueue.ts";
 import type { PageBlobs, PageModels, PagePictures } from "./parts.ts";
 import { keepRoom } from "./room.ts";
 
@@ -32,6 +33,8 @@ export interface RoomFacts {
   readonly limit: number;
   /** Results that were forgotten for lack of room, since the page was opened. */
   readonly forgotten: number;
+  /** How much of the models' files is here. */
+  readonly download: DownloadNews;
 }
 
 /** The service of a page without a server: as that of a server, for one person. Errors are typed as the server's. */
@@ -104,15 +107,17 @@ export class PageService {
     return this.parts.queue.events(id);
   }
 
-  /** Calls `hear` with every event of every job. */
-  listen(hear: HearEvent): () => void {
-    return this.parts.queue.listen(hear);
+  /** Calls `hear` with every event of every job, and with the progress of downloads. */
+  listen(hear: (news: News) => void): void {
+    this.parts.queue.listen((job, event) => hear({ news: "event", job, event }));
+    this.parts.models.listen(hear);
   }
 
   /** Returns what is stored. */
   async storage(): Promise<RoomFacts> {
     const { bytes } = await this.keepRoom();
-    return { bytes, limit: this.parts.roomBytes, forgotten: this.forgotten };
+    const { roomBytes, models } = this.parts;
+    return { bytes, limit: roomBytes, forgotten: this.forgotten, download: models.arrived };
   }
 
   /** Keeps what is stored within its size. */

@@ -3,6 +3,7 @@ import type { Model } from "../../diffusion/index.ts";
 import type { ModelDescription, StoredPhoto } from "../api/index.ts";
 import type { BlobStore } from "../blobs.ts";
 import type { JobPlace, PngFacts } from "../runner/index.ts";
+import type { DownloadNews } from "./news.ts";
 
 /** Pictures by the SHA-256 of their bytes. */
 export type PageBlobs = Pick<BlobStore, "put" | "get" | "head" | "delete" | "list">;
@@ -44,6 +45,10 @@ export interface PageModels {
   descriptions(): readonly ModelDescription[];
   /** Device on which a model runs, as the records of pictures name it. */
   deviceOf(name: string): string;
+  /** Calls `hear` when more of the models' files has arrived. */
+  listen(hear: (news: DownloadNews) => void): void;
+  /** How much of the models' files is here. */
+  readonly arrived: DownloadNews;
   /** Loads a model, or returns the one that is loaded. Throws as `loadModel`. */
   load(name: string, work: LoadWork): Promise<LoadedModel>;
 }

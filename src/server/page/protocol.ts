@@ -1,5 +1,4 @@
 import { UsageError } from "../../core/index.ts";
-import type { JobEvent, JobId } from "../api/index.ts";
 import type { Failure } from "../client/failure.ts";
 import { BusyError, NotReadyError, RequestError } from "../errors.ts";
 import { jobErrorOf } from "../jobError.ts";
@@ -23,12 +22,6 @@ export type Answer =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly failure: Failure };
 
-/** What the service tells without being asked. */
-export type News =
-  | { readonly news: "event"; readonly job: JobId; readonly event: JobEvent }
-  /** isHere: this tab computes. Otherwise another tab does, and this one shows the same jobs. */
-  | { readonly news: "place"; readonly isHere: boolean };
-
 /** Returns an error as a page shows it. */
 export function failureOf(error: unknown): Failure {
   const problems = error instanceof RequestError ? error.problems : [];
@@ -42,7 +35,7 @@ export function failureOf(error: unknown): Failure {
 }
 
 /** Does a call, and returns its answer. */
-export async function answerTo<T extends object>(service: T, { id, method, args }: Call<T>): Promise<Answer> {
+export async function answerTo<T>(service: T, { id, method, args }: Call<T>): Promise<Answer> {
   try {
     const work = service[method as keyof T] as (...args: readonly unknown[]) => Promise<unknown>;
     return { id, value: await work.call(service, ...args) };

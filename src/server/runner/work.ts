@@ -57,9 +57,10 @@ export async function withSteps<T extends PhotoTask>(
   { place }: JobWork,
 ): Promise<{ task: T; isReused: boolean }> {
   const { method, plan } = task;
-  const key = sha256(keyOf(method, plan));
+  const text = keyOf(method, plan);
+  const key = sha256(text);
   const store = await place.openSteps({ key, file: `${key}.safetensors`, method: method.name, target: plan.target });
-  const found = await store.find(key);
+  const found = await store.find(text);
   return { task: { ...task, store }, isReused: found !== undefined && isComplete(found) };
 }
 

@@ -1,9 +1,12 @@
-import { type Answer, answerTo, type Call, type News, type PageService, type ServiceCalls } from "../page/index.ts";
-
-/** Held by the tab that computes, as long as it is open. */
-const LOCK = "baret-page";
-/** Name of the channel between tabs. */
-const CHANNEL = "baret-page";
+import {
+  type Answer,
+  answerTo,
+  type Call,
+  failureOf,
+  type News,
+  type PageService,
+  type ServiceCalls,
+} from "../page/index.ts";
 
 /** What tabs of one browser tell each other. tab: who asks. */
 type Said =
@@ -19,7 +22,9 @@ type Said =
  */
 export class Tabs {
   private readonly tab = crypto.randomUUID();
-  private readonly channel = new BroadcastChannel(CHANNEL);
+  /** Name of the lock that the tab that computes holds as long as it is open, and of the channel between tabs. */
+  private readonly name: string;
+  private readonly channel: BroadcastChannel;
   private readonly start: () => Promise<PageService>;
   private readonly tell: (news: News) => void;
   private readonly waiting = new Map<
@@ -28,8 +33,10 @@ export class Tabs {
   >();
   private own: PageService | undefined;
 
-  /** start: starts the service, in the tab that computes. tell: called with news. */
-  constructor(start: () => Promise<PageService>, tell: (news: News) => void) {
+  /** site: URL of the page, since sites of one host share channels. start: starts the service, in the tab that computes. tell: called with news. */
+  constructor(site: string, start: () => Promise<PageService>, tell: (news: News) => void) {
+    this.name = `baret ${site}`;
+    this.channel = new BroadcastChannel(this.name);
     this.start = start;
     this.tell = tell;
     this.channel.addEventListener("message", ({ data }: MessageEvent<Said>) => this.hear(data));
@@ -37,12 +44,11 @@ export class Tabs {
 
   /** Waits to be the tab that computes, and then is it for ever. Rejects if the service cannot be started. */
   async lead(): Promise<never> {
-    const isFirst = await navigator.locks.request(LOCK, { ifAvailable: true }, async (lock) => lock !== null);
+    const isFirst = await navigator.locks.request(this.name, { ifAvailable: true }, async (lock) => lock !== null);
     if (!isFirst) this.tell({ news: "place", isHere: false });
-    return navigator.locks.request(LOCK, async (): Promise<never> => {
+    return navigator.locks.request(this.name, async (): Promise<never> => {
       const service = await this.start();
-      service.listen((job, event) => {
-        const news: News = { news: "event", job, event };
+      service.listen((news) => {
         this.tell(news);
         this.channel.postMessage({ type: "news", news } satisfies Said);
       });
@@ -67,13 +73,20 @@ export class Tabs {
     });
   }
 
+  /** Answers all calls that wait with an error, since the service cannot be started. */
+  fail(error: unknown): void {
+    for (const { call, resolve } of this.waiting.values()) resolve({ id: call.id, failure: failureOf(error) });
+  }
+
   private send(call: Call<ServiceCalls>): void {
     this.channel.postMessage({ type: "call", tab: this.tab, call } satisfies Said);
   }
 
   private hear(said: Said): void {
-    if (said.type === "leading") for (const { call } of this.waiting.values()) this.send(call);
-    else if (said.type === "news") this.tell(said.news);
+    if (said.type === "leading") {
+      for (const { call } of this.waiting.values()) this.send(call);
+      this.tell({ news: "place", isHere: false });
+    } else if (said.type === "news") this.tell(said.news);
     else if (said.type === "answer") {
       if (said.tab === this.tab) this.waiting.get(said.answer.id)?.resolve(said.answer);
     } else if (this.own) {

@@ -1,5 +1,5 @@
 import type { Signal } from "@preact/signals";
-import { models } from "../state/index.ts";
+import { backend, models } from "../state/index.ts";
 
 /** Shows the way to a model of any words and photos: one that the server has, or how to get Stable Diffusion. */
 export function OtherModel({ current }: { current: Signal<string | undefined> }) {
@@ -16,6 +16,9 @@ export function OtherModel({ current }: { current: Signal<string | undefined> })
         Use {other.name}
       </button>
     );
+  }
+  if (backend().place === "browser") {
+    return <>For any photo and any words, open a Stable Diffusion model from this disk: see the top of the page.</>;
   }
   return (
     <>

@@ -1,0 +1,46 @@
+import { version } from "../../core/index.ts";
+import { PageQueue, PageService, runJobs } from "../page/index.ts";
+import { FolderBlobs } from "./blobs.ts";
+import { openFolder } from "./folders.ts";
+import { JobFiles } from "./jobFiles.ts";
+import { readSiteModels, requireBrowser, SiteModelShelf } from "./models.ts";
+import { openSiteModel } from "./openSiteModel.ts";
+import { webPictures } from "./pictures.ts";
+import { Pieces } from "./pieces.ts";
+
+/** The folder of all pages of one site. Sites of one host share a storage, so each has a folder of its own. */
+export const siteFolder = (site: string): string => `baret ${new URL(site).pathname}`.replaceAll("/", " ").trim();
+
+/** Pictures and results may take so many bytes, or a third of what the browser offers if that is less. */
+const ROOM_BYTES = 500e6;
+
+/** Opens the pictures of a site. Any tab may read them. */
+export const openBlobs = async (site: string): Promise<FolderBlobs> =>
+  new FolderBlobs(await openFolder(siteFolder(site), "pictures"));
+
+/**
+ * Starts the service in the tab that computes: the queue goes on where it was, and the model arrives meanwhile. site: URL of the
+ * page. Throws EngineError if the browser lacks something, StorageError.
+ */
+export async function startService(site: string): Promise<PageService> {
+  requireBrowser();
+  const folder = siteFolder(site);
+  const pieces = new Pieces(await openFolder(folder, "models"), site);
+  const models = new SiteModelShelf(
+    await readSiteModels(await openFolder(folder), site),
+    pieces,
+    openSiteModel(await openFolder(folder, "steps")),
+  );
+  const queue = await PageQueue.open(new JobFiles(await openFolder(folder, "jobs")));
+  const blobs = await openBlobs(site);
+  const { quota = ROOM_BYTES } = await navigator.storage.estimate();
+  const roomBytes = Math.min(ROOM_BYTES, Math.floor(quota / 3));
+  const service = new PageService({ queue, blobs, models, pictures: webPictures, version, roomBytes });
+  // The page tells why it has stopped, and the first edit tries again.
+  models.download().catch(() => undefined);
+  void runJobs(
+    { queue, blobs, models, pictures: webPictures, onEnd: async () => void (await service.keepRoom()) },
+    new AbortController().signal,
+  );
+  return service;
+}

@@ -1,0 +1,68 @@
+import { counted } from "../view/words.ts";
+import { hasUpdate, useUpdate } from "./offline.ts";
+import { download, isElsewhere, room } from "./state.ts";
+
+const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
+
+/** Seconds until the rest of the model is here, at the speed so far. Undefined while nothing is known of it. */
+function secondsLeft({ done, total, began, had }: NonNullable<typeof download.value>): number | undefined {
+  const seconds = (performance.now() - began) / 1000;
+  return done > had && seconds > 0.5 ? ((total - done) * seconds) / (done - had) : undefined;
+}
+
+/** Tells if the whole model is in this browser. */
+const isHere = (): boolean => download.value !== undefined && download.value.done >= download.value.total;
+
+/** Progress of the model's download, until it is here. */
+function Download() {
+  const now = download.value;
+  if (!now || isHere()) return null;
+  const left = secondsLeft(now);
+  return (
+    <div class="download" role="status">
+      <progress value={now.done} max={now.total} aria-label="Download of the model" />
+      <p>
+        Model: {megabytes(now.done)} of {megabytes(now.total)}, once.
+        {left !== undefined && ` The first edit can begin in about ${Math.max(1, Math.ceil(left))} s.`}
+        {now.problem && <span class="bad"> {now.problem}</span>}
+      </p>
+    </div>
+  );
+}
+
+/** What is stored in this browser, and what happens if there is no more room. */
+function Room() {
+  const facts = room.value;
+  if (!facts || facts.bytes < 1e6) return null;
+  return (
+    <>
+      {" "}
+      Results take {megabytes(facts.bytes)} of at most {megabytes(facts.limit)}; beyond that, those that were not opened
+      for longest are deleted.
+      {facts.forgotten > 0 && ` Deleted since the page was opened: ${counted(facts.forgotten, "result")}.`}
+    </>
+  );
+}
+
+/** What a person should know of a page that does all work in their browser. */
+export const Notice = () => (
+  <section class="notice" aria-label="This page" aria-busy={!isHere()}>
+    <p>
+      Photos and edits stay in this browser: nothing is sent anywhere.
+      <Room />
+    </p>
+    {isElsewhere.value && (
+      <p>Another tab of this page computes. This one shows the same edits, and goes on if that one is closed.</p>
+    )}
+    <Download />
+    {hasUpdate.value && (
+      <p>
+        A new version of this page is ready.{" "}
+        <button type="button" class="link" onClick={useUpdate}>
+          Use it
+        </button>{" "}
+        An edit that runs goes on from its last step.
+      </p>
+    )}
+  </section>
+);

@@ -1,0 +1,57 @@
+import { signal } from "@preact/signals";
+import type { DownloadNews } from "../../../src/server/page/news.ts";
+import type { RoomFacts } from "../../../src/server/page/pageService.ts";
+import { jobs, syncNow } from "../state/index.ts";
+import type { Calls } from "./calls.ts";
+
+/** How much of the model has arrived, and since when. Undefined: nothing is known yet. */
+export const download = signal<(DownloadNews & { readonly began: number; readonly had: number }) | undefined>(
+  undefined,
+);
+/** True if another tab computes. */
+export const isElsewhere = signal(false);
+/** What is stored in this browser. */
+export const room = signal<RoomFacts | undefined>(undefined);
+
+/** The browser is asked once whether it may delete what is stored, when the first edit is there. */
+async function askToKeep(): Promise<void> {
+  if (!(await navigator.storage.persisted())) await navigator.storage.persist();
+}
+
+/** Keeps the signals as the worker tells, for ever. */
+export function watchWorker(calls: Calls): void {
+  const readRoom = (): void => {
+    calls.ask("storage").then(
+      (facts) => {
+        room.value = facts;
+        showDownload(facts.download);
+      },
+      // It is asked for again after the next edit.
+      () => undefined,
+    );
+  };
+  const showDownload = (news: DownloadNews): void => {
+    const { began, had } = download.value ?? { began: performance.now(), had: news.done };
+    download.value = { ...news, began, had };
+  };
+  calls.listen((news) => {
+    if (news.news === "download") showDownload(news);
+    else if (news.news === "place") {
+      isElsewhere.value = !news.isHere;
+      readRoom();
+    } else if (news.event.type === "state") {
+      // Another tab may have added the job.
+      syncNow();
+      if (news.event.state !== "done") return;
+      readRoom();
+      askToKeep().catch(() => undefined);
+    }
+  });
+  readRoom();
+  // A job that was deleted frees room.
+  let known = 0;
+  jobs.subscribe((all) => {
+    if (all.size < known) readRoom();
+    known = all.size;
+  });
+}

@@ -1,0 +1,91 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { afterAll } from "vitest";
+import { writeSite } from "../../src/server/node/index.ts";
+import { chromiumPath } from "../support/needs.ts";
+import { type StaticServer, serveFolder } from "../support/staticServer.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "baret-site-"));
+/** The site that all tests of a file open. */
+export const siteFolder = join(folder, "site");
+let writing: Promise<unknown> | undefined;
+let browser: Browser | undefined;
+const servers: StaticServer[] = [];
+
+afterAll(async () => {
+  await browser?.close();
+  await Promise.all(servers.map((server) => server.stop()));
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Serves the site. isolated: with the headers for threads. */
+export async function serveSite(options: Parameters<typeof serveFolder>[1] = {}): Promise<StaticServer> {
+  writing ??= writeSite(siteFolder);
+  await writing;
+  const server = await serveFolder(siteFolder, options);
+  servers.push(server);
+  return server;
+}
+
+/** A person with a browser of their own: an empty storage, and any number of tabs. */
+export interface Visitor {
+  readonly context: BrowserContext;
+  /** Errors of pages and consoles, and requests to other hosts. */
+  readonly faults: string[];
+  /** URLs of all requests of pages, workers and the service worker. */
+  readonly requests: string[];
+  open(url: string): Promise<Page>;
+}
+
+/** Opens a browser for one person. threads: false takes away what threads need. */
+export async function newVisitor(options: Parameters<Browser["newContext"]>[0] = {}): Promise<Visitor> {
+  browser ??= await chromium.launch({
+    executablePath: chromiumPath,
+    args: [
+      ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
+      ...["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"],
+      ...["--disable-background-networking", "--disable-component-update"],
+    ],
+  });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const faults: string[] = [];
+  const requests: string[] = [];
+  context.on("request", (request) => requests.push(request.url()));
+  context.on("weberror", (error) => faults.push(String(error.error())));
+  context.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") faults.push(message.text());
+  });
+  return {
+    context,
+    faults,
+    requests,
+    async open(url) {
+      const page = await context.newPage();
+      page.setDefaultTimeout(120_000);
+      await page.goto(url);
+      return page;
+    },
+  };
+}
+
+/** Waits until the page shows its form, and the model is here. */
+export async function ready(page: Page): Promise<void> {
+  await page.locator(".chip").first().waitFor();
+  await page.locator('.notice[aria-busy="false"]').waitFor();
+}
+
+/** Takes the example and a prompt, and sets a small number of steps. */
+export async function fillForm(
+  page: Page,
+  { steps = 2, method }: { steps?: number; method?: string } = {},
+): Promise<void> {
+  await page.locator(".chip").first().click();
+  await page.getByText("128 × 128", { exact: true }).waitFor();
+  if (method) await page.getByLabel("Method", { exact: true }).selectOption(method);
+  await page.getByLabel("Steps", { exact: true }).fill(`${steps}`);
+}
+
+/** Clicks on Edit. */
+export const startEdit = (page: Page): Promise<void> => page.getByRole("button", { name: /^Edit/ }).click();
