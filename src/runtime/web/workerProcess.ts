@@ -24,8 +24,8 @@ export class WorkerProcess implements EngineProcess {
     this.worker = worker;
     worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => {
       this.lastLog = data.log;
-      if (data.broken) this.stop(new EngineError("the Worker that runs the model can run nothing more"));
       this.waiting?.resolve(data);
+      if (data.broken) this.stop(new EngineError("the Worker that runs the model can run nothing more"));
     };
     worker.onerror = (event) => {
       event.preventDefault();

@@ -6,6 +6,8 @@ interface Page {
   /** Starts the engine that promises share. Returns what it says of itself. */
   openEngine(options: WebEngineOptions, matmulsPerSecond: number): Promise<{ device: string; threads: number }>;
   keepPromise(name: string): Promise<void>;
+  /** Starts an engine and closes it. Returns "runs", or its error. */
+  outcomeOf(options: WebEngineOptions): Promise<string>;
 }
 
 /** The test's functions. */
@@ -32,6 +34,14 @@ const page: Page = {
     kit = { engine, start, kill, matmulsPerSecond };
     return { device: engine.device, threads: engine.threads };
   },
+  outcomeOf: (options) =>
+    startEngine(options).then(
+      async (engine) => {
+        await engine.close();
+        return "runs";
+      },
+      (error: Error) => `${error.name}: ${error.message}`,
+    ),
   keepPromise: async (name) => promises.find((one) => one.name === name)!.keep(kit),
 };
 Object.assign(globalThis, page);
