@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { UsageError } from "../../src/core/index.ts";
 import { decodePhoto, encodePicture, encodePng } from "../../src/image/node/index.ts";
 import { connect } from "../../src/server/client/index.ts";
-import { type Server, startServer } from "../../src/server/node/index.ts";
+import { type Server, type ServerOptions, startServer } from "../../src/server/node/index.ts";
 import { readRecord } from "../../src/tasks/node/index.ts";
 import { smoothPicture } from "../support/baret.ts";
 import { Workplace } from "../support/cli.ts";
@@ -115,6 +115,55 @@ test("Ctrl-C cancels the job on the server", async () => {
   const [{ request, state }] = await client.jobs();
   expect([request.target, state]).toEqual(["a long one", "cancelled"]);
 }, 60_000);
+
+/** Starts a server of its own for one test. */
+async function another(name: string, more: Partial<ServerOptions> = {}): Promise<Server> {
+  const options = { models: [fixturePath("tiny-sd1")], folder: at(name), threads: 1, ...more };
+  const started = await startServer(options);
+  await started.ready;
+  return started;
+}
+
+test("a full server: the command says so and when it tries again, and gets in when there is room", async () => {
+  const full = await another("full", { queuedJobs: 1 });
+  const client = connect(full.url);
+  const photo = await client.addPhoto(new Uint8Array(readFileSync(at("photo.png"))));
+  const submit = (target: string) =>
+    client.submit({ kind: "edit", photo: photo.id, target, method: "plain", options: { steps: 900 } });
+  const running = await submit("one that runs");
+  await expect.poll(async () => (await client.job(running.id)).state, { timeout: 60_000 }).toBe("running");
+  const waiting = await submit("one that waits");
+  const workplace = new Workplace();
+  const args = ["edit", at("photo.png"), "a late one", "--method", "plain", "--steps", "2", "--server", full.url];
+  const { code, stderr } = await workplace.baret([...args, "-o", at("late.png")], {
+    onError: (text) => {
+      if (!/takes no job now: .*found 1, expected fewer than 1\. Trying again in \d+ s\./.test(text)) return;
+      void Promise.all([running, waiting].map(({ id }) => client.cancel(id)));
+    },
+  });
+  workplace.remove();
+  expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("Trying again in") });
+  expect(await readRecord(at("late.png"))).toMatchObject({ settings: { target: "a late one" } });
+  await full.close();
+}, 240_000);
+
+test("a server that restarts in the middle of a job: the command waits for it, and goes on with the same job", async () => {
+  const first = await another("restarting");
+  const { port, origin } = new URL(first.url);
+  let second: Promise<Server> | undefined;
+  const workplace = new Workplace();
+  const args = ["edit", at("photo.png"), "a patient dog", "--method", "plain", "--steps", "300", "--server", origin];
+  const { code, stderr } = await workplace.baret([...args, "-o", at("patient.png")], {
+    onError: (text) => {
+      if (/\d+\/\d+/.test(text)) second ??= first.close().then(() => another("restarting", { port: Number(port) }));
+    },
+  });
+  workplace.remove();
+  expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringMatching(/Waiting up to 120 s for it/) });
+  const jobs = await connect(origin).jobs();
+  expect(jobs).toMatchObject([{ state: "done", request: { target: "a patient dog" } }]);
+  await (await second!).close();
+}, 240_000);
 
 test("what cannot go over a server is refused, and errors are those of the command", async () => {
   const edit = (...more: string[]) => inProcess("edit", at("photo.png"), first, ...there, ...more);

@@ -40,6 +40,8 @@ export interface RunOptions {
   /** Sends Ctrl-C, or `interruptWith`, as soon as standard error matches. */
   readonly interruptAt?: RegExp;
   readonly interruptWith?: NodeJS.Signals;
+  /** Called with all of standard error so far, whenever there is more. */
+  readonly onError?: (stderr: string) => void;
   /** Largest file that the process may write, in KiB. */
   readonly fileLimit?: number;
   /** Shell redirection of standard output, such as "> /dev/full" or "| head -c 0". */
@@ -62,7 +64,7 @@ export class Workplace {
 
   /** Runs the built command line in this folder, as a process of its own. */
   baret(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-    const { env, interruptAt, interruptWith = "SIGINT", fileLimit, redirect = "" } = options;
+    const { env, interruptAt, interruptWith = "SIGINT", onError, fileLimit, redirect = "" } = options;
     const limit = fileLimit === undefined ? "" : `ulimit -f ${fileLimit * 2}; `;
     const exec = redirect.includes("|") ? "" : "exec ";
     const child = spawn(
@@ -80,6 +82,7 @@ export class Workplace {
     });
     child.stderr.on("data", (text: Buffer) => {
       stderr += text;
+      onError?.(stderr);
       if (interruptAt?.test(stderr) && interrupted === 0) {
         interrupted = performance.now();
         child.kill(interruptWith);

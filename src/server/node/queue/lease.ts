@@ -65,6 +65,8 @@ export class HeldLease implements WorkerLease {
       const { progress, preview } = this.passing;
       this.passing = {};
       await this.inTurn(async (query) => {
+        // What passes need not survive a power cut.
+        await query("set local synchronous_commit = off");
         const rows = await query(
           `update baret.jobs set progress = coalesce($2::json, progress), preview = coalesce($3, preview)
            where lease = $1 and state = 'running' returning id`,

@@ -5,6 +5,7 @@ import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { brotliDecompressSync } from "node:zlib";
 import { PGlite } from "@electric-sql/pglite";
 import type { Answer, Demand } from "./pgliteMessages.ts";
+import { SyncedFolder, syncAll, syncedParams } from "./syncedFolder.ts";
 
 /** A queue is small. Postgres's usual 128 MB of shared buffers would only cost memory. */
 const settings = [
@@ -14,15 +15,13 @@ const settings = [
   "max_wal_size=32MB",
   "min_wal_size=32MB",
 ];
-const open = (folder: string, loadDataDir?: Blob): Promise<PGlite> =>
-  PGlite.create(folder, {
-    loadDataDir,
-    startParams: [...PGlite.defaultStartParams, ...settings.flatMap((s) => ["-c", s])],
-  });
+const startParams = syncedParams([...PGlite.defaultStartParams, ...settings.flatMap((s) => ["-c", s])]);
 
 async function serve(folder: string, channels: readonly string[]): Promise<void> {
   const say = (answer: Answer): void => parentPort?.postMessage(answer);
-  const database = await open(folder);
+  const fs = new SyncedFolder(folder);
+  const database = await PGlite.create({ fs, startParams });
+  fs.opened();
   for (const channel of channels) {
     await database.listen(channel, (payload) => say({ kind: "notice", channel, payload }));
   }
@@ -45,6 +44,7 @@ async function serve(folder: string, channels: readonly string[]): Promise<void>
 
 if (isMainThread) {
   const [, , folder, seed] = process.argv;
-  const database = await open(folder, new Blob([brotliDecompressSync(readFileSync(seed))]));
-  await database.close();
+  const loadDataDir = new Blob([brotliDecompressSync(readFileSync(seed))]);
+  await (await PGlite.create(folder, { loadDataDir, startParams })).close();
+  syncAll(folder);
 } else await serve(workerData.folder, workerData.channels);
