@@ -10,14 +10,22 @@ const names = readdirSync(site, { recursive: true, encoding: "utf8" })
   .map((name) => name.replaceAll("\\", "/"))
   .filter((name) => statSync(site + name).isFile() && name !== "sw.js" && name !== "licenses.md")
   .sort();
+/** Files that the page reaches: an earlier build may have left others. */
+const reached = new Set(["index.html"]);
+for (const name of reached) {
+  if (!/\.(html|js|css)$/.test(name)) continue;
+  const text = readFileSync(site + name, "utf8");
+  for (const other of names) if (text.includes(other.slice(other.lastIndexOf("/") + 1))) reached.add(other);
+}
 const isEngine = (name) => /\.wasm$|ort[-.]/.test(name);
 const hash = createHash("sha256");
-for (const name of names) hash.update(`${name}\n`).update(readFileSync(site + name));
+const used = names.filter((name) => reached.has(name));
+for (const name of used) hash.update(`${name}\n`).update(readFileSync(site + name));
 const version = hash.digest("hex").slice(0, 16);
 const files = {
   version,
-  page: names.filter((name) => !isEngine(name)),
-  engine: names.filter(isEngine),
+  page: used.filter((name) => !isEngine(name)),
+  engine: used.filter(isEngine),
   fresh: ["models/models.json"],
 };
 buildSync({

@@ -17,12 +17,12 @@ export default function build(): void {
   if (changed(`${root}dist/cli/main.js`) > newest) return;
   // tools/build.mjs would empty dist/ first, but another run of the tests may be using it.
   const tsc = [`${root}node_modules/typescript/bin/tsc`, "-p", `${root}tsconfig.build.json`];
-  const vite = [`${root}node_modules/vite/bin/vite.js`, "build", `${root}studio`];
-  for (const args of [tsc, [`${root}tools/pages.mjs`], vite])
+  const vite = (page: string) => [`${root}node_modules/vite/bin/vite.js`, "build", `${root}${page}`];
+  for (const args of [tsc, [`${root}tools/pages.mjs`], vite("studio"), vite("studio/site"), [`${root}tools/site.mjs`]])
     execFileSync(process.execPath, args, { stdio: "inherit" });
   for (const name of readdirSync(`${root}dist`, { recursive: true, encoding: "utf8" })) {
     const source = name.replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts");
-    if (name.startsWith("studio/")) continue;
+    if (/^(studio|site)\//.test(name)) continue;
     if (source !== name && !existsSync(`${root}src/${source}`)) rmSync(`${root}dist/${name}`);
   }
 }
