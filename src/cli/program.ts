@@ -79,6 +79,11 @@ const entries: readonly Entry[] = [
     load: async () => (await import("./cache.ts")).cacheCommand(),
   },
   {
+    name: "doctor",
+    about: "show what each device of this machine can do, how fast it is, and what to do if it cannot be used",
+    load: async () => (await import("./doctor.ts")).doctorCommand(),
+  },
+  {
     name: "cuda",
     about: "install or remove the libraries for NVIDIA GPUs",
     load: async () => (await import("./cuda.ts")).cudaCommand(),

@@ -74,6 +74,8 @@ export function deviceAdvice(device: Device, found = ""): string {
   return `${knownAdvice(found) ?? "Install the driver and the libraries that the reason names."}${use}`;
 }
 
-/** What to do if the build of onnxruntime for this system does not have the device. */
-export const missingDeviceAdvice = (device: Device, others: readonly Device[]): string =>
-  `${onlyOn[device] ?? "onnxruntime has it on other systems."} Use ${others.map((name) => `--device ${name}`).join(" or ")}.`;
+/** Says why the build of onnxruntime for this system does not have the device, and names devices to use instead. */
+export function missingDeviceAdvice(device: Device, others: readonly Device[] = []): string {
+  const use = others.length > 0 ? ` Use ${others.map((name) => `--device ${name}`).join(" or ")}.` : "";
+  return `${onlyOn[device] ?? "onnxruntime has it on other systems."}${use}`;
+}
