@@ -93,7 +93,8 @@ async function install(flags: InstallFlags): Promise<void> {
 
 function installedText({ folder, packages }: CudaInstall, { installed }: CudaPlan): string {
   const done = installed ? "are installed already" : "are installed";
-  return `CUDA's libraries ${done}: ${packages.length} packages in ${folder}`;
+  return `CUDA's libraries ${done}: ${packages.length} packages in ${folder}
+Check the device with: baret doctor --device cuda`;
 }
 
 async function remove({ json }: InstallFlags): Promise<void> {

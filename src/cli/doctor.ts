@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { formatBytes } from "../core/index.ts";
-import type { DeviceReport, DoctorReport } from "../doctor/index.ts";
+import type { CheckResult, DeviceReport, DoctorReport } from "../doctor/index.ts";
 import { examineMachine } from "../doctor/node/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { withProgress } from "./interrupt.ts";
@@ -35,16 +35,18 @@ const errorText = ({ checks }: DeviceReport): string => {
   return errors.length === 0 ? "" : Math.max(...errors).toExponential(0);
 };
 
+const isGood = ({ outcome }: CheckResult): boolean => outcome === "right" || outcome === "inexact";
+
 function row(report: DeviceReport): string[] {
   const { device, state, start, checks, half, speed } = report;
-  const right = checks.filter(({ outcome }) => outcome === "right" || outcome === "inexact").length;
+  const right = checks.filter(isGood).length;
   return [
     `  ${device}`,
     words[state],
     start === undefined ? "" : `${start.toFixed(1)} s`,
     checks.length === 0 ? "" : `${right} of ${checks.length}`,
     errorText(report),
-    half === undefined ? "" : half ? "yes" : "no",
+    half === undefined ? "" : isGood(half) ? "yes" : "no",
     speed ? `${speed.milliseconds.toFixed(0)} ms` : "",
     speed?.timesCpu === undefined ? "" : `${speed.timesCpu.toPrecision(2)}x`,
   ];
@@ -54,12 +56,13 @@ const heads = ["  device", "", "start", "right", "largest error", "16 bits", "U-
 
 /** The reasons and advice of devices that do not work as well as they could. */
 const details = (reports: readonly DeviceReport[]): string[] =>
-  reports.flatMap(({ device, reason, advice, state, checks }) => {
+  reports.flatMap(({ device, reason, advice, state, checks, half }) => {
     const inexact = checks.filter(({ outcome }) => outcome === "inexact").map(({ name }) => name);
     const lines = [
       ...(reason && state !== "absent" ? [reason] : []),
       ...(inexact.length > 0 ? [`less exact than float32 in: ${inexact.join(", ")}`] : []),
       ...(advice?.split("\n") ?? []),
+      ...(half?.reason ? [`in 16 bits: ${half.reason}`] : []),
     ];
     return lines.length === 0 ? [] : [`${device}:`, ...lines.map((line) => `  ${line}`)];
   });

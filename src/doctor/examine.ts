@@ -1,7 +1,7 @@
 import { BaretError, CancelledError, type Tensor, throwIfCancelled, type Work } from "../core/index.ts";
 import { compile, type Target } from "../graph/index.ts";
-import { type Device, deviceAdvice, type Engine, missingDeviceAdvice, targetOf } from "../runtime/index.ts";
-import { type Check, checks, piece } from "./programs.ts";
+import { type Device, deviceAdvice, devices, type Engine, missingDeviceAdvice, targetOf } from "../runtime/index.ts";
+import { type Check, checks, halfCheck, piece } from "./programs.ts";
 import type { CheckResult, DeviceReport } from "./report.ts";
 
 export interface Examination extends Work {
@@ -13,12 +13,12 @@ export interface Examination extends Work {
 
 /** Largest error that rounding explains, relative to the largest value of a result. */
 const RIGHT = 1e-4;
-/** Largest error that a mantissa of 10 bits explains, as NVIDIA's TF32 has. */
+/** Largest error that a mantissa of 10 bits explains, as float16 and NVIDIA's TF32 have. */
 const INEXACT = 1e-2;
 /** Timed passes through the piece of a U-Net. The fastest counts, because the first one is slow. */
 const RUNS = 6;
-/** A pass that takes longer, in milliseconds, is not repeated. */
-const LONG = 5000;
+/** After so many milliseconds, the passes are not repeated. */
+const LONG = 2000;
 /** Default limit, in seconds. */
 const LIMIT = 60;
 
@@ -43,7 +43,8 @@ async function within<T>(limit: number, signal: AbortSignal | undefined, work: (
 
 /** Compiles and loads the program of a check, runs it, and releases it. */
 async function resultsOf(engine: Engine, check: Check, target: Target, signal: AbortSignal): Promise<Results> {
-  const program = compile(check.outputs(), { name: check.name, target, bind: () => "fed" });
+  const half = check === halfCheck && engine.device !== "cpu";
+  const program = compile(check.outputs(), { name: check.name, target, half, bind: () => "fed" });
   const session = await engine.load(program, { signal });
   const results = await session.run(check.feeds, { signal });
   await session.release();
@@ -62,8 +63,12 @@ export function errorOf(found: Results, right: Results): number {
 const outcomeOf = (error: number): CheckResult["outcome"] =>
   error <= RIGHT ? "right" : error <= INEXACT ? "inexact" : "wrong";
 
-/** The first line of an error, which says what happened. The others say what to do. */
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split("\n")[0];
+/** What native code said, or else the first line of the error. The other lines say what to do. */
+function reasonOf(error: unknown): string {
+  const { found } = error instanceof BaretError ? error.details : {};
+  const said = found !== undefined && !(devices as readonly string[]).includes(found) ? found : undefined;
+  return said ?? (error instanceof Error ? error.message : String(error)).split("\n")[0];
+}
 
 /** Runs one check. It never throws but CancelledError, if `signal` aborts. */
 async function checkOn(engine: Engine, check: Check, reference: Reference, { limit = LIMIT, signal }: Examination) {
@@ -98,12 +103,11 @@ async function timeOf(engine: Engine, { limit = LIMIT, signal }: Examination): P
       });
       const session = await engine.load(program, { signal: limited });
       let least = Number.POSITIVE_INFINITY;
-      for (let run = 0; run < RUNS; run++) {
+      const end = performance.now() + LONG;
+      for (let run = 0; run < RUNS && performance.now() < end; run++) {
         const began = performance.now();
         await session.run(piece.feeds, { signal: limited });
-        const milliseconds = performance.now() - began;
-        least = Math.min(least, milliseconds);
-        if (milliseconds > LONG) break;
+        least = Math.min(least, performance.now() - began);
       }
       await session.release();
       return least;
@@ -154,8 +158,10 @@ async function examine(
     // A device that does not answer once would take as long for each of the other checks.
     if (results.at(-1)!.outcome === "slow") break;
   }
+  const isInTime = stateOf(results) !== "slow";
+  const half = isInTime && device !== "cpu" ? await checkOn(engine, halfCheck, reference, options) : undefined;
   let time: number | undefined;
-  if (stateOf(results) !== "slow") {
+  if (isInTime) {
     options.onProgress?.({ phase: `examine ${device}`, done: checks.length, total, note: piece.name });
     const timed = await timeOf(engine, options);
     if (typeof timed === "number") time = timed;
@@ -170,8 +176,9 @@ async function examine(
     device,
     state,
     checks: results,
+    ...(half && { half }),
     ...(time !== undefined && { speed: { milliseconds: time, ...(timesCpu !== undefined && { timesCpu }) } }),
-    ...(bad?.reason && { reason: bad.reason.startsWith(bad.name) ? bad.reason : `${bad.name}: ${bad.reason}` }),
+    ...(bad && { reason: `${bad.name}: ${bad.reason}` }),
     ...(advice !== undefined && { advice }),
   };
 }
@@ -180,14 +187,14 @@ async function examine(
 function notStarted(device: Device, error: unknown): DeviceReport {
   const reason = reasonOf(error);
   if (error instanceof TooSlow) return { device, state: "slow", checks: [], reason, advice: software };
-  const { advice, expected, found } = error instanceof BaretError ? error.details : {};
+  const { advice, expected } = error instanceof BaretError ? error.details : {};
   // The error for a device that the build lacks is the only one that lists others.
   const absent = error instanceof BaretError && error.code === "device" && expected !== undefined;
   return {
     device,
     state: absent ? "absent" : "fails",
     checks: [],
-    reason: absent ? "this build of onnxruntime does not have it" : (found ?? reason),
+    reason: absent ? "this build of onnxruntime does not have it" : reason,
     advice: absent ? missingDeviceAdvice(device) : (advice ?? deviceAdvice(device, reason)),
   };
 }
@@ -195,7 +202,7 @@ function notStarted(device: Device, error: unknown): DeviceReport {
 /** The CPU's results with operations of the ONNX standard alone, which are other kernels than those that the CPU is checked with. */
 async function referenceOf(cpu: Engine, { limit = LIMIT, signal }: Examination): Promise<Reference> {
   const found = new Map<string, Results>();
-  for (const check of checks) {
+  for (const check of [...checks, halfCheck]) {
     await within(limit, signal, (limited) => resultsOf(cpu, check, "onnx", limited)).then(
       (results) => found.set(check.name, results),
       () => throwIfCancelled(signal, "the examination"),
@@ -208,11 +215,11 @@ async function referenceOf(cpu: Engine, { limit = LIMIT, signal }: Examination):
  * Examines devices one after the other, the CPU first, since the others are compared with it. Each has an engine, and so a
  * process, of its own. A device that fails, crashes or does not answer is reported. Throws CancelledError if `signal` aborts.
  */
-export async function examineDevices(devices: readonly Device[], options: Examination): Promise<DeviceReport[]> {
+export async function examineDevices(wanted: readonly Device[], options: Examination): Promise<DeviceReport[]> {
   const { limit = LIMIT, signal } = options;
   const reports: DeviceReport[] = [];
   let reference: Reference = new Map();
-  for (const device of devices.toSorted((a, b) => Number(b === "cpu") - Number(a === "cpu"))) {
+  for (const device of wanted.toSorted((a, b) => Number(b === "cpu") - Number(a === "cpu"))) {
     throwIfCancelled(signal, "the examination");
     const began = performance.now();
     let engine: Engine | undefined;

@@ -89,6 +89,21 @@ export const checks: readonly Check[] = [
   },
 ];
 
+/** A convolution, group normalisation and attention without gradients, to compute in float16. */
+export const halfCheck: Check = {
+  name: "16 bits",
+  outputs: () => {
+    const weight = weights();
+    const at = x(pixels);
+    const h = g.conv2d(at, weight([32, 32, 3, 3]), zeros(32), { stride: 1, pads: [1, 1, 1, 1] });
+    const normed = g.silu(g.groupNorm(h, ones(32), zeros(32), 8, 1e-5));
+    const flat = g.transpose(g.reshape(normed, [2, 32, 256]), [0, 2, 1]);
+    const [q, k, v] = [0, 1, 2].map(() => g.linear(flat, weight([32, 32])));
+    return { y: g.attention(q, k, v, { heads: 4 }) };
+  },
+  feeds: { x: normal(5, pixels) },
+};
+
 type Weights = ReturnType<typeof weights>;
 const WIDTH = 128;
 const SIDE = 32;

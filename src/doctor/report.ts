@@ -21,8 +21,8 @@ const device = z.strictObject({
   /** Seconds until the first tiny program had run. */
   start: z.number().optional(),
   checks: z.array(check),
-  /** True if it computes in 16 bits. Absent if that was not tried. */
-  half: z.boolean().optional(),
+  /** A convolution, group normalisation and attention in float16, compared with the CPU's float32. Absent if it was not tried. */
+  half: check.optional(),
   /** Milliseconds of a pass through a small piece of a U-Net, and how often the device does it in the CPU's time. */
   speed: z.strictObject({ milliseconds: z.number(), timesCpu: z.number().optional() }).optional(),
   reason: z.string().optional(),

@@ -5,6 +5,8 @@ const noise = [
   /^\d{4}-\d\d-\d\d [\d:.]+ \[[^\]]*\] /,
   /\/onnxruntime_src\/\S+:\d+ [^(]*\([^)]*\)(?:::<lambda\(\)>)? (?:\[ONNXRuntimeError\] : \d+ : \w+ : )?(?:.*? was false\. )?/,
   /^\s+at .*/,
+  // "shader_helper.cc:416 GenerateSourceCode "
+  /(?<=^|: )\w+\.cc:\d+ \w+ /,
   // Before and after the statement in CUDA's messages: the signature of a C++ function; the GPU, host and place in the source.
   /^.*?(?=CUDA failure \d+: )/,
   /(?<=CUDA failure \d+: [^;]*?) *; GPU=-?\d+ ; hostname=.*$/,

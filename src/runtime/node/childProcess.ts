@@ -23,7 +23,8 @@ const signals: Record<string, string> = {
 };
 
 function ending(code: number | null, signal: string | null, log: string): EngineError {
-  const said = log.trim().slice(-500);
+  // Before its stack trace, Node names an error of JavaScript in a line of its own.
+  const said = /^\w*Error: .*/m.exec(log)?.[0] ?? log.trim().slice(-500);
   return new EngineError("the process that runs the model ended", {
     found: `${signal ? (signals[signal] ?? signal) : `exit status ${code}`}${said ? `; it said: ${said}` : ""}`,
     advice:
