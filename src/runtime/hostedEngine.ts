@@ -3,7 +3,7 @@ import type { WeightSet } from "../weights/index.ts";
 import type { Device, Engine, LoadableProgram, LoadOptions, Resident } from "./engine.ts";
 import type { Host, Loading } from "./host.ts";
 import type { MappedWeights } from "./mappedWeights.ts";
-import type { EngineProcess } from "./process.ts";
+import { type EngineProcess, requestDone } from "./process.ts";
 import { EngineResident, readResidents } from "./resident.ts";
 import { bytesOf, EngineSession } from "./session.ts";
 
@@ -58,7 +58,8 @@ export class HostedEngine implements Engine, Host {
     return this.exclusive("moving tensors into the engine", signal, async (process) => {
       const made = tensors.map(({ shape }) => new EngineResident(this, process, shape));
       const heads = made.map(({ id, shape }) => ({ name: "", dtype: "float32" as const, shape, resident: id }));
-      await process.request({ kind: "put", tensors: heads }, tensors.map(bytesOf));
+      const asked = { where: "tensors", problem: "cannot be moved into the engine", device: this.device };
+      await requestDone(process, asked, { kind: "put", tensors: heads }, tensors.map(bytesOf));
       return made;
     });
   }

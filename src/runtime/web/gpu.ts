@@ -6,13 +6,22 @@ export interface Gpu {
   readonly lost: string | undefined;
   /** Copies bytes into a buffer that onnxruntime can read. */
   upload(bytes: Uint8Array<ArrayBuffer>): GPUBuffer;
+  /** Copies the first bytes out of a buffer, which stays as it is. */
+  download(buffer: GPUBuffer, byteLength: number): Promise<ArrayBuffer>;
 }
 
 /** Adapters that are programs on the CPU, some 300 times slower than WebAssembly. */
 const softwareNames = /swiftshader|llvmpipe|lavapipe|basic render/i;
 
-/** Flags STORAGE, COPY_SRC and COPY_DST of GPUBufferUsage, which the library of types lacks. */
-const STORAGE = 0x80 | 0x4 | 0x8;
+// Flags of GPUBufferUsage and GPUMapMode, which the library of types lacks.
+/** STORAGE, COPY_SRC and COPY_DST. */
+const STORED = 0x80 | 0x4 | 0x8;
+/** MAP_READ and COPY_DST. */
+const READ_BACK = 0x1 | 0x8;
+const READ = 0x1;
+
+/** Sizes of buffers that are written are multiples of 4, and onnxruntime binds whole pieces of 16. None is empty. */
+const roomFor = (byteLength: number): number => Math.max(16, Math.ceil(byteLength / 16) * 16);
 
 /** "NVIDIA ampere", or what else the browser tells. */
 const nameOf = ({ vendor, architecture, device, description }: GPUAdapterInfo): string =>
@@ -48,10 +57,20 @@ export async function openGpu(software: boolean): Promise<Gpu> {
       return lost;
     },
     upload: (bytes) => {
-      // Sizes of buffers that are written are multiples of 4, and onnxruntime binds whole pieces of 16.
-      const buffer = device.createBuffer({ size: Math.ceil(bytes.byteLength / 16) * 16, usage: STORAGE });
+      const buffer = device.createBuffer({ size: roomFor(bytes.byteLength), usage: STORED });
       device.queue.writeBuffer(buffer, 0, bytes);
       return buffer;
+    },
+    download: async (buffer, byteLength) => {
+      if (byteLength === 0) return new ArrayBuffer(0);
+      const staging = device.createBuffer({ size: byteLength, usage: READ_BACK });
+      const encoder = device.createCommandEncoder();
+      encoder.copyBufferToBuffer(buffer, 0, staging, 0, byteLength);
+      device.queue.submit([encoder.finish()]);
+      await staging.mapAsync(READ);
+      const bytes = staging.getMappedRange().slice(0);
+      staging.destroy();
+      return bytes;
     },
   };
 }

@@ -198,12 +198,19 @@ class OnnxWorker {
   ): Promise<Done> {
     const results: Uint8Array<ArrayBuffer>[] = [];
     for (const { name, value } of found) {
-      const last = isLast(name);
-      const data = (await value.getData(last)) as Float32Array<ArrayBuffer>;
-      // An array that is sent away is lost here.
-      const own = last ? data : data.slice();
-      results.push(new Uint8Array(own.buffer, own.byteOffset, own.byteLength));
+      results.push(isLast(name) ? bytesOf(await value.getData(true)) : await this.copyOf(value));
     }
     return { outputs: found.map(({ name, value }) => ({ name, dtype: "float32", shape: value.dims })), results };
   }
+
+  /** The bytes of a tensor that stays where it is. `getData` of onnxruntime would move it off the device. */
+  private async copyOf(value: Tensor): Promise<Uint8Array<ArrayBuffer>> {
+    if (value.location !== "gpu-buffer") return bytesOf(value.data).slice();
+    return new Uint8Array(await this.gpu!.download(value.gpuBuffer as GPUBuffer, 4 * value.size));
+  }
 }
+
+const bytesOf = (data: Tensor["data"]): Uint8Array<ArrayBuffer> => {
+  const { buffer, byteOffset, byteLength } = data as Float32Array<ArrayBuffer>;
+  return new Uint8Array(buffer, byteOffset, byteLength);
+};
