@@ -2,9 +2,9 @@
 
     python bench/cost/pytorch.py JOB.json
 
-JOB.json is written by main.ts: {method, model, photo, target, source, threads, picture, prepare, edit, mapper, mutual}. Settings
-have the engine's names. The edit is written to `picture`. The answer is a line of JSON with seconds, rows of the U-Net and
-gradients of `prepare` and of `edit`. Written from docs/method.md and docs/methods.md with diffusers' networks, eager, in float32;
+JOB.json is written by torch.ts: {method, model, photo, target, source, threads, picture, prepare, edit, mapper, mutual, device,
+dtype}. Settings have the engine's names. On "cuda", sine is not possible, because its noise comes from the CPU's generator. The edit is written to `picture`. The answer is a line of JSON with seconds, rows of the U-Net and
+gradients of `prepare` and of `edit`. Written from docs/method.md and docs/methods.md with diffusers' networks, eager;
 it computes the rows that the edit needs and no others. It has the same number of iterations as the engine: there is no early stop.
 """
 
@@ -31,12 +31,13 @@ LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channel
 
 
 class Model:
-    """A diffusers folder in float32. Counts the rows of its U-Net: those of a gradient apart."""
+    """A diffusers folder on a device. Counts the rows of its U-Net: those of a gradient apart."""
 
-    def __init__(self, folder: Path) -> None:
-        self.unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32).eval().requires_grad_(False)
-        self.vae = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32).eval().requires_grad_(False)
-        self.text = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32).eval().requires_grad_(False)
+    def __init__(self, folder: Path, device: str, dtype: torch.dtype) -> None:
+        self.device = device
+        self.unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=dtype).to(device).eval().requires_grad_(False)
+        self.vae = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=dtype).to(device).eval().requires_grad_(False)
+        self.text = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype).to(device).eval().requires_grad_(False)
         self.tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
         config = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
         if config["prediction_type"] != "epsilon":
@@ -47,7 +48,7 @@ class Model:
 
     def ids(self, prompt: str) -> Tensor:
         length = self.tokenizer.model_max_length
-        return self.tokenizer([prompt], padding="max_length", max_length=length, truncation=True, return_tensors="pt").input_ids
+        return self.tokenizer([prompt], padding="max_length", max_length=length, truncation=True, return_tensors="pt").input_ids.to(self.device)
 
     @torch.no_grad()
     def embed(self, prompt: str) -> Tensor:
@@ -282,15 +283,22 @@ def sine_edit(model: Model, tuned: Model, start: Tensor, target: Tensor, caption
 # --- one job -----------------------------------------------------------------------------------------------------
 
 
+def now(device: str) -> float:
+    """Seconds. A GPU works on while Python goes on, so its work is awaited."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 def faster_layout(model: Model, work: Callable[[], object]) -> str:
     """Runs `work` three times in either layout, in turn, and leaves the U-Net in the faster one. It is a warm-up too."""
     best = dict.fromkeys(LAYOUTS, math.inf)
     for _ in range(3):
         for name, layout in LAYOUTS.items():
             model.unet.to(memory_format=layout)
-            began = time.perf_counter()
+            began = now(model.device)
             work()
-            best[name] = min(best[name], time.perf_counter() - began)
+            best[name] = min(best[name], now(model.device) - began)
     winner = min(best, key=best.get)
     model.unet.to(memory_format=LAYOUTS[winner])
     return winner
@@ -312,10 +320,11 @@ def warm_up(model: Model, job: dict, photo: Tensor) -> str:
 
 
 def run(job: dict) -> tuple[dict, Tensor]:
-    model = Model(Path(job["model"]))
+    dtype = getattr(torch, job["dtype"])
+    model = Model(Path(job["model"]), job["device"], dtype)
     pixels = Image.open(job["photo"]).convert("RGB")
     raw = torch.frombuffer(bytearray(pixels.tobytes()), dtype=torch.uint8).reshape(pixels.height, pixels.width, 3)
-    photo = (raw.float() / 127.5 - 1).permute(2, 0, 1)[None].contiguous()
+    photo = (raw.float() / 127.5 - 1).permute(2, 0, 1)[None].contiguous().to(job["device"], dtype)
     layout = warm_up(model, job, photo)
     prepare, edits, steps = job["prepare"], job["edit"], job["prepare"]["steps"]
     method, w = job["method"], prepare.get("guidance", edits.get("guidance"))
@@ -326,9 +335,9 @@ def run(job: dict) -> tuple[dict, Tensor]:
 
     def part(name: str, work: Callable[[], object]):
         before = [(one.rows, one.gradients) for one in models]
-        began = time.perf_counter()
+        began = now(job["device"])
         result = work()
-        seconds = time.perf_counter() - began
+        seconds = now(job["device"]) - began
         rows, gradients = (sum((one.rows, one.gradients)[k] - was[k] for one, was in zip(models, before)) for k in (0, 1))
         costs[name] = {"seconds": seconds, "evaluations": rows, "gradients": gradients}
         return result
@@ -363,7 +372,8 @@ def run(job: dict) -> tuple[dict, Tensor]:
 
     state = part("prepare", prepared)
     picture = part("edit", lambda: edited(state))
-    return costs | {"layout": layout}, picture
+    memory = {"memory": torch.cuda.max_memory_allocated()} if job["device"] == "cuda" else {}
+    return costs | {"layout": layout} | memory, picture
 
 
 def main() -> None:
@@ -372,8 +382,9 @@ def main() -> None:
         library.logging.disable_progress_bar()
     job = json.loads(Path(sys.argv[1]).read_text())
     torch.set_num_threads(job["threads"])
-    found, picture = run(job)
-    pixels = ((picture[0] / 2 + 0.5).clamp(0, 1) * 255).to(torch.uint8).permute(1, 2, 0).contiguous()
+    with torch.device(job["device"]):
+        found, picture = run(job)
+    pixels = ((picture[0].float() / 2 + 0.5).clamp(0, 1) * 255).to(torch.uint8).permute(1, 2, 0).contiguous().cpu()
     Image.frombytes("RGB", (pixels.shape[1], pixels.shape[0]), pixels.numpy().tobytes()).save(job["picture"])
     print(json.dumps(found | {"torch": torch.__version__, "diffusers": diffusers.__version__}))
 
