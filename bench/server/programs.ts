@@ -161,9 +161,9 @@ export async function startServer(args: readonly string[], cache: string): Promi
   return { program, url };
 }
 
-/** Waits until a server takes jobs. */
-export async function untilReady(url: string): Promise<void> {
-  for (const began = performance.now(); performance.now() < began + 120_000; await sleep(50)) {
+/** Waits until a server takes jobs. Throws if it does not for two minutes, or once `isOver`. */
+export async function untilReady(url: string, isOver = (): boolean => false): Promise<void> {
+  for (const began = performance.now(); performance.now() < began + 120_000 && !isOver(); await sleep(50)) {
     const answer = await fetch(new URL("health", url)).catch(() => undefined);
     if (answer?.ok) return;
   }
