@@ -34,6 +34,32 @@ export async function orCancelled<T>(work: Promise<T>, signal: AbortSignal | und
   }
 }
 
+/** A signal that stands for several. */
+export interface JoinedSignal {
+  readonly signal: AbortSignal;
+  /** Forgets the others. Call it when nobody needs the signal any more. */
+  release(): void;
+}
+
+/**
+ * Returns a signal that aborts as soon as one of `signals` does, with its reason. AbortSignal.any of Node 20 leaves something in
+ * each of them for ever, which grows if one of them lives as long as the process.
+ */
+export function joinSignals(...signals: readonly (AbortSignal | undefined)[]): JoinedSignal {
+  const joined = new AbortController();
+  const given = signals.filter((signal) => signal !== undefined);
+  const release = (): void => {
+    for (const signal of given) signal.removeEventListener("abort", abort);
+  };
+  const abort = (): void => {
+    joined.abort(given.find(({ aborted }) => aborted)?.reason);
+    release();
+  };
+  for (const signal of given) signal.addEventListener("abort", abort);
+  if (given.some(({ aborted }) => aborted)) abort();
+  return { signal: joined.signal, release };
+}
+
 /**
  * Waits, for one of several callers, for work that they share. `work` starts it or returns the promise of the running one.
  * Rejects with CancelledError as soon as this caller's `signal` aborts. If another caller's signal ended the work, calls

@@ -1,6 +1,9 @@
+import { getEventListeners } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { hostname } from "node:os";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import workerThreads, { type Worker } from "node:worker_threads";
 import { afterEach, expect, test, vi } from "vitest";
 import { lockFolder } from "../../../src/server/node/queue/folderLock.ts";
@@ -149,4 +152,38 @@ test(`a server killed at ${kills} random moments loses no accepted job, and ends
   for (const id of done) expect((await queue.get(id))?.result?.seconds).not.toBe(0);
   await queue.close();
   console.log(`${accepted.size} jobs accepted, ${done.size} of them done by the killed servers`);
+});
+
+/** Forces a collection, also where Node was started without --expose-gc. */
+const collect = (): void => {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+};
+
+test("jobs leave nothing behind in the memory: neither in a signal that outlives them, nor on the heap", async () => {
+  const queue = await openQueue({ folder: path("memory"), settings: { queued: 10_000, queuedPerClient: 10_000 } });
+  const [model, long] = [randomHex(), new AbortController()];
+  const heapAfter = async (jobs: number): Promise<number> => {
+    for (let k = 0; k < jobs; k++) {
+      const { job } = await queue.submit(someJob({ model }));
+      const reading = (async () => {
+        for await (const _ of queue.events(job.id, { signal: long.signal }));
+      })();
+      const lease = await queue.take([model], "worker", long.signal);
+      await lease?.report({ type: "settings", settings: { text: "x".repeat(2000) } });
+      await lease?.complete(someResult());
+      await reading;
+    }
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = await heapAfter(100);
+  const after = await heapAfter(200);
+  // A job that is kept has at least its request, its events and its result: some 6 kB.
+  expect(after - before).toBeLessThan(200 * 3000);
+  expect(getEventListeners(long.signal, "abort")).toEqual([]);
+  // Where Node 20 keeps what AbortSignal.any has made.
+  const kept = Object.getOwnPropertySymbols(long.signal).find(({ description }) => description === "kDependantSignals");
+  expect(kept && (long.signal as unknown as Record<symbol, Set<unknown>>)[kept]?.size).toBeUndefined();
+  await queue.close();
 });

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { joinSignals } from "../../../core/index.ts";
 import type { BlobId, Job, JobEvent, JobId } from "../../api/index.ts";
 import type { JobFilter, JobQueue, NewJob, QueueStats, StoredPreparation, WorkerLease } from "../../queue.ts";
 import { reap, release, renew, restart, take } from "./attempts.ts";
@@ -102,9 +103,16 @@ export class DatabaseQueue implements JobQueue {
     return this.run((query) => remove(query, id, client));
   }
 
-  events(id: JobId, { after = 0, signal }: { after?: number; signal?: AbortSignal } = {}): AsyncIterable<JobEvent> {
-    const ends = AbortSignal.any([this.closing.signal, ...(signal ? [signal] : [])]);
-    return readEvents(this.run, this.bells, id, after, ends);
+  async *events(
+    id: JobId,
+    { after = 0, signal }: { after?: number; signal?: AbortSignal } = {},
+  ): AsyncGenerator<JobEvent, void> {
+    const ends = joinSignals(this.closing.signal, signal);
+    try {
+      yield* readEvents(this.run, this.bells, id, after, ends.signal);
+    } finally {
+      ends.release();
+    }
   }
 
   take(models: readonly string[], worker: string, signal: AbortSignal): Promise<WorkerLease | undefined> {
@@ -118,7 +126,7 @@ export class DatabaseQueue implements JobQueue {
     worker: string,
     signal: AbortSignal,
   ): Promise<HeldLease | undefined> {
-    const ends = AbortSignal.any([this.closing.signal, signal]);
+    const { signal: ends, release: forget } = joinSignals(this.closing.signal, signal);
     const added = this.bells.hear(addedBell);
     try {
       while (!ends.aborted) {
@@ -130,6 +138,7 @@ export class DatabaseQueue implements JobQueue {
       }
       return undefined;
     } finally {
+      forget();
       added.close();
     }
   }

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { BaretError } from "../../../core/index.ts";
+import { BaretError, joinSignals } from "../../../core/index.ts";
 import type { BlobId, Job, JobError } from "../../api/index.ts";
 import type { BlobStore } from "../../blobs.ts";
 import { NotFoundError } from "../../errors.ts";
@@ -91,15 +91,16 @@ async function runLease(
 ): Promise<void> {
   const { signal, onEvent } = options;
   const { job } = lease;
+  const { signal: stop, release } = joinSignals(signal, lease.signal);
   const began = performance.now();
   onEvent?.({ type: "began", job, attempt: lease.attempt });
   const fail = async (error: JobError, isRetried: boolean): Promise<void> => {
-    await insist(() => lease.fail(error, { retry: isRetried }), AbortSignal.any([signal, lease.signal]));
+    await insist(() => lease.fail(error, { retry: isRetried }), stop);
     onEvent?.({ type: "failed", job, error, isRetried });
   };
   const folder = await makeJobFolder();
   try {
-    const error = await runIn(folder, lease, model, runners, options);
+    const error = await runIn(folder, lease, model, runners, options, stop);
     if (error === "lost") onEvent?.({ type: "lost", job });
     else if (error) await fail(error, mayRetry(error));
     else onEvent?.({ type: "done", job, seconds: (performance.now() - began) / 1000 });
@@ -115,6 +116,7 @@ async function runLease(
       await fail(known, !(error instanceof BaretError) || mayRetry(known));
     }
   } finally {
+    release();
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -129,10 +131,10 @@ async function runIn(
   model: RunnerModel,
   runners: Runners,
   { queue, blobs, signal, onEvent, stepsEveryMs = 5000 }: WorkerOptions,
+  stop: AbortSignal,
 ): Promise<JobError | "lost" | undefined> {
   const { request } = lease.job;
   const onTrouble = (error: unknown): void => onEvent?.({ type: "trouble", error });
-  const stop = AbortSignal.any([signal, lease.signal]);
   const pictures = await fetchPictures(picturesOf(request), blobs, folder, stop);
   const of = { queue, lease, blobs, folder, model: model.name, photo: request.photo, everyMs: stepsEveryMs, onTrouble };
   const steps = new Steps(of);
