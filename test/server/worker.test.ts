@@ -25,6 +25,7 @@ import {
   type WorkerEvent,
 } from "../../src/server/node/index.ts";
 import { smoothPicture } from "../support/baret.ts";
+import { collect } from "../support/collect.ts";
 import { fixturePath } from "../support/files.ts";
 import { inProcess } from "../support/inProcess.ts";
 import { type QueuedJob, WorkerQueue } from "../support/workerQueue.ts";
@@ -151,6 +152,25 @@ test("a prepared photo serves the next edit", async () => {
   const second = await resultOf(memory.add(requestOf({ kind: "edit", options: { ...options, alpha: 0.5 } })));
   expect([first.reusedPreparation, second.reusedPreparation]).toEqual([false, true]);
   expect([...memory.preparations.values()].every(({ done, total }) => done === total)).toBe(true);
+});
+
+test("nothing of a job is kept when it has ended", async () => {
+  const own = new WorkerQueue();
+  const stop = new AbortController();
+  const other = start(own, stop.signal);
+  for (const guidance of [1, 2, 3, 4]) {
+    const options = { steps: 2, guidance };
+    await resultOf(own.add(requestOf({ kind: "edit", method: "plain", options })));
+  }
+  const kept = (): number => {
+    collect();
+    return own.leases.filter((lease) => lease.deref() !== undefined).length;
+  };
+  // The last one may still be on its way out.
+  await expect.poll(kept, { timeout: 20_000 }).toBeLessThanOrEqual(1);
+  expect(own.leases).toHaveLength(4);
+  stop.abort();
+  await other.stopped;
 });
 
 test("a comparison has a picture of each method, and those that failed or are left out", async () => {

@@ -25,6 +25,8 @@ export class WorkerQueue {
   readonly preparations = new Map<string, StoredPreparation>();
   /** Called with each saved preparation. */
   onSaved: (preparation: StoredPreparation) => void = () => undefined;
+  /** All leases that were taken, as far as anything still holds them. */
+  readonly leases: WeakRef<WorkerLease>[] = [];
   private readonly waiting: (QueuedJob & { end: (ending: Ending) => void })[] = [];
   private wake = (): void => undefined;
 
@@ -61,7 +63,7 @@ export class WorkerQueue {
     const stopping = new AbortController();
     queued.attempts++;
     queued.stop = (reason) => stopping.abort(reason);
-    return {
+    const lease: WorkerLease = {
       job: queued.job,
       attempt: queued.attempts,
       signal: stopping.signal,
@@ -83,5 +85,7 @@ export class WorkerQueue {
       },
       release: async () => queued.end("released"),
     };
+    this.leases.push(new WeakRef(lease));
+    return lease;
   }
 }

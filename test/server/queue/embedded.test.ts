@@ -2,12 +2,11 @@ import { getEventListeners } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { hostname } from "node:os";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import workerThreads, { type Worker } from "node:worker_threads";
 import { afterEach, expect, test, vi } from "vitest";
 import { lockFolder } from "../../../src/server/node/queue/folderLock.ts";
 import { openQueue } from "../../../src/server/node/queue/index.ts";
+import { collect } from "../../support/collect.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { randomHex, someJob, someResult, takeNow } from "../../support/queueJobs.ts";
 import { QueueProcess } from "../../support/queueProcess.ts";
@@ -153,12 +152,6 @@ test(`a server killed at ${kills} random moments loses no accepted job, and ends
   await queue.close();
   console.log(`${accepted.size} jobs accepted, ${done.size} of them done by the killed servers`);
 });
-
-/** Forces a collection, also where Node was started without --expose-gc. */
-const collect = (): void => {
-  setFlagsFromString("--expose-gc");
-  (runInNewContext("gc") as () => void)();
-};
 
 test("jobs leave nothing behind in the memory: neither in a signal that outlives them, nor on the heap", async () => {
   const queue = await openQueue({ folder: path("memory"), settings: { queued: 10_000, queuedPerClient: 10_000 } });

@@ -32,6 +32,8 @@ export class Runner {
   private ended: EngineError | undefined;
   private readonly exited: Promise<void>;
   private stderr = "";
+  /** Ends the job that runs. Not a reaction of `exited`, which would keep each job until the process ends. */
+  private onExit: (() => void) | undefined;
 
   constructor(model: RunnerModel, engine: RunnerEngine) {
     this.model = model;
@@ -49,6 +51,7 @@ export class Runner {
     this.exited = new Promise((resolve) => {
       const end = (error: EngineError): void => {
         this.ended ??= error;
+        this.onExit?.();
         resolve();
       };
       this.child.on("close", (code, signal) => end(this.ending(signal ?? `exit status ${code}`)));
@@ -90,12 +93,13 @@ export class Runner {
         } else resolve(message.kind === "cancelled" ? "cancelled" : message);
       };
       this.child.on("message", listen);
+      this.onExit = () => resolve({ kind: "failed", error: jobErrorOf(this.ended) });
+      if (this.ended) this.onExit();
     });
-    const crashed = this.exited.then((): Outcome => ({ kind: "failed", error: jobErrorOf(this.ended) }));
     signal.addEventListener("abort", cancel, { once: true });
     try {
       this.tell({ kind: "run", job });
-      const outcome = await Promise.race([answered, crashed]);
+      const outcome = await answered;
       if (outcome === "cancelled" || signal.aborted) throw new CancelledError("the job");
       return outcome;
     } catch (error) {
@@ -106,6 +110,7 @@ export class Runner {
       signal.removeEventListener("abort", cancel);
       clearTimeout(killing);
       if (listen) this.child.off("message", listen);
+      this.onExit = undefined;
       this.keepAlive(false);
     }
   }
