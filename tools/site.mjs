@@ -1,6 +1,7 @@
-// Adds the service worker to dist/site, with the list of the files that it keeps. Its text changes with every version of them.
+// Finishes dist/site: adds the licences of what the page's workers bundle, which Vite leaves out, and the service worker, with the
+// list of the files that it keeps. Its text changes with every version of them.
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
 
@@ -38,3 +39,34 @@ buildSync({
   target: ["chrome123", "firefox128", "safari17.5"],
   define: { SITE: JSON.stringify(files) },
 });
+
+/** Folders of the packages that the workers bundle. */
+function packagesOfWorkers() {
+  const workers = ["server/web/worker.ts", "runtime/web/wasmWorker.ts", "runtime/web/webgpuWorker.ts"];
+  const { metafile } = buildSync({
+    entryPoints: workers.map((name) => path(`../src/${name}`)),
+    outdir: "unused",
+    write: false,
+    metafile: true,
+    bundle: true,
+    format: "esm",
+    platform: "browser",
+    loader: { ".wasm": "empty" },
+    logLevel: "error",
+  });
+  const folders = Object.keys(metafile.inputs).flatMap(
+    (name) => /^.*node_modules\/(@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? [],
+  );
+  return [...new Set(folders)].sort();
+}
+
+const licences = `${site}licenses.md`;
+const known = readFileSync(licences, "utf8");
+for (const folder of packagesOfWorkers()) {
+  const { name, version, license } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
+  if (known.includes(`## ${name} -`)) continue;
+  const file = readdirSync(folder).find((one) => /^licen[cs]e/i.test(one));
+  const text =
+    file && existsSync(`${folder}/${file}`) ? readFileSync(`${folder}/${file}`, "utf8").trim() : `Licence: ${license}. The package has no text of it.`;
+  appendFileSync(licences, `\n## ${name} - ${version} (${license})\n\n${text}\n`);
+}

@@ -5,7 +5,7 @@ import { type Browser, type BrowserContext, chromium, type Page } from "playwrig
 import { afterAll } from "vitest";
 import { writeSite } from "../../src/server/node/index.ts";
 import { chromiumPath } from "../support/needs.ts";
-import { type StaticServer, serveFolder } from "../support/staticServer.ts";
+import { type ServeOptions, type StaticServer, serveFolder } from "../support/staticServer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "baret-site-"));
 /** The site that all tests of a file open. */
@@ -20,8 +20,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Serves the site. isolated: with the headers for threads. */
-export async function serveSite(options: Parameters<typeof serveFolder>[1] = {}): Promise<StaticServer> {
+/** Serves the site. */
+export async function serveSite(options: ServeOptions = {}): Promise<StaticServer> {
   writing ??= writeSite(siteFolder);
   await writing;
   const server = await serveFolder(siteFolder, options);
@@ -39,7 +39,7 @@ export interface Visitor {
   open(url: string): Promise<Page>;
 }
 
-/** Opens a browser for one person. threads: false takes away what threads need. */
+/** Opens a browser for one person. */
 export async function newVisitor(options: Parameters<Browser["newContext"]>[0] = {}): Promise<Visitor> {
   browser ??= await chromium.launch({
     executablePath: chromiumPath,

@@ -21,14 +21,25 @@ export interface StaticServer {
   stop(): Promise<void>;
 }
 
-/** Serves a folder as any web host does, at any path. isolated: with the headers for threads. */
-export async function serveFolder(folder: string, { isolated = false, port = 0 } = {}): Promise<StaticServer> {
+export interface ServeOptions {
+  /** Send the headers for threads. Default false. */
+  readonly isolated?: boolean;
+  /** A path that the host does not have. */
+  readonly without?: string;
+}
+
+/** Serves a folder as any web host does. */
+export async function serveFolder(
+  folder: string,
+  { isolated = false, without }: ServeOptions = {},
+): Promise<StaticServer> {
   const asked: string[] = [];
   const server: Server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
     asked.push(pathname);
     const path = normalize(decodeURIComponent(pathname.endsWith("/") ? `${pathname}index.html` : pathname));
-    readFile(join(folder, path)).then(
+    const found = pathname === without ? Promise.reject(new Error("not there")) : readFile(join(folder, path));
+    found.then(
       (bytes) => {
         response.writeHead(200, {
           "content-type": types[extname(path)] ?? "application/octet-stream",
@@ -45,7 +56,7 @@ export async function serveFolder(folder: string, { isolated = false, port = 0 }
       },
     );
   });
-  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     asked,

@@ -17,13 +17,11 @@ export function OtherModel({ current }: { current: Signal<string | undefined> })
       </button>
     );
   }
-  if (backend().place === "browser") {
-    return <>For any photo and any words, open a Stable Diffusion model from this disk: see the top of the page.</>;
-  }
   return (
     <>
-      For any photo and any words, get Stable Diffusion: <code>npx baret pull sd1.5</code>, then{" "}
-      <code>npx baret serve --model sd1.5</code>.
+      {backend().place === "browser" && "This page has no other model. "}
+      For any photo and any words, get Stable Diffusion{backend().place === "browser" && " on a computer with Node"}:{" "}
+      <code>npx baret pull sd1.5</code>, then <code>npx baret serve --model sd1.5</code>.
     </>
   );
 }
