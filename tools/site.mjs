@@ -67,6 +67,8 @@ for (const folder of packagesOfWorkers()) {
   if (known.includes(`## ${name} -`)) continue;
   const file = readdirSync(folder).find((one) => /^licen[cs]e/i.test(one));
   const text =
-    file && existsSync(`${folder}/${file}`) ? readFileSync(`${folder}/${file}`, "utf8").trim() : `Licence: ${license}. The package has no text of it.`;
+    file && existsSync(`${folder}/${file}`)
+      ? readFileSync(`${folder}/${file}`, "utf8").trim()
+      : `Licence: ${license}. The package has no text of it.`;
   appendFileSync(licences, `\n## ${name} - ${version} (${license})\n\n${text}\n`);
 }

@@ -3,7 +3,6 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 
-// The build is dist/studio's neighbour.
 const site = fileURLToPath(new URL("../../dist/site/", import.meta.url));
 const page = readFileSync(`${site}index.html`, "utf8");
 const worker = readFileSync(`${site}sw.js`, "utf8");
@@ -42,5 +41,6 @@ test("the service worker lists every file of the page once, and none that is mis
 
 test("the licences of what is bundled lie beside it", () => {
   const licences = readFileSync(`${site}licenses.md`, "utf8");
-  for (const name of ["preact", "client-zip", "zod", "@noble/hashes", "onnxruntime-web"]) expect(licences).toContain(`## ${name} -`);
+  for (const name of ["preact", "client-zip", "zod", "@noble/hashes", "onnxruntime-web"])
+    expect(licences).toContain(`## ${name} -`);
 });
