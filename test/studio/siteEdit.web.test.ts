@@ -94,7 +94,7 @@ describe.skipIf(noBrowser)(`edits of the page without a server${noBrowser ? ` ($
     // The share of the first progress after the reload: the stored steps are not computed again.
     const shown = page.getByText(/Tuning the prompt to the photo\s+\d+ %/).first();
     await shown.waitFor();
-    expect(Number(/(\d+) %/.exec(await shown.innerText())![1])).toBeGreaterThan(16);
+    expect(Number(/(\d+) %/.exec((await shown.textContent()) ?? "")![1])).toBeGreaterThan(16);
     await link(page).waitFor({ timeout: 300_000 });
   });
 
