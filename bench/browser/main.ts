@@ -2,7 +2,6 @@
  * `npm run bench -- browser` makes one edit of the Menagerie in Chromium on WebAssembly, with one thread and with two, and in Node,
  * in turns. It prints times, their ratio, the distance of the pictures, and how long the page's thread was ever blocked.
  */
-import { readdirSync } from "node:fs";
 import { chromium, type Page } from "playwright-core";
 import type { Picture } from "../../src/core/index.ts";
 import { nodePlatform } from "../../src/diffusion/node/index.ts";
@@ -11,7 +10,7 @@ import { decodeImage } from "../../src/image/node/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
 import { startEngine } from "../../src/runtime/node/index.ts";
 import { openLocal } from "../../src/storage/node/index.ts";
-import { serveEnginePage } from "../../test/support/enginePage.ts";
+import { addressesOf, serveEnginePage } from "../../test/support/enginePage.ts";
 import { chromiumPath } from "../../test/support/needs.ts";
 import { median } from "../engine/measure.ts";
 import { count, flag, readOptions, text } from "../options.ts";
@@ -27,12 +26,7 @@ interface Sent extends Omit<Picture, "data"> {
 type Result = Edited & { readonly longestBlockMs?: number };
 
 async function inPage(page: Page, task: EditTask, threads: number): Promise<Result> {
-  const files = Object.fromEntries(
-    readdirSync(MODEL, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map(({ parentPath, name }) => `${parentPath}/${name}`)
-      .map((path) => [path.slice(MODEL.length + 1), `/isolated/${path}`]),
-  );
+  const files = addressesOf(MODEL);
   const { data, ...size } = task.picture;
   const picture: Sent = { ...size, data: Buffer.from(data).toString("base64") };
   const result = await page.evaluate(

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -17,6 +18,15 @@ export interface EnginePage {
   readonly isolated: string;
   close(): Promise<void>;
 }
+
+/** Addresses of the files in a folder of the project, for an isolated page or any other, by their paths in the folder. */
+export const addressesOf = (folder: string): Record<string, string> =>
+  Object.fromEntries(
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => `${parentPath}/${name}`)
+      .map((path) => [path.slice(folder.length + 1), `/isolated/${path}`]),
+  );
 
 /** Bundles scripts for a page. Returns their texts by name. */
 async function bundled(entryPoints: Record<string, string>): Promise<Map<string, Uint8Array>> {

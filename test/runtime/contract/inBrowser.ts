@@ -1,7 +1,7 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { noBrowser, openPage } from "../../support/browser.ts";
-import { type EnginePage, serveEnginePage } from "../../support/enginePage.ts";
+import { addressesOf, type EnginePage, serveEnginePage } from "../../support/enginePage.ts";
 import { promises } from "./promises.ts";
 
 interface Case {
@@ -15,7 +15,7 @@ interface Case {
 }
 
 type Functions = typeof globalThis & {
-  openEngine(options: object, matmulsPerSecond: number): Promise<unknown>;
+  openEngine(options: object, matmulsPerSecond: number, tinyFiles: Record<string, string>): Promise<unknown>;
   keepPromise(name: string): Promise<void>;
 };
 
@@ -35,10 +35,10 @@ export function keepsPromisesInBrowser({ isolated, matmulsPerSecond, ...options 
       served = await serveEnginePage("test/runtime/contract/page.web.ts");
       ({ page } = await openPage(isolated ? served.isolated : served.alone));
       await page.exposeFunction("closeWorkers", () => closeWorkers(page));
-      const opened = await page.evaluate(([given, speed]) => (globalThis as Functions).openEngine(given, speed), [
-        options,
-        matmulsPerSecond,
-      ] as const);
+      const opened = await page.evaluate(
+        ([given, speed, files]) => (globalThis as Functions).openEngine(given, speed, files),
+        [options, matmulsPerSecond, addressesOf("test/fixtures/tiny-sd1")] as const,
+      );
       expect(opened).toEqual({ device: options.device, threads: options.threads });
     }, 120_000);
     afterAll(async () => {

@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startEngine } from "../../../src/runtime/node/index.ts";
-import { DiskCache } from "../../../src/storage/node/index.ts";
+import { DiskCache, openLocal } from "../../../src/storage/node/index.ts";
+import type { Folder } from "../../../src/weights/index.ts";
+import { fixturePath } from "../../support/files.ts";
 import { type Kit, promises } from "./promises.ts";
 
 describe("an engine in Node, cpu", () => {
@@ -15,7 +17,8 @@ describe("an engine in Node, cpu", () => {
       process.kill(engine.pid!, "SIGKILL");
       await expect.poll(() => engine.pid, { interval: 5 }).toBeUndefined();
     };
-    kit = { engine: await start(), start, kill, matmulsPerSecond: 50 };
+    const tinyModel = async (): Promise<Folder> => (await openLocal(fixturePath("tiny-sd1"))) as Folder;
+    kit = { engine: await start(), start, kill, tinyModel, matmulsPerSecond: 50 };
   });
   afterAll(async () => {
     await kit.engine.close();

@@ -1,10 +1,16 @@
 /** A page that keeps the promises of an engine. A test opens it and calls the functions that it puts on the window. */
 import { startEngine, type WebEngineOptions } from "../../../src/runtime/web/index.ts";
+import { blobFolder } from "../../../src/server/web/blobFolder.ts";
+import type { Folder } from "../../../src/weights/index.ts";
 import { type Kit, promises } from "./promises.ts";
 
 interface Page {
-  /** Starts the engine that promises share. Returns what it says of itself. */
-  openEngine(options: WebEngineOptions, matmulsPerSecond: number): Promise<{ device: string; threads: number }>;
+  /** Starts the engine that promises share. tinyFiles: addresses of the tiny model's files by their paths. Returns what it says of itself. */
+  openEngine(
+    options: WebEngineOptions,
+    matmulsPerSecond: number,
+    tinyFiles: Readonly<Record<string, string>>,
+  ): Promise<{ device: string; threads: number }>;
   keepPromise(name: string): Promise<void>;
   /** Starts an engine and closes it. Returns "runs", or its error. */
   outcomeOf(options: WebEngineOptions): Promise<string>;
@@ -24,14 +30,20 @@ async function noWorkers(): Promise<void> {
 
 let kit: Kit;
 const page: Page = {
-  openEngine: async (options, matmulsPerSecond) => {
+  openEngine: async (options, matmulsPerSecond, tinyFiles) => {
     const start: Kit["start"] = (own) => startEngine({ ...options, ...own });
     const engine = await start();
     const kill = async (): Promise<void> => {
       await closeWorkers();
       await noWorkers();
     };
-    kit = { engine, start, kill, matmulsPerSecond };
+    const tinyModel = async (): Promise<Folder> => {
+      const blobs = Object.entries(tinyFiles).map(
+        async ([path, url]) => [path, await (await fetch(url)).blob()] as const,
+      );
+      return blobFolder("tiny-sd1", new Map(await Promise.all(blobs)));
+    };
+    kit = { engine, start, kill, tinyModel, matmulsPerSecond };
     return { device: engine.device, threads: engine.threads };
   },
   outcomeOf: (options) =>

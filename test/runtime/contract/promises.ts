@@ -1,5 +1,7 @@
 import type { Engine, EngineOptions } from "../../../src/runtime/index.ts";
+import type { Folder } from "../../../src/weights/index.ts";
 import { interruption } from "./interruption.ts";
+import { models } from "./models.ts";
 import { residents } from "./residents.ts";
 import { programs } from "./sessions.ts";
 import { weights } from "./weights.ts";
@@ -14,6 +16,8 @@ export interface Kit {
   readonly matmulsPerSecond: number;
   /** Ends an engine's process from outside while it is idle. Resolves when the engine has noticed it. */
   kill(engine: Engine): Promise<void>;
+  /** Opens test/fixtures/tiny-sd1. */
+  tinyModel(): Promise<Folder>;
 }
 
 /** A promise of every engine. Its name is a sentence. */
@@ -25,4 +29,4 @@ export interface EnginePromise {
 }
 
 /** What every engine promises, in whatever process and on whatever device it computes. */
-export const promises: readonly EnginePromise[] = [...programs, ...residents, ...weights, ...interruption];
+export const promises: readonly EnginePromise[] = [...programs, ...residents, ...weights, ...interruption, ...models];
