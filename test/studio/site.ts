@@ -20,11 +20,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Serves the site. */
-export async function serveSite(options: ServeOptions = {}): Promise<StaticServer> {
+/** Serves the site. folder: another one. */
+export async function serveSite({ folder: own = siteFolder, ...options }: ServeOptions & { folder?: string } = {}) {
   writing ??= writeSite(siteFolder);
   await writing;
-  const server = await serveFolder(siteFolder, options);
+  const server = await serveFolder(own, options);
   servers.push(server);
   return server;
 }
