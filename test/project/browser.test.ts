@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 const src = fileURLToPath(new URL("../../src", import.meta.url));
 
 /** Layers that only ever run in Node. */
-const nodeOnly = ["cli", "server"];
+const nodeOnly = ["cli"];
 const layers = readdirSync(src, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && !nodeOnly.includes(entry.name))
   .map(({ name }) => name);

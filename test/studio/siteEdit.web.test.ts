@@ -6,6 +6,7 @@ import { baret, loadModel } from "../../src/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
 import { noBrowser } from "../support/needs.ts";
 import type { StaticServer } from "../support/staticServer.ts";
+import { accessProblems } from "./axe.ts";
 import { fillForm, newVisitor, ready, serveSite, startEdit } from "./site.ts";
 
 vi.setConfig({ testTimeout: 400_000, hookTimeout: 400_000 });
@@ -56,6 +57,32 @@ describe.skipIf(noBrowser)(`edits of the page without a server${noBrowser ? ` ($
       [],
     );
     expect(visitor.faults.filter((fault) => !/404|sw\.js/.test(fault))).toEqual([]);
+  });
+
+  test("while an edit is computed, the page is never blocked for 50 ms; then axe finds nothing wrong, wide and narrow", async () => {
+    const visitor = await newVisitor();
+    const page = await visitor.open(host.url);
+    await ready(page);
+    await fillForm(page, { steps: 6, method: "plain" });
+    await startEdit(page);
+    await page.getByText("Inverting the photo").first().waitFor();
+    await page.evaluate(() => {
+      const seen: number[] = [];
+      const observer = new PerformanceObserver((list) => seen.push(...list.getEntries().map((one) => one.duration)));
+      observer.observe({ type: "longtask" });
+      Object.assign(globalThis, { longTasks: () => [...seen, ...observer.takeRecords().map((one) => one.duration)] });
+    });
+    await page
+      .getByText(/Editing\s+[5-9]\d %/)
+      .first()
+      .waitFor();
+    const blocked = await page.evaluate(() => (globalThis as unknown as { longTasks(): number[] }).longTasks());
+    expect(blocked).toEqual([]);
+    await link(page).waitFor();
+    expect(await accessProblems(page)).toEqual([]);
+    await page.setViewportSize({ width: 390, height: 844 });
+    expect(await accessProblems(page)).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
   });
 
   test("a cancelled edit shows so within a second, and the next one runs", async () => {
