@@ -201,6 +201,7 @@ test("a client reads the lists and chooses a model, which its later edits use", 
   expect(await client.getUpscalers()).toEqual([]);
   expect((await post("options", { sd_model_checkpoint: "dreams" })).status).toBe(404);
   expect((await post("options", { show_progressbar: false })).status).toBe(400);
+  expect((await post("options", [null])).status).toBe(400);
 });
 
 test("progress is that of the client's running edit, with a preview, and 0 before and after it", async () => {

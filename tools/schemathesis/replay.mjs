@@ -5,7 +5,7 @@
 //     node tools/schemathesis/replay.mjs http://127.0.0.1:17878 cases.jsonl --requests 100000 --seed 1
 //
 // An answer is wrong if it is 5xx but for 503 with Retry-After, if the OpenAPI document does not name its status, if an error is no
-// JSON with a message, or if it does not come within 20 s. Prints the wrong ones, and counts by status and operation.
+// JSON with a message, or if it does not come within 20 s. Prints the wrong ones, and counts by status and API.
 import { readFileSync } from "node:fs";
 import { Agent, request as open } from "node:http";
 import { parseArgs } from "node:util";
@@ -226,6 +226,7 @@ function problemOf({ method, path }, { status, headers, text }) {
 
 const total = Number(values.requests);
 const counts = new Map();
+const kinds = new Map();
 const wrong = new Map();
 let sent = 0;
 const count = (map, key) => map.set(key, (map.get(key) ?? 0) + 1);
@@ -234,6 +235,7 @@ async function work() {
   while (sent < total) {
     sent++;
     const made = changedCase(pick(cases));
+    count(kinds, /^\/(api|v1|sdapi)?/.exec(made.path)?.[0] ?? "other");
     const isEdit = /^\/(v1\/images\/edits|sdapi\/v1\/img2img)/.test(made.path);
     let problem;
     try {
@@ -263,5 +265,6 @@ const seconds = (performance.now() - began) / 1000;
 console.log(
   `${sent} requests in ${seconds.toFixed(0)} s. Answers by status: ${JSON.stringify(Object.fromEntries(counts))}`,
 );
+console.log(`By the beginning of their paths: ${JSON.stringify(Object.fromEntries(kinds))}`);
 if (wrong.size > 0) console.log(`wrong: ${JSON.stringify(Object.fromEntries(wrong))}`);
 process.exit(wrong.size > 0 ? 1 : 0);

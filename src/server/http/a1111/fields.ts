@@ -100,8 +100,10 @@ export const optionsSchema = z.strictObject({ sd_model_checkpoint: z.string().ma
 
 /** Reads the body of POST options: the model for the client's later requests. Throws RequestError. */
 export function readOptions(body: unknown): { readonly sd_model_checkpoint?: string } {
+  const given = values.safeParse(body).data;
+  if (!given) throw new RequestError([{ field: "body", message: "body: expected an object" }]);
   const problems: FieldProblem[] = [];
-  const settings = withoutIdle(values.safeParse(body).data ?? {}, isIdleOverride, problems);
+  const settings = withoutIdle(given, isIdleOverride, problems);
   const { data, error } = optionsSchema.safeParse(settings);
   problems.push(...problemsIn(error, settings));
   if (!data || problems.length > 0) throw new RequestError(problems);
