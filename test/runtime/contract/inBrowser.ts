@@ -1,7 +1,7 @@
-import type { Page } from "playwright-core";
+import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { noBrowser, openPage } from "../../support/browser.ts";
 import { addressesOf, type EnginePage, serveEnginePage } from "../../support/enginePage.ts";
+import { chromiumPath, noBrowser } from "../../support/needs.ts";
 import { promises } from "./promises.ts";
 
 interface Case {
@@ -19,6 +19,14 @@ type Functions = typeof globalThis & {
   keepPromise(name: string): Promise<void>;
 };
 
+/** Chromium's sandbox refuses to run as root, and tests speak to nobody. */
+const FLAGS = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"];
+/** Without a graphics card, WebGPU runs on SwiftShader, which Chromium brings along. */
+const DEVICE_FLAGS = {
+  cpu: ["--disable-gpu"],
+  webgpu: ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan,WebGPU"],
+};
+
 /** Ends every engine's Worker of the page from inside it, as a crash does: without an event. */
 async function closeWorkers(page: Page): Promise<void> {
   const closing = page.workers().map((worker) => worker.evaluate("self.close()").catch(() => undefined));
@@ -30,10 +38,16 @@ export function keepsPromisesInBrowser({ isolated, matmulsPerSecond, ...options 
   const title = `an engine in a page, ${options.device}, threads: ${options.threads}`;
   describe.skipIf(noBrowser)(noBrowser ? `${title} (${noBrowser})` : title, () => {
     let served: EnginePage;
+    let browser: Browser;
     let page: Page;
     beforeAll(async () => {
       served = await serveEnginePage("test/runtime/contract/page.web.ts");
-      ({ page } = await openPage(isolated ? served.isolated : served.alone));
+      browser = await chromium.launch({
+        executablePath: chromiumPath,
+        args: [...FLAGS, ...DEVICE_FLAGS[options.device]],
+      });
+      page = await browser.newPage();
+      await page.goto(isolated ? served.isolated : served.alone);
       await page.exposeFunction("closeWorkers", () => closeWorkers(page));
       const opened = await page.evaluate(
         ([given, speed, files]) => (globalThis as Functions).openEngine(given, speed, files),
@@ -42,11 +56,11 @@ export function keepsPromisesInBrowser({ isolated, matmulsPerSecond, ...options 
       expect(opened).toEqual({ device: options.device, threads: options.threads });
     }, 120_000);
     afterAll(async () => {
-      await page?.context().close();
+      await browser?.close();
       await served?.close();
     });
     for (const { name, not } of promises) {
-      test.skipIf(not?.[options.device])(name, { timeout: 120_000 }, () =>
+      test.skipIf(not?.[options.device])(name, { timeout: options.device === "cpu" ? 120_000 : 600_000 }, () =>
         page.evaluate((promise) => (globalThis as Functions).keepPromise(promise), name),
       );
     }
