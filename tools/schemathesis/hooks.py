@@ -61,8 +61,8 @@ def before_call(context, case, kwargs):
     # A form that is accepted waits for an edit, which nobody makes.
     if isinstance(case.body, dict) and case.operation.path == "/v1/images/edits":
         for name in ("image", "image[]"):
-            if isinstance(case.body.get(name), bytes):
-                case.body[name] = case.body[name][:20]
+            if name in case.body:
+                case.body[name] = b"no picture"
 
 
 @schemathesis.hook
