@@ -8,6 +8,8 @@ export interface StoredJob {
   readonly events: readonly JobEvent[];
   /** When it was last asked for, in milliseconds since 1970. */
   readonly used: number;
+  /** Attempts since it last got further. */
+  readonly fruitless: number;
 }
 
 /** Keeps jobs between visits. A job is written whole or not at all. */

@@ -15,8 +15,10 @@ import type { JobStore, StoredJob } from "./jobStore.ts";
 
 /** Most jobs that may wait. */
 export const MAX_QUEUED = 50;
-/** A job that never ends its attempts, since it takes the page with it, fails after so many. */
-const MAX_ATTEMPTS = 3;
+/** A job that takes the page with it fails after so many attempts that got no further, or after so many in all. */
+const [MAX_FRUITLESS, MAX_ATTEMPTS] = [3, 20];
+/** When a job was last asked for is stored no more often, in milliseconds. */
+const USED_MS = 60_000;
 
 /** One job, with what only lasts as long as the page. */
 interface Entry {
@@ -28,6 +30,8 @@ interface Entry {
 /** Hears of the events of all jobs. */
 export type HearEvent = (id: JobId, event: JobEvent) => void;
 
+const isHopeless = ({ fruitless, job: { attempts } }: StoredJob): boolean =>
+  fruitless >= MAX_FRUITLESS || attempts >= MAX_ATTEMPTS;
 const fleeting: readonly string[] = ["progress", "preview", "position"];
 const randomId = (): JobId => crypto.randomUUID().replaceAll("-", "");
 
@@ -84,7 +88,7 @@ export class PageQueue {
     }
     const now = new Date();
     const job: Job = { id: randomId(), request, state: "queued", created: this.after(now).toISOString(), attempts: 0 };
-    const entry = { stored: { job, key, events: [], used: now.getTime() }, stop: new AbortController() };
+    const entry = { stored: { job, key, events: [], used: now.getTime(), fruitless: 0 }, stop: new AbortController() };
     this.entries.set(job.id, entry);
     try {
       await this.add(entry, { type: "state", state: "queued", attempts: 0 });
@@ -173,8 +177,8 @@ export class PageQueue {
   async take(signal: AbortSignal): Promise<Lease | undefined> {
     while (!signal.aborted) {
       const [next] = this.inOrder();
-      if (next && next.stored.job.attempts >= MAX_ATTEMPTS) {
-        const message = `The page ended ${MAX_ATTEMPTS} times while this job ran. Perhaps it needs more memory than there is.`;
+      if (next && isHopeless(next.stored)) {
+        const message = `The page ended ${next.stored.job.attempts} times while this job ran. Perhaps it needs more memory than there is.`;
         await this.change(next, "failed", { error: { code: "memory", message } });
       } else if (next) {
         await this.change(next, "running");
@@ -208,7 +212,18 @@ export class PageQueue {
       attempt: job.attempts,
       signal: entry.stop.signal,
       report: async (event) => {
-        if (isHeld()) await this.add(entry, event);
+        if (!isHeld()) return;
+        const { fruitless } = entry.stored;
+        if (
+          event.type === "progress" &&
+          event.progress.unit === undefined &&
+          event.progress.done > 0 &&
+          fruitless > 0
+        ) {
+          entry.stored = { ...entry.stored, fruitless: 0 };
+          await this.save(entry);
+        }
+        await this.add(entry, event);
       },
       complete: (result: JobResult) => end("done", { result }),
       fail: async (error: JobError) => void (await end("failed", { error })),
@@ -223,7 +238,11 @@ export class PageQueue {
   }
 
   private touched(entry: Entry): Entry {
-    entry.stored = { ...entry.stored, used: Date.now() };
+    const used = Date.now();
+    const isLong = used > entry.stored.used + USED_MS;
+    entry.stored = { ...entry.stored, used };
+    // If it cannot be stored, the job counts as older than it is.
+    if (isLong) void this.save(entry).catch(() => undefined);
     return entry;
   }
 
@@ -270,7 +289,8 @@ export class PageQueue {
       ...(state === "running" && { started: now }),
       ...(hasEnded(state) && { ended: now }),
     };
-    entry.stored = { ...entry.stored, job: { ...job, ...times, ...more, state, attempts } };
+    const fruitless = entry.stored.fruitless + Number(state === "running");
+    entry.stored = { ...entry.stored, fruitless, job: { ...job, ...times, ...more, state, attempts } };
     await this.add(entry, { type: "state", state, attempts, ...more });
   }
 

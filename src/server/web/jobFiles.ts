@@ -3,7 +3,7 @@ import { type JobId, job, jobEvent } from "../api/index.ts";
 import type { JobStore, StoredJob } from "../page/index.ts";
 import { filesIn, type Handle, removeFile, writeFile } from "./folders.ts";
 
-const storedJob = z.object({ job, key: z.string(), events: z.array(jobEvent), used: z.number() });
+const storedJob = z.object({ job, key: z.string(), events: z.array(jobEvent), used: z.number(), fruitless: z.int() });
 
 /** Jobs in a folder of the browser's storage, each in a file. A file that another version has written and this one cannot read is dropped. */
 export class JobFiles implements JobStore {

@@ -82,7 +82,19 @@ describe("the queue of a page", () => {
     expect(after.events(running.id).map((event) => "seq" in event && event.seq)).toEqual([1, 2, 3, 4, 5]);
   });
 
-  test("a job that takes the page with it three times fails", async () => {
+  test("a job that gets further in every attempt goes on, however often the page is loaded again", async () => {
+    const store = new TestStore();
+    const { id } = await (await PageQueue.open(store)).submit(someRequest(), randomHex());
+    for (let done = 1; done <= 6; done++) {
+      const lease = await taken(await PageQueue.open(store));
+      await lease.report({ type: "progress", progress: { phase: "tune", done, total: 6 } });
+    }
+    const queue = await PageQueue.open(store);
+    await (await taken(queue)).complete(someResult());
+    expect(queue.get(id)).toMatchObject({ state: "done", attempts: 7 });
+  });
+
+  test("a job that takes the page with it three times, and gets no further, fails", async () => {
     const store = new TestStore();
     const { id } = await (await PageQueue.open(store)).submit(someRequest(), randomHex());
     for (let i = 0; i < 3; i++) await taken(await PageQueue.open(store));
