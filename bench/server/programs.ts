@@ -157,7 +157,9 @@ export function descendants(pid: number): number[] {
 export async function startServer(args: readonly string[], cache: string): Promise<{ program: Program; url: string }> {
   const program = new Program(["serve", "--no-open", "--port", "0", "--json", ...args], cache);
   const { url } = JSON.parse(await program.firstLine()) as { url: string };
-  await untilReady(url);
+  await untilReady(url).catch((error: Error) => {
+    throw new Error(`${error.message}: ${program.errors.trim()}`);
+  });
   return { program, url };
 }
 
