@@ -10,6 +10,9 @@ export const steps = option(settingRanges.steps, {
   unset: "the model's",
 });
 
+/** Named settings of methods that do not tune: no measurable loss against 50 steps on tuning pairs (docs/benchmarks.md). */
+export const fewerSteps = { fast: { steps: 30 } };
+
 export const guidance = option(settingRanges.guidance, {
   about: "classifier-free guidance scale",
   value: "<scale>",

@@ -44,9 +44,9 @@ test("a model's values that a method does not take are one CheckpointError that 
 
 test("an unknown method or preset is refused, and the error lists the existing ones", () => {
   expect(() => methodNamed("magic")).toThrow(/no such method: found magic, expected baret, plain/);
-  const prepare = () => prepareSettings(plain, modelWith({}), { target, preset: "fast" }, {});
+  const prepare = () => prepareSettings(plain, modelWith({}), { target, preset: "paper" }, {});
   expect(prepare).toThrow(UsageError);
-  expect(prepare).toThrow(/no such preset of plain: found fast, expected none/);
+  expect(prepare).toThrow(/no such preset of plain: found paper, expected fast/);
 });
 
 test.each(methods())("$name: every option has a description, and prepare and edit share no name", (method) => {

@@ -136,7 +136,7 @@ test("quality low is the fast preset", async () => {
   await client.images.edit({ image: await file(), prompt, quality: "low" });
   await client.images.edit({ image: await file(), prompt, quality: "high" });
   expect(service.submitted.map((request) => "preset" in request && request.preset)).toEqual(["fast", undefined]);
-  const body = { image: await file(), prompt, quality: "low" as const, ...extra({ baret: { method: "plain" } }) };
+  const body = { image: await file(), prompt, quality: "low" as const, ...extra({ baret: { method: "direct" } }) };
   expect(await refusalOf(client.images.edit(body))).toMatchObject({ status: 400, param: "quality" });
 });
 

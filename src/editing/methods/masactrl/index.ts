@@ -1,5 +1,6 @@
 import { invertedOnly, invertPhoto } from "../../invertPhoto.ts";
 import { defineMethod } from "../../method.ts";
+import { fewerSteps } from "../../samplingOptions.ts";
 import { editMasaCtrl, resolveMasaCtrl } from "./edit.ts";
 import { editOptions, prepareOptions } from "./options.ts";
 
@@ -16,6 +17,7 @@ export const masactrl = defineMethod({
   prepareOptions,
   editOptions,
   dependents: [{ options: ["maskThreshold"], needs: ["sourceMaskWords", "targetMaskWords"] }],
+  presets: fewerSteps,
   pictures: { source: "source branch", initial: "without mutual self-attention", edit: "edit" },
   prompts: ({ inversionPrompt }): Record<string, string> =>
     inversionPrompt === undefined ? {} : { inversion: inversionPrompt },

@@ -3,7 +3,7 @@ import { row } from "../../../core/index.ts";
 import { invertedOnly, invertPhoto } from "../../invertPhoto.ts";
 import { guidedBy } from "../../lockstep/index.ts";
 import { defineMethod } from "../../method.ts";
-import { ddimInversionOptions, guidance, reuse, steps } from "../../samplingOptions.ts";
+import { ddimInversionOptions, fewerSteps, guidance, reuse, steps } from "../../samplingOptions.ts";
 
 /** DDIM inversion of the photo, then sampling with the target prompt: the baseline of every other method. */
 export const plain = defineMethod({
@@ -13,6 +13,7 @@ export const plain = defineMethod({
   needs: { caption: "unused", randomSeed: false, weightGradients: false },
   prepareOptions: z.strictObject({ steps, ...ddimInversionOptions }),
   editOptions: z.strictObject({ guidance, reuse }),
+  presets: fewerSteps,
   pictures: { edit: "edit", inversion: "DDIM inversion" },
   photoPicture: "inversion",
   prompts: ({ inversionPrompt }, target) => ({ inversion: inversionPrompt ?? target }),

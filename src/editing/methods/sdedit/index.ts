@@ -3,7 +3,7 @@ import { between, combine, noise, option, type Tensor, UsageError } from "../../
 import type { Schedule } from "../../../diffusion/index.ts";
 import { guidedBy } from "../../lockstep/index.ts";
 import { defineMethod } from "../../method.ts";
-import { guidance, reuse, seed, steps, strengthOptions } from "../../samplingOptions.ts";
+import { fewerSteps, guidance, reuse, seed, steps, strengthOptions } from "../../samplingOptions.ts";
 
 /**
  * Returns the first sampling step for a strength in 0..1: of N steps, the last ⌊strength·N⌋ are sampled. Same arithmetic as
@@ -43,6 +43,7 @@ export const sdedit = defineMethod({
     reuse,
     seed,
   }),
+  presets: fewerSteps,
   pictures: { edit: "edit" },
   prepareSteps: () => 1,
   /** photo: the photo's latent, [1, C, h, w]. */
