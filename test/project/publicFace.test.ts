@@ -30,7 +30,11 @@ afterAll(() => model.close());
 test("every entry of the package is built from a source", () => {
   const { exports } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   expect(Object.keys(exports)).toEqual([".", "./engine"]);
-  for (const { default: file, types } of Object.values<{ default: string; types: string }>(exports)) {
+  const { browser, ...node } = exports["."];
+  // A condition that comes first wins.
+  expect(Object.keys(exports["."])[0]).toBe("browser");
+  const entries: readonly { readonly default: string; readonly types: string }[] = [node, browser, exports["./engine"]];
+  for (const { default: file, types } of entries) {
     expect(types).toBe(file.replace(/\.js$/, ".d.ts"));
     const source = file.replace("./dist/", "../../src/").replace(/\.js$/, ".ts");
     expect(existsSync(new URL(source, import.meta.url))).toBe(true);

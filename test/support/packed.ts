@@ -14,15 +14,17 @@ export async function packedFiles(): Promise<string[]> {
   return files.map(({ path }) => path);
 }
 
+/** Puts a package of this project's into the project at `folder`. */
+export function link(folder: string, name: string): void {
+  const place = join(folder, "node_modules", name);
+  mkdirSync(dirname(place), { recursive: true });
+  symlinkSync(join(root, "node_modules", name), place);
+}
+
 /** Installs the package, its dependencies and Node's types into the project at `folder`. */
 export async function installPackage(folder: string): Promise<void> {
-  const link = (name: string): void => {
-    const place = join(folder, "node_modules", name);
-    mkdirSync(dirname(place), { recursive: true });
-    symlinkSync(join(root, "node_modules", name), place);
-  };
   const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  for (const name of ["@types/node", ...Object.keys(dependencies)]) link(name);
+  for (const name of ["@types/node", ...Object.keys(dependencies)]) link(folder, name);
   for (const path of await packedFiles()) {
     if (!/^(dist|assets|checkpoints)\/|^package\.json$/.test(path)) continue;
     const place = join(folder, "node_modules/baret", path);

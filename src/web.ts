@@ -1,0 +1,104 @@
+// The library's public face in a browser: as in index.ts, without what needs files.
+import {
+  baret as baretMethod,
+  direct as directMethod,
+  imagic as imagicMethod,
+  masactrl as masactrlMethod,
+  negativePrompt as negativePromptMethod,
+  nullText as nullTextMethod,
+  plain as plainMethod,
+  sdedit as sdeditMethod,
+  sine as sineMethod,
+} from "./editing/index.ts";
+import { methodApi } from "./tasks/web/index.ts";
+
+export {
+  BaretError,
+  CancelledError,
+  CheckpointError,
+  DeviceError,
+  EngineError,
+  type ErrorCategory,
+  type ErrorDetails,
+  HubError,
+  ImageError,
+  type Mask,
+  MemoryError,
+  NumericError,
+  type Picture,
+  type Progress,
+  StorageError,
+  type Tensor,
+  UsageError,
+  type Warning,
+  type Work,
+} from "./core/index.ts";
+export {
+  type Generated,
+  type GenerateOptions,
+  type GenerateWork,
+  generate,
+  type Model,
+  type Size,
+} from "./diffusion/index.ts";
+export { type LoadModelOptions, loadModel, type ModelPlace } from "./diffusion/web/index.ts";
+export {
+  type AttentionMaps,
+  type AttentionOptions,
+  type Candidate,
+  type Choice,
+  type Method,
+  methods,
+  type Prepared,
+  type PreparedStore,
+  registerMethod,
+  type Scorer,
+  type StripEdit,
+  type Sweep,
+  type Tried,
+  type WordMap,
+} from "./editing/index.ts";
+export { pasteBack } from "./image/index.ts";
+export { decodeImage, decodePhoto, encodePicture, encodePng } from "./image/web/index.ts";
+export {
+  attentionSheet,
+  type CompareApiWork,
+  type ComparedEdit,
+  type CompareResult,
+  type Cost,
+  type Costs,
+  type EditResult,
+  type Estimate,
+  type FailedEdit,
+  type LeftOut,
+  type MadeEdit,
+  type PhotoInput,
+  type PreparedPhoto,
+} from "./tasks/index.ts";
+export {
+  type CommonPhotoOptions,
+  type CommonPrepareOptions,
+  type CompareOptions,
+  compare,
+  type MethodApi,
+  methodApi,
+} from "./tasks/web/index.ts";
+
+/** BARET: edits that may change poses and shapes, from a target prompt alone. */
+export const baret = methodApi(baretMethod);
+/** DDIM inversion, then sampling with the target prompt. */
+export const plain = methodApi(plainMethod);
+/** MasaCtrl: layout from the prompt, contents from the photo. */
+export const masactrl = methodApi(masactrlMethod);
+/** SDEdit: noise on the photo, then sampling with the target prompt. */
+export const sdedit = methodApi(sdeditMethod);
+/** Negative-prompt inversion: the photo's caption takes the place of the empty prompt. */
+export const negativePrompt = methodApi(negativePromptMethod);
+/** Null-text inversion with Prompt-to-Prompt: the empty prompt is tuned, and the edit takes the photo's attention maps. */
+export const nullText = methodApi(nullTextMethod);
+/** Direct inversion with Prompt-to-Prompt: nothing is tuned, and the edit takes the photo's attention maps. */
+export const direct = methodApi(directMethod);
+/** Imagic: fine-tuning on the photo, then sampling between two embeddings. */
+export const imagic = methodApi(imagicMethod);
+/** SINE: fine-tuning on the photo, then guidance by the tuned model. */
+export const sine = methodApi(sineMethod);

@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import * as node from "../../src/index.ts";
+import * as web from "../../src/web.ts";
+
+/** What needs a folder on a disk. */
+const onlyNode = ["PreparedCache", "readPrepared"];
+
+test("a browser's face is Node's without what needs files", () => {
+  const names = Object.keys(node).filter((name) => !onlyNode.includes(name));
+  expect(Object.keys(web).sort()).toEqual(names.sort());
+});
+
+const [inWeb, inNode] = [web, node].map((face): ReadonlyMap<string, unknown> => new Map(Object.entries(face)));
+
+test("what needs neither Node nor a browser is the same in both", () => {
+  for (const name of ["UsageError", "attentionSheet", "generate", "methods", "pasteBack", "registerMethod"])
+    expect(inWeb.get(name)).toBe(inNode.get(name));
+});
+
+test("the methods have the same functions in both", () => {
+  for (const { name } of web.methods()) {
+    const api = (of: ReadonlyMap<string, unknown>) =>
+      [...of.values()].find(
+        (value) => (value as { name?: string }).name === name && Object.hasOwn(value as object, "sweep"),
+      );
+    expect(Object.keys(api(inWeb) as object)).toEqual(Object.keys(api(inNode) as object));
+  }
+});
+
+test("loadModel refuses wrong options, and names that are not the package's", async () => {
+  await expect(web.loadModel("menagerie", { device: "cuda" as "cpu", threads: 0 })).rejects.toThrow(/device.*threads/s);
+  await expect(web.loadModel(7 as unknown as string)).rejects.toThrow(/expected a name, or an open folder or file/);
+  await expect(web.loadModel("sd1")).rejects.toThrow(/no such model.*menagerie.*give loadModel the folder/s);
+});
