@@ -5,9 +5,13 @@ import { defineConfig } from "vitest/config";
 const starters =
   /node:child_process|support\/(browser|cli|inProcess|packed|postgres|server|webModule)\.ts|\/inBrowser\.ts|dist\/(studio|site)|"\.\/site\.ts"|from "esbuild"|\b(loadModel|startEngine|tinyModel|runCommand|serveRating|startWorker|Runners|startServer|openQueue|describeModels|writeReport|writeSite)\b/;
 
+/** Tests on WebGPU, which may take minutes without a graphics card. */
+const webgpu = "test/webgpu/";
+
 const files = readdirSync("test", { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".test.ts"))
-  .map((name) => `test/${name}`);
+  .map((name) => `test/${name}`)
+  .filter((file) => !file.startsWith(webgpu));
 const startsProcesses = (file: string): boolean => starters.test(readFileSync(file, "utf8"));
 /** A test file that needs Chromium or Postgres of Debian, or that edits with a real model through a whole server. */
 const wholeServer = /^test\/(server\/(worker|runners|dialects|ownApi)|cli\/server)\.test\.ts$/;
@@ -50,6 +54,16 @@ export default defineConfig({
           name: "more",
           include: files.filter(isMore),
           globalSetup: ["test/support/build.ts", "test/support/tellNeeds.ts"],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "webgpu",
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          include: [`${webgpu}**/*.test.ts`],
+          globalSetup: ["test/support/build.ts", "test/support/tellWebGpu.ts"],
         },
       },
     ],

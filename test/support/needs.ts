@@ -20,3 +20,22 @@ export const postgresPrograms: string | undefined = existsSync(versions)
 export const noPostgres: string | undefined = postgresPrograms
   ? undefined
   : "skipped, there is no Postgres: install Debian's package postgresql";
+
+/** Folder of Debian's chromium-common, which has a Vulkan driver that computes on the CPU (SwiftShader) and Vulkan's loader. */
+const chromiumFolder = "/usr/lib/chromium";
+const driver = join(chromiumFolder, "vk_swiftshader_icd.json");
+
+/** Tests of WebGPU use this machine's own graphics card. */
+export const ownGpu = process.env.BARET_WEBGPU === "gpu";
+
+/** The reason why tests on WebGPU in Node are not run. Undefined if there is a driver. */
+export const noVulkan: string | undefined =
+  ownGpu || existsSync(driver) ? undefined : `skipped, there is no ${driver}: install Debian's package chromium-common`;
+
+/** Variables with which a child process computes WebGPU on the CPU. None if the machine's own graphics card is used. */
+export const softwareVulkan: Readonly<Record<string, string>> = ownGpu
+  ? {}
+  : {
+      VK_ICD_FILENAMES: driver,
+      LD_LIBRARY_PATH: [chromiumFolder, process.env.LD_LIBRARY_PATH].filter(Boolean).join(":"),
+    };
