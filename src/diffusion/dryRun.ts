@@ -191,6 +191,7 @@ function withoutWeights({ unet, vae, textEncoder, ...checkpoint }: Checkpoint): 
 const noEngine = (account: Account): Engine => ({
   device: "cpu",
   threads: 1,
+  precision: "float32",
   versions: { onnxruntime: "none" },
   pid: undefined,
   load: () => Promise.reject(new EngineError("a dry run has no engine")),

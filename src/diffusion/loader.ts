@@ -1,4 +1,5 @@
 import { sharedWork, type Work } from "../core/index.ts";
+import { usesGradients } from "../graph/index.ts";
 import { type Engine, loadGraph, type MappedWeights } from "../runtime/index.ts";
 import { loadTokenizer } from "../text/index.ts";
 import type { Checkpoint } from "../weights/index.ts";
@@ -57,7 +58,9 @@ function programLoader(
   return {
     isLarge: (network) => isLarge(checkpoint, network),
     load: async (network, name, outputs, { weights: other, signal }) => {
-      const all = { name: `${modelName}, ${name}`, signal };
+      // A gradient is a small difference of large numbers, and tuned weights change by less than float16 resolves.
+      const half = engine.precision === "float16" && network === "unet" && !usesGradients(Object.values(outputs));
+      const all = { name: `${modelName}, ${name}`, half, signal };
       // Without constant weights, optimising takes most of the loading time and makes no step faster.
       if (other === "fed") return loadGraph(engine, outputs, { ...all, load: { level: "disabled" } });
       const options = { ...all, load: loadOptionsOf(checkpoint, network) };

@@ -1,4 +1,4 @@
-import type { IntTensor, Tensor, Work } from "../core/index.ts";
+import { type IntTensor, shown, type Tensor, UsageError, type Work } from "../core/index.ts";
 import type { Program, Target } from "../graph/index.ts";
 import type { WeightSet } from "../weights/index.ts";
 import type { MappedWeights } from "./mappedWeights.ts";
@@ -9,11 +9,23 @@ export type Device = (typeof devices)[number];
 /** The operations that a device has kernels for: onnxruntime's own fused ones, or only those of the ONNX standard. */
 export const targetOf = (device: Device): Target => (device === "cpu" || device === "cuda" ? "ort" : "onnx");
 
+/** The numbers that noise predictions are computed with. Gradients, the VAE and the text encoder are always float32. */
+export const precisions = ["float32", "float16"] as const;
+export type Precision = (typeof precisions)[number];
+
+/** Throws UsageError if a precision is none. */
+export function requirePrecision(precision: Precision): void {
+  if (precisions.includes(precision)) return;
+  throw new UsageError("precision", { found: shown(precision), expected: precisions.join(", ") });
+}
+
 export interface EngineOptions {
   /** The device that computes. There is no fallback to another one. Default "cpu". */
   device?: Device;
   /** CPU threads of one call. The number changes bits of the results, so it is recorded. Default: physical cores. */
   threads?: number;
+  /** "float16" is faster on most graphics cards and takes half the memory; a CPU is slower with it. Default "float32". */
+  precision?: Precision;
   signal?: AbortSignal;
 }
 
@@ -101,6 +113,10 @@ export interface MeasuredSession extends Session {
 export interface Engine {
   readonly device: Device;
   readonly threads: number;
+  readonly precision: Precision;
+  /** Most bytes of one buffer of the device. Absent if it has no limit, or does not tell it. */
+  readonly largestBuffer?: number;
+  /** Versions on which the bits of results depend, with the precision if it is not float32. */
   readonly versions: Readonly<Record<"onnxruntime", string>>;
   /** Id of the process that does the work, for measurements. Changes if a call is cancelled or fails. */
   readonly pid: number | undefined;

@@ -17,10 +17,15 @@ export interface Platform {
   checkMemory(estimate: number, what: string): void;
 }
 
+/** What is known of an engine when its process has started. */
+export type EngineFacts = Pick<Engine, "device" | "threads" | "precision" | "largestBuffer" | "versions">;
+
 /** An engine over a process that computes. It replaces a process that has ended. */
 export class HostedEngine implements Engine, Host {
   readonly device: Device;
   readonly threads: number;
+  readonly precision: Engine["precision"];
+  readonly largestBuffer: number | undefined;
   readonly versions: Engine["versions"];
   private readonly platform: Platform;
   private process: EngineProcess | undefined;
@@ -31,13 +36,17 @@ export class HostedEngine implements Engine, Host {
 
   /** process: the first one, which has started. */
   constructor(
-    { device, threads, versions }: Pick<Engine, "device" | "threads" | "versions">,
+    { device, threads, precision, largestBuffer, versions }: EngineFacts,
     platform: Platform,
     process: EngineProcess,
   ) {
     this.device = device;
     this.threads = threads;
-    this.versions = versions;
+    this.precision = precision;
+    this.largestBuffer = largestBuffer;
+    this.versions = {
+      onnxruntime: precision === "float32" ? versions.onnxruntime : `${versions.onnxruntime}, ${precision}`,
+    };
     this.platform = platform;
     this.process = process;
   }

@@ -3,6 +3,7 @@ import { type CompileOptions, compileInStages, inOrder, type Node, type Program 
 import { type Engine, type Feeds, type LoadOptions, type MeasuredSession, targetOf } from "./engine.ts";
 import { estimateMemory } from "./estimate.ts";
 import { batchOfFeeds } from "./feeds.ts";
+import { formOf, usesAttention } from "./form.ts";
 import type { MappedWeights } from "./mappedWeights.ts";
 
 export interface LoadGraphOptions {
@@ -17,6 +18,8 @@ export interface LoadGraphOptions {
    * the disk refuses it, the program is optimised every time.
    */
   load?: Omit<LoadOptions, "signal" | "save">;
+  /** Compute in float16 what allows it: see CompileOptions. Default false. */
+  half?: boolean;
   /** Rows of a batch that will certainly run, for the memory check before loading. Default 1. */
   batch?: number;
   signal?: AbortSignal;
@@ -53,11 +56,12 @@ const worthSaving = 2000;
 export async function loadGraph(
   engine: Engine,
   outputs: Readonly<Record<string, Node>>,
-  { name, weights, isFed = () => !weights, load, batch = 1, signal }: LoadGraphOptions,
+  { name, weights, isFed = () => !weights, load, half, batch = 1, signal }: LoadGraphOptions,
 ): Promise<MeasuredSession> {
   const bind: CompileOptions["bind"] = (parameter, shape) =>
     weights && !isFed(parameter) ? weights.binding(parameter, shape) : "fed";
-  const program = await compileInTurns(outputs, { name, target: targetOf(engine.device), bind }, signal);
+  const form = usesAttention(outputs) ? await formOf(engine, signal) : { target: targetOf(engine.device) };
+  const program = await compileInTurns(outputs, { name, half, bind, ...form }, signal);
   const estimate = (rows: number) => estimateMemory(program, { ...load, batch: rows });
   const first = estimate(batch);
   engine.checkMemory(first.total, name);

@@ -36,7 +36,7 @@ function bindingOf(name: string, shape: readonly number[], ref: TensorRef | unde
   if (shapeText(ref.shape) !== shapeText(shape)) {
     throw new CheckpointError("shape", { where, found: shapeText(ref.shape), expected: shapeText(shape) });
   }
-  if (ref.dtype !== "F32")
+  if (ref.dtype !== "F32" && ref.dtype !== "F16")
     throw new CheckpointError("dtype", { where, found: ref.dtype, expected: "F32, F16 or BF16" });
-  return { source: ref.source, offset: ref.offset, length: ref.length };
+  return { source: ref.source, offset: ref.offset, length: ref.length, half: ref.dtype === "F16" };
 }

@@ -36,7 +36,8 @@ export type Request<Load = unknown> = (
 
 /** An answer of the process: "ready" once after its start, then one reply per request. */
 export type Reply =
-  | { kind: "ready"; onnxruntime: string; devices: string[] }
+  /** largestBuffer: most bytes of one buffer of the device, if it is known. */
+  | { kind: "ready"; onnxruntime: string; devices: string[]; largestBuffer?: number }
   | { kind: "done"; outputs: ArrayHead[] }
   | { kind: "failed"; message: string };
 

@@ -3,7 +3,7 @@
 // Does not know of: inversion and editing.
 import { z } from "zod";
 import { cancelledAs, checkArguments, isA, oneOf, someText, type Work, whole, workFields } from "../../core/index.ts";
-import { devices } from "../../runtime/index.ts";
+import { devices, precisions } from "../../runtime/index.ts";
 import { mostThreads, type NodeEngineOptions, startEngine } from "../../runtime/node/index.ts";
 import type { Cache } from "../../storage/index.ts";
 import { findModel, openLocal } from "../../storage/node/index.ts";
@@ -29,6 +29,7 @@ const loadArguments = z.object({
     variant: someText.optional(),
     device: oneOf(devices).optional(),
     threads: whole(1, mostThreads()).optional(),
+    precision: oneOf(precisions).optional(),
     cache: aCache.optional(),
   }),
 });
@@ -44,7 +45,7 @@ export async function loadModel(name: string, options: LoadModelOptions = {}): P
 }
 
 async function load(given: string, options: LoadModelOptions): Promise<Model> {
-  const { cache, signal, onProgress, device, threads } = options;
+  const { cache, signal, onProgress, device, threads, precision } = options;
   const { path, name, ...found } = await findModel(given);
   const checkpoint = await openCheckpoint(await openLocal(path), {
     variant: options.variant ?? found.variant,
@@ -53,7 +54,7 @@ async function load(given: string, options: LoadModelOptions): Promise<Model> {
   return openModel(checkpoint, {
     name,
     platform: nodePlatform,
-    startEngine: () => startEngine({ device, threads, cache, signal }),
+    startEngine: () => startEngine({ device, threads, precision, cache, signal }),
     onProgress,
   });
 }

@@ -6,6 +6,7 @@ import type { Cache, CacheEntry, CacheKey } from "../../storage/index.ts";
 import { fileIdentity, requireFolder } from "../../storage/node/index.ts";
 import type { Engine, LoadableProgram, LoadOptions } from "../engine.ts";
 import type { Loading } from "../host.ts";
+import { LAYOUT } from "../layout.ts";
 import type { Request } from "../messages.ts";
 import { type EngineProcess, requestDone } from "../process.ts";
 import { type PlacedModel, pathOf, placeWeights } from "./weightFiles.ts";
@@ -96,7 +97,7 @@ export class FileLoading implements Loading {
     const { device, threads } = this.settings;
     const { profileInto } = this.options;
     return {
-      executionProviders: [device],
+      executionProviders: [device === "webgpu" ? { name: device, preferredLayout: LAYOUT } : device],
       graphOptimizationLevel: level,
       intraOpNumThreads: threads,
       interOpNumThreads: 1,

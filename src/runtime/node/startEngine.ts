@@ -2,9 +2,9 @@ import { DeviceError, orCancelled, shown, throwIfCancelled, UsageError } from ".
 import type { Cache } from "../../storage/index.ts";
 import { DiskCache } from "../../storage/node/index.ts";
 import { missingDeviceAdvice } from "../deviceAdvice.ts";
-import { devices, type Engine, type EngineOptions } from "../engine.ts";
+import { devices, type Engine, type EngineOptions, requirePrecision } from "../engine.ts";
 import { HostedEngine, type Platform } from "../hostedEngine.ts";
-import { probeDevice } from "../probe.ts";
+import { probeDevice, probeHalf } from "../probe.ts";
 import { ChildEngineProcess } from "./childProcess.ts";
 import { FileLoading } from "./loading.ts";
 import { mostThreads, physicalCores } from "./machine.ts";
@@ -17,12 +17,13 @@ export interface NodeEngineOptions extends EngineOptions {
 }
 
 /**
- * Starts an engine on `device`. Throws UsageError if the device or the number of threads is not allowed, DeviceError with
- * the reason if this machine or this build of onnxruntime does not have the device.
+ * Starts an engine on `device`. Throws UsageError if the device, the precision or the number of threads is not allowed,
+ * DeviceError with the reason if this machine or this build of onnxruntime does not have the device, or the device no float16.
  */
 export async function startEngine({
   device = "cpu",
   threads = physicalCores(),
+  precision = "float32",
   cache = new DiskCache(),
   signal,
 }: NodeEngineOptions = {}): Promise<Engine> {
@@ -30,6 +31,7 @@ export async function startEngine({
   if (!Number.isInteger(threads) || threads < 1 || threads > mostThreads()) {
     throw new UsageError("threads", { found: shown(threads), expected: `a whole number from 1 to ${mostThreads()}` });
   }
+  requirePrecision(precision);
   const what = "starting the engine";
   throwIfCancelled(signal, what);
   const starting = ChildEngineProcess.start(device);
@@ -43,15 +45,16 @@ export async function startEngine({
         advice: missingDeviceAdvice(device, others),
       });
     }
-    const facts = { device, threads, versions: { onnxruntime: ready.onnxruntime } };
+    const facts = { device, threads, precision, versions: { onnxruntime: ready.onnxruntime } };
     const platform: Platform = {
       startProcess: async () => (await ChildEngineProcess.start(device)).child,
       loading: (program, options) => new FileLoading(program, options, { ...facts, cache }),
-      mapWeights: (weights, work) => mapWeights(weights, { ...work, cache }),
+      mapWeights: (weights, work) => mapWeights(weights, { ...work, cache, precision }),
       checkMemory: device === "cpu" ? checkMemory : () => undefined,
     };
     const engine = new HostedEngine(facts, platform, child);
     if (device !== "cpu") await probeDevice(engine, signal);
+    if (precision === "float16") await probeHalf(engine, signal);
     return engine;
   } catch (error) {
     // This includes a process that is still starting, which nothing would end later.

@@ -1,5 +1,13 @@
 import { giveTurn, sizeOf, throwIfCancelled, type Work } from "../../core/index.ts";
-import { isFloatDtype, memorySource, readTensor, type TensorRef, type WeightSet } from "../../weights/index.ts";
+import {
+  isFloatDtype,
+  memorySource,
+  readBytes,
+  readTensor,
+  type TensorRef,
+  type WeightSet,
+} from "../../weights/index.ts";
+import type { Precision } from "../engine.ts";
 import { type MappedWeights, mappedWeights } from "../mappedWeights.ts";
 
 /** Longest time without a turn for other work of this thread. */
@@ -17,11 +25,17 @@ const sharedBytes = (length: number): Uint8Array =>
 
 /**
  * Reads weights into memory as float32, as `Engine.mapWeights` says: one array for the whole set, which all programs share and
- * every new Worker gets. Weights that are no floats keep their place.
+ * every new Worker gets. With precision float16, F16 weights stay as they are. Weights that are no floats keep their place.
  */
-export async function mapWeights(weights: WeightSet, { signal, onProgress }: Work = {}): Promise<MappedWeights> {
+export async function mapWeights(
+  weights: WeightSet,
+  { precision, signal, onProgress }: Work & { precision: Precision },
+): Promise<MappedWeights> {
   const floats = [...weights].filter(([, { dtype }]) => isFloatDtype(dtype));
-  const total = floats.reduce((sum, [, { shape }]) => sum + 4 * sizeOf(shape), 0);
+  const stays = ({ dtype }: TensorRef): boolean => dtype === "F16" && precision === "float16";
+  /** float32 begins at multiples of 4 bytes. */
+  const room = (ref: TensorRef): number => (stays(ref) ? 4 * Math.ceil(ref.length / 4) : 4 * sizeOf(ref.shape));
+  const total = floats.reduce((sum, [, ref]) => sum + room(ref), 0);
   const bytes = sharedBytes(total);
   const name = floats[0]?.[1].source.name ?? "no weights";
   const source = memorySource(name, bytes);
@@ -36,10 +50,15 @@ export async function mapWeights(weights: WeightSet, { signal, onProgress }: Wor
       await giveTurn(signal, "reading weights");
       lastTurn = performance.now();
     }
-    const { data } = await readTensor(ref);
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    refs.set(key, { ...ref, dtype: "F32", source, offset: at, length: data.byteLength });
-    at += data.byteLength;
+    if (stays(ref)) {
+      bytes.set(await readBytes(ref), at);
+      refs.set(key, { ...ref, source, offset: at });
+    } else {
+      const { data } = await readTensor(ref);
+      bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+      refs.set(key, { ...ref, dtype: "F32", source, offset: at, length: data.byteLength });
+    }
+    at += room(ref);
     onProgress?.({ phase: "expand weights", done: at, total, unit: "bytes" });
   }
   return mappedWeights(refs, () => undefined);

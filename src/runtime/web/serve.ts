@@ -1,4 +1,5 @@
 import type * as Onnxruntime from "onnxruntime-web/wasm";
+import { LAYOUT } from "../layout.ts";
 import type { ArrayHead, Reply, Request } from "../messages.ts";
 import { type Gpu, openGpu } from "./gpu.ts";
 import type { WorkerAnswer, WorkerLoad, WorkerRequest, WorkerSettings } from "./messages.ts";
@@ -71,7 +72,8 @@ export function serve(ort: Ort): void {
     worker = await OnnxWorker.start(ort, settings);
     await holdLock(settings.lock);
     const onnxruntime = `${ort.env.versions.web} wasm`;
-    send({ kind: "ready", onnxruntime, devices: [settings.device] });
+    const largestBuffer = worker.gpu?.device.limits.maxStorageBufferBindingSize;
+    send({ kind: "ready", onnxruntime, devices: [settings.device], largestBuffer });
   };
   const answer = async ({ request, arrays }: WorkerRequest): Promise<void> => {
     const { outputs, results } = await worker!.answer(request, arrays as Arrays);
@@ -151,7 +153,7 @@ class OnnxWorker {
       externalData: files.map((path, i) => ({ path, data: weights[i] })),
       // Outputs that are not kept are moved to this Worker after the run.
       ...(gpu && {
-        executionProviders: [{ name: "webgpu", device: gpu.device }],
+        executionProviders: [{ name: "webgpu", device: gpu.device, preferredLayout: LAYOUT }],
         preferredOutputLocation: "gpu-buffer",
       }),
     });

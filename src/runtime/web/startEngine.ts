@@ -7,9 +7,9 @@ import {
   throwIfCancelled,
   UsageError,
 } from "../../core/index.ts";
-import type { Engine, EngineOptions } from "../engine.ts";
+import { type Engine, type EngineOptions, requirePrecision } from "../engine.ts";
 import { HostedEngine, type Platform } from "../hostedEngine.ts";
-import { probeDevice } from "../probe.ts";
+import { probeDevice, probeHalf } from "../probe.ts";
 import { requireMemory } from "../requireMemory.ts";
 import { MemoryLoading } from "./loading.ts";
 import { mapWeights } from "./mapWeights.ts";
@@ -73,38 +73,43 @@ const createWorker = {
 };
 
 /**
- * Starts an engine in a module Worker and computes something small on it. Throws UsageError if the device or the number of
- * threads is not allowed, DeviceError with the reason if this browser does not have the device, EngineError if the files of
+ * Starts an engine in a module Worker and computes something small on it. Throws UsageError if the device, the precision or the
+ * number of threads is not allowed, DeviceError with the reason if this browser does not have the device, or the device no
+ * float16, EngineError if the files of
  * onnxruntime-web cannot be loaded, CancelledError.
  */
 export async function startEngine(options: WebEngineOptions = {}): Promise<Engine> {
-  const { device = "cpu", workerUrl, wasmPaths, software = false, signal } = options;
+  const { device = "cpu", precision = "float32", workerUrl, wasmPaths, software = false, signal } = options;
   const threads = options.threads ?? (device === "cpu" ? defaultThreads() : 1);
   checkOptions(device, threads);
+  requirePrecision(precision);
   const what = "starting the engine";
   throwIfCancelled(signal, what);
   const create = workerUrl === undefined ? createWorker[device] : () => new Worker(workerUrl, { type: "module" });
   const start = async () => {
     const { process, reply } = await WorkerProcess.start(create, { device, threads, wasmPaths, software });
-    if (reply.kind === "ready") return { process, onnxruntime: reply.onnxruntime };
+    if (reply.kind === "ready") return { process, ready: reply };
     const found = reply.kind === "failed" ? reply.message : reply.kind;
     throw new DeviceError("the device cannot be used here", { where: device, found, advice: "Use the device cpu." });
   };
   const starting = start();
   let engine: HostedEngine | undefined;
   try {
-    const { process, onnxruntime } = await orCancelled(starting, signal, what);
+    const { process, ready } = await orCancelled(starting, signal, what);
     const platform: Platform = {
       startProcess: async () => (await start()).process,
       loading: (program, load) => new MemoryLoading(program, load, device),
-      mapWeights,
+      mapWeights: (weights, work) => mapWeights(weights, { ...work, precision }),
       checkMemory: (estimate, of) => {
         const advice = "Use a smaller picture, fewer rows at once or a smaller model: WebAssembly has 4 GB.";
         if (device === "cpu") requireMemory(estimate, of, WASM_BYTES, advice);
       },
     };
-    engine = new HostedEngine({ device, threads, versions: { onnxruntime } }, platform, process);
+    const { onnxruntime, largestBuffer } = ready;
+    const facts = { device, threads, precision, largestBuffer, versions: { onnxruntime } };
+    engine = new HostedEngine(facts, platform, process);
     await probe(engine, signal);
+    if (precision === "float16") await probeHalf(engine, signal);
     return engine;
   } catch (error) {
     await engine?.close();
