@@ -42,6 +42,7 @@ function counting(engine: Engine, all: Record<string, Calls>): Engine {
   return {
     device: engine.device,
     threads: engine.threads,
+    precision: engine.precision,
     versions: engine.versions,
     pid: engine.pid,
     load: async (program, options): Promise<Session> => {
