@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "nod
 import sharp from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Picture, UsageError } from "../../../src/core/index.ts";
+import { nodePlatform } from "../../../src/diffusion/node/index.ts";
 import { menagerieCases } from "../../../src/experiments/index.ts";
 import { openCases } from "../../../src/experiments/node/index.ts";
 import { decodeImage, encodePng } from "../../../src/image/node/index.ts";
@@ -77,7 +78,7 @@ describe("a folder with cases.json", () => {
 
   test("pictures are turned upright and fitted as baret edit does, and mask and truth with them", async () => {
     const [full, turned, bare] = (await openCases(folder)).cases;
-    const model = { workingSize: () => size } as unknown as Parameters<typeof openPhoto>[0];
+    const model = { workingSize: () => size, platform: nodePlatform } as unknown as Parameters<typeof openPhoto>[0];
     const { photo, truth, kept } = await full.pictures(size);
     expect(photo).toEqual((await openPhoto(model, at("own", "photo.png"))).picture);
     expect(truth).toEqual(plain(32, 32, 7));
