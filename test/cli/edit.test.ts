@@ -67,6 +67,7 @@ test("edit writes a picture whose record has every setting, and --like repeats i
       warmStart: true,
       nearestStart: false,
       resetAdam: true,
+      reuse: 1,
       carry: "reconstruction",
       alpha: [0.7, 0.2],
       alphaShape: "linear",

@@ -13,7 +13,7 @@ import {
   Predictor,
   sample,
 } from "../../src/diffusion/index.ts";
-import { loadModel } from "../../src/diffusion/node/index.ts";
+import { loadModel, nodePlatform } from "../../src/diffusion/node/index.ts";
 import { tensorToPicture } from "../../src/image/index.ts";
 import { DiskCache, openLocal } from "../../src/storage/node/index.ts";
 import { openCheckpoint } from "../../src/weights/index.ts";
@@ -159,7 +159,7 @@ test("the hash of a model depends on tokenizer, schedule and configurations, and
     await cp(folder("tiny-sd1"), copy, { recursive: true });
     await writeFile(join(copy, file), change(await readFile(join(copy, file), "utf8")));
     const checkpoint = await openCheckpoint(await openLocal(copy));
-    return modelHash({ checkpoint } as Model);
+    return modelHash({ checkpoint, platform: nodePlatform } as Model);
   };
   const hashes = [
     await hashOf((text) => text.trimEnd().split("\n").slice(0, -1).join("\n"), "tokenizer/merges.txt"),
