@@ -84,9 +84,10 @@ test("every page that a source of the package cites is in the package", () => {
 });
 
 test("the package can be run, imported, read and cited", () => {
-  const entries = Object.values<{ types: string; default: string }>(manifest.exports).flatMap((entry) =>
-    Object.values(entry),
-  );
+  type Exports = string | { readonly [condition: string]: Exports };
+  const pathsIn = (entry: Exports): string[] =>
+    typeof entry === "string" ? [entry] : Object.values(entry).flatMap(pathsIn);
+  const entries = pathsIn(manifest.exports);
   for (const path of [...entries, manifest.bin.baret]) expect(packed).toContain(posix.normalize(path));
   for (const path of ["LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff"]) expect(packed).toContain(path);
   expect([...packed].filter((path) => /^(test|bench)\//.test(path))).toEqual([]);
