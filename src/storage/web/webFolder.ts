@@ -1,0 +1,93 @@
+import type { Work } from "../../core/index.ts";
+import type { ByteSource, Folder } from "../../weights/index.ts";
+import { entriesIn, type FileList, LIST_NAME, parseFileList } from "../fileList.ts";
+import { type DownloadPolicy, download, downloadBytes, downloadSize, downloadText } from "./download.ts";
+import { noSuchFile } from "./errors.ts";
+
+export interface WebFolderOptions extends Work {
+  readonly policy?: DownloadPolicy;
+}
+
+/** Files of up to so many bytes are downloaded whole when they are first read: one request instead of hundreds. */
+const WHOLE_BYTES = 64e6;
+
+const urlOf = (folder: string, path: string): string =>
+  new URL(path.split("/").map(encodeURIComponent).join("/"), folder).href;
+
+/** The address of a folder, absolute and with a "/" at its end, so that names can be put behind it. */
+const folderUrl = (url: string | URL): string => new URL(`${url}`.replace(/\/?$/, "/"), globalThis.location?.href).href;
+
+/** Reads the list of a folder on a web server, as the server has it now. Throws as `openWebFolder`. */
+export const readFileList = async (url: string | URL, options: WebFolderOptions = {}): Promise<FileList> => {
+  const list = urlOf(folderUrl(url), LIST_NAME);
+  return parseFileList(await downloadText(list, options), list);
+};
+
+/**
+ * Opens a folder on a web server that has a list of its files, files.json, as `listFiles` makes it. Files are read when they
+ * are needed: small ones whole, of others the parts that are asked for. Throws CheckpointError if there is no list,
+ * StorageError if it is none or the server cannot be reached, CancelledError.
+ *
+ * options: progress of each file's download, in bytes; a signal that ends all reading.
+ */
+export async function openWebFolder(url: string | URL, options: WebFolderOptions = {}): Promise<Folder> {
+  const name = folderUrl(url);
+  const { files } = await readFileList(name, options);
+  const sizes = new Map(files.map(({ path, size }) => [path, size]));
+  return {
+    name,
+    list: async (path) => entriesIn(files, path),
+    open: async (path) => {
+      const size = sizes.get(path);
+      if (size === undefined) throw noSuchFile(urlOf(name, path));
+      return webSource(urlOf(name, path), size, options);
+    },
+  };
+}
+
+/**
+ * Opens one file on a web server. Its size is asked for. Throws CheckpointError if there is no such file, StorageError if the
+ * server cannot be reached or does not tell the size, CancelledError.
+ */
+export async function openWebFile(url: string | URL, options: WebFolderOptions = {}): Promise<ByteSource> {
+  const { href } = new URL(url, globalThis.location?.href);
+  return webSource(href, await downloadSize(href, options), options);
+}
+
+/** A file on a web server, of known size. */
+export function webSource(url: string, size: number, options: WebFolderOptions = {}): ByteSource {
+  let whole: Promise<Uint8Array> | undefined;
+  let ignoresRanges = false;
+  const readWhole = (): Promise<Uint8Array> => {
+    whole ??= wholeFile(url, size, options).catch((error: unknown) => {
+      whole = undefined;
+      throw error;
+    });
+    return whole;
+  };
+  return {
+    name: url,
+    size,
+    read: async (offset, length) => {
+      if (offset < 0 || length < 0 || offset + length > size) {
+        throw new RangeError(`${url}: bytes ${offset}..${offset + length} of ${size}`);
+      }
+      if (size <= WHOLE_BYTES || ignoresRanges) return (await readWhole()).subarray(offset, offset + length);
+      const onWhole = (): void => {
+        ignoresRanges = true;
+      };
+      return downloadBytes({ url, start: offset, end: offset + length, size }, { ...options, onWhole });
+    },
+  };
+}
+
+async function wholeFile(url: string, size: number, options: WebFolderOptions): Promise<Uint8Array> {
+  const bytes = new Uint8Array(size);
+  let done = 0;
+  for await (const chunk of download({ url, start: 0, end: size, size }, options)) {
+    bytes.set(chunk, done);
+    done += chunk.length;
+    options.onProgress?.({ phase: "download", done, total: size, unit: "bytes" });
+  }
+  return bytes;
+}
