@@ -29,6 +29,11 @@ test("the methods have the same functions in both", () => {
 
 test("loadModel refuses wrong options, and names that are not the package's", async () => {
   await expect(web.loadModel("menagerie", { device: "cuda" as "cpu", threads: 0 })).rejects.toThrow(/device.*threads/s);
-  await expect(web.loadModel(7 as unknown as string)).rejects.toThrow(/expected a name, or an open folder or file/);
+  await expect(web.loadModel(7 as unknown as string)).rejects.toThrow(/expected a name, a file or a folder/);
   await expect(web.loadModel("sd1")).rejects.toThrow(/no such model.*menagerie.*give loadModel the folder/s);
+});
+
+test("loadModel opens a file that the user chose, and names it", async () => {
+  const file = new File([new Uint8Array(64)], "mine.safetensors");
+  await expect(web.loadModel(file)).rejects.toThrow(/^mine\.safetensors, header: not JSON/);
 });

@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { cancelledAs, checkArguments, isA, oneOf, someText, type Work, whole, workFields } from "../../core/index.ts";
 import { startEngine, type WebEngineOptions } from "../../runtime/web/index.ts";
+import { openFile, openHandle } from "../../storage/web/index.ts";
 import { type ByteSource, type Folder, type OpenOptions, openCheckpoint, predictions } from "../../weights/index.ts";
 import { openModel } from "../loader.ts";
 import type { Model } from "../model.ts";
@@ -11,15 +12,32 @@ import { openPackageModel, webPlatform } from "./platform.ts";
 
 export interface LoadModelOptions extends OpenOptions, Omit<WebEngineOptions, "signal">, Work {}
 
-/** A model to load: the name of one that ships with the package, or an open diffusers folder or .safetensors file. */
-export type ModelPlace = string | Folder | ByteSource;
+/**
+ * A model to load: the name of one that ships with the package; a .safetensors file or a diffusers folder that the user chose;
+ * or an open one.
+ */
+export type ModelPlace = string | File | FileSystemDirectoryHandle | Folder | ByteSource;
 
-const aPlace = isA<Folder | ByteSource>(
-  "an open folder or file",
-  (value) => typeof value === "object" && value !== null && ("list" in value || "read" in value),
+const isFile = (value: unknown): value is File => value instanceof File;
+const isHandle = (value: unknown): value is FileSystemDirectoryHandle =>
+  typeof value === "object" && value !== null && "kind" in value && value.kind === "directory";
+
+const aPlace = isA<Exclude<ModelPlace, string>>(
+  "a folder or file",
+  (value) =>
+    isFile(value) ||
+    isHandle(value) ||
+    (typeof value === "object" && value !== null && ("list" in value || "read" in value)),
 );
+
+/** Opens the place of a model. */
+async function openPlace(place: ModelPlace, work: Work): Promise<Folder | ByteSource> {
+  if (typeof place === "string") return openPackageModel(place, work);
+  if (isFile(place)) return openFile(place);
+  return isHandle(place) ? openHandle(place) : place;
+}
 const loadArguments = z.object({
-  place: z.union([someText, aPlace], { error: "expected a name, or an open folder or file" }),
+  place: z.union([someText, aPlace], { error: "expected a name, a file or a folder" }),
   options: z.strictObject({
     ...workFields,
     prediction: oneOf(predictions).optional(),
@@ -33,8 +51,8 @@ const loadArguments = z.object({
 });
 
 /**
- * Loads a model: "menagerie", an open diffusers folder, or an open .safetensors file. Starts the engine in a Worker, and
- * fetches the model's files. Throws CheckpointError, DeviceError, StorageError if a file cannot be fetched, UsageError,
+ * Loads a model: "menagerie", or a diffusers folder or .safetensors file that the user chose, or an open one. Starts the engine
+ * in a Worker, and reads the model's files. Throws CheckpointError, DeviceError, StorageError if a file cannot be fetched, UsageError,
  * CancelledError.
  */
 export async function loadModel(place: ModelPlace, options: LoadModelOptions = {}): Promise<Model> {
@@ -45,8 +63,7 @@ export async function loadModel(place: ModelPlace, options: LoadModelOptions = {
 async function load(place: ModelPlace, options: LoadModelOptions): Promise<Model> {
   const { prediction, variant, onProgress, ...engine } = options;
   const work = { onProgress, signal: options.signal };
-  const opened = typeof place === "string" ? await openPackageModel(place, work) : place;
-  return openModel(await openCheckpoint(opened, { prediction, variant }), {
+  return openModel(await openCheckpoint(await openPlace(place, work), { prediction, variant }), {
     name: typeof place === "string" ? place : place.name,
     platform: webPlatform(),
     startEngine: () => startEngine(engine),
