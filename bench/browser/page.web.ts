@@ -1,7 +1,7 @@
 /** The page of the benchmark: a Worker edits, as in the page without a server, and the page's own thread is watched. */
 import type { Platform } from "../../src/diffusion/index.ts";
 import { startEngine } from "../../src/runtime/web/index.ts";
-import { blobFolder } from "../../src/server/web/blobFolder.ts";
+import { openFiles } from "../../src/storage/web/index.ts";
 import { type Edited, type EditTask, oneEdit } from "./oneEdit.ts";
 
 /** A task with the addresses of the model's files, by their paths in its folder. */
@@ -22,7 +22,7 @@ const platform: Platform = { openModel: unused, decodePhoto: unused, merges: unu
 
 async function work({ files, threads, ...task }: PageTask): Promise<Edited> {
   const blobs = Object.entries(files).map(async ([path, url]) => [path, await (await fetch(url)).blob()] as const);
-  const folder = blobFolder("menagerie", new Map(await Promise.all(blobs)));
+  const folder = openFiles("menagerie", new Map(await Promise.all(blobs)));
   return oneEdit(folder, platform, () => startEngine({ threads }), task);
 }
 

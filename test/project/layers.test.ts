@@ -28,26 +28,10 @@ const layers = [
   "server",
   "cli",
 ];
+/** Layers that use Node outside their node/ folder too. */
+const ofNode = ["experiments", "server", "cli"];
 /** Folders without Node or browser APIs outside their node/ folder: the same code runs in both. */
-const pure = [
-  "core",
-  "graph",
-  "weights",
-  "text",
-  "storage",
-  "runtime",
-  "doctor",
-  "image",
-  "models",
-  "metrics",
-  "diffusion",
-  "inversion",
-  "tuning",
-  "editing",
-  "world",
-  "tasks",
-  "http",
-];
+const pure = layers.filter((layer) => !ofNode.includes(layer));
 
 const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((f) => f.endsWith(".ts"));
 const imports = new Map(

@@ -1,14 +1,14 @@
 import { sha256 } from "../../core/index.ts";
+import { filesIn, findFile, removeFile, type StoredFolder, writeFile } from "../../storage/web/index.ts";
 import type { BlobId } from "../api/index.ts";
 import type { StoredBlob } from "../blobs.ts";
 import type { PageBlobs } from "../page/index.ts";
-import { filesIn, findFile, type Handle, removeFile, writeFile } from "./folders.ts";
 
 /** Pictures in a folder of the browser's storage, each in a file that is named after its hash. */
 export class FolderBlobs implements PageBlobs {
-  private readonly folder: Handle;
+  private readonly folder: StoredFolder;
 
-  constructor(folder: Handle) {
+  constructor(folder: StoredFolder) {
     this.folder = folder;
   }
 

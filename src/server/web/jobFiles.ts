@@ -1,15 +1,15 @@
 import { z } from "zod";
+import { filesIn, removeFile, type StoredFolder, writeFile } from "../../storage/web/index.ts";
 import { type JobId, job, jobEvent } from "../api/index.ts";
 import type { JobStore, StoredJob } from "../page/index.ts";
-import { filesIn, type Handle, removeFile, writeFile } from "./folders.ts";
 
 const storedJob = z.object({ job, key: z.string(), events: z.array(jobEvent), used: z.number(), fruitless: z.int() });
 
 /** Jobs in a folder of the browser's storage, each in a file. A file that another version has written and this one cannot read is dropped. */
 export class JobFiles implements JobStore {
-  private readonly folder: Handle;
+  private readonly folder: StoredFolder;
 
-  constructor(folder: Handle) {
+  constructor(folder: StoredFolder) {
     this.folder = folder;
   }
 
@@ -25,8 +25,8 @@ export class JobFiles implements JobStore {
     return found;
   }
 
-  save(stored: StoredJob): Promise<void> {
-    return writeFile(this.folder, `${stored.job.id}.json`, JSON.stringify(stored));
+  async save(stored: StoredJob): Promise<void> {
+    await writeFile(this.folder, `${stored.job.id}.json`, JSON.stringify(stored));
   }
 
   delete(id: JobId): Promise<void> {

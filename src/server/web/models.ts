@@ -1,4 +1,5 @@
 import { CheckpointError, EngineError, StorageError, sharedWork } from "../../core/index.ts";
+import { findFile, type StoredFolder, writeFile } from "../../storage/web/index.ts";
 import type { ModelDescription } from "../api/index.ts";
 import {
   type DownloadNews,
@@ -10,7 +11,6 @@ import {
   type SiteModels,
   siteModels,
 } from "../page/index.ts";
-import { findFile, type Handle, writeFile } from "./folders.ts";
 import { bytesOf, type Pieces } from "./pieces.ts";
 
 /** Files of a model by their paths. */
@@ -25,7 +25,7 @@ export type OpenModel = (
 ) => Promise<LoadedModel>;
 
 /** Reads the list of the site's models, or the one of the last visit if the host cannot be reached. Throws StorageError. */
-export async function readSiteModels(folder: Handle, site: string): Promise<SiteModels> {
+export async function readSiteModels(folder: StoredFolder, site: string): Promise<SiteModels> {
   const url = new URL(MODELS_FILE, site);
   try {
     const response = await fetch(url, { cache: "no-cache" });

@@ -1,6 +1,6 @@
 import { StorageError, sha256 } from "../../core/index.ts";
+import { filesIn, findFile, removeFile, type StoredFolder, writeFile } from "../../storage/web/index.ts";
 import { PIECE_BYTES, PIECES_FOLDER, type SiteModel } from "../page/index.ts";
-import { filesIn, findFile, type Handle, removeFile, writeFile } from "./folders.ts";
 
 /** How much of some files is in the browser's storage, in bytes. */
 export interface Arrived {
@@ -16,11 +16,11 @@ const ATTEMPTS = 3;
  * stopped goes on with the next piece, and a piece with other bytes than its name says is never kept.
  */
 export class Pieces {
-  private readonly folder: Handle;
+  private readonly folder: StoredFolder;
   private readonly site: string;
 
   /** site: URL of the page. */
-  constructor(folder: Handle, site: string) {
+  constructor(folder: StoredFolder, site: string) {
     this.folder = folder;
     this.site = site;
   }

@@ -1,7 +1,7 @@
 import { version } from "../../core/index.ts";
+import { openStorage } from "../../storage/web/index.ts";
 import { PageQueue, PageService, runJobs } from "../page/index.ts";
 import { FolderBlobs } from "./blobs.ts";
-import { openFolder } from "./folders.ts";
 import { JobFiles } from "./jobFiles.ts";
 import { readSiteModels, requireBrowser, SiteModelShelf } from "./models.ts";
 import { openSiteModel } from "./openSiteModel.ts";
@@ -16,7 +16,7 @@ const ROOM_BYTES = 500e6;
 
 /** Opens the pictures of a site. Any tab may read them. */
 export const openBlobs = async (site: string): Promise<FolderBlobs> =>
-  new FolderBlobs(await openFolder(siteFolder(site), "pictures"));
+  new FolderBlobs(await openStorage(siteFolder(site), "pictures"));
 
 /**
  * Starts the service in the tab that computes: the queue goes on where it was, and the model arrives meanwhile. site: URL of the
@@ -25,13 +25,13 @@ export const openBlobs = async (site: string): Promise<FolderBlobs> =>
 export async function startService(site: string): Promise<PageService> {
   requireBrowser();
   const folder = siteFolder(site);
-  const pieces = new Pieces(await openFolder(folder, "models"), site);
+  const pieces = new Pieces(await openStorage(folder, "models"), site);
   const models = new SiteModelShelf(
-    await readSiteModels(await openFolder(folder), site),
+    await readSiteModels(await openStorage(folder), site),
     pieces,
-    openSiteModel(await openFolder(folder, "steps")),
+    openSiteModel(`${folder} steps`),
   );
-  const queue = await PageQueue.open(new JobFiles(await openFolder(folder, "jobs")));
+  const queue = await PageQueue.open(new JobFiles(await openStorage(folder, "jobs")));
   const blobs = await openBlobs(site);
   const { quota = ROOM_BYTES } = await navigator.storage.estimate();
   const roomBytes = Math.min(ROOM_BYTES, Math.floor(quota / 3));

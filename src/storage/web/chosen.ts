@@ -41,14 +41,19 @@ export function openFileList(chosen: Iterable<File>): Folder {
       expected: "the files of a folder that was chosen as a whole",
     });
   }
-  const listed = [...files.keys()].map((path) => ({ path: path.slice(root.length + 1) }));
+  return openFiles(root, new Map([...files].map(([path, file]) => [path.slice(root.length + 1), file])));
+}
+
+/** Opens files that are given by their paths in a folder. name: the folder's, in errors. */
+export function openFiles(name: string, files: ReadonlyMap<string, Blob>): Folder {
+  const listed = [...files.keys()].map((path) => ({ path }));
   return {
-    name: root,
+    name,
     list: async (path) => entriesIn(listed, path),
     open: async (path) => {
-      const file = files.get(`${root}/${path}`);
-      if (!file) throw noSuchFile(`${root}/${path}`);
-      return fileSource(file, `${root}/${path}`);
+      const file = files.get(path);
+      if (!file) throw noSuchFile(`${name}/${path}`);
+      return fileSource(file, `${name}/${path}`);
     },
   };
 }

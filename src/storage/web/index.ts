@@ -1,4 +1,4 @@
-export { fileSource, openFile, openFileList, openHandle } from "./chosen.ts";
+export { fileSource, openFile, openFileList, openFiles, openHandle } from "./chosen.ts";
 export type { DownloadPolicy } from "./download.ts";
 export { type KeepOptions, keepInBrowser, openKept, removeKept } from "./keep.ts";
 export { filesIn, findFile, freeBytes, openStorage, removeFile, type StoredFolder, writeFile } from "./opfs.ts";

@@ -1,6 +1,6 @@
 /** A page that keeps the promises of an engine. A test opens it and calls the functions that it puts on the window. */
 import { startEngine, type WebEngineOptions } from "../../../src/runtime/web/index.ts";
-import { blobFolder } from "../../../src/server/web/blobFolder.ts";
+import { openFiles } from "../../../src/storage/web/index.ts";
 import type { Folder } from "../../../src/weights/index.ts";
 import { type Kit, promises } from "./promises.ts";
 
@@ -41,7 +41,7 @@ const page: Page = {
       const blobs = Object.entries(tinyFiles).map(
         async ([path, url]) => [path, await (await fetch(url)).blob()] as const,
       );
-      return blobFolder("tiny-sd1", new Map(await Promise.all(blobs)));
+      return openFiles("tiny-sd1", new Map(await Promise.all(blobs)));
     };
     kit = { engine, start, kill, tinyModel, matmulsPerSecond };
     return { device: engine.device, threads: engine.threads };
