@@ -1,29 +1,43 @@
-import { BaretError, DeviceError, tensor } from "../core/index.ts";
-import { add, compile, input, linear } from "../graph/index.ts";
+import { BaretError, DeviceError, type Tensor, tensor } from "../core/index.ts";
+import { add, type CompileOptions, compile, input, linear, type Node } from "../graph/index.ts";
 import { deviceAdvice } from "./deviceAdvice.ts";
 import { type Engine, targetOf } from "./engine.ts";
 
-/** Adds two numbers on the device. Throws DeviceError with onnxruntime's reason if that fails. */
-export async function probeDevice(engine: Engine, signal?: AbortSignal): Promise<void> {
-  const x = input("x", [2]);
-  const program = compile(
-    { y: add(x, x) },
-    { name: "the device's test", target: targetOf(engine.device), bind: () => "fed" },
-  );
+interface Probe extends Pick<CompileOptions, "name" | "half"> {
+  readonly x: Tensor;
+  readonly y: (x: Node) => Node;
+  /** The error's message if the device cannot compute it. */
+  readonly problem: string;
+  readonly advice: (found: string | undefined) => string | undefined;
+}
+
+/** Computes y of x on the device. Throws DeviceError with onnxruntime's reason if that fails. */
+async function tried(engine: Engine, { name, half, x, y, problem, advice }: Probe, signal?: AbortSignal) {
+  const outputs = { y: y(input("x", x.shape)) };
+  const program = compile(outputs, { name, target: targetOf(engine.device), half, bind: () => "fed" });
   try {
     const session = await engine.load(program, { signal });
-    const { y } = await session.run({ x: tensor([2], Float32Array.of(1, -2)) }, { signal });
+    const results = await session.run({ x }, { signal });
     await session.release();
-    if (y.data[0] !== 2 || y.data[1] !== -4) throw new DeviceError("1 + 1 is not 2", { found: `${y.data[0]}` });
+    return results.y.data;
   } catch (cause) {
     if (!(cause instanceof BaretError) || cause.code === "cancelled" || cause.code === "device") throw cause;
-    throw new DeviceError("the device cannot be used here", {
-      where: engine.device,
-      found: cause.details.found,
-      advice: deviceAdvice(engine.device, cause.details.found),
-      cause,
-    });
+    const { found } = cause.details;
+    throw new DeviceError(problem, { where: engine.device, found, advice: advice(found), cause });
   }
+}
+
+/** Adds two numbers on the device. Throws DeviceError with onnxruntime's reason if that fails. */
+export async function probeDevice(engine: Engine, signal?: AbortSignal): Promise<void> {
+  const probe: Probe = {
+    name: "the device's test",
+    x: tensor([2], Float32Array.of(1, -2)),
+    y: (x) => add(x, x),
+    problem: "the device cannot be used here",
+    advice: (found) => deviceAdvice(engine.device, found),
+  };
+  const y = await tried(engine, probe, signal);
+  if (y[0] !== 2 || y[1] !== -4) throw new DeviceError("1 + 1 is not 2", { found: `${y[0]}` });
 }
 
 /**
@@ -31,19 +45,17 @@ export async function probeDevice(engine: Engine, signal?: AbortSignal): Promise
  * DeviceError with onnxruntime's reason.
  */
 export async function probeHalf(engine: Engine, signal?: AbortSignal): Promise<void> {
-  const x = input("x", [2, 2]);
-  const options = { name: "the device's test of float16", target: targetOf(engine.device), half: true };
-  const program = compile({ y: linear(x, x) }, { ...options, bind: () => "fed" });
   const advice = "Leave the precision at float32, or use another device.";
-  const where = engine.device;
-  try {
-    const session = await engine.load(program, { signal });
-    const { y } = await session.run({ x: tensor([2, 2], Float32Array.of(1, 2, -3, 0.5)) }, { signal });
-    await session.release();
-    const found = `${[...y.data]}`;
-    if (found !== "5,-2,-2,9.25") throw new DeviceError("float16 is wrong on the device", { where, found, advice });
-  } catch (cause) {
-    if (!(cause instanceof BaretError) || cause.code === "cancelled" || cause.code === "device") throw cause;
-    throw new DeviceError("the device cannot compute in float16", { where, found: cause.details.found, advice, cause });
+  const probe: Probe = {
+    name: "the device's test of float16",
+    half: true,
+    x: tensor([2, 2], Float32Array.of(1, 2, -3, 0.5)),
+    y: (x) => linear(x, x),
+    problem: "the device cannot compute in float16",
+    advice: () => advice,
+  };
+  const found = `${[...(await tried(engine, probe, signal))]}`;
+  if (found !== "5,-2,-2,9.25") {
+    throw new DeviceError("float16 is wrong on the device", { where: engine.device, found, advice });
   }
 }
