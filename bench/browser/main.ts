@@ -13,8 +13,8 @@ import { openLocal } from "../../src/storage/node/index.ts";
 import { addressesOf, serveEnginePage } from "../../test/support/enginePage.ts";
 import { chromiumPath } from "../../test/support/needs.ts";
 import { median } from "../engine/measure.ts";
-import { count, flag, readOptions, text } from "../options.ts";
-import { type Edited, type EditTask, oneEdit } from "./oneEdit.ts";
+import { count, flag, readOptions, text, word } from "../options.ts";
+import { type Edited, type EditTask, methodNames, oneEdit } from "./oneEdit.ts";
 
 const MODEL = "checkpoints/menagerie";
 
@@ -59,14 +59,15 @@ export async function main(args: readonly string[]): Promise<void> {
   const about = "Edits examples/dog.png with the Menagerie in Chromium and in Node, in turns, and compares both.";
   const options = {
     rounds: count("edits on each side, with each number of threads", 3),
+    method: word(methodNames, "method, at fixed settings", "baret"),
     steps: count("sampling steps", 50),
     most: count("most threads", 2),
     calls: flag("also print the calls of each program"),
     target: text("PROMPT", "the target prompt", "a brown dog lying down on the grass"),
   };
-  const { rounds, steps, most, calls, target } = readOptions("browser", about, options, args);
+  const { rounds, most, calls, ...asked } = readOptions("browser", about, options, args);
   const photo = await decodeImage("examples/dog.png");
-  const task = { picture: fitImage(photo, { width: 128, height: 128, mode: "crop" }), target, steps };
+  const task = { picture: fitImage(photo, { width: 128, height: 128, mode: "crop" }), ...asked };
   const served = await serveEnginePage("bench/browser/page.web.ts");
   const browser = await chromium.launch({ executablePath: chromiumPath, args: ["--no-sandbox", "--disable-gpu"] });
   try {

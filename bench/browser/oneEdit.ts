@@ -1,12 +1,26 @@
 import type { Picture } from "../../src/core/index.ts";
-import { openModel, type Platform } from "../../src/diffusion/index.ts";
-import { baret, edit, planPrepared, prepare } from "../../src/editing/index.ts";
+import { type Model, openModel, type Platform } from "../../src/diffusion/index.ts";
+import { baret, edit, type Prepared, plain, planPrepared, prepare } from "../../src/editing/index.ts";
 import type { Engine, Session } from "../../src/runtime/index.ts";
 import { type ByteSource, type Folder, openCheckpoint } from "../../src/weights/index.ts";
+
+// With fixed settings, so that both sides compute the same.
+const methods = {
+  baret: {
+    method: baret,
+    editOnce: (model: Model, prepared: Prepared) =>
+      edit(baret, model, prepared, { alpha: [0.8, 0.1], selfSteps: 0.3, crossSteps: 0.6 }),
+  },
+  plain: { method: plain, editOnce: (model: Model, prepared: Prepared) => edit(plain, model, prepared) },
+};
+
+export type MethodName = keyof typeof methods;
+export const methodNames = Object.keys(methods) as MethodName[];
 
 /** What to edit, and how. */
 export interface EditTask {
   readonly picture: Picture;
+  readonly method: MethodName;
   readonly target: string;
   readonly steps: number;
 }
@@ -64,14 +78,15 @@ function counting(engine: Engine, all: Record<string, Calls>): Engine {
   };
 }
 
-/** Edits a photo with BARET in a new engine, as the command line does without a cache of prepared photos. */
+/** Edits a photo in a new engine, as the command line does without a cache of prepared photos. */
 export async function oneEdit(
   place: Folder | ByteSource,
   platform: Platform,
   startEngine: () => Promise<Engine>,
-  { picture, target, steps }: EditTask,
+  { picture, method: name, target, steps }: EditTask,
 ): Promise<Edited> {
   const calls: Record<string, Calls> = {};
+  const { method, editOnce } = methods[name];
   const model = await openModel(await openCheckpoint(place), {
     name: "menagerie",
     platform,
@@ -79,11 +94,10 @@ export async function oneEdit(
   });
   try {
     const began = performance.now();
-    const plan = await planPrepared(baret, model, picture, { target, options: { steps } });
-    const prepared = await prepare(baret, model, picture, plan);
+    const plan = await planPrepared(method, model, picture, { target, options: { steps } });
+    const prepared = await prepare(method, model, picture, plan);
     const between = performance.now();
-    // Fixed settings, so that both sides compute the same.
-    const { images } = await edit(baret, model, prepared, { alpha: [0.8, 0.1], selfSteps: 0.3, crossSteps: 0.6 });
+    const { images } = await editOnce(model, prepared);
     const ended = performance.now();
     return {
       picture: images.edit,
