@@ -156,7 +156,11 @@ export class Model {
     this.programs = new ProgramCache(loader);
     this.checkConfigurations();
     const unused = this.checkWeights();
-    this.warnings = [...checkpoint.warnings, ...unusedWeightsWarning(unused, checkpoint.name)];
+    this.warnings = [
+      ...checkpoint.warnings,
+      ...unusedWeightsWarning(unused, checkpoint.name),
+      ...(engine.warnings ?? []),
+    ];
   }
 
   /** Pixels of the picture for one pixel of the latent, along each side. */

@@ -1,4 +1,4 @@
-import { type IntTensor, shown, type Tensor, UsageError, type Work } from "../core/index.ts";
+import { type IntTensor, shown, type Tensor, UsageError, type Warning, type Work } from "../core/index.ts";
 import type { Program, Target } from "../graph/index.ts";
 import type { WeightSet } from "../weights/index.ts";
 import type { MappedWeights } from "./mappedWeights.ts";
@@ -13,10 +13,14 @@ export const targetOf = (device: Device): Target => (device === "cpu" || device 
 export const precisions = ["float32", "float16"] as const;
 export type Precision = (typeof precisions)[number];
 
+/** What a caller may ask for. "auto": float16 on a device other than the CPU that computes right in it, otherwise float32. */
+export const precisionChoices = [...precisions, "auto"] as const;
+export type PrecisionChoice = (typeof precisionChoices)[number];
+
 /** Throws UsageError if a precision is none. */
-export function requirePrecision(precision: Precision): void {
-  if (precisions.includes(precision)) return;
-  throw new UsageError("precision", { found: shown(precision), expected: precisions.join(", ") });
+export function requirePrecision(precision: PrecisionChoice): void {
+  if (precisionChoices.includes(precision)) return;
+  throw new UsageError("precision", { found: shown(precision), expected: precisionChoices.join(", ") });
 }
 
 export interface EngineOptions {
@@ -24,8 +28,12 @@ export interface EngineOptions {
   device?: Device;
   /** CPU threads of one call. The number changes bits of the results, so it is recorded. Default: physical cores. */
   threads?: number;
-  /** "float16" is faster on most graphics cards and takes half the memory; a CPU is slower with it. Default "float32". */
-  precision?: Precision;
+  /**
+   * "float16" is faster on most graphics cards and takes half the memory; a CPU is slower with it. "auto" takes float16 on a
+   * device other than the CPU that computes right in it, and float32 otherwise; then the engine's warnings say why. Default
+   * "float32".
+   */
+  precision?: PrecisionChoice;
   signal?: AbortSignal;
 }
 
@@ -114,6 +122,8 @@ export interface Engine {
   readonly device: Device;
   readonly threads: number;
   readonly precision: Precision;
+  /** What the user should know of how it was started. Absent: nothing. */
+  readonly warnings?: readonly Warning[];
   /** Most bytes of one buffer of the device. Absent if it has no limit, or does not tell it. */
   readonly largestBuffer?: number;
   /** Versions on which the bits of results depend, with the precision if it is not float32. */

@@ -18,13 +18,14 @@ export interface Platform {
 }
 
 /** What is known of an engine when its process has started. */
-export type EngineFacts = Pick<Engine, "device" | "threads" | "precision" | "largestBuffer" | "versions">;
+export type EngineFacts = Pick<Engine, "device" | "threads" | "precision" | "warnings" | "largestBuffer" | "versions">;
 
 /** An engine over a process that computes. It replaces a process that has ended. */
 export class HostedEngine implements Engine, Host {
   readonly device: Device;
   readonly threads: number;
   readonly precision: Engine["precision"];
+  readonly warnings: Engine["warnings"];
   readonly largestBuffer: number | undefined;
   readonly versions: Engine["versions"];
   private readonly platform: Platform;
@@ -36,13 +37,14 @@ export class HostedEngine implements Engine, Host {
 
   /** process: the first one, which has started. */
   constructor(
-    { device, threads, precision, largestBuffer, versions }: EngineFacts,
+    { device, threads, precision, warnings, largestBuffer, versions }: EngineFacts,
     platform: Platform,
     process: EngineProcess,
   ) {
     this.device = device;
     this.threads = threads;
     this.precision = precision;
+    this.warnings = warnings;
     this.largestBuffer = largestBuffer;
     this.versions = {
       onnxruntime: precision === "float32" ? versions.onnxruntime : `${versions.onnxruntime}, ${precision}`,

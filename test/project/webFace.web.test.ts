@@ -28,7 +28,9 @@ test("the methods have the same functions in both", () => {
 });
 
 test("loadModel refuses wrong options, and names that are not the package's", async () => {
-  await expect(web.loadModel("menagerie", { device: "cuda" as "cpu", threads: 0 })).rejects.toThrow(/device.*threads/s);
+  await expect(
+    web.loadModel("menagerie", { device: "cuda" as "cpu", threads: 0, precision: "half" as "auto" }),
+  ).rejects.toThrow(/device.*threads.*precision: found "half", expected (one of )?float32, float16(, | or )auto/s);
   await expect(web.loadModel(7 as unknown as string)).rejects.toThrow(/expected a name, a file or a folder/);
   await expect(web.loadModel("sd1")).rejects.toThrow(/no such model.*menagerie.*give loadModel the folder/s);
 });

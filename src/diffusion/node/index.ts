@@ -3,7 +3,7 @@
 // Does not know of: inversion and editing.
 import { z } from "zod";
 import { cancelledAs, checkArguments, isA, oneOf, someText, type Work, whole, workFields } from "../../core/index.ts";
-import { devices, precisions } from "../../runtime/index.ts";
+import { devices, precisionChoices } from "../../runtime/index.ts";
 import { mostThreads, type NodeEngineOptions, startEngine } from "../../runtime/node/index.ts";
 import type { Cache } from "../../storage/index.ts";
 import { findModel, openLocal } from "../../storage/node/index.ts";
@@ -29,7 +29,7 @@ const loadArguments = z.object({
     variant: someText.optional(),
     device: oneOf(devices).optional(),
     threads: whole(1, mostThreads()).optional(),
-    precision: oneOf(precisions).optional(),
+    precision: oneOf(precisionChoices).optional(),
     cache: aCache.optional(),
   }),
 });

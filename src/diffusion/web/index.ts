@@ -3,6 +3,7 @@
 // Does not know of: inversion and editing.
 import { z } from "zod";
 import { cancelledAs, checkArguments, isA, oneOf, someText, type Work, whole, workFields } from "../../core/index.ts";
+import { precisionChoices } from "../../runtime/index.ts";
 import { startEngine, type WebEngineOptions } from "../../runtime/web/index.ts";
 import { openFile, openHandle } from "../../storage/web/index.ts";
 import { type ByteSource, type Folder, type OpenOptions, openCheckpoint, predictions } from "../../weights/index.ts";
@@ -44,6 +45,7 @@ const loadArguments = z.object({
     variant: someText.optional(),
     device: oneOf(["cpu", "webgpu"]).optional(),
     threads: whole(1, 64).optional(),
+    precision: oneOf(precisionChoices).optional(),
     workerUrl: z.union([someText, isA<URL>("a URL", (value) => value instanceof URL)]).optional(),
     wasmPaths: z.union([someText, z.strictObject({ wasm: someText.optional(), mjs: someText.optional() })]).optional(),
     software: z.boolean().optional(),

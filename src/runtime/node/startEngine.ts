@@ -1,10 +1,11 @@
 import { DeviceError, orCancelled, shown, throwIfCancelled, UsageError } from "../../core/index.ts";
 import type { Cache } from "../../storage/index.ts";
 import { DiskCache } from "../../storage/node/index.ts";
+import { inPrecision, type PrecisionFacts } from "../choosePrecision.ts";
 import { missingDeviceAdvice } from "../deviceAdvice.ts";
 import { devices, type Engine, type EngineOptions, requirePrecision } from "../engine.ts";
 import { HostedEngine, type Platform } from "../hostedEngine.ts";
-import { probeDevice, probeHalf } from "../probe.ts";
+import { probeDevice } from "../probe.ts";
 import { ChildEngineProcess } from "./childProcess.ts";
 import { FileLoading } from "./loading.ts";
 import { mostThreads, physicalCores } from "./machine.ts";
@@ -45,17 +46,18 @@ export async function startEngine({
         advice: missingDeviceAdvice(device, others),
       });
     }
-    const facts = { device, threads, precision, versions: { onnxruntime: ready.onnxruntime } };
-    const platform: Platform = {
-      startProcess: async () => (await ChildEngineProcess.start(device)).child,
-      loading: (program, options) => new FileLoading(program, options, { ...facts, cache }),
-      mapWeights: (weights, work) => mapWeights(weights, { ...work, cache, precision }),
-      checkMemory: device === "cpu" ? checkMemory : () => undefined,
+    const make = (own: PrecisionFacts): HostedEngine => {
+      const facts = { device, threads, ...own, versions: { onnxruntime: ready.onnxruntime } };
+      const platform: Platform = {
+        startProcess: async () => (await ChildEngineProcess.start(device)).child,
+        loading: (program, options) => new FileLoading(program, options, { ...facts, cache }),
+        mapWeights: (weights, work) => mapWeights(weights, { ...work, cache, precision: facts.precision }),
+        checkMemory: device === "cpu" ? checkMemory : () => undefined,
+      };
+      return new HostedEngine(facts, platform, child);
     };
-    const engine = new HostedEngine(facts, platform, child);
-    if (device !== "cpu") await probeDevice(engine, signal);
-    if (precision === "float16") await probeHalf(engine, signal);
-    return engine;
+    if (device !== "cpu") await probeDevice(make({ precision: "float32" }), signal);
+    return await inPrecision(precision, device, make, signal);
   } catch (error) {
     // This includes a process that is still starting, which nothing would end later.
     starting.then(({ child }) => child.kill()).catch(() => undefined);

@@ -7,9 +7,10 @@ import {
   throwIfCancelled,
   UsageError,
 } from "../../core/index.ts";
+import { inPrecision, type PrecisionFacts } from "../choosePrecision.ts";
 import { type Engine, type EngineOptions, requirePrecision } from "../engine.ts";
 import { HostedEngine, type Platform } from "../hostedEngine.ts";
-import { probeDevice, probeHalf } from "../probe.ts";
+import { probeDevice } from "../probe.ts";
 import { requireMemory } from "../requireMemory.ts";
 import { MemoryLoading } from "./loading.ts";
 import { mapWeights } from "./mapWeights.ts";
@@ -96,21 +97,26 @@ export async function startEngine(options: WebEngineOptions = {}): Promise<Engin
   let engine: HostedEngine | undefined;
   try {
     const { process, ready } = await orCancelled(starting, signal, what);
-    const platform: Platform = {
-      startProcess: async () => (await start()).process,
-      loading: (program, load) => new MemoryLoading(program, load, device),
-      mapWeights: (weights, work) => mapWeights(weights, { ...work, precision }),
-      checkMemory: (estimate, of) => {
-        const advice = "Use a smaller picture, fewer rows at once or a smaller model: WebAssembly has 4 GB.";
-        if (device === "cpu") requireMemory(estimate, of, WASM_BYTES, advice);
-      },
-    };
     const { onnxruntime, largestBuffer } = ready;
-    const facts = { device, threads, precision, largestBuffer, versions: { onnxruntime } };
-    engine = new HostedEngine(facts, platform, process);
-    await probe(engine, signal);
-    if (precision === "float16") await probeHalf(engine, signal);
-    return engine;
+    const make = (own: PrecisionFacts): HostedEngine => {
+      const platform: Platform = {
+        startProcess: async () => (await start()).process,
+        loading: (program, load) => new MemoryLoading(program, load, device),
+        mapWeights: (weights, work) => mapWeights(weights, { ...work, precision: own.precision }),
+        checkMemory: (estimate, of) => {
+          const advice = "Use a smaller picture, fewer rows at once or a smaller model: WebAssembly has 4 GB.";
+          if (device === "cpu") requireMemory(estimate, of, WASM_BYTES, advice);
+        },
+      };
+      engine = new HostedEngine(
+        { device, threads, ...own, largestBuffer, versions: { onnxruntime } },
+        platform,
+        process,
+      );
+      return engine;
+    };
+    await probe(make({ precision: "float32" }), signal);
+    return await inPrecision(precision, device, make, signal);
   } catch (error) {
     await engine?.close();
     // This includes a Worker that is still starting, which nothing would end later.
