@@ -101,8 +101,8 @@ export class Network {
 export class Program {
   readonly process: ChildProcess;
   readonly began = performance.now();
-  /** What it has printed on standard error. */
-  errors = "";
+  /** The end of what it has printed. With --json, errors are on standard output. */
+  printed = "";
 
   constructor(args: readonly string[], cache: string, network?: Network) {
     const command = [process.execPath, baret, ...args];
@@ -112,15 +112,21 @@ export class Program {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, BARET_CACHE: cache },
     });
-    this.process.stderr!.on("data", (text: Buffer) => {
-      this.errors = (this.errors + text.toString()).slice(-4000);
-    });
+    for (const stream of [this.process.stdout!, this.process.stderr!]) {
+      stream.on("data", (text: Buffer) => {
+        this.printed = (this.printed + text.toString()).slice(-4000);
+      });
+    }
+  }
+
+  get hasEnded(): boolean {
+    return this.process.exitCode !== null || this.process.signalCode !== null;
   }
 
   /** Waits for the first line of standard output. Throws if the program ends before. */
   async firstLine(): Promise<string> {
     const lines = createInterface({ input: this.process.stdout! });
-    const ended = once(this.process, "exit").then(() => Promise.reject(new Error(`it ended: ${this.errors}`)));
+    const ended = once(this.process, "exit").then(() => Promise.reject(new Error(`it ended: ${this.printed}`)));
     ended.catch(() => undefined);
     const [line] = await Promise.race([once(lines, "line"), ended]);
     return line as string;
@@ -128,7 +134,7 @@ export class Program {
 
   /** Sends SIGKILL to the program and all that it has started, and waits for its end. */
   async kill(): Promise<void> {
-    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
+    if (this.hasEnded) return;
     const ended = once(this.process, "exit");
     for (const pid of [...descendants(this.process.pid!), this.process.pid!]) {
       try {
@@ -157,8 +163,8 @@ export function descendants(pid: number): number[] {
 export async function startServer(args: readonly string[], cache: string): Promise<{ program: Program; url: string }> {
   const program = new Program(["serve", "--no-open", "--port", "0", "--json", ...args], cache);
   const { url } = JSON.parse(await program.firstLine()) as { url: string };
-  await untilReady(url).catch((error: Error) => {
-    throw new Error(`${error.message}: ${program.errors.trim()}`);
+  await untilReady(url, () => program.hasEnded).catch((error: Error) => {
+    throw new Error(`${error.message}: ${program.printed.trim()}`);
   });
   return { program, url };
 }

@@ -89,7 +89,7 @@ async function trialOf(
 async function submitSoon(program: Program, k: number, accepted: string[]): Promise<void> {
   try {
     const { url } = JSON.parse(await program.firstLine()) as { url: string };
-    await untilReady(url, () => program.process.signalCode !== null);
+    await untilReady(url, () => program.hasEnded);
     const headers = { "content-type": "image/png" };
     const body = readFileSync(photoFile);
     const photo = await fetch(new URL("api/v1/photos", url), { method: "POST", headers, body });

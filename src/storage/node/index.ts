@@ -19,4 +19,4 @@ export { mayBeInUse, uniqueName } from "./owner.ts";
 export { BUNDLE_ADVICE, openPackageFile, packagePath } from "./package.ts";
 export { downloadedBytes, downloadWheels, packageIndex, type Wheel, type WheelOptions } from "./pypi.ts";
 export { readRegular } from "./regular.ts";
-export { isMissing, storageError, systemMessage } from "./systemErrors.ts";
+export { codeOf, isMissing, storageError, systemMessage } from "./systemErrors.ts";

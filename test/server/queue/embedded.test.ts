@@ -1,10 +1,8 @@
 import { getEventListeners } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
-import { hostname } from "node:os";
 import workerThreads, { type Worker } from "node:worker_threads";
 import { afterEach, expect, test, vi } from "vitest";
-import { lockFolder } from "../../../src/server/node/queue/folderLock.ts";
 import { openQueue } from "../../../src/server/node/queue/index.ts";
 import { collect } from "../../support/collect.ts";
 import { temporaryFolder } from "../../support/files.ts";
@@ -42,33 +40,6 @@ test("a second process on a folder is told which process has it; a dead process'
   await expect(openQueue({ folder })).rejects.toThrow(`process ${process.pid},`);
   await queue.close();
   expect(readdirSync(path()).filter((name) => name.startsWith("two."))).toEqual([]);
-});
-
-const lockOf = (owner: object): string =>
-  JSON.stringify({ host: hostname(), pid: 1, since: "2020-01-01T00:00:00.000Z", nonce: "0", ...owner });
-
-test("a lock of a process whose id has another process now is free, and one taker alone gets it", async () => {
-  const folder = path("reused");
-  writeFileSync(`${folder}.lock`, lockOf({ pid: process.pid, started: "another time" }));
-  const takers = await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(folder)));
-  const free = takers.filter(({ status }) => status === "fulfilled");
-  expect(free).toHaveLength(1);
-  expect(JSON.parse(readFileSync(`${folder}.lock`, "utf8"))).toMatchObject({ pid: process.pid, host: hostname() });
-});
-
-test.each([
-  [
-    "of another machine",
-    lockOf({ host: "elsewhere" }),
-    /process 1 on the machine elsewhere.*\nIf that machine no longer uses/,
-  ],
-  ["of a living process", lockOf({ pid: process.ppid }), /found process \d+, since 2020/],
-  ["that says nothing", "", /found a lock file without an owner.*\nIf no server uses the folder, delete that file/],
-])("a lock %s is never taken over", async (_, text, message) => {
-  const folder = path(randomHex(4));
-  writeFileSync(`${folder}.lock`, text);
-  await expect(lockFolder(folder)).rejects.toThrow(message);
-  expect(readFileSync(`${folder}.lock`, "utf8")).toBe(text);
 });
 
 test("a folder of something else is not touched", async () => {

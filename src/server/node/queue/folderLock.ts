@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { open, readFile, rm } from "node:fs/promises";
+import { link, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
 import { StorageError } from "../../../core/index.ts";
-import { isMissing, readRegular, requireFolder, storageError } from "../../../storage/node/index.ts";
+import { codeOf, isMissing, readRegular, requireFolder, storageError } from "../../../storage/node/index.ts";
 
 const MAX_BYTES = 4096;
 
@@ -42,7 +42,7 @@ function isRunning(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    return codeOf(error) === "EPERM";
   }
 }
 
@@ -70,15 +70,25 @@ async function ownerOf(path: string): Promise<Owner | "unknown" | undefined> {
   }
 }
 
-/** Makes the lock's file. Returns false if there is one. */
+/** Makes a lock's file. Returns false if there is one. At every moment the file names its owner, also if this process is killed. */
 async function create(path: string, holder: Owner): Promise<boolean> {
+  const text = `${JSON.stringify(holder)}\n`;
+  const draft = `${path}.${holder.nonce}.new`;
   try {
-    const file = await open(path, "wx");
-    await file.writeFile(`${JSON.stringify(holder)}\n`).finally(() => file.close());
+    await writeFile(draft, text, { flag: "wx", flush: true });
+    try {
+      await link(draft, path);
+    } catch (error) {
+      if (codeOf(error) === "EEXIST") throw error;
+      // Some file systems have no links.
+      await writeFile(path, text, { flag: "wx" });
+    }
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    if (codeOf(error) === "EEXIST") return false;
     throw error;
+  } finally {
+    await rm(draft, { force: true });
   }
 }
 
@@ -99,27 +109,47 @@ function inUse(folder: string, path: string, holder: Owner | "unknown"): Storage
 }
 
 /**
- * Deletes the lock of a dead process. Only one process at a time may do so, as the second would delete the new lock of the first:
- * a second lock file is held meanwhile. Returns the owner if it lives.
+ * Follows the locks of a folder: whoever takes over the lock of a dead owner first makes a file that is named by the dead one's
+ * nonce. Only one process can make it. Returns the first free name, and the owner of the lock before it.
  */
-async function reap(path: string, self: Owner): Promise<Owner | "unknown" | undefined> {
-  const guard = `${path}.reap`;
-  if (!(await create(guard, self))) return (await ownerOf(guard)) ?? "unknown";
-  try {
-    const holder = await ownerOf(path);
-    if (!holder) return undefined;
-    if (holder === "unknown" || !(await isDead(holder))) return holder;
-    await rm(path);
-    return undefined;
-  } finally {
-    await rm(guard);
+async function lastLock(path: string): Promise<{ readonly next: string; readonly holder?: Owner | "unknown" }> {
+  let last: { readonly next: string; readonly holder?: Owner | "unknown" } = { next: path };
+  for (;;) {
+    const holder = await ownerOf(last.next);
+    if (!holder) return last;
+    if (holder === "unknown") return { next: last.next, holder };
+    last = { next: `${path}.${holder.nonce}`, holder };
+  }
+}
+
+/** Takes a folder's lock. Returns the owner if it lives. */
+async function take(path: string, self: Owner): Promise<Owner | "unknown" | undefined> {
+  for (;;) {
+    const { next, holder } = await lastLock(path);
+    if (holder && (holder === "unknown" || !(await isDead(holder)))) return holder;
+    if (!(await create(next, self))) continue;
+    if (next === path) return undefined;
+    // Another process may have become the owner before, and may even have left again.
+    const { holder: now } = await lastLock(path);
+    if (typeof now === "object" && now.nonce === self.nonce) {
+      await rename(next, path);
+      return undefined;
+    }
+    await rm(next, { force: true });
+  }
+}
+
+/** Deletes what killed processes left beside a lock. Its owner may do so: whoever else is at work finds its own file gone. */
+async function tidy(path: string): Promise<void> {
+  for (const name of await readdir(dirname(path))) {
+    if (name.startsWith(`${basename(path)}.`)) await rm(join(dirname(path), name), { force: true });
   }
 }
 
 /**
  * Locks a folder for this process by a file beside it. Two processes on one folder of PGlite lose jobs silently, so a lock is
- * taken over only if its process is dead, however old it is. Returns a function that frees it. Throws StorageError that names
- * the holder.
+ * taken over only if its process is dead, however old it is. A process killed at any moment leaves a lock that can be taken over.
+ * Returns a function that frees it. Throws StorageError that names the holder.
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   const path = `${folder}.lock`;
@@ -132,10 +162,9 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
     nonce: randomBytes(8).toString("hex"),
   };
   try {
-    while (!(await create(path, self))) {
-      const holder = await reap(path, self);
-      if (holder) throw inUse(folder, path, holder);
-    }
+    const holder = await take(path, self);
+    if (holder) throw inUse(folder, path, holder);
+    await tidy(path);
   } catch (cause) {
     throw storageError("cannot lock the queue's folder", path, cause);
   }
