@@ -51,3 +51,4 @@ export type {
 } from "./report/report.ts";
 export type { RunEvent } from "./run/event.ts";
 export { chosenFrom, type ScoredStrip, type ScorerName, type StripPoint, stripReport } from "./strip.ts";
+export { type TruthScore, truthScores } from "./truthScore.ts";

@@ -1,19 +1,14 @@
 /** Chooses from the strips of pairs whose true result is known, with each scorer, and reports the results. */
 import { type Candidate, chooseStrength, type Scorer } from "../editing/index.ts";
 import { bootstrapInterval } from "../metrics/index.ts";
+import type { TruthScore } from "./truthScore.ts";
 
 /** The scorers that are compared. */
 export type ScorerName = "clip" | "noise";
 
 /** One edit of a strip. */
-export interface StripPoint {
+export interface StripPoint extends TruthScore {
   readonly keep: number;
-  /** The judge sees every requested change. */
-  readonly done: boolean;
-  /** PSNR to the photo where it must stay. Absent if nothing must. */
-  readonly kept?: number;
-  /** PSNR to the true result. */
-  readonly truth: number;
   readonly scores: Readonly<Record<ScorerName, number>>;
 }
 

@@ -6,10 +6,11 @@ import type { Model } from "../../diffusion/index.ts";
 import { edit, type Method, planPrepared, prepareStored } from "../../editing/index.ts";
 import { contactSheet } from "../../image/index.ts";
 import { encodePng } from "../../image/node/index.ts";
-import { foundChanges, type Judge, psnr } from "../../metrics/index.ts";
+import type { Judge } from "../../metrics/index.ts";
 import { clipScorer } from "../../tasks/index.ts";
 import type { Case } from "../cases/case.ts";
 import type { ScoredStrip, ScorerName, StripPoint } from "../strip.ts";
+import { truthScores } from "../truthScore.ts";
 
 /**
  * Makes the whole strip of each case, except those that are in `out` already. Figures and sheets stay there. Returns them in
@@ -38,8 +39,9 @@ export async function measureStrips(
 }
 
 async function stripOf(method: Method, model: Model, judge: Judge, one: Case, out: string): Promise<ScoredStrip> {
-  const { name, kind, heldOut, target, requested = {} } = one;
-  const { photo, truth = photo, kept } = await one.pictures(model.workingSize());
+  const { name, kind, heldOut, target } = one;
+  const pictures = await one.pictures(model.workingSize());
+  const { photo, truth = photo } = pictures;
   const input = { target, source: method.needs.caption === "unused" ? undefined : one.source };
   const prepared = await prepareStored(method, model, photo, await planPrepared(method, model, photo, input));
   const clip = clipScorer(judge.clip, target);
@@ -49,17 +51,13 @@ async function stripOf(method: Method, model: Model, judge: Judge, one: Case, ou
     const { [clip.name]: byClip, ...others } = scores;
     return { clip: byClip, noise: Object.values(others)[0] };
   };
-  const attributes = Object.keys(requested);
-  const verdicts = await judge.classify(tried.map(({ edit: { picture } }) => picture));
-  const points = tried.map(
-    ({ keep, scores, edit: { picture } }, k): StripPoint => ({
-      keep,
-      done: foundChanges(attributes, verdicts[k].labels, requested).length === attributes.length,
-      kept: kept && psnr(picture, photo, kept),
-      truth: psnr(picture, truth),
-      scores: named(scores),
-    }),
+  const found = await truthScores(
+    judge,
+    one,
+    pictures,
+    tried.map(({ edit: { picture } }) => picture),
   );
+  const points = tried.map(({ keep, scores }, k): StripPoint => ({ keep, ...found[k], scores: named(scores) }));
   const cells = [
     { picture: photo, label: name },
     ...tried.map(({ keep, edit: { picture } }) => ({ picture, label: `keep ${keep}` })),
