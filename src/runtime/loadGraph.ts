@@ -59,7 +59,7 @@ export async function loadGraph(
   { name, weights, isFed = () => !weights, load, half, batch = 1, signal }: LoadGraphOptions,
 ): Promise<MeasuredSession> {
   const bind: CompileOptions["bind"] = (parameter, shape) =>
-    weights && !isFed(parameter) ? weights.binding(parameter, shape) : "fed";
+    weights && !isFed(parameter) ? weights.binding(parameter, shape, half) : "fed";
   const form = usesAttention(outputs) ? await formOf(engine, signal) : { target: targetOf(engine.device) };
   const program = await compileInTurns(outputs, { name, half, bind, ...form }, signal);
   const estimate = (rows: number) => estimateMemory(program, { ...load, batch: rows });

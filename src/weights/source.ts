@@ -9,6 +9,8 @@ export interface ByteSource {
   readonly size: number;
   /** Path on disk, with all links resolved, for native code that maps it. Absent if it is not a file on disk. */
   readonly path?: string;
+  /** The same bytes in a browser, for a Worker that reads them by itself. Absent if they are in no file of the browser's. */
+  readonly blob?: Blob;
   /** Reads exactly `length` bytes from `offset`. Rejects if the source has fewer. */
   read(offset: number, length: number): Promise<Uint8Array>;
   /**

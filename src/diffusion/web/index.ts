@@ -48,6 +48,7 @@ const loadArguments = z.object({
     precision: oneOf(precisionChoices).optional(),
     workerUrl: z.union([someText, isA<URL>("a URL", (value) => value instanceof URL)]).optional(),
     wasmPaths: z.union([someText, z.strictObject({ wasm: someText.optional(), mjs: someText.optional() })]).optional(),
+    weightsInMemory: z.number().nonnegative().optional(),
     software: z.boolean().optional(),
   }),
 });

@@ -3,10 +3,10 @@ import type { Device, LoadableProgram, LoadOptions } from "../engine.ts";
 import type { Loading } from "../host.ts";
 import type { Request } from "../messages.ts";
 import { type EngineProcess, requestDone } from "../process.ts";
-import { bytesOfSource } from "./mapWeights.ts";
+import { placeOfSource } from "./mapWeights.ts";
 import type { WorkerLoad } from "./messages.ts";
 
-/** Loads a program whose weights are in memory. */
+/** Loads a program whose weights are in memory, or in files of the browser's. */
 export class MemoryLoading implements Loading {
   private readonly program: LoadableProgram;
   private readonly options: LoadOptions;
@@ -26,15 +26,17 @@ export class MemoryLoading implements Loading {
 
   async into(process: EngineProcess, session: number): Promise<void> {
     const { name: where, model, sources } = this.program;
-    const weights = [...sources.values()].map((source) => {
-      const bytes = bytesOfSource(source);
-      if (bytes) return bytes;
+    const places = [...sources].map(([name, source]) => {
+      const place = placeOfSource(source);
+      if (place) return [name, place] as const;
       throw new CheckpointError("weights must be mapped by the engine that loads them", { where: source.name });
     });
-    const load: WorkerLoad = { options: this.sessionOptions(), files: [...sources.keys()] };
+    const inMemory = places.flatMap(([name, place]) => ("blob" in place ? [] : [[name, place] as const]));
+    const inFiles = places.flatMap(([name, place]) => ("blob" in place ? [[name, place] as const] : []));
+    const load: WorkerLoad = { options: this.sessionOptions(), inMemory: inMemory.map(([name]) => name), inFiles };
     const asked = { where, problem: "cannot be loaded", device: this.device };
     const request: Request<WorkerLoad> = { kind: "load", session, load };
-    await requestDone(process, asked, request, [model, ...weights]);
+    await requestDone(process, asked, request, [model, ...inMemory.map(([, bytes]) => bytes)]);
   }
 
   async release(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { InferenceSession } from "onnxruntime-web/wasm";
 import type { Answer, Request } from "../messages.ts";
+import type { FileWeight } from "./fileWeights.ts";
 
 /** The first message to a Worker. */
 export interface WorkerSettings {
@@ -16,13 +17,13 @@ export interface WorkerSettings {
 /** A folder that ends in "/", or the URLs of onnxruntime-web's .wasm file and of the .mjs file that belongs to it. */
 export type WasmPaths = string | { readonly wasm?: string; readonly mjs?: string };
 
-/**
- * How a Worker loads a program. The message's first array is the model, the others are the weight files that it names.
- */
+/** How a Worker loads a program. The message's first array is the model, the others are weights that are in memory. */
 export interface WorkerLoad {
   readonly options: InferenceSession.SessionOptions;
-  /** Names of the weight files in the model. */
-  readonly files: readonly string[];
+  /** Names, in the model, of the weights that are in memory. */
+  readonly inMemory: readonly string[];
+  /** Weights that the Worker reads from their files, by their names in the model. */
+  readonly inFiles: readonly (readonly [name: string, weight: FileWeight])[];
 }
 
 /** Every later message to a Worker. */

@@ -1,6 +1,7 @@
 import type * as Onnxruntime from "onnxruntime-web/wasm";
 import { LAYOUT } from "../layout.ts";
 import type { ArrayHead, Reply, Request } from "../messages.ts";
+import { bytesWhenAsked } from "./fileWeights.ts";
 import { type Gpu, openGpu } from "./gpu.ts";
 import type { WorkerAnswer, WorkerLoad, WorkerRequest, WorkerSettings } from "./messages.ts";
 
@@ -144,13 +145,33 @@ class OnnxWorker {
 
   /**
    * Weights are read only while the session is created: onnxruntime copies each into WebAssembly's memory or into a buffer of
-   * the device, also if two programs share a file. So nothing of them stays in this Worker's own memory.
+   * the device, also if two programs share it. So nothing of them stays in this Worker's own memory.
    */
-  private async load(session: number, { options, files }: WorkerLoad, [model, ...weights]: Arrays): Promise<void> {
+  private async load(session: number, load: WorkerLoad, [model, ...weights]: Arrays): Promise<void> {
+    let unreadable: unknown;
+    const keep = (error: unknown): void => {
+      unreadable ??= error;
+    };
+    const inFiles = load.inFiles.map(([path, weight]) => ({ path, data: bytesWhenAsked(weight, keep) }));
+    const externalData = [...load.inMemory.map((path, i) => ({ path, data: weights[i] })), ...inFiles];
+    try {
+      await this.create(session, load.options, model, externalData);
+    } catch (error) {
+      if (unreadable === undefined) throw error;
+      throw new Error(`the model's file cannot be read any more: ${(unreadable as Error).message}`);
+    }
+  }
+
+  private async create(
+    session: number,
+    options: WorkerLoad["options"],
+    model: Uint8Array,
+    externalData: WorkerLoad["options"]["externalData"],
+  ): Promise<void> {
     const { gpu } = this;
     const created = await this.ort.InferenceSession.create(model, {
       ...options,
-      externalData: files.map((path, i) => ({ path, data: weights[i] })),
+      externalData,
       // Outputs that are not kept are moved to this Worker after the run.
       ...(gpu && {
         executionProviders: [{ name: "webgpu", device: gpu.device, preferredLayout: LAYOUT }],

@@ -28,6 +28,11 @@ export interface WebEngineOptions extends EngineOptions {
   workerUrl?: string | URL;
   /** Where onnxruntime-web's files are. Default: what the bundler makes of its own. */
   wasmPaths?: WasmPaths;
+  /**
+   * Bytes that the weights of a network may take in memory, as float32. A network with more is read from its files whenever one
+   * of its programs is loaded, weight by weight, if it was opened from a File or a folder's handle. Default 100e6.
+   */
+  weightsInMemory?: number;
   /** True allows an adapter of WebGPU that is a program on the CPU, for tests. Default false. */
   software?: boolean;
 }
@@ -38,6 +43,8 @@ const MOST_DEFAULT_THREADS = 8;
 const MOST_THREADS = 64;
 /** Addresses of WebAssembly have 32 bits. */
 const WASM_BYTES = 2 ** 32;
+/** Default of `weightsInMemory`. */
+const WEIGHTS_IN_MEMORY = 100e6;
 /** Longest time for adding two numbers. A program on the CPU that pretends to be a graphics card takes seconds. */
 const PROBE_MS = 30_000;
 
@@ -81,6 +88,7 @@ const createWorker = {
  */
 export async function startEngine(options: WebEngineOptions = {}): Promise<Engine> {
   const { device = "cpu", precision = "float32", workerUrl, wasmPaths, software = false, signal } = options;
+  const { weightsInMemory: mostInMemory = WEIGHTS_IN_MEMORY } = options;
   const threads = options.threads ?? (device === "cpu" ? defaultThreads() : 1);
   checkOptions(device, threads);
   requirePrecision(precision);
@@ -102,7 +110,7 @@ export async function startEngine(options: WebEngineOptions = {}): Promise<Engin
       const platform: Platform = {
         startProcess: async () => (await start()).process,
         loading: (program, load) => new MemoryLoading(program, load, device),
-        mapWeights: (weights, work) => mapWeights(weights, { ...work, precision: own.precision }),
+        mapWeights: (weights, work) => mapWeights(weights, { ...work, precision: own.precision, mostInMemory }),
         checkMemory: (estimate, of) => {
           const advice = "Use a smaller picture, fewer rows at once or a smaller model: WebAssembly has 4 GB.";
           if (device === "cpu") requireMemory(estimate, of, WASM_BYTES, advice);

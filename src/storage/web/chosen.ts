@@ -9,6 +9,7 @@ export function fileSource(file: Blob, name: string): ByteSource {
   return {
     name,
     size,
+    blob: file,
     read: async (offset, length) => {
       if (offset < 0 || length < 0 || offset + length > size) {
         throw new RangeError(`${name}: bytes ${offset}..${offset + length} of ${size}`);

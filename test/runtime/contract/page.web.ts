@@ -1,7 +1,10 @@
 /** A page that keeps the promises of an engine. A test opens it and calls the functions that it puts on the window. */
+import { noise, tensor } from "../../../src/core/index.ts";
+import { input, linear, parameter } from "../../../src/graph/index.ts";
+import { loadGraph } from "../../../src/runtime/index.ts";
 import { startEngine, type WebEngineOptions } from "../../../src/runtime/web/index.ts";
-import { openFiles } from "../../../src/storage/web/index.ts";
-import type { Folder } from "../../../src/weights/index.ts";
+import { openFile, openFiles, openStorage, writeFile } from "../../../src/storage/web/index.ts";
+import { type Folder, readSafetensors } from "../../../src/weights/index.ts";
 import { type Kit, promises } from "./promises.ts";
 
 interface Page {
@@ -14,6 +17,11 @@ interface Page {
   keepPromise(name: string): Promise<void>;
   /** Starts an engine and closes it. Returns "runs", or its error. */
   outcomeOf(options: WebEngineOptions): Promise<string>;
+  /**
+   * Loads a program over the weights "a" [6, 8] and "b" [4, 6] of a safetensors file, and returns its result. changed: the file
+   * is replaced before a Worker reads it.
+   */
+  productOf(file: readonly number[], options: WebEngineOptions, half: boolean, changed?: boolean): Promise<number[]>;
 }
 
 /** The test's functions. */
@@ -54,6 +62,23 @@ const page: Page = {
       },
       (error: Error) => `${error.name}: ${error.message}`,
     ),
+  productOf: async (bytes, options, half, changed = false) => {
+    const folder = await openStorage("weights");
+    await writeFile(folder, "w.safetensors", Uint8Array.from(bytes));
+    const file = await (await folder.getFileHandle("w.safetensors")).getFile();
+    const { tensors } = await readSafetensors(openFile(file));
+    const engine = await startEngine(options);
+    try {
+      const weights = await engine.mapWeights(tensors);
+      if (changed) await writeFile(folder, "w.safetensors", new Uint8Array(8));
+      const hidden = linear(input("x", [2, 8]), parameter("a", [6, 8]), parameter("c", [6]));
+      const y = linear(hidden, parameter("b", [4, 6]));
+      const session = await loadGraph(engine, { y }, { name: "product", weights, half });
+      return [...(await session.run({ x: tensor([2, 8], noise([2, 8], 1).data) })).y.data];
+    } finally {
+      await engine.close();
+    }
+  },
   keepPromise: async (name) => promises.find((one) => one.name === name)!.keep(kit),
 };
 Object.assign(globalThis, page);
