@@ -1,7 +1,8 @@
 import type { Context } from "hono";
 import { refusal } from "../../http/index.ts";
-import type { OpenedPicture, Service } from "../service.ts";
+import type { Service } from "../service.ts";
 import { rangeOf } from "./byteRange.ts";
+import { pieceStream } from "./pieceStream.ts";
 
 /** A picture never changes, since its name is the hash of its bytes. Only the client's own cache may keep it. */
 export const keptForever = "private, max-age=31536000, immutable";
@@ -18,7 +19,7 @@ export async function sendPicture(c: Context, service: Pick<Service, "openPictur
     return refusal(416, message, "range", { headers: { "Content-Range": `bytes */${bytes}` } });
   }
   const { start, end } = range ?? { start: 0, end: bytes };
-  return new Response(streamOf(picture, start, end), {
+  return new Response(pieceStream(picture.read(start, end)), {
     status: range ? 206 : 200,
     headers: {
       "Content-Type": "image/png",
@@ -29,23 +30,4 @@ export async function sendPicture(c: Context, service: Pick<Service, "openPictur
       ...(range && { "Content-Range": `bytes ${start}-${end - 1}/${bytes}` }),
     },
   });
-}
-
-/** Reads when the client takes more, and stops if it leaves. */
-function streamOf(picture: OpenedPicture, start: number, end: number): ReadableStream<Uint8Array> {
-  const pieces = picture.read(start, end);
-  return new ReadableStream<Uint8Array>(
-    {
-      pull: async (controller) => {
-        const { done, value } = await pieces.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      cancel: async () => {
-        await pieces.return();
-      },
-    },
-    // Nothing is read for a request of method HEAD.
-    { highWaterMark: 0 },
-  );
 }

@@ -2,6 +2,7 @@ import { ImageError } from "../../../core/index.ts";
 import { hasEnded, type Job, type JobProgress, type ModelDescription } from "../../api/index.ts";
 import type { Service } from "../../service.ts";
 import { type DialectOptions, fromBase64, toBase64 } from "../dialect.ts";
+import { FileInJson, jsonResponse } from "../jsonFiles.ts";
 import { waitingErrorAnswer } from "../waiting/index.ts";
 import type { Img2ImgSettings } from "./fields.ts";
 import type { AskedEdit } from "./request.ts";
@@ -39,7 +40,7 @@ export async function errorReply(error: unknown, onFault: (error: unknown) => vo
 
 /** The reply with the edits. Its images are PNGs with their settings. */
 export async function img2imgReply(
-  service: Pick<Service, "picture">,
+  service: Pick<Service, "openPicture">,
   asked: Img2ImgSettings,
   edits: readonly AskedEdit[],
   jobs: readonly Job[],
@@ -49,9 +50,8 @@ export async function img2imgReply(
     if (!picture) throw new ImageError("the edit has no picture", { where: `job ${id}` });
     return picture;
   });
-  const images = asked.send_images
-    ? await Promise.all(made.map(async ({ id }) => toBase64(await service.picture(id))))
-    : [];
+  const pictures = await Promise.all(asked.send_images ? made.map(({ id }) => service.openPicture(id)) : []);
+  const images = pictures.map((picture) => new FileInJson(() => picture.read()));
   const { overrides: _, ...parameters } = asked;
   const [{ result }] = jobs;
   const settings = result?.settings ?? {};
@@ -72,7 +72,7 @@ export async function img2imgReply(
     infotexts: jobs.map((job) => JSON.stringify(job.result?.settings ?? {})),
     baret: { jobs: jobs.map(({ id }) => id), warnings: jobs.flatMap((job) => job.result?.warnings ?? []) },
   };
-  return Response.json({ images, parameters, info: JSON.stringify(info) });
+  return jsonResponse({ images, parameters, info: JSON.stringify(info) });
 }
 
 /** Parts of a job's time by the phases of its methods, so that one number grows through all of them. */

@@ -1,7 +1,8 @@
 import { ImageError } from "../../../core/index.ts";
 import type { PictureFormat } from "../../../image/index.ts";
 import type { Job, ModelDescription } from "../../api/index.ts";
-import { type DialectOptions, type PictureFile, toBase64 } from "../dialect.ts";
+import type { DialectOptions, PictureFile } from "../dialect.ts";
+import { FileInJson } from "../jsonFiles.ts";
 
 /** How the pictures of a reply are written. */
 export interface OutputOptions {
@@ -21,17 +22,29 @@ export const encoded = (
   return convert(picture, { format, ...(format !== "png" && { quality }) });
 };
 
-/** Returns the edit of a finished job. */
+/** A picture in a reply. */
+interface PictureInJson {
+  readonly file: FileInJson;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Returns the edit of a finished job. A PNG is read piece by piece; another format is made when the reply gets there. */
 export async function editOf(
   options: Pick<DialectOptions, "service" | "convert">,
   job: Job,
   output: OutputOptions,
-): Promise<PictureFile> {
+): Promise<PictureInJson> {
   const made = job.result?.pictures.find(({ name }) => name === "edit");
   if (!made) throw new ImageError("the edit has no picture", { where: `job ${job.id}` });
   const { id, width, height } = made.picture;
-  const bytes = await options.service.picture(id);
-  return output.format === "png" ? { bytes, width, height } : encoded(options, bytes, output);
+  const { service } = options;
+  const png = await service.openPicture(id);
+  const file = new FileInJson(async function* () {
+    if (output.format === "png") yield* png.read();
+    else yield (await encoded(options, await service.picture(id), output)).bytes;
+  });
+  return { file, width, height };
 }
 
 /** Facts that OpenAI's API has no field for. */
@@ -48,17 +61,17 @@ const sizeText = ({ width, height }: { readonly width: number; readonly height: 
 const now = (): number => Math.floor(Date.now() / 1000);
 
 /** The reply to a request without a stream. */
-export const imagesReply = (pictures: readonly PictureFile[], jobs: readonly Job[], { format }: OutputOptions) => ({
+export const imagesReply = (pictures: readonly PictureInJson[], jobs: readonly Job[], { format }: OutputOptions) => ({
   created: now(),
-  data: pictures.map(({ bytes }) => ({ b64_json: toBase64(bytes) })),
+  data: pictures.map(({ file }) => ({ b64_json: file })),
   output_format: format,
   size: sizeText(pictures[0]),
   baret: jobs.map(facts),
 });
 
 /** Fields that both events of a stream have. */
-const streamed = (picture: PictureFile, { format }: OutputOptions) => ({
-  b64_json: toBase64(picture.bytes),
+const streamed = (picture: PictureInJson, { format }: OutputOptions) => ({
+  b64_json: picture.file,
   created_at: now(),
   size: sizeText(picture),
   quality: "auto",
@@ -66,13 +79,13 @@ const streamed = (picture: PictureFile, { format }: OutputOptions) => ({
   output_format: format,
 });
 
-export const partialEvent = (picture: PictureFile, index: number, output: OutputOptions) => ({
+export const partialEvent = ({ bytes, width, height }: PictureFile, index: number, output: OutputOptions) => ({
   type: "image_edit.partial_image",
-  ...streamed(picture, output),
+  ...streamed({ file: new FileInJson(() => [bytes]), width, height }, output),
   partial_image_index: index,
 });
 
-export const completedEvent = (picture: PictureFile, job: Job, output: OutputOptions) => ({
+export const completedEvent = (picture: PictureInJson, job: Job, output: OutputOptions) => ({
   type: "image_edit.completed",
   ...streamed(picture, output),
   baret: facts(job),

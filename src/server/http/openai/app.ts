@@ -4,6 +4,7 @@ import { refusal } from "../../../http/index.ts";
 import type { EditRequest, Job } from "../../api/index.ts";
 import { clientOf, type ServerEnv } from "../access.ts";
 import { type DialectOptions, fromBase64, holdingBody, readyCapabilities } from "../dialect.ts";
+import { jsonPieces, jsonResponse } from "../jsonFiles.ts";
 import {
   followJob,
   type Interest,
@@ -79,7 +80,7 @@ export function openaiApp(options: DialectOptions): Hono<ServerEnv> {
       for (const job of jobs) requireDone(job);
       const pictures = await Promise.all(jobs.map((job) => editOf(options, job, output)));
       for (const { interest } of awaited) interest.end();
-      return Response.json(imagesReply(pictures, jobs, output), { headers: { "Cache-Control": "no-store" } });
+      return jsonResponse(imagesReply(pictures, jobs, output));
     } catch (error) {
       // If one of several edits fails, nobody waits for the others.
       for (const { interest } of awaited) interest.leave(signal.aborted);
@@ -98,9 +99,20 @@ export function openaiApp(options: DialectOptions): Hono<ServerEnv> {
     const choose = partialChooser(partials);
     return streamSSE(c, async (stream) => {
       stream.onAbort(() => left.abort());
-      const send = (event: { readonly type: string }) =>
-        stream.writeSSE({ event: event.type, data: JSON.stringify(event) });
-      const beat = setInterval(() => void stream.write(": still here\n\n"), BEAT_MS);
+      let isSending = false;
+      const send = async (event: { readonly type: string }): Promise<void> => {
+        isSending = true;
+        await stream.write(`event: ${event.type}\ndata: `);
+        for await (const piece of jsonPieces(event)) {
+          if (left.signal.aborted) break;
+          await stream.write(piece);
+        }
+        await stream.write("\n\n");
+        isSending = false;
+      };
+      const beat = setInterval(() => {
+        if (!isSending) void stream.write(": still here\n\n");
+      }, BEAT_MS);
       // Headers go out with the first bytes.
       await stream.write(": the edit is queued\n\n");
       let index = 0;

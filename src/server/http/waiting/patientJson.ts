@@ -27,29 +27,26 @@ export async function patientJson(
   const soon = await inTime(running, firstMs);
   if (soon) return soon;
   let beat: ReturnType<typeof setInterval> | undefined;
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   const body = new ReadableStream<Uint8Array>({
     start: (controller) => {
       const space = (): void => controller.enqueue(text.encode(" "));
       space();
       beat = setInterval(space, beatMs);
-      void running
-        .then((response) => response.arrayBuffer())
-        .then(
-          (bytes) => {
-            clearInterval(beat);
-            if (left.signal.aborted) return;
-            controller.enqueue(new Uint8Array(bytes));
-            controller.close();
-          },
-          (error: unknown) => {
-            clearInterval(beat);
-            controller.error(error);
-          },
-        );
+      // It ends the spaces although the client takes none of them.
+      void running.catch(() => undefined).finally(() => clearInterval(beat));
     },
-    cancel: () => {
+    pull: async (controller) => {
+      reader ??= (await running).body?.getReader();
+      const { done = true, value } = (await reader?.read()) ?? {};
+      if (left.signal.aborted) return;
+      if (done) controller.close();
+      else controller.enqueue(value!);
+    },
+    cancel: async () => {
       clearInterval(beat);
       left.abort();
+      await reader?.cancel();
     },
   });
   return new Response(body, { headers: { "Content-Type": "application/json", "Cache-Control": "no-store" } });
