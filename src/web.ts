@@ -72,6 +72,8 @@ export {
   type FailedEdit,
   type LeftOut,
   type MadeEdit,
+  type ModelMemory,
+  type ModelMemoryOptions,
   type PhotoInput,
   type PreparedPhoto,
 } from "./tasks/index.ts";
@@ -82,6 +84,7 @@ export {
   compare,
   type MethodApi,
   methodApi,
+  modelMemory,
 } from "./tasks/web/index.ts";
 
 /** BARET: edits that may change poses and shapes, from a target prompt alone. */

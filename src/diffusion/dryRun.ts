@@ -4,19 +4,23 @@ import {
   addEffort,
   batchOfFeeds,
   compileInTurns,
+  type Device,
   type Effort,
   type Engine,
   effortOf,
   estimateMemory,
+  largestValue,
   type MeasuredSession,
   type MemoryEstimate,
   noEffort,
+  type Precision,
+  plainForm,
   type Resident,
 } from "../runtime/index.ts";
 import { loadTokenizer } from "../text/index.ts";
 import type { Checkpoint, Component, WeightSet } from "../weights/index.ts";
 import { Model, textLength } from "./model.ts";
-import { isLarge, loadOptionsOf, type Network } from "./networks.ts";
+import { computesInHalf, isLarge, loadOptionsOf, type Network } from "./networks.ts";
 import type { Platform } from "./platform.ts";
 import type { Computed, ProgramLoader } from "./programs.ts";
 
@@ -33,10 +37,22 @@ interface Counted {
   held?: MemoryEstimate;
 }
 
+/** Where work with a model would be done. */
+export interface DryRunPlace {
+  /** Default "cpu". */
+  readonly device?: Device;
+  /** Default "float32". */
+  readonly precision?: Precision;
+  /** True if programs on a CPU map the weights of a file, and share them. False in a browser. Default true. */
+  readonly sharesWeights?: boolean;
+}
+
 /** Loads nothing. Adds up the memory that loaded programs would take and what their runs do, and answers runs with zeros. */
 class Account implements ProgramLoader {
-  /** The most bytes so far. */
-  peak = 0;
+  /** The most bytes so far: of the engine's process, and of the device's own memory. */
+  peak = { memory: 0, deviceMemory: 0 };
+  /** Bytes of the largest weight or value. */
+  largest = 0;
   effort = noEffort;
   /** Runs that each run counts as. */
   private times = 1;
@@ -45,11 +61,13 @@ class Account implements ProgramLoader {
   private resident = 0;
   private readonly checkpoint: Checkpoint;
   private readonly checkMemory?: (bytes: number) => void;
+  private readonly on: Required<DryRunPlace>;
   /** Time of the last turn for other work of this thread. */
   private lastTurn = performance.now();
 
-  constructor(checkpoint: Checkpoint, checkMemory?: (bytes: number) => void) {
+  constructor(checkpoint: Checkpoint, on: Required<DryRunPlace>, checkMemory?: (bytes: number) => void) {
     this.checkpoint = checkpoint;
+    this.on = on;
     this.checkMemory = checkMemory;
   }
 
@@ -63,8 +81,10 @@ class Account implements ProgramLoader {
     outputs: Readonly<Record<string, Node>>,
     { weights }: Parameters<ProgramLoader["load"]>[3],
   ): Promise<MeasuredSession> {
-    const bind = weights === "fed" ? () => "fed" as const : placeInOneFile(network);
-    const program = await compileInTurns(outputs, { name, bind });
+    const { device, precision } = this.on;
+    const half = computesInHalf(precision, network, outputs);
+    const bind = weights === "fed" ? () => "fed" as const : placeInOneFile(network, half);
+    const program = await compileInTurns(outputs, { name, bind, half, ...plainForm(device) });
     const counted: Counted = { program, group: typeof weights === "object" ? weights : network, byBatch: new Map() };
     const options = loadOptionsOf(this.checkpoint, network);
     const count = (batch: number): Effort => {
@@ -76,8 +96,13 @@ class Account implements ProgramLoader {
       counted.byBatch.set(batch, { memory, effort });
       if (!counted.held || counted.held.total < memory.total) counted.held = memory;
       this.programs.add(counted);
-      this.peak = Math.max(this.peak, this.total());
-      this.checkMemory?.(this.peak);
+      this.largest = Math.max(this.largest, known ? 0 : largestValue(program, batch));
+      const { memory: now, deviceMemory } = this.total();
+      this.peak = {
+        memory: Math.max(this.peak.memory, now),
+        deviceMemory: Math.max(this.peak.deviceMemory, deviceMemory),
+      };
+      this.checkMemory?.(this.peak.memory);
       return effort;
     };
     const session: MeasuredSession = {
@@ -146,30 +171,37 @@ class Account implements ProgramLoader {
   }
 
   /**
-   * Adds up all programs. They share the engine's process, and the mapped weights of their group. Tensors in the engine are the
-   * inputs and outputs of programs, so they count once.
+   * Adds up all programs. They share the engine's process; on a CPU that maps files, also the weights of their group. Tensors in
+   * the engine are the inputs and outputs of programs, so they count once. A device other than a CPU has weights and activations
+   * in its own memory.
    */
-  total(): number {
+  private total(): { memory: number; deviceMemory: number } {
     const all = [...this.programs].flatMap(({ group, held }) => (held ? [{ group, held }] : []));
     const groups = [...new Set(all.map(({ group }) => group))];
     const most = (values: readonly number[]): number => Math.max(0, ...values);
     const sum = (values: readonly number[]): number => values.reduce((total, n) => total + n, 0);
     const process = most(all.map(({ held }) => held.process));
-    const mapped = groups.map((group) => most(all.filter((one) => one.group === group).map(({ held }) => held.mapped)));
-    const own = all.map(({ held: { operations, copied, activations } }) => operations + copied + activations);
+    const perGroup = groups.map((group) =>
+      most(all.filter((one) => one.group === group).map(({ held }) => held.mapped)),
+    );
+    const isCpu = this.on.device === "cpu";
+    const mapped = sum(isCpu && this.on.sharesWeights ? perGroup : all.map(({ held }) => held.mapped));
+    const operations = sum(all.map(({ held }) => held.operations));
+    const computing = mapped + sum(all.map(({ held: { copied, activations } }) => copied + activations));
     const transfer = sum(all.map(({ held }) => held.transfer));
-    return process + sum(mapped) + sum(own) + Math.max(transfer, this.resident);
+    if (!isCpu) return { memory: process + operations + transfer, deviceMemory: computing + this.resident };
+    return { memory: process + operations + computing + Math.max(transfer, this.resident), deviceMemory: 0 };
   }
 }
 
-/** Places weights one after another in one file, as float32. */
-function placeInOneFile(network: Network): (name: string, shape: readonly number[]) => MappedWeight {
+/** Places weights one after another in one file, as float32, or as float16 if the program computes in it. */
+function placeInOneFile(network: Network, half: boolean): (name: string, shape: readonly number[]) => MappedWeight {
   let end = 0;
   const source = { name: network };
   const places = new Map<string, MappedWeight>();
   return (name, shape) => {
-    const length = 4 * shape.reduce((n, d) => n * d, 1);
-    const place = places.get(name) ?? { source, offset: end, length };
+    const length = (half ? 2 : 4) * sizeOf(shape);
+    const place = places.get(name) ?? { source, offset: end, length, half };
     if (!places.has(name)) end += length;
     places.set(name, place);
     return place;
@@ -188,10 +220,10 @@ function withoutWeights({ unet, vae, textEncoder, ...checkpoint }: Checkpoint): 
 }
 
 /** An engine that runs nothing. */
-const noEngine = (account: Account): Engine => ({
-  device: "cpu",
+const noEngine = (account: Account, { device, precision }: Required<DryRunPlace>): Engine => ({
+  device,
   threads: 1,
-  precision: "float32",
+  precision,
   versions: { onnxruntime: "none" },
   pid: undefined,
   load: () => Promise.reject(new EngineError("a dry run has no engine")),
@@ -204,8 +236,12 @@ const noEngine = (account: Account): Engine => ({
 
 /** The memory and the computations of work with a model. */
 export interface DryRun {
-  /** The most bytes of the engine at any moment, on a CPU. */
+  /** The most bytes of the engine's process at any moment. */
   readonly memory: number;
+  /** The most bytes at any moment in the memory of a device that has its own. 0 on a CPU. */
+  readonly deviceMemory: number;
+  /** Bytes of the largest weight or value, for which a device needs a buffer. */
+  readonly largestBuffer: number;
   /** All runs of all programs. */
   readonly effort: Effort;
   /** Those of the U-Net. */
@@ -215,6 +251,8 @@ export interface DryRun {
 export interface DryRunWork {
   /** Called with the most bytes so far before a program is used. It may throw to end the dry run. */
   readonly checkMemory?: (bytes: number) => void;
+  /** Default: on a CPU that maps files. */
+  readonly on?: DryRunPlace;
 }
 
 /**
@@ -226,14 +264,15 @@ export async function dryRun(
   checkpoint: Checkpoint,
   platform: Platform,
   use: (model: Model, soFar: () => DryRun) => Promise<unknown>,
-  { checkMemory }: DryRunWork = {},
+  { checkMemory, on: { device = "cpu", precision = "float32", sharesWeights = true } = {} }: DryRunWork = {},
 ): Promise<DryRun> {
   const tokenizer = await loadTokenizer(checkpoint.tokenizer, {
     shipped: platform.merges,
     maxLength: textLength(checkpoint),
   });
-  const account = new Account(checkpoint, checkMemory);
-  const engine = noEngine(account);
+  const on = { device, precision, sharesWeights };
+  const account = new Account(checkpoint, on, checkMemory);
+  const engine = noEngine(account, on);
   // All latents are 0, so a picture that the model has kept would serve for every other.
   const parts = {
     checkpoint: withoutWeights(checkpoint),
@@ -245,8 +284,8 @@ export async function dryRun(
   };
   const model = new Model(parts);
   const soFar = (): DryRun => {
-    const { peak: memory, effort } = account;
-    return { memory, effort, computed: model.programs.computed("unet") };
+    const { peak, largest: largestBuffer, effort } = account;
+    return { ...peak, largestBuffer, effort, computed: model.programs.computed("unet") };
   };
   await use(model, soFar);
   return soFar();

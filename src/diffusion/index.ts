@@ -4,7 +4,7 @@
 // Does not know: inversion and editing.
 export type { Size } from "../core/index.ts";
 export { atLeastTwo } from "./batch.ts";
-export { type DryRun, type DryRunWork, dryRun, zeroWeights } from "./dryRun.ts";
+export { type DryRun, type DryRunPlace, type DryRunWork, dryRun, zeroWeights } from "./dryRun.ts";
 export { type OpenModelOptions, openModel } from "./loader.ts";
 export { aModel, type Embedding, type LatentShapes, Model } from "./model.ts";
 export { checkpointHash, modelHash } from "./modelHash.ts";

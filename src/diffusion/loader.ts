@@ -1,10 +1,9 @@
 import { sharedWork, type Work } from "../core/index.ts";
-import { usesGradients } from "../graph/index.ts";
 import { type Engine, loadGraph, type MappedWeights } from "../runtime/index.ts";
 import { loadTokenizer } from "../text/index.ts";
 import type { Checkpoint } from "../weights/index.ts";
 import { Model, textLength } from "./model.ts";
-import { isLarge, loadOptionsOf, type Network, weightsOf } from "./networks.ts";
+import { computesInHalf, isLarge, loadOptionsOf, type Network, weightsOf } from "./networks.ts";
 import type { Platform } from "./platform.ts";
 import type { ProgramLoader } from "./programs.ts";
 
@@ -58,8 +57,7 @@ function programLoader(
   return {
     isLarge: (network) => isLarge(checkpoint, network),
     load: async (network, name, outputs, { weights: other, signal }) => {
-      // A gradient is a small difference of large numbers, and tuned weights change by less than float16 resolves.
-      const half = engine.precision === "float16" && network === "unet" && !usesGradients(Object.values(outputs));
+      const half = computesInHalf(engine.precision, network, outputs);
       const all = { name: `${modelName}, ${name}`, half, signal };
       // Without constant weights, optimising takes most of the loading time and makes no step faster.
       if (other === "fed") return loadGraph(engine, outputs, { ...all, load: { level: "disabled" } });

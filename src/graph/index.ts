@@ -35,5 +35,5 @@ export {
 } from "./operation.ts";
 export * from "./ops/index.ts";
 export { inOrder } from "./order.ts";
-export { flipKernels, parametersOf, verify } from "./passes.ts";
+export { flipKernels, parametersOf, verify, viewOf } from "./passes.ts";
 export { batchSizeOf, count, type Dim, type Shape, withBatch } from "./shape.ts";

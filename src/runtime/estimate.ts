@@ -1,10 +1,12 @@
 import { sizeOf } from "../core/index.ts";
 import {
+  dtypeBytes,
   inOrder,
   isParameter,
   type Node,
   type Program,
   type Shape,
+  viewOf,
   type WeightSource,
   withBatch,
 } from "../graph/index.ts";
@@ -50,8 +52,14 @@ function mappedBytes(places: Program["weights"]): number {
   return total;
 }
 
-/** True for a weight, or a weight with another shape. */
-const isWeight = (x: Node): boolean => isParameter(x) || (x.op.name === "reshape" && isParameter(x.inputs[0]));
+/**
+ * Returns what tells weights, also parts of one or one with another shape, which programs read where they are. If weights are
+ * float16 in their places, those in float16 are read there too.
+ */
+const isWeightIn =
+  ({ weights }: Pick<Program, "weights">) =>
+  (x: Node): boolean =>
+    isParameter(x) || (viewOf(x) !== undefined && (x.dtype === "float32" || weights.some(({ half }) => half)));
 
 /** All inputs of `nodes` for which `which` is true, once for each operation that reads them. */
 const readsOf = (nodes: readonly Node[], which: (x: Node) => boolean): Node[] =>
@@ -72,6 +80,7 @@ export function estimateMemory(
   const isRepacked = weights.length > 0 && (prepack || level === "all");
   const fixed = fixedValues(nodes);
   const running = nodes.filter((node) => !fixed.has(node));
+  const isWeight = isWeightIn({ weights });
   const made = new Set(readsOf(running, (x) => fixed.has(x) && !isWeight(x)));
   const parts = {
     process: processBytes,
@@ -83,4 +92,12 @@ export function estimateMemory(
     transfer: bytes(inputs) + bytes(outputs),
   };
   return { ...parts, total: Object.values(parts).reduce((sum, part) => sum + part, 0) };
+}
+
+/** Returns the bytes of the largest weight or value of a compiled program with `batch` rows: a device needs a buffer for it. */
+export function largestValue({ graph, weights }: Pick<Program, "graph" | "weights">, batch: number): number {
+  const isWeight = isWeightIn({ weights });
+  const values = inOrder(graph).filter((node) => !isWeight(node));
+  const sizes = values.map(({ dtype, shape }) => dtypeBytes[dtype] * sizeOf(withBatch(shape, batch)));
+  return [...sizes, ...weights.map(({ length }) => length)].reduce((most, size) => Math.max(most, size), 0);
 }

@@ -1,6 +1,6 @@
 import { BaretError, noise, type Tensor } from "../core/index.ts";
 import * as g from "../graph/index.ts";
-import { type Engine, targetOf } from "./engine.ts";
+import { type Device, type Engine, targetOf } from "./engine.ts";
 
 /** The form in which programs with attention are compiled for an engine. */
 export type Form = Pick<g.CompileOptions, "target" | "traits">;
@@ -40,14 +40,21 @@ export function formOf(engine: Engine, signal?: AbortSignal): Promise<Form> {
   return made;
 }
 
+/**
+ * The form for a device on which onnxruntime's kernel for attention is not used, which takes the most memory. largestBuffer: most
+ * bytes of one of its buffers, if they are limited.
+ */
+export function plainForm(device: Device, largestBuffer?: number): Form {
+  if (device !== "webgpu" && device !== "cuda") return { target: targetOf(device) };
+  const buffer = largestBuffer === undefined ? undefined : Math.min(largestBuffer, LARGEST_PIECE);
+  return { target: "onnx", traits: { fusedAttention: false, ...(buffer !== undefined && { buffer }) } };
+}
+
 async function find(engine: Engine, signal: AbortSignal | undefined): Promise<Form> {
   const { device, largestBuffer } = engine;
-  const target = targetOf(device);
-  if (device !== "webgpu" && device !== "cuda") return { target };
-  const fusedAttention = await isAttentionRight(engine, signal);
-  const buffer = largestBuffer === undefined ? undefined : Math.min(largestBuffer, LARGEST_PIECE);
-  const traits = { fusedAttention, ...(buffer !== undefined && { buffer }) };
-  return { target: fusedAttention ? target : "onnx", traits };
+  const plain = plainForm(device, largestBuffer);
+  if (!plain.traits || !(await isAttentionRight(engine, signal))) return plain;
+  return { target: targetOf(device), traits: { ...plain.traits, fusedAttention: true } };
 }
 
 /** Tells if onnxruntime's kernel for attention runs on the device and agrees with plain operations. */

@@ -4,7 +4,8 @@
 export { deviceAdvice, missingDeviceAdvice } from "./deviceAdvice.ts";
 export { addEffort, type Effort, effortOf, measureSpeed, noEffort, type Speed, secondsOf } from "./effort.ts";
 export * from "./engine.ts";
-export { type EstimateOptions, estimateMemory, type MemoryEstimate } from "./estimate.ts";
+export { type EstimateOptions, estimateMemory, largestValue, type MemoryEstimate } from "./estimate.ts";
 export { batchOfFeeds, checkFeeds } from "./feeds.ts";
+export { plainForm } from "./form.ts";
 export { compileInTurns, type LoadGraphOptions, loadGraph } from "./loadGraph.ts";
 export type { MappedWeights } from "./mappedWeights.ts";

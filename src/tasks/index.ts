@@ -41,7 +41,7 @@ export {
   settingsOfTask,
   sweepTask,
 } from "./edit.ts";
-export { editMemory } from "./editMemory.ts";
+export { type EditMemory, type EditMemoryOptions, editMemory } from "./editMemory.ts";
 export { type Estimate, estimateText, timeText } from "./estimate.ts";
 export { type AfterPreparing, dryScorer, estimateTask } from "./estimateTask.ts";
 export { type Emit, stream, type TaskEvent, type TaskResult, timed } from "./event.ts";
@@ -54,6 +54,7 @@ export {
   type PreparedPhoto,
   type PrepareOptions,
 } from "./methodApi.ts";
+export type { ModelMemory, ModelMemoryOptions } from "./modelMemory.ts";
 export {
   type Fit,
   type FitOptions,

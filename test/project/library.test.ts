@@ -45,6 +45,7 @@ test("the face is what a user needs, and nothing else", () => {
     "masactrl",
     "methodApi",
     "methods",
+    "modelMemory",
     "negativePrompt",
     "nullText",
     "pasteBack",

@@ -44,13 +44,22 @@ export async function loadModel(name: string, options: LoadModelOptions = {}): P
   return cancelledAs("loading the model", options.signal, () => load(name, options));
 }
 
-async function load(given: string, options: LoadModelOptions): Promise<Model> {
-  const { cache, signal, onProgress, device, threads, precision } = options;
+/** Finds a model and opens its checkpoint. Throws CheckpointError. */
+export async function findCheckpoint(
+  given: string,
+  options: OpenOptions,
+): Promise<{ readonly name: string; readonly checkpoint: Checkpoint }> {
   const { path, name, ...found } = await findModel(given);
   const checkpoint = await openCheckpoint(await openLocal(path), {
     variant: options.variant ?? found.variant,
     prediction: options.prediction ?? found.prediction,
   });
+  return { name, checkpoint };
+}
+
+async function load(given: string, options: LoadModelOptions): Promise<Model> {
+  const { cache, signal, onProgress, device, threads, precision } = options;
+  const { name, checkpoint } = await findCheckpoint(given, options);
   return openModel(checkpoint, {
     name,
     platform: nodePlatform,

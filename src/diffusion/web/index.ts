@@ -4,12 +4,14 @@
 import { z } from "zod";
 import { cancelledAs, checkArguments, isA, oneOf, someText, type Work, whole, workFields } from "../../core/index.ts";
 import { precisionChoices } from "../../runtime/index.ts";
-import { startEngine, type WebEngineOptions } from "../../runtime/web/index.ts";
+import { startEngine, type WebEngineOptions, webDevices } from "../../runtime/web/index.ts";
 import { openFile, openHandle } from "../../storage/web/index.ts";
 import { type ByteSource, type Folder, type OpenOptions, openCheckpoint, predictions } from "../../weights/index.ts";
 import { openModel } from "../loader.ts";
 import type { Model } from "../model.ts";
 import { openPackageModel, webPlatform } from "./platform.ts";
+
+export { webPlatform } from "./platform.ts";
 
 export interface LoadModelOptions extends OpenOptions, Omit<WebEngineOptions, "signal">, Work {}
 
@@ -31,19 +33,22 @@ const aPlace = isA<Exclude<ModelPlace, string>>(
     (typeof value === "object" && value !== null && ("list" in value || "read" in value)),
 );
 
-/** Opens the place of a model. */
-async function openPlace(place: ModelPlace, work: Work): Promise<Folder | ByteSource> {
+/** The place of a model as an argument. */
+export const aModelPlace = z.union([someText, aPlace], { error: "expected a name, a file or a folder" });
+
+/** Opens the place of a model. Throws CheckpointError, StorageError if a file of the package cannot be fetched. */
+export async function openPlace(place: ModelPlace, work: Work = {}): Promise<Folder | ByteSource> {
   if (typeof place === "string") return openPackageModel(place, work);
   if (isFile(place)) return openFile(place);
   return isHandle(place) ? openHandle(place) : place;
 }
 const loadArguments = z.object({
-  place: z.union([someText, aPlace], { error: "expected a name, a file or a folder" }),
+  place: aModelPlace,
   options: z.strictObject({
     ...workFields,
     prediction: oneOf(predictions).optional(),
     variant: someText.optional(),
-    device: oneOf(["cpu", "webgpu"]).optional(),
+    device: oneOf(webDevices).optional(),
     threads: whole(1, 64).optional(),
     precision: oneOf(precisionChoices).optional(),
     workerUrl: z.union([someText, isA<URL>("a URL", (value) => value instanceof URL)]).optional(),

@@ -17,7 +17,8 @@ import { mapWeights } from "./mapWeights.ts";
 import type { WasmPaths } from "./messages.ts";
 import { WorkerProcess } from "./workerProcess.ts";
 
-const webDevices = ["cpu", "webgpu"] as const;
+/** Devices of a browser. */
+export const webDevices = ["cpu", "webgpu"] as const;
 
 export interface WebEngineOptions extends EngineOptions {
   /** "cpu" computes with WebAssembly, "webgpu" with the graphics card. There is no fallback to the other one. Default "cpu". */

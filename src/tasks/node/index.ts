@@ -9,4 +9,5 @@ export {
   type MethodApi,
   methodApi,
 } from "./library.ts";
+export { modelMemory } from "./modelMemory.ts";
 export { readRecord, recordIn, type WriteOptions, writePicture, writtenPicture } from "./picture.ts";

@@ -8,6 +8,8 @@ import { comparing, type CompareOptions as GeneralCompareOptions } from "../comp
 import { type MethodApi as GeneralMethodApi, methodApiWith, type PrepareOptions } from "../methodApi.ts";
 import type { PhotoOptions, StoreOptions } from "../photoOptions.ts";
 
+export { modelMemory } from "./modelMemory.ts";
+
 interface CacheOption {
   /** Keeps prepared photos. Default and false: none. */
   cache?: PreparedStore | false;
