@@ -39,3 +39,9 @@ test("loadModel opens a file that the user chose, and names it", async () => {
   const file = new File([new Uint8Array(64)], "mine.safetensors");
   await expect(web.loadModel(file)).rejects.toThrow(/^mine\.safetensors, header: not JSON/);
 });
+
+test("modelMemory says what is wrong with a folder or a file, before anything is loaded", async () => {
+  const folder = { name: "mine", list: async () => [], open: () => Promise.reject(new Error("nothing is there")) };
+  await expect(web.modelMemory(folder)).rejects.toThrow(/^mine: this folder is not a model/);
+  await expect(web.modelMemory("menagerie", { device: "cuda" as "cpu" })).rejects.toThrow(/device/);
+});

@@ -3,10 +3,9 @@ import { nodePlatform } from "../../src/diffusion/node/index.ts";
 import { methodNamed } from "../../src/editing/index.ts";
 import { modelMemory } from "../../src/index.ts";
 import { editMemory } from "../../src/tasks/index.ts";
-import * as web from "../../src/web.ts";
 import { openCheckpoint } from "../../src/weights/index.ts";
 import { fixturePath } from "../support/files.ts";
-import { folder, hollow, keys } from "../weights/helpers.ts";
+import { hollow, keys } from "../weights/helpers.ts";
 
 const tiny = fixturePath("tiny-sd1");
 
@@ -25,7 +24,6 @@ test("wrong options are refused, all of them at once", async () => {
   const options = { device: "phone" as "cpu", precision: "auto" as "float16", method: "none" };
   await expect(modelMemory(tiny, options)).rejects.toThrow(/precision.*device/s);
   await expect(modelMemory(tiny, { method: "none" })).rejects.toThrow(/no such method/);
-  await expect(web.modelMemory(folder("mine", { "notes.txt": "" }))).rejects.toThrow(/this folder is not a model/);
 });
 
 test("Stable Diffusion 1.5 takes half the bytes of the U-Net in float16", async () => {
