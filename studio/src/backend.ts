@@ -23,7 +23,10 @@ export interface Backend {
   jobs(query: JobQuery): Promise<readonly Job[]>;
   cancel(id: JobId): Promise<Job>;
   cancelAll(): Promise<void>;
-  remove(id: JobId): Promise<void>;
+  /** Forgets ended jobs. Ids of no job are ignored. */
+  remove(ids: readonly JobId[]): Promise<void>;
+  /** Does the same while the page is being closed, when nothing can be waited for. */
+  removeLeaving(ids: readonly JobId[]): void;
   /** Calls `onEvent` with the events of a job until it has ended. Goes on after a lost connection. */
   follow(id: JobId, onEvent: (event: JobEvent) => void, signal: AbortSignal): Promise<void>;
   /** URL of a stored picture, for an img: at once, or when it is read. side: longest side in pixels, for a small copy as WebP. */

@@ -22,7 +22,8 @@ export function httpBackend(base: string, token?: string): Backend {
     jobs: (query) => client.jobs(query),
     cancel: (id) => client.cancel(id),
     cancelAll: () => client.cancelAll(),
-    remove: (id) => client.remove(id),
+    remove: (ids) => client.remove(ids),
+    removeLeaving: (ids) => void client.remove(ids, true).catch(() => undefined),
     pictureUrl: (id, side) => client.pictureUrl(id, side),
     picture: async (id) => new Blob([await client.picture(id)], { type: "image/png" }),
     async follow(id, onEvent, signal) {

@@ -168,6 +168,18 @@ test("jobs are listed, searched, cancelled and removed", async () => {
   expect((await server.ask(`/api/v1/jobs/${"0".repeat(32)}`)).status).toBe(404);
 });
 
+test("many jobs are removed by one request: ids of no job are ignored, and one that has not ended stays", async () => {
+  const ids: string[] = [];
+  for (const k of [0, 1, 2]) ids.push((await edit({ target: `removed ${k}` })).id);
+  for (const id of ids.slice(1)) await server.ask(`/api/v1/jobs/${id}/cancel`, { method: "POST" });
+  const remove = (jobs: string[]) => server.ask("/api/v1/jobs/remove", { body: { jobs } });
+  expect((await remove([ids[1], "0".repeat(32)])).status).toBe(204);
+  expect((await remove([ids[0], ids[2]])).status).toBe(409);
+  const listed = (await (await server.ask("/api/v1/jobs?search=removed")).json()) as { jobs: Job[] };
+  expect(listed.jobs.map(({ id }) => id)).toEqual([ids[0]]);
+  expect((await remove(["../.."])).status).toBe(400);
+});
+
 test("a picture has a small copy as WebP", async () => {
   const answer = await server.ask(`/api/v1/pictures/${await server.photo()}?side=32`);
   expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "image/webp"]);

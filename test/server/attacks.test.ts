@@ -97,6 +97,7 @@ const posts = [
   "/api/v1/photos",
   "/api/v1/jobs",
   "/api/v1/jobs/cancel",
+  "/api/v1/jobs/remove",
   "/api/v1/session",
   "/v1/images/edits",
   "/sdapi/v1/interrupt",

@@ -37,7 +37,7 @@ test("a job from the photo to its picture, and lists", async () => {
   expect(bytes).toEqual(await dog());
   expect((await client.jobs({ states: ["done"] })).map(({ id }) => id)).toEqual([job.id]);
   expect(await client.inversions()).toEqual([]);
-  await client.remove(job.id);
+  await client.remove([job.id]);
   expect(await client.jobs()).toEqual([]);
 });
 

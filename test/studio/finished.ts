@@ -30,8 +30,8 @@ async function plain(colour: Colour, note: string): Promise<Buffer> {
 export type Finished = Awaited<ReturnType<typeof startFinished>>;
 
 /** Starts a scripted server with finished jobs. Their photo is red. */
-export async function startFinished() {
-  const server = await startScripted();
+export async function startFinished(token?: string) {
+  const server = await startScripted({}, token);
   const photo = (await server.picture(await plain("red", "photo"))).id;
   let count = 0;
 

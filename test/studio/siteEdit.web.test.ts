@@ -99,6 +99,21 @@ describe.skipIf(noBrowser)(`edits of the page without a server${noBrowser ? ` ($
     await page.getByLabel("Steps", { exact: true }).fill("2");
     await startEdit(page);
     await link(page).waitFor();
+    // What is deleted stays so if the page is closed at once, although its worker ends with it.
+    const results = (of: Page) => of.locator(".thumbnail");
+    await expect.poll(() => results(page).count()).toBe(2);
+    await page
+      .getByRole("button", { name: /^Delete / })
+      .first()
+      .click();
+    await page.getByRole("button", { name: "Undo" }).waitFor();
+    const closed = page.waitForEvent("close");
+    await page.close({ runBeforeUnload: true });
+    await closed;
+    const again = await visitor.open(host.url);
+    await results(again).first().waitFor();
+    expect(await results(again).count()).toBe(1);
+    expect(await again.evaluate(() => localStorage.getItem("baret-deleted"))).toBeNull();
   });
 
   test("a reload in the middle of an edit: the job goes on from its last step, in its second attempt", async () => {

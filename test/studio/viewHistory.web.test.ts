@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import sharp from "sharp";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { noBrowser, openPage } from "../support/browser.ts";
 import { accessProblems } from "./axe.ts";
 import { type Finished, startFinished } from "./finished.ts";
@@ -128,12 +128,33 @@ describe.skipIf(noBrowser)(`the history in Chromium${noBrowser ? ` (${noBrowser}
     await expect.poll(() => targets()).toEqual(["two", "three"]);
     await page.keyboard.press("Control+z");
     await expect.poll(() => prompts(page)).toEqual(["three", "two"]);
-    await page.route("**/api/v1/jobs/*", (route) =>
-      route.request().method() === "DELETE" ? route.abort() : route.continue(),
-    );
+    await page.route("**/api/v1/jobs/remove", (route) => route.abort());
     await page.getByRole("button", { name: "Delete two" }).click();
     await page.getByText("Not deleted: The server does not answer.").waitFor({ timeout: 20_000 });
     expect(await prompts(page)).toEqual(["three", "two"]);
+  });
+
+  test.each([
+    ["closed", undefined, (page: Page) => page.close({ runBeforeUnload: true })],
+    [
+      "closed, on a server with a token",
+      "a-secret-of-this-test",
+      (page: Page) => page.close({ runBeforeUnload: true }),
+    ],
+    ["left for another one", undefined, (page: Page) => page.goto("about:blank")],
+  ])("a page that is %s before the time for undoing is over has deleted what it said", async (_, token, leave) => {
+    const own = await startFinished(token);
+    onTestFinished(() => own.close());
+    for (const target of ["one", "two", "three"]) await own.addEdit(target);
+    const { page, faults } = await openPage(token ? `${own.url}#token=${token}` : own.url);
+    await page.getByLabel("Select one").check();
+    await page.getByLabel("Select three").check();
+    await page.getByRole("button", { name: "Delete 2 selected" }).click();
+    await page.getByRole("button", { name: "Undo" }).waitFor();
+    expect(own.jobs.size).toBe(3);
+    await leave(page);
+    await expect.poll(() => [...own.jobs.values()].map(({ request }) => request.target)).toEqual(["two"]);
+    expect(faults).toEqual([]);
   });
 
   test("a cancelled job is listed with its photo, and can be run again", async () => {

@@ -96,9 +96,10 @@ export class ServerClient {
     await this.ask("jobs/cancel", { method: "POST" });
   }
 
-  /** Takes an ended job off this client's list. */
-  async remove(id: JobId): Promise<void> {
-    await this.ask(`jobs/${id}`, { method: "DELETE" });
+  /** Takes ended jobs off this client's list. isLeaving: the page is being closed; the request outlives it. */
+  async remove(jobs: readonly JobId[], isLeaving = false): Promise<void> {
+    const headers = { "content-type": "application/json" };
+    await this.ask("jobs/remove", { method: "POST", body: JSON.stringify({ jobs }), headers, keepalive: isLeaving });
   }
 
   async inversions(): Promise<Inversion[]> {

@@ -174,6 +174,23 @@ export const cancelJobs = declare({
   answers: { 200: { about: "the jobs", json: z.strictObject({ jobs: z.array(job) }) }, 400: wrong, 503: starting },
 });
 
+export const removeJobs = declare({
+  method: "post",
+  path: "/api/v1/jobs/remove",
+  about: "Takes ended jobs off the client's list. Ids of no job are ignored.",
+  json: z.strictObject({ jobs: z.array(jobId).max(1000) }),
+  answers: {
+    204: nothing,
+    400: wrong,
+    408: tooSlow,
+    409: { about: "one of the jobs has not ended; the others are removed", json: errorBody },
+    413: tooLarge,
+    415: wrongType,
+    429: busy,
+    503: starting,
+  },
+});
+
 /** The largest number that a database holds as an integer. */
 export const MAX_EVENT = 2 ** 31 - 1;
 
@@ -293,6 +310,7 @@ export const endpoints: readonly Endpoint[] = [
   ...submitKinds.map(({ endpoint }) => endpoint),
   listJobs,
   cancelJobs,
+  removeJobs,
   getJob,
   removeJob,
   cancelJob,

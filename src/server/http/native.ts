@@ -76,22 +76,31 @@ function addJobs(app: Hono<ServerEnv>, service: Service): void {
   );
   addEndpoint(app, api.cancelJobs, async ({ c, client }) => {
     const open = await service.jobs({ client, states: ["queued", "running"], limit: 1000 });
-    // A job that another request removed meanwhile needs no cancelling.
-    const cancelled = open.map(({ id }) =>
-      service.cancel(id, client).catch((error: unknown) => {
-        if (!(error instanceof NotFoundError)) throw error;
-      }),
-    );
-    return c.json({ jobs: (await Promise.all(cancelled)).filter((job) => job !== undefined) });
+    const cancelled = await withJobs(open, ({ id }) => service.cancel(id, client));
+    return c.json({ jobs: cancelled });
+  });
+  addEndpoint(app, api.removeJobs, async ({ c, body, client }) => {
+    await withJobs(body.jobs, (id) => service.remove(id, client));
+    return c.body(null, 204);
   });
   // Before the address with a variable, which would take "cancel" for a job.
-  refuseOtherMethods(app, [api.cancelJobs]);
+  refuseOtherMethods(app, [api.cancelJobs, api.removeJobs]);
   addEndpoint(app, api.getJob, async ({ c, params }) => c.json(await service.job(params.id)));
   addEndpoint(app, api.removeJob, async ({ c, params, client }) => {
     await service.remove(params.id, client);
     return c.body(null, 204);
   });
   addEndpoint(app, api.cancelJob, async ({ c, params, client }) => c.json(await service.cancel(params.id, client)));
+}
+
+/** Does the same with many jobs. Those that another request removed meanwhile are left out. Rejects when all have been tried. */
+async function withJobs<T, R>(jobs: readonly T[], work: (job: T) => Promise<R>): Promise<R[]> {
+  const done = await Promise.allSettled(jobs.map(work));
+  return done.flatMap((one) => {
+    if (one.status === "fulfilled") return [one.value];
+    if (one.reason instanceof NotFoundError) return [];
+    throw one.reason;
+  });
 }
 
 function addResults(app: Hono<ServerEnv>, service: Service): void {

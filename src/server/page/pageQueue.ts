@@ -150,6 +150,10 @@ export class PageQueue {
     for (const { stored } of open) await this.cancel(stored.job.id);
   }
 
+  has(id: JobId): boolean {
+    return this.entries.has(id);
+  }
+
   /** Forgets an ended job. Throws ConflictError if it has not ended, NotFoundError. */
   async remove(id: JobId): Promise<void> {
     const { state } = this.found(id).stored.job;

@@ -97,8 +97,10 @@ export class PageService {
     return this.parts.queue.cancelAll();
   }
 
-  async remove(id: JobId): Promise<void> {
-    await this.parts.queue.remove(id);
+  /** Forgets ended jobs. Ids of no job are ignored. Throws ConflictError at the first job that has not ended. */
+  async remove(ids: readonly JobId[]): Promise<void> {
+    const { queue } = this.parts;
+    for (const id of ids) if (queue.has(id)) await queue.remove(id);
     await this.keepRoom();
   }
 

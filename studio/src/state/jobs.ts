@@ -84,6 +84,6 @@ export async function cancelAll(): Promise<void> {
 
 /** Removes a job that has ended. */
 export async function removeJob(id: JobId): Promise<void> {
-  await backend().remove(id);
+  await backend().remove([id]);
   forget(id);
 }

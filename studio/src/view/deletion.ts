@@ -56,15 +56,35 @@ export function resumeDeletion(): void {
 async function deleteNow(): Promise<void> {
   clearTimeout(timer);
   const ids = deleted.value;
+  if (ids.length === 0) return;
   try {
-    for (const id of ids) {
-      await backend().remove(id);
-      for (const listener of listeners) listener(id);
-      forget(id);
-    }
+    await backend().remove(ids);
+    drop(ids);
   } catch (error) {
     deletionError.value = asBackendError(error);
   }
   // Another deletion may have begun meanwhile.
   if (deleted.value === ids) deleted.value = [];
+}
+
+function drop(ids: readonly JobId[]): void {
+  for (const id of ids) {
+    for (const listener of listeners) listener(id);
+    forget(id);
+  }
+}
+
+/** Deletes at once when the page is closed or left: nobody can undo it any more. Returns a function that stops it. */
+export function deleteWhenLeaving(): () => void {
+  const leave = (): void => {
+    clearTimeout(timer);
+    const ids = deleted.value;
+    if (ids.length === 0) return;
+    backend().removeLeaving(ids);
+    // The browser may show this page again as it was.
+    drop(ids);
+    deleted.value = [];
+  };
+  addEventListener("pagehide", leave);
+  return () => removeEventListener("pagehide", leave);
 }

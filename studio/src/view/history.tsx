@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks";
 import type { Job, JobId } from "../../../src/server/api/index.ts";
 import { asBackendError, backend, methods, models } from "../state/index.ts";
 import { fileName, type PictureFile, saveZip } from "./archive.ts";
-import { deleteLater, deletionError } from "./deletion.ts";
+import { deleteLater, deleteWhenLeaving, deletionError } from "./deletion.ts";
 import type { Filter } from "./filter.ts";
 import {
   everyFound,
@@ -38,6 +38,7 @@ export function History() {
   const state = useSignal<{ readonly text: string; readonly isProblem?: boolean }>({ text: "" });
   useEffect(keepFound, []);
   useEffect(keepDropped, []);
+  useEffect(deleteWhenLeaving, []);
   const shown = found.value;
   const chosen = shown.filter(({ id }) => selected.value.has(id));
 
