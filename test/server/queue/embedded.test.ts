@@ -81,6 +81,17 @@ test("if the database's thread dies, it starts again, waiting calls are answered
   }
 });
 
+test("a server killed while Postgres made its own lock file leaves a folder that opens", async () => {
+  const folder = path("postmaster");
+  const first = await openQueue({ folder });
+  const { job } = await first.submit(someJob());
+  await first.close();
+  writeFileSync(`${folder}/postmaster.pid`, "");
+  const second = await openQueue({ folder });
+  expect(await second.get(job.id)).toMatchObject({ id: job.id, state: "queued" });
+  await second.close();
+});
+
 test("a job that runs when its server is killed runs again, and no attempt counts", async () => {
   const folder = path("restarted");
   const settings = { attempts: 1 };

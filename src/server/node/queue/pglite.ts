@@ -93,7 +93,10 @@ class Thread {
     });
   }
 
+  /** The folder must be locked: Postgres's own lock file says nothing here. */
   static async start(folder: string, listener: Listener): Promise<Thread> {
+    // If it is empty, since a server was killed while Postgres made it, Postgres would refuse to start.
+    await rm(resolve(folder, "postmaster.pid"), { force: true });
     const thread = new Thread(folder, listener);
     const ready = once(thread.worker, "message").catch(() => undefined);
     await Promise.race([ready, thread.ended]);
