@@ -58,6 +58,7 @@ function counting(engine: Engine, all: Record<string, Calls>): Engine {
     threads: engine.threads,
     precision: engine.precision,
     versions: engine.versions,
+    traffic: engine.traffic,
     pid: engine.pid,
     load: async (program, options): Promise<Session> => {
       const session = await timed("loading programs", engine.load.bind(engine))(program, options);

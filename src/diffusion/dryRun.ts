@@ -225,6 +225,7 @@ const noEngine = (account: Account, { device, precision }: Required<DryRunPlace>
   threads: 1,
   precision,
   versions: { onnxruntime: "none" },
+  traffic: { toEngine: 0, fromEngine: 0 },
   pid: undefined,
   load: () => Promise.reject(new EngineError("a dry run has no engine")),
   mapWeights: () => Promise.reject(new EngineError("a dry run maps no weights")),
@@ -280,6 +281,8 @@ export async function dryRun(
     engine,
     platform,
     loader: account,
+    // Small programs, whose memory and work are small.
+    arithmetic: "here" as const,
     picturesKept: 0,
   };
   const model = new Model(parts);

@@ -3,6 +3,8 @@
 // Uses: every layer above it, models included.
 // Does not know: inversion and editing.
 export type { Size } from "../core/index.ts";
+export type { AdamValues, Arithmetic, Move, OpenArithmetic, Value } from "./arithmetic.ts";
+export { openArithmeticHere } from "./arithmetic.ts";
 export { atLeastTwo } from "./batch.ts";
 export { type DryRun, type DryRunPlace, type DryRunWork, dryRun, zeroWeights } from "./dryRun.ts";
 export { type OpenModelOptions, openModel } from "./loader.ts";
@@ -16,11 +18,13 @@ export {
   type MapMix,
   type NoisePrediction,
   openPredictor,
+  type PredictedValues,
   Predictor,
   type Routing,
   type Row,
   type Sources,
   type Taken,
+  type ValueRow,
 } from "./predictor.ts";
 export type { Computed } from "./programs.ts";
 export { cutPrompt, promptWarnings, unknownWordsWarning } from "./promptWarnings.ts";

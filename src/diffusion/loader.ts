@@ -2,12 +2,12 @@ import { sharedWork, type Work } from "../core/index.ts";
 import { type Engine, loadGraph, type MappedWeights } from "../runtime/index.ts";
 import { loadTokenizer } from "../text/index.ts";
 import type { Checkpoint } from "../weights/index.ts";
-import { Model, textLength } from "./model.ts";
+import { Model, type ModelParts, textLength } from "./model.ts";
 import { computesInHalf, isLarge, loadOptionsOf, type Network, weightsOf } from "./networks.ts";
 import type { Platform } from "./platform.ts";
 import type { ProgramLoader } from "./programs.ts";
 
-export interface OpenModelOptions extends Pick<Work, "onProgress"> {
+export interface OpenModelOptions extends Pick<Work, "onProgress">, Pick<ModelParts, "arithmetic"> {
   /** Name of the model, by which it is loaded again. */
   readonly name: string;
   readonly platform: Platform;
@@ -21,7 +21,7 @@ export interface OpenModelOptions extends Pick<Work, "onProgress"> {
  */
 export async function openModel(
   checkpoint: Checkpoint,
-  { name, platform, startEngine, onProgress }: OpenModelOptions,
+  { name, platform, startEngine, arithmetic, onProgress }: OpenModelOptions,
 ): Promise<Model> {
   const tokenizer = await loadTokenizer(checkpoint.tokenizer, {
     shipped: platform.merges,
@@ -30,7 +30,7 @@ export async function openModel(
   const engine = await startEngine();
   try {
     const loader = programLoader(engine, checkpoint, { name, onProgress });
-    return new Model({ name, checkpoint, tokenizer, engine, platform, loader });
+    return new Model({ name, checkpoint, tokenizer, engine, platform, loader, arithmetic });
   } catch (error) {
     await engine.close();
     throw error;

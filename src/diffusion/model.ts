@@ -47,7 +47,9 @@ import {
   type WeightSet,
   type WeightsToCheck,
 } from "../weights/index.ts";
+import { type OpenArithmetic, openArithmeticHere } from "./arithmetic.ts";
 import { atLeastTwo } from "./batch.ts";
+import { DeviceArithmetic } from "./deviceArithmetic.ts";
 import { type Network, weightsOf } from "./networks.ts";
 import type { Platform } from "./platform.ts";
 import { ProgramCache, type ProgramLoader } from "./programs.ts";
@@ -79,6 +81,8 @@ export interface ModelParts {
   readonly engine: Engine;
   readonly platform: Platform;
   readonly loader: ProgramLoader;
+  /** Where the computations between predictions are done. Default: in the engine, unless that computes on the CPU. */
+  readonly arithmetic?: "here" | "engine";
   /** Latents and pictures that are kept, so that edits of one photo pass it through the VAE once. Default 4. */
   readonly picturesKept?: number;
 }
@@ -119,6 +123,8 @@ export class Model {
   /** What it needs of Node or of the browser. */
   readonly platform: Platform;
   readonly programs: ProgramCache;
+  /** Guidance, steps of DDIM, losses and Adam: in this process, or on the device. */
+  readonly arithmetic: OpenArithmetic;
   /** Facts about the model's files that its user should know. */
   readonly warnings: readonly Warning[];
   private readonly tokenizer: ClipTokenizer;
@@ -140,6 +146,7 @@ export class Model {
     engine,
     platform,
     loader,
+    arithmetic = engine.device === "cpu" ? "here" : "engine",
     picturesKept = PICTURES_KEPT,
   }: ModelParts) {
     this.name = name;
@@ -154,6 +161,7 @@ export class Model {
     this.engine = engine;
     this.platform = platform;
     this.programs = new ProgramCache(loader);
+    this.arithmetic = arithmetic === "here" ? openArithmeticHere : new DeviceArithmetic(engine);
     this.checkConfigurations();
     const unused = this.checkWeights();
     this.warnings = [

@@ -11,7 +11,6 @@ import {
   oneOf,
   type Size,
   shapeText,
-  stack,
   type Tensor,
   tensor,
   UsageError,
@@ -40,6 +39,7 @@ import {
 } from "../models/index.ts";
 import type { MeasuredSession } from "../runtime/index.ts";
 import type { WeightSet } from "../weights/index.ts";
+import { type Arithmetic, type OpenArithmetic, openArithmeticHere, type Value } from "./arithmetic.ts";
 import { aModel, type Model } from "./model.ts";
 
 /** Attention sites of a U-Net's program at which rows may take from each other, and sites whose maps may be observed. */
@@ -63,6 +63,9 @@ export interface Row {
    */
   readonly inner?: Tensor;
 }
+
+/** One row of a forward pass, in this process or on the device. */
+export type ValueRow = { readonly [K in keyof Row]: K extends "inner" ? Value | undefined : Value };
 
 /** Shapes of the parts of a row. */
 type RowShapes = Readonly<Record<"latent" | "context", readonly number[]>>;
@@ -158,6 +161,20 @@ export interface NoisePrediction {
   readonly inner?: Tensor;
 }
 
+/** Outputs of a forward pass, in this process or on the device; attention maps are always in this process. */
+export interface PredictedValues {
+  readonly output: Value;
+  readonly maps: NoisePrediction["maps"];
+  readonly inner?: Value;
+}
+
+interface PredictOptions {
+  /** The rows that rows take from. */
+  readonly sources?: Sources;
+  /** Paths of the sites whose attention maps are returned. */
+  readonly observe?: readonly string[];
+}
+
 /** Name of the input and the output that hold what the inner parts give. */
 const innerName = "inner";
 
@@ -172,17 +189,20 @@ export class Predictor {
   private readonly config: UNetConfig;
   private readonly groups: readonly OpenGroup[];
   private readonly expected: ReturnType<typeof predictArguments>;
+  /** Where the computations between predictions are done. */
+  readonly arithmetic: OpenArithmetic;
 
   constructor(
     session: MeasuredSession,
-    config: UNetConfig,
+    { unet, arithmetic }: Pick<Model, "unet" | "arithmetic">,
     groups: readonly OpenGroup[],
     shapes: RowShapes,
     outer?: MeasuredSession,
   ) {
     this.session = session;
+    this.arithmetic = arithmetic;
     this.outer = outer;
-    this.config = config;
+    this.config = unet;
     this.groups = groups;
     this.expected = predictArguments(shapes);
   }
@@ -212,25 +232,60 @@ export class Predictor {
     options: { sources?: Sources; observe?: readonly string[]; signal?: AbortSignal } = {},
   ): Promise<NoisePrediction> {
     checkArguments("predict", this.expected, { rows, timestep, options });
-    const { sources = {}, observe = [], signal } = options;
+    const { signal, ...others } = options;
+    return openArithmeticHere.during(async (math) => {
+      const { output, inner, maps } = await this.evaluate(math, rows, timestep, others);
+      const [read, ...more] = await math.read(inner ? [output, inner] : [output]);
+      return { output: read, maps, inner: more[0] };
+    }, signal);
+  }
+
+  /** Like `look`, for rows of `math`, where the outputs stay. */
+  async evaluate(
+    math: Arithmetic,
+    rows: readonly ValueRow[],
+    timestep: number,
+    { sources = {}, observe = [] }: PredictOptions = {},
+  ): Promise<PredictedValues> {
+    const here = rows.filter(({ latent, context }) => "data" in latent || "data" in context);
+    if (here.length > 0) checkArguments("predict", this.expected, { rows: here, timestep, options: {} });
     checkArguments("predict", sourcesArgument(rows.length), { sources });
     this.requireGroups(Object.keys(sources));
-    const feeds: Record<string, Tensor | IntTensor> = {
-      sample: stack(rows.map(({ latent }) => latent)),
+    const stacked = {
+      sample: await math.stack(rows.map(({ latent }) => latent)),
+      context: await math.stack(rows.map(({ context }) => context)),
+    };
+    const feeds: Record<string, Value | IntTensor> = {
+      ...stacked,
       time: timestepSinusoids(this.config, Array<number>(rows.length).fill(timestep)),
-      context: stack(rows.map(({ context }) => context)),
     };
     for (const group of this.groups) Object.assign(feeds, feedsOf(group, rows.length, sources[group.name]));
+    const predicted = await this.predicted(math, feeds, rows, observe);
+    // The stack of a single row is that row.
+    if (rows.length > 1) math.release(...Object.values(stacked));
+    return predicted;
+  }
+
+  private async predicted(
+    math: Arithmetic,
+    feeds: Record<string, Value | IntTensor>,
+    rows: readonly ValueRow[],
+    observe: readonly string[],
+  ): Promise<PredictedValues> {
     const known = rows.flatMap(({ inner }) => inner ?? []);
     if (this.outer && known.length === rows.length && observe.length === 0) {
-      const all: typeof feeds = { ...feeds, [innerName]: stack(known) };
+      const all: typeof feeds = { ...feeds, [innerName]: await math.stack(known) };
       const own = Object.fromEntries(this.outer.inputs.map(({ name }) => [name, all[name]]));
-      const { output } = await this.outer.run(own, { finite: true, signal });
-      return { output, maps: new Map() };
+      const { values } = await math.run(this.outer, { feeds: own, values: ["output"] });
+      return { output: values.output, maps: new Map() };
     }
-    const outputs = ["output", ...(this.outer ? [innerName] : []), ...observe.map(mapsOutput)];
-    const { output, inner, ...maps } = await this.session.run(feeds, { outputs, finite: true, signal });
-    return { output, inner, maps: new Map(observe.map((path) => [path, maps[mapsOutput(path)]])) };
+    const { values, tensors } = await math.run(this.session, {
+      feeds,
+      values: ["output", ...(this.outer ? [innerName] : [])],
+      tensors: observe.map(mapsOutput),
+    });
+    const maps = new Map(observe.map((path) => [path, tensors[mapsOutput(path)]]));
+    return { output: values.output, inner: values[innerName], maps };
   }
 
   private requireGroups(names: readonly string[]): void {
@@ -387,8 +442,8 @@ export async function openPredictor(
   const open = (what: string, graph: () => Record<string, g.Node>): Promise<MeasuredSession> =>
     model.programs.open("unet", `${name}${what}`, graph, signal, { key: `${key}${what}`, weights });
   const program = await open("", () => build());
-  if (!reusesInner) return new Predictor(program, model.unet, groups, { latent, context });
+  if (!reusesInner) return new Predictor(program, model, groups, { latent, context });
   const { shape } = program.outputs.find((output) => output.name === innerName)!;
   const outer = await open(", outer parts", () => build(g.input(innerName, shape)));
-  return new Predictor(program, model.unet, groups, { latent, context }, outer);
+  return new Predictor(program, model, groups, { latent, context }, outer);
 }

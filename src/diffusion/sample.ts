@@ -7,7 +7,6 @@ import {
   noise,
   type Picture,
   requireAtMost,
-  rows,
   type Size,
   stack,
   type Tensor,
@@ -24,7 +23,7 @@ import { atLeastTwo } from "./batch.ts";
 import { aModel, type Model } from "./model.ts";
 import { openPredictor, type Predictor } from "./predictor.ts";
 import { promptWarnings } from "./promptWarnings.ts";
-import { applyStep, denoiseCoefficients, guide, type Schedule } from "./schedule.ts";
+import { denoiseCoefficients, type Schedule } from "./schedule.ts";
 
 export interface GenerateOptions {
   /** Classifier-free guidance scale. Default: the model's. */
@@ -158,25 +157,32 @@ export interface Sampling {
  * Samples by DDIM from the noisiest level down to clean latents, [B, C, h, w]. At guidance 1 there is no unconditional
  * prediction.
  */
-export async function sample(
+export const sample = (
   predictor: Predictor,
   schedule: Schedule,
   { start, contexts, unconditional, guidance }: Sampling,
   { onProgress, signal }: Work = {},
-): Promise<Tensor> {
-  const n = contexts.length;
-  const total = schedule.timesteps.length;
-  let z = start;
-  for (const [i, t] of schedule.timesteps.entries()) {
-    throwIfCancelled(signal, "sampling");
-    const each = unstack(z);
-    const conditionalRows = each.map((latent, k) => ({ latent, context: contexts[k] }));
-    const unconditionalRows = guidance === 1 ? [] : each.map((latent) => ({ latent, context: unconditional }));
-    const output = await predictor.predict(atLeastTwo([...conditionalRows, ...unconditionalRows]), t, { signal });
-    const conditional = rows(output, 0, n);
-    const guided = guidance === 1 ? conditional : guide(rows(output, n, 2 * n), conditional, guidance);
-    z = applyStep(denoiseCoefficients(schedule, i), z, guided);
-    onProgress?.({ phase: "sample", done: i + 1, total });
-  }
-  return z;
-}
+): Promise<Tensor> =>
+  predictor.arithmetic.during(async (math) => {
+    const n = contexts.length;
+    const total = schedule.timesteps.length;
+    let latents = await math.put(unstack(start));
+    const [empty, ...prompts] = await math.put([unconditional, ...contexts]);
+    for (const [i, t] of schedule.timesteps.entries()) {
+      throwIfCancelled(signal, "sampling");
+      const conditionalRows = latents.map((latent, k) => ({ latent, context: prompts[k] }));
+      const unconditionalRows = guidance === 1 ? [] : latents.map((latent) => ({ latent, context: empty }));
+      const rows = atLeastTwo([...conditionalRows, ...unconditionalRows]);
+      const { output } = await predictor.evaluate(math, rows, t);
+      const coefficients = denoiseCoefficients(schedule, i);
+      const moves = latents.map((_, k) => ({
+        coefficients,
+        weights: rows.map((_, r) => (r === k ? guidance : r === n + k ? 1 - guidance : 0)),
+      }));
+      const next = await math.advance(latents, [output], moves);
+      math.release(output, ...latents);
+      latents = next;
+      onProgress?.({ phase: "sample", done: i + 1, total });
+    }
+    return stack(await math.read(latents));
+  }, signal);

@@ -131,7 +131,7 @@ export async function invertAndTune<S extends TuningSettings>(
     // If steps start from DDIM inversion's latents, z̄ is still the result of sampling from its own last latent.
     const [context, empty] = tunes === "conditional" ? [embedding, fixed] : [fixed, embedding];
     const replay = { latent: reached, context, empty, guidance };
-    const next = carry === "inversion" ? (await sampleStep(predictor, schedule, i, replay, signal)).next : latent;
+    const next = carry === "inversion" ? await sampleStep(predictor, schedule, i, replay, signal) : latent;
     row(reconstruction, i + 1).data.set(next.data);
     row(tensors.loss, i).data.set(losses);
     row(tensors.gradient_rms, i).data.set(gradientRms);

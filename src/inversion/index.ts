@@ -10,6 +10,12 @@ export {
   invertStep,
   type Trajectories,
 } from "./ddim.ts";
-export { gradientDescent, type Optimiser } from "./optimiser.ts";
-export { type LossAndGradient, openReconstructionLoss, ReconstructionLoss, type Step } from "./reconstructionLoss.ts";
+export { type Descent, gradientDescent, type Optimiser } from "./optimiser.ts";
+export {
+  type LossAndGradient,
+  openReconstructionLoss,
+  ReconstructionLoss,
+  type Step,
+  type StepValues,
+} from "./reconstructionLoss.ts";
 export { sampleStep, type TunedStep, type TuneInput, type TuningPrograms, tuneStep } from "./tuneStep.ts";

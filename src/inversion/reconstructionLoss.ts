@@ -1,12 +1,15 @@
 import { z } from "zod";
 import { aScalar, aSize, aTensorOf, checkArguments, type Tensor, tensor, workFields } from "../core/index.ts";
 import {
+  type Arithmetic,
   aModel,
   aTimestep,
   type LatentShapes,
   type Model,
+  openArithmeticHere,
   type Size,
   type StepCoefficients,
+  type Value,
 } from "../diffusion/index.ts";
 import * as g from "../graph/index.ts";
 import { timeShape, timestepSinusoids, type UNetConfig, unet } from "../models/index.ts";
@@ -24,6 +27,13 @@ export interface Step {
   readonly guidance: number;
   /** The latent that the step should give, [1, C, h, w]. */
   readonly wanted: Tensor;
+}
+
+/** A step whose tensors are values of an arithmetic. */
+export interface StepValues extends Pick<Step, "timestep" | "coefficients" | "guidance"> {
+  readonly latent: Value;
+  readonly fixed: Value;
+  readonly wanted: Value;
 }
 
 export interface LossAndGradient {
@@ -66,19 +76,31 @@ export class ReconstructionLoss {
   /** Throws UsageError if a tensor does not have the shape of this picture size, NumericError, CancelledError. */
   async at(context: Tensor, step: Step, signal?: AbortSignal): Promise<LossAndGradient> {
     checkArguments("at", this.expected, { context, step, signal });
+    return openArithmeticHere.during(async (math) => {
+      const { loss, gradient } = await this.evaluate(math, context, step);
+      return { loss, gradient: (await math.read([gradient]))[0] };
+    }, signal);
+  }
+
+  /** Like `at`, for values of `math`, where the gradient stays. */
+  async evaluate(
+    math: Arithmetic,
+    context: Value,
+    { latent, timestep, fixed, coefficients, guidance, wanted }: StepValues,
+  ): Promise<{ loss: number; gradient: Value }> {
     const scalar = (value: number) => tensor([], Float32Array.of(value));
     const feeds = {
-      sample: step.latent,
-      time: timestepSinusoids(this.config, [step.timestep]),
+      sample: latent,
+      time: timestepSinusoids(this.config, [timestep]),
       context,
-      fixed: step.fixed,
-      wanted: step.wanted,
-      a: scalar(step.coefficients.sample),
-      b: scalar(step.coefficients.output),
-      w: scalar(step.guidance),
+      fixed,
+      wanted,
+      a: scalar(coefficients.sample),
+      b: scalar(coefficients.output),
+      w: scalar(guidance),
     };
-    const { loss, gradient } = await this.session.run(feeds, { finite: true, signal });
-    return { loss: loss.data[0], gradient };
+    const { values, tensors } = await math.run(this.session, { feeds, values: ["gradient"], tensors: ["loss"] });
+    return { loss: tensors.loss.data[0], gradient: values.gradient };
   }
 }
 

@@ -1,14 +1,14 @@
-import { lerp, meanSquaredError, rootMeanSquare, row, type Tensor } from "../core/index.ts";
+import type { Tensor } from "../core/index.ts";
 import {
-  applyStep,
+  type Arithmetic,
   atLeastTwo,
   denoiseCoefficients,
-  guide,
   type Predictor,
   type Schedule,
+  type Value,
 } from "../diffusion/index.ts";
 import type { Optimiser } from "./optimiser.ts";
-import type { ReconstructionLoss, Step } from "./reconstructionLoss.ts";
+import type { ReconstructionLoss, StepValues } from "./reconstructionLoss.ts";
 
 /** Shares of `start` in the mixes of `nearest` and `start` that are tried, nearest to `nearest` first. */
 const MIXES = [0.25, 0.5, 0.75, 1];
@@ -16,25 +16,47 @@ const MIXES = [0.25, 0.5, 0.75, 1];
 /** An embedding that a step may start from, and the latent that sampling with it gives. */
 interface Start {
   /** [1, L, D] */
-  readonly embedding: Tensor;
-  readonly next: Tensor;
+  readonly embedding: Value;
+  readonly next: Value;
   readonly loss: number;
 }
 
-/** DDIM step i with guidance. next: the latent that it gives. The others: the U-Net's two outputs. */
-export async function sampleStep(
+/** A sampling step with guidance. Latent [1, C, h, w], embeddings [1, L, D]. */
+interface GuidedStep {
+  readonly latent: Value;
+  readonly context: Value;
+  readonly empty: Value;
+  readonly guidance: number;
+}
+
+/** DDIM step i with guidance. next: the latent that it gives. output: the U-Net's outputs for `empty` and `context`. */
+async function guidedStep(
+  math: Arithmetic,
   predictor: Predictor,
   schedule: Schedule,
   i: number,
-  { latent, context, empty, guidance }: { latent: Tensor; context: Tensor; empty: Tensor; guidance: number },
-  signal?: AbortSignal,
-): Promise<{ next: Tensor; unconditional: Tensor; conditional: Tensor }> {
+  { latent, context, empty, guidance }: GuidedStep,
+): Promise<{ next: Value; output: Value }> {
   const rows = [empty, context].map((one) => ({ latent, context: one }));
-  const output = await predictor.predict(rows, schedule.timesteps[i], { signal });
-  const [unconditional, conditional] = [row(output, 0), row(output, 1)];
-  const guided = guide(unconditional, conditional, guidance);
-  return { next: applyStep(denoiseCoefficients(schedule, i), latent, guided), unconditional, conditional };
+  const { output } = await predictor.evaluate(math, rows, schedule.timesteps[i]);
+  const move = { coefficients: denoiseCoefficients(schedule, i), weights: [1 - guidance, guidance] };
+  const [next] = await math.advance([latent], [output], [move]);
+  return { next, output };
 }
+
+/** Returns the latent that DDIM step i with guidance gives. */
+export const sampleStep = (
+  predictor: Predictor,
+  schedule: Schedule,
+  i: number,
+  { latent, context, empty, guidance }: GuidedStep & Record<"latent" | "context" | "empty", Tensor>,
+  signal?: AbortSignal,
+): Promise<Tensor> =>
+  predictor.arithmetic.during(async (math) => {
+    const [z, c, u] = await math.put([latent, context, empty]);
+    const { next } = await guidedStep(math, predictor, schedule, i, { latent: z, context: c, empty: u, guidance });
+    return (await math.read([next]))[0];
+  }, signal);
 
 /** The programs that tuning runs. */
 export interface TuningPrograms {
@@ -88,69 +110,90 @@ export interface TuneInput {
  *
  * z̄_{i+1} comes from the batched program that sampling uses, so that sampling with the tuned embedding later gives the same
  * bits.
+ *
+ * On a device that is not the CPU, embedding, gradient and Adam's moments stay there: an iteration returns its loss and the root
+ * mean square of its gradient.
  */
-export async function tuneStep(
+export const tuneStep = (
   { predictor, loss }: TuningPrograms,
   schedule: Schedule,
   i: number,
   input: TuneInput,
-): Promise<TunedStep> {
-  const { tunes, latent, wanted, start, guidance, optimiser, learningRate, iterations, limit, signal } = input;
-  const { nearest, lastIteration = false } = input;
-  const timestep = schedule.timesteps[i];
-  const coefficients = denoiseCoefficients(schedule, i);
-  const sampled = (tuned: Tensor) => {
-    const [context, empty] = tunes === "conditional" ? [tuned, input.fixed] : [input.fixed, tuned];
-    return sampleStep(predictor, schedule, i, { latent, context, empty, guidance }, signal);
-  };
+): Promise<TunedStep> =>
+  predictor.arithmetic.during(async (math) => {
+    const { tunes, guidance, optimiser, learningRate, iterations, limit, lastIteration = false } = input;
+    const [latent, wanted, other, start] = await math.put([input.latent, input.wanted, input.fixed, input.start]);
+    const isNearest = input.nearest !== undefined && input.nearest !== input.start;
+    const from = isNearest ? (await math.put([input.nearest]))[0] : start;
+    const timestep = schedule.timesteps[i];
+    const coefficients = denoiseCoefficients(schedule, i);
+    const sampled = async (tuned: Value): Promise<Value> => {
+      const { next, output } = await guidedStep(math, predictor, schedule, i, rowsWith(tuned));
+      math.release(output);
+      return next;
+    };
+    const rowsWith = (tuned: Value): GuidedStep => {
+      const [context, empty] = tunes === "conditional" ? [tuned, other] : [other, tuned];
+      return { latent, context, empty, guidance };
+    };
 
-  const from = nearest ?? start;
-  const first = await sampled(from);
-  const asGiven = { embedding: from, next: first.next, loss: meanSquaredError(first.next, wanted) };
-  // w·c + (1 − w)·u is f + w·(c − f) for the fixed prediction f = u, and f + (1 − w)·(u − f) for f = c.
-  const [fixed, weight] = tunes === "conditional" ? [first.unconditional, guidance] : [first.conditional, 1 - guidance];
-  const step = { latent, timestep, fixed, coefficients, guidance: weight, wanted };
-  const mixes = asGiven.loss < limit || start === from ? [] : MIXES.map((share) => lerp(from, start, share));
-  const starts = [asGiven, ...(await startsFrom(predictor, mixes, step, signal))];
-  const best = starts.find((one) => one.loss < limit) ?? starts.toSorted((a, b) => a.loss - b.loss)[0];
-  const losses = [best.loss];
-  const isBelow = (): boolean => losses[losses.length - 1] < limit;
-  const gradientRms: number[] = [];
-  let embedding = best.embedding;
-  let next: Tensor | undefined = best.next;
-  while (loss && (lastIteration || !isBelow()) && gradientRms.length < iterations) {
-    const { loss: value, gradient } = await loss.at(embedding, step, signal);
-    if (next === undefined) losses.push(value);
-    const isLast = isBelow();
-    if (isLast && !lastIteration) break;
-    gradientRms.push(rootMeanSquare(gradient));
-    embedding = optimiser.step(embedding, gradient, learningRate);
-    next = undefined;
-    // Sampling costs a third of a gradient, and the last iteration needs it anyway.
-    const mayEnd = lastIteration ? isLast : expectedLoss(losses) < limit;
-    if (mayEnd || gradientRms.length === iterations) {
-      ({ next } = await sampled(embedding));
-      losses.push(meanSquaredError(next, wanted));
+    const first = await guidedStep(math, predictor, schedule, i, rowsWith(from));
+    const asGiven = { embedding: from, next: first.next, loss: await math.meanSquaredError(first.next, wanted) };
+    // w·c + (1 − w)·u is f + w·(c − f) for the fixed prediction f = u, and f + (1 − w)·(u − f) for f = c.
+    const [unconditional, conditional] = await math.unstack(first.output);
+    const [fixed, weight] = tunes === "conditional" ? [unconditional, guidance] : [conditional, 1 - guidance];
+    const step = { latent, timestep, fixed, coefficients, guidance: weight, wanted };
+    const shares = asGiven.loss < limit || from === start ? [] : MIXES;
+    const mixes: Value[] = [];
+    for (const share of shares) mixes.push(await math.combine(1 - share, from, share, start));
+    const starts = [asGiven, ...(await startsFrom(math, predictor, mixes, step))];
+    const best = starts.find((one) => one.loss < limit) ?? starts.toSorted((a, b) => a.loss - b.loss)[0];
+    const losses = [best.loss];
+    const isBelow = (): boolean => losses[losses.length - 1] < limit;
+    const gradientRms: number[] = [];
+    let embedding = best.embedding;
+    let next: Value | undefined = best.next;
+    const descent = await optimiser.begin(math);
+    while (loss && (lastIteration || !isBelow()) && gradientRms.length < iterations) {
+      const { loss: value, gradient } = await loss.evaluate(math, embedding, step);
+      if (next === undefined) losses.push(value);
+      const isLast = isBelow();
+      if (isLast && !lastIteration) break;
+      gradientRms.push(await math.rootMeanSquare(gradient));
+      const before = embedding;
+      embedding = await descent.step(embedding, gradient, learningRate);
+      math.release(gradient, before);
+      next = undefined;
+      // Sampling costs a third of a gradient, and the last iteration needs it anyway.
+      const mayEnd = lastIteration ? isLast : expectedLoss(losses) < limit;
+      if (mayEnd || gradientRms.length === iterations) {
+        next = await sampled(embedding);
+        losses.push(await math.meanSquaredError(next, wanted));
+      }
+      if (isLast) break;
     }
-    if (isLast) break;
-  }
-  return { embedding, latent: next ?? (await sampled(embedding)).next, losses, gradientRms };
-}
+    await descent.end();
+    const [tuned, reached] = await math.read([embedding, next ?? (await sampled(embedding))]);
+    return { embedding: tuned, latent: reached, losses, gradientRms };
+  }, input.signal);
 
 /** Samples one step with each embedding, in one batch. The other prediction (`fixed`) is known. */
 async function startsFrom(
+  math: Arithmetic,
   predictor: Predictor,
-  embeddings: readonly Tensor[],
-  { latent, timestep, fixed, coefficients, guidance, wanted }: Step,
-  signal?: AbortSignal,
+  embeddings: readonly Value[],
+  { latent, timestep, fixed, coefficients, guidance, wanted }: StepValues,
 ): Promise<Start[]> {
   if (embeddings.length === 0) return [];
   const rows = atLeastTwo(embeddings.map((context) => ({ latent, context })));
-  const output = await predictor.predict(rows, timestep, { signal });
-  return embeddings.map((embedding, k) => {
-    const next = applyStep(coefficients, latent, guide(fixed, row(output, k), guidance));
-    return { embedding, next, loss: meanSquaredError(next, wanted) };
-  });
+  const { output } = await predictor.evaluate(math, rows, timestep);
+  const starts: Start[] = [];
+  for (const [k, embedding] of embeddings.entries()) {
+    const weights = [1 - guidance, ...rows.map((_, r) => (r === k ? guidance : 0))];
+    const [next] = await math.advance([latent], [fixed, output], [{ coefficients, weights }]);
+    starts.push({ embedding, next, loss: await math.meanSquaredError(next, wanted) });
+  }
+  return starts;
 }
 
 /** Estimates the loss after one more iteration: it shrinks as in the last iteration, or to a tenth in the first one. */

@@ -114,6 +114,12 @@ export interface MeasuredSession extends Session {
   checkBatch(batch: number): void;
 }
 
+/** Bytes of tensors that were moved between the caller and an engine. Weights and programs do not count. */
+export interface Traffic {
+  readonly toEngine: number;
+  readonly fromEngine: number;
+}
+
 /**
  * Runs programs in a process of its own, one call at a time, so that a crash of native code becomes an error here. After a
  * cancelled or failed call the engine still works: it loads a program again when the program is next used.
@@ -128,6 +134,8 @@ export interface Engine {
   readonly largestBuffer?: number;
   /** Versions on which the bits of results depend, with the precision if it is not float32. */
   readonly versions: Readonly<Record<"onnxruntime", string>>;
+  /** What was moved since the engine was started, for measurements. */
+  readonly traffic: Traffic;
   /** Id of the process that does the work, for measurements. Changes if a call is cancelled or fails. */
   readonly pid: number | undefined;
   load(program: LoadableProgram, options?: LoadOptions): Promise<Session>;

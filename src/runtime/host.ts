@@ -1,11 +1,19 @@
 import type { Device } from "./engine.ts";
-import type { EngineProcess } from "./process.ts";
+import type { Answer, Reply, Request } from "./messages.ts";
+import type { Asked, EngineProcess } from "./process.ts";
 
 /** The functions of an engine that its sessions and resident tensors use. */
 export interface Host {
   readonly device: Device;
   /** Runs `work` alone, on a process that is running. Ends that process if `signal` aborts meanwhile. */
   exclusive<T>(what: string, signal: AbortSignal | undefined, work: (process: EngineProcess) => Promise<T>): Promise<T>;
+  /** Sends a request whose arrays are tensors, and counts their bytes. Throws as `requestDone`. */
+  move(
+    process: EngineProcess,
+    asked: Omit<Asked, "device">,
+    request: Request,
+    arrays?: readonly Uint8Array[],
+  ): Promise<Answer<Reply & { kind: "done" }>>;
 }
 
 /** Loads one program into processes of a platform. */

@@ -1,9 +1,10 @@
 import { EngineError, orCancelled, type Tensor, type Work } from "../core/index.ts";
 import type { WeightSet } from "../weights/index.ts";
-import type { Device, Engine, LoadableProgram, LoadOptions, Resident } from "./engine.ts";
+import type { Device, Engine, LoadableProgram, LoadOptions, Resident, Traffic } from "./engine.ts";
 import type { Host, Loading } from "./host.ts";
 import type { MappedWeights } from "./mappedWeights.ts";
-import { type EngineProcess, requestDone } from "./process.ts";
+import type { Answer, Reply, Request } from "./messages.ts";
+import { type Asked, type EngineProcess, requestDone } from "./process.ts";
 import { EngineResident, readResidents } from "./resident.ts";
 import { bytesOf, EngineSession } from "./session.ts";
 
@@ -28,6 +29,7 @@ export class HostedEngine implements Engine, Host {
   readonly warnings: Engine["warnings"];
   readonly largestBuffer: number | undefined;
   readonly versions: Engine["versions"];
+  readonly traffic: { -readonly [K in keyof Traffic]: Traffic[K] } = { toEngine: 0, fromEngine: 0 };
   private readonly platform: Platform;
   private process: EngineProcess | undefined;
   private starting: Promise<EngineProcess> | undefined;
@@ -69,8 +71,8 @@ export class HostedEngine implements Engine, Host {
     return this.exclusive("moving tensors into the engine", signal, async (process) => {
       const made = tensors.map(({ shape }) => new EngineResident(this, process, shape));
       const heads = made.map(({ id, shape }) => ({ name: "", dtype: "float32" as const, shape, resident: id }));
-      const asked = { where: "tensors", problem: "cannot be moved into the engine", device: this.device };
-      await requestDone(process, asked, { kind: "put", tensors: heads }, tensors.map(bytesOf));
+      const asked = { where: "tensors", problem: "cannot be moved into the engine" };
+      await this.move(process, asked, { kind: "put", tensors: heads }, tensors.map(bytesOf));
       return made;
     });
   }
@@ -111,6 +113,18 @@ export class HostedEngine implements Engine, Host {
     } finally {
       leave();
     }
+  }
+
+  async move(
+    process: EngineProcess,
+    asked: Omit<Asked, "device">,
+    request: Request,
+    arrays: readonly Uint8Array[] = [],
+  ): Promise<Answer<Reply & { kind: "done" }>> {
+    const answer = await requestDone(process, { ...asked, device: this.device }, request, arrays);
+    for (const { byteLength } of arrays) this.traffic.toEngine += byteLength;
+    for (const { byteLength } of answer.arrays) this.traffic.fromEngine += byteLength;
+    return answer;
   }
 
   /** The process, or a new one if it has ended. */

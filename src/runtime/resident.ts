@@ -1,7 +1,7 @@
 import { ResidentError, type Tensor } from "../core/index.ts";
 import type { Feeds, Resident } from "./engine.ts";
 import type { Host } from "./host.ts";
-import { type EngineProcess, requestDone } from "./process.ts";
+import type { EngineProcess } from "./process.ts";
 
 let count = 0;
 
@@ -48,9 +48,9 @@ export const readResidents = (
 ): Promise<Tensor[]> =>
   host.exclusive("reading tensors of the engine", signal, async (process) => {
     for (const one of residents) one.requireIn(process);
-    const asked = { where: "tensors in the engine", problem: "cannot be read", device: host.device };
+    const asked = { where: "tensors in the engine", problem: "cannot be read" };
     const request = { kind: "read", residents: residents.map(({ id }) => id) } as const;
-    const { arrays } = await requestDone(process, asked, request);
+    const { arrays } = await host.move(process, asked, request);
     return residents.map(({ shape }, i) => ({ shape, data: new Float32Array(arrays[i].buffer) }));
   });
 

@@ -4,7 +4,7 @@ import type { Feeds, LoadableProgram, RunOptions, Session } from "./engine.ts";
 import { batchOfFeeds, checkFeeds } from "./feeds.ts";
 import type { Host, Loading } from "./host.ts";
 import type { ArrayHead, ResidentHead } from "./messages.ts";
-import { type EngineProcess, requestDone } from "./process.ts";
+import type { EngineProcess } from "./process.ts";
 import { EngineResident, isResident } from "./resident.ts";
 
 /** The bytes of a tensor as they are sent: float32, or int64 for whole numbers. */
@@ -124,9 +124,9 @@ export class EngineSession implements Session {
       return [name, new EngineResident(this.host, process, withBatch(shape, rows))];
     });
     const toKeep = kept.map(([name, { id }]) => ({ name, resident: id }));
-    const asked = { where: this.name, problem: "failed", device: this.host.device };
+    const asked = { where: this.name, problem: "failed" };
     const run = { kind: "run", session: this.id, feeds: heads, outputs, keep: toKeep } as const;
-    const answer = await requestDone(process, asked, run, arrays);
+    const answer = await this.host.move(process, asked, run, arrays);
     const results = answer.reply.outputs.map(({ name, shape }, i): [string, Tensor] => [
       name,
       { shape, data: new Float32Array(answer.arrays[i].buffer) },

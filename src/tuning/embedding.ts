@@ -1,7 +1,5 @@
-import type { Tensor } from "../core/index.ts";
-import type { Model, Size } from "../diffusion/index.ts";
+import type { Arithmetic, Model, Size, Value } from "../diffusion/index.ts";
 import * as g from "../graph/index.ts";
-import type { LossAndGradient } from "../inversion/index.ts";
 import type { UNetConfig } from "../models/index.ts";
 import type { Session } from "../runtime/index.ts";
 import type { Examples } from "./examples.ts";
@@ -17,11 +15,14 @@ export class EmbeddingLoss {
     this.config = config;
   }
 
-  /** context: [1, L, D]. Throws NumericError, CancelledError, and GraphError if the examples have another size or number. */
-  async at(context: Tensor, examples: Examples, signal?: AbortSignal): Promise<LossAndGradient> {
+  /**
+   * context and gradient: [1, L, D], values of `math`. Throws NumericError, CancelledError, and GraphError if the examples have
+   * another size or number.
+   */
+  async at(math: Arithmetic, context: Value, examples: Examples): Promise<{ loss: number; gradient: Value }> {
     const feeds = { context, ...exampleFeeds(this.config, examples) };
-    const { loss, gradient } = await this.session.run(feeds, { finite: true, signal });
-    return { loss: loss.data[0], gradient };
+    const { values, tensors } = await math.run(this.session, { feeds, values: ["gradient"], tensors: ["loss"] });
+    return { loss: tensors.loss.data[0], gradient: values.gradient };
   }
 }
 

@@ -34,7 +34,7 @@ function processOf(named: ByName, name: string): Process {
 }
 
 /** Tells if two values are the same object, or tensors over the same numbers in memory. */
-function isSame(a: unknown, b: unknown): boolean {
+export function isSame(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   const [p, q] = [a, b].map((value) => (value as Partial<Tensor> | undefined)?.data);
   return p !== undefined && p.buffer === q?.buffer && p.byteOffset === q.byteOffset && p.length === q.length;

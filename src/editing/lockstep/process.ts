@@ -1,4 +1,4 @@
-import { combine, type Tensor } from "../../core/index.ts";
+import type { Tensor } from "../../core/index.ts";
 import type { KeyMask, MapMix } from "../../diffusion/index.ts";
 
 /** Names of the terms of classifier-free guidance. */
@@ -54,15 +54,3 @@ export interface Process {
 }
 
 export const firstStep = ({ startStep = 0 }: Process): number => startStep;
-
-/** Returns the guided prediction of a process: the weighted sum of the predictions of its terms, in order. */
-export function guided(terms: readonly { readonly weight: number; readonly output: Tensor }[]): Tensor {
-  const [first, ...others] = terms.filter(({ weight }) => weight !== 0);
-  if (others.length === 0 && first.weight === 1) return first.output;
-  const [second, ...rest] = others;
-  if (second && rest.length === 0) return combine(first.weight, first.output, second.weight, second.output);
-  const data = Float32Array.from(first.output.data, (_, k) =>
-    [first, ...others].reduce((sum, { weight, output }) => sum + weight * output.data[k], 0),
-  );
-  return { shape: first.output.shape, data };
-}

@@ -1,17 +1,22 @@
 import { GraphError, row, type Tensor, throwIfCancelled, type Work } from "../../core/index.ts";
 import {
-  applyStep,
+  type Arithmetic,
   atLeastTwo,
   denoiseCoefficients,
+  openArithmeticHere,
   type Predictor,
   type Schedule,
   type Sources,
+  type StepCoefficients,
   stepCoefficients,
   type Taken,
+  type Value,
+  type ValueRow,
 } from "../../diffusion/index.ts";
 import type { SiteGroup } from "../../models/index.ts";
+import { Latents, Placed } from "./latents.ts";
 import { type PlannedRow, planRows, type StepPlan } from "./plan.ts";
-import { type Attention, guided, type Process } from "./process.ts";
+import type { Attention, Process } from "./process.ts";
 import { InnerParts } from "./reuse.ts";
 
 /** Selects the attention maps of one row at one site for a hook. */
@@ -76,13 +81,18 @@ export interface LockStepResult {
 
 /** The rows of a step that one set of weights predicts. */
 interface Batch {
-  readonly weights: string | undefined;
+  readonly predictor: Predictor;
   /** At least two: a single row is repeated. */
   readonly rows: readonly PlannedRow[];
 }
 
-/** Splits the rows of a step into batches, one for each set of weights. */
-function batchesOf({ rows }: StepPlan): Batch[] {
+/** A step, and the batches that predict its rows. */
+interface PlannedStep extends StepPlan {
+  readonly batches: readonly Batch[];
+}
+
+/** Splits the rows of a step by the sets of weights that predict them. */
+function batchesOf({ rows }: StepPlan): (Pick<Batch, "rows"> & { readonly weights: string | undefined })[] {
   const weights = [...new Set(rows.map(({ term }) => term.weights))];
   return weights.map((name) => ({
     weights: name,
@@ -94,49 +104,65 @@ function batchesOf({ rows }: StepPlan): Batch[] {
 export async function runLockStep(
   predictors: Predictors,
   schedule: Schedule,
-  { processes, wanted, groups = [], hooks = {}, share = hooks.afterStep === undefined, reuse = 1 }: LockStep,
-  { onProgress, onStep, signal }: LockStepWork = {},
+  lockStep: LockStep,
+  work: LockStepWork = {},
+): Promise<LockStepResult> {
+  const { processes, wanted, hooks = {} } = lockStep;
+  const { observe = [], afterStep } = hooks;
+  const { share = afterStep === undefined } = lockStep;
+  const plans = planRows(processes, schedule.timesteps.length, { wanted, observed: observe, share });
+  const opened = new Map<string | undefined, Predictor>();
+  const planned: PlannedStep[] = [];
+  for (const plan of plans) {
+    const batches: Batch[] = [];
+    for (const { weights, rows } of batchesOf(plan)) {
+      const predictor = opened.get(weights) ?? (await predictors(weights));
+      opened.set(weights, predictor);
+      predictor.checkBatch(rows.length);
+      batches.push({ predictor, rows });
+    }
+    planned.push({ ...plan, batches });
+  }
+  const [{ arithmetic } = { arithmetic: openArithmeticHere }] = opened.values();
+  return arithmetic.during((math) => runSteps(math, schedule, planned, lockStep, work), work.signal);
+}
+
+async function runSteps(
+  math: Arithmetic,
+  schedule: Schedule,
+  plans: readonly PlannedStep[],
+  { processes, wanted, groups = [], hooks = {}, reuse = 1 }: LockStep,
+  { onProgress, onStep, signal }: LockStepWork,
 ): Promise<LockStepResult> {
   const N = schedule.timesteps.length;
   const { observe = [], afterStep } = hooks;
-  const plans = planRows(processes, N, { wanted, observed: observe, share });
-  const batches = plans.map(batchesOf);
-  const opened = new Map<string | undefined, Predictor>();
-  for (const { weights, rows } of batches.flat()) {
-    const predictor = opened.get(weights) ?? (await predictors(weights));
-    opened.set(weights, predictor);
-    predictor.checkBatch(rows.length);
-  }
-
   const named = new Map(processes.map((p) => [p.name, p]));
-  const latents = new Map<Process, Tensor>(processes.map((p) => [p, p.start]));
-  const latentAt = (p: Process, i: number): Tensor => (p.known ? row(p.known, i) : latents.get(p)!);
-  const innerParts = new InnerParts(reuse);
+  const latents = await Latents.start(math, processes);
+  const contexts = new Placed(math);
+  const innerParts = new InnerParts(math, reuse);
   let rowCount = 0;
-  for (const [i, { advancing, owners }] of plans.entries()) {
+  for (const [i, { batches, advancing, owners }] of plans.entries()) {
     throwIfCancelled(signal, "the edit");
-    if (batches[i].length === 0) continue;
+    if (batches.length === 0) continue;
     const ownerOf = (name: string): Process => owners.get(named.get(name)!)!;
-    const outputs = new Map<PlannedRow, Tensor>();
+    const rows = batches.flatMap((batch) => batch.rows);
+    rowCount += rows.length;
+    const embedded = (await contexts.only(rows.map(({ term }) => term.context))).values();
     const maps = Array<Tensor | undefined>(observe.length).fill(undefined);
-    for (const { weights, rows } of batches[i]) {
+    const outputs: Value[] = [];
+    for (const { predictor, rows } of batches) {
       const observed = observe.filter((o) => rows.some((r) => isOf(r, ownerOf(o.process), o.term)));
       const inner = innerParts.at(i, rows);
-      const inputs = rows.map(({ process, term: { context } }, r) => ({
-        latent: latentAt(process, i),
-        context,
-        inner: inner[r],
-      }));
-      const prediction = await opened.get(weights)!.look(inputs, schedule.timesteps[i], {
+      const inputs: ValueRow[] = [];
+      for (const [r, { process }] of rows.entries()) {
+        inputs.push({ latent: await latents.at(process, i), context: embedded.next().value!, inner: inner[r] });
+      }
+      const prediction = await predictor.evaluate(math, inputs, schedule.timesteps[i], {
         sources: sourcesOf(rows, groups, i, ownerOf),
         observe: [...new Set(observed.map(({ site }) => site))],
-        signal,
       });
-      rowCount += rows.length;
-      if (prediction.inner) innerParts.keep(rows, prediction.inner, owners);
-      rows.forEach((planned, r) => {
-        outputs.set(planned, row(prediction.output, r));
-      });
+      if (prediction.inner) await innerParts.keep(rows, prediction.inner, owners);
+      outputs.push(prediction.output);
       for (const one of observed) {
         const at = rows.findIndex((r) => isOf(r, ownerOf(one.process), one.term));
         const { shape, data } = row(prediction.maps.get(one.site)!, at);
@@ -144,26 +170,46 @@ export async function runLockStep(
       }
     }
 
+    const moved = (coefficients: StepCoefficients): Promise<Value[]> => {
+      // A row that is repeated counts once.
+      const weightsOf = (p: Process) =>
+        rows.map((one, r) => (one.process === p && rows.indexOf(one) === r ? one.term.weight : 0));
+      const moves = advancing.map((p) => ({ coefficients, weights: weightsOf(p) }));
+      return math.advance(
+        advancing.map((p) => latents.current(p)),
+        outputs,
+        moves,
+      );
+    };
     const clean = new Map<string, Tensor>();
-    const toClean = stepCoefficients(schedule.alphaBar[i], 1, schedule.prediction);
-    for (const process of advancing) {
-      const own = [...outputs].filter(([planned]) => planned.process === process);
-      const prediction = guided(own.map(([{ term }, output]) => ({ weight: term.weight, output })));
-      const z = latents.get(process)!;
-      const next = applyStep(denoiseCoefficients(schedule, i), z, prediction);
-      const predicted = onStep && applyStep(toClean, z, prediction);
-      for (const [sharing, owner] of owners) {
-        if (owner !== process) continue;
-        latents.set(sharing, next);
-        if (predicted) clean.set(sharing.name, predicted);
+    if (onStep) {
+      const predicted = await moved(stepCoefficients(schedule.alphaBar[i], 1, schedule.prediction));
+      for (const [k, latent] of (await math.read(predicted)).entries()) {
+        for (const [sharing, owner] of owners) if (owner === advancing[k]) clean.set(sharing.name, latent);
       }
+      math.release(...predicted);
     }
-    const state = { latents: new Map(processes.map((p) => [p.name, latentAt(p, i + 1)])), maps };
-    for (const [name, latent] of (await afterStep?.(i, state)) ?? []) latents.set(named.get(name)!, latent);
+    const next = await moved(denoiseCoefficients(schedule, i));
+    math.release(...outputs);
+    latents.move(
+      new Map(
+        [...owners].flatMap(([p, owner]) => {
+          const k = advancing.indexOf(owner);
+          return k < 0 ? [] : [[p, next[k]]];
+        }),
+      ),
+    );
+    if (afterStep) {
+      const state = { latents: await latents.read(i + 1), maps };
+      const changed = [...((await afterStep(i, state)) ?? [])];
+      const values = await math.put(changed.map(([, latent]) => latent));
+      latents.move(new Map(changed.map(([name], k) => [named.get(name)!, values[k]])));
+    }
     await onStep?.(i + 1, clean);
     onProgress?.({ phase: "edit", done: i + 1, total: N });
   }
-  return { latents: new Map(wanted.map((name) => [name, latentAt(named.get(name)!, N)])), rows: rowCount };
+  const last = await latents.read(N);
+  return { latents: new Map(wanted.map((name) => [name, last.get(name)!])), rows: rowCount };
 }
 
 function requireGroups(groups: readonly SiteGroup[], attention: readonly Attention[], i: number): void {

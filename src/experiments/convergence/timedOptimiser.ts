@@ -1,5 +1,6 @@
-import type { Progress, Tensor } from "../../core/index.ts";
-import type { Optimiser } from "../../inversion/index.ts";
+import type { Progress } from "../../core/index.ts";
+import type { Arithmetic } from "../../diffusion/index.ts";
+import type { Descent, Optimiser } from "../../inversion/index.ts";
 
 /** An optimiser that notes when tuning of each sampling step begins, and when each of its iterations ends. */
 export class TimedOptimiser implements Optimiser {
@@ -29,10 +30,16 @@ export class TimedOptimiser implements Optimiser {
     this.inner.reset();
   }
 
-  step(x: Tensor, gradient: Tensor, learningRate: number): Tensor {
-    const next = this.inner.step(x, gradient, learningRate);
-    this.steps.at(-1)?.push(this.elapsed());
-    return next;
+  async begin(math: Arithmetic): Promise<Descent> {
+    const inner = await this.inner.begin(math);
+    return {
+      step: async (x, gradient, learningRate) => {
+        const next = await inner.step(x, gradient, learningRate);
+        this.steps.at(-1)?.push(this.elapsed());
+        return next;
+      },
+      end: () => inner.end(),
+    };
   }
 
   private elapsed(): number {

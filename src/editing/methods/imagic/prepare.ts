@@ -1,4 +1,4 @@
-import { row, type Tensor } from "../../../core/index.ts";
+import { row } from "../../../core/index.ts";
 import type { LatentShapes } from "../../../diffusion/index.ts";
 import { Adam } from "../../../inversion/index.ts";
 import { openEmbeddingLoss, openWeightTuning } from "../../../tuning/index.ts";
@@ -65,17 +65,24 @@ async function tuneEmbedding(job: Job): Promise<void> {
   const done = progress.done - 1;
   if (done >= steps) return;
   const loss = await openEmbeddingLoss(model, picture, trainingBatch, signal);
-  const adam = new Adam(tensors.moments, done);
-  let embedding: Tensor = row(tensors.embedding, 0);
-  await train(job, {
-    phase: "tune embedding",
-    before: 1,
-    steps,
-    step: async (_, examples) => {
-      const { loss: value, gradient } = await loss.at(embedding, examples, signal);
-      embedding = adam.step(embedding, gradient, embeddingRate);
-      return value;
-    },
-    save: async () => tensors.embedding.data.set(embedding.data),
-  });
+  await model.arithmetic.during(async (math) => {
+    const adam = await new Adam(tensors.moments, done).begin(math);
+    let [embedding] = await math.put([row(tensors.embedding, 0)]);
+    await train(job, {
+      phase: "tune embedding",
+      before: 1,
+      steps,
+      step: async (_, examples) => {
+        const { loss: value, gradient } = await loss.at(math, embedding, examples);
+        const before = embedding;
+        embedding = await adam.step(embedding, gradient, embeddingRate);
+        math.release(gradient, before);
+        return value;
+      },
+      save: async () => {
+        tensors.embedding.data.set((await math.read([embedding]))[0].data);
+        await adam.end();
+      },
+    });
+  }, signal);
 }
