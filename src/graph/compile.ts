@@ -1,4 +1,5 @@
 import { GraphError, shapeText, sizeOf } from "../core/index.ts";
+import { cutChannels } from "./cutChannels.ts";
 import { type ExternalData, OnnxModel } from "./onnx.ts";
 import {
   isConstant,
@@ -120,7 +121,9 @@ export function* compileInStages(
   yield;
   const fast = target === "ort" ? flipKernels(wanted, kernelCopies, isMapped) : narrowLinear(wanted, isMapped);
   yield;
-  const expanded = expand(half ? inHalf(fast) : fast, target, { ...leastTraits, ...traits });
+  const allTraits = { ...leastTraits, ...traits };
+  const typed = half ? inHalf(fast) : fast;
+  const expanded = expand(target === "ort" ? typed : cutChannels(typed, allTraits), target, allTraits);
   yield;
   const values = shareEqual(expanded);
   yield;

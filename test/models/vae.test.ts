@@ -32,4 +32,23 @@ describe.each(["tiny-sd1", "tiny-sd2"])("VAE of %s", async (name) => {
     expect(relativeError(result.loss, of("loss"))).toBeLessThan(1e-4);
     expect(relativeError(result.gradient, of("grad_z"))).toBeLessThan(1e-3);
   });
+
+  test.each([70_000, 40_000])(
+    "cut into values of at most %s bytes, it gives the same latents and pictures",
+    async (buffer) => {
+      const [picture, z] = [reference.picture, reference.z] as Tensor[];
+      const outputs = {
+        mean: encode(config, g.input("picture", picture.shape)).mean,
+        decoded: decode(config, g.input("z", z.shape)),
+      };
+      const program = g.compile(outputs, { name: "vae", target: "onnx", bind: () => "fed", traits: { buffer } });
+      const pictures = g.inOrder(program.graph).filter(({ shape }) => shape.length === 4);
+      const bytes = pictures.map(({ shape }) => 4 * g.count(shape));
+      expect(Math.max(...bytes)).toBeLessThanOrEqual(buffer);
+      const feeds = { picture, z, ...weights };
+      const whole = await run(outputs, feeds, { target: "onnx" });
+      const cut = await run(outputs, feeds, { target: "onnx", traits: { buffer } });
+      for (const name of ["mean", "decoded"]) expect(relativeError(cut[name], whole[name]), name).toBeLessThan(1e-5);
+    },
+  );
 });
