@@ -78,11 +78,11 @@ describe.each(pipelines)("$name", ({ name, prompt }) => {
   });
 
   test("at guidance 1 there is no unconditional prediction", async () => {
-    const predict = vi.spyOn(Predictor.prototype, "predict");
+    const evaluate = vi.spyOn(Predictor.prototype, "evaluate");
     await generate(model, Array(3).fill(prompt), { steps: 2, size, guidance: 1 });
     await generate(model, Array(3).fill(prompt), { steps: 1, size, guidance: 2 });
-    expect(predict.mock.calls.map(([rows]) => rows.length)).toEqual([3, 3, 6]);
-    predict.mockRestore();
+    expect(evaluate.mock.calls.map(([, rows]) => rows.length)).toEqual([3, 3, 6]);
+    evaluate.mockRestore();
   });
 
   test("each picture is handed over as soon as it is finished; no prompts give no pictures", async () => {

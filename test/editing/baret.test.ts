@@ -231,11 +231,11 @@ describe.each([
     const check = vi.spyOn(Predictor.prototype, "checkBatch").mockImplementation((rows) => {
       throw new MemoryError(`${rows} rows`);
     });
-    const predict = vi.spyOn(Predictor.prototype, "predict");
+    const evaluate = vi.spyOn(Predictor.prototype, "evaluate");
     await expect(editAll({ rows: "all" })).rejects.toThrow(new MemoryError("8 rows"));
-    expect(predict).not.toHaveBeenCalled();
+    expect(evaluate).not.toHaveBeenCalled();
     check.mockRestore();
-    predict.mockRestore();
+    evaluate.mockRestore();
   });
 
   test.each([
