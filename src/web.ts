@@ -12,80 +12,11 @@ import {
 } from "./editing/index.ts";
 import { methodApi } from "./tasks/web/index.ts";
 
-export {
-  BaretError,
-  CancelledError,
-  CheckpointError,
-  DeviceError,
-  EngineError,
-  type ErrorCategory,
-  type ErrorDetails,
-  HubError,
-  ImageError,
-  type Mask,
-  MemoryError,
-  NumericError,
-  type Picture,
-  type Progress,
-  StorageError,
-  type Tensor,
-  UsageError,
-  type Warning,
-  type Work,
-} from "./core/index.ts";
-export {
-  type Generated,
-  type GenerateOptions,
-  type GenerateWork,
-  generate,
-  type Model,
-  type Size,
-} from "./diffusion/index.ts";
 export { type LoadModelOptions, loadModel, type ModelPlace } from "./diffusion/web/index.ts";
-export {
-  type AttentionMaps,
-  type AttentionOptions,
-  type Candidate,
-  type Choice,
-  type Method,
-  methods,
-  type Prepared,
-  type PreparedStore,
-  registerMethod,
-  type Scorer,
-  type StripEdit,
-  type Sweep,
-  type Tried,
-  type WordMap,
-} from "./editing/index.ts";
-export { pasteBack } from "./image/index.ts";
+export { PreparedCache, type PreparedCacheOptions } from "./editing/web/index.ts";
 export { decodeImage, decodePhoto, encodePicture, encodePng } from "./image/web/index.ts";
-export {
-  attentionSheet,
-  type CompareApiWork,
-  type ComparedEdit,
-  type CompareResult,
-  type Cost,
-  type Costs,
-  type EditResult,
-  type Estimate,
-  type FailedEdit,
-  type LeftOut,
-  type MadeEdit,
-  type ModelMemory,
-  type ModelMemoryOptions,
-  type PhotoInput,
-  type PreparedPhoto,
-} from "./tasks/index.ts";
-export {
-  type CommonPhotoOptions,
-  type CommonPrepareOptions,
-  type CompareOptions,
-  compare,
-  type MethodApi,
-  methodApi,
-  modelMemory,
-} from "./tasks/web/index.ts";
+export * from "./names.ts";
+export { type CommonPrepareOptions, compare, type MethodApi, methodApi, modelMemory } from "./tasks/web/index.ts";
 
 /** BARET: edits that may change poses and shapes, from a target prompt alone. */
 export const baret = methodApi(baretMethod);

@@ -17,11 +17,11 @@ import { type ComparedEdit, comparisonSheet, type LeftOut, methodsToCompare, spl
 import { compareTask, planComparison } from "./compareTask.ts";
 import { makerOf } from "./maker.ts";
 import { openPhoto, type PhotoInput } from "./photo.ts";
-import { aPhoto, type PhotoOptions, photoFields, type StoreOptions } from "./photoOptions.ts";
+import { aPhoto, type CommonPhotoOptions, cacheOption, photoFields } from "./photoOptions.ts";
 import type { SettingValues } from "./record.ts";
 
 /** Prompts, methods and options of a comparison. */
-export interface CompareOptions extends PhotoOptions {
+export interface CompareOptions extends CommonPhotoOptions {
   /** Names of the methods. Default: all for which the inputs suffice. */
   methods?: readonly string[];
   /** Options of `prepare` and `edit`, and `preset`, by the names of the methods. */
@@ -54,16 +54,17 @@ const compareFields = {
 };
 const workArguments = z.strictObject({ ...workFields, onEdit: aFunction.optional() });
 
-/** Edits one photo with several methods. S: the options that say where prepared photos are kept. */
-export type Compare<S extends object> = (
+/** Edits one photo with several methods. */
+export type Compare = (
   model: Model,
   photo: PhotoInput,
-  given: CompareOptions & S,
+  given: CompareOptions,
   work?: CompareApiWork,
 ) => Promise<CompareResult>;
 
-/** Returns the function `compare` for callers of the library. */
-export function comparing<S extends object>(stores: StoreOptions<S>): Compare<S> {
+/** Returns the function `compare` for callers of the library. usual: makes the store of prepared photos if no other is given. */
+export function comparing(usual: () => PreparedStore): Compare {
+  const stores = cacheOption(usual);
   const options = z.strictObject({ ...compareFields, ...stores.fields });
   const compareArguments = z.object({ model: aModel, photo: aPhoto, options, work: workArguments });
   return (model, photo, given, work = {}) => {

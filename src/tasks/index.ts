@@ -67,7 +67,7 @@ export {
   type PhotoInput,
   photoLike,
 } from "./photo.ts";
-export type { PhotoOptions, StoreOptions } from "./photoOptions.ts";
+export type { CommonPhotoOptions, PhotoOptions, StoreOptions } from "./photoOptions.ts";
 export type { PhotoTask } from "./photoTask.ts";
 export {
   type EditRecord,

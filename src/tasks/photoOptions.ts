@@ -19,6 +19,29 @@ export interface StoreOptions<S extends object> {
   readonly storeOf: (options: S) => PreparedStore | undefined;
 }
 
+interface CacheOption {
+  /** Keeps prepared photos. Default: a PreparedCache, in the user's cache folder or in the browser's storage. false: none. */
+  cache?: PreparedStore | false;
+}
+
+/** Options of every function of the library that prepares a photo. */
+export interface CommonPhotoOptions extends PhotoOptions, CacheOption {}
+
+const isStore = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && "find" in value && "during" in value;
+
+/** The option `cache`. usual: makes the store if no other is given. */
+export const cacheOption = (usual: () => PreparedStore): StoreOptions<CacheOption> => ({
+  fields: {
+    cache: z
+      .union([z.literal(false), isA<PreparedStore>("a store of prepared photos", isStore)], {
+        error: "expected a PreparedCache, another store of prepared photos, or false",
+      })
+      .optional(),
+  },
+  storeOf: ({ cache = usual() }) => cache || undefined,
+});
+
 const bytes = isA<Uint8Array>("bytes", (value) => value instanceof Uint8Array);
 const blob = isA<Blob>("a Blob", (value) => value instanceof Blob);
 

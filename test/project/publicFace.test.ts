@@ -30,10 +30,16 @@ afterAll(() => model.close());
 test("every entry of the package is built from a source", () => {
   const { exports } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   expect(Object.keys(exports)).toEqual([".", "./engine"]);
-  const { browser, ...node } = exports["."];
-  // A condition that comes first wins.
-  expect(Object.keys(exports["."])[0]).toBe("browser");
-  const entries: readonly { readonly default: string; readonly types: string }[] = [node, browser, exports["./engine"]];
+  interface Entry {
+    readonly default: string;
+    readonly types: string;
+  }
+  const entries = Object.values(exports as Record<string, Entry & { readonly browser: Entry }>).flatMap((entry) => {
+    // A condition that comes first wins.
+    expect(Object.keys(entry)[0]).toBe("browser");
+    const { browser, ...node } = entry;
+    return [node, browser];
+  });
   for (const { default: file, types } of entries) {
     expect(types).toBe(file.replace(/\.js$/, ".d.ts"));
     const source = file.replace("./dist/", "../../src/").replace(/\.js$/, ".ts");

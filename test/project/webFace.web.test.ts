@@ -1,13 +1,30 @@
 import { expect, test } from "vitest";
+import * as nodeEngine from "../../src/engine.ts";
 import * as node from "../../src/index.ts";
 import * as web from "../../src/web.ts";
+import * as webEngine from "../../src/webEngine.ts";
 
 /** What needs a folder on a disk. */
-const onlyNode = ["PreparedCache", "readPrepared"];
+const onlyNode = ["readPrepared"];
 
 test("a browser's face is Node's without what needs files", () => {
   const names = Object.keys(node).filter((name) => !onlyNode.includes(name));
   expect(Object.keys(web).sort()).toEqual(names.sort());
+});
+
+test("the engine's face has the same in a browser, but for what is there only", () => {
+  const onlyThere = [
+    "DiskCache",
+    "availableMemory",
+    "findModel",
+    "listModels",
+    "openLocal",
+    "openMetrics",
+    "peakMemory",
+  ];
+  const names = Object.keys(nodeEngine).filter((name) => !onlyThere.includes(name));
+  expect(Object.keys(webEngine)).toEqual(expect.arrayContaining(names));
+  expect(Object.keys(nodeEngine)).toEqual(expect.arrayContaining(onlyThere));
 });
 
 const [inWeb, inNode] = [web, node].map((face): ReadonlyMap<string, unknown> => new Map(Object.entries(face)));

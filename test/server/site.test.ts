@@ -34,12 +34,13 @@ test("the pieces of every file have their hashes as names, and together they are
   const { models } = siteModels.parse(JSON.parse(readFileSync(`${site}/models/models.json`, "utf8")));
   const named = new Set<string>();
   for (const { name, files } of models) {
-    for (const { path, bytes, pieces } of files) {
+    for (const { path, bytes, sha256, pieces } of files) {
       const parts = pieces.map((piece) => readFileSync(`${site}/models/pieces/${piece}`));
       for (const [k, part] of parts.entries()) expect(hashOf(part)).toBe(pieces[k]);
       for (const piece of pieces) named.add(piece);
       const whole = Buffer.concat(parts);
       expect(whole).toHaveLength(bytes);
+      expect(hashOf(whole)).toBe(sha256);
       expect(hashOf(whole)).toBe(hashOf(readFileSync(packagePath(`checkpoints/${name}/${path}`))));
     }
   }

@@ -69,14 +69,20 @@ export async function readFileList(paths: Record<string, Uint8Array>) {
 export const readOneFile = async (bytes: Uint8Array, parts: [number, number][]) =>
   readParts(web.openFile(new File([bytes as Uint8Array<ArrayBuffer>], "weights")), parts);
 
-export async function keep(url: string, name: string, stopAt = Number.POSITIVE_INFINITY) {
+export async function keep(url: string, name: string, stopAt = Number.POSITIVE_INFINITY, maxBytes?: number) {
   const told: number[] = [];
   const cancel = new AbortController();
   const onProgress = ({ done }: { done: number }) => {
     told.push(done);
     if (done >= stopAt) cancel.abort();
   };
-  const folder = await web.keepInBrowser(url, { name, policy, onProgress, signal: cancel.signal });
+  const folder = await web.keepInBrowser(url, {
+    name,
+    policy,
+    maxBytes,
+    onProgress,
+    signal: cancel.signal,
+  });
   return { told, content: await contentOf(folder) };
 }
 
@@ -90,6 +96,13 @@ export async function readKept(name: string, path: string, parts: [number, numbe
 
 export const removeKept = (name: string) => web.removeKept(name);
 
+/** Names of the folders in the storage's folder of copies. */
+export async function copies() {
+  const names: string[] = [];
+  for await (const { name } of (await web.openStorage("kept")).values()) names.push(name);
+  return names.sort();
+}
+
 /** Names and sizes of what a folder of the storage has. */
 export async function stored(...path: string[]) {
   const found: Record<string, number> = {};
@@ -102,7 +115,7 @@ export const damage = async (path: string[], name: string, bytes: Uint8Array) =>
 
 const caches = new Map<string, web.StoredCache>();
 const cacheOf = (name: string, maxBytes?: number) => {
-  const known = caches.get(name) ?? new web.StoredCache({ name, maxBytes });
+  const known = caches.get(name) ?? new web.StoredCache({ folder: name, maxBytes });
   caches.set(name, known);
   return known;
 };

@@ -51,7 +51,18 @@ const folders = new Map<string, Served>();
 let requests: { path: string; range: string | undefined }[] = [];
 let sentBytes = 0;
 
+/** A page that a browser gives no storage, as in an embedded page with an origin of its own. */
+const sandboxed = `<!doctype html><link rel="icon" href="data:,"><script type="module">
+import * as tested from "/module.js";
+globalThis.tryKeep = (url) => tested.keep(url, "denied").then(() => "kept", ({ code, message }) => \`\${code}: \${message}\`);
+</script>`;
+
 function serve(request: IncomingMessage, response: ServerResponse): boolean {
+  if (request.url === "/sandboxed") {
+    const headers = { "Content-Type": "text/html", "Content-Security-Policy": "sandbox allow-scripts" };
+    response.writeHead(200, headers).end(sandboxed);
+    return true;
+  }
   const [, folder, path] = /^\/([\w-]+)\/(.*)$/.exec(decodeURIComponent(request.url ?? "")) ?? [];
   const served = folders.get(folder);
   if (!served) return false;
@@ -295,13 +306,19 @@ describe.skipIf(noBrowser)("a copy that is kept in the browser", () => {
 
   test("is resumed: pieces that were there are not downloaded again", async () => {
     const url = serving({ files });
-    await expect(tab.inPage.keep(url, "resumed", 8 * MB)).rejects.toMatchObject({ code: "cancelled" });
+    await expect(tab.inPage.keep(url, "resumed", 9 * MB)).rejects.toMatchObject({ code: "cancelled" });
     expect(await tab.inPage.readKept("resumed", "unet/weights", [])).toBeUndefined();
     sentBytes = 0;
     const { content, told } = await tab.inPage.keep(url, "resumed");
     equal(content, files);
     expect(told[0]).toBeGreaterThanOrEqual(8 * MB);
     expect(sentBytes).toBeLessThan(10 * MB);
+  });
+
+  test("of a server that ignores ranges is one request for each file", async () => {
+    const url = serving({ files, ignoresRanges: true });
+    equal((await tab.inPage.keep(url, "whole")).content, files);
+    expect(requests.map(({ path }) => path)).toEqual(Object.keys(files).filter((path) => files[path].length > 0));
   });
 
   test("survives a tab that is closed while it downloads", async () => {
@@ -367,6 +384,86 @@ describe.skipIf(noBrowser)("a copy that is kept in the browser", () => {
     const { told } = await tab.inPage.keep(url, "large");
     expect(told[0]).toBeGreaterThan(0);
     expect(told.at(-1)).toBe(big.length);
+  });
+
+  test("that can never fit is refused before anything is downloaded", async () => {
+    const list = JSON.stringify({ files: [{ path: "huge", size: 1e12 }] });
+    const refused = tab.inPage.keep(serving({ files: {}, list }), "huge", undefined, 2e12);
+    await expect(refused).rejects.toMatchObject({ code: "storage" });
+    await expect(refused).rejects.toThrow(
+      /^huge: the browser's storage for this page has too little room: found .*expected 1.00 TB/,
+    );
+    expect(requests).toEqual([]);
+  });
+
+  test("makes room: the least recently used copy goes first, and one that a tab has open stays", async () => {
+    const own = await module.browser.newContext();
+    const closed = await module.openTab(own);
+    const copy = (seed: number) => serving({ files: { a: noise(MB, seed) } });
+    for (const seed of [1, 2]) await closed.inPage.keep(copy(seed), `copy-${seed}`);
+    // Used again, so that the other one goes first.
+    await closed.page.waitForTimeout(20);
+    await closed.inPage.readKept("copy-1", "a", []);
+    await closed.page.close();
+    const opener = await module.openTab(own);
+    const limit = 2.5 * MB;
+    const keepIn = (seed: number) => opener.inPage.keep(copy(seed), `copy-${seed}`, undefined, limit);
+    await keepIn(3);
+    expect(await opener.inPage.copies()).toEqual(["copy-1", "copy-3"]);
+    await keepIn(4);
+    expect(await opener.inPage.copies()).toEqual(["copy-3", "copy-4"]);
+    // Both are open in this tab, so the limit is passed rather than a model broken.
+    await keepIn(5);
+    expect(await opener.inPage.copies()).toEqual(["copy-3", "copy-4", "copy-5"]);
+    const large = opener.inPage.keep(serving({ files: { a: noise(3 * MB, 6) } }), "copy-6", undefined, limit);
+    await expect(large).rejects.toThrow("the copy is larger than the limit for kept copies: found 3.15 MB");
+    await own.close();
+  });
+
+  test("the browser is asked to persist it once it is whole, and never again if it agreed", async () => {
+    const own = await module.browser.newContext();
+    const isPersisted = (page: Tab<typeof Page>["page"]) => page.evaluate(() => navigator.storage.persisted());
+    const asked = async (page: Tab<typeof Page>["page"]) =>
+      page.evaluate(() => (globalThis as unknown as { asked: number }).asked);
+    await own.addInitScript(() => {
+      const count = globalThis as unknown as { asked: number };
+      count.asked = 0;
+      const persist = navigator.storage.persist.bind(navigator.storage);
+      navigator.storage.persist = () => {
+        count.asked++;
+        return persist();
+      };
+    });
+    const opened = await module.openTab(own);
+    const keep = (name: string) => opened.inPage.keep(serving({ files: { a: noise(1000, 1) } }), name);
+    await expect(opened.inPage.keep(serving({ files }), "half", 8 * MB)).rejects.toMatchObject({ code: "cancelled" });
+    expect(await asked(opened.page)).toBe(0);
+    await keep("first");
+    await expect.poll(() => asked(opened.page)).toBe(1);
+    // Chromium refuses a site that is new to it. It is asked again after the next download.
+    expect(await isPersisted(opened.page)).toBe(false);
+    const session = await own.newCDPSession(opened.page);
+    const { browserContextId } = (await session.send("Target.getTargetInfo")).targetInfo;
+    const permissions: "durableStorage"[] = ["durableStorage"];
+    await session.send("Browser.grantPermissions", { origin: module.origin, permissions, browserContextId });
+    await keep("second");
+    await expect.poll(() => isPersisted(opened.page)).toBe(true);
+    const before = await asked(opened.page);
+    await keep("third");
+    expect(await asked(opened.page)).toBe(before);
+    await own.close();
+  });
+
+  test("a page without storage is told so", async () => {
+    const page = await module.context.newPage();
+    await page.goto(`${module.origin}/sandboxed`);
+    await page.waitForFunction(() => "tryKeep" in globalThis);
+    const told = await page.evaluate(
+      (url) => (globalThis as unknown as { tryKeep(url: string): Promise<string> }).tryKeep(url),
+      serving({ files }),
+    );
+    expect(told).toMatch(/^storage: this browser keeps no files for this page: found .*normal window/s);
+    await page.close();
   });
 
   test("of a wrong name is refused", async () => {

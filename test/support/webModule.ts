@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { build } from "esbuild";
-import { type BrowserContext, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll } from "vitest";
 import { chromiumPath } from "./needs.ts";
 
@@ -104,8 +104,10 @@ export interface Tab<M extends Functions> {
 export interface WebModule<M extends Functions> {
   /** Where its pages and files are served. */
   readonly origin: string;
+  readonly browser: Browser;
   readonly context: BrowserContext;
-  openTab(): Promise<Tab<M>>;
+  /** own: another person's context. Default: the module's. */
+  openTab(own?: BrowserContext): Promise<Tab<M>>;
 }
 
 /** Answers requests that are not for the module. Returns false if it does not know the path. */
@@ -150,7 +152,9 @@ export async function openModule<M extends Functions>(entry: string, serve?: Ser
   ]);
   const server = createServer((request, response) => {
     const file = files.get(request.url ?? "");
-    if (file) response.writeHead(200, { "Content-Type": file[0] }).end(file[1]);
+    // A page that is sandboxed has another origin.
+    const headers = { "Access-Control-Allow-Origin": "*" };
+    if (file) response.writeHead(200, { ...headers, "Content-Type": file[0] }).end(file[1]);
     else if (!serve?.(request, response)) response.writeHead(404).end("not found");
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -167,9 +171,10 @@ export async function openModule<M extends Functions>(entry: string, serve?: Ser
   const context = await browser.newContext();
   return {
     origin,
+    browser,
     context,
-    openTab: async () => {
-      const page = await context.newPage();
+    openTab: async (own = context) => {
+      const page = await own.newPage();
       await page.goto(`${origin}/`);
       await page.waitForFunction(() => "call" in globalThis);
       return { page, inPage: functionsOf<M>(page, "call"), inWorker: functionsOf<M>(page, "callInWorker") };

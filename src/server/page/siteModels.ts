@@ -5,8 +5,8 @@ import { modelDescription } from "../api/index.ts";
 /** Most bytes of a piece of a file. Small enough for a download that breaks to lose little. */
 export const PIECE_BYTES = 4 << 20;
 
-/** A file in pieces. Each piece is a file of the site that is named after its hash. */
-const pieces = z.strictObject({ path: z.string(), bytes: z.int(), pieces: z.array(blobId) });
+/** A file in pieces, with its hash. Each piece is a file of the site that is named after its own hash. */
+const pieces = z.strictObject({ path: z.string(), bytes: z.int(), sha256: blobId, pieces: z.array(blobId) });
 
 /** A model of a static site. */
 const siteModel = z.strictObject({

@@ -1,5 +1,6 @@
 import { CheckpointError, EngineError, StorageError, sharedWork } from "../../core/index.ts";
 import { findFile, type StoredFolder, writeFile } from "../../storage/web/index.ts";
+import type { Folder } from "../../weights/index.ts";
 import type { ModelDescription } from "../api/index.ts";
 import {
   type DownloadNews,
@@ -11,16 +12,13 @@ import {
   type SiteModels,
   siteModels,
 } from "../page/index.ts";
-import { bytesOf, type Pieces } from "./pieces.ts";
+import type { Pieces } from "./pieces.ts";
 
-/** Files of a model by their paths. */
-export type ModelFiles = ReadonlyMap<string, Blob>;
-
-/** Opens a model. filesOf: returns the files of a related model, such as a judge. */
+/** Opens a model. other: returns the files of a related model, such as a judge; throws CheckpointError if there is none. */
 export type OpenModel = (
   name: string,
-  files: ModelFiles,
-  filesOf: (name: string) => Promise<ModelFiles>,
+  files: Folder,
+  other: (name: string) => Folder,
   work: LoadWork,
 ) => Promise<LoadedModel>;
 
@@ -60,7 +58,7 @@ export class SiteModelShelf implements PageModels {
     this.models = models;
     this.pieces = pieces;
     this.open = open;
-    this.news = { news: "download", done: 0, total: bytesOf(models) };
+    this.news = { news: "download", done: 0, total: pieces.bytesOf(models) };
   }
 
   descriptions(): readonly ModelDescription[] {
@@ -83,16 +81,13 @@ export class SiteModelShelf implements PageModels {
   download(): Promise<void> {
     this.downloading ??= this.pieces
       .download(this.models, ({ done, total }) => this.tell({ done, total }))
-      .then(
-        () => this.pieces.keepOnly(this.models),
-        (error: unknown) => {
-          // The next edit tries again.
-          this.downloading = undefined;
-          const { done = 0, total = 0 } = this.news ?? {};
-          this.tell({ done, total, problem: (error as Error).message });
-          throw error;
-        },
-      );
+      .catch((error: unknown) => {
+        // The next edit tries again.
+        this.downloading = undefined;
+        const { done = 0, total = 0 } = this.news ?? {};
+        this.tell({ done, total, problem: (error as Error).message });
+        throw error;
+      });
     return this.downloading;
   }
 
@@ -120,7 +115,7 @@ export class SiteModelShelf implements PageModels {
     } finally {
       end();
     }
-    return this.open(name, await this.filesOf(name), (other) => this.filesOf(other), work);
+    return this.open(name, this.filesOf(name), (other) => this.filesOf(other), work);
   }
 
   /** Tells the progress of the download as that of the job that waits for it. */
@@ -130,9 +125,9 @@ export class SiteModelShelf implements PageModels {
     return () => this.hearers.delete(hear);
   }
 
-  private filesOf(name: string): Promise<ModelFiles> {
+  private filesOf(name: string): Folder {
     const model = this.models.find((one) => one.name === name);
-    if (model) return this.pieces.filesOf(model);
+    if (model) return this.pieces.open(model);
     throw new CheckpointError("the site has no such model", {
       found: name,
       expected: this.models.map((one) => one.name).join(", "),

@@ -1,9 +1,8 @@
 import { CheckpointError } from "../../core/index.ts";
 import { openModel } from "../../diffusion/index.ts";
-import { PreparedFiles } from "../../editing/index.ts";
+import { PreparedCache } from "../../editing/web/index.ts";
 import { decodePhoto } from "../../image/web/index.ts";
 import { startEngine } from "../../runtime/web/index.ts";
-import { openFiles, StoredCache } from "../../storage/web/index.ts";
 import { type ByteSource, openCheckpoint } from "../../weights/index.ts";
 import type { OpenModel } from "./models.ts";
 
@@ -18,12 +17,12 @@ const MOST_STEP_BYTES = 200e6;
 /** Opens models of a site on WebAssembly. steps: name of the cache for the steps of preparations. */
 export const openSiteModel =
   (steps: string): OpenModel =>
-  async (name, files, filesOf, { readPicture }) => {
-    const store = new PreparedFiles(new StoredCache({ name: steps, maxBytes: MOST_STEP_BYTES }), { everyMs: 1000 });
-    const model = await openModel(await openCheckpoint(openFiles(name, files)), {
+  async (name, files, other, { readPicture }) => {
+    const store = new PreparedCache({ folder: steps, maxBytes: MOST_STEP_BYTES, everyMs: 1000 });
+    const model = await openModel(await openCheckpoint(files), {
       name,
       platform: {
-        openModel: async (other) => openFiles(other, await filesOf(other)),
+        openModel: async (related) => other(related),
         decodePhoto: async (file) => decodePhoto(typeof file === "string" ? await readPicture(file) : file),
         merges: noMerges,
       },

@@ -23,6 +23,8 @@ export interface WantedBytes {
 
 export interface DownloadWork extends Pick<Work, "signal"> {
   readonly policy?: DownloadPolicy;
+  /** What the browser's own cache is used for. Default "default". */
+  readonly cache?: RequestCache;
   /** Called if the server sends the whole file, although a part was asked for. */
   readonly onWhole?: () => void;
 }
@@ -89,8 +91,10 @@ const otherLength = (url: string, found: string, expected: number): StorageError
 /** A request that is broken off with the caller's signal, or if it brings nothing for a while. */
 interface Watch {
   readonly signal: AbortSignal;
-  /** Tells that something arrived. */
+  /** Tells that something arrived, and that more is wanted. */
   readonly alive: () => void;
+  /** Tells that nothing is wanted for a while. */
+  readonly rest: () => void;
   /** Ends the watch, and a transfer that nobody reads any more. */
   readonly end: () => void;
 }
@@ -105,6 +109,7 @@ function watch({ policy, signal }: DownloadWork): Watch {
       clearTimeout(timer);
       timer = setTimeout(() => stall.abort(), stallMs);
     },
+    rest: () => clearTimeout(timer),
     end: () => {
       clearTimeout(timer);
       stall.abort();
@@ -130,10 +135,11 @@ async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8
 async function* attempt(wanted: WantedBytes, at: number, work: DownloadWork): AsyncGenerator<Uint8Array> {
   const { url, end, size } = wanted;
   const isWhole = at === 0 && end === size;
-  const { signal, alive, end: endWatch } = watch(work);
+  const { signal, alive, rest, end: endWatch } = watch(work);
   try {
     const response = await fetch(url, {
       signal,
+      cache: work.cache ?? "default",
       headers: isWhole ? {} : { Range: `bytes=${at}-${end - 1}` },
     }).catch((cause: unknown) => {
       throw new Passing(noAnswer(url, cause));
@@ -144,11 +150,13 @@ async function* attempt(wanted: WantedBytes, at: number, work: DownloadWork): As
     if (!response.body) throw new Passing(failed(url, "an empty answer"));
     try {
       for await (const chunk of chunksOf(response.body)) {
-        alive();
         const [from, to] = [Math.max(at - place, 0), Math.min(end - place, chunk.length)];
         place += chunk.length;
         if (place > size) throw otherLength(url, `more than ${size}`, size);
+        // Storing what has arrived is no stall.
+        rest();
         if (from < to) yield chunk.subarray(from, to);
+        alive();
         if (place >= end && !isWhole) return;
       }
     } catch (cause) {

@@ -1,6 +1,9 @@
 import { CheckpointError, StorageError } from "../../core/index.ts";
 
-const isNamed = (error: unknown, name: string): boolean => error instanceof DOMException && error.name === name;
+/** The browser's storage for this page is missing, denied, full or too small. Files that were to be kept can be used without it. */
+export class NoRoomError extends StorageError {}
+
+const isNamed = (error: unknown, name: string): boolean => error instanceof Error && error.name === name;
 
 export const isMissing = (error: unknown): boolean => isNamed(error, "NotFoundError");
 /** Chromium tells a full storage by the second message if it notices while bytes are on their way. */
@@ -21,15 +24,14 @@ export const unreadable = (where: string, cause: unknown): CheckpointError =>
     cause,
   });
 
+/** What helps if there is too little room. */
+export const roomAdvice = "Delete what you no longer need of this page, or free room on this disk.";
+
 /** Turns an error of the browser's storage into a StorageError. Errors of baret pass. */
 export function storageError(problem: string, where: string | undefined, cause: unknown): Error {
-  if (!(cause instanceof DOMException || cause instanceof TypeError)) return cause as Error;
   if (isFull(cause)) {
-    return new StorageError("the browser's storage for this page is full", {
-      where,
-      advice: "Delete what you no longer need of this page, or free room on this disk.",
-      cause,
-    });
+    return new NoRoomError("the browser's storage for this page is full", { where, advice: roomAdvice, cause });
   }
+  if (!(cause instanceof DOMException || cause instanceof TypeError)) return cause as Error;
   return new StorageError(problem, { where, found: reasonOf(cause), cause });
 }

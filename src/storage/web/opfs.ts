@@ -1,5 +1,4 @@
-import { StorageError } from "../../core/index.ts";
-import { isFull, isMissing, storageError } from "./errors.ts";
+import { isFull, isMissing, NoRoomError, storageError } from "./errors.ts";
 
 // The browser's own storage for this page: the origin private file system.
 
@@ -8,7 +7,7 @@ export type StoredFolder = FileSystemDirectoryHandle;
 
 /**
  * Opens a folder of the browser's storage for this page, and makes it if there is none. path: the names from its root. Throws
- * StorageError if the browser has no such storage or if it is full.
+ * NoRoomError if the browser has no such storage or if it is full.
  */
 export async function openStorage(...path: readonly string[]): Promise<StoredFolder> {
   try {
@@ -17,7 +16,7 @@ export async function openStorage(...path: readonly string[]): Promise<StoredFol
     return folder;
   } catch (cause) {
     if (isFull(cause)) throw storageError("the browser's storage cannot be opened", path.join("/"), cause);
-    throw new StorageError("this browser keeps no files for this page", {
+    throw new NoRoomError("this browser keeps no files for this page", {
       found: (cause as Error).message,
       advice: "Open the page in a normal window, not a private one, over https.",
       cause,
@@ -89,4 +88,21 @@ export async function* filesIn(folder: StoredFolder): AsyncGenerator<File> {
 export async function freeBytes(): Promise<number> {
   const { quota = 0, usage = 0 } = await navigator.storage.estimate();
   return Math.max(0, quota - usage);
+}
+
+const MOST_BYTES = 20e9;
+
+/** Half of what the browser grants this site, but at most 20 GB: the default limit of the kept copies, and of each cache. */
+export async function grantedBytes(): Promise<number> {
+  const { quota = 0 } = await navigator.storage.estimate();
+  return Math.min(MOST_BYTES, quota / 2);
+}
+
+/**
+ * Asks the browser not to delete what this page stores when the disk is full, unless it has agreed already. Some browsers ask the
+ * user, so this belongs after something that was worth keeping. Returns true if it agreed. A Worker cannot ask.
+ */
+export async function askToPersist(): Promise<boolean> {
+  if (await navigator.storage.persisted()) return true;
+  return "persist" in navigator.storage && navigator.storage.persist();
 }

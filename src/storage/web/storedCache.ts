@@ -2,11 +2,11 @@ import { StorageError, sha256 } from "../../core/index.ts";
 import type { CachedFile, FileCache, FileKey } from "../fileCache.ts";
 import { fileSource } from "./chosen.ts";
 import { isFull } from "./errors.ts";
-import { filesIn, findFile, openStorage, removeFile, type StoredFolder, writeFile } from "./opfs.ts";
+import { filesIn, findFile, grantedBytes, openStorage, removeFile, type StoredFolder, writeFile } from "./opfs.ts";
 
 export interface StoredCacheOptions {
-  /** Name of its folder in the browser's storage. Default "cache". */
-  readonly name?: string;
+  /** Its folder in the browser's storage. Default "cache". */
+  readonly folder?: string;
   /**
    * If files take more, the least recently used are dropped. Default: half of what the browser grants this page, but at most
    * 20 GB.
@@ -23,7 +23,6 @@ export interface StoredItem {
   readonly lastUse: number;
 }
 
-const DEFAULT_LIMIT = 20e9;
 /** A use is noted again after this time. */
 const USED_MS = 60_000;
 /** A file of no bytes is being written, or was left by a tab that died. */
@@ -58,8 +57,8 @@ export class StoredCache implements FileCache {
   private readonly name: string;
   private readonly maxBytes: number | undefined;
 
-  constructor({ name = "cache", maxBytes }: StoredCacheOptions = {}) {
-    this.name = name;
+  constructor({ folder = "cache", maxBytes }: StoredCacheOptions = {}) {
+    this.name = folder;
     this.maxBytes = maxBytes;
   }
 
@@ -125,9 +124,7 @@ export class StoredCache implements FileCache {
 
   /** Bytes that the files may take. */
   async limit(): Promise<number> {
-    if (this.maxBytes !== undefined) return this.maxBytes;
-    const { quota = 0 } = await navigator.storage.estimate();
-    return Math.min(DEFAULT_LIMIT, quota / 2);
+    return this.maxBytes ?? grantedBytes();
   }
 
   /** Files of the cache, by name: those of an entry from the oldest to the newest. Removes what dead tabs left. */

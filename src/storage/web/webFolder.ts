@@ -17,11 +17,29 @@ const urlOf = (folder: string, path: string): string =>
 /** The address of a folder, absolute and with a "/" at its end, so that names can be put behind it. */
 const folderUrl = (url: string | URL): string => new URL(`${url}`.replace(/\/?$/, "/"), globalThis.location?.href).href;
 
-/** Reads the list of a folder on a web server, as the server has it now. Throws as `openWebFolder`. */
-export const readFileList = async (url: string | URL, options: WebFolderOptions = {}): Promise<FileList> => {
-  const list = urlOf(folderUrl(url), LIST_NAME);
-  return parseFileList(await downloadText(list, options), list);
-};
+/** Files on a web server, and how to find out which there are. */
+export interface ListedFiles {
+  /** What the files are together, in errors. */
+  readonly name: string;
+  /** Reads their list as the server has it now. Throws as `openWebFolder`. */
+  list(options: WebFolderOptions): Promise<FileList>;
+  /** The URL of a file of the list. */
+  urlOf(path: string): string;
+}
+
+/** Reads a list of files. Throws as `openWebFolder`. */
+export const readFileList = async (url: string, options: WebFolderOptions = {}): Promise<FileList> =>
+  parseFileList(await downloadText(url, options), url);
+
+/** The files of a folder on a web server that has a list of them, files.json, as `listFiles` makes it. */
+export function webFiles(url: string | URL): ListedFiles {
+  const name = folderUrl(url);
+  return {
+    name,
+    list: (options) => readFileList(urlOf(name, LIST_NAME), options),
+    urlOf: (path) => urlOf(name, path),
+  };
+}
 
 /**
  * Opens a folder on a web server that has a list of its files, files.json, as `listFiles` makes it. Files are read when they
@@ -30,17 +48,22 @@ export const readFileList = async (url: string | URL, options: WebFolderOptions 
  *
  * options: progress of each file's download, in bytes; a signal that ends all reading.
  */
-export async function openWebFolder(url: string | URL, options: WebFolderOptions = {}): Promise<Folder> {
-  const name = folderUrl(url);
-  const { files } = await readFileList(name, options);
-  const sizes = new Map(files.map(({ path, size }) => [path, size]));
+export const openWebFolder = (url: string | URL, options: WebFolderOptions = {}): Promise<Folder> =>
+  openListed(webFiles(url), options);
+
+/** Opens listed files on a web server as a folder. Reads and throws as `openWebFolder`. */
+export async function openListed(source: ListedFiles, options: WebFolderOptions = {}): Promise<Folder> {
+  const { name } = source;
+  const { files } = await source.list(options);
+  const listed = new Map(files.map((file) => [file.path, file]));
   return {
     name,
     list: async (path) => entriesIn(files, path),
     open: async (path) => {
-      const size = sizes.get(path);
-      if (size === undefined) throw noSuchFile(urlOf(name, path));
-      return webSource(urlOf(name, path), size, options);
+      const file = listed.get(path);
+      const url = source.urlOf(path);
+      if (!file) throw noSuchFile(url);
+      return webSource(url, file.size, options);
     },
   };
 }

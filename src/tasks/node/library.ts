@@ -1,29 +1,19 @@
-import { z } from "zod";
-import { isA, someText } from "../../core/index.ts";
+import type { z } from "zod";
+import { someText } from "../../core/index.ts";
 import type { Method } from "../../editing/index.ts";
 import { PreparedCache, preparedFile } from "../../editing/node/index.ts";
-import { comparing, type CompareOptions as GeneralCompareOptions } from "../compareApi.ts";
+import { comparing } from "../compareApi.ts";
 import { type MethodApi as GeneralMethodApi, methodApiWith, type PrepareOptions } from "../methodApi.ts";
-import type { PhotoOptions, StoreOptions } from "../photoOptions.ts";
+import { type CommonPhotoOptions, cacheOption, type StoreOptions } from "../photoOptions.ts";
 
-interface CacheOption {
-  /** Cache of prepared photos. Default: a cache in the user's cache folder. false: none. */
-  cache?: PreparedCache | false;
-}
-
-interface FileOption extends CacheOption {
+/** Where prepared photos are kept. */
+interface FileOption extends Pick<CommonPhotoOptions, "cache"> {
   /** File that stores the prepared photo after every step. If it exists, `prepare` resumes from it. */
   file?: string;
 }
 
-/** Options of every function of the library that prepares a photo. */
-export interface CommonPhotoOptions extends PhotoOptions, CacheOption {}
-
 /** Options of `prepare` that all methods share. */
 export interface CommonPrepareOptions extends PrepareOptions, FileOption {}
-
-/** Prompts, methods and options of a comparison. */
-export interface CompareOptions extends GeneralCompareOptions, CacheOption {}
 
 /**
  * Functions of a method for callers of the library. P: prepare options; E: edit options; T: names of its tensors; R: names of
@@ -32,16 +22,8 @@ export interface CompareOptions extends GeneralCompareOptions, CacheOption {}
 export interface MethodApi<P extends z.ZodObject, E extends z.ZodObject, T extends string, R extends string>
   extends GeneralMethodApi<P, E, T, R, FileOption> {}
 
-const cacheField = z
-  .union([z.literal(false), isA<PreparedCache>("a PreparedCache", (value) => value instanceof PreparedCache)], {
-    error: "expected a PreparedCache or false",
-  })
-  .optional();
-
-const caches: StoreOptions<CacheOption> = {
-  fields: { cache: cacheField },
-  storeOf: ({ cache = new PreparedCache() }) => cache || undefined,
-};
+const usual = (): PreparedCache => new PreparedCache();
+const caches = cacheOption(usual);
 
 const filesAndCaches: StoreOptions<FileOption> = {
   fields: { ...caches.fields, file: someText.optional() },
@@ -61,4 +43,4 @@ export const methodApi = <P extends z.ZodObject, E extends z.ZodObject, T extend
  * its edit has an `error`. Throws UsageError that lists the wrong options of all methods, ImageError, CheckpointError if the
  * CLIP model is missing or broken, CancelledError.
  */
-export const compare = comparing(caches);
+export const compare = comparing(usual);

@@ -18,6 +18,7 @@ const memoryArguments = z.object({
 export async function modelMemory(place: ModelPlace, options: ModelMemoryOptions = {}): Promise<ModelMemory> {
   checkArguments("modelMemory", memoryArguments, { place, options });
   const { prediction, variant } = options;
-  const checkpoint = await openCheckpoint(await openPlace(place), { prediction, variant });
+  const { folder } = await openPlace(place, { keep: false });
+  const checkpoint = await openCheckpoint(folder, { prediction, variant });
   return checkpointMemory(checkpoint, webPlatform(), options, false);
 }

@@ -1,11 +1,12 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256 } from "../../../core/index.ts";
+import { LIST_NAME } from "../../../storage/index.ts";
 import { findModel, writeFileAtomic } from "../../../storage/node/index.ts";
 import { PIECE_BYTES, type SiteModel } from "../../page/index.ts";
 
-/** Files of a model's folder that a page needs: settings, words and weights. */
-const isNeeded = (name: string): boolean => /\.(json|txt|safetensors)$/.test(name);
+/** Files of a model's folder that a page needs: settings, words and weights. Their list has the site itself. */
+const isNeeded = (name: string): boolean => /\.(json|txt|safetensors)$/.test(name) && name !== LIST_NAME;
 
 /** Writes the files of an installed model in pieces that are named after their hashes. Returns how to put them together. Throws CheckpointError, StorageError. */
 export async function writePieces(name: string, folder: string): Promise<SiteModel> {
@@ -21,7 +22,7 @@ export async function writePieces(name: string, folder: string): Promise<SiteMod
       await writeFileAtomic(join(folder, id), piece);
       pieces.push(id);
     }
-    files.push({ path: file, bytes: bytes.length, pieces });
+    files.push({ path: file, bytes: bytes.length, sha256: sha256(bytes), pieces });
   }
   return { name, files };
 }
