@@ -1,9 +1,8 @@
-import { ImageError } from "../../../core/index.ts";
 import { hasEnded, type Job, type JobProgress, type ModelDescription } from "../../api/index.ts";
 import type { Service } from "../../service.ts";
 import { type DialectOptions, fromBase64, toBase64 } from "../dialect.ts";
 import { FileInJson, jsonResponse } from "../jsonFiles.ts";
-import { waitingErrorAnswer } from "../waiting/index.ts";
+import { pictureOfEdit, waitingErrorAnswer } from "../waiting/index.ts";
 import type { Img2ImgSettings } from "./fields.ts";
 import type { AskedEdit } from "./request.ts";
 
@@ -45,11 +44,7 @@ export async function img2imgReply(
   edits: readonly AskedEdit[],
   jobs: readonly Job[],
 ): Promise<Response> {
-  const made = jobs.map(({ id, result }) => {
-    const picture = result?.pictures.find(({ name }) => name === "edit")?.picture;
-    if (!picture) throw new ImageError("the edit has no picture", { where: `job ${id}` });
-    return picture;
-  });
+  const made = jobs.map(pictureOfEdit);
   const pictures = await Promise.all(asked.send_images ? made.map(({ id }) => service.openPicture(id)) : []);
   const images = pictures.map((picture) => new FileInJson(() => picture.read()));
   const { overrides: _, ...parameters } = asked;

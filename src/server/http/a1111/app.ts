@@ -1,11 +1,11 @@
 import { Hono } from "hono";
 import { refusal } from "../../../http/index.ts";
-import type { Job, ModelDescription } from "../../api/index.ts";
+import type { ModelDescription } from "../../api/index.ts";
 import { NotFoundError, RequestError } from "../../errors.ts";
 import { clientOf, type ServerEnv } from "../access.ts";
 import { readJson } from "../body.ts";
 import { type DialectOptions, fromBase64, holdingBody, readyCapabilities } from "../dialect.ts";
-import { followJob, Interests, patientJson, renamed, requireDone, storePhoto } from "../waiting/index.ts";
+import { Interests, patientJson, storePhoto, submitEdits, type Waiting, whenDone } from "../waiting/index.ts";
 import {
   errorReply,
   img2imgReply,
@@ -15,7 +15,7 @@ import {
   samplersReply,
   schedulersReply,
 } from "./answers.ts";
-import { Clients, type Waiting } from "./clients.ts";
+import { Clients } from "./clients.ts";
 import { type Img2ImgSettings, readImg2Img, readOptions } from "./fields.ts";
 import { emptyLists } from "./lists.ts";
 import { type AskedEdit, editsOf, fieldOf } from "./request.ts";
@@ -58,42 +58,17 @@ export function a1111App(options: DialectOptions): Hono<ServerEnv> {
     return ids;
   }
 
-  /** Queues all edits. If one is refused, the others are taken back. */
-  async function submit(edits: readonly AskedEdit[], photos: readonly string[], client: string): Promise<Waiting[]> {
-    const waiting: Waiting[] = [];
-    try {
-      for (const { photo, request } of edits) {
-        const { job } = await service.submit({ ...request, photo: photos[photo] }, client);
-        waiting.push({ id: job.id, interest: interests.add(job.id, client) });
-      }
-    } catch (error) {
-      for (const { interest } of waiting) interest.leave(false);
-      throw renamed(error, fieldOf);
-    }
-    return waiting;
-  }
-
   /** Waits for all edits and answers with them. Never rejects. */
-  async function reply(
+  const reply = (
     asked: Img2ImgSettings,
     edits: readonly AskedEdit[],
     waiting: readonly Waiting[],
     client: string,
     signal: AbortSignal,
-  ) {
-    try {
-      const jobs: Job[] = await Promise.all(waiting.map(({ id }) => followJob(service, id, signal)));
-      for (const job of jobs) requireDone(job);
-      const answer = await img2imgReply(service, asked, edits, jobs);
-      for (const { interest } of waiting) interest.end();
-      return answer;
-    } catch (error) {
-      for (const { interest } of waiting) interest.leave(signal.aborted);
-      return failed(error);
-    } finally {
-      clients.end(client, waiting);
-    }
-  }
+  ): Promise<Response> =>
+    whenDone(service, waiting, signal, (jobs) => img2imgReply(service, asked, edits, jobs))
+      .catch(failed)
+      .finally(() => clients.end(client, waiting));
 
   const app = new Hono<ServerEnv>();
   app.post("/img2img", async (c) => {
@@ -104,7 +79,9 @@ export function a1111App(options: DialectOptions): Hono<ServerEnv> {
       const name = asked.overrides.sd_model_checkpoint ?? clients.model(client);
       const model = name === undefined ? undefined : modelNamed(models, name).name;
       const edits = editsOf(asked, images.length, model);
-      return { asked, edits, waiting: await submit(edits, await storePhotos(images), client) };
+      const photos = await storePhotos(images);
+      const whole = edits.map(({ photo, request }) => ({ ...request, photo: photos[photo] }));
+      return { asked, edits, waiting: await submitEdits(service, interests, whole, client, fieldOf) };
     });
     clients.begin(client, waiting);
     return patientJson((signal) => reply(asked, edits, waiting, client, signal), c.req.raw.signal, options);

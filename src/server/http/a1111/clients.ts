@@ -1,11 +1,4 @@
-import type { JobId } from "../../api/index.ts";
-import type { Interest } from "../waiting/index.ts";
-
-/** A job that a request waits for. */
-export interface Waiting {
-  readonly id: JobId;
-  readonly interest: Interest;
-}
+import type { Waiting } from "../waiting/index.ts";
 
 /** Most clients whose choice of a model is kept. */
 const MAX_CHOICES = 10_000;

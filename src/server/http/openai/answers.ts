@@ -1,8 +1,8 @@
-import { ImageError } from "../../../core/index.ts";
 import type { PictureFormat } from "../../../image/index.ts";
 import type { Job, ModelDescription } from "../../api/index.ts";
 import type { DialectOptions, PictureFile } from "../dialect.ts";
 import { FileInJson } from "../jsonFiles.ts";
+import { pictureOfEdit } from "../waiting/index.ts";
 
 /** How the pictures of a reply are written. */
 export interface OutputOptions {
@@ -35,9 +35,7 @@ export async function editOf(
   job: Job,
   output: OutputOptions,
 ): Promise<PictureInJson> {
-  const made = job.result?.pictures.find(({ name }) => name === "edit");
-  if (!made) throw new ImageError("the edit has no picture", { where: `job ${job.id}` });
-  const { id, width, height } = made.picture;
+  const { id, width, height } = pictureOfEdit(job);
   const { service } = options;
   const png = await service.openPicture(id);
   const file = new FileInJson(async function* () {

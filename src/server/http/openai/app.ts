@@ -1,19 +1,20 @@
 import { type Context, Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { refusal } from "../../../http/index.ts";
-import type { EditRequest, Job } from "../../api/index.ts";
+import type { EditRequest } from "../../api/index.ts";
 import { clientOf, type ServerEnv } from "../access.ts";
 import { type DialectOptions, fromBase64, holdingBody, readyCapabilities } from "../dialect.ts";
 import { jsonPieces, jsonResponse } from "../jsonFiles.ts";
 import {
   followJob,
-  type Interest,
   Interests,
   patientJson,
-  renamed,
   requireDone,
   storePhoto,
+  submitEdits,
+  type Waiting,
   waitingErrorAnswer,
+  whenDone,
 } from "../waiting/index.ts";
 import {
   completedEvent,
@@ -33,68 +34,37 @@ const FORM_BYTES = 2 << 20;
 /** Time between two comments that keep a stream alive. */
 const BEAT_MS = 15_000;
 
-/** A job that a request waits for. */
-interface Awaited {
-  readonly job: Job;
-  readonly interest: Interest;
-}
-
 /** OpenAI's API for editing images, as its official clients use it: /v1/images/edits and /v1/models. */
 export function openaiApp(options: DialectOptions): Hono<ServerEnv> {
   const { service, onFault } = options;
   const interests = new Interests(options);
   const failed = (error: unknown): Response => waitingErrorAnswer(error, onFault);
 
-  /** Stores the photos of a form and queues its edits. If one is refused, the others are taken back. */
-  async function submit({ edits, files }: AskedEdits, client: string): Promise<Awaited[]> {
+  /** Stores the photos of a form and queues its edits. */
+  async function submit({ edits, files }: AskedEdits, client: string): Promise<Waiting[]> {
     const ids = new Map<Uint8Array, string>();
     for (const { image } of edits) if (!ids.has(image)) ids.set(image, await storePhoto(service, image, "image"));
     for (const [name, bytes] of files) ids.set(bytes, await storePhoto(service, bytes, `baret[${name}]`));
     const masks = Object.fromEntries([...files].map(([name, bytes]) => [name, ids.get(bytes)]));
-    const awaited: Awaited[] = [];
-    try {
-      for (const { image, request } of edits) {
-        const whole: EditRequest = {
-          ...request,
-          photo: ids.get(image)!,
-          options: { ...request.options, ...masks },
-        };
-        const { job } = await service.submit(whole, client);
-        awaited.push({ job, interest: interests.add(job.id, client) });
-      }
-    } catch (error) {
-      for (const { interest } of awaited) interest.leave(false);
-      throw renamed(error, paramOf);
-    }
-    return awaited;
+    const whole = edits.map(
+      ({ image, request }): EditRequest => ({
+        ...request,
+        photo: ids.get(image)!,
+        options: { ...request.options, ...masks },
+      }),
+    );
+    return submitEdits(service, interests, whole, client, paramOf);
   }
 
   /** Waits for all edits and answers with them. Never rejects. */
-  async function plainReply(
-    awaited: readonly Awaited[],
-    output: OutputOptions,
-    signal: AbortSignal,
-  ): Promise<Response> {
-    try {
-      const jobs = await Promise.all(awaited.map(({ job }) => followJob(service, job.id, signal)));
-      for (const job of jobs) requireDone(job);
+  const plainReply = (waiting: readonly Waiting[], output: OutputOptions, signal: AbortSignal): Promise<Response> =>
+    whenDone(service, waiting, signal, async (jobs) => {
       const pictures = await Promise.all(jobs.map((job) => editOf(options, job, output)));
-      for (const { interest } of awaited) interest.end();
       return jsonResponse(imagesReply(pictures, jobs, output));
-    } catch (error) {
-      // If one of several edits fails, nobody waits for the others.
-      for (const { interest } of awaited) interest.leave(signal.aborted);
-      return failed(error);
-    }
-  }
+    }).catch(failed);
 
   /** Sends the events of one edit until it has ended. */
-  function streamReply(
-    c: Context,
-    { job: { id }, interest }: Awaited,
-    partials: number,
-    output: OutputOptions,
-  ): Response {
+  function streamReply(c: Context, { id, interest }: Waiting, partials: number, output: OutputOptions): Response {
     const left = new AbortController();
     const choose = partialChooser(partials);
     return streamSSE(c, async (stream) => {
@@ -138,13 +108,13 @@ export function openaiApp(options: DialectOptions): Hono<ServerEnv> {
     const { limits } = await readyCapabilities(options);
     const bytes = limits.photoBytes + FORM_BYTES;
     const request = c.req.raw;
-    const { form, awaited } = await holdingBody(options, request, bytes, async () => {
+    const { form, waiting } = await holdingBody(options, request, bytes, async () => {
       const form = readFields(await options.readForm(request, { bytes, fields: MAX_FIELDS, files: MAX_IMAGES }));
-      return { form, awaited: await submit(editsOf(form), clientOf(c)) };
+      return { form, waiting: await submit(editsOf(form), clientOf(c)) };
     });
     const output = { format: form.output_format, compression: form.output_compression };
-    if (form.stream) return streamReply(c, awaited[0], form.partial_images, output);
-    return patientJson((signal) => plainReply(awaited, output, signal), c.req.raw.signal, options);
+    if (form.stream) return streamReply(c, waiting[0], form.partial_images, output);
+    return patientJson((signal) => plainReply(waiting, output, signal), c.req.raw.signal, options);
   });
   app.get("/models", async (c) => {
     const { models } = await readyCapabilities(options);
