@@ -1,7 +1,7 @@
 import { DeviceError, EngineError, MemoryError } from "../core/index.ts";
 import type { Device } from "./engine.ts";
 import type { Answer, Reply, Request } from "./messages.ts";
-import { withReasons } from "./reasons.ts";
+import { isDeviceLost, withReasons } from "./reasons.ts";
 
 /** A process that computes: a child process or a Worker. It answers one request at a time. */
 export interface EngineProcess {
@@ -36,6 +36,15 @@ export interface Asked {
 async function failure({ where, problem, device }: Asked, said: string, process: EngineProcess): Promise<Error> {
   // A device's library that cannot be loaded is named in the log alone. A CPU's log only repeats the message.
   const found = device === "cpu" ? said : withReasons(said, await process.log());
+  if (device !== "cpu" && isDeviceLost(found)) {
+    process.kill();
+    return new DeviceError("the graphics card stopped working, and its memory is lost", {
+      where,
+      found,
+      advice:
+        "Try again: the programs are loaded anew. If it happens again, use a smaller picture, close other programs that use the card, or update its driver.",
+    });
+  }
   if (outOfMemory.test(found)) {
     return new MemoryError(`${problem}: memory ran out`, {
       where,
@@ -55,7 +64,8 @@ async function failure({ where, problem, device }: Asked, said: string, process:
 
 /**
  * Sends a request about a program. Throws MemoryError, DeviceError or EngineError with native code's reasons if it fails,
- * EngineError if the process ends before it answers.
+ * EngineError if the process ends before it answers. If the device is lost, it ends the process, and the next call starts
+ * another one.
  */
 export async function requestDone(
   process: EngineProcess,

@@ -24,3 +24,14 @@ export function withReasons(message: string, log: string): string {
   const reasons = statements(log).filter((line) => !said.includes(line) && !line.includes(said));
   return [said, ...reasons].join("; ");
 }
+
+/** Says that a device does not work any more, at the start of a message. */
+export const deviceLost = "the device was lost";
+
+/**
+ * True for an error after which the process can compute nothing more on its device: WebGPU's device is lost, or CUDA reports an
+ * error that, as NVIDIA's documentation says, all further calls of the process return too.
+ */
+export const isDeviceLost = (found: string): boolean =>
+  found.startsWith(deviceLost) ||
+  /device (is |was )?lost|DEVICE_LOST|lost device|CUDA failure (700|702|710|71[4-9]):/i.test(found);

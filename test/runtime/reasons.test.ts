@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { withReasons } from "../../src/runtime/reasons.ts";
+import { isDeviceLost, withReasons } from "../../src/runtime/reasons.ts";
 
 test("a message is followed by the reasons of the log, without colours, times, source places and repetitions", () => {
   const log =
@@ -23,4 +23,16 @@ test("a log that only repeats the message adds nothing", () => {
   expect(withReasons("Non-zero status: broadcasting failed", "broadcasting failed\n")).toBe(
     "Non-zero status: broadcasting failed",
   );
+});
+
+test.each([
+  ["the device was lost: nvidia ampere: unknown", true],
+  ["WebGPU device lost (2): Device was destroyed.", true],
+  ["vkQueueSubmit failed with VK_ERROR_DEVICE_LOST", true],
+  ["CUDA failure 700: an illegal memory access was encountered ; GPU=0", true],
+  ["CUDA failure 100: no CUDA-capable device is detected", false],
+  ["CUDA failure 2: out of memory", false],
+  ["indices element out of data bounds", false],
+])("%s: device lost is %s", (message, lost) => {
+  expect(isDeviceLost(message)).toBe(lost);
 });

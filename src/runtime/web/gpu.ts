@@ -2,8 +2,8 @@
 export interface Gpu {
   readonly adapter: GPUAdapter;
   readonly device: GPUDevice;
-  /** The reason, if the device was lost. */
-  readonly lost: string | undefined;
+  /** Resolves with the reason when the device is lost: its driver failed, it was removed, or the browser ended its process. */
+  readonly lost: Promise<string>;
   /** Copies bytes into a buffer that onnxruntime can read. */
   upload(bytes: Uint8Array<ArrayBuffer>): GPUBuffer;
   /** Copies the first bytes out of a buffer, which stays as it is. */
@@ -34,7 +34,10 @@ export async function openGpu(software: boolean): Promise<Gpu> {
   if (!navigator.gpu)
     throw new Error("this browser has no WebGPU, or the page is not served over HTTPS or from localhost");
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
-  if (!adapter) throw new Error("the browser offers no adapter for WebGPU");
+  if (!adapter)
+    throw new Error(
+      "the browser offers no adapter for WebGPU (after failures of the graphics card, start the browser again)",
+    );
   const name = nameOf(adapter.info);
   if (!software && (adapter.info.isFallbackAdapter || softwareNames.test(name))) {
     throw new Error(`the only adapter is a program on the CPU: ${name}`);
@@ -46,16 +49,10 @@ export async function openGpu(software: boolean): Promise<Gpu> {
   }
   const requiredFeatures = [...adapter.features] as GPUFeatureName[];
   const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
-  let lost: string | undefined;
-  void device.lost.then(({ reason, message }) => {
-    lost = `${name}: ${message || reason}`;
-  });
   return {
     adapter,
     device,
-    get lost() {
-      return lost;
-    },
+    lost: device.lost.then(({ reason, message }) => `${name}: ${message || reason}`),
     upload: (bytes) => {
       const buffer = device.createBuffer({ size: roomFor(bytes.byteLength), usage: STORED });
       device.queue.writeBuffer(buffer, 0, bytes);

@@ -1,9 +1,13 @@
 import type * as Onnxruntime from "onnxruntime-web/wasm";
 import { LAYOUT } from "../layout.ts";
 import type { ArrayHead, Reply, Request } from "../messages.ts";
+import { deviceLost } from "../reasons.ts";
 import { bytesWhenAsked } from "./fileWeights.ts";
 import { type Gpu, openGpu } from "./gpu.ts";
 import type { WorkerAnswer, WorkerLoad, WorkerRequest, WorkerSettings } from "./messages.ts";
+
+/** Longest time between an error of a lost device and the news of its loss. */
+const LOSS_MS = 100;
 
 type Ort = typeof Onnxruntime;
 type Tensor = Onnxruntime.Tensor;
@@ -60,17 +64,21 @@ export function serve(ort: Ort): void {
       { reply, arrays: [...arrays], log: takeLog(), broken },
       arrays.map(({ buffer }) => buffer),
     );
-  const fail = (error: unknown): void => {
+  let lost: string | undefined;
+  const fail = async (error: unknown): Promise<void> => {
+    // A call that fails because the device is lost may fail before the loss is known.
+    if (worker?.gpu) await Promise.race([worker.gpu.lost, new Promise((resolve) => setTimeout(resolve, LOSS_MS))]);
     const { message, broken } = messageOf(error);
-    const lost = worker?.gpu?.lost;
-    send(
-      { kind: "failed", message: lost ? `the device was lost: ${lost}; ${message}` : message },
-      [],
-      broken || !!lost,
-    );
+    if (lost === undefined) send({ kind: "failed", message }, [], broken);
+  };
+  /** Answers the call that runs, if there is one: it may never end. The page then ends this Worker. */
+  const tellLoss = (reason: string): void => {
+    lost = reason;
+    send({ kind: "failed", message: `${deviceLost}: ${reason}` }, [], true);
   };
   const start = async (settings: WorkerSettings): Promise<void> => {
     worker = await OnnxWorker.start(ort, settings);
+    void worker.gpu?.lost.then(tellLoss);
     await holdLock(settings.lock);
     const onnxruntime = `${ort.env.versions.web} wasm`;
     const largestBuffer = worker.gpu?.device.limits.maxStorageBufferBindingSize;
@@ -123,7 +131,6 @@ class OnnxWorker {
   }
 
   async answer(request: Request<WorkerLoad>, arrays: Arrays): Promise<Done> {
-    if (this.gpu?.lost) throw new Error("nothing runs on it any more");
     for (const resident of request.drop ?? []) {
       this.residents.get(resident)?.dispose();
       this.residents.delete(resident);

@@ -1,7 +1,7 @@
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { addressesOf, type EnginePage, serveEnginePage } from "../../support/enginePage.ts";
-import { chromiumPath, noBrowser } from "../../support/needs.ts";
+import { chromiumPath, noBrowser, ownGpu } from "../../support/needs.ts";
 import { promises } from "./promises.ts";
 
 interface Case {
@@ -24,8 +24,16 @@ const FLAGS = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-ba
 /** Without a graphics card, WebGPU runs on SwiftShader, which Chromium brings along. */
 const DEVICE_FLAGS = {
   cpu: ["--disable-gpu"],
-  webgpu: ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan,WebGPU"],
+  webgpu: [
+    "--enable-unsafe-webgpu",
+    "--enable-features=Vulkan,WebGPU",
+    ...(ownGpu ? [] : ["--use-webgpu-adapter=swiftshader"]),
+  ],
 };
+
+/** Starts Chromium with a device, and more flags. */
+export const launchWith = (device: Case["device"], ...more: string[]): Promise<Browser> =>
+  chromium.launch({ executablePath: chromiumPath, args: [...FLAGS, ...DEVICE_FLAGS[device], ...more] });
 
 /** Ends every engine's Worker of the page from inside it, as a crash does: without an event. */
 async function closeWorkers(page: Page): Promise<void> {
@@ -42,10 +50,7 @@ export function keepsPromisesInBrowser({ isolated, matmulsPerSecond, ...options 
     let page: Page;
     beforeAll(async () => {
       served = await serveEnginePage("test/runtime/contract/page.web.ts");
-      browser = await chromium.launch({
-        executablePath: chromiumPath,
-        args: [...FLAGS, ...DEVICE_FLAGS[options.device]],
-      });
+      browser = await launchWith(options.device);
       page = await browser.newPage();
       await page.goto(isolated ? served.isolated : served.alone);
       await page.exposeFunction("closeWorkers", () => closeWorkers(page));

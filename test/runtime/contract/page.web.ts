@@ -5,6 +5,7 @@ import { loadGraph } from "../../../src/runtime/index.ts";
 import { startEngine, type WebEngineOptions } from "../../../src/runtime/web/index.ts";
 import { openFile, openFiles, openStorage, writeFile } from "../../../src/storage/web/index.ts";
 import { type Folder, readSafetensors } from "../../../src/weights/index.ts";
+import { doubling, slow } from "./programs.ts";
 import { type Kit, promises } from "./promises.ts";
 
 interface Page {
@@ -15,6 +16,11 @@ interface Page {
     tinyFiles: Readonly<Record<string, string>>,
   ): Promise<{ device: string; threads: number }>;
   keepPromise(name: string): Promise<void>;
+  /**
+   * What an engine does when its device is lost: between two calls, during a call, and then. Results are numbers, or messages of
+   * errors.
+   */
+  outcomesOfLoss(options: WebEngineOptions): Promise<Record<"idle" | "resident" | "running" | "after", string>>;
   /** Starts an engine and closes it. Returns "runs", or its error. */
   outcomeOf(options: WebEngineOptions): Promise<string>;
   /**
@@ -26,6 +32,7 @@ interface Page {
 
 /** The test's functions. */
 declare const closeWorkers: () => Promise<void>;
+declare const loseDevice: () => Promise<void>;
 
 /** Resolves when no engine's Worker lives, nor waits for its end. */
 async function noWorkers(): Promise<void> {
@@ -35,6 +42,10 @@ async function noWorkers(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
+
+/** What a promise gives, or its error. */
+const told = (work: Promise<string>): Promise<string> =>
+  work.catch((error: Error) => `${error.name}: ${error.message}`);
 
 let kit: Kit;
 const page: Page = {
@@ -51,8 +62,26 @@ const page: Page = {
       );
       return openFiles("tiny-sd1", new Map(await Promise.all(blobs)));
     };
-    kit = { engine, start, kill, tinyModel, matmulsPerSecond };
+    kit = { engine, start, kill, tinyModel, matmulsPerSecond, isSlow: options.software };
     return { device: engine.device, threads: engine.threads };
+  },
+  outcomesOfLoss: async (options) => {
+    const engine = await startEngine(options);
+    try {
+      const [double, long] = [await engine.load(doubling(engine)), await engine.load(slow(engine))];
+      const x = tensor([1, 3], Float32Array.of(1, 2, 3));
+      const doubled = () => told(double.run({ x }).then(({ y }) => `${y.data}`));
+      await doubled();
+      const [kept] = await engine.put([x]);
+      await loseDevice();
+      const [idle, resident] = [await doubled(), await told(kept.read().then(({ data }) => `${data}`))];
+      const running = told(long.run({ x: tensor([1024, 1024]) }).then(() => "it ended"));
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+      await loseDevice();
+      return { idle, resident, running: await running, after: await doubled() };
+    } finally {
+      await engine.close();
+    }
   },
   outcomeOf: (options) =>
     startEngine(options).then(

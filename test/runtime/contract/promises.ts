@@ -1,7 +1,7 @@
 import type { Engine, EngineOptions } from "../../../src/runtime/index.ts";
 import type { Folder } from "../../../src/weights/index.ts";
 import { interruption } from "./interruption.ts";
-import { models } from "./models.ts";
+import { closeModels, models } from "./models.ts";
 import { residents } from "./residents.ts";
 import { programs } from "./sessions.ts";
 import { weights } from "./weights.ts";
@@ -14,6 +14,8 @@ export interface Kit {
   readonly engine: Engine;
   /** Products of two 1024x1024 matrices in a second, about. */
   readonly matmulsPerSecond: number;
+  /** True for a device without hardware, which compiles and runs a model's programs for minutes: it computes fewer steps. */
+  readonly isSlow?: boolean;
   /** Ends an engine's process from outside while it is idle. Resolves when the engine has noticed it. */
   kill(engine: Engine): Promise<void>;
   /** Opens test/fixtures/tiny-sd1. */
@@ -30,3 +32,9 @@ export interface EnginePromise {
 
 /** What every engine promises, in whatever process and on whatever device it computes. */
 export const promises: readonly EnginePromise[] = [...programs, ...residents, ...weights, ...interruption, ...models];
+
+/** Ends the engines of a kit. */
+export async function closeKit(kit: Kit): Promise<void> {
+  await closeModels(kit);
+  await kit.engine.close();
+}
