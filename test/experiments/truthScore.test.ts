@@ -19,7 +19,7 @@ test("the true result is done and keeps the most; the photo is not done", async 
   const pictures = await one.pictures({ height: 128, width: 128 });
   const { photo, truth, kept } = pictures;
   const [ofTruth, ofPhoto] = await truthScores(judge, one, pictures, [truth!, photo]);
-  expect(ofTruth).toEqual({ done: true, kept: psnr(truth!, photo, kept), truth: Number.POSITIVE_INFINITY });
+  expect(ofTruth).toEqual({ done: true, kept: psnr(truth!, photo, kept!), truth: Number.POSITIVE_INFINITY });
   expect(ofPhoto).toEqual({ done: false, kept: Number.POSITIVE_INFINITY, truth: psnr(photo, truth!) });
 });
 
