@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { UsageError } from "../../src/core/index.ts";
 import { decodePhoto, encodePicture, encodePng } from "../../src/image/node/index.ts";
@@ -104,6 +104,36 @@ test("a comparison: the same pictures, and a table of the same methods", async (
   const column = (text: string, k: number) => text.split("\n").map((line) => line.split(/\s{2,}/)[k]);
   for (const k of [0, 3, 4, 5]) expect(column(remote, k)).toEqual(column(here, k));
 }, 120_000);
+
+test("a comparison's JSON is the same but for seconds and paths: CLIP's name and scores too; a server estimates long methods alone", async () => {
+  const judged = at("judged");
+  cpSync(fixturePath("tiny-sd1"), judged, { recursive: true });
+  writeFileSync(at("judged", "editing.json"), JSON.stringify({ judge: fixturePath("judge-tiny") }));
+  const own = await another("judging", { models: [judged] });
+  const methods = ["--methods", "imagic,plain", "--set", "steps=2", "--set", "imagic.embedding-steps=1"];
+  const tuned = ["--set", "imagic.tuning-steps=1", "--size", "64", "--seed", "4", "--json"];
+  const args = ["compare", at("photo.png"), first, ...methods, ...tuned];
+  type Method = { readonly method: string; readonly estimate?: { readonly computed: object } };
+  const facts = (text: string) => {
+    const { model, comparisons, clip, ...rest } = JSON.parse(text);
+    const strip = ({ prepare, edit, estimate, file, ...method }: Record<string, unknown> & Method) => method;
+    const [{ sheet: _, methods, ...one }] = comparisons;
+    const estimates = (methods as Method[]).map(({ method, estimate }) => [method, estimate?.computed]);
+    return { clip, shared: { ...rest, sha256: model.sha256, one, methods: methods.map(strip) }, estimates };
+  };
+  const here = facts(await inProcess(...args, "--model", judged, "--threads", "1", "-o", at("json-here.png")));
+  const remote = facts(await inProcess(...args, "--server", own.url, "-o", at("json-there.png")));
+  expect(remote.shared).toEqual(here.shared);
+  expect(JSON.stringify(here.shared).match(/"clipScore":\d/g)).toHaveLength(2);
+  // A server tells no paths.
+  expect([here.clip, remote.clip]).toEqual([fixturePath("judge-tiny"), "judge-tiny"]);
+  expect(here.estimates).toEqual([
+    ["imagic", expect.anything()],
+    ["plain", expect.anything()],
+  ]);
+  expect(remote.estimates).toEqual([here.estimates[0], ["plain", undefined]]);
+  await own.close();
+}, 400_000);
 
 test("Ctrl-C cancels the job on the server", async () => {
   const workplace = new Workplace();
