@@ -13,10 +13,12 @@ const files = readdirSync("test", { recursive: true, encoding: "utf8" })
   .map((name) => `test/${name}`)
   .filter((file) => !file.startsWith(webgpu));
 const startsProcesses = (file: string): boolean => starters.test(readFileSync(file, "utf8"));
-/** A test file that needs Chromium or Postgres of Debian, or that edits with a real model through a whole server. */
-const wholeServer = /^test\/(server\/(worker|runners|dialects|ownApi)|cli\/server)\.test\.ts$/;
+/** A test file that edits with a real model through a whole server, runs all commands of the README, or tunes weights at length. */
+const long =
+  /^test\/(server\/(worker|runners|dialects|ownApi)|cli\/server|project\/(readme|reference)|(editing|tasks)\/tunedWeights)\.test\.ts$/;
+/** A test file that takes long, or that needs Chromium or Postgres of Debian. */
 const isMore = (file: string): boolean =>
-  wholeServer.test(file) ||
+  long.test(file) ||
   /support\/(browser|postgres|webModule)\.ts|\/inBrowser\.ts|"\.\/site\.ts"/.test(readFileSync(file, "utf8"));
 
 export default defineConfig({

@@ -59,7 +59,9 @@ describe.each(serving)("$name", (method) => {
     expect(fresh.steps.length).toBeGreaterThan(0);
     const expected = await editOf(fresh.value);
     const file = at(`${method.name}.safetensors`);
-    for (const store of [new PreparedCache({ folder: at(`${method.name}-cache`) }), preparedFile(file)]) {
+    // All methods take the same way through the cache, so the cheapest one shows it.
+    const cache = method.name === "sdedit" ? [new PreparedCache({ folder: at("cache") })] : [];
+    for (const store of [...cache, preparedFile(file)]) {
       const { value } = await preparing(first, store);
       expect(value.tensors).toEqual(fresh.value.tensors);
       const bytes = "where" in store && readFileSync(file);

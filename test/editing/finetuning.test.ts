@@ -1,15 +1,7 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import {
-  CancelledError,
-  EngineError,
-  MemoryError,
-  noise,
-  type Picture,
-  ResidentError,
-  type Tensor,
-} from "../../src/core/index.ts";
-import { type Model, openPredictor, sample } from "../../src/diffusion/index.ts";
+import { writeFileSync } from "node:fs";
+import { describe, expect, test, vi } from "vitest";
+import { MemoryError, noise } from "../../src/core/index.ts";
+import { openPredictor, sample } from "../../src/diffusion/index.ts";
 import {
   decodePrepared,
   edit,
@@ -18,126 +10,45 @@ import {
   type Method,
   type Prepared,
   planPreparation,
-  planPrepared,
   prepare,
-  prepareStored,
-  sdedit,
   sine,
   sweep,
 } from "../../src/editing/index.ts";
-import { PreparedCache, preparedFile, readPrepared } from "../../src/editing/node/index.ts";
+import { readPrepared } from "../../src/editing/node/index.ts";
 import { imagic as imagicApi } from "../../src/index.ts";
-import { positionGrid } from "../../src/models/index.ts";
 import { checkMemory } from "../../src/runtime/node/index.ts";
 import {
   encodeSafetensors,
   memorySource,
   readBytes,
   readSafetensors,
-  readTensor,
   type TensorData,
 } from "../../src/weights/index.ts";
-import { smoothPicture, someOrigin, tinyModel } from "../support/baret.ts";
-import { fixturePath, temporaryFolder } from "../support/files.ts";
-import { fixture, relativeError } from "../support/run.ts";
+import { someOrigin, tinyModel } from "../support/baret.ts";
+import { temporaryFolder } from "../support/files.ts";
+import {
+  expectReference,
+  inputOf,
+  model,
+  photo,
+  plainEdit,
+  preparing,
+  short,
+  source,
+  target,
+  tuned,
+  usePrepared,
+} from "./tunedPhotos.ts";
 
-// Tuning weights on one photo: Imagic and SINE.
+// Tuning weights on one photo: Imagic and SINE. Long runs and SINE with patches are in tunedWeights.test.ts.
 
 const at = temporaryFolder();
-const photo = smoothPicture(1);
-const [target, source] = ["a brown dog sitting", "a brown dog standing"];
-const short = { steps: 4, tuningSteps: 5, tuningRate: 1e-3, saveEvery: 2 };
-const optionsOf = (method: Method): object =>
-  method.name === "imagic" ? { ...short, embeddingSteps: 3, embeddingRate: 1e-2 } : short;
-const inputOf = (method: Method, more: object = {}) => ({
-  target,
-  ...(method.name === "sine" && { source }),
-  options: { ...optionsOf(method), ...more },
-});
+usePrepared();
 
-let model: Model;
-/** A photo prepared by each method. */
-const prepared = new Map<Method, Prepared>();
-const preparing = (method: Method, more: object = {}, on = model): Promise<Prepared> =>
-  prepare(method, on, photo, planPreparation(method, on, photo, inputOf(method, more), someOrigin));
-beforeAll(async () => {
-  model = await tinyModel("tiny-sd1");
-  for (const method of [imagic, sine] as Method[]) prepared.set(method, await preparing(method));
-}, 180_000);
-afterAll(() => model.close());
-
-/** Edit of SDEdit at strength 1: plain guidance from noise. */
-const plainly = sdedit as Method;
-const plainEdit = async (options: object) => {
-  const input = { target, options: { steps: short.steps } };
-  const value = await prepare(plainly, model, photo, planPreparation(plainly, model, photo, input, someOrigin));
-  return edit(plainly, model, value, { strength: 1, guidance: 3, ...options });
-};
-const tuned = (method: unknown): Prepared => prepared.get(method as Method)!;
-
-describe.each([
+test.each([
   ["imagic", "tiny-sd1"],
-  ["imagic", "tiny-sd2"],
   ["sine", "tiny-sd1"],
-  ["sine-patches", "tiny-sd1"],
-])("%s on %s has the reference's", (name, folder) => {
-  test("losses, embedding and latents", async () => {
-    const path = fixturePath(`finetuning-${name}-${folder}.safetensors`);
-    const { metadata } = await readSafetensors(memorySource(path, new Uint8Array(readFileSync(path))));
-    const s = JSON.parse(metadata.settings);
-    const expected = (await fixture(path)) as Record<string, Tensor>;
-    const on = folder === "tiny-sd1" ? model : await tinyModel(folder);
-    const method = (name === "imagic" ? imagic : sine) as Method;
-    const { patches } = s;
-    const options = {
-      steps: s.steps,
-      tuningSteps: s.tuning_steps,
-      tuningRate: s.tuning_rate,
-      trainingBatch: s.batch,
-      ...(patches > 0 && { patches }),
-      ...(name === "imagic" && { embeddingSteps: s.embedding_steps, embeddingRate: s.embedding_rate }),
-    };
-    const input = { target: s.target, source: name === "imagic" ? undefined : s.source, options };
-    const plan = planPreparation(method, on, photo, input, someOrigin);
-    // Starts after the step that encodes the photo, because the reference has a picture of its own.
-    const [embedded] = await on.embed([s.target]);
-    const tensors: Record<string, Tensor> = Object.fromEntries(
-      Object.entries(method.tensors(plan.settings, plan.shapes)).map(([key, { shape, unset }]) => [
-        key,
-        { shape, data: new Float32Array(shape.reduce((n, d) => n * d, 1)).fill(unset ? Number.NaN : 0) },
-      ]),
-    );
-    tensors.photo = expected.photo;
-    if (name === "imagic") tensors.embedding.data.set(embedded.tensor.data);
-    const resume: Prepared = { ...plan, tensors, progress: { ...plan.progress, done: 1 } };
-    // Patches are cut from a picture of the reference's.
-    const photoAt = (): Picture => {
-      const [height, width] = expected.larger.shape;
-      return { width, height, data: Uint8Array.from(expected.larger.data) };
-    };
-    const value = await prepare(method, on, photo, plan, { resume, photoAt });
-    const losses = [...value.tensors.loss.data];
-    losses.forEach((loss, k) => {
-      expect(Math.abs(loss / expected.loss.data[k] - 1), `loss ${k}`).toBeLessThan(1e-3);
-    });
-    expect(losses).toHaveLength(expected.loss.data.length);
-    const { embedding, caption = embedding } = value.tensors;
-    expect(relativeError(caption, expected.embedding)).toBeLessThan(1e-3);
-    const settings = {
-      guidance: s.guidance,
-      ...(name === "imagic" ? { eta: s.eta } : { pretrainedShare: s.pretrained_share, tunedAbove: s.tuned_above }),
-    };
-    const images = name === "imagic" ? ["edit", "reconstruction"] : ["edit"];
-    const { latents } = await edit(method, on, value, settings, { images });
-    for (const image of images) expect(relativeError(latents[image], expected[image]), image).toBeLessThan(2e-3);
-    // Without the photo the error would be far above the limit.
-    const plainInput = { target: s.target, options: { steps: s.steps } };
-    const noTuning = await prepare(plainly, on, photo, planPreparation(plainly, on, photo, plainInput, someOrigin));
-    const untuned = await edit(plainly, on, noTuning, { strength: 1, guidance: s.guidance });
-    expect(relativeError(untuned.latents.edit, expected.edit)).toBeGreaterThan(2e-2);
-    if (on !== model) await on.close();
-  });
-});
+])("%s on %s has the reference's losses, embedding and latents", expectReference);
 
 describe("imagic", () => {
   test("at eta 0 the edit is the picture of the optimised embedding, and without tuned weights that of the model as it was", async () => {
@@ -213,139 +124,7 @@ describe("sine", () => {
   });
 });
 
-describe("sine with patches", () => {
-  const method = sine as Method;
-  const patched = { patches: 2 };
-  let value: Prepared;
-  beforeAll(async () => {
-    value = await preparing(method, patched);
-  }, 60_000);
-  const editing = async (value: Prepared, options: object = {}) =>
-    edit(method, model, value, { guidance: 3, ...options });
-
-  test("the tuned U-Net has the whole grid of positions at the picture's size, and without it the edit is another one", async () => {
-    const { latents } = await editing(value);
-    const grid = value.weights!.unet.get("position")!;
-    expect(await readTensor(grid)).toEqual(
-      positionGrid(model.unet, { left: 0, top: 0, width: 16, height: 16 }, { width: 8, height: 8 }),
-    );
-    const { position: _, ...others } = Object.fromEntries(value.weights!.unet);
-    const program = await openPredictor(model, photo, undefined, undefined, new Map(Object.entries(others)));
-    const withGrid = await openPredictor(model, photo, undefined, undefined, value.weights!.unet);
-    const row = { latent: latents.edit, context: value.tensors.caption };
-    const [without, found] = [await program.predict([row, row], 500), await withGrid.predict([row, row], 500)];
-    expect(relativeError(found, without)).toBeGreaterThan(1e-2);
-  });
-
-  test("the model as it was gets no grid: with share 1 the edit is plain guidance, to the bit", async () => {
-    const { latents } = await editing(value, { pretrainedShare: 1, seed: 7 });
-    expect(latents.edit.data).toEqual((await plainEdit({ seed: 7 })).latents.edit.data);
-  });
-
-  test("without patches nothing of them is stored: neither a setting nor a grid nor a hash", () => {
-    const { settings, origin, weights } = tuned(sine);
-    expect(Object.keys(settings)).not.toEqual(expect.arrayContaining(["patches"]));
-    expect(settings).not.toHaveProperty("cleanLoss");
-    expect(origin).not.toHaveProperty("larger");
-    expect(weights!.unet.has("position")).toBe(false);
-  });
-
-  test("patches and their scale each change the loss", async () => {
-    const { tensors } = await preparing(method, { patches: 1, tuningSteps: 1 });
-    const losses = [tuned(sine), value, { tensors }].map(({ tensors }) => tensors.loss.data[0]);
-    expect(new Set(losses).size).toBe(losses.length);
-  }, 120_000);
-
-  test("is another prepared photo if the photo has other details", async () => {
-    const plan = (photoAt?: () => Picture) => planPrepared(method, model, photo, inputOf(method, patched), { photoAt });
-    const detailed = () => ({ width: 128, height: 128, data: new Uint8Array(3 * 128 ** 2) });
-    const [enlarged, other] = [await plan(), await plan(detailed)];
-    expect(other.origin.picture).toBe(enlarged.origin.picture);
-    const file = at("sine-patches-detail.safetensors");
-    writeFileSync(file, await encodePrepared({ ...value, origin: enlarged.origin }));
-    expect((await prepareStored(method, model, photo, enlarged, preparedFile(file))).tensors).toEqual(value.tensors);
-    await expect(prepareStored(method, model, photo, other, preparedFile(file), { photoAt: detailed })).rejects.toThrow(
-      /another prepared photo: found the larger photo [0-9a-f]{64}, expected the larger photo [0-9a-f]{64}/,
-    );
-  });
-
-  test("stopped, it resumes to the bytes of an uninterrupted run", async () => {
-    const file = at("sine-patches.safetensors");
-    const plan = planPreparation(method, model, photo, inputOf(method, patched), someOrigin);
-    const preparing = (onProgress?: () => void) =>
-      prepareStored(method, model, photo, plan, preparedFile(file), { onProgress });
-    let steps = 0;
-    const stop = () => {
-      if (++steps === 4) throw new Error("stop");
-    };
-    await expect(preparing(stop)).rejects.toThrow("stop");
-    expect((await readPrepared(file)).progress.done).toBeLessThanOrEqual(4);
-    await preparing();
-    expect(readFileSync(file).equals(await encodePrepared(value))).toBe(true);
-    const { latents } = await editing(await readPrepared(file));
-    expect(latents.edit.data).toEqual((await editing(value)).latents.edit.data);
-  }, 180_000);
-
-  test("a file without the grid is refused", async () => {
-    const bytes = await encodePrepared(value);
-    const { metadata, tensors } = await readSafetensors(memorySource("", bytes));
-    const all: Record<string, TensorData> = {};
-    for (const [name, ref] of tensors)
-      if (name !== "unet/position") all[name] = { ...ref, data: (await readBytes(ref)).slice() };
-    const without = await decodePrepared(memorySource("x.safetensors", encodeSafetensors(all, metadata)));
-    await expect(editing(without)).rejects.toThrow('"unet/position": missing');
-  });
-});
-
 describe.each([imagic, sine] as unknown as Method[])("$name", (method) => {
-  const plan = () => planPreparation(method, model, photo, inputOf(method), someOrigin);
-  const file = () => at(`${method.name}.safetensors`);
-  /** Sampling with the weights that a value refers to. */
-  const editing = async (value: Prepared) => (await edit(method, model, value, {})).latents.edit.data;
-
-  test("stopped or killed with its engine, it resumes to the bytes of an uninterrupted run", async () => {
-    const preparing = (onProgress?: () => void) =>
-      prepareStored(method, model, photo, plan(), preparedFile(file()), { onProgress });
-    // A kill costs a new engine with all its programs. Imagic is stopped while it tunes the embedding.
-    const isKilled = method.name !== "imagic";
-    const at = isKilled ? tuned(method).progress.total - 1 : 3;
-    let steps = 0;
-    const stop = () => {
-      if (++steps !== at) return;
-      if (isKilled) process.kill(model.engine.pid!, "SIGKILL");
-      else throw new CancelledError();
-    };
-    const error = await preparing(stop).catch((error: unknown) => error);
-    const expected = isKilled ? [EngineError, ResidentError] : [CancelledError];
-    expect(
-      expected.some((kind) => error instanceof kind),
-      `${error}`,
-    ).toBe(true);
-    // Saved after the photo is encoded, every second step of a phase, and after its last one.
-    const { done } = (await readPrepared(file())).progress;
-    expect(done).toBeGreaterThanOrEqual(at - 2);
-    expect(done).toBeLessThanOrEqual(at);
-    await preparing();
-    expect(readFileSync(file()).equals(await encodePrepared(tuned(method)))).toBe(true);
-  }, 180_000);
-
-  test("weights in memory, in a file and in the cache give the same bits, and are kept in one place", async () => {
-    const bits = await editing(tuned(method));
-    const folder = at(`${method.name}-cache`);
-    const cache = new PreparedCache({ folder });
-    await prepareStored(method, model, photo, plan(), cache);
-    const cached = await prepareStored(method, model, photo, plan(), cache);
-    for (const [value, place] of [
-      [await readPrepared(file()), file()],
-      [cached, folder],
-    ] as const) {
-      expect(Object.keys(value.weights!)).toEqual(["unet"]);
-      // Nothing of them is in memory.
-      for (const { source } of value.weights!.unet.values()) expect(source.path).toContain(place);
-      expect(await editing(value)).toEqual(bits);
-    }
-  });
-
   test("weights for another model, damaged or missing ones are refused", async () => {
     const other = await tinyModel("tiny-sd2");
     await expect(edit(method, other, tuned(method), {})).rejects.toThrow(
@@ -392,8 +171,7 @@ test("too little memory is an error with the estimate, before a weight is loaded
 });
 
 test("weights of the same shapes from another model are refused by their hash", async () => {
-  const file = at("imagic.safetensors");
-  const value = await readPrepared(file);
+  const value = tuned(imagic);
   const other = { ...value, origin: { ...value.origin, model: "f".repeat(64) } };
   await expect(imagicApi.edit(model, other)).rejects.toThrow("prepared from another model");
   writeFileSync(at("other.safetensors"), await encodePrepared(other));

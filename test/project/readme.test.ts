@@ -12,12 +12,11 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
 import { transform } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { LocalHub, readFiles } from "../support/hub.ts";
+import { packedWhole, root } from "../support/packed.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
 const readme = readFileSync(join(root, "README.md"), "utf8");
 const blocks = (language: string, page: string): string[] =>
   [...page.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"))].map((match) => match[1]);
@@ -28,21 +27,19 @@ const commands = blocks("sh", readme)
   .map((line) => line.replace(/^npm ci && /, ""))
   .filter((line) => line !== "npm test");
 
-/** A copy of the checkout with its node_modules, and a local hub whose sd1.5 is a tiny model. */
+/** A copy of the built checkout with its node_modules, and a local hub whose sd1.5 is a tiny model. */
 const copy = mkdtempSync(join(tmpdir(), "baret-readme-"));
 let hub: LocalHub;
 beforeAll(async () => {
-  // The first `npx baret` in a checkout runs npm's prepare script, which builds it.
-  const built = ["package.json", "src", "studio", "tools", "tsconfig.json", "tsconfig.build.json"];
-  for (const name of [...built, "assets", "checkpoints", "examples"]) {
-    const filter = (path: string): boolean => !path.endsWith("/node_modules");
-    cpSync(join(root, name), join(copy, name), { recursive: true, filter });
-  }
-  // The commands run as they are written, but the model that they use takes fewer steps and iterations by default.
+  for (const name of [...packedWhole, "package.json", "examples"])
+    cpSync(join(root, name), join(copy, name), { recursive: true });
+  // The commands run as they are written, but the model that they use makes smaller pictures, in fewer steps and iterations, and
+  // does not choose its strength: test/cli/strength.test.ts has that.
   const path = join(copy, "checkpoints/menagerie/editing.json");
   const editing = JSON.parse(readFileSync(path, "utf8"));
-  editing.steps = 2;
+  Object.assign(editing, { steps: 2, size: 64 });
   editing.methods.baret.prepare.iterations = 1;
+  editing.methods.baret.edit.strength = "fixed";
   writeFileSync(path, JSON.stringify(editing));
   symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
   copyFileSync(join(copy, "examples/dog.png"), join(copy, "photo.jpg"));
@@ -63,6 +60,8 @@ async function run(command: string, args: readonly string[]): Promise<{ code: nu
     HF_ENDPOINT: hub.endpoint,
     BARET_CACHE: join(copy, "cache"),
     HF_HOME: join(copy, "hf"),
+    // The first `npx baret` in a checkout would build it again, by the script "prepare".
+    npm_config_ignore_scripts: "true",
   };
   const child = spawn(command, args, { cwd: copy, env, stdio: ["ignore", "ignore", "pipe"] });
   const exit = new Promise<number | null>((resolve) => child.on("exit", resolve));
