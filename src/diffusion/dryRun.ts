@@ -1,5 +1,5 @@
-import { EngineError, giveTurn, sizeOf, tensor } from "../core/index.ts";
-import { type MappedWeight, type Node, type Program, withBatch } from "../graph/index.ts";
+import { EngineError, giveTurn, type Size, sizeOf, tensor } from "../core/index.ts";
+import { type MappedWeight, type Node, type Program, usesGradients, withBatch } from "../graph/index.ts";
 import {
   addEffort,
   batchOfFeeds,
@@ -14,6 +14,7 @@ import {
   type MemoryEstimate,
   noEffort,
   type Precision,
+  type Probe,
   plainForm,
   type Resident,
 } from "../runtime/index.ts";
@@ -85,13 +86,14 @@ class Account implements ProgramLoader {
     const half = computesInHalf(precision, network, outputs);
     const bind = weights === "fed" ? () => "fed" as const : placeInOneFile(network, half);
     const program = await compileInTurns(outputs, { name, bind, half, ...plainForm(device) });
+    const kind = !usesGradients(Object.values(outputs)) ? "forward" : weights === "fed" ? "tuning" : "gradient";
     const counted: Counted = { program, group: typeof weights === "object" ? weights : network, byBatch: new Map() };
     const options = loadOptionsOf(this.checkpoint, network);
     const count = (batch: number): Effort => {
       const known = counted.byBatch.get(batch);
       const { memory, effort } = known ?? {
         memory: estimateMemory(program, { ...options, batch }),
-        effort: effortOf(program, batch),
+        effort: effortOf(program, batch, kind),
       };
       counted.byBatch.set(batch, { memory, effort });
       if (!counted.held || counted.held.total < memory.total) counted.held = memory;
@@ -234,6 +236,21 @@ const noEngine = (account: Account, { device, precision }: Required<DryRunPlace>
   read: async (residents) => Promise.all(residents.map((one) => one.read())),
   close: async () => undefined,
 });
+
+/** Returns how to measure the speed of a model's U-Net for pictures of a size: on its second level, where most of the work is. */
+export function speedProbe(model: Model, size: Size): Probe {
+  const { checkpoint, unet } = model;
+  const level = Math.min(1, unet.blocks.length - 1);
+  const { channels, heads } = unet.blocks[level];
+  const [height, width] = model
+    .latentShape(size)
+    .slice(2)
+    .map((places) => Math.max(1, places >> level));
+  return {
+    size: { channels, groups: unet.groups, heads, tokens: model.text.length, height, width },
+    load: loadOptionsOf(checkpoint, "unet"),
+  };
+}
 
 /** The memory and the computations of work with a model. */
 export interface DryRun {

@@ -6,7 +6,7 @@ export type { Size } from "../core/index.ts";
 export type { AdamValues, Arithmetic, Move, OpenArithmetic, Value } from "./arithmetic.ts";
 export { openArithmeticHere } from "./arithmetic.ts";
 export { atLeastTwo } from "./batch.ts";
-export { type DryRun, type DryRunPlace, type DryRunWork, dryRun, zeroWeights } from "./dryRun.ts";
+export { type DryRun, type DryRunPlace, type DryRunWork, dryRun, speedProbe, zeroWeights } from "./dryRun.ts";
 export { type OpenModelOptions, openModel } from "./loader.ts";
 export { aModel, type Embedding, type LatentShapes, Model } from "./model.ts";
 export { checkpointHash, modelHash } from "./modelHash.ts";

@@ -1,6 +1,6 @@
 import { Random, type Tensor, tensor } from "../core/index.ts";
 import * as g from "../graph/index.ts";
-import type { Feeds } from "../runtime/index.ts";
+import { type Feeds, networkPiece } from "../runtime/index.ts";
 
 /** A small graph that a device must compute as the CPU does. */
 export interface Check {
@@ -104,39 +104,12 @@ export const halfCheck: Check = {
   feeds: { x: normal(5, pixels) },
 };
 
-type Weights = ReturnType<typeof weights>;
-const WIDTH = 128;
-const SIDE = 32;
+const pieceSize = { rows: 2, channels: 128, groups: 32, heads: 8, tokens: 77, height: 32, width: 32 } as const;
+const pieceShape = [pieceSize.rows, pieceSize.channels, pieceSize.height, pieceSize.width];
 
-/** A resnet block of `WIDTH` channels. */
-function resnet(h: g.Node, weight: Weights): g.Node {
-  const part = (input: g.Node): g.Node =>
-    g.conv2d(g.silu(g.groupNorm(input, ones(WIDTH), zeros(WIDTH), 32, 1e-5)), weight([WIDTH, WIDTH, 3, 3]), undefined, {
-      stride: 1,
-      pads: [1, 1, 1, 1],
-    });
-  return g.add(h, part(part(h)));
-}
-
-/** Self-attention over the pixels, with a feed-forward layer. */
-function transformer(h: g.Node, weight: Weights): g.Node {
-  const flat = g.transpose(g.reshape(h, [2, WIDTH, SIDE * SIDE]), [0, 2, 1]);
-  const normed = g.layerNorm(flat, ones(WIDTH), zeros(WIDTH), 1e-5);
-  const [q, k, v] = [0, 1, 2].map(() => g.linear(normed, weight([WIDTH, WIDTH])));
-  const seen = g.add(flat, g.attention(q, k, v, { heads: 8 }));
-  const wide = g.gelu(g.linear(seen, weight([4 * WIDTH, WIDTH])));
-  const y = g.add(seen, g.linear(wide, weight([WIDTH, 4 * WIDTH])));
-  return g.reshape(g.transpose(y, [0, 2, 1]), [2, WIDTH, SIDE, SIDE]);
-}
-
-/** A piece of a U-Net: two resnet blocks with attention over 1024 pixels each, of a batch of two. */
+/** A piece of a U-Net: two residual blocks with attention over 1024 places each, of a batch of two. */
 export const piece: Check = {
   name: "piece of a U-Net",
-  outputs: () => {
-    const weight = weights();
-    let h = x([2, WIDTH, SIDE, SIDE]);
-    for (let block = 0; block < 2; block++) h = transformer(resnet(h, weight), weight);
-    return { y: h };
-  },
-  feeds: { x: normal(4, [2, WIDTH, SIDE, SIDE]) },
+  outputs: () => ({ y: networkPiece(x(pieceShape), weights(), pieceSize, 2) }),
+  feeds: { x: normal(4, pieceShape) },
 };

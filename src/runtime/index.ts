@@ -2,10 +2,21 @@
 // Knows: core, graph (programs), weights (their places).
 // Does not know: models, what a program computes.
 export { deviceAdvice, missingDeviceAdvice } from "./deviceAdvice.ts";
-export { addEffort, type Effort, effortOf, measureSpeed, noEffort, type Speed, secondsOf } from "./effort.ts";
+export {
+  addEffort,
+  type Effort,
+  effortOf,
+  type Kind,
+  measureSpeed,
+  noEffort,
+  type Probe,
+  type Speed,
+  secondsOf,
+} from "./effort.ts";
 export * from "./engine.ts";
 export { type EstimateOptions, estimateMemory, largestValue, type MemoryEstimate } from "./estimate.ts";
 export { batchOfFeeds, checkFeeds } from "./feeds.ts";
 export { plainForm } from "./form.ts";
 export { compileInTurns, type LoadGraphOptions, loadGraph } from "./loadGraph.ts";
 export type { MappedWeights } from "./mappedWeights.ts";
+export { networkPiece, type PieceSize, type WeightOf } from "./networkPiece.ts";

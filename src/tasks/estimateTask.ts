@@ -1,4 +1,5 @@
-import { type DryRun, dryRun, type Model, zeroWeights } from "../diffusion/index.ts";
+import type { Size } from "../core/index.ts";
+import { type DryRun, dryRun, type Model, speedProbe, zeroWeights } from "../diffusion/index.ts";
 import {
   editWith,
   fidelityOf,
@@ -8,7 +9,7 @@ import {
   prepare,
   type Scorer,
 } from "../editing/index.ts";
-import { type Engine, measureSpeed, type Speed, secondsOf } from "../runtime/index.ts";
+import { type Effort, type Engine, type Kind, measureSpeed, type Speed, secondsOf } from "../runtime/index.ts";
 import type { Estimate } from "./estimate.ts";
 import type { PhotoTask } from "./photoTask.ts";
 import type { SettingValues } from "./record.ts";
@@ -29,18 +30,30 @@ export const oneEdit =
   (model, prepared) =>
     editWith(method, model, prepared, settings, { ...work, scorer: dryScorer });
 
-/** Speeds of engines, each with the time of its measurement. */
-const speeds = new WeakMap<Engine, { readonly speed: Speed; readonly measured: number }>();
+/** A measured speed, the size of the pictures that it is of, and when it was measured. */
+interface Known {
+  readonly speed: Speed;
+  readonly size: string;
+  readonly measured: number;
+}
+
+const speeds = new WeakMap<Engine, Known>();
 
 /** A speed is measured again after so long, since other programs may begin or end. */
 const SPEED_MS = 60_000;
 
-/** Returns the speed of an engine. The estimates of a comparison share a measurement. */
-async function speedOf(engine: Engine, signal?: AbortSignal): Promise<Speed> {
-  const known = speeds.get(engine);
-  if (known && performance.now() < known.measured + SPEED_MS) return known.speed;
-  const speed = await measureSpeed(engine, signal);
-  speeds.set(engine, { speed, measured: performance.now() });
+/** Returns the speed of the programs that an effort needs. The estimates of a comparison share a measurement. */
+async function speedOf(model: Model, size: Size, { arithmetic }: Effort, signal?: AbortSignal): Promise<Speed> {
+  const known = speeds.get(model.engine);
+  const name = `${size.width}x${size.height}`;
+  const isFresh = known && known.size === name && performance.now() < known.measured + SPEED_MS;
+  const before = isFresh ? known : { speed: undefined, measured: performance.now() };
+  const wanted = (Object.keys(arithmetic) as Kind[]).filter((kind) => arithmetic[kind] > 0);
+  const missing = wanted.filter((kind) => before.speed?.arithmetic[kind] === undefined);
+  if (before.speed && missing.length === 0) return before.speed;
+  const found = await measureSpeed(model.engine, speedProbe(model, size), missing, signal);
+  const speed = { ...found, arithmetic: { ...before.speed?.arithmetic, ...found.arithmetic } };
+  speeds.set(model.engine, { speed, size: name, measured: before.measured });
   return speed;
 }
 
@@ -98,7 +111,7 @@ export async function estimateTask(
     { checkMemory },
   );
   const { memory, effort, computed } = most ?? both;
-  const speed = await speedOf(model.engine, signal);
+  const speed = await speedOf(model, plan.size, effort, signal);
   const seconds = secondsOf(effort, speed);
   return { seconds: [most ? secondsOf(both.effort, speed) - seconds : seconds, seconds], memory, computed };
 }

@@ -80,7 +80,7 @@ test("sine's patches are estimated by two of 10,000 steps", async () => {
       return {
         encoded: encode.mock.calls.length,
         runs: effort.runs - runs,
-        arithmetic: effort.arithmetic - arithmetic,
+        arithmetic: effort.arithmetic.tuning - arithmetic.tuning,
       };
     };
     // Embeds the prompts, which the model keeps.
