@@ -127,8 +127,9 @@ function pieceProbe(kind: Kind, { size, load }: Probe): Measured {
 /** Numbers in the weights of a piece: so many that a cache does not hold them, as it does not hold a network's. */
 const WEIGHTS = 8e6;
 
-/** Returns how many blocks a piece has: at least two. A block has 34·channels² weights. */
-const blocksOf = ({ channels }: Probe["size"]): number => Math.max(2, Math.ceil(WEIGHTS / (34 * channels ** 2)));
+/** Returns how many blocks a piece has: two to twelve. A block has 34·channels² weights. */
+const blocksOf = ({ channels }: Probe["size"]): number =>
+  Math.min(12, Math.max(2, Math.ceil(WEIGHTS / (34 * channels ** 2))));
 
 /** Runs of a probe. The fastest counts, because the first one is slow and others may be disturbed. */
 const RUNS = 4;
