@@ -251,6 +251,9 @@ describe.skipIf(noBrowser)(`a result in Chromium${noBrowser ? ` (${noBrowser})` 
     server.say(id, { type: "picture", made: await server.made("plain", "yellow") });
     await page.getByRole("button", { name: "Show plain large" }).waitFor();
     expect(await colourAt(page, 0.7)).toBe("yellow");
+    // Nothing is shown twice.
+    expect(await page.locator(".stage h2").count()).toBe(1);
+    expect(await page.locator(".stage .made").count()).toBe(0);
     expect(faults).toEqual([]);
   });
 

@@ -12,8 +12,8 @@ const Made = ({ job }: { job: ShownJob }) => (
   </ul>
 );
 
-/** Shows a job that waits or runs: the photo, a small preview of the edit, and how far it is. */
-export function Live({ job }: { job: ShownJob }) {
+/** Shows a job that waits or runs: the photo, a small preview of the edit, and how far it is. hasMade: finished pictures too. */
+export function Live({ job, hasMade }: { job: ShownJob; hasMade: boolean }) {
   const share = shareDone(job);
   return (
     <div class="live">
@@ -46,7 +46,7 @@ export function Live({ job }: { job: ShownJob }) {
           </button>
         </p>
       </div>
-      {job.made && job.made.length > 0 && <Made job={job} />}
+      {hasMade && job.made && job.made.length > 0 && <Made job={job} />}
     </div>
   );
 }

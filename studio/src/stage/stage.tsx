@@ -33,7 +33,7 @@ function Shown() {
     const isGrid = job.request.kind === "compare" || job.request.kind === "sweep";
     return (
       <>
-        <Live job={job} />
+        <Live job={job} hasMade={!isGrid} />
         {isGrid && <Result job={job} />}
       </>
     );

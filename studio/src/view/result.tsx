@@ -19,15 +19,17 @@ interface Props {
   readonly job: ShownJob;
 }
 
-/** Shows the result of a job, or the finished pictures of a comparison or a sweep that still runs. */
+/** Shows the result of a job, or the finished pictures of a comparison or a sweep that still runs, below its progress. */
 export function Result({ job }: Props) {
   if (!capabilities.value) return null;
   return (
     <article class="result" key={job.id}>
-      <header>
-        <h2>{job.request.target}</h2>
-        <FactLine job={job} />
-      </header>
+      {job.result && (
+        <header>
+          <h2>{job.request.target}</h2>
+          <FactLine job={job} />
+        </header>
+      )}
       <Kind job={job} />
       <Problem id={job.id} />
     </article>
