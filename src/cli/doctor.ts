@@ -18,6 +18,7 @@ interface DoctorFlags {
 const help = `
 Each device runs small programs in a process of its own: arithmetic, a matrix product, convolutions, group normalisation
 and attention, with their gradients. The results are compared with the CPU's. Then a small piece of a U-Net is timed.
+The column "auto" has the precision that --precision auto chooses on the device.
 Nothing leaves this machine.
 
 Exit status: 0 if the CPU works, otherwise 1.`;
@@ -38,7 +39,7 @@ const errorText = ({ checks }: DeviceReport): string => {
 const isGood = ({ outcome }: CheckResult): boolean => outcome === "right" || outcome === "inexact";
 
 function row(report: DeviceReport): string[] {
-  const { device, state, start, checks, half, speed } = report;
+  const { device, state, start, checks, half, precision, speed } = report;
   const right = checks.filter(isGood).length;
   return [
     `  ${device}`,
@@ -47,22 +48,26 @@ function row(report: DeviceReport): string[] {
     checks.length === 0 ? "" : `${right} of ${checks.length}`,
     errorText(report),
     half === undefined ? "" : isGood(half) ? "yes" : "no",
+    precision?.precision ?? "",
     speed ? `${speed.milliseconds.toFixed(0)} ms` : "",
     speed?.timesCpu === undefined ? "" : `${speed.timesCpu.toPrecision(2)}x`,
   ];
 }
 
-const heads = ["  device", "", "start", "right", "largest error", "16 bits", "U-Net piece", "CPU's speed"];
+const heads = ["  device", "", "start", "right", "largest error", "16 bits", "auto", "U-Net piece", "CPU's speed"];
 
 /** The reasons and advice of devices that do not work as well as they could. */
 const details = (reports: readonly DeviceReport[]): string[] =>
-  reports.flatMap(({ device, reason, advice, state, checks, half }) => {
+  reports.flatMap(({ device, reason, advice, state, checks, half, precision }) => {
     const inexact = checks.filter(({ outcome }) => outcome === "inexact").map(({ name }) => name);
     const lines = [
       ...(reason && state !== "absent" ? [reason] : []),
       ...(inexact.length > 0 ? [`less exact than float32 in: ${inexact.join(", ")}`] : []),
       ...(advice?.split("\n") ?? []),
       ...(half?.reason ? [`in 16 bits: ${half.reason}`] : []),
+      ...(precision && device !== "cpu"
+        ? [`--precision auto is ${precision.precision} here: ${precision.because}`]
+        : []),
     ];
     return lines.length === 0 ? [] : [`${device}:`, ...lines.map((line) => `  ${line}`)];
   });

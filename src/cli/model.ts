@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Work } from "../core/index.ts";
 import type { Model, Size } from "../diffusion/index.ts";
 import { loadModel } from "../diffusion/node/index.ts";
-import { type Device, devices } from "../runtime/index.ts";
+import { devices, type EngineChoice, engineChoice, precisionChoices } from "../runtime/index.ts";
 import { mostThreads } from "../runtime/node/index.ts";
 import * as tasks from "../tasks/index.ts";
 import { type Prediction, predictions } from "../weights/index.ts";
@@ -19,12 +19,10 @@ import {
 } from "./options.ts";
 
 /** Options of every command that runs a model. */
-export interface ModelFlags {
+export interface ModelFlags extends EngineChoice {
   readonly model: string;
   readonly prediction?: Prediction;
   readonly variant?: string;
-  readonly device?: Device;
-  readonly threads?: number;
   readonly size?: Size;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -49,15 +47,29 @@ export const checkpointOptions = (command: Command): Command =>
 /** Adds the options that choose the model, how it runs, and the size of its pictures. */
 export const runningOptions = (command: Command): Command =>
   repeatable(command, (made) =>
-    checkpointOptions(made.optionsGroup("Model:").addOption(modelOption()))
-      .addOption(deviceOption())
-      .addOption(threadsOption())
-      .addOption(option("--size <WxH>", "size of the picture in pixels, default the model's", pictureSize)),
+    engineOptions(checkpointOptions(made.optionsGroup("Model:").addOption(modelOption()))).addOption(
+      option("--size <WxH>", "size of the picture in pixels, default the model's", pictureSize),
+    ),
   );
 
 export const deviceOption = () => choiceOption("--device <device>", "device to compute on, default cpu", devices);
-export const threadsOption = () =>
-  option("--threads <n>", "number of CPU threads, default one for each core", integer(1, mostThreads()));
+
+/** Adds the options that choose an engine. */
+export const engineOptions = (command: Command): Command =>
+  command
+    .addOption(deviceOption())
+    .addOption(option("--threads <n>", "number of CPU threads, default one for each core", integer(1, mostThreads())))
+    .addOption(
+      choiceOption(
+        "--precision <numbers>",
+        "numbers to compute noise predictions with; float16 takes half the memory, and less time on most graphics cards. " +
+          "Default auto: float32 on the CPU, elsewhere float16 if the device is right and faster with it",
+        precisionChoices,
+      ),
+    );
+
+/** Names of the options that a server decides: those that choose an engine, and those of a checkpoint. */
+export const serversOwn = Object.keys({ ...engineChoice({}), prediction: 0, variant: 0 });
 
 /** Adds the options of ModelFlags. */
 export function modelOptions(command: Command): Command {
@@ -70,8 +82,8 @@ export function modelOptions(command: Command): Command {
 
 /** Loads the model that the flags name, runs `use` with it, and closes it. */
 export async function withModel<T>(flags: ModelFlags, work: Work, use: (model: Model) => Promise<T>): Promise<T> {
-  const { prediction, variant, device, threads } = flags;
-  const model = await loadModel(flags.model, { prediction, variant, device, threads, ...work });
+  const { prediction, variant } = flags;
+  const model = await loadModel(flags.model, { prediction, variant, ...engineChoice(flags), ...work });
   try {
     return await use(model);
   } finally {

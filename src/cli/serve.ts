@@ -2,17 +2,17 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { Command, Option } from "commander";
 import { BaretError, UsageError } from "../core/index.ts";
-import type { devices } from "../runtime/index.ts";
+import { type EngineChoice, engineChoice } from "../runtime/index.ts";
 import { type Server, type ServerOptions, startServer } from "../server/node/index.ts";
 import { dataFolder } from "../storage/node/index.ts";
 import { untilStopped } from "./interrupt.ts";
-import { deviceOption, threadsOption } from "./model.ts";
+import { engineOptions } from "./model.ts";
 import { openPage } from "./openPage.ts";
 import { integer, jsonOption, nonEmpty, option, quietOption, repeatedOption } from "./options.ts";
 import { note, print, printJson } from "./print.ts";
 import { reportWork } from "./workerLines.ts";
 
-interface Flags {
+interface Flags extends EngineChoice {
   readonly port?: number;
   readonly host: string;
   readonly token?: string;
@@ -23,8 +23,6 @@ interface Flags {
   readonly database?: string;
   readonly blobs?: string;
   readonly work: boolean;
-  readonly device?: (typeof devices)[number];
-  readonly threads?: number;
   readonly maxQueued?: number;
   readonly open: boolean;
   readonly json?: boolean;
@@ -54,7 +52,7 @@ function reportFault(error: unknown): void {
 }
 
 async function run(flags: Flags): Promise<void> {
-  const { port, host, token, allowedHost, cors, model = ["menagerie"], data, database, blobs, device, threads } = flags;
+  const { port, host, token, allowedHost, cors, model = ["menagerie"], data, database, blobs } = flags;
   if (database !== undefined && blobs === undefined) {
     throw new UsageError("machines that share a database must share photos and results too", {
       where: "--blobs",
@@ -65,7 +63,7 @@ async function run(flags: Flags): Promise<void> {
   await untilStopped("the server", async (signal) => {
     const options = {
       ...{ models: model, folder: data ?? join(dataFolder(), "server"), database, blobs, address: host, token },
-      ...{ hosts: allowedHost, origins: cors, works: flags.work, device, threads, queuedJobs: flags.maxQueued },
+      ...{ hosts: allowedHost, origins: cors, works: flags.work, ...engineChoice(flags), queuedJobs: flags.maxQueued },
       onWorkerEvent: (event: Parameters<typeof reportWork>[0]) => reportWork(event, flags),
       onFault: reportFault,
     };
@@ -91,7 +89,7 @@ function announce({ url, token }: Server, { json, quiet }: Flags): void {
 
 /** `baret serve`. */
 export function serveCommand(): Command {
-  return new Command("serve")
+  const command = new Command("serve")
     .description(
       "open the studio in the browser, and serve edits to other programs: the OpenAI client, AUTOMATIC1111's clients, " +
         "baret edit --server. Answers this machine alone, unless --host says otherwise",
@@ -100,9 +98,8 @@ export function serveCommand(): Command {
       option("--port <n>", `port; 0: any free one; default ${FIRST_PORT}, or the next free one`, integer(0, 65_535)),
     )
     .addOption(new Option("--no-open", "do not open the studio in a browser"))
-    .addOption(repeatedOption("--model <name|path>", "model to offer; may be given several times; default menagerie"))
-    .addOption(deviceOption())
-    .addOption(threadsOption())
+    .addOption(repeatedOption("--model <name|path>", "model to offer; may be given several times; default menagerie"));
+  return engineOptions(command)
     .optionsGroup("Other machines:")
     .addOption(
       option(

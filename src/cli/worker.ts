@@ -1,27 +1,25 @@
 import { hostname } from "node:os";
 import { Command } from "commander";
 import { formatBytes } from "../core/index.ts";
-import type { devices } from "../runtime/index.ts";
+import { type EngineChoice, engineChoice } from "../runtime/index.ts";
 import { describeModels, openBlobs, openQueue, runnerModels, startWorker } from "../server/node/index.ts";
 import { untilStopped } from "./interrupt.ts";
-import { deviceOption, threadsOption } from "./model.ts";
+import { engineOptions } from "./model.ts";
 import { jsonOption, nonEmpty, option, quietOption, repeatedOption } from "./options.ts";
 import { note } from "./print.ts";
 import { reportWork } from "./workerLines.ts";
 
-interface Flags {
+interface Flags extends EngineChoice {
   readonly database: string;
   readonly blobs: string;
   readonly model?: readonly string[];
   readonly name?: string;
-  readonly device?: (typeof devices)[number];
-  readonly threads?: number;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
 
 async function run(flags: Flags): Promise<void> {
-  const { database, blobs: place, model: names = ["menagerie"], device, threads, json, quiet } = flags;
+  const { database, blobs: place, model: names = ["menagerie"], json, quiet } = flags;
   const { name = `${hostname()}-${process.pid}` } = flags;
   await untilStopped("the worker", async (signal) => {
     const descriptions = await describeModels(names);
@@ -36,7 +34,7 @@ async function run(flags: Flags): Promise<void> {
         note(`Worker ${name} waits for jobs of ${offered.join(", ")}. Ctrl-C returns its job to the queue.`);
       }
       const onEvent = (event: Parameters<typeof reportWork>[0]): void => reportWork(event, flags);
-      await startWorker({ queue, blobs, models, name, device, threads, signal, onEvent }).stopped;
+      await startWorker({ queue, blobs, models, name, ...engineChoice(flags), signal, onEvent }).stopped;
     } finally {
       await queue.close();
     }
@@ -45,7 +43,7 @@ async function run(flags: Flags): Promise<void> {
 
 /** `baret worker`. */
 export function workerCommand(): Command {
-  return new Command("worker")
+  const command = new Command("worker")
     .description(
       "run jobs of a queue in a Postgres database, on any number of machines. If a worker dies, another one goes on from " +
         "the steps that it has stored",
@@ -65,9 +63,8 @@ export function workerCommand(): Command {
       ).makeOptionMandatory(),
     )
     .addOption(repeatedOption("--model <name|path>", "model to run; may be given several times; default menagerie"))
-    .addOption(option("--name <name>", "name of this worker; default machine and process", nonEmpty("a name")))
-    .addOption(deviceOption())
-    .addOption(threadsOption())
+    .addOption(option("--name <name>", "name of this worker; default machine and process", nonEmpty("a name")));
+  return engineOptions(command)
     .addOption(jsonOption())
     .addOption(quietOption())
     .action((flags: Flags) => run(flags));

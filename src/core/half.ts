@@ -1,4 +1,5 @@
-const LARGEST = 65504;
+/** The largest number of float16. */
+export const LARGEST_HALF = 65504;
 
 const word = new DataView(new ArrayBuffer(4));
 
@@ -24,4 +25,4 @@ function bitsOf(value: number): number {
 
 /** Rounds numbers to float16 and returns their bits. Numbers beyond ±65504, its largest ones, become ±65504. */
 export const toFloat16 = (values: Float32Array): Uint16Array<ArrayBuffer> =>
-  Uint16Array.from(values, (value) => bitsOf(Math.max(-LARGEST, Math.min(LARGEST, value))));
+  Uint16Array.from(values, (value) => bitsOf(Math.max(-LARGEST_HALF, Math.min(LARGEST_HALF, value))));

@@ -21,7 +21,7 @@ import {
 import { loadTokenizer } from "../text/index.ts";
 import type { Checkpoint, Component, WeightSet } from "../weights/index.ts";
 import { Model, textLength } from "./model.ts";
-import { computesInHalf, isLarge, loadOptionsOf, type Network } from "./networks.ts";
+import { isLarge, loadOptionsOf, type Network } from "./networks.ts";
 import type { Platform } from "./platform.ts";
 import type { Computed, ProgramLoader } from "./programs.ts";
 
@@ -80,12 +80,18 @@ class Account implements ProgramLoader {
     network: Network,
     name: string,
     outputs: Readonly<Record<string, Node>>,
-    { weights }: Parameters<ProgramLoader["load"]>[3],
+    { weights, half: approximate = false }: Parameters<ProgramLoader["load"]>[3],
   ): Promise<MeasuredSession> {
     const { device, precision } = this.on;
-    const half = computesInHalf(precision, network, outputs);
+    const half = approximate && precision === "float16";
     const bind = weights === "fed" ? () => "fed" as const : placeInOneFile(network, half);
-    const program = await compileInTurns(outputs, { name, bind, half, ...plainForm(device) });
+    const program = await compileInTurns(outputs, {
+      name,
+      bind,
+      half,
+      roundsHalf: device === "cpu",
+      ...plainForm(device),
+    });
     const kind = !usesGradients(Object.values(outputs)) ? "forward" : weights === "fed" ? "tuning" : "gradient";
     const counted: Counted = { program, group: typeof weights === "object" ? weights : network, byBatch: new Map() };
     const options = loadOptionsOf(this.checkpoint, network);

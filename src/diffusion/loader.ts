@@ -1,9 +1,16 @@
-import { sharedWork, type Work } from "../core/index.ts";
-import { type Engine, loadGraph, type MappedWeights } from "../runtime/index.ts";
+import { sharedWork, type Warning, type Work } from "../core/index.ts";
+import {
+  type Engine,
+  type LoadGraphOptions,
+  loadGraph,
+  loadHalf,
+  type MappedWeights,
+  type MeasuredSession,
+} from "../runtime/index.ts";
 import { loadTokenizer } from "../text/index.ts";
 import type { Checkpoint } from "../weights/index.ts";
 import { Model, type ModelParts, textLength } from "./model.ts";
-import { computesInHalf, isLarge, loadOptionsOf, type Network, weightsOf } from "./networks.ts";
+import { isLarge, loadOptionsOf, type Network, weightsOf } from "./networks.ts";
 import type { Platform } from "./platform.ts";
 import type { ProgramLoader } from "./programs.ts";
 
@@ -37,6 +44,13 @@ export async function openModel(
   }
 }
 
+/** Warns that a program computes in float32 because its results in float16 were not finite. */
+const outOfRange = (program: string): Warning => ({
+  code: "float16-range",
+  message: `${program}: numbers left the range of float16, so this is computed in float32 from now on, which takes more memory`,
+  details: { program },
+});
+
 /** Loads programs. Maps the weights of each network once, for the first program that needs them. */
 function programLoader(
   engine: Engine,
@@ -45,6 +59,7 @@ function programLoader(
 ): ProgramLoader {
   const weights = weightsOf(checkpoint);
   const mapped = new Map<Network, Promise<MappedWeights>>();
+  const warnings: Warning[] = [];
   const map = (network: Network, signal: AbortSignal | undefined): Promise<MappedWeights> =>
     sharedWork(() => {
       const known = mapped.get(network);
@@ -56,16 +71,21 @@ function programLoader(
     }, signal);
   return {
     isLarge: (network) => isLarge(checkpoint, network),
-    load: async (network, name, outputs, { weights: other, signal }) => {
-      const half = computesInHalf(engine.precision, network, outputs);
-      const all = { name: `${modelName}, ${name}`, half, signal };
+    warnings,
+    load: async (network, name, outputs, { weights: other, half = false, signal }) => {
+      const all = { name: `${modelName}, ${name}`, signal };
+      const load = (options: Omit<LoadGraphOptions, keyof typeof all>): Promise<MeasuredSession> => {
+        const isHalf = half && engine.precision === "float16";
+        if (!isHalf) return loadGraph(engine, outputs, { ...all, ...options });
+        return loadHalf(engine, outputs, { ...all, ...options }, () => warnings.push(outOfRange(name)));
+      };
       // Without constant weights, optimising takes most of the loading time and makes no step faster.
-      if (other === "fed") return loadGraph(engine, outputs, { ...all, load: { level: "disabled" } });
-      const options = { ...all, load: loadOptionsOf(checkpoint, network) };
-      if (!other) return loadGraph(engine, outputs, { ...options, weights: await map(network, signal) });
+      if (other === "fed") return load({ load: { level: "disabled" } });
+      const options = { load: loadOptionsOf(checkpoint, network) };
+      if (!other) return load({ ...options, weights: await map(network, signal) });
       const own = await engine.mapWeights(other, { signal });
       // The session holds them.
-      return loadGraph(engine, outputs, { ...options, weights: own }).finally(() => own.release());
+      return load({ ...options, weights: own }).finally(() => own.release());
     },
     close: async () => {
       for (const weights of mapped.values()) await weights.then((w) => w.release());

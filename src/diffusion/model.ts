@@ -125,8 +125,7 @@ export class Model {
   readonly programs: ProgramCache;
   /** Guidance, steps of DDIM, losses and Adam: in this process, or on the device. */
   readonly arithmetic: OpenArithmetic;
-  /** Facts about the model's files that its user should know. */
-  readonly warnings: readonly Warning[];
+  private readonly knownWarnings: readonly Warning[];
   private readonly tokenizer: ClipTokenizer;
   /** Attention sites by latent size. */
   private readonly sites = new Map<string, readonly AttentionSite[]>();
@@ -164,11 +163,16 @@ export class Model {
     this.arithmetic = arithmetic === "here" ? openArithmeticHere : new DeviceArithmetic(engine);
     this.checkConfigurations();
     const unused = this.checkWeights();
-    this.warnings = [
+    this.knownWarnings = [
       ...checkpoint.warnings,
       ...unusedWeightsWarning(unused, checkpoint.name),
       ...(engine.warnings ?? []),
     ];
+  }
+
+  /** Facts that the model's user should know. More may come up while its programs run. */
+  get warnings(): readonly Warning[] {
+    return [...this.knownWarnings, ...this.programs.warnings];
   }
 
   /** Pixels of the picture for one pixel of the latent, along each side. */
@@ -370,7 +374,9 @@ export class Model {
     }
     const name = `decoder for pictures of ${w * this.factor}x${h * this.factor}`;
     return this.programs.during(["vae"], async () => {
-      const session = await this.programs.open("vae", name, () => this.decoderGraph(h, w), signal);
+      const session = await this.programs.open("vae", name, () => this.decoderGraph(h, w), signal, {
+        half: true,
+      });
       const pictures: Picture[] = [];
       // One by one: a decoder's activations at 512 x 512 take gigabytes, and a batch is no faster.
       for (let i = 0; i < count; i++) {

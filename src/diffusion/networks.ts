@@ -25,13 +25,3 @@ export function isLarge(checkpoint: Checkpoint, network: Network): boolean {
 /** Options for loading a network's programs. */
 export const loadOptionsOf = (checkpoint: Checkpoint, network: Network): LoadOptions =>
   isLarge(checkpoint, network) ? {} : { level: "all", prepack: true };
-
-/**
- * True if a program computes in float16: noise predictions of an engine with that precision. A gradient is a small difference of
- * large numbers, and tuned weights change by less than float16 resolves.
- */
-export const computesInHalf = (
-  precision: Precision,
-  network: Network,
-  outputs: Readonly<Record<string, Node>>,
-): boolean => precision === "float16" && network === "unet" && !usesGradients(Object.values(outputs));

@@ -1,4 +1,4 @@
-import { sharedWork, UsageError } from "../core/index.ts";
+import { sharedWork, UsageError, type Warning } from "../core/index.ts";
 import { type Node, usesGradients } from "../graph/index.ts";
 import { batchOfFeeds, type MeasuredSession } from "../runtime/index.ts";
 import type { WeightSet } from "../weights/index.ts";
@@ -12,6 +12,11 @@ export interface ProgramOptions {
   readonly key?: string;
   /** Default: the checkpoint's. */
   readonly weights?: OtherWeights;
+  /**
+   * Compute in float16 if that is the engine's precision: what allows it, see CompileOptions. For programs without gradients.
+   * Default: false, so float32.
+   */
+  readonly half?: boolean;
 }
 
 /** Makes programs over the weights of a checkpoint, or over others for the same networks. */
@@ -21,10 +26,12 @@ export interface ProgramLoader {
     network: Network,
     name: string,
     outputs: Readonly<Record<string, Node>>,
-    options: { readonly weights?: OtherWeights; readonly signal?: AbortSignal },
+    options: Pick<ProgramOptions, "weights" | "half"> & { readonly signal?: AbortSignal },
   ): Promise<MeasuredSession>;
   /** True if a network is so large that little else fits into memory beside it, and that batches of it are no faster. */
   isLarge(network: Network): boolean;
+  /** Facts about its programs that the model's user should know, as they come up. Absent: none. */
+  readonly warnings?: readonly Warning[];
   /** Runs `work` and counts each of its runs as `times` runs. Absent if the loader does run programs. */
   countedAs?(times: number, work: () => Promise<void>): Promise<void>;
   /** Releases the weights. */
@@ -82,14 +89,14 @@ export class ProgramCache {
     name: string,
     build: () => Record<string, Node>,
     signal?: AbortSignal,
-    { key: own = name, weights }: ProgramOptions = {},
+    { key: own = name, weights, half }: ProgramOptions = {},
   ): Promise<MeasuredSession> {
     const key = weights === undefined || weights === "fed" ? own : `${own}, weights ${numberOf(weights)}`;
     const findOrLoad = async (): Promise<MeasuredSession> => {
       if (this.isClosed) throw new UsageError("the model is closed", { advice: "Load it again." });
       const known = this.loaded.get(key);
       if (known) return known.session;
-      const session = this.loadCounting(network, name, build(), { weights, signal });
+      const session = this.loadCounting(network, name, build(), { weights, half, signal });
       this.loaded.set(key, { network, session, mapsOther: typeof weights === "object" });
       session.catch(() => this.loaded.delete(key));
       return session;
@@ -100,6 +107,11 @@ export class ProgramCache {
   /** True if a network is so large that little else fits into memory beside it, and that batches of it are no faster. */
   isLarge(network: Network): boolean {
     return this.loader.isLarge(network);
+  }
+
+  /** Facts about programs that the model's user should know. More may come up as programs run. */
+  get warnings(): readonly Warning[] {
+    return this.loader.warnings ?? [];
   }
 
   /** Returns what the programs of a network have computed since the model was loaded. */

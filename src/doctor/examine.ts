@@ -1,7 +1,17 @@
 import { BaretError, CancelledError, type Tensor, throwIfCancelled, type Work } from "../core/index.ts";
 import { compile, type Target } from "../graph/index.ts";
-import { type Device, deviceAdvice, devices, type Engine, missingDeviceAdvice, targetOf } from "../runtime/index.ts";
-import { type Check, checks, halfCheck, piece } from "./programs.ts";
+import {
+  automaticPrecision,
+  type Device,
+  deviceAdvice,
+  devices,
+  type Engine,
+  missingDeviceAdvice,
+  pieceOfUNet,
+  type SampleGraph,
+  targetOf,
+} from "../runtime/index.ts";
+import { checks, halfCheck } from "./programs.ts";
 import type { CheckResult, DeviceReport } from "./report.ts";
 
 export interface Examination extends Work {
@@ -42,7 +52,7 @@ async function within<T>(limit: number, signal: AbortSignal | undefined, work: (
 }
 
 /** Compiles and loads the program of a check, runs it, and releases it. */
-async function resultsOf(engine: Engine, check: Check, target: Target, signal: AbortSignal): Promise<Results> {
+async function resultsOf(engine: Engine, check: SampleGraph, target: Target, signal: AbortSignal): Promise<Results> {
   const half = check === halfCheck && engine.device !== "cpu";
   const program = compile(check.outputs(), { name: check.name, target, half, bind: () => "fed" });
   const session = await engine.load(program, { signal });
@@ -71,7 +81,12 @@ function reasonOf(error: unknown): string {
 }
 
 /** Runs one check. It never throws but CancelledError, if `signal` aborts. */
-async function checkOn(engine: Engine, check: Check, reference: Reference, { limit = LIMIT, signal }: Examination) {
+async function checkOn(
+  engine: Engine,
+  check: SampleGraph,
+  reference: Reference,
+  { limit = LIMIT, signal }: Examination,
+) {
   const { name } = check;
   try {
     const found = await within(limit, signal, (limited) => resultsOf(engine, check, targetOf(engine.device), limited));
@@ -96,8 +111,8 @@ async function checkOn(engine: Engine, check: Check, reference: Reference, { lim
 async function timeOf(engine: Engine, { limit = LIMIT, signal }: Examination): Promise<number | CheckResult> {
   try {
     return await within(limit, signal, async (limited) => {
-      const program = compile(piece.outputs(), {
-        name: piece.name,
+      const program = compile(pieceOfUNet.outputs(), {
+        name: pieceOfUNet.name,
         target: targetOf(engine.device),
         bind: () => "fed",
       });
@@ -106,7 +121,7 @@ async function timeOf(engine: Engine, { limit = LIMIT, signal }: Examination): P
       const end = performance.now() + LONG;
       for (let run = 0; run < RUNS && performance.now() < end; run++) {
         const began = performance.now();
-        await session.run(piece.feeds, { signal: limited });
+        await session.run(pieceOfUNet.feeds, { signal: limited });
         least = Math.min(least, performance.now() - began);
       }
       await session.release();
@@ -114,7 +129,7 @@ async function timeOf(engine: Engine, { limit = LIMIT, signal }: Examination): P
     });
   } catch (error) {
     throwIfCancelled(signal, "the examination");
-    return notRun(piece.name, error);
+    return notRun(pieceOfUNet.name, error);
   }
 }
 
@@ -162,12 +177,13 @@ async function examine(
   const half = isInTime && device !== "cpu" ? await checkOn(engine, halfCheck, reference, options) : undefined;
   let time: number | undefined;
   if (isInTime) {
-    options.onProgress?.({ phase: `examine ${device}`, done: checks.length, total, note: piece.name });
+    options.onProgress?.({ phase: `examine ${device}`, done: checks.length, total, note: pieceOfUNet.name });
     const timed = await timeOf(engine, options);
     if (typeof timed === "number") time = timed;
     else results.push(timed);
   }
   options.onProgress?.({ phase: `examine ${device}`, done: total, total });
+  const precision = stateOf(results) === "works" ? await automaticPrecision(engine, options.signal) : undefined;
   const bad = results.find(({ reason }) => reason !== undefined);
   const state = stateOf(results);
   const timesCpu = time !== undefined && cpuTime !== undefined ? cpuTime / time : undefined;
@@ -177,6 +193,7 @@ async function examine(
     state,
     checks: results,
     ...(half && { half }),
+    ...(precision && { precision }),
     ...(time !== undefined && { speed: { milliseconds: time, ...(timesCpu !== undefined && { timesCpu }) } }),
     ...(bad && { reason: `${bad.name}: ${bad.reason}` }),
     ...(advice !== undefined && { advice }),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { devices } from "../runtime/index.ts";
+import { devices, precisions } from "../runtime/index.ts";
 
 const check = z.strictObject({
   /** What the program computes: "attention". */
@@ -23,6 +23,8 @@ const device = z.strictObject({
   checks: z.array(check),
   /** A convolution, group normalisation and attention in float16, compared with the CPU's float32. Absent if it was not tried. */
   half: check.optional(),
+  /** What --precision auto chooses, and why. Absent if the device does not work. */
+  precision: z.strictObject({ precision: z.enum(precisions), because: z.string() }).optional(),
   /** Milliseconds of a pass through a small piece of a U-Net, and how often the device does it in the CPU's time. */
   speed: z.strictObject({ milliseconds: z.number(), timesCpu: z.number().optional() }).optional(),
   reason: z.string().optional(),

@@ -18,6 +18,7 @@ import {
   implementation,
   inHalf,
   narrowLinear,
+  roundHalf,
   shareEqual,
   type View,
   verify,
@@ -80,6 +81,8 @@ export interface CompileOptions {
    * Compute in float16 what allows it. Inputs and outputs stay float32. Meant for programs without gradients. Default: false.
    */
   half?: boolean;
+  /** With `half`, compute in float32 and round every result that would be float16: for a device without kernels for float16. */
+  roundsHalf?: boolean;
   /** Traits of a device that has no kernels of its own for these graphs. Default of each: that of `leastTraits`. */
   traits?: Partial<Traits>;
 }
@@ -105,7 +108,7 @@ export function compile(outputs: Readonly<Record<string, Node>>, options: Compil
 /** As `compile`, but yields between its stages: a large gradient takes a second, and the thread may have other work. */
 export function* compileInStages(
   outputs: Readonly<Record<string, Node>>,
-  { name, target = "ort", bind, kernelCopies = 300e6, half = false, traits }: CompileOptions,
+  { name, target = "ort", bind, kernelCopies = 300e6, half = false, roundsHalf = false, traits }: CompileOptions,
 ): Generator<void, Program, void> {
   verify(outputs);
   yield;
@@ -125,7 +128,7 @@ export function* compileInStages(
   const typed = half ? inHalf(fast) : fast;
   const expanded = expand(target === "ort" ? typed : cutChannels(typed, allTraits), target, allTraits);
   yield;
-  const values = shareEqual(expanded);
+  const values = shareEqual(half && roundsHalf ? roundHalf(expanded) : expanded);
   yield;
   verify(Object.fromEntries(names.map((key, i) => [key, values[i]])));
   yield;

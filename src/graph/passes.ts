@@ -1,4 +1,4 @@
-import { GraphError, listed, shapeText } from "../core/index.ts";
+import { GraphError, LARGEST_HALF, listed, shapeText } from "../core/index.ts";
 import {
   type Attributes,
   constant,
@@ -13,7 +13,7 @@ import {
   type Target,
   type Traits,
 } from "./operation.ts";
-import { cast, flipped, isFlippable, narrowed } from "./ops/index.ts";
+import { cast, flipped, isFlippable, narrowed, roundedToHalf } from "./ops/index.ts";
 import { inOrder, rebuilt, rewrite } from "./order.ts";
 import { count, fixed, type Shape, sameShape } from "./shape.ts";
 
@@ -104,6 +104,24 @@ export function inHalf(outputs: readonly Node[]): Node[] {
   return halved.map((x) => cast(x, "float32"));
 }
 
+/**
+ * Computes a graph with values in float16 in float32 instead, and rounds every such value to float16. For a device without
+ * kernels for float16: onnxruntime would compute several operations after each other in float32 and round the last result alone,
+ * so that numbers beyond the range of float16 would pass.
+ */
+export function roundHalf(outputs: readonly Node[]): Node[] {
+  return rewrite(outputs, (node, inputs) => {
+    const { op, dtype, attrs } = node;
+    if (dtype !== "float16") return op.name === "cast" ? inputs[0] : rebuilt(node, inputs);
+    if (isConstant(node)) {
+      // Beyond the range its largest numbers, as in `constant`.
+      const values = (attrs.values as Float32Array).map((x) => Math.max(-LARGEST_HALF, Math.min(LARGEST_HALF, x)));
+      return roundedToHalf(constant(values, node.shape as number[]));
+    }
+    return roundedToHalf(op.name === "cast" ? inputs[0] : make(op, inputs, attrs));
+  });
+}
+
 /** A weight, or some rows of it, or a weight of another shape, in any dtype: bytes of the weight that need no operation. */
 export interface View {
   readonly weight: Node;
@@ -117,6 +135,8 @@ export interface View {
 export function viewOf({ op, inputs: [x], attrs, shape, dtype }: Node): View | undefined {
   if (!x) return undefined;
   if (op.name === "cast") {
+    // A weight that is rounded to float16 is no view.
+    if (x.op.name === "cast") return undefined;
     const view = isParameter(x) ? { weight: x, from: 0 } : viewOf(x);
     return view && { ...view, shape, dtype };
   }

@@ -18,7 +18,7 @@ export interface LoadGraphOptions {
    * the disk refuses it, the program is optimised every time.
    */
   load?: Omit<LoadOptions, "signal" | "save">;
-  /** Compute in float16 what allows it: see CompileOptions. Default false. */
+  /** Compute in float16 what allows it: see CompileOptions. A CPU computes in float32 and rounds each result. Default false. */
   half?: boolean;
   /** Rows of a batch that will certainly run, for the memory check before loading. Default 1. */
   batch?: number;
@@ -61,7 +61,11 @@ export async function loadGraph(
   const bind: CompileOptions["bind"] = (parameter, shape) =>
     weights && !isFed(parameter) ? weights.binding(parameter, shape, half) : "fed";
   const form = usesAttention(outputs) ? await formOf(engine, signal) : { target: targetOf(engine.device) };
-  const program = await compileInTurns(outputs, { name, half, bind, ...form }, signal);
+  const program = await compileInTurns(
+    outputs,
+    { name, half, roundsHalf: engine.device === "cpu", bind, ...form },
+    signal,
+  );
   const estimate = (rows: number) => estimateMemory(program, { ...load, batch: rows });
   const first = estimate(batch);
   engine.checkMemory(first.total, name);

@@ -121,8 +121,19 @@ export async function preparePhoto(
     ? { result: task.prepared, cost: noCost }
     : await measured(model, prepare);
   const fidelity = await fidelityOf(method, model, prepared, { photo: photo?.picture, edit }, signal);
-  warn(...qualityWarnings(method, model, prepared, fidelity, source));
+  warn(...qualityWarnings(method, model, prepared, fidelity, source), ...laterWarnings(model, warnings));
   return { prepared, fidelity, warnings, cost };
+}
+
+/** Returns the warnings about the model's programs that have come up since `told`. */
+const laterWarnings = (model: Model, told: readonly Warning[]): Warning[] =>
+  model.warnings.filter((warning) => !told.includes(warning));
+
+/** Emits the warnings that have come up since `told`, and returns all. */
+export function tellLater(model: Model, told: readonly Warning[], emit: Emit): readonly Warning[] {
+  const later = laterWarnings(model, told);
+  for (const warning of later) emit({ type: "warning", warning });
+  return [...told, ...later];
 }
 
 export interface PrepareTaskWork {
@@ -207,7 +218,8 @@ export const editTask = (
       ...{ keep, match, picture },
       settings: settingsOfTask(task, settings),
     }));
-    emit({ type: "done", result: { ...shared, images: made, record, rows, costs, ...(strip && { strip }) } });
+    const warnings = tellLater(model, shared.warnings, emit);
+    emit({ type: "done", result: { ...shared, images: made, record, rows, costs, warnings, ...(strip && { strip }) } });
   }, signal);
 
 /** Returns what was chosen, from what and why, as plain data. */
@@ -239,7 +251,8 @@ export const sweepTask = (
     });
     const images = Object.fromEntries(pictures.map((picture, k) => [`${k}`, picture]));
     const record = recordOf(task, "sweep", { ...settings[0], points: points.map(recordedSettings) });
-    emit({ type: "done", result: { ...shared, images, record, rows } });
+    const warnings = tellLater(model, shared.warnings, emit);
+    emit({ type: "done", result: { ...shared, images, record, rows, warnings } });
   }, signal);
 
 /** Largest share of the time that previews take. */

@@ -24,7 +24,12 @@ test("generate writes a picture with a record of its settings", async () => {
     command: "generate",
     version: expect.stringMatching(/^\d/),
     model: { name: fixturePath("tiny-sd1"), sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
-    engine: { device: "cpu", threads: expect.any(Number), onnxruntime: expect.stringMatching(/^\d/) },
+    engine: {
+      device: "cpu",
+      threads: expect.any(Number),
+      precision: "float32",
+      onnxruntime: expect.stringMatching(/^\d/),
+    },
     settings: {
       prompt: "a dog",
       negative: "",

@@ -28,7 +28,11 @@ test("a task stopped before its first step prints no place of finished steps", a
   const planned = await planPhoto(facts, { target: "a dog" });
   const task = {
     ...savedIn(planned, here.path("nothing.safetensors")),
-    maker: { version: "1", model: { name: "m", sha256: "0" }, engine: { device: "cpu", threads: 1 } },
+    maker: {
+      version: "1",
+      model: { name: "m", sha256: "0" },
+      engine: { device: "cpu", threads: 1, precision: "float32" },
+    },
   };
   const events = prepareTask(task, { signal: AbortSignal.abort() });
   const stopped = runTask(task, events, {}, new Reporter({ quiet: true }));

@@ -79,6 +79,8 @@ const tooLong = (signal?: AbortSignal): Promise<never> => {
 test("a device that computes as the CPU does works, in 16 bits too, and its speed is told beside the CPU's", async () => {
   const report = await reportOf(async (results) => results);
   expect(report).toMatchObject({ state: "works", half: { outcome: "inexact" } });
+  // What it says depends on the speed of this machine.
+  expect(report.precision?.because).toMatch(/^(float16 takes|too slow)/);
   expect(report.checks.map(({ outcome }) => outcome)).toEqual(Array(5).fill("right"));
   expect(report.speed?.timesCpu).toBeGreaterThan(0.01);
 });

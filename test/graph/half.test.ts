@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { afterAll, describe, expect, test } from "vitest";
-import { noise, toFloat16 } from "../../src/core/index.ts";
+import { noise, type Tensor, toFloat16 } from "../../src/core/index.ts";
 import * as g from "../../src/graph/index.ts";
+import { toFloat32 } from "../../src/weights/index.ts";
 import { type Feeds, relativeError, run } from "../support/run.ts";
 
 /** float16 has 11 bits, so one rounding is at most 2^-11. */
@@ -32,12 +33,29 @@ const graphs: Record<string, g.Node> = {
   "numbers beyond its range": g.mul(g.sub(y, y), -1e30),
 };
 
-describe.each(["ort", "onnx"] as const)("in float16, on target %s", (target) => {
+describe.each([
+  { target: "ort", roundsHalf: false },
+  { target: "onnx", roundsHalf: false },
+  { target: "ort", roundsHalf: true },
+] as const)("in float16, with $target, roundsHalf $roundsHalf", ({ target, roundsHalf }) => {
   test.each(Object.entries(graphs))("%s has the values of float32, but for rounding", async (_, value) => {
     const whole = await run({ value }, feeds, { target });
-    const half = await run({ value }, feeds, { target, half: true });
+    const half = await run({ value }, feeds, { target, half: true, roundsHalf });
     expect(relativeError(half.value, whole.value)).toBeLessThan(6 * ROUNDING);
   });
+});
+
+test("rounding gives the results of float16 one by one: numbers beyond its range become infinite, and no others change", async () => {
+  const far = g.mul(g.mul(y, 1e4), 1e4);
+  const back = g.mul(far, 1e-4);
+  const third = g.mul(g.mul(y, 1 / 3), 3);
+  const results = await run({ back, third, sums: g.sum(g.mul(y, 16), [2]) }, feeds, { half: true, roundsHalf: true });
+  const near = (x: number): number => toFloat32(new Uint8Array(toFloat16(Float32Array.of(x)).buffer), "F16")[0];
+  const { data } = feeds.y as Tensor;
+  expect(results.back.data.some((value) => value === Number.POSITIVE_INFINITY)).toBe(true);
+  expect([...results.third.data]).toEqual([...data].map((x) => near(near(near(x) * near(1 / 3)) * 3)));
+  // Sums are float32, so one beyond the rounding of float16 is kept.
+  expect([...results.sums.data].some((value) => value !== near(value))).toBe(true);
 });
 
 test("sums and norms stay float32, and so do inputs and outputs", () => {

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { CancelledError, EngineError } from "../../src/core/index.ts";
-import { inPrecision, type PrecisionFacts } from "../../src/runtime/choosePrecision.ts";
+import { automaticPrecision, inPrecision, type PrecisionFacts, verdict } from "../../src/runtime/choosePrecision.ts";
 import type { Device, Engine } from "../../src/runtime/index.ts";
+import { startEngine } from "../../src/runtime/node/index.ts";
 
 /** Makes engines of a device on which every program fails to run, as a graphics card without float16. */
 function makerOf(device: Device, failure: Error = new EngineError("cannot be run", { found: "no f16" })) {
@@ -18,7 +19,7 @@ test("auto takes float32 with the reason if float16 fails on the device, and flo
   const engine = await inPrecision("auto", "webgpu", make);
   expect(engine.precision).toBe("float32");
   expect(engine.warnings?.map(({ code, message }) => `${code}: ${message}`)).toEqual([
-    "float32: webgpu cannot compute in float16 (no f16), so float32 is used: it takes more memory and time",
+    "float32: float32 is used, which takes more memory: float16 cannot be computed (no f16) on webgpu",
   ]);
   await expect(inPrecision("float16", "webgpu", make)).rejects.toThrow(/cannot compute in float16.*no f16/);
 });
@@ -35,4 +36,25 @@ test("float32 tries nothing, and neither does auto on a CPU, which is slower in 
 test("a cancelled test of float16 is no reason to take float32", async () => {
   const { make } = makerOf("webgpu", new CancelledError("the test"));
   await expect(inPrecision("auto", "webgpu", make)).rejects.toThrow(CancelledError);
+});
+
+test.each([
+  [1e-3, 0.5, "float16", "float16 takes 0.50 of float32's time"],
+  [1e-3, 0.95, "float32", "float16 takes 0.95 of float32's time"],
+  [0.05, 0.5, "float32", "float16 differs from float32 by 5e-2"],
+  [Number.NaN, 0.5, "float32", "float16 differs from float32 and is not finite"],
+])("an error of %f at %f of float32's time leads to %s", (error, share, precision, because) => {
+  expect(verdict(error, share)).toEqual({ precision, because });
+});
+
+test("a device that computes right in float16, but slower, takes float32: the piece of a U-Net runs in both", async () => {
+  const cpu = await startEngine({ threads: 1 });
+  try {
+    const device = { value: "webgpu" satisfies Device };
+    const { precision, because } = await automaticPrecision(Object.create(cpu, { device }) as Engine);
+    expect(precision).toBe("float32");
+    expect(because).toMatch(/^float16 takes \d+\.\d\d of float32's time$/);
+  } finally {
+    await cpu.close();
+  }
 });

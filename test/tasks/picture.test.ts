@@ -15,7 +15,12 @@ test("paths in a record are relative to the picture's folder, and are found from
   const home = process.cwd();
   mkdirSync(at("pictures/deep"), { recursive: true });
   const model = { name: relative(folder, fixturePath("tiny-sd1")), sha256: "m" };
-  const made = { command: "edit", version: "1", engine: { device: "cpu", threads: 1 }, settings: {} };
+  const made = {
+    command: "edit",
+    version: "1",
+    engine: { device: "cpu", threads: 1, precision: "float32" },
+    settings: {},
+  };
   try {
     process.chdir(folder);
     const written = { ...made, model, photo: { path: "photo.png", sha256: "p" } };

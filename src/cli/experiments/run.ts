@@ -7,6 +7,7 @@ import { chosen, experiments, type Report, type RunEvent } from "../../experimen
 import { openCases, openRun, writeReport, writeStudy } from "../../experiments/node/index.ts";
 import type { MetricNetworks } from "../../metrics/node/index.ts";
 import { type LpipsNet, lpipsNets } from "../../models/index.ts";
+import { engineChoice } from "../../runtime/index.ts";
 import { physicalCores } from "../../runtime/node/index.ts";
 import { timeText } from "../../tasks/index.ts";
 import { withProgress } from "../interrupt.ts";
@@ -66,15 +67,17 @@ const commandOf =
 
 /** Loads as many models as there are jobs, with an equal share of the threads each, runs `use`, and closes them. */
 async function withModels<T>(
-  { model: name, prediction, variant, device, threads, jobs }: Flags,
+  flags: Flags,
   work: Parameters<typeof loadModel>[1],
   use: (models: readonly Model[]) => Promise<T>,
 ): Promise<T> {
-  const own = threads ?? Math.max(1, Math.floor(physicalCores() / jobs));
+  const { model: name, prediction, variant, jobs } = flags;
+  const share = jobs === 1 ? undefined : Math.max(1, Math.floor(physicalCores() / jobs));
+  const engine = { ...engineChoice(flags), threads: flags.threads ?? share };
   const models: Model[] = [];
   try {
     for (let k = 0; k < jobs; k++) {
-      models.push(await loadModel(name, { prediction, variant, device, threads: jobs === 1 ? threads : own, ...work }));
+      models.push(await loadModel(name, { prediction, variant, ...engine, ...work }));
     }
     return await use(models);
   } finally {

@@ -6,7 +6,7 @@ import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import { Command } from "commander";
 import { UsageError } from "../../core/index.ts";
 import { untilStopped } from "../interrupt.ts";
-import { type ModelFlags, runningOptions } from "../model.ts";
+import { type ModelFlags, runningOptions, serversOwn } from "../model.ts";
 import { repeatedOption } from "../options.ts";
 import { serverOptions } from "../remote/index.ts";
 import type { Editor } from "./editor.ts";
@@ -20,9 +20,6 @@ interface McpFlags extends ModelFlags {
   readonly server?: string;
   readonly token?: string;
 }
-
-/** Options that the server decides. */
-const serversOwn = ["device", "threads", "prediction", "variant"];
 
 /** `baret mcp`. */
 export function mcpCommand(): Command {

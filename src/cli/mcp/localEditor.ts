@@ -3,6 +3,7 @@ import type { Model } from "../../diffusion/index.ts";
 import { loadModel } from "../../diffusion/node/index.ts";
 import { methodNamed, methods } from "../../editing/index.ts";
 import { PreparedCache } from "../../editing/node/index.ts";
+import { engineChoice } from "../../runtime/index.ts";
 import {
   captionsOf,
   editTask,
@@ -63,8 +64,8 @@ export class LocalEditor implements Editor {
 
   /** Loads the model, once. If that fails or is cancelled, the next edit tries again. */
   private async loaded({ signal }: Work): Promise<Model> {
-    const { model: name, prediction, variant, device, threads } = this.flags;
-    this.model ??= loadModel(name, { prediction, variant, device, threads, signal });
+    const { model: name, prediction, variant } = this.flags;
+    this.model ??= loadModel(name, { prediction, variant, ...engineChoice(this.flags), signal });
     try {
       return await this.model;
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { few, UsageError } from "../../core/index.ts";
+import { serversOwn } from "../model.ts";
 import { nonEmpty, option } from "../options.ts";
 
 export interface ServerFlags {
@@ -20,10 +21,7 @@ export const serverOptions = (command: Command, made: "pictures" | "edits" = "pi
 
 /** Options that the server decides, or that need the files of this machine. */
 const ownOptions: Readonly<Record<string, string>> = {
-  device: "--device",
-  threads: "--threads",
-  prediction: "--prediction",
-  variant: "--variant",
+  ...Object.fromEntries(serversOwn.map((name) => [name, `--${name}`])),
   scorer: "--scorer",
   saveInversion: "--save-inversion",
   clip: "--clip",

@@ -18,6 +18,6 @@ export interface DoctorOptions extends Omit<Examination, "start"> {
  */
 export async function examineMachine({ devices = all, ...options }: DoctorOptions = {}): Promise<DoctorReport> {
   const facts = await machineFacts();
-  const start = (device: Device, signal: AbortSignal) => startEngine({ device, signal });
+  const start = (device: Device, signal: AbortSignal) => startEngine({ device, precision: "float32", signal });
   return { ...facts, devices: await examineDevices([...new Set<Device>(["cpu", ...devices])], { ...options, start }) };
 }

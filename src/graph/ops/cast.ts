@@ -10,6 +10,9 @@ const castOp = defineOp<{ to: keyof typeof numbers }>("cast", {
   implement: { lower: (out, [x], { attrs: { to } }) => out.node("Cast", [x], { to: numbers[to] }) },
 });
 
+/** x rounded to the nearest float16, as float32. */
+export const roundedToHalf = (x: Node): Node => castOp([castOp([x], { to: "float16" })], { to: "float32" });
+
 /** x in another dtype. From float16 and back is x itself. Whole numbers stay what they are. */
 export function cast(x: Node, to: DType): Node {
   if (x.dtype === to || to === "int64" || x.dtype === "int64") return x;

@@ -24,7 +24,7 @@ export interface NodeEngineOptions extends EngineOptions {
 export async function startEngine({
   device = "cpu",
   threads = physicalCores(),
-  precision = "float32",
+  precision = "auto",
   cache = new DiskCache(),
   signal,
 }: NodeEngineOptions = {}): Promise<Engine> {

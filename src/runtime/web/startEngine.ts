@@ -88,7 +88,7 @@ const createWorker = {
  * onnxruntime-web cannot be loaded, CancelledError.
  */
 export async function startEngine(options: WebEngineOptions = {}): Promise<Engine> {
-  const { device = "cpu", precision = "float32", workerUrl, wasmPaths, software = false, signal } = options;
+  const { device = "cpu", precision = "auto", workerUrl, wasmPaths, software = false, signal } = options;
   const { weightsInMemory: mostInMemory = WEIGHTS_IN_MEMORY } = options;
   const threads = options.threads ?? (device === "cpu" ? defaultThreads() : 1);
   checkOptions(device, threads);

@@ -53,6 +53,13 @@ export const capabilities = z.strictObject({
     photoPixels: z.int(),
     queuedJobs: z.int().describe("of one client"),
   }),
+  engine: z
+    .strictObject({
+      device: z.string(),
+      precision: z.string().describe("float32 or float16; auto: what the device is right and faster with"),
+    })
+    .optional()
+    .describe("what the edits are computed with; pictures of another engine may differ"),
   /** False while the queue is starting. */
   ready: z.boolean(),
 });

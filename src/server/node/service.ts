@@ -1,4 +1,5 @@
 import { sha256 } from "../../core/index.ts";
+import { type EngineChoice, knownPrecision } from "../../runtime/index.ts";
 import {
   type BlobId,
   type Capabilities,
@@ -28,8 +29,8 @@ export interface ServiceOptions {
   /** Until they are there, nothing can be queued. The first one is the default. */
   readonly models: Promise<readonly ModelDescription[]>;
   readonly version: string;
-  /** Device of the workers, since pictures of another one may differ. Default: cpu. */
-  readonly device?: string;
+  /** The engine of the workers, since pictures of another one may differ. */
+  readonly engine?: EngineChoice;
   readonly limits?: Partial<Capabilities["limits"]>;
 }
 
@@ -38,6 +39,7 @@ const defaultLimits = { photoBytes: 64 << 20, photoPixels: 100_000_000, queuedJo
 /** The service of a server that is starting or running. */
 export class ServerService implements Service {
   private readonly options: ServiceOptions;
+  private readonly engine: NonNullable<Capabilities["engine"]>;
   private readonly limits: Capabilities["limits"];
   private readonly pictures: Pictures;
   private readonly methods = describeMethods();
@@ -46,6 +48,8 @@ export class ServerService implements Service {
 
   constructor(options: ServiceOptions) {
     this.options = options;
+    const { engine = {} } = options;
+    this.engine = { device: engine.device ?? "cpu", precision: knownPrecision(engine) };
     this.limits = { ...defaultLimits, ...options.limits };
     this.pictures = new Pictures(options.blobs, this.limits.photoPixels);
     // Whoever opens queue and models hears of their failure.
@@ -59,6 +63,7 @@ export class ServerService implements Service {
       models: [...(this.models ?? [])],
       methods: this.methods,
       limits: this.limits,
+      engine: this.engine,
       ready: this.queue !== undefined && this.models !== undefined,
     };
   }
@@ -73,8 +78,9 @@ export class ServerService implements Service {
     const { queue, models } = this.ready();
     const { request, model, files } = RequestCheck.run(asked, models);
     await this.requireBlobs([{ field: "photo", id: request.photo }, ...files]);
-    const { version, device = "cpu" } = this.options;
-    const key = sha256(keyText(request, { model, version, device }));
+    const { device, precision } = this.engine;
+    const facts = { model, version: this.options.version, device, ...(precision !== "float32" && { precision }) };
+    const key = sha256(keyText(request, facts));
     return queue.submit({ request, key, model: model.sha256, client });
   }
 

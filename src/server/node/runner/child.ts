@@ -6,12 +6,13 @@ import { CancelledError } from "../../../core/index.ts";
 import type { Model } from "../../../diffusion/index.ts";
 import { loadModel } from "../../../diffusion/node/index.ts";
 import { PreparedCache } from "../../../editing/node/index.ts";
+import type { EngineChoice } from "../../../runtime/index.ts";
 import { jobErrorOf } from "../../jobError.ts";
 import { type NeededPreparation, runJob, withoutFolder } from "../../runner/index.ts";
 import { folderPlace } from "./folderPlace.ts";
-import type { FromRunner, RunnerEngine, RunnerJob, RunnerModel, ToRunner } from "./messages.ts";
+import type { FromRunner, RunnerJob, RunnerModel, ToRunner } from "./messages.ts";
 
-let loading: { readonly model: RunnerModel; readonly engine: RunnerEngine } | undefined;
+let loading: { readonly model: RunnerModel; readonly engine: EngineChoice } | undefined;
 let loaded: Model | undefined;
 let running: AbortController | undefined;
 const cache = new PreparedCache();

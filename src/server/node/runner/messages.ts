@@ -1,4 +1,4 @@
-import type { Device } from "../../../runtime/index.ts";
+import type { EngineChoice } from "../../../runtime/index.ts";
 import type { BlobId, JobError, JobRequest } from "../../api/index.ts";
 import type { NeededPreparation, RunnerEvent, RunnerResult } from "../../runner/index.ts";
 
@@ -11,12 +11,6 @@ export interface RunnerModel {
   readonly sha256: string;
   /** Bytes of one edit at its usual size. Absent: unknown. */
   readonly memory?: number;
-}
-
-/** How a runner starts its engine. */
-export interface RunnerEngine {
-  readonly device?: Device;
-  readonly threads?: number;
 }
 
 /** One job of a runner. Paths are of this machine. */
@@ -32,7 +26,7 @@ export interface RunnerJob {
 
 /** What the server's process tells a runner. */
 export type ToRunner =
-  | { readonly kind: "load"; readonly model: RunnerModel; readonly engine: RunnerEngine }
+  | { readonly kind: "load"; readonly model: RunnerModel; readonly engine: EngineChoice }
   | { readonly kind: "run"; readonly job: RunnerJob }
   /** The file of a needed preparation is there, if the store has one. */
   | { readonly kind: "fetched"; readonly key: string }

@@ -2,12 +2,13 @@ import { type ChildProcess, fork } from "node:child_process";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CancelledError, EngineError } from "../../../core/index.ts";
+import type { EngineChoice } from "../../../runtime/index.ts";
 import { programBeside } from "../../../runtime/node/index.ts";
 import { systemMessage } from "../../../storage/node/index.ts";
 import type { JobError } from "../../api/index.ts";
 import { jobErrorOf } from "../../jobError.ts";
 import type { NeededPreparation, RunnerEvent, RunnerResult } from "../../runner/index.ts";
-import type { FromRunner, RunnerEngine, RunnerJob, RunnerModel, ToRunner } from "./messages.ts";
+import type { FromRunner, RunnerJob, RunnerModel, ToRunner } from "./messages.ts";
 
 /** Time for a runner to answer a cancellation before it is killed. */
 const GRACE_MS = 700;
@@ -35,7 +36,7 @@ export class Runner {
   /** Ends the job that runs. Not a reaction of `exited`, which would keep each job until the process ends. */
   private onExit: (() => void) | undefined;
 
-  constructor(model: RunnerModel, engine: RunnerEngine) {
+  constructor(model: RunnerModel, engine: EngineChoice) {
     this.model = model;
     const program = programBeside(import.meta.url, "child");
     // A group of its own, so that Ctrl-C in a terminal reaches this process alone, which then ends the job in order.

@@ -1,10 +1,11 @@
 import { totalmem } from "node:os";
 import { CancelledError } from "../../../core/index.ts";
+import { type EngineChoice, engineChoice } from "../../../runtime/index.ts";
 import { availableMemory, processTreeMemory } from "../../../runtime/node/index.ts";
-import type { RunnerEngine, RunnerJob, RunnerModel } from "./messages.ts";
+import type { RunnerJob, RunnerModel } from "./messages.ts";
 import { type Outcome, Runner, type RunnerWork } from "./runner.ts";
 
-export interface RunnersOptions extends RunnerEngine {
+export interface RunnersOptions extends EngineChoice {
   /** Time after which a runner without jobs is ended. Default 15 minutes. */
   readonly idleMs?: number;
   /** Returns the bytes that a new computation can use. Default: the machine's. */
@@ -28,15 +29,15 @@ interface Held {
  */
 export class Runners {
   private readonly held = new Map<string, Held>();
-  private readonly engine: RunnerEngine;
+  private readonly engine: EngineChoice;
   private readonly idleMs: number;
   private readonly available: () => number;
   /** Continue the jobs that wait until a runner has no job. */
   private readonly waiting = new Set<() => void>();
   private readonly timer: NodeJS.Timeout;
 
-  constructor({ idleMs = 15 * 60_000, available = availableMemory, device, threads }: RunnersOptions = {}) {
-    this.engine = { device, threads };
+  constructor({ idleMs = 15 * 60_000, available = availableMemory, ...options }: RunnersOptions = {}) {
+    this.engine = engineChoice(options);
     this.idleMs = idleMs;
     this.available = available;
     this.timer = setInterval(() => void this.endIdle(), Math.min(CHECK_MS, idleMs)).unref();

@@ -5,7 +5,7 @@ import { getConnInfo } from "@hono/node-server/conninfo";
 import { version } from "../../../core/index.ts";
 import { ownHosts } from "../../../http/index.ts";
 import { type Listening, listen } from "../../../http/node/index.ts";
-import type { Device } from "../../../runtime/index.ts";
+import { type EngineChoice, engineChoice } from "../../../runtime/index.ts";
 import { type Metric, serverApp, UploadRoom } from "../../http/index.ts";
 import type { JobQueue } from "../../queue.ts";
 import { openBlobs } from "../blobs/index.ts";
@@ -19,7 +19,7 @@ import { MachineMetrics, queueMetrics } from "./machineMetrics.ts";
 import { keepWithin, type Retention } from "./retention.ts";
 import { studioFiles } from "./studioFiles.ts";
 
-export interface ServerOptions {
+export interface ServerOptions extends EngineChoice {
   /** Names or paths of the models to offer. The first one is the default. */
   readonly models: readonly string[];
   /** Folder of the embedded queue and of the blobs, unless `database` and `blobs` are given. */
@@ -40,9 +40,6 @@ export interface ServerOptions {
   readonly token?: string;
   /** Runs jobs in this process's children too. Default: true. */
   readonly works?: boolean;
-  readonly device?: Device;
-  /** CPU threads. Default: one for each core. */
-  readonly threads?: number;
   /** Jobs of one client that may wait. Default 50. */
   readonly queuedJobs?: number;
   readonly retention?: Partial<Retention>;
@@ -79,8 +76,9 @@ function hostOf(address: string): string {
  * StorageError if a folder cannot.
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { address = "127.0.0.1", port = 0, hosts = [], origins, folder, device, works = true } = options;
+  const { address = "127.0.0.1", port = 0, hosts = [], origins, folder, works = true } = options;
   const { onFault = () => undefined, queuedJobs = QUEUED_JOBS } = options;
+  const engine = engineChoice(options);
   const token = options.token ?? (isLoopback(address) ? undefined : randomBytes(18).toString("base64url"));
   const blobs = await openBlobs(options.blobs ?? join(folder, "blobs"));
   const studio = await studioFiles();
@@ -92,7 +90,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   );
   const describing = describeModels(options.models);
   const service = new ServerService({
-    ...{ queue: opening, blobs, models: describing, version, device },
+    ...{ queue: opening, blobs, models: describing, version, engine },
     limits: { queuedJobs },
   });
   void removeAbandonedPictures();
@@ -119,8 +117,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     if (stopping.signal.aborted) return;
     if (works) {
       const name = `${hostname()}-${process.pid}`;
-      const { threads, onWorkerEvent: onEvent } = options;
-      const worker = startWorker({ queue, blobs, models, name, device, threads, signal: stopping.signal, onEvent });
+      const { onWorkerEvent: onEvent } = options;
+      const worker = startWorker({ queue, blobs, models, name, ...engine, signal: stopping.signal, onEvent });
       working = worker.stopped;
     }
     const clean = (): void => {
