@@ -90,6 +90,8 @@ async function run(command: Command, given: string[], reporter: Reporter): Promi
       const maker = await makerOf(flags, model, work);
       warnOfOtherModel(made, maker.model.sha256, `${like}`, reporter);
       const pictures = await makePictures(wanted, flags, settings, { model, maker, reporter }, work);
+      // More may have come up; none is printed twice.
+      for (const { message } of model.warnings) reporter.warn(message);
       reporter.object({ command: "generate", ...maker, settings, pictures });
     }),
   );

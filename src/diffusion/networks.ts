@@ -1,6 +1,5 @@
 import { sizeOf } from "../core/index.ts";
-import { type Node, usesGradients } from "../graph/index.ts";
-import type { LoadOptions, Precision } from "../runtime/index.ts";
+import type { LoadOptions } from "../runtime/index.ts";
 import { type Checkpoint, isFloatDtype, type TensorRef } from "../weights/index.ts";
 
 /** The networks of a checkpoint. */
