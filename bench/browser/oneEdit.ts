@@ -57,6 +57,7 @@ function counting(engine: Engine, all: Record<string, Calls>): Engine {
     device: engine.device,
     threads: engine.threads,
     precision: engine.precision,
+    linear: engine.linear,
     versions: engine.versions,
     traffic: engine.traffic,
     pid: engine.pid,

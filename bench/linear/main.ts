@@ -1,13 +1,22 @@
 /**
- * `npm run bench -- linear`: linear layers of SD1.5 in float32 and in onnxruntime's 8-bit forms, in turns; with --whole, its
- * whole U-Net.
+ * `npm run bench -- linear`: linear layers of SD1.5 in float32 and in 8 bits, in turns; with --whole, its whole U-Net. Both are the
+ * product's own programs.
  */
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { noise } from "../../src/core/index.ts";
+import { compile, constant, input, linear, linearInt8 } from "../../src/graph/index.ts";
 import { count, flag, readOptions } from "../options.ts";
 import { quick, sd15 } from "../random/graphs.ts";
-import { forms, type Layer } from "./forms.ts";
 import { compareWhole } from "./whole.ts";
+
+/** A linear layer: `rows` times `inputs` → `outputs`. */
+interface Layer {
+  readonly rows: number;
+  readonly inputs: number;
+  readonly outputs: number;
+}
+
+const forms = { float32: linear, int8: linearInt8 };
 
 /** The linear layers of SD1.5 that take most time, for one row of the U-Net's batch. */
 const layers: readonly Layer[] = [
@@ -23,8 +32,7 @@ const layers: readonly Layer[] = [
   { rows: 77, inputs: 768, outputs: 1280 },
 ];
 
-const about =
-  "Times linear layers of SD1.5 in float32 and in 8-bit forms of onnxruntime, in turns, and compares the results.";
+const about = "Times linear layers of SD1.5 in float32 and in 8 bits, in turns, and compares the results.";
 const options = {
   rows: count("rows of the U-Net's batch", 2),
   threads: count("threads", 1),
@@ -54,12 +62,10 @@ export async function main(args: readonly string[]): Promise<void> {
     const feeds = { x: new Tensor("float32", noise([rows, inputs], 2).data, [rows, inputs]) };
     const sessions = new Map<string, InferenceSession>();
     for (const [name, form] of Object.entries(forms)) {
-      const settings: InferenceSession.SessionOptions = {
-        intraOpNumThreads: threads,
-        graphOptimizationLevel: "extended",
-        ...(name.includes("FusedMatMul") && { extra: { session: { disable_prepacking: "1" } } }),
-      };
-      sessions.set(name, await InferenceSession.create(form(layer, weight), settings));
+      const y = form(input("x", [rows, inputs]), constant(weight, [outputs, inputs]));
+      const { model } = compile({ y }, { name, bind: () => "fed" });
+      const settings = { intraOpNumThreads: threads, graphOptimizationLevel: "basic" as const };
+      sessions.set(name, await InferenceSession.create(model, settings));
     }
     const fastest = new Map<string, number>();
     const results = new Map<string, Float32Array>();

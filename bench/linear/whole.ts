@@ -1,12 +1,11 @@
 /** A whole U-Net with its linear layers in 8 bits beside float32, in turns. */
-import { join } from "node:path";
+import { dirname } from "node:path";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { noise, type Tensor } from "../../src/core/index.ts";
-import { compile } from "../../src/graph/index.ts";
+import { compile, inOrder, type Program } from "../../src/graph/index.ts";
 import { readUNetConfig, timestepSinusoids } from "../../src/models/index.ts";
 import { forward, type Size } from "../random/graphs.ts";
 import { randomWeights, weightsFile } from "../random/weights.ts";
-import { quantised } from "./quantise.ts";
 
 function inputs({ side, tokens, config }: Size, rows: number): Record<string, OrtTensor> {
   const fed: Record<string, Tensor> = {
@@ -25,11 +24,10 @@ const squares = (values: Float32Array): number => values.reduce((sum, x) => sum 
 export async function compareWhole(size: Size, rows: number, threads: number, runs: number): Promise<void> {
   const outputs = forward(size);
   const bind = await randomWeights(size.name, Object.values(outputs));
-  const { model } = compile(outputs, { name: size.name, bind });
-  const folder = join(weightsFile(size.name), "..");
-  const small = quantised(model, folder, "linear-8-bits.bin");
-  const session = (bytes: Uint8Array, prepack: boolean) =>
-    InferenceSession.create(bytes, {
+  const [exact, rounded] = [false, true].map((int8) => compile(outputs, { name: size.name, bind, int8 }));
+  const folder = dirname(weightsFile(size.name));
+  const session = ({ model }: Program, prepack: boolean) =>
+    InferenceSession.create(model, {
       graphOptimizationLevel: "basic",
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
@@ -43,9 +41,9 @@ export async function compareWhole(size: Size, rows: number, threads: number, ru
       },
     });
   const sessions = {
-    "float32, weights mapped": await session(model, false),
-    "linear layers in 8 bits, repacked": await session(small.model, true),
-    "linear layers in 8 bits, mapped": await session(small.model, false),
+    "float32, weights mapped": await session(exact, false),
+    "linear layers in 8 bits, repacked": await session(rounded, true),
+    "linear layers in 8 bits, mapped": await session(rounded, false),
   };
   const feeds = inputs(size, rows);
   const seconds = new Map<string, number[]>();
@@ -61,16 +59,17 @@ export async function compareWhole(size: Size, rows: number, threads: number, ru
     }
   }
   const [first, ...others] = Object.keys(sessions);
-  const exact = results.get(first)!;
+  const right = results.get(first)!;
+  const layers = inOrder(rounded.graph).filter(({ op }) => op.name === "linearInt8").length;
   const fastest = (name: string) => Math.min(...seconds.get(name)!);
   console.log(
-    `${size.name}, ${rows} rows, ${threads} threads, ${small.layers} linear layers, fastest of ${runs} runs in turns\n`,
+    `${size.name}, ${rows} rows, ${threads} threads, ${layers} linear layers in 8 bits, fastest of ${runs} runs in turns\n`,
   );
   console.log("| U-Net | s | time saved | relative error |\n|---|---|---|---|");
   console.log(`| ${first} | ${fastest(first).toFixed(2)} | – | – |`);
   for (const name of others) {
     const found = results.get(name)!;
-    const error = Math.sqrt(squares(found.map((x, i) => x - exact[i])) / squares(exact));
+    const error = Math.sqrt(squares(found.map((x, i) => x - right[i])) / squares(right));
     const saved = 1 - fastest(name) / fastest(first);
     console.log(
       `| ${name} | ${fastest(name).toFixed(2)} | ${(100 * saved).toFixed(1)} % | ${error.toExponential(1)} |`,

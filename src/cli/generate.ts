@@ -85,8 +85,8 @@ async function run(command: Command, given: string[], reporter: Reporter): Promi
       const settings = settingsOf(flags, model);
       const warnings = [...model.warnings, ...promptWarnings(model, [...prompts, settings.negative])];
       for (const { message } of warnings) reporter.warn(message);
-      const { device, threads, precision } = model.engine;
-      reporter.info(settingLines(command, { model: flags.model, ...settings, device, threads, precision }));
+      const { device, threads, precision, linear } = model.engine;
+      reporter.info(settingLines(command, { model: flags.model, ...settings, device, threads, precision, linear }));
       const maker = await makerOf(flags, model, work);
       warnOfOtherModel(made, maker.model.sha256, `${like}`, reporter);
       const pictures = await makePictures(wanted, flags, settings, { model, maker, reporter }, work);

@@ -34,9 +34,9 @@ export async function applyLike(command: Command, path: string, reporter: Report
     });
   }
   const { name: model, prediction, variant } = made.model;
-  const { device, threads, precision } = made.engine;
+  const { device, threads, precision, linear } = made.engine;
   const settings = currentNames(made.settings);
-  applySettings(command, { ...settings, model, prediction, variant, device, threads, precision }, path);
+  applySettings(command, { ...settings, model, prediction, variant, device, threads, precision, linear }, path);
   refuseRecorded(command, path);
   const isRepeated = command.getOptionValueSource("model") === "config";
   const isPath = isAbsolute(model) || model.startsWith(".");

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Work } from "../core/index.ts";
 import type { Model, Size } from "../diffusion/index.ts";
 import { loadModel } from "../diffusion/node/index.ts";
-import { devices, type EngineChoice, engineChoice, precisionChoices } from "../runtime/index.ts";
+import { devices, type EngineChoice, engineChoice, linearChoices, precisionChoices } from "../runtime/index.ts";
 import { mostThreads } from "../runtime/node/index.ts";
 import * as tasks from "../tasks/index.ts";
 import { type Prediction, predictions } from "../weights/index.ts";
@@ -65,6 +65,14 @@ export const engineOptions = (command: Command): Command =>
         "numbers to compute noise predictions with; float16 takes half the memory, and less time on most graphics cards. " +
           "Default auto: float32 on the CPU, elsewhere float16 if the device is right and faster with it",
         precisionChoices,
+      ),
+    )
+    .addOption(
+      choiceOption(
+        "--linear <numbers>",
+        "numbers to multiply the linear layers of noise predictions in, default float32; int8 takes less time on a CPU, " +
+          "and its pictures differ a little (docs/devices.md)",
+        linearChoices,
       ),
     );
 

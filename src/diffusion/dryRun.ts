@@ -80,7 +80,7 @@ class Account implements ProgramLoader {
     network: Network,
     name: string,
     outputs: Readonly<Record<string, Node>>,
-    { weights, half: approximate = false }: Parameters<ProgramLoader["load"]>[3],
+    { weights, approximate = false }: Parameters<ProgramLoader["load"]>[3],
   ): Promise<MeasuredSession> {
     const { device, precision } = this.on;
     const half = approximate && precision === "float16";
@@ -232,6 +232,7 @@ const noEngine = (account: Account, { device, precision }: Required<DryRunPlace>
   device,
   threads: 1,
   precision,
+  linear: "float32",
   versions: { onnxruntime: "none" },
   traffic: { toEngine: 0, fromEngine: 0 },
   pid: undefined,

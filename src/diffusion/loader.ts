@@ -72,17 +72,19 @@ function programLoader(
   return {
     isLarge: (network) => isLarge(checkpoint, network),
     warnings,
-    load: async (network, name, outputs, { weights: other, half = false, signal }) => {
+    load: async (network, name, outputs, { weights: other, approximate = false, signal }) => {
       const all = { name: `${modelName}, ${name}`, signal };
       const load = (options: Omit<LoadGraphOptions, keyof typeof all>): Promise<MeasuredSession> => {
-        const isHalf = half && engine.precision === "float16";
+        const isHalf = approximate && engine.precision === "float16";
         if (!isHalf) return loadGraph(engine, outputs, { ...all, ...options });
         return loadHalf(engine, outputs, { ...all, ...options }, () => warnings.push(outOfRange(name)));
       };
       // Without constant weights, optimising takes most of the loading time and makes no step faster.
       if (other === "fed") return load({ load: { level: "disabled" } });
       const options = { load: loadOptionsOf(checkpoint, network) };
-      if (!other) return load({ ...options, weights: await map(network, signal) });
+      // The text encoder and the VAE are too small to gain, and tuned weights would be rounded for each photo.
+      const int8 = approximate && engine.linear === "int8" && network === "unet";
+      if (!other) return load({ ...options, int8, weights: await map(network, signal) });
       const own = await engine.mapWeights(other, { signal });
       // The session holds them.
       return load({ ...options, weights: own }).finally(() => own.release());

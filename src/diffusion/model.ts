@@ -375,7 +375,7 @@ export class Model {
     const name = `decoder for pictures of ${w * this.factor}x${h * this.factor}`;
     return this.programs.during(["vae"], async () => {
       const session = await this.programs.open("vae", name, () => this.decoderGraph(h, w), signal, {
-        half: true,
+        approximate: true,
       });
       const pictures: Picture[] = [];
       // One by one: a decoder's activations at 512 x 512 take gigabytes, and a batch is no faster.

@@ -440,7 +440,7 @@ export async function openPredictor(
   const key = `${name} ${JSON.stringify([groups, observe, reusesInner])}`;
   const context = [1, model.text.length, model.text.width];
   const open = (what: string, graph: () => Record<string, g.Node>): Promise<MeasuredSession> =>
-    model.programs.open("unet", `${name}${what}`, graph, signal, { key: `${key}${what}`, weights, half: true });
+    model.programs.open("unet", `${name}${what}`, graph, signal, { key: `${key}${what}`, weights, approximate: true });
   const program = await open("", () => build());
   if (!reusesInner) return new Predictor(program, model, groups, { latent, context });
   const { shape } = program.outputs.find((output) => output.name === innerName)!;

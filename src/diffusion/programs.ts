@@ -13,10 +13,10 @@ export interface ProgramOptions {
   /** Default: the checkpoint's. */
   readonly weights?: OtherWeights;
   /**
-   * Compute in float16 if that is the engine's precision: what allows it, see CompileOptions. For programs without gradients.
-   * Default: false, so float32.
+   * Compute what allows it in float16, or linear layers in 8 bits, if the engine was asked for that. For programs without
+   * gradients. Default: false, so float32.
    */
-  readonly half?: boolean;
+  readonly approximate?: boolean;
 }
 
 /** Makes programs over the weights of a checkpoint, or over others for the same networks. */
@@ -26,7 +26,7 @@ export interface ProgramLoader {
     network: Network,
     name: string,
     outputs: Readonly<Record<string, Node>>,
-    options: Pick<ProgramOptions, "weights" | "half"> & { readonly signal?: AbortSignal },
+    options: Pick<ProgramOptions, "weights" | "approximate"> & { readonly signal?: AbortSignal },
   ): Promise<MeasuredSession>;
   /** True if a network is so large that little else fits into memory beside it, and that batches of it are no faster. */
   isLarge(network: Network): boolean;
@@ -89,14 +89,14 @@ export class ProgramCache {
     name: string,
     build: () => Record<string, Node>,
     signal?: AbortSignal,
-    { key: own = name, weights, half }: ProgramOptions = {},
+    { key: own = name, weights, approximate }: ProgramOptions = {},
   ): Promise<MeasuredSession> {
     const key = weights === undefined || weights === "fed" ? own : `${own}, weights ${numberOf(weights)}`;
     const findOrLoad = async (): Promise<MeasuredSession> => {
       if (this.isClosed) throw new UsageError("the model is closed", { advice: "Load it again." });
       const known = this.loaded.get(key);
       if (known) return known.session;
-      const session = this.loadCounting(network, name, build(), { weights, half, signal });
+      const session = this.loadCounting(network, name, build(), { weights, approximate, signal });
       this.loaded.set(key, { network, session, mapsOther: typeof weights === "object" });
       session.catch(() => this.loaded.delete(key));
       return session;

@@ -19,6 +19,7 @@ import {
   inHalf,
   narrowLinear,
   roundHalf,
+  roundLinear,
   shareEqual,
   type View,
   verify,
@@ -83,6 +84,8 @@ export interface CompileOptions {
   half?: boolean;
   /** With `half`, compute in float32 and round every result that would be float16: for a device without kernels for float16. */
   roundsHalf?: boolean;
+  /** Compute linear layers over mapped weights in 8 bits: see `linearInt8`. For programs without gradients. Default: false. */
+  int8?: boolean;
   /** Traits of a device that has no kernels of its own for these graphs. Default of each: that of `leastTraits`. */
   traits?: Partial<Traits>;
 }
@@ -108,7 +111,16 @@ export function compile(outputs: Readonly<Record<string, Node>>, options: Compil
 /** As `compile`, but yields between its stages: a large gradient takes a second, and the thread may have other work. */
 export function* compileInStages(
   outputs: Readonly<Record<string, Node>>,
-  { name, target = "ort", bind, kernelCopies = 300e6, half = false, roundsHalf = false, traits }: CompileOptions,
+  {
+    name,
+    target = "ort",
+    bind,
+    kernelCopies = 300e6,
+    half = false,
+    roundsHalf = false,
+    int8 = false,
+    traits,
+  }: CompileOptions,
 ): Generator<void, Program, void> {
   verify(outputs);
   yield;
@@ -120,7 +132,8 @@ export function* compileInStages(
     return known;
   };
   const isMapped = (node: Node): boolean => isParameter(node) && bindingOf(node) !== "fed";
-  const wanted = shareEqual(Object.values(outputs));
+  const asked = shareEqual(Object.values(outputs));
+  const wanted = int8 ? roundLinear(asked, isMapped) : asked;
   yield;
   const fast = target === "ort" ? flipKernels(wanted, kernelCopies, isMapped) : narrowLinear(wanted, isMapped);
   yield;

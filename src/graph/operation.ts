@@ -61,7 +61,7 @@ export interface Traits {
   readonly fusedAttention: boolean;
 }
 
-type Lower<A> = (out: Emitter, inputs: string[], context: Lowering<A>) => string;
+export type Lower<A> = (out: Emitter, inputs: string[], context: Lowering<A>) => string;
 type Expand<A> = (inputs: readonly Node[], attrs: A, traits: Traits) => Node;
 
 /** The ONNX form of an operation: nodes (`lower`), or other graph operations that replace it first (`expand`). */

@@ -13,7 +13,7 @@ import {
   type Target,
   type Traits,
 } from "./operation.ts";
-import { cast, flipped, isFlippable, narrowed, roundedToHalf } from "./ops/index.ts";
+import { cast, flipped, inInt8, isFlippable, narrowed, roundedToHalf } from "./ops/index.ts";
 import { inOrder, rebuilt, rewrite } from "./order.ts";
 import { count, fixed, type Shape, sameShape } from "./shape.ts";
 
@@ -81,6 +81,10 @@ export function narrowLinear(outputs: readonly Node[], mayCut: (weight: Node) =>
     return isCut ? narrowed(rebuilt(node, inputs)) : rebuilt(node, inputs);
   });
 }
+
+/** Computes linear layers in 8 bits: see `linearInt8`. mayRound: whether a weight is mapped, so that it is rounded once. */
+export const roundLinear = (outputs: readonly Node[], mayRound: (weight: Node) => boolean): Node[] =>
+  rewrite(outputs, (node, inputs) => inInt8(rebuilt(node, inputs), mayRound));
 
 /** A value as float16 or float32. A constant is converted here, a weight when the program is loaded. */
 const as = (dtype: "float16" | "float32", x: Node): Node =>

@@ -19,13 +19,15 @@ export interface Platform {
 }
 
 /** What is known of an engine when its process has started. */
-export type EngineFacts = Pick<Engine, "device" | "threads" | "precision" | "warnings" | "largestBuffer" | "versions">;
+export type EngineFacts = Partial<Pick<Engine, "linear">> &
+  Pick<Engine, "device" | "threads" | "precision" | "warnings" | "largestBuffer" | "versions">;
 
 /** An engine over a process that computes. It replaces a process that has ended. */
 export class HostedEngine implements Engine, Host {
   readonly device: Device;
   readonly threads: number;
   readonly precision: Engine["precision"];
+  readonly linear: Engine["linear"];
   readonly warnings: Engine["warnings"];
   readonly largestBuffer: number | undefined;
   readonly versions: Engine["versions"];
@@ -39,18 +41,21 @@ export class HostedEngine implements Engine, Host {
 
   /** process: the first one, which has started. */
   constructor(
-    { device, threads, precision, warnings, largestBuffer, versions }: EngineFacts,
+    { device, threads, precision, linear = "float32", warnings, largestBuffer, versions }: EngineFacts,
     platform: Platform,
     process: EngineProcess,
   ) {
     this.device = device;
     this.threads = threads;
     this.precision = precision;
+    this.linear = linear;
     this.warnings = warnings;
     this.largestBuffer = largestBuffer;
-    this.versions = {
-      onnxruntime: precision === "float32" ? versions.onnxruntime : `${versions.onnxruntime}, ${precision}`,
-    };
+    const own = [
+      ...(precision === "float32" ? [] : [precision]),
+      ...(linear === "float32" ? [] : [`linear layers in ${linear}`]),
+    ];
+    this.versions = { onnxruntime: [versions.onnxruntime, ...own].join(", ") };
     this.platform = platform;
     this.process = process;
   }

@@ -20,6 +20,8 @@ export interface LoadGraphOptions {
   load?: Omit<LoadOptions, "signal" | "save">;
   /** Compute in float16 what allows it: see CompileOptions. A CPU computes in float32 and rounds each result. Default false. */
   half?: boolean;
+  /** Compute linear layers over `weights` in 8 bits: see CompileOptions. Default false. */
+  int8?: boolean;
   /** Rows of a batch that will certainly run, for the memory check before loading. Default 1. */
   batch?: number;
   signal?: AbortSignal;
@@ -56,14 +58,14 @@ const worthSaving = 2000;
 export async function loadGraph(
   engine: Engine,
   outputs: Readonly<Record<string, Node>>,
-  { name, weights, isFed = () => !weights, load, half, batch = 1, signal }: LoadGraphOptions,
+  { name, weights, isFed = () => !weights, load, half, int8, batch = 1, signal }: LoadGraphOptions,
 ): Promise<MeasuredSession> {
   const bind: CompileOptions["bind"] = (parameter, shape) =>
     weights && !isFed(parameter) ? weights.binding(parameter, shape, half) : "fed";
   const form = usesAttention(outputs) ? await formOf(engine, signal) : { target: targetOf(engine.device) };
   const program = await compileInTurns(
     outputs,
-    { name, half, roundsHalf: engine.device === "cpu", bind, ...form },
+    { name, half, int8, roundsHalf: engine.device === "cpu", bind, ...form },
     signal,
   );
   const estimate = (rows: number) => estimateMemory(program, { ...load, batch: rows });

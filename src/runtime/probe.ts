@@ -1,5 +1,5 @@
 import { BaretError, DeviceError, type Tensor, tensor } from "../core/index.ts";
-import { add, type CompileOptions, compile, input, linear, type Node } from "../graph/index.ts";
+import { add, type CompileOptions, compile, constant, input, linear, linearInt8, type Node } from "../graph/index.ts";
 import { deviceAdvice } from "./deviceAdvice.ts";
 import { type Engine, targetOf } from "./engine.ts";
 
@@ -57,5 +57,31 @@ export async function probeHalf(engine: Engine, signal?: AbortSignal): Promise<v
   const found = `${[...(await tried(engine, probe, signal))]}`;
   if (found !== "5,-2,-2,9.25") {
     throw new DeviceError("float16 is wrong on the device", { where: engine.device, found, advice });
+  }
+}
+
+/**
+ * Multiplies bytes of the largest size. Kernels for CPUs without dot products of bytes add two products in 16 bits, which
+ * overflows. Throws DeviceError then.
+ */
+export async function probeInt8(engine: Engine, signal?: AbortSignal): Promise<void> {
+  const advice = "Leave the numbers of linear layers at float32.";
+  const length = 64;
+  const weight = Float32Array.from({ length: 2 * length }, (_, i) => (i < length ? 1 : -1));
+  const probe: Probe = {
+    name: "the CPU's test of 8 bits",
+    x: tensor([2, length], new Float32Array(2 * length).fill(1)),
+    y: (x) => linearInt8(x, constant(weight, [2, length])),
+    problem: "the CPU cannot multiply in 8 bits",
+    advice: () => advice,
+  };
+  const found = [...(await tried(engine, probe, signal))].map((value) => value.toPrecision(5));
+  if (found.join() !== "64.000,-64.000,64.000,-64.000") {
+    throw new DeviceError("the CPU's products of bytes overflow", {
+      where: engine.device,
+      found: found.join(", "),
+      expected: "64 and -64 in turns",
+      advice,
+    });
   }
 }

@@ -8,16 +8,18 @@ export interface KeyFacts {
   readonly device: string;
   /** Precision of the engine, if it is not float32. */
   readonly precision?: string;
+  /** Numbers of its linear layers, if they are not float32. */
+  readonly linear?: string;
 }
 
 /**
  * Returns everything that the result of a request depends on, as text: equal requests give equal text, in whatever order their
  * fields come. The photo stands for its bytes, since its id is their hash.
  */
-export function keyText(request: JobRequest, { model, version, device, precision }: KeyFacts): string {
+export function keyText(request: JobRequest, { model, version, device, precision, linear }: KeyFacts): string {
   const { priority: _priority, model: _name, ...rest } = request;
   const size = request.size ?? `${model.size.width}x${model.size.height}`;
-  return JSON.stringify(inOrder({ ...rest, size, model: model.sha256, version, device, precision }));
+  return JSON.stringify(inOrder({ ...rest, size, model: model.sha256, version, device, precision, linear }));
 }
 
 /** Sorts the fields of objects at every level. */

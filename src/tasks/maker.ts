@@ -9,10 +9,10 @@ export async function makerOf(
   { name = model.name, prediction, variant }: Partial<Pick<Maker["model"], "name" | "prediction" | "variant">> = {},
   work: Work = {},
 ): Promise<Maker> {
-  const { device, threads, precision, versions } = model.engine;
+  const { device, threads, precision, linear, versions } = model.engine;
   return {
     version,
     model: { name, prediction, variant, sha256: await modelHash(model, work) },
-    engine: { device, threads, precision, onnxruntime: versions.onnxruntime },
+    engine: { device, threads, precision, linear, onnxruntime: versions.onnxruntime },
   };
 }

@@ -30,8 +30,13 @@ export const recordSchema = z.looseObject({
   command: word,
   version: word,
   model: z.looseObject({ name: path, prediction: word.optional(), variant: word.optional(), sha256: word }),
-  /** precision: older versions knew float32 alone. */
-  engine: z.looseObject({ device: word, threads: z.number(), precision: word.default("float32") }),
+  /** precision, linear: older versions knew float32 alone. */
+  engine: z.looseObject({
+    device: word,
+    threads: z.number(),
+    precision: word.default("float32"),
+    linear: word.default("float32"),
+  }),
   photo: z.looseObject({ path, sha256: word }).optional(),
   settings: z.record(z.string(), z.unknown()),
   /** Absent if the settings were given. */

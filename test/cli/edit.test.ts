@@ -49,7 +49,13 @@ test("edit writes a picture whose record has every setting, and --like repeats i
     command: "edit",
     version: expect.stringMatching(/^\d/),
     model: { name: fixturePath("tiny-sd1"), sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
-    engine: { device: "cpu", threads: 1, precision: "float32", onnxruntime: expect.stringMatching(/^\d/) },
+    engine: {
+      device: "cpu",
+      threads: 1,
+      precision: "float32",
+      linear: "float32",
+      onnxruntime: expect.stringMatching(/^\d/),
+    },
     photo: { path: "photo.png", sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
     settings: {
       method: "baret",

@@ -28,6 +28,7 @@ test("generate writes a picture with a record of its settings", async () => {
       device: "cpu",
       threads: expect.any(Number),
       precision: "float32",
+      linear: "float32",
       onnxruntime: expect.stringMatching(/^\d/),
     },
     settings: {

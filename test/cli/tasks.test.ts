@@ -31,7 +31,7 @@ test("a task stopped before its first step prints no place of finished steps", a
     maker: {
       version: "1",
       model: { name: "m", sha256: "0" },
-      engine: { device: "cpu", threads: 1, precision: "float32" },
+      engine: { device: "cpu", threads: 1, precision: "float32", linear: "float32" },
     },
   };
   const events = prepareTask(task, { signal: AbortSignal.abort() });

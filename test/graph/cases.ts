@@ -112,6 +112,18 @@ export const cases: Record<string, Case[]> = {
       reference: r.linear,
     },
   ],
+  // Without a gradient: see test/graph/int8.test.ts.
+  linearInt8: [
+    { shapes: [[2, 3, 4], [5, 4], [5]], reference: r.linearInt8, shapeOnly: [0, 1, 2] },
+    {
+      shapes: [
+        [3, 4],
+        [2, 4],
+      ],
+      reference: r.linearInt8,
+      shapeOnly: [0, 1],
+    },
+  ],
   fusedAttention: [
     heads(
       [

@@ -64,7 +64,10 @@ function mutants(graph: g.Node, given: ReadonlySet<g.Node>): [string, g.Node][] 
     );
 }
 
-test.each(allCases)("%s: a wrong sign or a dropped term in a gradient would be noticed", async (_, op, one) => {
+/** Cases of operations that have a gradient. */
+const smooth = allCases.filter(([, op, one]) => subjectOf(op, one).gradients.length > 0);
+
+test.each(smooth)("%s: a wrong sign or a dropped term in a gradient would be noticed", async (_, op, one) => {
   const { node, feeds, gradients } = subjectOf(op, one);
   const outputs: Record<string, g.Node> = {};
   const expected: Record<string, Tensor> = {};

@@ -128,6 +128,20 @@ export const linear = ([x, weight, bias]: Nd[]): Nd => {
   return bias ? binary((a, b) => a + b)([product, bias]) : product;
 };
 
+/** Each row rounded to whole multiples of its largest number / 127. */
+const inBytes = ({ shape, data }: Nd): Nd => {
+  const length = shape[shape.length - 1];
+  const scales = data.map((_, k) => {
+    const from = k - (k % length);
+    return Math.max(...data.slice(from, from + length).map(Math.abs)) / 127;
+  });
+  return { shape, data: data.map((v, k) => Math.round(v / scales[k]) * scales[k]) };
+};
+
+/** x·Wᵀ + b with rounded rows of x and W. */
+export const linearInt8 = ([x, weight, bias]: Nd[]): Nd =>
+  linear([inBytes(x), inBytes(weight), ...(bias ? [bias] : [])]);
+
 export const attention =
   (heads: number, causal: boolean) =>
   ([q, k, v]: Nd[]): Nd => {

@@ -53,7 +53,8 @@ test("a device that computes right in float16, but slower, takes float32: the pi
     const device = { value: "webgpu" satisfies Device };
     const { precision, because } = await automaticPrecision(Object.create(cpu, { device }) as Engine);
     expect(precision).toBe("float32");
-    expect(because).toMatch(/^float16 takes \d+\.\d\d of float32's time$/);
+    // A busy machine may need more than 10 s.
+    expect(because).toMatch(/^(float16 takes \d+\.\d\d of float32's time|too slow to try float16)$/);
   } finally {
     await cpu.close();
   }

@@ -18,7 +18,7 @@ test("paths in a record are relative to the picture's folder, and are found from
   const made = {
     command: "edit",
     version: "1",
-    engine: { device: "cpu", threads: 1, precision: "float32" },
+    engine: { device: "cpu", threads: 1, precision: "float32", linear: "float32" },
     settings: {},
   };
   try {

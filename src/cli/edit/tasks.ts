@@ -247,7 +247,13 @@ export function printSettings({ method, maker }: PrintedTask, settings: SettingV
   const lines = (values: SettingValues): [string, string][] => writtenSettings(method, values);
   const { engine } = maker;
   const all: [string, string][] = [["model", maker.model.name], ["method", `${name}`], ...lines(rest)];
-  if (engine) all.push(["device", engine.device], ["threads", `${engine.threads}`], ["precision", engine.precision]);
+  if (engine)
+    all.push(
+      ["device", engine.device],
+      ["threads", `${engine.threads}`],
+      ["precision", engine.precision],
+      ["linear", engine.linear],
+    );
   const verbose = columns(all.map(([flag, text]) => [`  ${flag}`, text]));
   // The first line has the size and the fit.
   const { size: _size, fit: _fit, ...changed } = changedSettings(method, rest);

@@ -3,7 +3,7 @@
 // Does not know of: inversion and editing.
 import { z } from "zod";
 import { cancelledAs, checkArguments, isA, oneOf, someText, type Work, whole, workFields } from "../../core/index.ts";
-import { devices, precisionChoices } from "../../runtime/index.ts";
+import { devices, engineChoice, linearChoices, precisionChoices } from "../../runtime/index.ts";
 import { mostThreads, type NodeEngineOptions, startEngine } from "../../runtime/node/index.ts";
 import type { Cache } from "../../storage/index.ts";
 import { findModel, openLocal } from "../../storage/node/index.ts";
@@ -30,6 +30,7 @@ const loadArguments = z.object({
     device: oneOf(devices).optional(),
     threads: whole(1, mostThreads()).optional(),
     precision: oneOf(precisionChoices).optional(),
+    linear: oneOf(linearChoices).optional(),
     cache: aCache.optional(),
   }),
 });
@@ -58,12 +59,12 @@ export async function findCheckpoint(
 }
 
 async function load(given: string, options: LoadModelOptions): Promise<Model> {
-  const { cache, signal, onProgress, device, threads, precision } = options;
+  const { cache, signal, onProgress } = options;
   const { name, checkpoint } = await findCheckpoint(given, options);
   return openModel(checkpoint, {
     name,
     platform: nodePlatform,
-    startEngine: () => startEngine({ device, threads, precision, cache, signal }),
+    startEngine: () => startEngine({ ...engineChoice(options), cache, signal }),
     onProgress,
   });
 }

@@ -3,9 +3,9 @@ import type { Cache } from "../../storage/index.ts";
 import { DiskCache } from "../../storage/node/index.ts";
 import { inPrecision, type PrecisionFacts } from "../choosePrecision.ts";
 import { missingDeviceAdvice } from "../deviceAdvice.ts";
-import { devices, type Engine, type EngineOptions, requirePrecision } from "../engine.ts";
+import { devices, type Engine, type EngineOptions, requireLinear, requirePrecision } from "../engine.ts";
 import { HostedEngine, type Platform } from "../hostedEngine.ts";
-import { probeDevice } from "../probe.ts";
+import { probeDevice, probeInt8 } from "../probe.ts";
 import { ChildEngineProcess } from "./childProcess.ts";
 import { FileLoading } from "./loading.ts";
 import { mostThreads, physicalCores } from "./machine.ts";
@@ -25,6 +25,7 @@ export async function startEngine({
   device = "cpu",
   threads = physicalCores(),
   precision = "auto",
+  linear = "float32",
   cache = new DiskCache(),
   signal,
 }: NodeEngineOptions = {}): Promise<Engine> {
@@ -33,6 +34,7 @@ export async function startEngine({
     throw new UsageError("threads", { found: shown(threads), expected: `a whole number from 1 to ${mostThreads()}` });
   }
   requirePrecision(precision);
+  requireLinear(linear, { device, precision });
   const what = "starting the engine";
   throwIfCancelled(signal, what);
   const starting = ChildEngineProcess.start(device);
@@ -47,7 +49,7 @@ export async function startEngine({
       });
     }
     const make = (own: PrecisionFacts): HostedEngine => {
-      const facts = { device, threads, ...own, versions: { onnxruntime: ready.onnxruntime } };
+      const facts = { device, threads, linear, ...own, versions: { onnxruntime: ready.onnxruntime } };
       const platform: Platform = {
         startProcess: async () => (await ChildEngineProcess.start(device)).child,
         loading: (program, options) => new FileLoading(program, options, { ...facts, cache }),
@@ -57,7 +59,9 @@ export async function startEngine({
       return new HostedEngine(facts, platform, child);
     };
     if (device !== "cpu") await probeDevice(make({ precision: "float32" }), signal);
-    return await inPrecision(precision, device, make, signal);
+    const engine = await inPrecision(precision, device, make, signal);
+    if (linear === "int8") await probeInt8(engine, signal);
+    return engine;
   } catch (error) {
     // This includes a process that is still starting, which nothing would end later.
     starting.then(({ child }) => child.kill()).catch(() => undefined);

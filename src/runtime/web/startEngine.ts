@@ -20,7 +20,7 @@ import { WorkerProcess } from "./workerProcess.ts";
 /** Devices of a browser. */
 export const webDevices = ["cpu", "webgpu"] as const;
 
-export interface WebEngineOptions extends EngineOptions {
+export interface WebEngineOptions extends Omit<EngineOptions, "linear"> {
   /** "cpu" computes with WebAssembly, "webgpu" with the graphics card. There is no fallback to the other one. Default "cpu". */
   device?: (typeof webDevices)[number];
   /** Threads of WebAssembly. More than 1 needs a page that is cross-origin isolated. Default: `defaultThreads()`. */

@@ -57,6 +57,7 @@ export const capabilities = z.strictObject({
     .strictObject({
       device: z.string(),
       precision: z.string().describe("float32 or float16; auto: what the device is right and faster with"),
+      linear: z.string().describe("numbers that linear layers are multiplied in: float32 or int8"),
     })
     .optional()
     .describe("what the edits are computed with; pictures of another engine may differ"),

@@ -49,7 +49,11 @@ export class ServerService implements Service {
   constructor(options: ServiceOptions) {
     this.options = options;
     const { engine = {} } = options;
-    this.engine = { device: engine.device ?? "cpu", precision: knownPrecision(engine) };
+    this.engine = {
+      device: engine.device ?? "cpu",
+      precision: knownPrecision(engine),
+      linear: engine.linear ?? "float32",
+    };
     this.limits = { ...defaultLimits, ...options.limits };
     this.pictures = new Pictures(options.blobs, this.limits.photoPixels);
     // Whoever opens queue and models hears of their failure.
@@ -78,8 +82,9 @@ export class ServerService implements Service {
     const { queue, models } = this.ready();
     const { request, model, files } = RequestCheck.run(asked, models);
     await this.requireBlobs([{ field: "photo", id: request.photo }, ...files]);
-    const { device, precision } = this.engine;
-    const facts = { model, version: this.options.version, device, ...(precision !== "float32" && { precision }) };
+    const { device, precision, linear } = this.engine;
+    const changed = { ...(precision !== "float32" && { precision }), ...(linear !== "float32" && { linear }) };
+    const facts = { model, version: this.options.version, device, ...changed };
     const key = sha256(keyText(request, facts));
     return queue.submit({ request, key, model: model.sha256, client });
   }
