@@ -36,6 +36,6 @@ test("Stable Diffusion 1.5 takes half the bytes of the U-Net in float16", async 
   // 859,520,964 parameters.
   expect(whole.deviceMemory - half.deviceMemory).toBeGreaterThan(1.7e9);
   expect(half.deviceMemory).toBeLessThan(3e9);
-  // The token embedding and the VAE's finest values are larger than the 128 MiB that every adapter offers.
-  expect(half.largestBuffer).toBe(256 * 2 ** 20);
+  // The token embedding is larger than the 128 MiB that every adapter offers; the VAE's finest values are computed in parts.
+  expect(half.largestBuffer).toBe(4 * 49_408 * 768);
 });
