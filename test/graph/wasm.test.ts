@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compile } from "../../src/graph/index.ts";
 import { noBrowser } from "../support/browser.ts";
+import { titled } from "../support/needs.ts";
 import { type OrtPage, openOrtPage } from "../support/ortPage.ts";
 import { allCases, outputsOf, subjectOf, wrongResults } from "./subject.ts";
 
-describe.skipIf(noBrowser)("on WebAssembly in Chromium", () => {
+describe.skipIf(noBrowser)(titled("on WebAssembly in Chromium", noBrowser), () => {
   let page: OrtPage;
   beforeAll(async () => {
     page = await openOrtPage("wasm");

@@ -3,6 +3,7 @@ import sharp, { type Sharp } from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
 import { Random } from "../../src/core/index.ts";
 import { decodePhoto, readPhotoHeader } from "../../src/image/node/index.ts";
+import { titled } from "../support/needs.ts";
 import { noBrowser, openModule, type PageError, type Tab } from "../support/webModule.ts";
 import { colourSpaces, greyProfile, pngChunk, pngOf, profileOf, rgbProfile, tiffOf } from "./files.ts";
 import type * as Page from "./page.web.ts";
@@ -53,7 +54,7 @@ async function expectAsInNode(bytes: Uint8Array, most: number, mostInAlpha = 0):
   expect(header).toEqual(await readPhotoHeader(bytes));
 }
 
-describe.skipIf(noBrowser)("in Chromium, a photo is what it is in Node", () => {
+describe.skipIf(noBrowser)(titled("in Chromium, a photo is what it is in Node", noBrowser), () => {
   test.each<[string, () => Sharp, number]>([
     ["PNG", () => photo().png(), 0],
     ["interlaced PNG", () => photo().png({ progressive: true }), 0],
@@ -141,109 +142,112 @@ describe.skipIf(noBrowser)("in Chromium, a photo is what it is in Node", () => {
   });
 });
 
-describe.skipIf(noBrowser)("in Chromium, a file that is no picture is refused with an ImageError", () => {
-  const header = (w: number, h: number): Buffer => {
-    const data = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 8, 2, 0, 0, 0]);
-    data.writeUInt32BE(w, 0);
-    data.writeUInt32BE(h, 4);
-    return Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), pngChunk("IHDR", data)]);
-  };
-  const end = pngChunk("IEND", Buffer.alloc(0));
-  const png = (...parts: Buffer[]): Buffer =>
-    Buffer.concat([...parts, pngChunk("IDAT", deflateSync(Buffer.alloc(1024))), end]);
-  const hugeGif = Buffer.from("47494638396130753075800000000000ffffff2c00000000307530750002024401003b", "hex");
-  const noisy = (side = 16): Sharp => {
-    const random = new Random(2);
-    return sharp(
-      Uint8Array.from({ length: side * side * 3 }, () => random.below(256)),
-      {
-        raw: { width: side, height: side, channels: 3 },
-      },
-    );
-  };
+describe.skipIf(noBrowser)(
+  titled("in Chromium, a file that is no picture is refused with an ImageError", noBrowser),
+  () => {
+    const header = (w: number, h: number): Buffer => {
+      const data = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 8, 2, 0, 0, 0]);
+      data.writeUInt32BE(w, 0);
+      data.writeUInt32BE(h, 4);
+      return Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), pngChunk("IHDR", data)]);
+    };
+    const end = pngChunk("IEND", Buffer.alloc(0));
+    const png = (...parts: Buffer[]): Buffer =>
+      Buffer.concat([...parts, pngChunk("IDAT", deflateSync(Buffer.alloc(1024))), end]);
+    const hugeGif = Buffer.from("47494638396130753075800000000000ffffff2c00000000307530750002024401003b", "hex");
+    const noisy = (side = 16): Sharp => {
+      const random = new Random(2);
+      return sharp(
+        Uint8Array.from({ length: side * side * 3 }, () => random.below(256)),
+        {
+          raw: { width: side, height: side, channels: 3 },
+        },
+      );
+    };
 
-  test.each<[string, () => Buffer | Promise<Buffer>, string]>([
-    ["nothing", () => Buffer.alloc(0), "empty file: found 0 bytes, expected a PNG, JPEG, WebP, AVIF or GIF picture"],
-    ["text", () => Buffer.from("a dog lying down"), "an unknown format"],
-    ["a BMP", () => Buffer.from("BM and so on"), "not a picture that baret reads: found a BMP"],
-    ["a HEIC", () => Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic", "latin1"), "a HEIC"],
-    ["a TIFF", () => tiffOf([1, 2, 3]), "a browser does not read this format: found a TIFF"],
-    ["an animated GIF", () => frames().gif().toBuffer(), "animated: found 3 frames, expected one picture"],
-    ["an animated WebP", () => frames().webp().toBuffer(), "3 frames"],
-    ["an animated PNG", () => png(header(4, 4), pngChunk("acTL", Buffer.from([0, 0, 0, 3, 0, 0, 0, 0]))), "3 frames"],
-    ["a GIF cut in half", async () => (await noisy().gif().toBuffer()).subarray(0, 300), "corrupt or truncated"],
-    ["an AVIF cut in half", async () => (await noisy().avif().toBuffer()).subarray(0, 400), "corrupt or truncated"],
-    ["a WebP cut in half", async () => (await noisy().webp().toBuffer()).subarray(0, 100), "corrupt or truncated"],
-    [
-      "a JPEG cut in its header",
-      async () => (await noisy().jpeg().toBuffer()).subarray(0, 100),
-      "corrupt or truncated",
-    ],
-    [
-      "a JPEG whose last rows are missing",
-      async () => {
-        const bytes = await noisy(64).jpeg().toBuffer();
-        return bytes.subarray(0, bytes.length * 0.6);
-      },
-      "corrupt or truncated",
-    ],
-    [
-      "a JPEG of zeros",
-      () =>
-        Buffer.concat([
-          Buffer.from("ffd8ffc0000b080004000401011100ffda00080101", "hex"),
-          Buffer.alloc(20),
-          Buffer.from("ffd9", "hex"),
-        ]),
-      "corrupt or truncated",
-    ],
-    ["a GIF of 30,000 by 30,000 pixels", () => hugeGif, "30000x30000 = 900000000"],
-    ["an SVG", () => Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'), "an SVG"],
-    ["a PNG of no width", () => png(header(0, 4)), "corrupt or truncated: found"],
-    ["a decompression bomb", () => png(header(40_000, 40_000)), "too many pixels: found 40000x40000 = 1600000000"],
-    ["a side above 65,535", () => png(header(65_536, 1)), "a side is too long: found 65536x1"],
-    ["a PNG with its end cut off", async () => (await noisy().png().toBuffer()).subarray(0, -20), "damaged PNG"],
-    [
-      "pixels that do not inflate",
-      () => Buffer.concat([header(9, 9), pngChunk("IDAT", Buffer.alloc(50)), end]),
-      "corrupt",
-    ],
-  ])("%s", async (_, make, found) => {
-    const bytes = await make();
-    const error = (await tab.inPage.decodeImage(bytes).catch((e: unknown) => e)) as PageError;
-    expect(error).toMatchObject({ name: "ImageError", code: "image" });
-    expect(error.message).toContain(found);
-  });
-
-  test("a picture of more pixels than the caller allows", async () => {
-    const bytes = await solid("#fff").jpeg().toBuffer();
-    await expect(tab.inPage.decodeImage(bytes, { maxPixels: 23 })).rejects.toThrow("6x4 = 24, expected at most 23");
-    await expect(tab.inPage.decodeImage(bytes, { maxPixels: 24 })).resolves.toMatchObject({ width: 6 });
-  });
-
-  test("a file of the user's is named", async () => {
-    const named = tab.inPage.decodeFile(Buffer.from("BM and so on"), "dog.bmp");
-    await expect(named).rejects.toThrow("dog.bmp: not a picture that baret reads: found a BMP");
-    expect(await tab.inPage.decodeFile(await frames().gif().toBuffer(), "dog.gif")).toMatchObject({
-      warnings: [{ message: "dog.gif: only the first of 3 frames is used." }],
+    test.each<[string, () => Buffer | Promise<Buffer>, string]>([
+      ["nothing", () => Buffer.alloc(0), "empty file: found 0 bytes, expected a PNG, JPEG, WebP, AVIF or GIF picture"],
+      ["text", () => Buffer.from("a dog lying down"), "an unknown format"],
+      ["a BMP", () => Buffer.from("BM and so on"), "not a picture that baret reads: found a BMP"],
+      ["a HEIC", () => Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic", "latin1"), "a HEIC"],
+      ["a TIFF", () => tiffOf([1, 2, 3]), "a browser does not read this format: found a TIFF"],
+      ["an animated GIF", () => frames().gif().toBuffer(), "animated: found 3 frames, expected one picture"],
+      ["an animated WebP", () => frames().webp().toBuffer(), "3 frames"],
+      ["an animated PNG", () => png(header(4, 4), pngChunk("acTL", Buffer.from([0, 0, 0, 3, 0, 0, 0, 0]))), "3 frames"],
+      ["a GIF cut in half", async () => (await noisy().gif().toBuffer()).subarray(0, 300), "corrupt or truncated"],
+      ["an AVIF cut in half", async () => (await noisy().avif().toBuffer()).subarray(0, 400), "corrupt or truncated"],
+      ["a WebP cut in half", async () => (await noisy().webp().toBuffer()).subarray(0, 100), "corrupt or truncated"],
+      [
+        "a JPEG cut in its header",
+        async () => (await noisy().jpeg().toBuffer()).subarray(0, 100),
+        "corrupt or truncated",
+      ],
+      [
+        "a JPEG whose last rows are missing",
+        async () => {
+          const bytes = await noisy(64).jpeg().toBuffer();
+          return bytes.subarray(0, bytes.length * 0.6);
+        },
+        "corrupt or truncated",
+      ],
+      [
+        "a JPEG of zeros",
+        () =>
+          Buffer.concat([
+            Buffer.from("ffd8ffc0000b080004000401011100ffda00080101", "hex"),
+            Buffer.alloc(20),
+            Buffer.from("ffd9", "hex"),
+          ]),
+        "corrupt or truncated",
+      ],
+      ["a GIF of 30,000 by 30,000 pixels", () => hugeGif, "30000x30000 = 900000000"],
+      ["an SVG", () => Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'), "an SVG"],
+      ["a PNG of no width", () => png(header(0, 4)), "corrupt or truncated: found"],
+      ["a decompression bomb", () => png(header(40_000, 40_000)), "too many pixels: found 40000x40000 = 1600000000"],
+      ["a side above 65,535", () => png(header(65_536, 1)), "a side is too long: found 65536x1"],
+      ["a PNG with its end cut off", async () => (await noisy().png().toBuffer()).subarray(0, -20), "damaged PNG"],
+      [
+        "pixels that do not inflate",
+        () => Buffer.concat([header(9, 9), pngChunk("IDAT", Buffer.alloc(50)), end]),
+        "corrupt",
+      ],
+    ])("%s", async (_, make, found) => {
+      const bytes = await make();
+      const error = (await tab.inPage.decodeImage(bytes).catch((e: unknown) => e)) as PageError;
+      expect(error).toMatchObject({ name: "ImageError", code: "image" });
+      expect(error.message).toContain(found);
     });
-  });
 
-  test("wrong arguments are refused with what was found and expected", async () => {
-    await expect(tab.inPage.decodeAny("dog.png")).rejects.toThrow("expected a Blob, a File or the bytes");
-    await expect(tab.inPage.decodeAny(new Uint8Array(1), { maxPixels: 0 })).rejects.toThrow("options.maxPixels");
-  });
+    test("a picture of more pixels than the caller allows", async () => {
+      const bytes = await solid("#fff").jpeg().toBuffer();
+      await expect(tab.inPage.decodeImage(bytes, { maxPixels: 23 })).rejects.toThrow("6x4 = 24, expected at most 23");
+      await expect(tab.inPage.decodeImage(bytes, { maxPixels: 24 })).resolves.toMatchObject({ width: 6 });
+    });
 
-  test("three hundred damaged files give a picture or an ImageError", async () => {
-    const image = noisy();
-    const made = [image.png(), image.jpeg(), image.webp(), image.gif(), image.avif({ effort: 0 })];
-    const sources = await Promise.all(made.map((format) => format.clone().toBuffer()));
-    const random = new Random(1);
-    for (let i = 0; i < 300; i++) {
-      const bytes = Buffer.from(sources[i % sources.length]);
-      for (let k = 0; k <= random.below(4); k++) bytes[random.below(bytes.length)] = random.below(256);
-      const outcome: unknown = await tab.inWorker.decodePhoto(bytes).catch((e: unknown) => e);
-      if (outcome instanceof Error) expect(outcome.name).toBe("ImageError");
-    }
-  });
-});
+    test("a file of the user's is named", async () => {
+      const named = tab.inPage.decodeFile(Buffer.from("BM and so on"), "dog.bmp");
+      await expect(named).rejects.toThrow("dog.bmp: not a picture that baret reads: found a BMP");
+      expect(await tab.inPage.decodeFile(await frames().gif().toBuffer(), "dog.gif")).toMatchObject({
+        warnings: [{ message: "dog.gif: only the first of 3 frames is used." }],
+      });
+    });
+
+    test("wrong arguments are refused with what was found and expected", async () => {
+      await expect(tab.inPage.decodeAny("dog.png")).rejects.toThrow("expected a Blob, a File or the bytes");
+      await expect(tab.inPage.decodeAny(new Uint8Array(1), { maxPixels: 0 })).rejects.toThrow("options.maxPixels");
+    });
+
+    test("three hundred damaged files give a picture or an ImageError", async () => {
+      const image = noisy();
+      const made = [image.png(), image.jpeg(), image.webp(), image.gif(), image.avif({ effort: 0 })];
+      const sources = await Promise.all(made.map((format) => format.clone().toBuffer()));
+      const random = new Random(1);
+      for (let i = 0; i < 300; i++) {
+        const bytes = Buffer.from(sources[i % sources.length]);
+        for (let k = 0; k <= random.below(4); k++) bytes[random.below(bytes.length)] = random.below(256);
+        const outcome: unknown = await tab.inWorker.decodePhoto(bytes).catch((e: unknown) => e);
+        if (outcome instanceof Error) expect(outcome.name).toBe("ImageError");
+      }
+    });
+  },
+);

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { Picture } from "../../src/core/index.ts";
 import { pictureFormats, readPngText, readRecord } from "../../src/image/index.ts";
 import { decodePhoto, encodePicture } from "../../src/image/node/index.ts";
+import { titled } from "../support/needs.ts";
 import { noBrowser, openModule, type Tab } from "../support/webModule.ts";
 import type * as Page from "./page.web.ts";
 
@@ -26,7 +27,7 @@ const settings = {
 };
 const record = JSON.stringify(settings);
 
-describe.skipIf(noBrowser).each(pictureFormats)("in Chromium, a picture written as %s", (format) => {
+describe.skipIf(noBrowser).each(pictureFormats)(titled("in Chromium, a picture written as %s", noBrowser), (format) => {
   test("has this format and its colours for sharp and for the browser", async () => {
     for (const side of ["inPage", "inWorker"] as const) {
       const bytes = await tab[side].encodePicture(picture, { format });
@@ -80,7 +81,7 @@ describe.skipIf(noBrowser).each(pictureFormats)("in Chromium, a picture written 
   });
 });
 
-describe.skipIf(noBrowser)("in Chromium, opacity", () => {
+describe.skipIf(noBrowser)(titled("in Chromium, opacity", noBrowser), () => {
   const rgba = Uint8Array.from({ length: 32 * 24 * 4 }, (_, i) => (i % 4 === 3 ? alpha.data[i >> 2] : (i * 13) % 256));
 
   test("survives a round trip to the bit in a PNG, with the picture on white", async () => {
@@ -107,7 +108,7 @@ describe.skipIf(noBrowser)("in Chromium, opacity", () => {
   });
 });
 
-describe.skipIf(noBrowser)("in Chromium", () => {
+describe.skipIf(noBrowser)(titled("in Chromium", noBrowser), () => {
   test("a PNG is the one that encodePng writes, and its text is in order", async () => {
     const png = await tab.inPage.encodePng(picture, { baret: record });
     expect(png).toEqual(await tab.inPage.encodePicture(picture, { record }));

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { baret, loadModel, type Picture } from "../../src/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
 import { noBrowser, openPage } from "../support/browser.ts";
+import { titled } from "../support/needs.ts";
 import { installPackage, link, root } from "../support/packed.ts";
 
 const target = "a brown dog lying down on the grass";
@@ -67,7 +68,7 @@ interface Edited extends Omit<Picture, "data"> {
   readonly threads: number;
 }
 
-describe.skipIf(noBrowser)("a page that Vite bundles with the packed package", () => {
+describe.skipIf(noBrowser)(titled("a page that Vite bundles with the packed package", noBrowser), () => {
   const project = mkdtempSync(join(tmpdir(), "baret-web-"));
   const built = join(project, "dist");
   const servers: Server[] = [];

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { type Device, devices } from "../../src/runtime/index.ts";
 import { startEngine } from "../../src/runtime/node/index.ts";
+import { notLinux, titled } from "../support/needs.ts";
 
 test("an engine computes in a process of its own", async () => {
   const engine = await startEngine();
@@ -33,17 +34,23 @@ test("the requested device runs, or a DeviceError gives the reason", async () =>
 });
 
 // onnxruntime-node has CUDA and WebGPU on Linux x64 alone. Elsewhere these devices are absent, as the test above expects.
-const onLinux = process.platform === "linux" && process.arch === "x64";
+const absent = process.arch === "x64" ? notLinux : "skipped, this is not an x64 machine";
 
-test.runIf(onLinux)("an error about CUDA names the missing library and says how to get it", async () => {
-  const outcome = await outcomeOn("cuda");
-  const library = /lib\S+\.so\S*: cannot open shared object file/;
-  const driver = /no CUDA-capable device/;
-  expect(outcome).toMatch(new RegExp(`^runs$|${library.source}|${driver.source}`));
-  if (outcome.includes("onnxruntime_providers_shared")) expect(outcome).toContain("baret cuda install");
-});
+test.skipIf(absent)(
+  titled("an error about CUDA names the missing library and says how to get it", absent),
+  async () => {
+    const outcome = await outcomeOn("cuda");
+    const library = /lib\S+\.so\S*: cannot open shared object file/;
+    const driver = /no CUDA-capable device/;
+    expect(outcome).toMatch(new RegExp(`^runs$|${library.source}|${driver.source}`));
+    if (outcome.includes("onnxruntime_providers_shared")) expect(outcome).toContain("baret cuda install");
+  },
+);
 
-test.runIf(onLinux)("an error about WebGPU gives the reason from the log of the graphics driver", async () => {
-  const reason = /found .*(Failed to get a WebGPU adapter: .*; .*(vk|[Vv]ulkan)|libvulkan)/;
-  expect(await outcomeOn("webgpu")).toMatch(new RegExp(`^runs$|${reason.source}`));
-});
+test.skipIf(absent)(
+  titled("an error about WebGPU gives the reason from the log of the graphics driver", absent),
+  async () => {
+    const reason = /found .*(Failed to get a WebGPU adapter: .*; .*(vk|[Vv]ulkan)|libvulkan)/;
+    expect(await outcomeOn("webgpu")).toMatch(new RegExp(`^runs$|${reason.source}`));
+  },
+);

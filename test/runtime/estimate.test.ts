@@ -8,6 +8,7 @@ import { Scope } from "../../src/models/index.ts";
 import { conv2d, groupNorm, linear, resnet } from "../../src/models/layers.ts";
 import { estimateMemory, type Feeds, type LoadOptions } from "../../src/runtime/index.ts";
 import { fileSource, processTreeMemory, startEngine } from "../../src/runtime/node/index.ts";
+import { notLinux, titled } from "../support/needs.ts";
 
 const weights = new Scope("w");
 let root: string;
@@ -83,7 +84,7 @@ const cases: Case[] = [
 ];
 
 // Only Linux reports the proportional memory of a process (Pss).
-describe.runIf(process.platform === "linux")("the estimate is within 15 % of the engine's memory", () => {
+describe.skipIf(notLinux)(titled("the estimate is within 15 % of the engine's memory", notLinux), () => {
   test.each(cases)("$name", async ({ name, outputs, batch = 1, load }) => {
     const program = g.compile(outputs, { name, bind: mapped(outputs) });
     const estimate = estimateMemory(program, { batch, ...load });

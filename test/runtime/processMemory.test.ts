@@ -2,12 +2,13 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "vitest";
 import { processTreeMemory } from "../../src/runtime/node/index.ts";
+import { notLinux, titled } from "../support/needs.ts";
 
 // A process of its own: what earlier tests have left in a shared one may be freed while this measures.
 
 const bytes = 200_000_000;
 
-test.runIf(process.platform === "linux")("the memory of a process includes its arrays and its children's", async () => {
+test.skipIf(notLinux)(titled("the memory of a process includes its arrays and its children's", notLinux), async () => {
   const before = processTreeMemory()!;
   const held = new Uint8Array(bytes).fill(1);
   const after = processTreeMemory()!;

@@ -17,6 +17,7 @@ import type { Engine, LoadableProgram, LoadOptions } from "../../src/runtime/ind
 import { processTreeMemory, startEngine } from "../../src/runtime/node/index.ts";
 import type { Cache } from "../../src/storage/index.ts";
 import { DiskCache } from "../../src/storage/node/index.ts";
+import { notLinux, titled } from "../support/needs.ts";
 import { products, type WeightPlace, writeWeights } from "./programs.ts";
 
 let engine: Engine;
@@ -120,7 +121,7 @@ function mappedOf(pid: number, file: string): number {
 }
 
 // Only Linux reports which part of a file a process has in memory.
-test.runIf(process.platform === "linux")("two sessions over one file share its memory", async () => {
+test.skipIf(notLinux)(titled("two sessions over one file share its memory", notLinux), async () => {
   const large = 4096;
   const bytes = 4 * large * large;
   const place = { file: join(root, "large.safetensors"), offset: 1001 };

@@ -12,6 +12,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { readRecord } from "../../src/image/index.ts";
 import { type Server, startServer } from "../../src/server/node/index.ts";
 import { inProcess } from "../support/inProcess.ts";
+import { titled } from "../support/needs.ts";
 
 // Clients of other APIs edit photos with the Menagerie, through the whole server.
 
@@ -222,10 +223,12 @@ test("the examples of docs/server.md work: Node, curl", async () => {
 });
 
 const python = process.env.BARET_PYTHON ?? "python3";
-const hasPython = spawnSync(python, ["-c", "import openai"]).status === 0;
-const reason = hasPython ? "" : ` (skipped: ${python} has no package openai; BARET_PYTHON names another one)`;
+const noPython =
+  spawnSync(python, ["-c", "import openai"]).status === 0
+    ? undefined
+    : `skipped, ${python} has no package openai: install it, or set BARET_PYTHON to another one`;
 
-test.skipIf(!hasPython)(`the example of docs/server.md in Python works${reason}`, async () => {
+test.skipIf(noPython)(titled("the example of docs/server.md in Python works", noPython), async () => {
   for (const code of examples("OpenAI clients", "python")) await runExample(python, ["-c", code]);
   expect(await sharp(join(folder, "lying.png")).metadata()).toMatchObject({ width: 128, height: 128 });
 });

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Random, sha256 } from "../../src/core/index.ts";
+import { titled } from "../support/needs.ts";
 import { noBrowser, openModule, type Tab, type WebModule } from "../support/webModule.ts";
 import type * as Page from "./page.web.ts";
 
@@ -130,7 +131,7 @@ const equal = (a: Record<string, Uint8Array>, b: Record<string, Uint8Array>): vo
   for (const [path, bytes] of Object.entries(a)) expect(Buffer.compare(bytes, b[path])).toBe(0);
 };
 
-describe.skipIf(noBrowser)("a folder on a web server", () => {
+describe.skipIf(noBrowser)(titled("a folder on a web server", noBrowser), () => {
   test("has the files of its list, in a page and in a Worker, also if the server ignores ranges", async () => {
     for (const ignoresRanges of [false, true]) {
       const url = serving({ files, ignoresRanges });
@@ -253,7 +254,7 @@ describe.skipIf(noBrowser)("a folder on a web server", () => {
   });
 });
 
-describe.skipIf(noBrowser)("files that the user chose", () => {
+describe.skipIf(noBrowser)(titled("files that the user chose", noBrowser), () => {
   test("a folder by its handle", async () => {
     const { content, empty, missing } = await tab.inPage.readHandle(files);
     equal(content, files);
@@ -278,7 +279,7 @@ describe.skipIf(noBrowser)("files that the user chose", () => {
   });
 });
 
-describe.skipIf(noBrowser)("a copy that is kept in the browser", () => {
+describe.skipIf(noBrowser)(titled("a copy that is kept in the browser", noBrowser), () => {
   test("is downloaded once, with progress, and is used without a network", async () => {
     const url = serving({ files });
     const first = await tab.inPage.keep(url, "model");
@@ -471,7 +472,7 @@ describe.skipIf(noBrowser)("a copy that is kept in the browser", () => {
   });
 });
 
-describe.skipIf(noBrowser)("the cache in the browser", () => {
+describe.skipIf(noBrowser)(titled("the cache in the browser", noBrowser), () => {
   const key = (of: number | string) => ({ kind: "test", of, name: "file" });
 
   test("returns what was written, in pages, Workers and other tabs, and nothing for another key", async () => {

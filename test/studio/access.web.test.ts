@@ -2,6 +2,7 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { RequestError } from "../../src/server/errors.ts";
 import { noBrowser, openPage } from "../support/browser.ts";
+import { titled } from "../support/needs.ts";
 import { accessProblems } from "./axe.ts";
 import { capabilitiesWith } from "./capabilities.ts";
 import { startScripted } from "./scripted.ts";
@@ -16,7 +17,7 @@ const looks = {
 } as const;
 
 describe.skipIf(noBrowser).each(Object.entries(looks))(
-  `access to the studio's form, queue and stage, %s${noBrowser ? ` (${noBrowser})` : ""}`,
+  titled("access to the studio's form, queue and stage, %s", noBrowser),
   (look, options) => {
     let server: Awaited<ReturnType<typeof startScripted>>;
     let page: Page;

@@ -5,6 +5,7 @@ import { insertPngText } from "../../src/image/index.ts";
 import type { EditRequest, ModelDescription } from "../../src/server/api/index.ts";
 import { BusyError, RequestError } from "../../src/server/errors.ts";
 import { noBrowser, type Opened, openPage } from "../support/browser.ts";
+import { titled } from "../support/needs.ts";
 import { capabilitiesWith } from "./capabilities.ts";
 import { examplePhoto, startScripted } from "./scripted.ts";
 
@@ -44,7 +45,7 @@ async function start(): Promise<string> {
   return server.last().id;
 }
 
-describe.skipIf(noBrowser)(`the studio's form and queue${noBrowser ? ` (${noBrowser})` : ""}`, () => {
+describe.skipIf(noBrowser)(titled("the studio's form and queue", noBrowser), () => {
   beforeAll(async () => {
     server = await startScripted({ models: [menagerie] });
     ({ page, faults } = await openPage(server.url, { viewport: { width: 1200, height: 900 } }));

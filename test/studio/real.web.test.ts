@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { type Server, startServer } from "../../src/server/node/index.ts";
 import { noBrowser, openPage } from "../support/browser.ts";
+import { titled } from "../support/needs.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "baret-studio-"));
 process.env.BARET_CACHE = join(folder, "cache");
@@ -16,7 +17,7 @@ afterAll(async () => {
 const start = (port?: number): Promise<Server> =>
   startServer({ models: ["menagerie"], folder: join(folder, "server"), ...(port && { port }) });
 
-describe.skipIf(noBrowser)(`the studio of a real server${noBrowser ? ` (${noBrowser})` : ""}`, () => {
+describe.skipIf(noBrowser)(titled("the studio of a real server", noBrowser), () => {
   test("an edit, another strength of it from the same inversion, and both after a restart of the server", async () => {
     server = await start();
     const { page, faults } = await openPage(server.url, { viewport: { width: 1280, height: 900 } });

@@ -7,6 +7,7 @@ import { readRecord } from "../../src/tasks/node/index.ts";
 import { smoothPicture } from "../support/baret.ts";
 import { noBrowser, openPage } from "../support/browser.ts";
 import { fixturePath, temporaryFolder } from "../support/files.ts";
+import { titled } from "../support/needs.ts";
 
 const at = temporaryFolder();
 let server: Server;
@@ -21,7 +22,7 @@ afterAll(async () => {
   vi.unstubAllEnvs();
 }, 60_000);
 
-describe.skipIf(noBrowser)(`the studio of a real server${noBrowser ? ` (${noBrowser})` : ""}`, () => {
+describe.skipIf(noBrowser)(titled("the studio of a real server", noBrowser), () => {
   test("edits a photo, shows attention, sweeps, and has all of it after a reload", async () => {
     const { page, faults } = await openPage(server.url);
     page.setDefaultTimeout(40_000);

@@ -5,26 +5,43 @@ import { type Browser, type BrowserContext, chromium, type Page } from "playwrig
 import { afterAll } from "vitest";
 import { writeSite } from "../../src/server/node/index.ts";
 import { chromiumPath } from "../support/needs.ts";
-import { type ServeOptions, type StaticServer, serveFolder } from "../support/staticServer.ts";
+import { filesIn, type PageServer, servePages } from "../support/pageServer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "baret-site-"));
 /** The site that all tests of a file open. */
 export const siteFolder = join(folder, "site");
 let writing: Promise<unknown> | undefined;
 let browser: Browser | undefined;
-const servers: StaticServer[] = [];
+const servers: PageServer[] = [];
 
 afterAll(async () => {
   await browser?.close();
-  await Promise.all(servers.map((server) => server.stop()));
+  await Promise.all(servers.map((server) => server.close()));
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Serves the site. folder: another one. */
-export async function serveSite({ folder: own = siteFolder, ...options }: ServeOptions & { folder?: string } = {}) {
+export interface SiteOptions {
+  /** Default: the site that all tests open. */
+  readonly folder?: string;
+  /** Send the headers for threads. Default false. */
+  readonly isolated?: boolean;
+  /** A path that the host does not have. Default: it has all. */
+  readonly without?: string;
+}
+
+/** Serves the site as any web host does. */
+export async function serveSite({
+  folder: own = siteFolder,
+  isolated = false,
+  without,
+}: SiteOptions = {}): Promise<PageServer> {
   writing ??= writeSite(siteFolder);
   await writing;
-  const server = await serveFolder(own, options);
+  const files = filesIn(own);
+  const server = await servePages((path) => (path === without ? undefined : files(path)), {
+    isolated: () => isolated,
+    kept: true,
+  });
   servers.push(server);
   return server;
 }

@@ -4,8 +4,8 @@ import { beforeAll, describe, expect, test, vi } from "vitest";
 import { decodeImage } from "../../src/image/node/index.ts";
 import { baret, loadModel } from "../../src/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
-import { noBrowser } from "../support/needs.ts";
-import type { StaticServer } from "../support/staticServer.ts";
+import { noBrowser, titled } from "../support/needs.ts";
+import type { PageServer } from "../support/pageServer.ts";
 import { accessProblems } from "./axe.ts";
 import { fillForm, newVisitor, ready, serveSite, startEdit } from "./site.ts";
 
@@ -21,9 +21,9 @@ async function downloaded(page: Page): Promise<Buffer> {
   return readFile(await download.path());
 }
 
-describe.skipIf(noBrowser)(`edits of the page without a server${noBrowser ? ` (${noBrowser})` : ""}`, () => {
+describe.skipIf(noBrowser)(titled("edits of the page without a server", noBrowser), () => {
   /** Sends the headers for threads. */
-  let host: StaticServer;
+  let host: PageServer;
   beforeAll(async () => {
     host = await serveSite({ isolated: true });
   });
@@ -34,7 +34,7 @@ describe.skipIf(noBrowser)(`edits of the page without a server${noBrowser ? ` ($
   ])("%s, the edit is at least 60 dB from Node's, and nothing leaves the page", async (_, hasThreads) => {
     const own = hasThreads ? host : await serveSite({ without: "/sw.js" });
     const visitor = await newVisitor();
-    const page = await visitor.open(own.url);
+    const page = await visitor.open(own.origin);
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(hasThreads);
     await ready(page);
     await fillForm(page, { steps: 4 });
@@ -53,15 +53,15 @@ describe.skipIf(noBrowser)(`edits of the page without a server${noBrowser ? ` ($
     } finally {
       await model.close();
     }
-    expect(visitor.requests.filter((url) => !url.startsWith(own.url) && !url.startsWith(`blob:${own.url}`))).toEqual(
-      [],
-    );
+    expect(
+      visitor.requests.filter((url) => !url.startsWith(own.origin) && !url.startsWith(`blob:${own.origin}`)),
+    ).toEqual([]);
     expect(visitor.faults.filter((fault) => !/404|sw\.js/.test(fault))).toEqual([]);
   });
 
   test("while an edit is computed, the page is never blocked for 50 ms; then axe finds nothing wrong, wide and narrow", async () => {
     const visitor = await newVisitor();
-    const page = await visitor.open(host.url);
+    const page = await visitor.open(host.origin);
     await ready(page);
     await fillForm(page, { steps: 6, method: "plain" });
     await startEdit(page);
@@ -87,7 +87,7 @@ describe.skipIf(noBrowser)(`edits of the page without a server${noBrowser ? ` ($
 
   test("a cancelled edit shows so within a second, and the next one runs", async () => {
     const visitor = await newVisitor();
-    const page = await visitor.open(host.url);
+    const page = await visitor.open(host.origin);
     await ready(page);
     await fillForm(page, { steps: 50, method: "plain" });
     await startEdit(page);
@@ -110,7 +110,7 @@ describe.skipIf(noBrowser)(`edits of the page without a server${noBrowser ? ` ($
     const closed = page.waitForEvent("close");
     await page.close({ runBeforeUnload: true });
     await closed;
-    const again = await visitor.open(host.url);
+    const again = await visitor.open(host.origin);
     await results(again).first().waitFor();
     expect(await results(again).count()).toBe(1);
     expect(await again.evaluate(() => localStorage.getItem("baret-deleted"))).toBeNull();
@@ -118,7 +118,7 @@ describe.skipIf(noBrowser)(`edits of the page without a server${noBrowser ? ` ($
 
   test("a reload in the middle of an edit: the job goes on from its last step, in its second attempt", async () => {
     const visitor = await newVisitor();
-    const page = await visitor.open(host.url);
+    const page = await visitor.open(host.origin);
     await ready(page);
     await fillForm(page, { steps: 6 });
     await page.getByRole("radio", { name: "By options" }).check({ force: true });
@@ -142,9 +142,9 @@ describe.skipIf(noBrowser)(`edits of the page without a server${noBrowser ? ` ($
 
   test("a second tab shows the same edit, and finishes it if the first is closed", async () => {
     const visitor = await newVisitor();
-    const first = await visitor.open(host.url);
+    const first = await visitor.open(host.origin);
     await ready(first);
-    const second = await visitor.open(host.url);
+    const second = await visitor.open(host.origin);
     await second.getByText("Another tab of this page computes").waitFor();
     await fillForm(second, { steps: 3, method: "plain" });
     await startEdit(second);
@@ -156,7 +156,7 @@ describe.skipIf(noBrowser)(`edits of the page without a server${noBrowser ? ` ($
 
   test("a full storage: the edit says so, earlier results stay, and with room it runs", async () => {
     const visitor = await newVisitor();
-    const page = await visitor.open(host.url);
+    const page = await visitor.open(host.origin);
     await ready(page);
     await fillForm(page, { steps: 2, method: "plain" });
     await startEdit(page);
@@ -165,7 +165,7 @@ describe.skipIf(noBrowser)(`edits of the page without a server${noBrowser ? ` ($
     const { usage = 0 } = await page.evaluate(() => navigator.storage.estimate());
     const quota = (bytes?: number) =>
       devtools.send("Storage.overrideQuotaForOrigin", {
-        origin: new URL(host.url).origin,
+        origin: host.origin,
         ...(bytes !== undefined && { quotaSize: bytes }),
       });
     await quota(usage);

@@ -2,7 +2,7 @@ import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs
 import type { Page } from "playwright-core";
 import { describe, expect, test, vi } from "vitest";
 import { temporaryFolder } from "../support/files.ts";
-import { noBrowser } from "../support/needs.ts";
+import { noBrowser, titled } from "../support/needs.ts";
 import { newVisitor, ready, serveSite, siteFolder } from "./site.ts";
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
@@ -29,14 +29,14 @@ const lookForUpdate = (page: Page): Promise<void> =>
     await registration?.update().catch(() => undefined);
   });
 
-describe.skipIf(noBrowser)(`a new version of the page without a server${noBrowser ? ` (${noBrowser})` : ""}`, () => {
+describe.skipIf(noBrowser)(titled("a new version of the page without a server", noBrowser), () => {
   test("a whole new version is offered, and used when the person asks; the old one is dropped", async () => {
     await serveSite();
     const folder = at("whole");
     cpSync(siteFolder, folder, { recursive: true });
     const host = await serveSite({ folder });
     const visitor = await newVisitor();
-    const page = await visitor.open(host.url);
+    const page = await visitor.open(host.origin);
     await ready(page);
     const old = await scriptOf(page);
     publish(folder);
@@ -55,7 +55,7 @@ describe.skipIf(noBrowser)(`a new version of the page without a server${noBrowse
     cpSync(siteFolder, folder, { recursive: true });
     const host = await serveSite({ folder });
     const visitor = await newVisitor();
-    const page = await visitor.open(host.url);
+    const page = await visitor.open(host.origin);
     await ready(page);
     const old = await scriptOf(page);
     publish(folder);
@@ -66,7 +66,7 @@ describe.skipIf(noBrowser)(`a new version of the page without a server${noBrowse
     await ready(page);
     expect(await scriptOf(page)).toBe(old);
     expect(await page.getByText("A new version of this page is ready.").count()).toBe(0);
-    await host.stop();
+    await host.close();
     await page.reload();
     await ready(page);
     expect(await scriptOf(page)).toBe(old);

@@ -3,6 +3,7 @@ import type { BrowserContextOptions, Page } from "playwright-core";
 import sharp from "sharp";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { noBrowser, openPage } from "../support/browser.ts";
+import { titled } from "../support/needs.ts";
 import { accessProblems } from "./axe.ts";
 import { type Finished, startFinished } from "./finished.ts";
 
@@ -44,7 +45,7 @@ function entriesOf(zip: Buffer): { name: string; bytes: Buffer }[] {
   return entries;
 }
 
-describe.skipIf(noBrowser)(`the history in Chromium${noBrowser ? ` (${noBrowser})` : ""}`, () => {
+describe.skipIf(noBrowser)(titled("the history in Chromium", noBrowser), () => {
   test("lists results newest first, searches in prompts and filters by kind and method, over all pages", async () => {
     await server.addEdit("an old horse");
     for (let k = 0; k < 60; k++)
@@ -276,7 +277,7 @@ describe.skipIf(noBrowser)(`the history in Chromium${noBrowser ? ` (${noBrowser}
   });
 });
 
-describe.skipIf(noBrowser)(`results, accessible${noBrowser ? ` (${noBrowser})` : ""}`, () => {
+describe.skipIf(noBrowser)(titled("results, accessible", noBrowser), () => {
   test.each(["light", "dark"] as const)(
     "axe finds nothing in any state, %s, and nothing is asked of another machine",
     async (colorScheme) => {

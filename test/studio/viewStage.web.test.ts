@@ -3,6 +3,7 @@ import sharp from "sharp";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { EditRequest } from "../../src/server/api/index.ts";
 import { noBrowser, type Opened, openPage } from "../support/browser.ts";
+import { titled } from "../support/needs.ts";
 import { type Colour, colours, type Finished, startFinished } from "./finished.ts";
 
 let server: Finished;
@@ -46,7 +47,7 @@ const transforms = (page: Page): Promise<string[]> =>
   page.locator(".pane img").evaluateAll((images) => images.map((image) => (image as HTMLElement).style.transform));
 const zoomText = (page: Page): Promise<string | null> => page.locator(".zoom output").textContent();
 
-describe.skipIf(noBrowser)(`a result in Chromium${noBrowser ? ` (${noBrowser})` : ""}`, () => {
+describe.skipIf(noBrowser)(titled("a result in Chromium", noBrowser), () => {
   test("the slider shows the photo on the left, and moves with the mouse and with arrow keys", async () => {
     const { page, faults } = await open(await server.addEdit());
     expect(await colourAt(page, 0.4)).toBe("red");

@@ -1,22 +1,17 @@
 import { readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { basename, extname, join } from "node:path";
+import { basename, join } from "node:path";
 import { build } from "esbuild";
+import { type Find, type PageServer, servePages } from "./pageServer.ts";
 
 /** The project's folder: tests and benchmarks start there. */
 const root = process.cwd();
-const types: Record<string, string> = { ".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html" };
-/** With these a page may share memory with its Workers, so WebAssembly has threads. */
-const isolation = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
 
 /** A server of a page that runs `script`, the engine's Workers, onnxruntime-web's files, and files of the project. */
-export interface EnginePage {
+export interface EnginePage extends Pick<PageServer, "close"> {
   /** The page without the headers for threads, and with them. */
   readonly alone: string;
   readonly isolated: string;
-  close(): Promise<void>;
 }
 
 /** Addresses of the files in a folder of the project, for an isolated page or any other, by their paths in the folder. */
@@ -51,32 +46,13 @@ export async function serveEnginePage(script: string): Promise<EnginePage> {
     webgpuWorker: "src/runtime/web/webgpuWorker.ts",
   });
   scripts.set("index.html", new TextEncoder().encode('<!doctype html><script type="module" src="page.js"></script>'));
-  const find = (path: string): Promise<Uint8Array> => {
+  const find: Find = (path) => {
     const name = basename(path);
     const own = scripts.get(name);
-    if (own) return Promise.resolve(own);
+    if (own) return own;
     if (name.endsWith(".wasm")) return readFile(join(root, "node_modules/onnxruntime-web/dist", name));
     return readFile(join(root, path.replace(/^\/[^/]+\//, "")));
   };
-  const server: Server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? "/", "http://localhost");
-    const headers = {
-      "Content-Type": types[extname(pathname)] ?? "application/octet-stream",
-      "Cache-Control": "no-store",
-    };
-    find(decodeURIComponent(pathname)).then(
-      (body) => response.writeHead(200, { ...headers, ...(pathname.startsWith("/isolated/") && isolation) }).end(body),
-      () => response.writeHead(404).end(),
-    );
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return {
-    alone: `${origin}/alone/index.html`,
-    isolated: `${origin}/isolated/index.html`,
-    close: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
+  const { origin, close } = await servePages(find, { isolated: (path) => path.startsWith("/isolated/") });
+  return { alone: `${origin}/alone/index.html`, isolated: `${origin}/isolated/index.html`, close };
 }

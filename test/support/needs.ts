@@ -21,6 +21,12 @@ export const noPostgres: string | undefined = postgresPrograms
   ? undefined
   : "skipped, there is no Postgres: install Debian's package postgresql";
 
+/** Title of tests with the reason why they are skipped, if there is one: `describe.skipIf(noBrowser)(titled("a page", noBrowser), …)`. */
+export const titled = (title: string, reason: string | undefined): string => (reason ? `${title} (${reason})` : title);
+
+/** The reason why tests that read the memory of processes are not run. Undefined on Linux. */
+export const notLinux: string | undefined = process.platform === "linux" ? undefined : "skipped, this is not Linux";
+
 /** Folder of Debian's chromium-common, which has a Vulkan driver that computes on the CPU (SwiftShader) and Vulkan's loader. */
 const chromiumFolder = "/usr/lib/chromium";
 const driver = join(chromiumFolder, "vk_swiftshader_icd.json");

@@ -1,15 +1,12 @@
-import { readFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import type { Tensor } from "../../src/core/index.ts";
 import { fedShape, type Program } from "../../src/graph/index.ts";
 import { chromiumPath, ownGpu } from "./needs.ts";
+import { filesIn, servePages } from "./pageServer.ts";
 import type { Feeds } from "./run.ts";
 
-const dist = new URL("../../node_modules/onnxruntime-web/dist/", import.meta.url);
-const types: Record<string, string> = { ".mjs": "text/javascript", ".wasm": "application/wasm" };
+const dist = fileURLToPath(new URL("../../node_modules/onnxruntime-web/dist", import.meta.url));
 
 /** Runs programs of one device. */
 const script = (device: "wasm" | "webgpu") => `
@@ -52,30 +49,21 @@ export interface OrtPage {
 
 /** Opens a page that runs programs by onnxruntime-web: on WebAssembly, or on WebGPU without a fallback. */
 export async function openOrtPage(device: "wasm" | "webgpu"): Promise<OrtPage> {
-  const server = createServer(async (request, response) => {
-    const headers = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
-    const { pathname } = new URL(request.url ?? "/", "http://localhost");
-    if (pathname === "/") {
-      const page = `<!doctype html><meta charset="utf-8"><title>onnxruntime</title><script type="module">${script(device)}</script>`;
-      response.writeHead(200, { ...headers, "Content-Type": "text/html" }).end(page);
-      return;
-    }
-    const file = await readFile(new URL(pathname.slice(1), dist)).catch(() => undefined);
-    response.writeHead(file ? 200 : 404, { ...headers, "Content-Type": types[extname(pathname)] ?? "text/plain" });
-    response.end(file);
-  }).listen(0, "127.0.0.1");
+  const page = `<!doctype html><meta charset="utf-8"><title>onnxruntime</title><script type="module">${script(device)}</script>`;
+  const files = filesIn(dist);
+  const server = await servePages((path) => (path === "/index.html" ? page : files(path)), { isolated: () => true });
   const software = ownGpu ? [] : ["--use-webgpu-adapter=swiftshader"];
   const graphics = ["--enable-unsafe-webgpu", "--enable-features=Vulkan,WebGPU", ...software];
   const browser = await chromium.launch({
     executablePath: chromiumPath,
     args: ["--no-sandbox", "--disable-quic", "--no-first-run", ...(device === "webgpu" ? graphics : ["--disable-gpu"])],
   });
-  const page = await browser.newPage();
-  await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-  await page.waitForFunction("window.ready");
+  const tab = await browser.newPage();
+  await tab.goto(`${server.origin}/`);
+  await tab.waitForFunction("window.ready");
   // Without the page's stack, whose addresses Vitest takes for files.
   const call = (expression: string): Promise<unknown> =>
-    page.evaluate(expression).catch((error) => {
+    tab.evaluate(expression).catch((error) => {
       throw new Error((error as Error).message);
     });
   return {
@@ -98,7 +86,7 @@ export async function openOrtPage(device: "wasm" | "webgpu"): Promise<OrtPage> {
     },
     close: async () => {
       await browser.close();
-      server.close();
+      await server.close();
     },
   };
 }

@@ -1,9 +1,9 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { build } from "esbuild";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll } from "vitest";
 import { chromiumPath } from "./needs.ts";
+import { servePages } from "./pageServer.ts";
 
 export { noBrowser } from "./needs.ts";
 
@@ -146,28 +146,19 @@ export async function openModule<M extends Functions>(entry: string, serve?: Ser
     write: false,
   });
   const files = new Map([
-    ["/", ["text/html", '<!doctype html><link rel="icon" href="data:,"><script type="module" src="page.js"></script>']],
-    ["/page.js", ["text/javascript", bridge]],
-    ["/module.js", ["text/javascript", outputFiles[0].text]],
+    ["/index.html", '<!doctype html><link rel="icon" href="data:,"><script type="module" src="page.js"></script>'],
+    ["/page.js", bridge],
+    ["/module.js", outputFiles[0].text],
   ]);
-  const server = createServer((request, response) => {
-    const file = files.get(request.url ?? "");
-    // A page that is sandboxed has another origin.
-    const headers = { "Access-Control-Allow-Origin": "*" };
-    if (file) response.writeHead(200, { ...headers, "Content-Type": file[0] }).end(file[1]);
-    else if (!serve?.(request, response)) response.writeHead(404).end("not found");
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { origin, close } = await servePages((path) => files.get(path), { shared: true, answer: serve });
   const browser = await chromium.launch({
     executablePath: chromiumPath,
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
   });
   closing.push(async () => {
     await browser.close();
-    server.closeAllConnections();
-    server.close();
+    await close();
   });
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const context = await browser.newContext();
   return {
     origin,

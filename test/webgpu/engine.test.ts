@@ -3,10 +3,10 @@ import { noise } from "../../src/core/index.ts";
 import { attend, attention, attentionMaps, input } from "../../src/graph/index.ts";
 import { type Engine, loadGraph } from "../../src/runtime/index.ts";
 import { startEngine } from "../../src/runtime/node/index.ts";
-import { noVulkan, ownGpu, softwareVulkan } from "../support/needs.ts";
+import { noVulkan, ownGpu, softwareVulkan, titled } from "../support/needs.ts";
 import { relativeError } from "../support/run.ts";
 
-describe.skipIf(noVulkan)("WebGPU's engine in Node", () => {
+describe.skipIf(noVulkan)(titled("WebGPU's engine in Node", noVulkan), () => {
   let engine: Engine;
   beforeAll(async () => {
     Object.assign(process.env, softwareVulkan);
@@ -24,7 +24,8 @@ describe.skipIf(noVulkan)("WebGPU's engine in Node", () => {
     expect(relativeError(fused, plain)).toBeLessThan(5e-3);
   });
 
-  test.skipIf(ownGpu)("float16 is refused on a device without it, with the reason", async () => {
+  const maybeHalf = ownGpu ? "skipped, this machine's card may compute in float16" : undefined;
+  test.skipIf(maybeHalf)(titled("float16 is refused on a device without it, with the reason", maybeHalf), async () => {
     const starting = startEngine({ device: "webgpu", threads: 1, precision: "float16" });
     await expect(starting).rejects.toThrow(/webgpu: the device cannot compute in float16: found .*f16/s);
   });

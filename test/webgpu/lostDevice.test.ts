@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchWith } from "../runtime/contract/inBrowser.ts";
 import { type EnginePage, serveEnginePage } from "../support/enginePage.ts";
-import { noBrowser, ownGpu } from "../support/needs.ts";
+import { noBrowser, ownGpu, titled } from "../support/needs.ts";
 
 type Functions = typeof globalThis & { outcomesOfLoss(options: object): Promise<Record<string, string>> };
 
 /** Chromium offers WebGPU again to a page that has lost it twice. */
 const forgiving = ["--disable-domain-blocking-for-3d-apis", "--disable-gpu-process-crash-limit"];
 
-describe.skipIf(noBrowser)(`a lost device in Chromium${noBrowser ? ` (${noBrowser})` : ""}`, () => {
+describe.skipIf(noBrowser)(titled("a lost device in Chromium", noBrowser), () => {
   let served: EnginePage;
   beforeAll(async () => {
     served = await serveEnginePage("test/runtime/contract/page.web.ts");

@@ -5,7 +5,7 @@ import { compile } from "../../src/graph/index.ts";
 import type { Engine } from "../../src/runtime/index.ts";
 import { startEngine } from "../../src/runtime/node/index.ts";
 import { allCases, outputsOf, subjectOf, wrongResults } from "../graph/subject.ts";
-import { noBrowser, noVulkan, softwareVulkan } from "../support/needs.ts";
+import { noBrowser, noVulkan, softwareVulkan, titled } from "../support/needs.ts";
 import { type OrtPage, openOrtPage } from "../support/ortPage.ts";
 import type { Feeds } from "../support/run.ts";
 
@@ -34,7 +34,7 @@ function table(run: Runner): void {
   });
 }
 
-describe.skipIf(noVulkan)("on WebGPU in Node", () => {
+describe.skipIf(noVulkan)(titled("on WebGPU in Node", noVulkan), () => {
   let engine: Engine;
   beforeAll(async () => {
     Object.assign(process.env, softwareVulkan);
@@ -51,7 +51,7 @@ describe.skipIf(noVulkan)("on WebGPU in Node", () => {
   });
 });
 
-describe.skipIf(noBrowser)("on WebGPU in Chromium", () => {
+describe.skipIf(noBrowser)(titled("on WebGPU in Chromium", noBrowser), () => {
   let page: OrtPage;
   beforeAll(async () => {
     page = await openOrtPage("webgpu");

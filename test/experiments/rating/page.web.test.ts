@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type RatingServer, serveRating } from "../../../src/experiments/node/index.ts";
 import { noBrowser, openPage } from "../../support/browser.ts";
 import { temporaryFolder } from "../../support/files.ts";
+import { titled } from "../../support/needs.ts";
 import { ask, linesOf, writeStudy } from "./folder.ts";
 
 const at = temporaryFolder();
@@ -34,7 +35,7 @@ async function press(page: Page, keys: string, from: number): Promise<void> {
   }
 }
 
-describe.skipIf(noBrowser)(`the rating page in Chromium${noBrowser ? ` (${noBrowser})` : ""}`, () => {
+describe.skipIf(noBrowser)(titled("the rating page in Chromium", noBrowser), () => {
   test("scores by mouse and by keyboard, over a reload in the middle, are those in the file", async () => {
     const { page, faults } = await openPage(server.url);
     await page.getByLabel("Your name").fill("Ann");

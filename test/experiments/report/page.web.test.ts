@@ -11,6 +11,7 @@ import { reportPage } from "../../../src/experiments/report/page/reportPage.ts";
 import { render, tuningPairs } from "../../../src/world/index.ts";
 import { noBrowser, openPage } from "../../support/browser.ts";
 import { temporaryFolder } from "../../support/files.ts";
+import { titled } from "../../support/needs.ts";
 import { drawSample, sampleReport } from "./sample.ts";
 
 const folder = temporaryFolder();
@@ -26,7 +27,7 @@ const pressAll = async (page: Page, ...keys: string[]): Promise<void> => {
   for (const key of keys) await page.keyboard.press(key);
 };
 
-describe.skipIf(noBrowser)(`a report in Chromium${noBrowser ? ` (${noBrowser})` : ""}`, () => {
+describe.skipIf(noBrowser)(titled("a report in Chromium", noBrowser), () => {
   beforeAll(async () => {
     await drawSample(folder(), 14, 32);
     await writeReport(folder(), report);

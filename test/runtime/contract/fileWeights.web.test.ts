@@ -4,6 +4,7 @@ import type { WebEngineOptions } from "../../../src/runtime/web/index.ts";
 import { encodeSafetensors } from "../../../src/weights/index.ts";
 import { noBrowser, openPage } from "../../support/browser.ts";
 import { type EnginePage, serveEnginePage } from "../../support/enginePage.ts";
+import { titled } from "../../support/needs.ts";
 
 type Functions = typeof globalThis & {
   productOf(file: readonly number[], options: WebEngineOptions, half: boolean, changed?: boolean): Promise<number[]>;
@@ -23,7 +24,7 @@ function fileOf(dtype: "F32" | "F16" | "BF16"): number[] {
   return [...encodeSafetensors(Object.fromEntries(tensors))];
 }
 
-describe.skipIf(noBrowser)(`weights that stay in their file${noBrowser ? ` (${noBrowser})` : ""}`, () => {
+describe.skipIf(noBrowser)(titled("weights that stay in their file", noBrowser), () => {
   let served: EnginePage;
   beforeAll(async () => {
     served = await serveEnginePage("test/runtime/contract/page.web.ts");

@@ -1,7 +1,7 @@
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { addressesOf, type EnginePage, serveEnginePage } from "../../support/enginePage.ts";
-import { chromiumPath, noBrowser, ownGpu } from "../../support/needs.ts";
+import { chromiumPath, noBrowser, ownGpu, titled } from "../../support/needs.ts";
 import { promises } from "./promises.ts";
 
 interface Case {
@@ -44,7 +44,7 @@ async function closeWorkers(page: Page): Promise<void> {
 /** Declares a test for each promise of an engine in a page. */
 export function keepsPromisesInBrowser({ isolated, matmulsPerSecond, ...options }: Case): void {
   const title = `an engine in a page, ${options.device}, threads: ${options.threads}`;
-  describe.skipIf(noBrowser)(noBrowser ? `${title} (${noBrowser})` : title, () => {
+  describe.skipIf(noBrowser)(titled(title, noBrowser), () => {
     let served: EnginePage;
     let browser: Browser;
     let page: Page;
@@ -65,7 +65,8 @@ export function keepsPromisesInBrowser({ isolated, matmulsPerSecond, ...options 
       await served?.close();
     });
     for (const { name, not } of promises) {
-      test.skipIf(not?.[options.device])(name, { timeout: options.device === "cpu" ? 120_000 : 600_000 }, () =>
+      const reason = not?.[options.device];
+      test.skipIf(reason)(titled(name, reason), { timeout: options.device === "cpu" ? 120_000 : 600_000 }, () =>
         page.evaluate((promise) => (globalThis as Functions).keepPromise(promise), name),
       );
     }

@@ -6,7 +6,7 @@ import { startEngine } from "../../../src/runtime/node/index.ts";
 import { DiskCache, openLocal } from "../../../src/storage/node/index.ts";
 import type { Folder } from "../../../src/weights/index.ts";
 import { fixturePath } from "../../support/files.ts";
-import { noVulkan, ownGpu, softwareVulkan } from "../../support/needs.ts";
+import { noVulkan, ownGpu, softwareVulkan, titled } from "../../support/needs.ts";
 import { closeKit, type Kit, promises } from "./promises.ts";
 
 interface Case {
@@ -22,7 +22,7 @@ export function keepsPromisesInNode({ device, threads, matmulsPerSecond }: Case)
   const lacking = device === "webgpu" ? noVulkan : undefined;
   const isSlow = device === "webgpu" && !ownGpu;
   const title = `an engine in Node, ${device}`;
-  describe.skipIf(lacking)(lacking ? `${title} (${lacking})` : title, () => {
+  describe.skipIf(lacking)(titled(title, lacking), () => {
     const folder = mkdtempSync(join(tmpdir(), "baret-contract-"));
     const start: Kit["start"] = (options) =>
       startEngine({ cache: new DiskCache({ folder }), device, threads, ...options });
@@ -41,7 +41,8 @@ export function keepsPromisesInNode({ device, threads, matmulsPerSecond }: Case)
       rmSync(folder, { recursive: true });
     });
     for (const { name, keep, not } of promises) {
-      test.skipIf(not?.[device])(name, { timeout: isSlow ? 600_000 : undefined }, () => keep(kit));
+      const reason = not?.[device];
+      test.skipIf(reason)(titled(name, reason), { timeout: isSlow ? 600_000 : undefined }, () => keep(kit));
     }
   });
 }

@@ -2,10 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { WebEngineOptions } from "../../../src/runtime/web/index.ts";
 import { noBrowser, openPage } from "../../support/browser.ts";
 import { type EnginePage, serveEnginePage } from "../../support/enginePage.ts";
+import { titled } from "../../support/needs.ts";
 
 type Functions = typeof globalThis & { outcomeOf(options: WebEngineOptions): Promise<string> };
 
-describe.skipIf(noBrowser)(`starting an engine in a page${noBrowser ? ` (${noBrowser})` : ""}`, () => {
+describe.skipIf(noBrowser)(titled("starting an engine in a page", noBrowser), () => {
   let served: EnginePage;
   beforeAll(async () => {
     served = await serveEnginePage("test/runtime/contract/page.web.ts");

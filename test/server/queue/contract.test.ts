@@ -4,6 +4,7 @@ import { BusyError, NotFoundError } from "../../../src/server/errors.ts";
 import { openQueue, type QueueOptions } from "../../../src/server/node/queue/index.ts";
 import type { JobQueue } from "../../../src/server/queue.ts";
 import { temporaryFolder } from "../../support/files.ts";
+import { titled } from "../../support/needs.ts";
 import { noPostgres, type PostgresServer, startPostgres } from "../../support/postgres.ts";
 import { allEvents, randomHex, someJob, somePreparation, someResult, takeNow } from "../../support/queueJobs.ts";
 
@@ -471,7 +472,7 @@ describe("embedded", () => {
   contract((settings) => openQueue({ folder: path("queue"), settings }));
 });
 
-describe.skipIf(noPostgres)(`on a Postgres server${noPostgres ? ` (not run: ${noPostgres})` : ""}`, () => {
+describe.skipIf(noPostgres)(titled("on a Postgres server", noPostgres), () => {
   let server: PostgresServer;
   beforeAll(() => {
     server = startPostgres();

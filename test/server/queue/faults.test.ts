@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { openQueue } from "../../../src/server/node/queue/index.ts";
 import type { JobQueue } from "../../../src/server/queue.ts";
 import { temporaryFolder } from "../../support/files.ts";
+import { titled } from "../../support/needs.ts";
 import { noPostgres, type PostgresServer, startPostgres } from "../../support/postgres.ts";
 import { allEvents, randomHex, someJob, someResult, takeNow } from "../../support/queueJobs.ts";
 import { QueueProcess } from "../../support/queueProcess.ts";
@@ -53,7 +54,7 @@ function link(folder: string, target: string): Promise<{ cut(): void; heal(): vo
   });
 }
 
-describe.skipIf(noPostgres)(`faults, with a Postgres server${noPostgres ? ` (not run: ${noPostgres})` : ""}`, () => {
+describe.skipIf(noPostgres)(titled("faults, with a Postgres server", noPostgres), () => {
   let server: PostgresServer;
   let queue: JobQueue;
   const running: QueueProcess[] = [];
