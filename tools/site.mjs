@@ -1,15 +1,12 @@
 // Finishes dist/site: adds the licences of what the page's workers bundle, which Vite leaves out, and the service worker, with the
 // list of the files that it keeps. Its text changes with every version of them.
 import { createHash } from "node:crypto";
-import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
 
-/** What the engine has for WebGPU. The page computes with WebAssembly alone, so its 27 MB stay out. */
-const isUnused = (name) => /webgpuWorker|\.asyncify/.test(name);
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const site = path("../dist/site/");
-for (const name of readdirSync(`${site}assets`).filter(isUnused)) rmSync(`${site}assets/${name}`);
 const names = readdirSync(site, { recursive: true, encoding: "utf8" })
   .map((name) => name.replaceAll("\\", "/"))
   .filter((name) => statSync(site + name).isFile() && name !== "sw.js" && name !== "licenses.md")

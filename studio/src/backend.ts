@@ -15,6 +15,8 @@ import type {
 export interface Backend {
   /** Where the work is done: on a server, or in this browser. */
   readonly place: "server" | "browser";
+  /** Lets the person choose a model on their disk. Absent on a server, which has its models. */
+  readonly chooseModel?: () => void;
   capabilities(): Promise<Capabilities>;
   addPhoto(file: Blob): Promise<StoredPhoto>;
   /** Queues a job, or returns the one with the same result. */

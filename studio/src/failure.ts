@@ -5,7 +5,8 @@ import { capital } from "./view/words.ts";
 /** Returns a failure as the studio shows it. The first line of its message is the problem, the rest is advice. */
 export function errorOf({ code, message, where, problems, retryAfter }: Failure): BackendError {
   const [problem, ...advice] = message.split("\n");
-  return new BackendError(capital(problem), {
+  // A name stays as it is.
+  return new BackendError(where && problem.startsWith(where) ? problem : capital(problem), {
     code,
     ...(where && { where }),
     ...(advice.length > 0 && { advice: advice.join("\n") }),

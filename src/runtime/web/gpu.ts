@@ -27,10 +27,8 @@ const roomFor = (byteLength: number): number => Math.max(16, Math.ceil(byteLengt
 const nameOf = ({ vendor, architecture, device, description }: GPUAdapterInfo): string =>
   [...new Set([vendor, architecture, device, description])].filter((word) => word !== "").join(" ") || "without a name";
 
-/**
- * Opens the most powerful adapter. Throws Error if there is none, or if it is a program on the CPU and `software` is false.
- */
-export async function openGpu(software: boolean): Promise<Gpu> {
+/** Finds the most powerful adapter. Throws Error if there is none, or if it is a program on the CPU and `software` is false. */
+async function findAdapter(software: boolean): Promise<{ readonly adapter: GPUAdapter; readonly name: string }> {
   if (!navigator.gpu)
     throw new Error("this browser has no WebGPU, or the page is not served over HTTPS or from localhost");
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
@@ -42,6 +40,33 @@ export async function openGpu(software: boolean): Promise<Gpu> {
   if (!software && (adapter.info.isFallbackAdapter || softwareNames.test(name))) {
     throw new Error(`the only adapter is a program on the CPU: ${name}`);
   }
+  return { adapter, name };
+}
+
+/** What a graphics card can do, as the browser tells it. */
+export interface GpuFacts {
+  readonly name: string;
+  /** True if it says that it computes in float16. */
+  readonly hasFloat16: boolean;
+  /** Most bytes of one buffer that a program can use. */
+  readonly largestBuffer: number;
+}
+
+/** Returns what the graphics card can do, or the reason why there is none to compute with. software: as in WebEngineOptions. */
+export async function gpuFacts(software = false): Promise<GpuFacts | { readonly missing: string }> {
+  try {
+    const { adapter, name } = await findAdapter(software);
+    const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+    const hasFloat16 = adapter.features.has("shader-f16");
+    return { name, hasFloat16, largestBuffer: Math.min(maxBufferSize, maxStorageBufferBindingSize) };
+  } catch (error) {
+    return { missing: (error as Error).message };
+  }
+}
+
+/** Opens an adapter that `findAdapter` finds, with all that it can do. Throws Error as it does. */
+export async function openGpu(software: boolean): Promise<Gpu> {
+  const { adapter, name } = await findAdapter(software);
   const requiredLimits: Record<string, number> = {};
   for (const limit in adapter.limits) {
     const value = adapter.limits[limit as keyof GPUSupportedLimits];

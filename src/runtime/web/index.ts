@@ -2,4 +2,5 @@
 // optional peer, of exactly the version that package.json names.
 // Knows: core, graph, weights.
 // Does not know: models, what a program computes, where a page keeps files.
-export { defaultThreads, startEngine, type WebEngineOptions, webDevices } from "./startEngine.ts";
+export { type GpuFacts, gpuFacts } from "./gpu.ts";
+export { defaultThreads, startEngine, WASM_BYTES, type WebEngineOptions, webDevices } from "./startEngine.ts";

@@ -42,8 +42,8 @@ export interface WebEngineOptions extends Omit<EngineOptions, "linear"> {
 const MOST_DEFAULT_THREADS = 8;
 /** WebAssembly's own limit for the number of threads is far away; this one catches mistakes. */
 const MOST_THREADS = 64;
-/** Addresses of WebAssembly have 32 bits. */
-const WASM_BYTES = 2 ** 32;
+/** Most bytes of memory of device "cpu": addresses of WebAssembly have 32 bits. */
+export const WASM_BYTES = 2 ** 32;
 /** Default of `weightsInMemory`. */
 const WEIGHTS_IN_MEMORY = 100e6;
 /** Longest time for adding two numbers. A program on the CPU that pretends to be a graphics card takes seconds. */

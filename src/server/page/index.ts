@@ -13,6 +13,6 @@ export type {
   PageModels,
   PagePictures,
 } from "./parts.ts";
-export { type Answer, answerTo, type Call, failureOf, type ServiceCalls } from "./protocol.ts";
+export { type Answer, answerTo, type Call, failureOf } from "./protocol.ts";
 export { type RunParts, runJobs } from "./runJobs.ts";
 export { MODELS_FILE, PIECE_BYTES, PIECES_FOLDER, type SiteModel, type SiteModels, siteModels } from "./siteModels.ts";

@@ -5,6 +5,10 @@ export type News =
   | { readonly news: "event"; readonly job: JobId; readonly event: JobEvent }
   /** isHere: this tab computes. Otherwise another tab does, and this one shows the same jobs. */
   | { readonly news: "place"; readonly isHere: boolean }
+  /** A model that the person chose is read, in bytes. id: as `inspectModel` returned it. */
+  | { readonly news: "reading"; readonly id: string; readonly done: number; readonly total: number }
+  /** There are other models than before, or one was opened. */
+  | { readonly news: "models" }
   | DownloadNews;
 
 /** How much of the models' files has arrived, in bytes. */

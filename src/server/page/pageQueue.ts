@@ -177,10 +177,13 @@ export class PageQueue {
     return [...this.entries.values()].map(({ stored }) => stored.job);
   }
 
-  /** Waits for the next job. Returns undefined if `signal` aborts. */
-  async take(signal: AbortSignal): Promise<Lease | undefined> {
+  /**
+   * Waits for the next job. Returns undefined if `signal` aborts. canRun: false for a job that must wait longer, such as for a
+   * model that is not open; `lookAgain` tells that this may have changed. Default: all can run.
+   */
+  async take(signal: AbortSignal, canRun: (job: Job) => boolean = () => true): Promise<Lease | undefined> {
     while (!signal.aborted) {
-      const [next] = this.inOrder();
+      const next = this.inOrder().find(({ stored }) => canRun(stored.job));
       if (next && isHopeless(next.stored)) {
         const message = `The page ended ${next.stored.job.attempts} times while this job ran. Perhaps it needs more memory than there is.`;
         await this.change(next, "failed", { error: { code: "memory", message } });
@@ -196,6 +199,11 @@ export class PageQueue {
       }
     }
     return undefined;
+  }
+
+  /** Lets `take` see again which jobs can run. */
+  lookAgain(): void {
+    this.wake();
   }
 
   /** Waits until everything is stored that can be. */

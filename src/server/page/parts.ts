@@ -45,6 +45,8 @@ export interface PageModels {
   descriptions(): readonly ModelDescription[];
   /** Device on which a model runs, as the records of pictures name it. */
   deviceOf(name: string): string;
+  /** False for a model that must be opened first, so that its jobs wait. name: default is the first one. */
+  isReady(name: string | undefined): boolean;
   /** Calls `hear` when more of the models' files has arrived. */
   listen(hear: (news: DownloadNews) => void): void;
   /** How much of the models' files is here. */

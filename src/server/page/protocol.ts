@@ -2,13 +2,6 @@ import { UsageError } from "../../core/index.ts";
 import type { Failure } from "../client/failure.ts";
 import { BusyError, NotReadyError, RequestError } from "../errors.ts";
 import { jobErrorOf } from "../jobError.ts";
-import type { PageService } from "./pageService.ts";
-
-/** What a page asks the service for. */
-export type ServiceCalls = Pick<
-  PageService,
-  "capabilities" | "addPhoto" | "submit" | "job" | "jobs" | "cancel" | "cancelAll" | "remove" | "events" | "storage"
->;
 
 /** A call of one of the methods of T. */
 export interface Call<T> {

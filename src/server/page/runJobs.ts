@@ -19,7 +19,9 @@ export interface RunParts {
 
 /** Runs the jobs of a queue, one at a time, until `signal` aborts. A job that runs then waits again, and goes on from its last step. */
 export async function runJobs(parts: RunParts, signal: AbortSignal): Promise<void> {
-  for (let lease = await parts.queue.take(signal); lease; lease = await parts.queue.take(signal)) {
+  const { queue, models } = parts;
+  const take = () => queue.take(signal, ({ request }) => models.isReady(request.model));
+  for (let lease = await take(); lease; lease = await take()) {
     const state = await runLease(lease, parts, signal);
     if (state !== "returned") await parts.onEnd(state);
   }

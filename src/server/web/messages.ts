@@ -1,5 +1,5 @@
 import type { BlobId } from "../api/index.ts";
-import type { ServiceCalls } from "../page/index.ts";
+import type { SiteCalls } from "./siteService.ts";
 
 /** What the worker of every tab does by itself. */
 export interface OwnCalls {
@@ -8,4 +8,4 @@ export interface OwnCalls {
 }
 
 /** What a page asks its worker for: the service, which may be in another tab, and what every tab does by itself. */
-export type WorkerCalls = ServiceCalls & OwnCalls;
+export type WorkerCalls = SiteCalls & OwnCalls;

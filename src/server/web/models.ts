@@ -1,6 +1,6 @@
 import { CheckpointError, EngineError, StorageError, sharedWork } from "../../core/index.ts";
 import { findFile, type StoredFolder, writeFile } from "../../storage/web/index.ts";
-import type { Folder } from "../../weights/index.ts";
+import { type Checkpoint, type Folder, openCheckpoint } from "../../weights/index.ts";
 import type { ModelDescription } from "../api/index.ts";
 import {
   type DownloadNews,
@@ -12,15 +12,22 @@ import {
   type SiteModels,
   siteModels,
 } from "../page/index.ts";
+import type { ChosenModels, Runs } from "./chosen/index.ts";
 import type { Pieces } from "./pieces.ts";
 
-/** Opens a model. other: returns the files of a related model, such as a judge; throws CheckpointError if there is none. */
-export type OpenModel = (
-  name: string,
-  files: Folder,
-  other: (name: string) => Folder,
-  work: LoadWork,
-) => Promise<LoadedModel>;
+/** A model to load. */
+export interface ModelToOpen {
+  readonly name: string;
+  readonly checkpoint: Checkpoint;
+  readonly runs: Runs;
+  /** Returns the files of a related model, such as a judge. Throws CheckpointError if there is none. */
+  readonly other: (name: string) => Folder;
+}
+
+export type OpenModel = (model: ModelToOpen, work: LoadWork) => Promise<LoadedModel>;
+
+/** A small model runs on WebAssembly: a graphics card gains little for it. */
+const onWasm: Runs = { device: "cpu", precision: "float32" };
 
 /** Reads the list of the site's models, or the one of the last visit if the host cannot be reached. Throws StorageError. */
 export async function readSiteModels(folder: StoredFolder, site: string): Promise<SiteModels> {
@@ -44,29 +51,39 @@ export async function readSiteModels(folder: StoredFolder, site: string): Promis
   }
 }
 
-/** The models of a static site: their files arrive in the background, and one of them is loaded at a time. */
+/**
+ * The models of a static site, whose files arrive in the background, and those that the person chose on their disk. One of them is
+ * loaded at a time.
+ */
 export class SiteModelShelf implements PageModels {
   private readonly models: readonly SiteModel[];
   private readonly pieces: Pieces;
+  private readonly chosen: ChosenModels;
   private readonly open: OpenModel;
   private readonly hearers = new Set<(news: DownloadNews) => void>();
   private news: DownloadNews;
   private downloading: Promise<void> | undefined;
   private loaded: { readonly name: string; readonly model: Promise<LoadedModel> } | undefined;
 
-  constructor({ models }: SiteModels, pieces: Pieces, open: OpenModel) {
+  constructor({ models }: SiteModels, pieces: Pieces, chosen: ChosenModels, open: OpenModel) {
     this.models = models;
     this.pieces = pieces;
+    this.chosen = chosen;
     this.open = open;
     this.news = { news: "download", done: 0, total: pieces.bytesOf(models) };
   }
 
   descriptions(): readonly ModelDescription[] {
-    return this.models.flatMap(({ description }) => description ?? []);
+    return [...this.models.flatMap(({ description }) => description ?? []), ...this.chosen.descriptions()];
   }
 
-  deviceOf(): string {
-    return "wasm";
+  deviceOf(name: string): string {
+    const { device, precision } = this.chosen.runsOf(name) ?? onWasm;
+    return device === "cpu" ? "wasm" : `${device} ${precision}`;
+  }
+
+  isReady(name: string | undefined): boolean {
+    return name === undefined || this.chosen.isReady(name);
   }
 
   listen(hear: (news: DownloadNews) => void): void {
@@ -109,13 +126,17 @@ export class SiteModelShelf implements PageModels {
       const { model } = await last;
       await model.close();
     }
+    const other = (related: string) => this.filesOf(related);
+    const runs = this.chosen.runsOf(name);
+    if (runs) return this.open({ name, checkpoint: await this.chosen.checkpoint(name), runs, other }, work);
     const end = this.follow(work);
     try {
       await this.download();
     } finally {
       end();
     }
-    return this.open(name, this.filesOf(name), (other) => this.filesOf(other), work);
+    const checkpoint = await openCheckpoint(this.filesOf(name));
+    return this.open({ name, checkpoint, runs: onWasm, other }, work);
   }
 
   /** Tells the progress of the download as that of the job that waits for it. */

@@ -1,32 +1,31 @@
-import { CheckpointError } from "../../core/index.ts";
-import { openModel } from "../../diffusion/index.ts";
+import { openModel, type Platform } from "../../diffusion/index.ts";
 import { PreparedCache } from "../../editing/web/index.ts";
 import { decodePhoto } from "../../image/web/index.ts";
 import { startEngine } from "../../runtime/web/index.ts";
-import { type ByteSource, openCheckpoint } from "../../weights/index.ts";
-import type { OpenModel } from "./models.ts";
-
-/** A Menagerie has a tokenizer of its own. */
-const noMerges = async (): Promise<ByteSource> => {
-  throw new CheckpointError("this model has no tokenizer", { advice: "Use a folder with its tokenizer." });
-};
+import type { LoadWork } from "../page/index.ts";
+import { merges } from "./merges.ts";
+import type { ModelToOpen, OpenModel } from "./models.ts";
 
 /** Most bytes of the steps of all preparations. A prepared photo at 128 x 128 pixels and 50 steps has 3 MB. */
 const MOST_STEP_BYTES = 200e6;
 
-/** Opens models of a site on WebAssembly. steps: name of the cache for the steps of preparations. */
+/** What a model needs of the page. */
+export const sitePlatform = (other: ModelToOpen["other"], readPicture: LoadWork["readPicture"]): Platform => ({
+  openModel: async (related) => other(related),
+  decodePhoto: async (file) => decodePhoto(typeof file === "string" ? await readPicture(file) : file),
+  merges,
+});
+
+/** Opens models on WebAssembly or on the graphics card. steps: name of the cache for the steps of preparations. */
 export const openSiteModel =
   (steps: string): OpenModel =>
-  async (name, files, other, { readPicture }) => {
+  async ({ name, checkpoint, runs: { device }, other }, { readPicture, onProgress, signal }) => {
     const store = new PreparedCache({ folder: steps, maxBytes: MOST_STEP_BYTES, everyMs: 1000 });
-    const model = await openModel(await openCheckpoint(files), {
+    const model = await openModel(checkpoint, {
       name,
-      platform: {
-        openModel: async (related) => other(related),
-        decodePhoto: async (file) => decodePhoto(typeof file === "string" ? await readPicture(file) : file),
-        merges: noMerges,
-      },
-      startEngine: () => startEngine(),
+      platform: sitePlatform(other, readPicture),
+      startEngine: () => startEngine({ device, precision: "auto", signal }),
+      onProgress,
     });
     return { model, steps: async () => store };
   };

@@ -1,16 +1,9 @@
-import {
-  type Answer,
-  answerTo,
-  type Call,
-  failureOf,
-  type News,
-  type PageService,
-  type ServiceCalls,
-} from "../page/index.ts";
+import { type Answer, answerTo, type Call, failureOf, type News } from "../page/index.ts";
+import type { SiteCalls, SiteService } from "./siteService.ts";
 
 /** What tabs of one browser tell each other. tab: who asks. */
 type Said =
-  | { readonly type: "call"; readonly tab: string; readonly call: Call<ServiceCalls> }
+  | { readonly type: "call"; readonly tab: string; readonly call: Call<SiteCalls> }
   | { readonly type: "answer"; readonly tab: string; readonly answer: Answer }
   | { readonly type: "news"; readonly news: News }
   /** A tab computes from now on, and takes calls. */
@@ -25,16 +18,16 @@ export class Tabs {
   /** Name of the lock that the tab that computes holds as long as it is open, and of the channel between tabs. */
   private readonly name: string;
   private readonly channel: BroadcastChannel;
-  private readonly start: () => Promise<PageService>;
+  private readonly start: () => Promise<SiteService>;
   private readonly tell: (news: News) => void;
   private readonly waiting = new Map<
     number,
-    { readonly call: Call<ServiceCalls>; readonly resolve: (answer: Answer) => void }
+    { readonly call: Call<SiteCalls>; readonly resolve: (answer: Answer) => void }
   >();
-  private own: PageService | undefined;
+  private own: SiteService | undefined;
 
   /** site: URL of the page, since sites of one host share channels. start: starts the service, in the tab that computes. tell: called with news. */
-  constructor(site: string, start: () => Promise<PageService>, tell: (news: News) => void) {
+  constructor(site: string, start: () => Promise<SiteService>, tell: (news: News) => void) {
     this.name = `baret ${site}`;
     this.channel = new BroadcastChannel(this.name);
     this.start = start;
@@ -55,14 +48,14 @@ export class Tabs {
       this.own = service;
       this.tell({ news: "place", isHere: true });
       this.channel.postMessage({ type: "leading" } satisfies Said);
-      for (const { call, resolve } of this.waiting.values()) void answerTo<ServiceCalls>(service, call).then(resolve);
+      for (const { call, resolve } of this.waiting.values()) void answerTo<SiteCalls>(service, call).then(resolve);
       return new Promise<never>(() => undefined);
     });
   }
 
   /** Does a call here, or lets the tab that computes do it. */
-  ask(call: Call<ServiceCalls>): Promise<Answer> {
-    if (this.own) return answerTo<ServiceCalls>(this.own, call);
+  ask(call: Call<SiteCalls>): Promise<Answer> {
+    if (this.own) return answerTo<SiteCalls>(this.own, call);
     return new Promise((resolve) => {
       const done = (answer: Answer): void => {
         this.waiting.delete(call.id);
@@ -78,7 +71,7 @@ export class Tabs {
     for (const { call, resolve } of this.waiting.values()) resolve({ id: call.id, failure: failureOf(error) });
   }
 
-  private send(call: Call<ServiceCalls>): void {
+  private send(call: Call<SiteCalls>): void {
     this.channel.postMessage({ type: "call", tab: this.tab, call } satisfies Said);
   }
 
@@ -91,7 +84,7 @@ export class Tabs {
       if (said.tab === this.tab) this.waiting.get(said.answer.id)?.resolve(said.answer);
     } else if (this.own) {
       const { tab, call } = said;
-      void answerTo<ServiceCalls>(this.own, call).then((answer) =>
+      void answerTo<SiteCalls>(this.own, call).then((answer) =>
         this.channel.postMessage({ type: "answer", tab, answer } satisfies Said),
       );
     }

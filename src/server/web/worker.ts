@@ -1,8 +1,9 @@
 /** The program of the page's worker: it has the service, or asks the tab that has it, and reads pictures. */
 import { NotFoundError } from "../errors.ts";
-import { type Answer, answerTo, type Call, failureOf, type News, type ServiceCalls } from "../page/index.ts";
+import { type Answer, answerTo, type Call, failureOf, type News } from "../page/index.ts";
 import type { OwnCalls, WorkerCalls } from "./messages.ts";
 import { thumbnail } from "./pictures.ts";
+import type { SiteCalls } from "./siteService.ts";
 import { openBlobs, startService } from "./startService.ts";
 import { Tabs } from "./tabs.ts";
 
@@ -42,5 +43,5 @@ const isOwn = (call: Call<WorkerCalls>): call is Call<OwnCalls> => Object.hasOwn
 scope.onmessage = async ({ data: call }) => {
   if (isOwn(call)) scope.postMessage(await answerTo(own, call));
   else if (failed) scope.postMessage({ id: call.id, failure: failureOf(failed) });
-  else scope.postMessage(await tabs.ask(call as Call<ServiceCalls>));
+  else scope.postMessage(await tabs.ask(call as Call<SiteCalls>));
 };

@@ -6,6 +6,7 @@ export { fileSource, openFile, openFileList, openFiles, openHandle } from "./cho
 export type { DownloadPolicy } from "./download.ts";
 export { NoRoomError } from "./errors.ts";
 export { type KeepOptions, keepFiles, keepInBrowser, openKept, removeKept } from "./keep.ts";
+export { KeptValues } from "./keptValues.ts";
 export {
   askToPersist,
   filesIn,

@@ -1,7 +1,7 @@
 import type { Signal } from "@preact/signals";
 import { backend, models } from "../state/index.ts";
 
-/** Shows the way to a model of any words and photos: one that the server has, or how to get Stable Diffusion. */
+/** Shows the way to a model of any words and photos: one that is there, one on this disk, or how to get Stable Diffusion. */
 export function OtherModel({ current }: { current: Signal<string | undefined> }) {
   const other = models.value.find(({ knownWords }) => knownWords === undefined);
   if (other) {
@@ -17,11 +17,22 @@ export function OtherModel({ current }: { current: Signal<string | undefined> })
       </button>
     );
   }
+  const { chooseModel } = backend();
+  if (chooseModel) {
+    return (
+      <>
+        For any photo and any words,{" "}
+        <button type="button" class="link" onClick={chooseModel}>
+          choose a Stable Diffusion checkpoint
+        </button>{" "}
+        on this computer.
+      </>
+    );
+  }
   return (
     <>
-      {backend().place === "browser" && "This page has no other model. "}
-      For any photo and any words, get Stable Diffusion{backend().place === "browser" && " on a computer with Node"}:{" "}
-      <code>npx baret pull sd1.5</code>, then <code>npx baret serve --model sd1.5</code>.
+      For any photo and any words, get Stable Diffusion: <code>npx baret pull sd1.5</code>, then{" "}
+      <code>npx baret serve --model sd1.5</code>.
     </>
   );
 }

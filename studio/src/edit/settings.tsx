@@ -1,6 +1,7 @@
 import type { MethodDescription, ModelDescription, OptionDescription } from "../../../src/server/api/index.ts";
 import { described, FieldHelp } from "../parts/field.tsx";
 import {
+  backend,
   chooseMethod,
   type Fit,
   fieldChanged,
@@ -56,18 +57,28 @@ function Choice<T extends string>(props: {
   );
 }
 
-const Models = ({ current }: { current: ModelDescription }) => (
-  <Choice
-    id="model"
-    label="Model"
-    value={current.name}
-    choices={models.value.map(({ name }) => [name, name])}
-    help={`Works at ${current.size.width} × ${current.size.height} pixels`}
-    onChange={(name) => {
-      modelName.value = name;
-    }}
-  />
-);
+function Models({ current }: { current: ModelDescription }) {
+  const { chooseModel } = backend();
+  return (
+    <>
+      <Choice
+        id="model"
+        label="Model"
+        value={current.name}
+        choices={models.value.map(({ name }) => [name, name])}
+        help={`Works at ${current.size.width} × ${current.size.height} pixels`}
+        onChange={(name) => {
+          modelName.value = name;
+        }}
+      />
+      {chooseModel && (
+        <button type="button" class="link choose-model" onClick={chooseModel}>
+          Choose a Stable Diffusion checkpoint…
+        </button>
+      )}
+    </>
+  );
+}
 
 const Methods = ({ current }: { current: MethodDescription }) => (
   <Choice

@@ -2,6 +2,7 @@ import type { JobEvent, JobId } from "../../../src/server/api/index.ts";
 import { hasEnded } from "../../../src/server/api/states.ts";
 import type { Backend } from "../backend.ts";
 import type { Calls } from "./calls.ts";
+import { chooseModel } from "./models.ts";
 
 const isEnd = (event: JobEvent): boolean => event.type === "state" && hasEnded(event.state);
 
@@ -25,6 +26,7 @@ export function localBackend(calls: Calls): Backend {
 
 const backendOf = (calls: Calls, tidied: Promise<void>): Backend => ({
   place: "browser",
+  chooseModel,
   capabilities: () => calls.ask("capabilities"),
   addPhoto: (file) => calls.ask("addPhoto", file),
   submit: (request) => calls.ask("submit", request),

@@ -6,7 +6,9 @@ import { startKeys } from "../keys.ts";
 import { keepFollowing, keepInSync, setBackend } from "../state/index.ts";
 import { keepAddress } from "../view/address.ts";
 import { Calls } from "./calls.ts";
+import { ChooseModel } from "./chooseModel.tsx";
 import { localBackend } from "./local.ts";
+import { watchModels } from "./models.ts";
 import { Notice } from "./notice.tsx";
 import { startOffline } from "./offline.ts";
 import { watchWorker } from "./state.ts";
@@ -20,9 +22,18 @@ const worker = new Worker(new URL("../../../src/server/web/worker.ts", import.me
 const calls = new Calls(worker);
 setBackend(localBackend(calls));
 watchWorker(calls);
+watchModels(calls);
 startKeys();
 keepAddress();
 keepFollowing();
 void keepInSync();
 const root = document.getElementById("app");
-if (root) render(<App notice={<Notice />} />, root);
+if (root) {
+  render(
+    <>
+      <App notice={<Notice />} />
+      <ChooseModel />
+    </>,
+    root,
+  );
+}

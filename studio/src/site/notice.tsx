@@ -1,4 +1,6 @@
+import { Refusal } from "../parts/refusal.tsx";
 import { counted } from "../view/words.ts";
+import { closedModels, forget, reopen, reopenProblems } from "./models.ts";
 import { hasUpdate, useUpdate } from "./offline.ts";
 import { download, isElsewhere, room } from "./state.ts";
 
@@ -44,6 +46,46 @@ function Room() {
   );
 }
 
+/** Models of earlier visits that must be opened again. */
+const Closed = () => (
+  <>
+    {closedModels.value.map((model) => {
+      const { name, handle, waiting } = model;
+      const problem = reopenProblems.value.get(name);
+      return (
+        <div key={name} class="closed-model">
+          <p>
+            {waiting > 0 && `${counted(waiting, "edit")} ${waiting === 1 ? "waits" : "wait"} for the model ${name}. `}
+            {handle
+              ? `The browser needs your permission to read the model ${name} again.`
+              : `Choose the model ${name} again: this browser does not remember where it is.`}{" "}
+            {handle ? (
+              <button type="button" class="link" onClick={() => reopen(model)}>
+                Open it
+              </button>
+            ) : (
+              <>
+                <button type="button" class="link" onClick={() => reopen(model, "file")}>
+                  Choose its file
+                </button>{" "}
+                or{" "}
+                <button type="button" class="link" onClick={() => reopen(model, "folder")}>
+                  its folder
+                </button>
+              </>
+            )}{" "}
+            or{" "}
+            <button type="button" class="link" onClick={() => forget(name)}>
+              forget it
+            </button>
+          </p>
+          {problem && <Refusal error={problem} />}
+        </div>
+      );
+    })}
+  </>
+);
+
 /** What a person should know of a page that does all work in their browser. */
 export const Notice = () => (
   <section class="notice" aria-label="This page" aria-busy={!isHere()}>
@@ -55,6 +97,7 @@ export const Notice = () => (
       <p>Another tab of this page computes. This one shows the same edits, and goes on if that one is closed.</p>
     )}
     <Download />
+    <Closed />
     {hasUpdate.value && (
       <p>
         A new version of this page is ready.{" "}

@@ -39,7 +39,7 @@ export function watchWorker(calls: Calls): void {
     else if (news.news === "place") {
       isElsewhere.value = !news.isHere;
       readRoom();
-    } else if (news.event.type === "state") {
+    } else if (news.news === "event" && news.event.type === "state") {
       // Another tab may have added the job.
       syncNow();
       if (news.event.state !== "done") return;

@@ -41,6 +41,21 @@ describe("the queue of a page", () => {
     expect(queue.get(failing.id)).toMatchObject({ state: "failed", error: fault });
   });
 
+  test("a job whose model is not open waits, others run meanwhile, and it runs once the model is open", async () => {
+    const queue = await PageQueue.open(new TestStore());
+    let isOpen = false;
+    const take = () => queue.take(AbortSignal.timeout(5000), ({ request }) => isOpen || request.model === undefined);
+    await queue.submit(someRequest({ target: "waits", model: "mine" }), randomHex());
+    await queue.submit(someRequest({ target: "runs" }), randomHex());
+    const first = await take();
+    expect(first?.job.request.target).toBe("runs");
+    await first?.complete(someResult());
+    const second = take();
+    isOpen = true;
+    queue.lookAgain();
+    expect((await second)?.job.request.target).toBe("waits");
+  });
+
   test("one job runs at a time: interactive ones in their order, then batch ones", async () => {
     const queue = await PageQueue.open(new TestStore());
     const add = (target: string, priority: "interactive" | "batch") =>
