@@ -10,13 +10,14 @@ import { hollow, keys } from "../weights/helpers.ts";
 const tiny = fixturePath("tiny-sd1");
 
 test("on a graphics card, weights and activations are in its memory; on a CPU, all is in the process's", async () => {
-  const cpu = await modelMemory(tiny);
-  const card = await modelMemory(tiny, { device: "webgpu" });
+  const method = "plain";
+  const cpu = await modelMemory(tiny, { method });
+  const card = await modelMemory(tiny, { method, device: "webgpu" });
   expect(cpu.deviceMemory).toBe(0);
   expect(card.deviceMemory).toBeGreaterThan(1e6);
   expect(cpu.size).toEqual({ height: 128, width: 128 });
   expect(
-    (await modelMemory(tiny, { device: "webgpu", size: { height: 256, width: 256 } })).deviceMemory,
+    (await modelMemory(tiny, { method, device: "webgpu", size: { height: 256, width: 256 } })).deviceMemory,
   ).toBeGreaterThan(card.deviceMemory);
 });
 
