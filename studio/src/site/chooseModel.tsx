@@ -34,7 +34,7 @@ function Facts({ facts }: { facts: (Choosing & { step: "ask" })["facts"] }) {
       </Fact>
       <Fact name="Precision">
         {precision === "float16"
-          ? "float16, and float32 for gradients. If the graphics card fails a test of float16, all in float32, with more memory"
+          ? "float16, and float32 for gradients. If a test on the graphics card shows that float16 is wrong or no faster, all in float32, with more memory"
           : "float32"}
       </Fact>
       <Fact name="Memory">
