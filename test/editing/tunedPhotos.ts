@@ -43,7 +43,7 @@ export function usePrepared(): void {
   beforeAll(async () => {
     model = await tinyModel("tiny-sd1");
     for (const method of [imagic, sine] as Method[]) prepared.set(method, await preparing(method));
-  }, 180_000);
+  }, 400_000);
   afterAll(() => model.close());
 }
 

@@ -37,7 +37,7 @@ usePrepared();
 test.each([
   ["imagic", "tiny-sd2"],
   ["sine-patches", "tiny-sd1"],
-])("%s on %s has the reference's losses, embedding and latents", { timeout: 180_000 }, expectReference);
+])("%s on %s has the reference's losses, embedding and latents", { timeout: 400_000 }, expectReference);
 
 describe("sine with patches", () => {
   const method = sine as Method;
@@ -45,7 +45,7 @@ describe("sine with patches", () => {
   let value: Prepared;
   beforeAll(async () => {
     value = await preparing(method, patched);
-  }, 60_000);
+  }, 300_000);
   const editing = async (value: Prepared, options: object = {}) =>
     edit(method, model, value, { guidance: 3, ...options });
 
@@ -80,7 +80,7 @@ describe("sine with patches", () => {
     const { tensors } = await preparing(method, { patches: 1, tuningSteps: 1 });
     const losses = [tuned(sine), value, { tensors }].map(({ tensors }) => tensors.loss.data[0]);
     expect(new Set(losses).size).toBe(losses.length);
-  }, 120_000);
+  }, 300_000);
 
   test("is another prepared photo if the photo has other details", async () => {
     const plan = (photoAt?: () => Picture) => planPrepared(method, model, photo, inputOf(method, patched), { photoAt });
@@ -110,7 +110,7 @@ describe("sine with patches", () => {
     expect(readFileSync(file).equals(await encodePrepared(value))).toBe(true);
     const { latents } = await editing(await readPrepared(file));
     expect(latents.edit.data).toEqual((await editing(value)).latents.edit.data);
-  }, 180_000);
+  }, 400_000);
 
   test("a file without the grid is refused", async () => {
     const bytes = await encodePrepared(value);
@@ -153,7 +153,7 @@ describe.each([imagic, sine] as unknown as Method[])("$name", (method) => {
     expect(done).toBeLessThanOrEqual(at);
     await preparing();
     expect(readFileSync(file()).equals(await encodePrepared(tuned(method)))).toBe(true);
-  }, 180_000);
+  }, 400_000);
 
   test("weights in memory, in a file and in the cache give the same bits, and are kept in one place", async () => {
     const bits = await editing(tuned(method));

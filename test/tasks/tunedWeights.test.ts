@@ -23,7 +23,7 @@ const unfinished = (name: string) => at(`${name}-unfinished.safetensors`);
 test.each([
   ["imagic", { embeddingSteps: 2 }],
   ["sine", {}],
-])("%s computes what was estimated", { timeout: 120_000 }, async (name, own) => {
+])("%s computes what was estimated", { timeout: 300_000 }, async (name, own) => {
   const file = at(`${name}.safetensors`);
   const task = await planned(model, name, { prepare: { steps: 5, ...trained, ...own }, file });
   const { estimate, result } = await run(task, (event) => {
@@ -35,7 +35,7 @@ test.each([
   expect(estimate.memory).toBeGreaterThan(60e6);
 });
 
-test.each(["imagic", "sine"])("%s without the memory for it is refused with the estimate, and nothing is lost", { timeout: 240_000 }, async (name) => {
+test.each(["imagic", "sine"])("%s without the memory for it is refused with the estimate, and nothing is lost", { timeout: 400_000 }, async (name) => {
   const file = unfinished(name);
   const prepare = { steps: 5, ...trained, ...(name === "imagic" && { embeddingSteps: 2 }) };
   const task = await planned(model, name, { prepare, file });
