@@ -92,6 +92,22 @@ describe.skipIf(noBrowser)(titled("the history in Chromium", noBrowser), () => {
     expect(faults).toEqual([]);
   });
 
+  test.each([
+    ["on a phone", { width: 390, height: 844 }],
+    ["in a low window", { width: 1280, height: 620 }],
+  ])("a result that is opened in the history comes into sight, %s", async (_, viewport) => {
+    for (const target of ["one", "two"]) await server.addEdit(target);
+    const { page, faults } = await open({ viewport });
+    const top = (selector: string) => page.locator(selector).evaluate((found) => found.getBoundingClientRect().top);
+    for (const target of ["one", "two"]) {
+      await page.getByRole("link", { name: new RegExp(target) }).click();
+      await page.getByRole("heading", { name: target }).waitFor();
+      await expect.poll(() => top(".stage h2")).toBeGreaterThanOrEqual(0);
+      await expect.poll(() => top(".stage h2")).toBeLessThan(viewport.height / 2);
+    }
+    expect(faults).toEqual([]);
+  });
+
   test("a deletion can be undone, by key and by button, and a screen reader hears of it", async () => {
     for (const target of ["one", "two", "three"]) await server.addEdit(target);
     const { page, faults } = await open();

@@ -27,9 +27,20 @@ async function showAddressed(): Promise<void> {
   }
 }
 
+/** Scrolls to the stage if its top is out of sight: the history, where results are opened, is below it. */
+function bringIntoSight(): void {
+  const stage = document.querySelector(".stage");
+  const top = stage?.getBoundingClientRect().top ?? 0;
+  if (top < 0 || top > window.innerHeight / 2) stage?.scrollIntoView();
+}
+
 /** Keeps the page's address and the job on the stage together. */
 export function keepAddress(): void {
-  window.addEventListener("hashchange", () => void showAddressed());
+  window.addEventListener("hashchange", () => {
+    void showAddressed();
+    // When the page has the new job on its stage.
+    if (jobInAddress(location.hash)) requestAnimationFrame(bringIntoSight);
+  });
   void showAddressed();
   // A backend that is starting knows no jobs yet.
   isReady.subscribe((ready) => {
