@@ -83,7 +83,10 @@ test("if the database's thread dies, it starts again, waiting calls are answered
 
 test("a server killed while Postgres made its own lock file leaves a folder that opens", async () => {
   const folder = path("postmaster");
+  // Another one was killed while it made a folder.
+  mkdirSync(path("postmaster.new-1"));
   const first = await openQueue({ folder });
+  expect(readdirSync(path()).filter((name) => name.startsWith("postmaster.new"))).toEqual([]);
   const { job } = await first.submit(someJob());
   await first.close();
   writeFileSync(`${folder}/postmaster.pid`, "");

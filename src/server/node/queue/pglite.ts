@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readdir, readFile, rename, rm } from "node:fs/promises";
-import { resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import { StorageError } from "../../../core/index.ts";
@@ -43,8 +44,12 @@ async function initialize(folder: string): Promise<void> {
       },
     );
   }
-  const temporary = `${folder}.new`;
-  await rm(temporary, { recursive: true, force: true });
+  // A killed server's process may still be making one, so each has a name of its own.
+  const [place, prefix] = [dirname(folder), `${basename(folder)}.new-`];
+  for (const name of await readdir(place)) {
+    if (name.startsWith(prefix)) await rm(join(place, name), { recursive: true, force: true }).catch(() => undefined);
+  }
+  const temporary = join(place, `${prefix}${randomBytes(4).toString("hex")}`);
   // A folder made by initdb would take 3 s and 800 MB of memory, and four times as long on a busy machine.
   const seed = packagePath("assets/queue/data.tar.br");
   await promisify(execFile)(process.execPath, [program(), temporary, seed], { timeout: initializeMs }).catch(
