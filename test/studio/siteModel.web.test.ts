@@ -6,8 +6,8 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { encodeSafetensors, encodeSafetensorsHead } from "../../src/weights/index.ts";
 import { fixturePath } from "../support/files.ts";
-import { noBrowser } from "../support/needs.ts";
-import type { StaticServer } from "../support/staticServer.ts";
+import { noBrowser, titled } from "../support/needs.ts";
+import type { PageServer } from "../support/pageServer.ts";
 import { keys } from "../weights/helpers.ts";
 import { accessProblems } from "./axe.ts";
 import { newVisitor, ready, serveSite, startEdit, type Visitor } from "./site.ts";
@@ -74,117 +74,112 @@ async function fill(page: Page, steps: number): Promise<void> {
 /** The result's link, once it is there. */
 const result = (page: Page) => page.getByRole("link", { name: "Download PNG" }).waitFor({ timeout: 300_000 });
 
-describe.skipIf(noBrowser)(
-  `a model from this disk, in the page without a server${noBrowser ? ` (${noBrowser})` : ""}`,
-  () => {
-    let host: StaticServer;
-    beforeAll(async () => {
-      host = await serveSite({ isolated: true });
-      await cp(fixturePath("tiny-sd1"), tiny, { recursive: true, filter: (name) => !name.includes("reference") });
-    });
-    afterAll(() => rmSync(files, { recursive: true, force: true }));
+describe.skipIf(noBrowser)(titled("a model from this disk, in the page without a server", noBrowser), () => {
+  let host: PageServer;
+  beforeAll(async () => {
+    host = await serveSite({ isolated: true });
+    await cp(fixturePath("tiny-sd1"), tiny, { recursive: true, filter: (name) => !name.includes("reference") });
+  });
+  afterAll(() => rmSync(files, { recursive: true, force: true }));
 
-    test("a folder is recognised, tells its memory before it is loaded, edits on WebAssembly, and is there after a reload", async () => {
-      const visitor = await newVisitor();
-      const page = await visitor.open(host.url);
-      await ready(page);
-      await answerDialogs(page, tiny);
-      await openDialog(page);
-      expect(await accessProblems(page)).toEqual([]);
-      await page.getByRole("button", { name: "A folder of diffusers…" }).click();
-      await page.getByRole("button", { name: "Load this model" }).waitFor();
-      const told = (await dialog(page).allInnerTexts()).join();
-      expect(told).toMatch(/a small model built like Stable Diffusion, a folder of diffusers/);
-      expect(told).toMatch(/0\.2 million parameters, 1 MB on the disk as F32/);
-      expect(told).toMatch(/the processor, by WebAssembly, .+ at most 4 GB of memory\. Not on a graphics card: .+/);
-      expect(told).toMatch(/at 128 × 128 pixels about \d+ MB for BARET, .+, and \d+ MB for methods that tune nothing/);
-      expect(await accessProblems(page)).toEqual([]);
-      await page.setViewportSize({ width: 390, height: 844 });
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
-      await page.setViewportSize({ width: 1280, height: 900 });
-      await page.getByRole("button", { name: "Load this model" }).click();
-      await dialog(page).waitFor({ state: "detached" });
-      const models = page.getByLabel("Model", { exact: true });
-      expect(await models.inputValue()).toMatch(/^tiny-sd1 \([0-9a-f]{8}\)$/);
-      await fill(page, 2);
-      await startEdit(page);
-      await result(page);
-      const named = await models.inputValue();
-      await page.reload();
-      await ready(page);
-      await models.selectOption(named);
-      await page.getByLabel("Steps", { exact: true }).fill("3");
-      await startEdit(page);
-      await result(page);
-      const outside = visitor.requests.filter(
-        (url) => !url.startsWith(host.url) && !url.startsWith(`blob:${host.url}`),
-      );
-      expect(outside).toEqual([]);
-      expect(visitor.faults).toEqual([]);
-    });
+  test("a folder is recognised, tells its memory before it is loaded, edits on WebAssembly, and is there after a reload", async () => {
+    const visitor = await newVisitor();
+    const page = await visitor.open(host.origin);
+    await ready(page);
+    await answerDialogs(page, tiny);
+    await openDialog(page);
+    expect(await accessProblems(page)).toEqual([]);
+    await page.getByRole("button", { name: "A folder of diffusers…" }).click();
+    await page.getByRole("button", { name: "Load this model" }).waitFor();
+    const told = (await dialog(page).allInnerTexts()).join();
+    expect(told).toMatch(/a small model built like Stable Diffusion, a folder of diffusers/);
+    expect(told).toMatch(/0\.2 million parameters, 1 MB on the disk as F32/);
+    expect(told).toMatch(/the processor, by WebAssembly, .+ at most 4 GB of memory\. Not on a graphics card: .+/);
+    expect(told).toMatch(/at 128 × 128 pixels about \d+ MB for BARET, .+, and \d+ MB for methods that tune nothing/);
+    expect(await accessProblems(page)).toEqual([]);
+    await page.setViewportSize({ width: 390, height: 844 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await page.getByRole("button", { name: "Load this model" }).click();
+    await dialog(page).waitFor({ state: "detached" });
+    const models = page.getByLabel("Model", { exact: true });
+    expect(await models.inputValue()).toMatch(/^tiny-sd1 \([0-9a-f]{8}\)$/);
+    await fill(page, 2);
+    await startEdit(page);
+    await result(page);
+    const named = await models.inputValue();
+    await page.reload();
+    await ready(page);
+    await models.selectOption(named);
+    await page.getByLabel("Steps", { exact: true }).fill("3");
+    await startEdit(page);
+    await result(page);
+    const outside = visitor.requests.filter(
+      (url) => !url.startsWith(host.origin) && !url.startsWith(`blob:${host.origin}`),
+    );
+    expect(outside).toEqual([]);
+    expect(visitor.faults).toEqual([]);
+  });
 
-    test("a browser without handles: after a reload the edit waits until the folder is chosen again, and no other will do", async () => {
-      const visitor = await newVisitor();
-      const page = await openWithout(visitor, host.url);
-      await ready(page);
-      await openDialog(page);
-      await chooseByInput(page, "A folder of diffusers…", tiny);
-      await page.getByRole("button", { name: "Load this model" }).click();
-      await dialog(page).waitFor({ state: "detached" });
-      await fill(page, 40);
-      await startEdit(page);
-      await page.getByText("Inverting the photo").first().waitFor();
-      await page.reload();
-      await page.getByText(/1 edit waits for the model tiny-sd1 \([0-9a-f]{8}\)\. Choose the model/).waitFor();
-      expect(await accessProblems(page)).toEqual([]);
-      await chooseByInput(page, "its folder", fixturePath("tiny-sd2"));
-      await page.getByText(/this is another model, or it has changed/i).waitFor();
-      await chooseByInput(page, "its folder", tiny);
-      await page.locator(".queue-open").first().click();
-      await page.getByText("attempt 2").first().waitFor();
-      await result(page);
-      await page.reload();
-      await page.getByRole("button", { name: "forget it" }).click();
-      await page.getByRole("button", { name: "forget it" }).waitFor({ state: "detached" });
-      expect(await page.getByLabel("Model", { exact: true }).locator("option").allInnerTexts()).toEqual(["menagerie"]);
-    });
+  test("a browser without handles: after a reload the edit waits until the folder is chosen again, and no other will do", async () => {
+    const visitor = await newVisitor();
+    const page = await openWithout(visitor, host.origin);
+    await ready(page);
+    await openDialog(page);
+    await chooseByInput(page, "A folder of diffusers…", tiny);
+    await page.getByRole("button", { name: "Load this model" }).click();
+    await dialog(page).waitFor({ state: "detached" });
+    await fill(page, 40);
+    await startEdit(page);
+    await page.getByText("Inverting the photo").first().waitFor();
+    await page.reload();
+    await page.getByText(/1 edit waits for the model tiny-sd1 \([0-9a-f]{8}\)\. Choose the model/).waitFor();
+    expect(await accessProblems(page)).toEqual([]);
+    await chooseByInput(page, "its folder", fixturePath("tiny-sd2"));
+    await page.getByText(/this is another model, or it has changed/i).waitFor();
+    await chooseByInput(page, "its folder", tiny);
+    await page.locator(".queue-open").first().click();
+    await page.getByText("attempt 2").first().waitFor();
+    await result(page);
+    await page.reload();
+    await page.getByRole("button", { name: "forget it" }).click();
+    await page.getByRole("button", { name: "forget it" }).waitFor({ state: "detached" });
+    expect(await page.getByLabel("Model", { exact: true }).locator("option").allInnerTexts()).toEqual(["menagerie"]);
+  });
 
-    test("files that cannot be used are refused in plain words: SDXL, a broken file, text; Stable Diffusion without WebGPU", async () => {
-      const visitor = await newVisitor();
-      const page = await openWithout(visitor, host.url);
-      await ready(page);
-      await openDialog(page);
-      const path = (name: string, bytes: Uint8Array | string): string => {
-        writeFileSync(join(files, name), bytes);
-        return join(files, name);
-      };
-      const one = { dtype: "F32", shape: [1], data: new Float32Array(1) } as const;
-      const whole = encodeSafetensors({ [sdxl]: one });
-      const wrong: readonly (readonly [string, RegExp])[] = [
-        [path("xl.safetensors", whole), /This is an SDXL checkpoint, with other text encoders/i],
-        [path("cut.safetensors", whole.subarray(0, whole.length - 2)), /the safetensors file is damaged/i],
-        [path("page.safetensors", "not a model but text"), /this is text, beginning with/i],
-      ];
-      for (const [file, words] of wrong) {
-        await chooseByInput(page, "One file (.safetensors)…", file);
-        await dialog(page).getByText(words).waitFor();
-      }
-      expect(await accessProblems(page)).toEqual([]);
-      // Only its header has bytes on the disk.
-      const heads = Object.entries(keys["SD1.x"].original).map(
-        ([key, shape]) => [key, { dtype: "F16", shape }] as const,
-      );
-      const { head } = encodeSafetensorsHead(Object.fromEntries(heads));
-      const sd = path("sd15.safetensors", head);
-      truncateSync(sd, head.length + heads.reduce((sum, [, { shape }]) => sum + shape.reduce((n, d) => n * d, 2), 0));
-      await chooseByInput(page, "One file (.safetensors)…", sd);
-      await dialog(page).getByText("Stable Diffusion 1.x, one file").waitFor();
-      await dialog(page)
-        .getByText(/An edit needs 4\.\d\d GB, and WebAssembly has 4\.29 GB\. .+ WebGPU/)
-        .waitFor();
-      expect(await page.getByRole("button", { name: "Load this model" }).count()).toBe(0);
-      await page.keyboard.press("Escape");
-      await dialog(page).waitFor({ state: "detached" });
-    });
-  },
-);
+  test("files that cannot be used are refused in plain words: SDXL, a broken file, text; Stable Diffusion without WebGPU", async () => {
+    const visitor = await newVisitor();
+    const page = await openWithout(visitor, host.origin);
+    await ready(page);
+    await openDialog(page);
+    const path = (name: string, bytes: Uint8Array | string): string => {
+      writeFileSync(join(files, name), bytes);
+      return join(files, name);
+    };
+    const one = { dtype: "F32", shape: [1], data: new Float32Array(1) } as const;
+    const whole = encodeSafetensors({ [sdxl]: one });
+    const wrong: readonly (readonly [string, RegExp])[] = [
+      [path("xl.safetensors", whole), /This is an SDXL checkpoint, with other text encoders/i],
+      [path("cut.safetensors", whole.subarray(0, whole.length - 2)), /the safetensors file is damaged/i],
+      [path("page.safetensors", "not a model but text"), /this is text, beginning with/i],
+    ];
+    for (const [file, words] of wrong) {
+      await chooseByInput(page, "One file (.safetensors)…", file);
+      await dialog(page).getByText(words).waitFor();
+    }
+    expect(await accessProblems(page)).toEqual([]);
+    // Only its header has bytes on the disk.
+    const heads = Object.entries(keys["SD1.x"].original).map(([key, shape]) => [key, { dtype: "F16", shape }] as const);
+    const { head } = encodeSafetensorsHead(Object.fromEntries(heads));
+    const sd = path("sd15.safetensors", head);
+    truncateSync(sd, head.length + heads.reduce((sum, [, { shape }]) => sum + shape.reduce((n, d) => n * d, 2), 0));
+    await chooseByInput(page, "One file (.safetensors)…", sd);
+    await dialog(page).getByText("Stable Diffusion 1.x, one file").waitFor();
+    await dialog(page)
+      .getByText(/An edit needs 4\.\d\d GB, and WebAssembly has 4\.29 GB\. .+ WebGPU/)
+      .waitFor();
+    expect(await page.getByRole("button", { name: "Load this model" }).count()).toBe(0);
+    await page.keyboard.press("Escape");
+    await dialog(page).waitFor({ state: "detached" });
+  });
+});
