@@ -17,7 +17,7 @@ const methods = {
 export type MethodName = keyof typeof methods;
 export const methodNames = Object.keys(methods) as MethodName[];
 
-/** What to edit, and how. */
+/** Photo, prompt and options of the edit. */
 export interface EditTask {
   readonly picture: Picture;
   readonly method: MethodName;

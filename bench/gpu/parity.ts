@@ -40,7 +40,7 @@ export interface Parity {
   /** Seconds to load the program and run it once. */
   readonly ready?: number;
   readonly memory?: number;
-  /** What went wrong. */
+  /** The error's message. */
   readonly failure?: string;
   readonly work?: readonly Work[];
 }

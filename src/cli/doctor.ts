@@ -56,7 +56,7 @@ function row(report: DeviceReport): string[] {
 
 const heads = ["  device", "", "start", "right", "largest error", "16 bits", "auto", "U-Net piece", "CPU's speed"];
 
-/** The reasons and advice of devices that do not work as well as they could. */
+/** Returns the reasons and advice of devices that do not work as well as they could. */
 const details = (reports: readonly DeviceReport[]): string[] =>
   reports.flatMap(({ device, reason, advice, state, checks, half, precision }) => {
     const inexact = checks.filter(({ outcome }) => outcome === "inexact").map(({ name }) => name);

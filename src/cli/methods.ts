@@ -16,7 +16,7 @@ function needsOf({ needs: { caption, randomSeed, weightGradients } }: Method): s
   return [needed.join(", "), ...more].join("; ");
 }
 
-/** A switch that is on by default is listed as the flag that turns it off. */
+/** Lists a switch that is on by default as the flag that turns it off. */
 const optionLines = (options: readonly DeclaredOption[]): string =>
   columns(
     options.map((one) => [`    --${one.isSwitch && one.default ? "no-" : ""}${dashed(one.name)}`, describeOption(one)]),

@@ -145,7 +145,7 @@ export const oneOf = <T extends string>(values: readonly T[]): OptionType<T> => 
   read: (text) => values.find((value) => value === text),
 });
 
-/** Name of a file to write. */
+/** Returns the name of a file to write. */
 export const fileNamed = (ending: string): OptionType<string> => ({
   expected: `a name that ends in ${ending}`,
   read: (text) => (text.toLowerCase().endsWith(ending) && text.length > ending.length ? text : undefined),

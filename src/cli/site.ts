@@ -11,7 +11,7 @@ interface Flags {
   readonly quiet?: boolean;
 }
 
-/** What a person does next. */
+/** Says what to do next with the folder of a site. */
 const next = ({ files, bytes }: WrittenSite): string => `${files} files, ${formatBytes(bytes)}.
 Serve the folder with any web host, over https. To try it here: python3 -m http.server --directory FOLDER, and open http://localhost:8000.
 To compute with several threads from the first visit on, the host sends these headers with every file:

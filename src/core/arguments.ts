@@ -10,7 +10,7 @@ export function checkArguments(call: string, schema: z.ZodObject, given: Readonl
   if (error) throw new UsageError(`arguments of ${call}\n${listed(problemsOf(error, given))}`);
 }
 
-/** Schema of a value that passes `test`. what: the expected value in words, for the message. */
+/** Returns the schema of a value that passes `test`. what: the expected value in words, for the message. */
 export const isA = <T>(what: string, test: (value: unknown) => boolean): z.ZodType<T, T> =>
   z.custom<T>(test, `expected ${what}`);
 

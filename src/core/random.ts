@@ -57,7 +57,7 @@ export class Random {
   }
 }
 
-/** Natural logarithm of a positive double by exactly rounded operations. Relative error below 1e-15. */
+/** Returns the natural logarithm of a positive double by exactly rounded operations. Relative error below 1e-15. */
 export function exactLog(x: number): number {
   let mantissa = x;
   let exponent = 0;
@@ -111,7 +111,7 @@ const FAR = {
   ],
 };
 
-/** Quantile of the standard normal at p in (0, 1); relative error about 1e-16. */
+/** Returns the quantile of the standard normal at p in (0, 1); relative error about 1e-16. */
 export function inverseNormal(p: number): number {
   const q = p - 0.5;
   if (Math.abs(q) <= 0.425) {

@@ -1,23 +1,23 @@
 import { z } from "zod";
 import { cut, shown } from "./errors.ts";
 
-/** Schema of a number in low..high. */
+/** Returns the schema of a number in low..high. */
 export function between(low: number, high: number): z.ZodNumber {
   const error = `expected ${low}..${high}`;
   return z.number({ error }).min(low, { error }).max(high, { error });
 }
 
-/** Schema of a whole number in low..high. */
+/** Returns the schema of a whole number in low..high. */
 export function whole(low: number, high: number): z.ZodNumber {
   const error = `expected a whole number in ${low}..${high}`;
   return z.int({ error }).min(low, { error }).max(high, { error });
 }
 
-/** Schema of one of some words. */
+/** Returns the schema of one of some words. */
 export const oneOf = <const Words extends readonly string[]>(words: Words) =>
   z.enum(words, { error: `expected ${words.join(", ")}` });
 
-/** The expected value of an issue, without zod's description of the value found. */
+/** Returns the expected value of an issue, without zod's description of the value found. */
 function expectation(message: string): string {
   const [, expected] = /expected (.+?)(?:, received .*)?$/.exec(message) ?? [];
   return expected ? `expected ${expected}` : message;

@@ -54,7 +54,7 @@ export const blend = (mask: readonly boolean[], a: Tensor, b: Tensor): Tensor =>
   data: a.data.map((value, k) => (mask[k % mask.length] ? value : b.data[k])),
 });
 
-/** Mean of (a − b)² over all elements. */
+/** Returns the mean of (a − b)² over all elements. */
 export function meanSquaredError(a: Tensor, b: Tensor): number {
   sameShape(a, b);
   let sum = 0;
@@ -62,7 +62,7 @@ export function meanSquaredError(a: Tensor, b: Tensor): number {
   return sum / a.data.length;
 }
 
-/** Root of the mean of squares. */
+/** Returns the root of the mean of squares. */
 export function rootMeanSquare({ data }: Tensor): number {
   let sum = 0;
   for (const x of data) sum += x * x;
@@ -96,5 +96,5 @@ export function rows({ shape, data }: Tensor, from: number, to: number): Tensor 
 /** Row `index` of a batch, as a batch of one. It shares the batch's memory. */
 export const row = (batch: Tensor, index: number): Tensor => rows(batch, index, index + 1);
 
-/** The rows of a batch, each as a batch of one. They share its memory. */
+/** Returns the rows of a batch, each as a batch of one. They share its memory. */
 export const unstack = (batch: Tensor): Tensor[] => Array.from({ length: batch.shape[0] }, (_, i) => row(batch, i));

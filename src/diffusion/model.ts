@@ -120,7 +120,7 @@ export class Model {
   readonly vae: VaeConfig;
   readonly text: ClipTextConfig;
   readonly engine: Engine;
-  /** What it needs of Node or of the browser. */
+  /** Functions of Node or of the browser that it needs. */
   readonly platform: Platform;
   readonly programs: ProgramCache;
   /** Guidance, steps of DDIM, losses and Adam: in this process, or on the device. */

@@ -4,7 +4,7 @@ import type { ByteSource, Folder } from "../weights/index.ts";
 /** A picture file: its bytes, or where it is, a path in Node and a URL in a browser. */
 export type PhotoFile = string | Uint8Array | Blob;
 
-/** What a model needs of the place where it runs: Node or a browser. */
+/** Functions of the place where a model runs, Node or a browser, that the model needs. */
 export interface Platform {
   /** Opens a related model, such as a judge, by its name or place. Throws CheckpointError if there is none. */
   openModel(name: string): Promise<Folder | ByteSource>;

@@ -58,7 +58,7 @@ export interface Row {
   /** [1, L, D] */
   readonly context: Tensor;
   /**
-   * What the inner parts of the U-Net gave for this row at another step. If every row of a batch has it, these parts are not
+   * Result of the U-Net's inner parts for this row at another step. If every row of a batch has it, these parts are not
    * computed. Only of a predictor that reuses them.
    */
   readonly inner?: Tensor;
@@ -157,7 +157,7 @@ export interface NoisePrediction {
   readonly output: Tensor;
   /** Attention maps [B, heads, L, M] of the observed sites, by their paths, after rows have taken from each other. */
   readonly maps: ReadonlyMap<string, Tensor>;
-  /** What the inner parts gave, [B, C, H, W], if this predictor reuses them and has just computed them. */
+  /** Result of the inner parts, [B, C, H, W], if this predictor reuses them and has just computed them. */
   readonly inner?: Tensor;
 }
 

@@ -61,7 +61,7 @@ async function resultsOf(engine: Engine, check: SampleGraph, target: Target, sig
   return results;
 }
 
-/** The largest difference of two results, relative to the largest value of the right one. NaN if `found` holds NaN. */
+/** Returns the largest difference of two results, relative to the largest value of the right one. NaN if `found` holds NaN. */
 export function errorOf(found: Results, right: Results): number {
   const errors = Object.entries(right).map(([name, { data }]) => {
     const largest = data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
@@ -73,7 +73,7 @@ export function errorOf(found: Results, right: Results): number {
 const outcomeOf = (error: number): CheckResult["outcome"] =>
   error <= RIGHT ? "right" : error <= INEXACT ? "inexact" : "wrong";
 
-/** What native code said, or else the first line of the error. The other lines say what to do. */
+/** Returns what native code said, or else the first line of the error. The other lines say what to do. */
 function reasonOf(error: unknown): string {
   const { found } = error instanceof BaretError ? error.details : {};
   const said = found !== undefined && !(devices as readonly string[]).includes(found) ? found : undefined;
@@ -200,7 +200,7 @@ async function examine(
   };
 }
 
-/** A report about a device that did not start. */
+/** Returns a report about a device that did not start. */
 function notStarted(device: Device, error: unknown): DeviceReport {
   const reason = reasonOf(error);
   if (error instanceof TooSlow) return { device, state: "slow", checks: [], reason, advice: software };
@@ -216,7 +216,10 @@ function notStarted(device: Device, error: unknown): DeviceReport {
   };
 }
 
-/** The CPU's results with operations of the ONNX standard alone, which are other kernels than those that the CPU is checked with. */
+/**
+ * Returns the CPU's results with operations of the ONNX standard alone, which are other kernels than those that the CPU is
+ * checked with.
+ */
 async function referenceOf(cpu: Engine, { limit = LIMIT, signal }: Examination): Promise<Reference> {
   const found = new Map<string, Results>();
   for (const check of [...checks, halfCheck]) {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { devices, precisions } from "../runtime/index.ts";
 
 const check = z.strictObject({
-  /** What the program computes: "attention". */
+  /** The operation that the program computes: "attention". */
   name: z.string(),
   /** inexact: as with 10-bit mantissas (TF32). failed: it did not run. slow: it took longer than the limit. */
   outcome: z.enum(["right", "inexact", "wrong", "failed", "slow"]),
@@ -23,7 +23,7 @@ const device = z.strictObject({
   checks: z.array(check),
   /** A convolution, group normalisation and attention in float16, compared with the CPU's float32. Absent if it was not tried. */
   half: check.optional(),
-  /** What --precision auto chooses, and why. Absent if the device does not work. */
+  /** The choice of --precision auto, and its reason. Absent if the device does not work. */
   precision: z.strictObject({ precision: z.enum(precisions), because: z.string() }).optional(),
   /** Milliseconds of a pass through a small piece of a U-Net, and how often the device does it in the CPU's time. */
   speed: z.strictObject({ milliseconds: z.number(), timesCpu: z.number().optional() }).optional(),

@@ -79,7 +79,7 @@ const MAX_JPEG_XMP_BYTES = 60_000;
 /** As much as readRecord reads of a PNG. */
 const MAX_WEBP_XMP_BYTES = 4 << 20;
 
-/** The XMP packet that holds a record. Undefined without one. Throws ImageError if the format has no room for it. */
+/** Returns the XMP packet that holds a record. Undefined without one. Throws ImageError if the format has no room for it. */
 export function xmpFor({ format, record }: LossyOptions): string | undefined {
   if (record === undefined) return undefined;
   const xmp = xmpWithRecord(record);

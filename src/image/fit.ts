@@ -27,7 +27,7 @@ export interface Rectangle {
   readonly height: number;
 }
 
-/** The part of a picture inside a rectangle. Takes alpha channels too. Throws ImageError if it does not lie inside. */
+/** Returns the part of a picture inside a rectangle. Takes alpha channels too. Throws ImageError if it does not lie inside. */
 export function crop(picture: Picture, left: number, top: number, width: number, height: number): Picture {
   const inside = left >= 0 && top >= 0 && left + width <= picture.width && top + height <= picture.height;
   if (!inside || ![left, top, width, height].every(Number.isInteger) || width < 1 || height < 1) {
@@ -46,7 +46,7 @@ export function crop(picture: Picture, left: number, top: number, width: number,
   return { width, height, data };
 }
 
-/** A picture of width × height that has `picture` at (left, top) and repeats its outermost pixels around it. */
+/** Returns a picture of width × height that has `picture` at (left, top) and repeats its outermost pixels around it. */
 function padByEdge(picture: Picture, width: number, height: number, { left, top }: Rectangle): Picture {
   if (width === picture.width && height === picture.height) return picture;
   const channels = channelsOf(picture);
@@ -62,7 +62,7 @@ function padByEdge(picture: Picture, width: number, height: number, { left, top 
   return { width, height, data };
 }
 
-/** The nearest multiple, but at least one. */
+/** Returns the nearest multiple, but at least one. */
 const toMultiple = (size: number, multiple: number): number => Math.max(1, Math.round(size / multiple)) * multiple;
 
 function targetSize(photo: Size, { width, height, multiple = 1 }: FitOptions): [number, number] {
@@ -98,7 +98,7 @@ export interface Placement {
   readonly shown: Rectangle;
 }
 
-/** A rectangle in the middle of width × height, rounded to whole pixels, and at least one pixel. */
+/** Returns a rectangle in the middle of width × height, rounded to whole pixels, and at least one pixel. */
 function centred(size: Size, within: Size): Rectangle {
   const side = (wanted: number, limit: number): number => Math.min(Math.max(1, Math.round(wanted)), limit);
   const [width, height] = [side(size.width, within.width), side(size.height, within.height)];

@@ -14,7 +14,7 @@ const endings: Readonly<Record<PictureFormat, readonly string[]>> = {
   webp: [".webp"],
 };
 
-/** The format to write a file of this name in. Undefined if its ending belongs to none. */
+/** Returns the format to write a file of this name in. Undefined if its ending belongs to none. */
 export function formatOfName(path: string): PictureFormat | undefined {
   const name = path.toLowerCase();
   return pictureFormats.find((format) => endings[format].some((ending) => name.endsWith(ending)));

@@ -49,7 +49,7 @@ export function heatMap(picture: Picture, map: Tensor, [low, high]: readonly [lo
   return { width, height, data };
 }
 
-/** A picture at least `width` pixels wide: a small one grows by a whole factor. */
+/** Returns a picture at least `width` pixels wide: a small one grows by a whole factor. */
 export function atLeastWide(picture: Picture, width: number): Picture {
   const factor = Math.ceil(width / picture.width);
   return factor > 1 ? resize(picture, factor * picture.width, factor * picture.height) : picture;

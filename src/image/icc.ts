@@ -32,7 +32,7 @@ function tagsOf(profile: Uint8Array): Map<string, Uint8Array> | undefined {
   return tags;
 }
 
-/** A number with 16 bits behind the point (ICC.1:2010, 4.5). */
+/** Returns a number with 16 bits behind the point (ICC.1:2010, 4.5). */
 const fixed = (view: DataView, at: number): number => view.getInt32(at) / 65_536;
 
 /** ICC.1:2010, 10.5 (curveType). Between its samples a curve is linear. */

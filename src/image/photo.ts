@@ -49,7 +49,9 @@ export const MAX_FILE_BYTES = 1024 ** 3;
 export const someBytes = isA<Uint8Array>("bytes", (value) => value instanceof Uint8Array);
 export const decodeOptions = z.strictObject({ maxPixels: whole(1, Number.MAX_SAFE_INTEGER).optional() });
 
-/** The format of a picture file. Throws ImageError with the name of the format that was found, if it is none that is read. */
+/**
+ * Returns the format of a picture file. Throws ImageError with the name of the format that was found, if it is none that is read.
+ */
 export function requireFormat(bytes: Uint8Array, where: string | undefined, expected: string): PhotoFormat {
   if (bytes.length === 0) throw new ImageError("empty file", { where, found: "0 bytes", expected });
   const { format, name } = sniff(bytes);
@@ -80,7 +82,7 @@ export interface PhotoFacts {
   readonly frames: number;
 }
 
-/** The photo of decoded, upright pixels: laid over white, with the warnings that its file deserves. Throws ImageError. */
+/** Returns the photo of decoded, upright pixels: laid over white, with the warnings that its file deserves. Throws ImageError. */
 export function photoOf(samples: Samples, { where, format, frames }: PhotoFacts): DecodedPhoto {
   const { width, height, channels, data, unusableProfile } = samples;
   if (channels > 4) throw new ImageError("colours", { where, found: `${channels} channels`, expected: "at most 4" });

@@ -46,7 +46,7 @@ export function* pngChunks(png: Uint8Array): Generator<PngChunk> {
   throw damaged("no IEND chunk");
 }
 
-/** A chunk of a PNG, with its length and CRC. */
+/** Returns a chunk of a PNG, with its length and CRC. */
 export function pngChunk(type: string, data: Uint8Array): Uint8Array {
   const out = new Uint8Array(12 + data.length);
   const view = new DataView(out.buffer);

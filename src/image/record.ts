@@ -7,7 +7,7 @@ import { recordInXmp, xmpOfJpeg, xmpOfWebp } from "./xmp.ts";
 export const RECORD_KEYWORD = "baret";
 
 /**
- * The record that encodePicture wrote into a PNG (as iTXt), a JPEG or a WebP (as XMP). Undefined if there is none. Throws
+ * Returns the record that encodePicture wrote into a PNG (as iTXt), a JPEG or a WebP (as XMP). Undefined if there is none. Throws
  * ImageError if the file is of another format or is damaged.
  */
 export function readRecord(bytes: Uint8Array): string | undefined {

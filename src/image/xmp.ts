@@ -14,7 +14,7 @@ const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", 
 /** Characters that XML 1.0 does not allow, not even escaped, and the few controls that it does. */
 const forbidden = /(?![\t\n\r])[\p{Cc}\ufffe\uffff]/gu;
 
-/** An XMP packet that holds a record. record: JSON text. */
+/** Returns an XMP packet that holds a record. record: JSON text. */
 export function xmpWithRecord(record: string): string {
   const text = record
     .replace(forbidden, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)
@@ -27,7 +27,7 @@ export function xmpWithRecord(record: string): string {
   ].join("\n");
 }
 
-/** The record in an XMP packet, as xmpWithRecord put it there. */
+/** Returns the record in an XMP packet, as xmpWithRecord put it there. */
 export function recordInXmp(packet: Uint8Array): string | undefined {
   const xml = new TextDecoder().decode(packet);
   const start = xml.indexOf(OPEN);
@@ -98,7 +98,7 @@ function insertIntoWebp(webp: Uint8Array, xmp: Uint8Array): Uint8Array {
   return joinBytes([head, body]);
 }
 
-/** The extended header of a file that has only pixels. */
+/** Returns the extended header of a file that has only pixels. */
 function simpleHeader(pixels: WebpChunk, hasAlpha: number): Uint8Array {
   const size = webpSize(pixels);
   if (!size) throw damaged("WebP", "no pixels");
@@ -112,7 +112,7 @@ function simpleHeader(pixels: WebpChunk, hasAlpha: number): Uint8Array {
   return header;
 }
 
-/** A chunk of a WebP, padded to an even length. */
+/** Returns a chunk of a WebP, padded to an even length. */
 function webpChunk(type: string, content: Uint8Array): Uint8Array {
   const chunk = new Uint8Array(8 + content.length + (content.length % 2));
   chunk.set(new TextEncoder().encode(type));

@@ -23,7 +23,7 @@ const meanOf = (values: ArrayLike<number> & Iterable<number>): number => {
   return sum / values.length;
 };
 
-/** Quantile of sorted values, with linear interpolation. */
+/** Returns the quantile of sorted values, with linear interpolation. */
 function quantile(sorted: Float64Array, p: number): number {
   const at = p * (sorted.length - 1);
   const below = Math.floor(at);

@@ -43,7 +43,7 @@ export interface ClipScore {
   readonly lostWords: readonly string[];
 }
 
-/** Cosine of two unit embeddings: row i of a, row j of b. */
+/** Returns the cosine of two unit embeddings: row i of a, row j of b. */
 export function cosine(a: Tensor, i: number, b: Tensor, j: number): number {
   const width = a.shape[1];
   let sum = 0;

@@ -12,8 +12,8 @@ export function requireSameSize(a: Pick<Picture, "width" | "height">, b: Pick<Pi
 const decibels = (error: number): number => -10 * Math.log10(error);
 
 /**
- * Mean squared error over all pixels and channels, on a scale of 0..1. With a mask, over the pixels that it sets; undefined
- * if it sets none. Throws ImageError if sizes differ.
+ * Returns the mean squared error over all pixels and channels, on a scale of 0..1. With a mask, over the pixels that it sets;
+ * undefined if it sets none. Throws ImageError if sizes differ.
  */
 export function squaredError(a: Picture, b: Picture): number;
 export function squaredError(a: Picture, b: Picture, within: Mask): number | undefined;

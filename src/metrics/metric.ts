@@ -65,7 +65,7 @@ export function defineMetric<const N extends readonly Need[]>({ measure, ...fact
   };
 }
 
-/** Mean of the values that exist, as PIE-Bench averages. Undefined if none does. */
+/** Returns the mean of the values that exist, as PIE-Bench averages. Undefined if none does. */
 export function average(values: readonly (number | undefined)[]): number | undefined {
   const known = values.filter((value) => value !== undefined);
   return known.length === 0 ? undefined : known.reduce((sum, value) => sum + value, 0) / known.length;

@@ -12,7 +12,7 @@ export function blackOutside(picture: Picture, part: Mask): Picture {
   return { ...picture, data: picture.data.map((byte, i) => (part.data[Math.floor(i / 3)] === 0 ? 0 : byte)) };
 }
 
-/** The pixels that a mask does not set. */
+/** Returns the pixels that a mask does not set. */
 export const outside = (mask: Mask): Mask => ({ ...mask, data: mask.data.map((byte) => (byte === 0 ? 255 : 0)) });
 
 export const isEmpty = ({ data }: Mask): boolean => data.every((byte) => byte === 0);

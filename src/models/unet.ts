@@ -17,7 +17,7 @@ export interface UNetInputs {
   /** Grid of positions, [B or 1, C₀, H, W], of `positionGrid`. Added to conv_in's output. Default: nothing is added. */
   position?: Node;
   /**
-   * What the inner parts gave at another step, [B, C₁, H, W]: then only the outer parts are computed, which are conv_in, the
+   * Result of the inner parts at another step, [B, C₁, H, W]: then only the outer parts are computed, which are conv_in, the
    * last residual block with its attention, and conv_out. Default: everything is computed.
    */
   inner?: Node;

@@ -21,14 +21,14 @@ const RUNS = 4;
 /** Both programs must be loaded and timed within so many milliseconds. */
 const LIMIT_MS = 10_000;
 
-/** What "auto" chooses on a device, and why. */
+/** The choice of "auto" on a device, and its reason. */
 export interface ChosenPrecision {
   readonly precision: Precision;
   /** As a clause that "on webgpu" may follow: "float16 takes 0.52 of float32's time". */
   readonly because: string;
 }
 
-/** What making an engine takes: its precision, and what its user should know of that. */
+/** Precision of an engine to make, and the warning about it that its user should see. */
 export type PrecisionFacts = Pick<Engine, "warnings"> & { readonly precision: Precision };
 
 /**

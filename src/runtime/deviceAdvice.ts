@@ -65,10 +65,10 @@ const onlyOn: Readonly<Partial<Record<Device, string>>> = {
   cuda: "CUDA exists on Linux, for NVIDIA GPUs. On Windows, use dml or webgpu; on macOS, coreml or webgpu.",
 };
 
-/** What to do about a reason that native code gave. Undefined if the reason is not known. */
+/** Returns what to do about a reason that native code gave. Undefined if the reason is not known. */
 export const knownAdvice = (found: string): string | undefined => reasons.find(({ says }) => says.test(found))?.advice;
 
-/** What to do if a device cannot be used, for the reason that native code gave. It also names the device that always works. */
+/** Returns what to do if a device cannot be used, for the reason that native code gave. The advice also names the device that always works. */
 export function deviceAdvice(device: Device, found = ""): string {
   const use = device === "cpu" ? "" : "\nUntil then, use --device cpu.";
   return `${knownAdvice(found) ?? "Install the driver and the libraries that the reason names."}${use}`;

@@ -6,7 +6,7 @@ import type { Engine, Feeds, LoadOptions } from "./engine.ts";
 import { loadGraph } from "./loadGraph.ts";
 import { networkPiece, type PieceSize } from "./networkPiece.ts";
 
-/** What a program computes. On one device, each kind reaches another share of the largest speed. */
+/** Kinds of programs. On one device, each reaches another share of the largest speed. */
 export type Kind = "forward" | "gradient" | "tuning";
 
 const kinds: readonly Kind[] = ["forward", "gradient", "tuning"];

@@ -13,7 +13,7 @@ export const targetOf = (device: Device): Target => (device === "cpu" || device 
 export const precisions = ["float32", "float16"] as const;
 export type Precision = (typeof precisions)[number];
 
-/** What a caller may ask for. "auto" lets the engine choose: see `EngineOptions`. */
+/** A precision that a caller may ask for. "auto" lets the engine choose: see `EngineOptions`. */
 export const precisionChoices = [...precisions, "auto"] as const;
 export type PrecisionChoice = (typeof precisionChoices)[number];
 
@@ -166,13 +166,13 @@ export interface Engine {
   readonly threads: number;
   readonly precision: Precision;
   readonly linear: LinearNumbers;
-  /** What the user should know of how it was started. Absent: nothing. */
+  /** Warnings about its start, for the user. Absent: none. */
   readonly warnings?: readonly Warning[];
   /** Most bytes of one buffer of the device. Absent if it has no limit, or does not tell it. */
   readonly largestBuffer?: number;
   /** Versions on which the bits of results depend, with the precision and the numbers of linear layers if they are not float32. */
   readonly versions: Readonly<Record<"onnxruntime", string>>;
-  /** What was moved since the engine was started, for measurements. */
+  /** Traffic since the engine was started, for measurements. */
   readonly traffic: Traffic;
   /** Id of the process that does the work, for measurements. Changes if a call is cancelled or fails. */
   readonly pid: number | undefined;

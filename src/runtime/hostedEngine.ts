@@ -8,7 +8,7 @@ import { type Asked, type EngineProcess, requestDone } from "./process.ts";
 import { EngineResident, readResidents } from "./resident.ts";
 import { bytesOf, EngineSession } from "./session.ts";
 
-/** What an engine needs of a platform: a child process and files, or a Worker and memory. */
+/** The parts of a platform that an engine needs: a child process and files, or a Worker and memory. */
 export interface Platform {
   /** Starts another process. Throws EngineError if that fails. */
   startProcess(): Promise<EngineProcess>;
@@ -18,7 +18,7 @@ export interface Platform {
   checkMemory(estimate: number, what: string): void;
 }
 
-/** What is known of an engine when its process has started. */
+/** Facts about an engine whose process has started. */
 export type EngineFacts = Partial<Pick<Engine, "linear">> &
   Pick<Engine, "device" | "threads" | "precision" | "warnings" | "largestBuffer" | "versions">;
 

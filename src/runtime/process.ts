@@ -28,7 +28,7 @@ const outOfMemory =
 export interface Asked {
   /** Name of the program. */
   readonly where: string;
-  /** What its failure means: "cannot be loaded". */
+  /** The meaning of its failure: "cannot be loaded". */
   readonly problem: string;
   readonly device: Device;
 }

@@ -25,7 +25,7 @@ export class NotReadyError extends BaretError {
   readonly retryAfter = 2;
 }
 
-/** What is asked for does not fit the state: a job that has not ended cannot be removed. */
+/** The request does not fit the state: a job that has not ended cannot be removed. */
 export class ConflictError extends BaretError {
   readonly code = "conflict";
   override readonly category: ErrorCategory = "usage";

@@ -1,6 +1,6 @@
 import type { JobRequest, ModelDescription } from "./api/index.ts";
 
-/** What else a result depends on, besides the request. */
+/** Facts that a result depends on besides the request. */
 export interface KeyFacts {
   readonly model: Pick<ModelDescription, "sha256" | "size">;
   /** Version of this program. */

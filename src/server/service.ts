@@ -6,7 +6,7 @@ import type { JobFilter, QueueStats } from "./queue.ts";
 export type OpenedPicture = OpenedBlob;
 
 /**
- * What every dialect of the server does: the native API, OpenAI's, AUTOMATIC1111's. client: who asks. Errors are typed: UsageError
+ * Functions of the server that all of its APIs use: the native one, OpenAI's and AUTOMATIC1111's. client: who asks. Errors are typed: UsageError
  * (RequestError if fields are wrong), ImageError, NotFoundError, ConflictError, BusyError, NotReadyError.
  */
 export interface Service {

@@ -30,7 +30,7 @@ export interface CommonPhotoOptions extends PhotoOptions, CacheOption {}
 const isStore = (value: unknown): boolean =>
   typeof value === "object" && value !== null && "find" in value && "during" in value;
 
-/** The option `cache`. usual: makes the store if no other is given. */
+/** Returns the option `cache`. usual: makes the store if no other is given. */
 export const cacheOption = (usual: () => PreparedStore): StoreOptions<CacheOption> => ({
   fields: {
     cache: z

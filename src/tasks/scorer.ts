@@ -6,7 +6,7 @@ import { openClip } from "./clip.ts";
 /** The word for the model's own noise prediction alone. */
 const noiseScorerName = "noise";
 
-/** A scorer that ranks edits by the cosine of picture and target prompt in CLIP. */
+/** Returns a scorer that ranks edits by the cosine of picture and target prompt in CLIP. */
 export function clipScorer(clip: Clip, target: string): Scorer {
   return {
     name: `CLIP (${clip.shortName})`,

@@ -10,7 +10,7 @@ const familiarRoundTrip = 20;
 
 export const dB = (psnr: number): string => (Number.isFinite(psnr) ? `${psnr.toFixed(1)} dB` : "no difference");
 
-/** Warning that a caption of the photo was given to a method that does not use it. */
+/** Returns the warning that a caption of the photo was given to a method that does not use it. */
 export const unusedCaption = ({ name }: Pick<Method, "name">): Warning => ({
   code: "unused-caption",
   message: `the caption of the photo has no effect: ${name} does not use one; these do: ${methodsWithCaption()}`,
@@ -32,7 +32,7 @@ export const idleOptions = (
     return [{ code: "idle-option", message, ...(switches.length > 0 && { remedies }) }];
   });
 
-/** Warning that a photo is smaller than the size to work at. */
+/** Returns the warning that a photo is smaller than the size to work at. */
 export const enlargedPhoto = (name: string, how: string): Warning => ({
   code: "enlarged-photo",
   message: `${name} is smaller than the size to work at and was enlarged: ${how}`,

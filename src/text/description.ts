@@ -6,7 +6,7 @@ const CONTRACTIONS = "'s|'t|'re|'ve|'m|'ll|'d";
 /** Keeps what matches, in the syntax of tokenizer.json. */
 const split = (regex: string) => ({ type: "Split", pattern: { Regex: regex }, behavior: "Removed", invert: true });
 
-/** The tokenizer.json of CLIP's tokenizer with this vocabulary, without added tokens. */
+/** Returns the tokenizer.json of CLIP's tokenizer with this vocabulary, without added tokens. */
 export function description({ ids, merges }: Vocabulary, { unk }: TokenizerSettings): object {
   return {
     added_tokens: [],

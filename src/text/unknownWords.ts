@@ -15,7 +15,7 @@ const mostSimilar = 3;
 /** Edits allowed between a word and one of similar spelling. */
 const allowedEdits = (word: string): number => (word.length < 6 ? 1 : 2);
 
-/** Number of letters to insert, delete, replace or swap with a neighbour that make `b` of `a`. */
+/** Returns the number of letters to insert, delete, replace or swap with a neighbour that make `b` of `a`. */
 export function editDistance(a: string, b: string): number {
   let [before, last] = [[] as number[], Array.from({ length: b.length + 1 }, (_, k) => k)];
   for (let i = 1; i <= a.length; i++) {

@@ -84,7 +84,7 @@ export function checkAllWeights(
   return [...all("unused"), ...unknown];
 }
 
-/** The error for weights that are all there, but quantised or of whole numbers. */
+/** Returns the error for weights that are all there, but quantised or of whole numbers. */
 function wrongDtypes(parts: readonly WeightsToCheck[], lines: readonly string[], where: string): CheckpointError {
   const refs = parts.flatMap(({ actual, expected }) => [...expected.keys()].map((key) => actual.get(key)!));
   const dtypes = [...new Set(refs.map(({ dtype }) => dtype))].filter((dtype) => !isFloatDtype(dtype)).sort();
@@ -95,14 +95,14 @@ function wrongDtypes(parts: readonly WeightsToCheck[], lines: readonly string[],
   );
 }
 
-/** The same for a model of one network. */
+/** Returns the same for a model of one network. */
 export const checkWeights = (
   expected: WeightsToCheck["expected"],
   actual: WeightsToCheck["actual"],
   options: CheckOptions,
 ): string[] => checkAllWeights([{ expected, actual }], options);
 
-/** The warning that a model's files hold weights that it does not use; none if there are none. */
+/** Returns the warning that a model's files hold weights that it does not use; none if there are none. */
 export function unusedWeightsWarning(names: readonly string[], where: string): Warning[] {
   if (names.length === 0) return [];
   const subject = names.length === 1 ? "1 weight belongs" : `${names.length} weights belong`;

@@ -48,8 +48,8 @@ export interface Checkpoint {
 const DEFAULT_SIDE = 512;
 
 /**
- * Size of the pictures that a model was trained on: sample_size of its U-Net, a side or height and width of the latents,
- * times the VAE's factor. 512x512 if it gives none, with a warning if what it gives is no size.
+ * Returns the size of the pictures that a model was trained on: sample_size of its U-Net, a side or height and width of the
+ * latents, times the VAE's factor. 512x512 if it gives none, with a warning if what it gives is no size.
  */
 export function trainedSize(unet: Config, vae: Config, where: string): { size: Size; warnings: Warning[] } {
   const { sample_size: latents } = unet;

@@ -76,7 +76,7 @@ export function variantOfEach(
   return Object.fromEntries(each);
 }
 
-/** The weight files of a component by their variants, "" for the plain one. */
+/** Returns the weight files of a component by their variants, "" for the plain one. */
 function variantsAmong(files: readonly string[], stem: string): Map<string, string> {
   const named = files.map((file) => [variantOf(file, stem), file] as const);
   return new Map(named.filter((entry): entry is readonly [string, string] => entry[0] !== undefined));

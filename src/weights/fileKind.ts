@@ -22,7 +22,7 @@ const formats: readonly (readonly [start: string, kind: OtherKind])[] = [
   ["\x28\xb5\x2f\xfd", { problem: "this is a Zstandard archive", advice: "Unpack it." }],
 ];
 
-/** The placeholder that Git LFS leaves in place of a large file, and the page that a failed download leaves. */
+/** Returns the placeholder that Git LFS leaves in place of a large file, and the page that a failed download leaves. */
 function failedDownload(head: Uint8Array): OtherKind | undefined {
   const text = new TextDecoder().decode(head.subarray(0, HEAD_BYTES));
   if (text.startsWith("version https://git-lfs")) {
@@ -62,7 +62,7 @@ function isPickle(head: Uint8Array): boolean {
   return isProtocol || startsWith(head, "PK\x03\x04");
 }
 
-/** The error for a Python pickle. Says why it is not read and what to use instead. */
+/** Returns the error for a Python pickle. Says why it is not read and what to use instead. */
 export const pickleError = (where: string, found: string): CheckpointError =>
   new CheckpointError("these weights are a Python pickle, which can run any program when it is read", {
     where,

@@ -84,7 +84,7 @@ function parseWith(text: string, places: readonly number[]): unknown {
   return JSON.parse(finite, (_, value) => (value === notANumber ? Number.NaN : value));
 }
 
-/** The position at which the JSON parser stopped, if it says so; not its whole message, which repeats the file's text. */
+/** Returns the position at which the JSON parser stopped, if it says so; not its whole message, which repeats the file's text. */
 function placeOf(error: unknown): string {
   const [place] = /at position \d+|end of JSON input/.exec(String(error)) ?? [];
   return place ? `, ${place}` : "";

@@ -22,7 +22,7 @@ export function addWeight(weights: Map<string, TensorRef>, name: string, ref: Te
   weights.set(name, ref);
 }
 
-/** Name of a CLIP text encoder's weight with the prefix "text_model.", which transformers 5 leaves out. */
+/** Returns the name of a CLIP text encoder's weight with the prefix "text_model.", which transformers 5 leaves out. */
 export const textEncoderName = (key: string): string =>
   /^(embeddings|encoder|final_layer_norm)\./.test(key) ? `text_model.${key}` : key;
 

@@ -56,7 +56,7 @@ export async function openModelFolder(place: Folder, { variant }: OpenOptions = 
   };
 }
 
-/** The error for a folder that is not a model. Says what it is, as far as its files tell. */
+/** Returns the error for a folder that is not a model. Says what it is, as far as its files tell. */
 function notAModel(where: string, names: readonly string[], expected: string, advice?: string): CheckpointError {
   const visible = names.filter((name) => !name.startsWith("."));
   const found = few(visible, 5) || "an empty folder";

@@ -50,7 +50,10 @@ export async function readSafetensors(source: ByteSource): Promise<Safetensors> 
   return { tensors, metadata };
 }
 
-/** Length of the header in bytes. Throws CheckpointError if the file is something else, or is too short for its header. */
+/**
+ * Returns the length of the header in bytes. Throws CheckpointError if the file is something else, or is too short for its
+ * header.
+ */
 async function readHeaderLength(source: ByteSource): Promise<number> {
   const { name: where, size } = source;
   const head = await source.read(0, Math.min(HEAD_BYTES, size));

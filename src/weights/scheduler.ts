@@ -41,7 +41,7 @@ const NO_BETAS = /Flow|EDM|KarrasVe|ScoreSde|VQDiffusion|CMStochastic/;
 /** Classes whose set_alpha_to_one is true if a configuration does not give it. */
 const ALPHA_TO_ONE = /^DDIM(Parallel|Inverse)?Scheduler$/;
 
-/** A field that may be absent or null. */
+/** Returns a field that may be absent or null. */
 const or = <T>(schema: z.ZodType<T>, absent: T) => schema.nullish().transform((value) => value ?? absent);
 
 const flag = z.boolean({ error: "expected true or false" });
@@ -110,7 +110,7 @@ export function parseScheduler(config: Config, where: string): SchedulerConfig {
   };
 }
 
-/** The warning that a scheduler asks for clipped samples; none if it does not. */
+/** Returns the warning that a scheduler asks for clipped samples; none if it does not. */
 export function clippingWarning(config: Config, where: string): Warning[] {
   const fields = ["clip_sample", "thresholding"].filter((field) => config[field] === true);
   if (fields.length === 0) return [];

@@ -50,7 +50,7 @@ interface Choices {
   readonly thingsLast: boolean;
 }
 
-/** A caption without its style: "a yellow dog wearing a red hat", "the head of a white cat". */
+/** Returns a caption without its style: "a yellow dog wearing a red hat", "the head of a white cat". */
 function withoutStyle(scene: Scene, say: Choices): string {
   const noun = join([say.colour ? scene.colour : "", scene.animal]);
   const subject = `${article(noun)} ${noun}`;
@@ -68,9 +68,9 @@ function withoutStyle(scene: Scene, say: Choices): string {
 }
 
 /**
- * Caption of a scene, in lower-case words with single spaces. Without `random`, the canonical caption, which names
- * everything except which way the animal faces: "a brown dog lying down on the grass". With `random`, one of many captions,
- * in which colour, pose or place may be missing.
+ * Returns the caption of a scene, in lower-case words with single spaces. Without `random`, the canonical caption, which names
+ * everything except which way the animal faces: "a brown dog lying down on the grass". With `random`, one of many captions, in
+ * which colour, pose or place may be missing.
  */
 export function caption(scene: Scene, random?: Random): string {
   if (random === undefined) {
@@ -105,12 +105,12 @@ export function completeCaption(scene: Scene, { variant, thingsLast }: Wording):
   return join([style, withoutStyle(scene, { colour: true, pose: true, place: true, facing: false, thingsLast, pick })]);
 }
 
-/** The canonical caption and `count` − 1 sampled ones. */
+/** Returns the canonical caption and `count` − 1 sampled ones. */
 export function captions(scene: Scene, count: number, random: Random): string[] {
   return [caption(scene), ...Array.from({ length: count - 1 }, () => caption(scene, random))];
 }
 
-/** Every word that a caption may contain, sorted. */
+/** Returns every word that a caption may contain, sorted. */
 export function vocabulary(): string[] {
   const phrases = [
     ...ANIMALS,

@@ -23,7 +23,7 @@ export function smoothstep(from: number, to: number, x: number): number {
   return t * t * (3 - 2 * t);
 }
 
-/** Cosine and sine of an angle in −180..180 degrees, by their Taylor series; absolute error below 1e-12. */
+/** Returns the cosine and sine of an angle in −180..180 degrees, by their Taylor series; absolute error below 1e-12. */
 export function direction(degrees: number): readonly [cos: number, sin: number] {
   const x = (degrees * Math.PI) / 180;
   let cos = 0;

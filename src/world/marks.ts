@@ -94,7 +94,7 @@ function toLine([ax, ay, az]: Vec, [bx, by, bz]: Vec, u: number, v: number, w: n
   return Math.sqrt(px * px + py * py + pz * pz);
 }
 
-/** Share of a point that a mark of one colour covers: 0..1. */
+/** Returns the share of a point that a mark of one colour covers: 0..1. */
 function cover(mark: Blot | Band | Stripes | Spots, u: number, v: number, w: number, seed: number): number {
   switch (mark.shape) {
     case "blot": {

@@ -23,7 +23,7 @@ function dilate(set: Uint8Array, size: number, reach: number): Uint8Array {
   return out;
 }
 
-/** Mask of what an edit must keep: 255 at pixels that are equal in both pictures and not close to a changed one. */
+/** Returns the mask of what an edit must keep: 255 at pixels that are equal in both pictures and not close to a changed one. */
 export function keptMask(before: Picture, after: Picture): Mask {
   const { width: size, data } = before;
   const changed = new Uint8Array(size * size);

@@ -1,6 +1,6 @@
 // Integer hashes and smooth noise made from them: the world's only source of texture.
 
-/** A well mixed 32-bit hash of three integers, as a number in 0..1. */
+/** Returns a well mixed 32-bit hash of three integers, as a number in 0..1. */
 export function hash(x: number, y: number, seed: number): number {
   let h = Math.imul(x | 0, 0x27d4eb2d) ^ Math.imul(y | 0, 0x165667b1) ^ Math.imul(seed | 0, 0x9e3779b1);
   h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
@@ -46,7 +46,7 @@ export function cellDistances(x: number, y: number, z: number, seed: number): re
   return [Math.sqrt(first), Math.sqrt(second)];
 }
 
-/** Distance to the second nearest centre minus distance to the nearest: 0 on the walls between cells. */
+/** Returns the distance to the second nearest centre minus distance to the nearest: 0 on the walls between cells. */
 export function cellWall(x: number, y: number, z: number, seed: number): number {
   const [first, second] = cellDistances(x, y, z, seed);
   return second - first;

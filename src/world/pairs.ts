@@ -53,7 +53,7 @@ interface PairSet {
 
 const other = <T>(random: Random, items: readonly T[], not: T): T => random.pick(items.filter((item) => item !== not));
 
-/** The scene after a random edit of this kind. */
+/** Returns the scene after a random edit of this kind. */
 function edited(kind: PairKind, scene: Scene, random: Random): Scene {
   const pose = (): Partial<Scene> => ({ pose: other(random, posesOf(scene.animal), scene.pose) });
   const place = (): Partial<Scene> => ({ place: other(random, PLACES, scene.place) });
@@ -110,8 +110,8 @@ function sampleBefore(kind: PairKind, { split, edition }: PairSet, random: Rando
 const changesCombination = (kind: PairKind): boolean => kind === "pose" || kind === "colour" || kind === "several";
 
 /**
- * A random pair. If `heldOut`, training leaves out the combination after the edit but shows the one before; if the kind of
- * edit does not change the combination, it leaves out both. If not `heldOut`, training shows both.
+ * Returns a random pair. If `heldOut`, training leaves out the combination after the edit but shows the one before; if the kind
+ * of edit does not change the combination, it leaves out both. If not `heldOut`, training shows both.
  */
 function samplePair(kind: PairKind, heldOut: boolean, set: PairSet, name: string, random: Random): Pair {
   for (;;) {
@@ -178,11 +178,11 @@ const SET_SEEDS: Record<Edition, { benchmark: number; tuning: number }> = {
   2: { benchmark: 2026, tuning: 2027 },
 };
 
-/** The fixed 200 pairs of an edition that results are reported on. */
+/** Returns the fixed 200 pairs of an edition that results are reported on. */
 export const benchmarkPairs = (edition: Edition = DEFAULT_EDITION): Pair[] =>
   samplePairs("benchmark", 200, SET_SEEDS[edition].benchmark, edition);
 
-/** The fixed 60 pairs of an edition for choosing hyper-parameters; none is in the benchmark, and no seed is shared. */
+/** Returns the fixed 60 pairs of an edition for choosing hyper-parameters; none is in the benchmark, and no seed is shared. */
 export const tuningPairs = (edition: Edition = DEFAULT_EDITION): Pair[] =>
   samplePairs("tuning", 60, SET_SEEDS[edition].tuning, edition);
 

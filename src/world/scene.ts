@@ -60,7 +60,7 @@ export interface Scene {
 
 export const posesOf = (animal: Animal): readonly Pose[] => (animal === "bird" ? BIRD_POSES : BEAST_POSES);
 
-/** The field of a scene or a set of scenes that names its edition. The first has none, so that older files stay valid. */
+/** Returns the field of a scene or a set of scenes that names its edition. The first has none, so that older files stay valid. */
 export const editionKey = (edition: Edition): { edition?: Edition } => (edition === 1 ? {} : { edition });
 
 /** Default pose of an animal. */

@@ -27,7 +27,7 @@ import {
 export const SPLITS = ["train", "validation", "tuning", "benchmark"] as const;
 export type Split = (typeof SPLITS)[number];
 
-/** A random seed that belongs to `split`. */
+/** Returns a random seed that belongs to `split`. */
 export const sampleSeed = (random: Random, split: Split): number =>
   random.below(SEED_LIMIT / SPLITS.length) * SPLITS.length + SPLITS.indexOf(split);
 
@@ -64,7 +64,7 @@ export function checkSample({ split, combinations, portraits }: SampleOptions): 
   if (portraits) throw refused("a portrait shows no pose, so no portrait is a held-out combination");
 }
 
-/** A random scene of a split. Throws UsageError if there are no such scenes. */
+/** Returns a random scene of a split. Throws UsageError if there are no such scenes. */
 export function sampleScene(random: Random, options: SampleOptions): Scene {
   checkSample(options);
   const { split, edition = DEFAULT_EDITION, combinations = "seen", portraits } = options;

@@ -79,14 +79,14 @@ export function pencil(layers: Layers, seed: number): Float32Array {
   return out;
 }
 
-/** A soft stripe of period 1: 0..1. */
+/** Returns a soft stripe of period 1: 0..1. */
 function stripe(x: number): number {
   const t = Math.abs(x - Math.floor(x) - 0.5) * 2;
   return smoothstep(0.15, 0.85, t);
 }
 
 /**
- * The Kuwahara filter: each pixel becomes the mean of the most even of the four squares of which it is a corner. This
+ * Returns the Kuwahara filter: each pixel becomes the mean of the most even of the four squares of which it is a corner. This
  * flattens areas and keeps their borders.
  */
 function flatten(colour: Float32Array, size: number, radius: number): Float32Array {

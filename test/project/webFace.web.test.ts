@@ -4,7 +4,7 @@ import * as node from "../../src/index.ts";
 import * as web from "../../src/web.ts";
 import * as webEngine from "../../src/webEngine.ts";
 
-/** What needs a folder on a disk. */
+/** Functions that need a folder on a disk. */
 const onlyNode = ["readPrepared"];
 
 test("a browser's face is Node's without what needs files", () => {

@@ -7,7 +7,7 @@ import { servePages } from "./pageServer.ts";
 
 export { noBrowser } from "./needs.ts";
 
-/** What a page and its server exchange: JSON, bytes, and what JSON has no word for. */
+/** A value on its way between a page and its server: JSON, bytes, and values that JSON does not have. */
 type Passed =
   | { readonly bytes: string }
   | { readonly plain: unknown }

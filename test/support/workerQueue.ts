@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Job, JobError, JobRequest, JobResult } from "../../src/server/api/index.ts";
 import type { JobQueue, Reported, StoredPreparation, WorkerLease } from "../../src/server/queue.ts";
 
-/** What a lease was told last. */
+/** The last call on a lease. */
 type Ending = { readonly result: JobResult } | { readonly error: JobError; readonly retry: boolean } | "released";
 
 /** A job of the queue below. */

@@ -15,7 +15,7 @@ describe.skipIf(noBrowser)(titled("a lost device in Chromium", noBrowser), () =>
   });
   afterAll(() => served?.close());
 
-  /** What an engine does when Chromium's process for WebGPU crashes between two calls, during a call, and then. */
+  /** Results or errors of an engine whose process for WebGPU crashes between two calls, during a call, and then. */
   async function outcomes(...flags: string[]): Promise<Record<string, string>> {
     const browser = await launchWith("webgpu", ...flags);
     try {

@@ -105,7 +105,7 @@ function editJson(edit: ComparedEdit, { pictureOf }: Files): object {
   return { method, file, isReused, ...costs, estimate, ...likeness, settings };
 }
 
-/** What the lines and files of a comparison need of it, whether it is made here or by a server. */
+/** The facts of a comparison that are printed and written, whether it is made here or by a server. */
 interface PrintedComparison {
   readonly photo: Photo;
   readonly target: string;

@@ -205,7 +205,7 @@ export async function openPhotos(
 export const savedIn = <T extends PhotoTask>(task: T, file: string | undefined): T & Pick<PrintedTask, "file"> =>
   file === undefined ? task : { ...task, file, store: preparedFile(file, { trajectories: task.store?.trajectories }) };
 
-/** What the lines about a task need of it, whether it runs here or on a server. */
+/** The facts of a task that are printed, whether it runs here or on a server. */
 export interface PrintedTask {
   readonly method: Method;
   readonly source: string;
@@ -226,7 +226,7 @@ export interface MadeTask extends PrintedTask {
   readonly photo?: Photo;
 }
 
-/** What an edit is asked for. */
+/** Arguments of making an edit. */
 export type EditWork = Pick<EditTaskWork, "images" | "previews" | "wholeStrip" | "scorer" | "signal">;
 
 /** An edit of this command, and how to make it. */

@@ -34,7 +34,7 @@ export interface RemoteComparison {
   readonly clip: () => string | undefined;
 }
 
-/** What the comparisons of one command are made from. */
+/** Methods, options, photos and prompts of the comparisons of one command. */
 export interface ComparisonInput {
   readonly chosen: readonly Method[];
   readonly options: ReadonlyMap<Method, ChosenOptions>;

@@ -23,7 +23,7 @@ export interface RemoteEditFlags extends PhotoFlags, ServerFlags {
 
 const sizeText = ({ size }: PhotoFlags): string | undefined => size && `${size.width}x${size.height}`;
 
-/** What the requests of all kinds take from flags. Photos are put back into their own size here, so the server only fits them. */
+/** Returns the fields of every kind of request, from flags. Photos are put back into their own size here, so the server only fits them. */
 export const commonRequest = (flags: PhotoFlags, model: string) => ({
   model,
   size: sizeText(flags),

@@ -6,7 +6,7 @@ import { enlargedPhoto, type Photo, type StrengthRecord, type TaskEvent } from "
 import { note } from "../print.ts";
 import type { Uploads } from "./uploads.ts";
 
-/** What the events of one job belong to. */
+/** The edit that the events of a job belong to, and how it is shown. */
 export interface EventsOf {
   readonly method: Method;
   readonly source: string;

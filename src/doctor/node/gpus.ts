@@ -95,7 +95,7 @@ async function smiCards(): Promise<GpuFacts[]> {
   }
 }
 
-/** The kernel's devices of graphics cards that this user may not open. */
+/** Returns the kernel's devices of graphics cards that this user may not open. */
 function closedDevices(root: string): string[] {
   const paths = [
     ...namesIn(root, "dev/dri")
@@ -113,7 +113,7 @@ function closedDevices(root: string): string[] {
   });
 }
 
-/** The drivers of Vulkan: those that the environment names, otherwise those of the system's folders. */
+/** Returns the drivers of Vulkan: those that the environment names, otherwise those of the system's folders. */
 export function vulkanDrivers(root = "/", env: NodeJS.ProcessEnv = process.env): DoctorReport["vulkan"] {
   const named = (env.VK_DRIVER_FILES ?? env.VK_ICD_FILENAMES)?.split(":").filter(Boolean);
   const folders = ["etc/vulkan/icd.d", "usr/local/share/vulkan/icd.d", "usr/share/vulkan/icd.d"];
@@ -138,7 +138,7 @@ export function vulkanDrivers(root = "/", env: NodeJS.ProcessEnv = process.env):
   });
 }
 
-/** What the files of NVIDIA's driver and the kernel tell about graphics cards. root: "/", or a copy of the files of a system. */
+/** Reads what the files of NVIDIA's driver and of the kernel tell about graphics cards. root: "/", or a copy of the files of a system. */
 export async function gpuFacts(root = "/"): Promise<{ gpus: GpuFacts[]; problems: string[] }> {
   const smi = root === "/" ? await smiCards() : [];
   const nvidia = smi.length > 0 ? smi : procCards(root);

@@ -23,7 +23,7 @@ class Facts {
   }
 }
 
-/** Bytes of all files below a folder. Files that vanish meanwhile do not count. */
+/** Returns the bytes of all files below a folder. Files that vanish meanwhile do not count. */
 async function bytesBelow(folder: string): Promise<number> {
   let sum = 0;
   for (const entry of await readdir(folder, { withFileTypes: true })) {
@@ -34,7 +34,7 @@ async function bytesBelow(folder: string): Promise<number> {
   return sum;
 }
 
-/** The folder itself, or the nearest one above it that exists. */
+/** Returns the folder itself, or the nearest one above it that exists. */
 async function existing(folder: string): Promise<string> {
   const isThere = await stat(folder).then(
     (found) => found.isDirectory(),
@@ -73,7 +73,7 @@ function glibcVersion(): string | undefined {
   return header?.glibcVersionRuntime;
 }
 
-/** The facts of this machine that need no device. It never throws: what cannot be read is absent. */
+/** Returns the facts of this machine that need no device. It never throws: what cannot be read is absent. */
 export async function machineFacts(): Promise<Omit<DoctorReport, "devices">> {
   const facts = new Facts();
   const onnxruntime = installedOnnxruntime();

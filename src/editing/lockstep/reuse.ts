@@ -5,7 +5,7 @@ import type { Process } from "./process.ts";
 const nameOf = (process: Process, term: string): string => JSON.stringify([process.name, term]);
 
 /**
- * What the inner parts of the U-Net gave for each row when they were last computed. They change little from one step to the
+ * Results of the inner parts of the U-Net for each row, from when they were last computed. They change little from one step to the
  * next, so they are computed at every n-th step only (DeepCache; Ma et al. 2024).
  */
 export class InnerParts {

@@ -43,7 +43,7 @@ const alphas: readonly (readonly [number, number])[] = [
 const shareLevels = (plan: Plan, name: string, option: string, values: readonly number[]): Level[] =>
   values.map((value) => level(plan, name, `${value}`, { [option]: value }));
 
-/** The factors of figure 9, one at a time. */
+/** Returns the factors of figure 9, one at a time. */
 const factors = (plan: Plan): readonly { readonly name: string; readonly levels: readonly Level[] }[] => [
   {
     name: "α",

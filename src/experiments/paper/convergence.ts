@@ -104,7 +104,7 @@ const traced = (plan: Plan): Case[] => {
 };
 const tried = (plan: Plan): Case[] => traced(plan).slice(0, Math.ceil(traced(plan).length / 2));
 
-/** The photo, its convergence and its name. */
+/** Returns the photo, its convergence and its name. */
 const foundIn = (plan: Plan, view: View): { readonly name: string; readonly data: Convergence }[] =>
   traced(plan).flatMap((one) => {
     const line = view.measurement(one, convergence(plan));

@@ -17,7 +17,7 @@ function doneText(plan: Plan, view: View, variants: readonly Variant[]): string 
   return `Edits of the whole run in which every requested change is seen: ${counts.join(", ")}.`;
 }
 
-/** A gallery of BARET's edits, the first ones of each kind, so that nobody chooses the best. */
+/** Returns a gallery of BARET's edits, the first ones of each kind, so that nobody chooses the best. */
 const baretGallery = (name: string, title: string, paper: string, count: number): Experiment => ({
   name,
   title,

@@ -18,7 +18,7 @@ const counted = (n: number, one: string): string => `${n} ${one}${n === 1 ? "" :
 const asked = ({ answers, raters, cases }: ScoreResults | PairResults, what: string): string =>
   `${counted(answers, what)} by ${counted(raters, "rater")} on ${counted(cases, "photo")}`;
 
-/** A bar for each method. */
+/** Returns a bar for each method. */
 function barChart(caption: string, label: string, bars: readonly { method: string; measured: Measured }[]): Chart {
   const points = bars.flatMap(({ measured: { value, ...rest } }, x) =>
     value === undefined ? [] : [{ x, y: value, ...rest }],
@@ -33,7 +33,7 @@ function barChart(caption: string, label: string, bars: readonly { method: strin
   };
 }
 
-/** A table of agreement: raters with each other, with themselves, and with each metric. */
+/** Returns a table of agreement: raters with each other, with themselves, and with each metric. */
 function agreementTable(caption: string, { alpha, consistency, metrics }: ScoreResults | PairResults): Table {
   const rows: Row[] = [
     { cells: ["raters with each other", "Krippendorff's α", figure(alpha)] },

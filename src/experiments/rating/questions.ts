@@ -41,7 +41,7 @@ const keyOf = (mode: Mode, name: string, methods: readonly string[], repeat: boo
 const methodsOfAnswer = (answer: Answer): string[] =>
   answer.mode === "score" ? [answer.edit.method] : [answer.left.method, answer.right.method];
 
-/** The key of the question that an answer belongs to. */
+/** Returns the key of the question that an answer belongs to. */
 export const answerKey = (answer: Answer): string =>
   keyOf(answer.mode, answer.case, methodsOfAnswer(answer), answer.repeat);
 
@@ -58,7 +58,7 @@ const question = (mode: Mode, one: StudyCase, edits: readonly StudyEdit[], repea
   ),
 });
 
-/** All questions of a mode, each once. */
+/** Returns all questions of a mode, each once. */
 export function allQuestions({ cases }: Study, mode: Mode): Question[] {
   return cases.flatMap((one) => {
     const groups = mode === "score" ? one.edits.map((edit) => [edit]) : everyPair(one.edits);

@@ -13,7 +13,7 @@ const path = z
   .max(4096)
   .refine(staysInside, { error: "expected a path inside the folder of rating.json" });
 
-/** Schema of names that must differ. */
+/** Returns the schema of names that must differ. */
 const differing = <T>(schema: z.ZodType<T, T>, field: keyof T & string) =>
   z.array(schema).superRefine((items, context) => {
     const seen = new Set<unknown>();
@@ -56,7 +56,7 @@ export type StudyEdit = StudyCase["edits"][number];
 /** Values of a metric: case → method → value. */
 export type StudyMetric = z.infer<typeof metricSchema>;
 
-/** Names of all methods, in the order in which they first appear. */
+/** Returns the names of all methods, in the order in which they first appear. */
 export const methodsOf = ({ cases }: Study): string[] => [
   ...new Set(cases.flatMap(({ edits }) => edits.map(({ method }) => method))),
 ];

@@ -3,7 +3,7 @@ import { NOTHING } from "./figureParts.ts";
 import type { PlacedFigure } from "./flatten.ts";
 import type { Block, Row } from "./report.ts";
 
-/** A table, or nothing if it has no rows. */
+/** Returns a table, or nothing if it has no rows. */
 function table(caption: string, columns: readonly string[], rows: readonly Row["cells"][]): Block[] {
   return rows.length === 0 ? [] : [{ type: "table", caption, columns, rows: rows.map((cells) => ({ cells })) }];
 }

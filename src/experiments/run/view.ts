@@ -4,7 +4,7 @@ import type { Job, Measurement } from "./job.ts";
 import type { LineOf, Results } from "./log.ts";
 import type { Variant } from "./variant.ts";
 
-/** Path of a picture of a case in the folder of a run. */
+/** Returns the path of a picture of a case in the folder of a run. */
 export const referencePath = (name: string, picture: "photo" | "truth"): string => `cases/${name}/${picture}.png`;
 
 /** Result of one edit. */

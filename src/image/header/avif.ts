@@ -41,7 +41,7 @@ function numbersOf(bytes: Uint8Array, start: number): (size: 1 | 2 | 4) => numbe
   };
 }
 
-/** The number of the item that is shown: ISO/IEC 23008-12, 6.2 (pitm). */
+/** Returns the number of the item that is shown: ISO/IEC 23008-12, 6.2 (pitm). */
 const primaryItem = (pitm: Uint8Array): number => numbersOf(pitm, FULL)(pitm[0] === 0 ? 2 : 4);
 
 /** Positions, from 1, of an item's properties in ipco: ISO/IEC 23008-12, 9.3 (ipma). */
@@ -58,12 +58,12 @@ function propertiesOf(item: number, ipma: Uint8Array): number[] {
   return [];
 }
 
-/** The profile of a colour property that holds one: ISO/IEC 14496-12, 12.1.5 (colr). */
+/** Returns the profile of a colour property that holds one: ISO/IEC 14496-12, 12.1.5 (colr). */
 const profileOf = (colr: Uint8Array): Uint8Array | undefined =>
   ["prof", "rICC"].includes(ascii(colr, 0, 4)) ? colr.subarray(4) : undefined;
 
 /**
- * The header of an AVIF: size and profile of the picture that is shown. Decoders turn it upright by themselves. Throws
+ * Returns the header of an AVIF: size and profile of the picture that is shown. Decoders turn it upright by themselves. Throws
  * ImageError if the file is truncated. Frames after the first of a sequence are not counted.
  */
 export function avifHeader(avif: Uint8Array): FileHeader {

@@ -35,12 +35,12 @@ export function readOrientation(exif: Uint8Array, at: number): Orientation {
   return UPRIGHT;
 }
 
-/** The orientation of several pieces of EXIF data: the first counts, and all places are kept. */
+/** Returns the orientation of several pieces of EXIF data: the first counts, and all places are kept. */
 export function mergeOrientations(found: readonly Orientation[]): Orientation {
   return { orientation: found[0]?.orientation ?? 1, places: found.flatMap(({ places }) => places) };
 }
 
-/** A copy of a file that says it is upright, for decoders of which some heed the orientation and some do not. */
+/** Returns a copy of a file that says it is upright, for decoders of which some heed the orientation and some do not. */
 export function withoutOrientation(file: Uint8Array, { places }: Orientation): Uint8Array {
   if (places.length === 0) return file;
   const copy = file.slice();

@@ -1,6 +1,6 @@
 import type { Orientation } from "./exif.ts";
 
-/** What a picture file tells before any of its pixels is decoded. */
+/** Facts of a picture file that are known before any of its pixels is decoded. */
 export interface FileHeader extends Orientation {
   /** Size in pixels as decoders give it, before the picture is turned upright. */
   readonly width: number;

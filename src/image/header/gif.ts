@@ -2,7 +2,7 @@ import { UPRIGHT } from "./exif.ts";
 import type { FileHeader } from "./fileHeader.ts";
 import { corrupt, requireBytes, viewOf } from "./reader.ts";
 
-/** Bytes of a colour table that a field of flags announces: GIF89a specification, 18 and 20. */
+/** Returns the bytes of a colour table that a field of flags announces: GIF89a specification, 18 and 20. */
 const tableBytes = (flags: number): number => (flags & 0x80 ? 3 << ((flags & 7) + 1) : 0);
 
 /** Skips sub-blocks, each with its length before it, to the empty one that ends them. */
@@ -14,7 +14,7 @@ function afterSubBlocks(gif: Uint8Array, start: number): number {
   }
 }
 
-/** The header of a GIF. Throws ImageError if the file ends within a frame. */
+/** Returns the header of a GIF. Throws ImageError if the file ends within a frame. */
 export function gifHeader(gif: Uint8Array): FileHeader {
   const [extension, image] = [0x21, 0x2c];
   requireBytes(gif, 13, "a header");

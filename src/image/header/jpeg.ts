@@ -20,7 +20,7 @@ interface Segment {
   readonly at: number;
 }
 
-/** The segments of a JPEG up to its end. Throws ImageError if it ends before its EOI marker. */
+/** Returns the segments of a JPEG up to its end. Throws ImageError if it ends before its EOI marker. */
 function* segments(jpeg: Uint8Array): Generator<Segment> {
   const view = viewOf(jpeg);
   for (let at = 2; ; ) {
@@ -46,7 +46,7 @@ function joinProfile(pieces: readonly Uint8Array[]): Uint8Array | undefined {
   return joinBytes(pieces.toSorted((a, b) => a[0] - b[0]).map((piece) => piece.subarray(2)));
 }
 
-/** The header of a JPEG (ITU-T T.81). Throws ImageError if the file is truncated. */
+/** Returns the header of a JPEG (ITU-T T.81). Throws ImageError if the file is truncated. */
 export function jpegHeader(jpeg: Uint8Array): FileHeader {
   const orientations: Orientation[] = [];
   const profile: Uint8Array[] = [];

@@ -3,7 +3,7 @@ import { parsePng } from "../png/parse.ts";
 import { mergeOrientations, readOrientation } from "./exif.ts";
 import type { FileHeader } from "./fileHeader.ts";
 
-/** The header of a PNG. Throws ImageError if the file is damaged. */
+/** Returns the header of a PNG. Throws ImageError if the file is damaged. */
 export async function pngHeader(png: Uint8Array): Promise<FileHeader> {
   const { width, height, frames, exif, profile } = parsePng(png);
   // The own decoder knows no EXIF, so there is nothing to make upright before decoding.

@@ -10,7 +10,7 @@ export interface WebpChunk {
   readonly at: number;
 }
 
-/** The chunks of a WebP (RFC 9649, 2.3). Throws ImageError if one reaches beyond the file, or the file is too short. */
+/** Returns the chunks of a WebP (RFC 9649, 2.3). Throws ImageError if one reaches beyond the file, or the file is too short. */
 export function* webpChunks(webp: Uint8Array): Generator<WebpChunk> {
   const view = viewOf(webp);
   requireBytes(webp, 12, "a header");
@@ -45,7 +45,7 @@ export function webpSize({ type, content }: WebpChunk): { width: number; height:
 
 const EXIF = "Exif\0\0";
 
-/** The header of a WebP. Throws ImageError if the file is truncated. */
+/** Returns the header of a WebP. Throws ImageError if the file is truncated. */
 export function webpHeader(webp: Uint8Array): FileHeader {
   let size: { width: number; height: number } | undefined;
   let orientation = UPRIGHT;

@@ -118,7 +118,7 @@ export async function readPhotoHeader(source: Uint8Array | string, options: Deco
   });
 }
 
-/** The picture that decodePhoto reads. Throws ImageError as it does, and if the file has several frames. */
+/** Returns the picture that decodePhoto reads. Throws ImageError as it does, and if the file has several frames. */
 export async function decodeImage(source: Uint8Array | string, options: DecodeOptions = {}): Promise<Picture> {
   checkArguments("decodeImage", decodeArguments, { source, options });
   return naming(source, async () => {

@@ -51,7 +51,7 @@ function paletteOf({ palette = new Uint8Array(), transparency = new Uint8Array()
   return table;
 }
 
-/** The one transparent colour of a PNG without an alpha channel (PNG 11.3.2.1). */
+/** Returns the one transparent colour of a PNG without an alpha channel (PNG 11.3.2.1). */
 function transparentColour({ transparency, channels }: PngFile): Uint16Array | undefined {
   if (!transparency || transparency.length < 2 * channels) return undefined;
   const view = viewOf(transparency);

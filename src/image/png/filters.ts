@@ -10,7 +10,7 @@ function paeth(left: number, above: number, upperLeft: number): number {
   return byAbove <= byUpperLeft ? above : upperLeft;
 }
 
-/** What a byte is expected to be, for each filter type. */
+/** Predicts a byte from its neighbours. */
 type Predict = (left: number, above: number, upperLeft: number) => number;
 const predictions: readonly Predict[] = [
   () => 0,

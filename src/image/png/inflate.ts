@@ -1,7 +1,7 @@
 import { joinBytes } from "../../core/index.ts";
 import { corrupt } from "../header/reader.ts";
 
-/** A stream of the pieces of an array. */
+/** Returns a stream of the pieces of an array. */
 function streamOf(pieces: readonly Uint8Array[]): ReadableStream<Uint8Array<ArrayBuffer>> {
   const waiting = pieces.values();
   return new ReadableStream({

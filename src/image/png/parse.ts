@@ -80,7 +80,7 @@ export function parsePng(png: Uint8Array): PngFile {
   };
 }
 
-/** A PNG without its EXIF data, for decoders of which some heed the orientation in it and some do not. */
+/** Returns a PNG without its EXIF data, for decoders of which some heed the orientation in it and some do not. */
 export function withoutExif(png: Uint8Array): Uint8Array {
   const kept = [...pngChunks(png)].filter(({ type }) => type !== "eXIf");
   return joinBytes([Uint8Array.from(pngSignature), ...kept.map(({ type, data }) => pngChunk(type, data))]);

@@ -3,7 +3,7 @@ import { giveTurn, ImageError } from "../../core/index.ts";
 /** Sides of the piece of a canvas that is read at once: browsers limit the area of a canvas, and reading it blocks. */
 const [TILE_WIDTH, TILE_HEIGHT] = [4096, 256];
 
-/** A canvas in memory, in sRGB, whose pixels are read often. Throws ImageError if the browser refuses this size. */
+/** Returns a canvas in memory, in sRGB, whose pixels are read often. Throws ImageError if the browser refuses this size. */
 export function canvasOf(width: number, height: number): [OffscreenCanvas, OffscreenCanvasRenderingContext2D] {
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { colorSpace: "srgb", willReadFrequently: true });

@@ -40,7 +40,7 @@ interface OpenedPhoto extends FileHeader {
   readonly format: ReadFormat;
 }
 
-/** The name of a file that the user chose. */
+/** Returns the name of a file that the user chose. */
 const nameOf = (source: Blob | Uint8Array): string | undefined => (source instanceof File ? source.name : undefined);
 
 async function bytesOf(source: Blob | Uint8Array, where: string | undefined): Promise<Uint8Array> {
@@ -98,7 +98,7 @@ async function decodeByBrowser(bytes: Uint8Array, format: ReadFormat): Promise<O
   }
 }
 
-/** A PNG is decoded here, because a canvas does not give the very levels of pixels that are partly transparent. */
+/** Decodes a PNG without a canvas, because a canvas does not give the very levels of pixels that are partly transparent. */
 async function decodeOwn(bytes: Uint8Array, profile: Profile | undefined): Promise<Omit<Samples, "unusableProfile">> {
   return profile?.kind === "tables" ? decodeByBrowser(withoutExif(bytes), "png") : decodePng(parsePng(bytes), profile);
 }
@@ -154,7 +154,7 @@ export async function readPhotoHeader(source: Blob | Uint8Array, options: Decode
   });
 }
 
-/** The picture that decodePhoto reads. Throws ImageError as it does, and if the file has several frames. */
+/** Returns the picture that decodePhoto reads. Throws ImageError as it does, and if the file has several frames. */
 export async function decodeImage(source: Blob | Uint8Array, options: DecodeOptions = {}): Promise<Picture> {
   checkArguments("decodeImage", decodeArguments, { source, options });
   return naming(source, async () => {

@@ -11,7 +11,7 @@ import type { Request } from "../messages.ts";
 import { type EngineProcess, requestDone } from "../process.ts";
 import { type PlacedModel, pathOf, placeWeights } from "./weightFiles.ts";
 
-/** What the child process needs to load a program. The model is at `path`, or it is the message's only array. */
+/** A program for the child process to load. The model is at `path`, or it is the message's only array. */
 export interface ChildLoad {
   path?: string;
   options: InferenceSession.SessionOptions;

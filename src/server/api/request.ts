@@ -80,7 +80,7 @@ export const attentionRequest = z.strictObject({
   of: name.default("edit").describe("name of the picture to observe"),
 });
 
-/** What a client asks for. */
+/** The request of a client. */
 export const jobRequest = z.discriminatedUnion("kind", [editRequest, compareRequest, sweepRequest, attentionRequest]);
 
 export type EditRequest = z.infer<typeof editRequest>;

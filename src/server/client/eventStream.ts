@@ -1,7 +1,7 @@
 import { createParser } from "eventsource-parser";
 import type { JobError, JobEvent } from "../api/index.ts";
 
-/** What a stream of events tells: an event, with its id if the server keeps it, or a failure of the server. */
+/** An item of a stream of events: an event, with its id if the server keeps it, or a failure of the server. */
 export type Heard = { readonly id?: string; readonly event: JobEvent } | { readonly error: JobError };
 
 /** Reads server-sent events of a job until the stream ends. Rejects if the connection breaks. */

@@ -3,7 +3,7 @@ import { getCookie, setCookie } from "hono/cookie";
 import { timingSafeEqual } from "hono/utils/buffer";
 import { refusal } from "../../http/index.ts";
 
-/** What the server knows of a request besides the request: who asks. */
+/** Values that the server keeps with a request: who asks. */
 export interface ServerEnv {
   Variables: { client: string };
 }

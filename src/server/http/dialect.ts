@@ -27,7 +27,7 @@ export interface FormLimits {
   readonly files: number;
 }
 
-/** What the APIs of other programs need besides requests and responses. */
+/** Parts of the server that the APIs of other programs need. */
 export interface DialectOptions {
   readonly service: Service;
   /** Reads a form of type multipart/form-data, field by field, within limits. Throws RequestError, TooLargeError. */

@@ -6,7 +6,7 @@ import { RequestError } from "../errors.ts";
 import type { ServerEnv } from "./access.ts";
 import { readJson, textProblem } from "./body.ts";
 
-/** What an endpoint answers: JSON of a schema, another type, or either; undefined: nothing. */
+/** Content of an endpoint's answer: JSON of a schema, another type, or either; undefined: nothing. */
 export interface Answer {
   readonly about: string;
   readonly json?: z.ZodType;

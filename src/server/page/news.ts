@@ -1,6 +1,6 @@
 import type { JobEvent, JobId } from "../api/index.ts";
 
-/** What the service tells without being asked. */
+/** Messages that the service sends without being asked. */
 export type News =
   | { readonly news: "event"; readonly job: JobId; readonly event: JobEvent }
   /** isHere: this tab computes. Otherwise another tab does, and this one shows the same jobs. */

@@ -25,7 +25,7 @@ export interface PageServiceParts {
   readonly roomBytes: number;
 }
 
-/** What is stored in the browser, in bytes. */
+/** Room that the page takes in the browser. */
 export interface RoomFacts {
   /** Of pictures and results. */
   readonly bytes: number;

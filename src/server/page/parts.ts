@@ -31,7 +31,7 @@ export interface LoadedModel {
   readonly steps: JobPlace["openSteps"];
 }
 
-/** What loading a model takes. */
+/** Arguments of loading a model. */
 export interface LoadWork {
   /** Reads a picture that an option names, such as a mask. */
   readonly readPicture: (name: string) => Promise<Uint8Array>;

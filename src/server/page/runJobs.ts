@@ -7,7 +7,7 @@ import { type JobPlace, Reports, type RunnerEvent, runJob } from "../runner/inde
 import type { PageQueue } from "./pageQueue.ts";
 import type { PageBlobs, PageModels, PagePictures } from "./parts.ts";
 
-/** What running jobs takes. */
+/** Arguments of running jobs. */
 export interface RunParts {
   readonly queue: PageQueue;
   readonly blobs: PageBlobs;

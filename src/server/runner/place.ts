@@ -4,7 +4,7 @@ import type { AlphaChannel } from "../../image/index.ts";
 import type { BlobId } from "../api/index.ts";
 import type { NeededPreparation } from "./result.ts";
 
-/** What a PNG file has beside its pixels. */
+/** Parts of a PNG file beside its pixels. */
 export interface PngFacts {
   readonly alpha?: AlphaChannel;
   /** JSON text of the record. */

@@ -16,7 +16,7 @@ import type { JobRequest, JobResult, JobWarning } from "../api/index.ts";
 import type { JobPlace } from "./place.ts";
 import type { MadeFile, RunnerEvent } from "./result.ts";
 
-/** What a running job works with. R: its kind of request. */
+/** The model, the files and the request of a running job. R: its kind of request. */
 export interface JobWork<R extends JobRequest = JobRequest> {
   readonly model: Model;
   /** Name of the model for clients. */

@@ -1,7 +1,7 @@
 import type { BlobId } from "../api/index.ts";
 import type { SiteCalls } from "./siteService.ts";
 
-/** What the worker of every tab does by itself. */
+/** Calls that the worker of every tab answers by itself. */
 export interface OwnCalls {
   /** Returns a stored picture as PNG; or, if `side` is given, a copy as WebP with at most `side` pixels along each side. */
   picture(id: BlobId, side?: number): Promise<Blob>;

@@ -1,7 +1,7 @@
 import { type Answer, answerTo, type Call, failureOf, type News } from "../page/index.ts";
 import type { SiteCalls, SiteService } from "./siteService.ts";
 
-/** What tabs of one browser tell each other. tab: who asks. */
+/** Messages between the tabs of one browser. tab: the one that asks. */
 type Said =
   | { readonly type: "call"; readonly tab: string; readonly call: Call<SiteCalls> }
   | { readonly type: "answer"; readonly tab: string; readonly answer: Answer }

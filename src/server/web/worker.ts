@@ -17,7 +17,7 @@ const scope = globalThis as unknown as {
 /** URL of the page, which starts this worker under it as its name. */
 const site = scope.name;
 
-/** What every tab does by itself. */
+/** Calls that every tab answers by itself. */
 const own: OwnCalls = {
   async picture(id, side) {
     const file = await (await openBlobs(site)).file(id);

@@ -2,7 +2,7 @@ import { homedir, userInfo } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { StorageError } from "../../core/index.ts";
 
-/** The user's home folder: $HOME if it is an absolute path, otherwise the one that the system's user database names. */
+/** Returns the user's home folder: $HOME if it is an absolute path, otherwise the one that the system's user database names. */
 function homeFolder(): string {
   if (isAbsolute(homedir())) return homedir();
   try {
@@ -19,9 +19,9 @@ function homeFolder(): string {
 }
 
 /**
- * Folder for files that can be made again, as an absolute path: $BARET_CACHE, otherwise the platform's cache folder
- * ($XDG_CACHE_HOME/baret or ~/.cache/baret on Linux). A relative XDG_CACHE_HOME is ignored, as its specification demands.
- * Throws StorageError if the user has no home folder.
+ * Returns the folder for files that can be made again, as an absolute path: $BARET_CACHE, otherwise the platform's cache folder
+ * ($XDG_CACHE_HOME/baret or ~/.cache/baret on Linux). A relative XDG_CACHE_HOME is ignored, as its specification demands. Throws
+ * StorageError if the user has no home folder.
  */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env, platform: string = process.platform): string {
   if (env.BARET_CACHE) return resolve(env.BARET_CACHE);
@@ -32,9 +32,9 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env, platform: stri
 }
 
 /**
- * Folder for files that cannot be made again, such as a server's queue and its results, as an absolute path: $BARET_DATA, otherwise
- * the platform's data folder ($XDG_DATA_HOME/baret or ~/.local/share/baret on Linux). Throws StorageError if the user has no home
- * folder.
+ * Returns the folder for files that cannot be made again, such as a server's queue and its results, as an absolute path:
+ * $BARET_DATA, otherwise the platform's data folder ($XDG_DATA_HOME/baret or ~/.local/share/baret on Linux). Throws StorageError
+ * if the user has no home folder.
  */
 export function dataFolder(env: NodeJS.ProcessEnv = process.env, platform: string = process.platform): string {
   if (env.BARET_DATA) return resolve(env.BARET_DATA);

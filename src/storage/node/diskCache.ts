@@ -286,7 +286,7 @@ export class DiskCache implements Cache {
   }
 }
 
-/** Size of the files directly in a folder. */
+/** Returns the size of the files directly in a folder. */
 async function bytesBelow(folder: string): Promise<number> {
   const names = await readdir(folder).catch(() => []);
   const sizes = names.map((name) =>

@@ -19,7 +19,7 @@ export interface FileIdentity {
   inode: string;
 }
 
-/** Identity of a file as it is now. Throws StorageError if it does not exist. */
+/** Returns the identity of a file as it is now. Throws StorageError if it does not exist. */
 export async function fileIdentity(path: string): Promise<FileIdentity> {
   try {
     const real = await realpath(path);
@@ -57,8 +57,8 @@ const sameIdentity = (a: FileIdentity, b: FileIdentity): boolean =>
   a.path === b.path && a.size === b.size && a.modified === b.modified && a.inode === b.inode;
 
 /**
- * SHA-256 of a file, in hexadecimal. The result is stored and used again as long as path, size, time of change and inode
- * stay the same, so that a checkpoint of gigabytes is read once. Throws StorageError if the file cannot be read or changes
+ * Returns the SHA-256 of a file, in hexadecimal. The result is stored and used again as long as path, size, time of change and
+ * inode stay the same, so that a checkpoint of gigabytes is read once. Throws StorageError if the file cannot be read or changes
  * while it is read.
  */
 export async function hashFile(path: string, options: HashOptions = {}): Promise<string> {

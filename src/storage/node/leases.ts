@@ -4,7 +4,7 @@ import { makeFolder } from "./folders.ts";
 import { mayBeInUse, uniqueName } from "./owner.ts";
 import { ignoreMissing, ignoreReadOnly } from "./systemErrors.ts";
 
-/** The leased name in a lease's file name. */
+/** Returns the leased name in a lease's file name. */
 const leasedName = (file: string): string => file.split(".").slice(0, -3).join(".");
 
 /** Marks names as in use, for all processes: one empty file per user, whose name says what is used and by which process. */

@@ -44,7 +44,7 @@ async function stateOf(path: string): Promise<Pick<FileRecord, "size" | "modifie
   return { size: Number(size), modified: `${mtimeNs}`, inode: `${ino}` };
 }
 
-/** SHA-256 of the blocks of a file that begin at `offsets`, each `length` bytes long. */
+/** Returns the SHA-256 of the blocks of a file that begin at `offsets`, each `length` bytes long. */
 async function hashBlocks(path: string, length: number, offsets: Iterable<number>, check: Check): Promise<string> {
   const hash = createHash("sha256");
   const { file } = await openRegular(path);
@@ -104,7 +104,7 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
   }
 }
 
-/** Size of an entry in bytes. */
+/** Returns the size of an entry in bytes. */
 export const sizeOfEntry = ({ files }: Manifest): number =>
   Object.values(files).reduce((sum, { size }) => sum + size, 0);
 

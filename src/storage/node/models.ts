@@ -101,7 +101,7 @@ async function cached(folder: string): Promise<Promise<FoundModel | undefined>[]
   return entries.map((entry) => look(nameOfFolder(entry.slice(8)), join(folder, entry), "Hugging Face cache"));
 }
 
-/** The model at `path`. Undefined if nothing is there, or nothing that baret runs. */
+/** Returns the model at `path`. Undefined if nothing is there, or nothing that baret runs. */
 async function look(name: string, path: string, place: ModelPlace): Promise<FoundModel | undefined> {
   const kind = await kindAt(path, place === "path");
   return kind && { name, kind, place, path };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 const host = hostname().replaceAll(/[^A-Za-z0-9-]/g, "_");
 let counter = 0;
 
-/** A name that no other process makes. It ends with the machine and the process that made it. */
+/** Returns a name that no other process makes. It ends with the machine and the process that made it. */
 export const uniqueName = (prefix: string): string => `${prefix}.${host}.${process.pid}.${counter++}`;
 
 /** True if the process that made `name` with uniqueName is running. Undefined if it runs on another machine. */

@@ -11,7 +11,7 @@ export const BUNDLE_ADVICE =
 /** URL of this file. Undefined in a CommonJS bundle. */
 const here: string | undefined = import.meta.url;
 
-/** The nearest folder above this file that has a package.json. Undefined if that package is not baret. */
+/** Returns the nearest folder above this file that has a package.json. Undefined if that package is not baret. */
 function findPackage(): URL | undefined {
   if (!here) return undefined;
   let folder = new URL("./", here);
@@ -26,7 +26,7 @@ function findPackage(): URL | undefined {
 
 const found = findPackage();
 
-/** Path of a file or folder of this package, such as "assets/clip/merges.txt". Throws CheckpointError in a bundle. */
+/** Returns the path of a file or folder of this package, such as "assets/clip/merges.txt". Throws CheckpointError in a bundle. */
 export function packagePath(path: string): string {
   if (found) return fileURLToPath(new URL(path, found));
   throw new CheckpointError("a file of the package baret cannot be found", {

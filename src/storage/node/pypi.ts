@@ -44,7 +44,7 @@ export function packageIndex(env: NodeJS.ProcessEnv = process.env): string {
   });
 }
 
-/** Bytes of wheels that earlier downloads into `folder`, also unfinished ones, left there. */
+/** Returns the bytes of wheels that earlier downloads into `folder`, also unfinished ones, left there. */
 export async function downloadedBytes(wheels: readonly Wheel[], folder: string): Promise<number> {
   const found = await Promise.all(wheels.map((wheel) => bytesOnDisk(join(folder, wheel.file), fileOf(wheel))));
   return found.reduce((sum, bytes) => sum + bytes, 0);
@@ -82,7 +82,7 @@ export async function downloadWheels(
   }
 }
 
-/** The address from which the index offers a wheel. Throws HubError if it does not offer it, or with another checksum. */
+/** Returns the address from which the index offers a wheel. Throws HubError if it does not offer it, or with another checksum. */
 async function addressOf(wheel: Wheel, index: string, requests: Requests): Promise<string> {
   const page = `${index}/${wheel.package}/`;
   const { bytes } = await requests.text(page, page, json, MAX_LIST_BYTES, (response) =>

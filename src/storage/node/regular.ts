@@ -2,7 +2,7 @@ import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { formatBytes } from "../../core/index.ts";
 
-/** Kind of something that is no regular file, for messages. */
+/** Returns the kind of something that is no regular file, for messages. */
 export function kindOf(found: Stats): string {
   if (found.isDirectory()) return "a folder";
   if (found.isFIFO()) return "a pipe";

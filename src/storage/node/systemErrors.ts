@@ -19,7 +19,7 @@ const messages: Record<string, string> = {
   EROFS: "the file system is read-only",
 };
 
-/** The system's code of an error, such as "ENOENT". Undefined if it has none. */
+/** Returns the system's code of an error, such as "ENOENT". Undefined if it has none. */
 export const codeOf = (cause: unknown): string | undefined =>
   typeof cause === "object" && cause !== null ? (cause as NodeJS.ErrnoException).code : undefined;
 

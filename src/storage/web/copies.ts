@@ -56,7 +56,7 @@ export interface NewCopy {
   readonly except: string;
   /** Its size. */
   readonly bytes: number;
-  /** What of it is not stored yet. */
+  /** Bytes that are not stored yet. */
   readonly missing: number;
   /** All copies together may take so many bytes. */
   readonly maxBytes?: number;

@@ -23,7 +23,7 @@ export interface WantedBytes {
 
 export interface DownloadWork extends Pick<Work, "signal"> {
   readonly policy?: DownloadPolicy;
-  /** What the browser's own cache is used for. Default "default". */
+  /** Use of the browser's own cache, as fetch's option. Default "default". */
   readonly cache?: RequestCache;
   /** Called if the server sends the whole file, although a part was asked for. */
   readonly onWhole?: () => void;

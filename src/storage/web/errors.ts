@@ -24,7 +24,7 @@ export const unreadable = (where: string, cause: unknown): CheckpointError =>
     cause,
   });
 
-/** What helps if there is too little room. */
+/** Advice if there is too little room. */
 export const roomAdvice = "Delete what you no longer need of this page, or free room on this disk.";
 
 /** Turns an error of the browser's storage into a StorageError. Errors of baret pass. */

@@ -29,7 +29,7 @@ export interface PiecedFile {
 }
 
 export interface FetchPiecesWork extends Work {
-  /** What the files are, in errors. */
+  /** Name of the files, in errors. */
   readonly where: string;
   readonly policy?: DownloadPolicy;
   /** Makes room for so many bytes, if it can. Default: nothing is done. */

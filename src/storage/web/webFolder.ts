@@ -19,7 +19,7 @@ const folderUrl = (url: string | URL): string => new URL(`${url}`.replace(/\/?$/
 
 /** Files on a web server, and how to find out which there are. */
 export interface ListedFiles {
-  /** What the files are together, in errors. */
+  /** Name of the files together, in errors. */
   readonly name: string;
   /** Reads their list as the server has it now. Throws as `openWebFolder`. */
   list(options: WebFolderOptions): Promise<FileList>;

@@ -96,7 +96,7 @@ export const textConfig = (family: Family, tokens = CLIP_TOKENS): Config =>
         projection_dim: 512,
       };
 
-/** The noise schedule that both families were trained with. */
+/** Returns the noise schedule that both families were trained with. */
 export const schedulerConfig = (prediction: Prediction): Config => ({
   _class_name: "DDIMScheduler",
   beta_end: 0.012,

@@ -71,7 +71,7 @@ function refuse(kinds: readonly OtherKind[], keys: readonly string[], where: str
 }
 
 /**
- * The family that a single file belongs to, by the keys of its U-Net: leftovers of other kinds do not count. Throws
+ * Returns the family that a single file belongs to, by the keys of its U-Net: leftovers of other kinds do not count. Throws
  * CheckpointError, which says what the file is instead, if it belongs to neither.
  */
 export function familyOf({ tensors }: Safetensors, where: string): Family {

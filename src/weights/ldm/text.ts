@@ -53,7 +53,7 @@ export function openClipWeights(key: string, ref: TensorRef): [string, TensorRef
   ]);
 }
 
-/** Name in OpenCLIP's text encoder, without the file's prefix, of the weight `name` of a CLIPTextModel. */
+/** Returns the name in OpenCLIP's text encoder, without the file's prefix, of the weight `name` of a CLIPTextModel. */
 export function originalOpenClipName(name: string): string {
   const inside = name.replace(/^text_model\./, "");
   const [, layer, path, kind] = /^encoder\.layers\.(\d+)\.(.+)\.(weight|bias)$/.exec(inside) ?? [];

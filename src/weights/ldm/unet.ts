@@ -28,8 +28,8 @@ const middleParts = ["resnets.0", "attentions.0", "resnets.1"];
 const PER_BLOCK = 3;
 
 /**
- * Name in diffusers of a weight of the original U-Net, without the prefix "model.diffusion_model.". Returns undefined if
- * the U-Nets of SD1.x and SD2.x have no such weight. Layers of attention blocks have the same names in both.
+ * Returns the name in diffusers of a weight of the original U-Net, without the prefix "model.diffusion_model.". Returns undefined
+ * if the U-Nets of SD1.x and SD2.x have no such weight. Layers of attention blocks have the same names in both.
  */
 export function unetName(key: string): string | undefined {
   const [, path, kind] = /^(.+)\.(weight|bias)$/.exec(key) ?? [];
@@ -53,7 +53,7 @@ export function unetName(key: string): string | undefined {
   return second === "1" ? layerName(`${block}.attentions.${place}`, rest) : undefined;
 }
 
-/** Name in the original U-Net, without its prefix, of the weight that diffusers calls `name`. */
+/** Returns the name in the original U-Net, without its prefix, of the weight that diffusers calls `name`. */
 export function originalUnetName(name: string): string {
   const [, path, kind] = /^(.+)\.(weight|bias)$/.exec(name) ?? [];
   const outer = originalName(outerParts, path);
@@ -76,7 +76,7 @@ function originalInResnet(rest: string): string {
   return `${originalName(resnetParts, part) ?? part}.${kind}`;
 }
 
-/** Name in diffusers of a weight inside a residual block or an attention block. */
+/** Returns the name in diffusers of a weight inside a residual block or an attention block. */
 function layerName(layer: string, rest: string): string | undefined {
   if (layer.includes("attentions.")) return `${layer}.${rest}`;
   const [, part, kind] = /^(.+)\.(weight|bias)$/.exec(rest) ?? [];

@@ -16,8 +16,8 @@ const convertedParts = new Map<string, string>([
 const LEVELS = 4;
 
 /**
- * Name in diffusers of a weight of the original VAE, without the prefix "first_stage_model.". Returns undefined if the VAE
- * of SD1.x and SD2.x has no such weight.
+ * Returns the name in diffusers of a weight of the original VAE, without the prefix "first_stage_model.". Returns undefined if
+ * the VAE of SD1.x and SD2.x has no such weight.
  */
 export function vaeName(key: string): string | undefined {
   if (/^(post_)?quant_conv\.(weight|bias)$/.test(key)) return key;
@@ -42,7 +42,7 @@ export function vaeName(key: string): string | undefined {
   return end ? `${coder}.${end[1] === "norm_out" ? "conv_norm_out" : end[1]}.${end[2]}` : undefined;
 }
 
-/** Name in the original VAE, without its prefix, of the weight that diffusers calls `name`. */
+/** Returns the name in the original VAE, without its prefix, of the weight that diffusers calls `name`. */
 export function originalVaeName(name: string): string {
   const [, coder, rest] = /^(encoder|decoder)\.(.+)$/.exec(name) ?? [];
   if (!coder) return name;

@@ -14,7 +14,7 @@ export interface Skin {
   readonly z: Vec;
 }
 
-/** A skin whose first axis runs along `along`, and whose third axis is as near to `side` as it can be. */
+/** Returns a skin whose first axis runs along `along`, and whose third axis is as near to `side` as it can be. */
 export function skin(zone: Zone, origin: Vec, along: Vec, side: Vec = [0, 0, 1]): Skin {
   const x = unit(along);
   const z = unit(sub(side, scale(x, dot(side, x))));
@@ -98,7 +98,7 @@ export interface HeadFrame {
   readonly neckRadius: number;
 }
 
-/** The point forward·f + side·s + up·u in the head's frame, in units of its radius. */
+/** Returns the point forward·f + side·s + up·u in the head's frame, in units of its radius. */
 export const onHead = (h: HeadFrame, f: number, s: number, u: number): Vec =>
   add(h.centre, scale(add(add(scale(h.forward, f), scale(h.side, s)), scale(h.up, u)), h.radius));
 

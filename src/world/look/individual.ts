@@ -11,7 +11,7 @@ const STREAM = { shape: 12, marks: 13, dress: 14 };
 /** Radius of an eye in units of the head's: about 4 pixels of a picture of 128, so that an eye survives the VAE. */
 const EYE: Record<Scene["animal"], number> = { dog: 0.29, cat: 0.34, horse: 0.4, giraffe: 0.44, cow: 0.32, bird: 0.33 };
 
-/** The same in a portrait, whose eyes are large anyway. */
+/** Returns the same in a portrait, whose eyes are large anyway. */
 const eyeOf = ({ animal, framing }: Scene): number => EYE[animal] * (framing === "portrait" ? 0.78 : 1);
 
 function ear(beast: Beast, { ear: { kind, size } }: Build, random: Random): Build["ear"] {

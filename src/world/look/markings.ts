@@ -59,7 +59,7 @@ function patches({ kind, build: { trunk } }: BeastShape, colour: Vec, random: Ra
   });
 }
 
-/** A patch about one eye. */
+/** Returns a patch about one eye. */
 function eyePatch({ build: { head, eye } }: BeastShape, colour: Vec, random: Random): Mark {
   const side = random.uniform() < 0.5 ? -1 : 1;
   const at: Vec = [eye.forward * head.radius, eye.up * head.radius, side * eye.side * head.radius];
@@ -72,7 +72,7 @@ function eyePatch({ build: { head, eye } }: BeastShape, colour: Vec, random: Ran
   );
 }
 
-/** A stripe from the forehead down the nose. */
+/** Returns a stripe from the forehead down the nose. */
 function blaze({ build: { head, snout } }: BeastShape, colour: Vec, random: Random): Mark {
   const r = head.radius;
   const tip = r * 0.6 + snout.length;
@@ -210,13 +210,13 @@ const COATS: Record<BeastShape["kind"], readonly Coat[]> = {
 export const beastMarks = (shape: BeastShape, colour: Colour, random: Random): Mark[] =>
   random.pick(COATS[shape.kind])(shape, BESIDE[colour], random);
 
-/** The upper wing, if it is not a shade of the bird's colour. */
+/** Returns the upper wing, if it is not a shade of the bird's colour. */
 export const wingColour = (colour: Colour, random: Random): Vec | null => {
   const choice = random.below(5);
   return choice < 2 ? BESIDE[colour][choice] : null;
 };
 
-/** A bird's marks: none or two of them. */
+/** Returns a bird's marks: none or two of them. */
 export function birdMarks(colour: Colour, random: Random): Mark[] {
   const [light, strong, near] = BESIDE[colour];
   const second = random.uniform() < 0.6 ? light : strong;

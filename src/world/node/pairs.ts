@@ -4,7 +4,7 @@ import { encodePng } from "../../image/node/index.ts";
 import { requireFolder, writeFileAtomic } from "../../storage/node/index.ts";
 import { type Pair, renderPair } from "../pairs.ts";
 
-/** A mask as a grey picture. */
+/** Returns a mask as a grey picture. */
 function greyPicture({ width, height, data }: Mask): Picture {
   return { width, height, data: Uint8Array.from({ length: 3 * data.length }, (_, k) => data[Math.floor(k / 3)]) };
 }

@@ -19,10 +19,10 @@ export interface ShardSet extends SampleOptions {
   readonly size: number;
 }
 
-/** Number of shards in a set. */
+/** Returns the number of shards in a set. */
 export const shardCount = ({ count }: ShardSet): number => Math.ceil(count / SHARD_SIZE);
 
-/** Number of pictures in shard `index`. */
+/** Returns the number of pictures in shard `index`. */
 export const picturesIn = ({ count }: ShardSet, index: number): number =>
   Math.min(SHARD_SIZE, count - index * SHARD_SIZE);
 

@@ -34,7 +34,7 @@ const WOODS: readonly Vec[] = [
   [0.6, 0.54, 0.47],
 ];
 
-/** The k-th of n directions around the vertical axis. */
+/** Returns the k-th of n directions around the vertical axis. */
 export function around(k: number, n: number, offset = 0): readonly [x: number, z: number] {
   return direction(((k + offset) * 360) / n - 180);
 }

@@ -9,7 +9,7 @@ declare const SITE: {
   readonly page: readonly string[];
   /** Files of the engine. They are kept when they are first used; an update has those that were used before it is used itself. */
   readonly engine: readonly string[];
-  /** What is asked for at each visit, and kept for use offline. */
+  /** Files that are asked for at each visit, and kept for use offline. */
   readonly fresh: readonly string[];
 };
 

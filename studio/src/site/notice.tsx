@@ -32,7 +32,7 @@ function Download() {
   );
 }
 
-/** What is stored in this browser, and what happens if there is no more room. */
+/** Shows how much is stored in this browser, and says what happens if there is no more room. */
 function Room() {
   const facts = room.value;
   if (!facts || facts.bytes < 1e6) return null;

@@ -10,7 +10,7 @@ export const download = signal<(DownloadNews & { readonly began: number; readonl
 );
 /** True if another tab computes. */
 export const isElsewhere = signal(false);
-/** What is stored in this browser. */
+/** Room that the page takes in this browser. Undefined until it is known. */
 export const room = signal<RoomFacts | undefined>(undefined);
 
 /** The browser is asked once whether it may delete what is stored, when the first edit is there. */

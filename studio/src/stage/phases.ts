@@ -2,7 +2,7 @@ import type { JobProgress } from "../../../src/server/api/index.ts";
 import type { ShownJob } from "../state/index.ts";
 import { capital, counted, duration } from "../view/words.ts";
 
-/** What each phase of the library does, in plain words. */
+/** Plain words for each phase of the library's work. */
 const phases: Readonly<Record<string, string>> = {
   copy: "Preparing the model",
   "expand weights": "Preparing the model",

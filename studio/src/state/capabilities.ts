@@ -1,7 +1,7 @@
 import { computed, signal } from "@preact/signals";
 import type { Capabilities, MethodDescription, ModelDescription } from "../../../src/server/api/index.ts";
 
-/** What the backend offers. Undefined until it has answered. */
+/** The backend's capabilities. Undefined until it has answered. */
 export const capabilities = signal<Capabilities | undefined>(undefined);
 
 export const models = computed<readonly ModelDescription[]>(() => capabilities.value?.models ?? []);

@@ -1,7 +1,7 @@
 import type { Signal } from "@preact/signals";
 import { type Fingers, type Point, panned, pinched, type View, zoomed } from "./geometry.ts";
 
-/** What pointers and the wheel do on a pane. */
+/** State of a pane that pointers and the wheel change. */
 export interface PaneActions {
   readonly view: Signal<View>;
   /** Place of the divider from the left, 0..1. Undefined: there is none. */

@@ -9,7 +9,7 @@ interface Props {
   readonly made: MadePicture;
 }
 
-/** What can be done with a picture: save it, use its settings, look further into its edit. */
+/** Buttons of a picture: save it, use its settings, look further into its edit. */
 export function PictureActions({ job, made }: Props) {
   const { kind } = job.request;
   const edit = editOf(job.request, made, job.result?.pictures);

@@ -17,7 +17,7 @@ interface Page {
   ): Promise<{ device: string; threads: number }>;
   keepPromise(name: string): Promise<void>;
   /**
-   * What an engine does when its device is lost: between two calls, during a call, and then. Results are numbers, or messages of
+   * Loses the device of an engine between two calls and during a call. Results are numbers, or messages of
    * errors.
    */
   outcomesOfLoss(options: WebEngineOptions): Promise<Record<"idle" | "resident" | "running" | "after", string>>;
@@ -43,7 +43,7 @@ async function noWorkers(): Promise<void> {
   }
 }
 
-/** What a promise gives, or its error. */
+/** Returns the result of a promise, or its error's message. */
 const told = (work: Promise<string>): Promise<string> =>
   work.catch((error: Error) => `${error.name}: ${error.message}`);
 

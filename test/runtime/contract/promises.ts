@@ -30,7 +30,7 @@ export interface EnginePromise {
   readonly not?: Readonly<Record<string, string>>;
 }
 
-/** What every engine promises, in whatever process and on whatever device it computes. */
+/** The promises of every engine, in whatever process and on whatever device it computes. */
 export const promises: readonly EnginePromise[] = [...programs, ...residents, ...weights, ...interruption, ...models];
 
 /** Ends the engines of a kit. */

@@ -30,7 +30,7 @@ const bodies = {
   answer: z.strictObject({ ...who, mode, id: z.string().max(100), answer: z.unknown().optional() }),
 };
 
-/** The rating page and its interface. Answers nobody but the page, and tells it no method and no file. */
+/** Returns the rating page and its interface. Answers nobody but the page, and tells it no method and no file. */
 export function ratingApp({ sessions, rater: onlyRater, assets, picture, isOwnHost }: AppOptions): Hono {
   const app = new Hono();
   app.use(pageHeaders());

@@ -170,7 +170,7 @@ export class Sessions {
   }
 }
 
-/** The first question of a mode without an answer. */
+/** Returns the first question of a mode without an answer. */
 const currentOf = ({ plans, answered }: Session, mode: Mode): Question | undefined =>
   plans[mode].find(({ key }) => !answered.has(key));
 

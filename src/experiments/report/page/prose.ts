@@ -1,6 +1,6 @@
 import { type Html, html } from "./html.ts";
 
-/** A paragraph. Text between two backticks is code. */
+/** Returns a paragraph. Text between two backticks is code. */
 export function prose(text: string): Html {
   const parts = text.split("`");
   // A single backtick is itself.

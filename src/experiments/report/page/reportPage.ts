@@ -17,7 +17,7 @@ function choices(field: "kind" | "method", values: readonly string[]): Html {
   return html`<fieldset><legend>${field}</legend>${boxes}</fieldset>`;
 }
 
-/** The form that chooses kinds and methods. The page's script shows it. */
+/** Returns the form that chooses kinds and methods. The page's script shows it. */
 function filterHtml(report: Report): Html {
   const { kinds, methods } = tagsOf(report);
   const fields = [kinds.length > 1 && choices("kind", kinds), methods.length > 1 && choices("method", methods)];

@@ -40,7 +40,7 @@ function blockHtml({ block, name }: NamedBlock, { book, looks }: Drawing): Html 
   }
 }
 
-/** A section: what the paper shows beside what was measured, the command, and the blocks. */
+/** Returns a section: what the paper shows beside what was measured, the command, and the blocks. */
 export function sectionHtml(section: Section, blocks: readonly NamedBlock[], drawing: Drawing): Html {
   const { name, title, paper, measured, agreement, command } = section;
   const id = fileName(name);

@@ -9,7 +9,7 @@ function cellHtml(cell: Row["cells"][number] | undefined, isNumber: boolean, isH
   return isHead ? html`<th scope="row">${content}</th>` : html`<td>${content}</td>`;
 }
 
-/** A table in a box of its own that scrolls, since a phone is narrower. */
+/** Returns a table in a box of its own that scrolls, since a phone is narrower. */
 export function tableHtml({ caption, columns, rows }: Table): Html {
   const isNumber = columns.map((_, c) => rows.some(({ cells }) => typeof cells[c] === "object"));
   const head = columns.map((name, c) => html`<th scope="col"${isNumber[c] && html` class="number"`}>${name}</th>`);

@@ -41,7 +41,7 @@ export interface CudaOptions {
   packages?: readonly CudaPackage[];
 }
 
-/** What an installation will do. */
+/** The plan of an installation. */
 export interface CudaPlan {
   readonly onnxruntime: string;
   readonly commit: string;

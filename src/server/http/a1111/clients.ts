@@ -3,7 +3,7 @@ import type { Waiting } from "../waiting/index.ts";
 /** Most clients whose choice of a model is kept. */
 const MAX_CHOICES = 10_000;
 
-/** What the API keeps of each client: its choice of a model, and the jobs that its requests wait for. */
+/** State that the API keeps for each client: its choice of a model, and the jobs that its requests wait for. */
 export class Clients {
   private readonly choices = new Map<string, string>();
   private readonly requests = new Map<string, readonly Waiting[]>();

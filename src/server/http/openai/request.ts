@@ -13,7 +13,7 @@ export interface AskedEdit {
   readonly request: Omit<EditRequest, "photo">;
 }
 
-/** What a form asks for. */
+/** The request of a form. */
 export interface AskedEdits {
   /** In the order of the images, or of the seeds. */
   readonly edits: readonly AskedEdit[];

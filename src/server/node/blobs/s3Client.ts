@@ -6,7 +6,7 @@ import { cut, StorageError, UsageError } from "../../../core/index.ts";
 export interface Bucket {
   /** URL of the bucket, in path style. */
   readonly url: string;
-  /** What keys begin with. */
+  /** The beginning of every key. */
   readonly prefix: string;
   readonly region: string;
   readonly accessKeyId: string;

@@ -6,7 +6,7 @@ export interface NamedModel {
   readonly load: string;
 }
 
-/** What the files of a model say. judge: the name of its judge, which may not be on this disk. */
+/** Facts from the files of a model. judge: the name of its judge, which may not be on this disk. */
 export interface ModelFacts extends Omit<ModelDescription, "hasJudge"> {
   readonly judge?: string;
 }

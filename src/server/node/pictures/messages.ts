@@ -1,4 +1,4 @@
-/** What the process of pictures is asked for. Paths are of temporary files. */
+/** Requests to the process of pictures. Paths are of temporary files. */
 export type PictureTask =
   /** Decodes an uploaded photo and writes it as PNG, upright. */
   | { readonly type: "photo"; readonly from: string; readonly to: string; readonly maxPixels: number }

@@ -27,7 +27,7 @@ export interface Listener {
 
 /** A Postgres: a server, or PGlite in this process. */
 export interface Database {
-  /** What errors call it, without a password. */
+  /** Its name in errors, without a password. */
   readonly name: string;
   /** Tells if all other users of the database are gone for certain, because only one process can open it. */
   readonly isExclusive: boolean;

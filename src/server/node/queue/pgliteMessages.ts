@@ -1,9 +1,9 @@
-/** What a process tells the thread of its PGlite. */
+/** Messages of a process to the thread of its PGlite. */
 export type Demand =
   | { readonly kind: "query"; readonly id: number; readonly sql: string; readonly values: readonly unknown[] }
   | { readonly kind: "close" };
 
-/** What the thread tells its process. */
+/** Messages of the thread to its process. */
 export type Answer =
   | { readonly kind: "ready" }
   | { readonly kind: "rows"; readonly id: number; readonly rows: readonly unknown[] }

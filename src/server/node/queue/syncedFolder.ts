@@ -4,7 +4,7 @@ import { platform } from "node:os";
 import type { PGlite } from "@electric-sql/pglite";
 import { NodeFS } from "@electric-sql/pglite/nodefs";
 
-/** What Emscripten calls when a program wants a file on the disk. nfd: the file's descriptor in Node. */
+/** Emscripten calls it when a program wants a file to be on the disk. nfd: the file's descriptor in Node. */
 interface FileSystem {
   readonly NODEFS: { readonly stream_ops: { fsync?: (stream: { readonly nfd: number }) => number } };
 }

@@ -7,7 +7,7 @@ import type { JobPlace, NeededPreparation } from "../../runner/index.ts";
 import type { RunnerJob } from "./messages.ts";
 import { previewUrl } from "./preview.ts";
 
-/** What the folder of a job needs of its process. */
+/** The parts of its process that a job's folder needs. */
 export interface FolderFacts {
   /** DDIM inversions of the process, which methods share. */
   readonly cache: PreparedCache;

@@ -24,7 +24,7 @@ export interface RunnerJob {
   readonly stepsEveryMs: number;
 }
 
-/** What the server's process tells a runner. */
+/** Messages of the server's process to a runner. */
 export type ToRunner =
   | { readonly kind: "load"; readonly model: RunnerModel; readonly engine: EngineChoice }
   | { readonly kind: "run"; readonly job: RunnerJob }
@@ -32,7 +32,7 @@ export type ToRunner =
   | { readonly kind: "fetched"; readonly key: string }
   | { readonly kind: "cancel" };
 
-/** What a runner tells the server's process. */
+/** Messages of a runner to the server's process. */
 export type FromRunner =
   | { readonly kind: "event"; readonly event: RunnerEvent }
   | { readonly kind: "needs"; readonly preparation: NeededPreparation }

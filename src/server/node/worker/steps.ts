@@ -6,7 +6,7 @@ import type { BlobStore } from "../../blobs.ts";
 import type { JobQueue, WorkerLease } from "../../queue.ts";
 import type { NeededPreparation } from "../../runner/index.ts";
 
-/** What the steps of a job's preparations belong to. */
+/** The job that prepares, and where its steps are kept. */
 export interface StepsOf {
   readonly queue: Pick<JobQueue, "findPreparation">;
   readonly lease: Pick<WorkerLease, "savePreparation">;

@@ -14,7 +14,7 @@ import { insist } from "./insist.ts";
 import { makeJobFolder, removeAbandonedJobs } from "./jobFolder.ts";
 import { Steps } from "./steps.ts";
 
-/** What a worker does, for a log. */
+/** An event in the work of a worker, for a log. */
 export type WorkerEvent =
   | { readonly type: "began"; readonly job: Job; readonly attempt: number }
   | { readonly type: "done"; readonly job: Job; readonly seconds: number }

@@ -67,7 +67,7 @@ function singleFile(source: ByteSource): Map<string, ByteSource> {
   return new Map([[name.endsWith(".safetensors") ? name : `${name}.safetensors`, source]]);
 }
 
-/** The files that baret needs of a diffusers folder, by their paths in it. */
+/** Returns the files that baret needs of a diffusers folder, by their paths in it. */
 async function pipelineFiles(model: Folder, variant?: string): Promise<Map<string, ByteSource>> {
   const folder = await snapshotOf(model);
   const paths = await filesOf(folder);

@@ -18,11 +18,11 @@ export interface DownloadWork extends RetryWork {
   onBytes?: (bytes: number) => void;
 }
 
-/** Path of an unfinished download. It contains the digest, so that no other version of the file is resumed. */
+/** Returns the path of an unfinished download. It contains the digest, so that no other version of the file is resumed. */
 const partialPath = (target: string, file: HubFile): string =>
   join(dirname(target), `.${basename(target)}.${file.digest.slice(0, 16)}.part`);
 
-/** Bytes of a file that an earlier, unfinished download left on disk. */
+/** Returns the bytes of a file that an earlier, unfinished download left on disk. */
 export async function bytesOnDisk(target: string, file: HubFile): Promise<number> {
   const found = await stat(partialPath(target, file)).catch(() => undefined);
   return found && found.size <= file.size ? found.size : 0;

@@ -55,7 +55,7 @@ function leavesFolder(path: string): boolean {
   return path.includes("\0") || parts.some((part) => part === ".." || part === "" || /^[A-Za-z]:/.test(part));
 }
 
-/** A hash that equals `digest` if it is fed the file's content. */
+/** Returns a hash that equals `digest` if it is fed the file's content. */
 export function contentHash({ algorithm, size }: HubFile): Hash {
   return algorithm === "sha256" ? createHash("sha256") : createHash("sha1").update(`blob ${size}\0`);
 }

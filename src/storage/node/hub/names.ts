@@ -28,7 +28,7 @@ export function isModelName(name: string): boolean {
   return segments.length <= 2 && segments.every((text) => segment.test(text));
 }
 
-/** Full name of a model to install. Throws UsageError if the hub does not allow it, or if it ships with baret. */
+/** Returns the full name of a model to install. Throws UsageError if the hub does not allow it, or if it ships with baret. */
 export function parseModelName(name: string, { needsOwner }: { needsOwner: boolean }): string {
   const full = fullName(name);
   const advice = `Short names: ${Object.keys(shortNames).join(", ")}.`;
@@ -48,7 +48,7 @@ export function parseModelName(name: string, { needsOwner }: { needsOwner: boole
   return full;
 }
 
-/** Name of a model's folder: "owner--name". */
+/** Returns the name of a model's folder: "owner--name". */
 export const folderName = (name: string): string => name.replace("/", "--");
 
 /** Inverse of folderName. */

@@ -125,7 +125,7 @@ async function throwIfRefused(response: Response, refusal: (response: Response) 
   throw refusal(response);
 }
 
-/** The first byte of `Content-Range: bytes 5-9/10`. */
+/** Returns the first byte of `Content-Range: bytes 5-9/10`. */
 function rangeStart(response: Response): number {
   const [, start] = /^bytes (\d+)-/.exec(response.headers.get("Content-Range") ?? "") ?? [];
   return start === undefined ? -1 : Number(start);

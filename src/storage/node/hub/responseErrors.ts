@@ -26,7 +26,7 @@ const lasting: Record<string, string> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate cannot be verified; NODE_EXTRA_CA_CERTS adds trusted certificates",
 };
 
-/** The innermost cause of an error that fetch threw. If several addresses failed, the first one's. */
+/** Returns the innermost cause of an error that fetch threw. If several addresses failed, the first one's. */
 function innermost(error: unknown): NodeJS.ErrnoException {
   const { cause, errors } = error as { cause?: unknown; errors?: unknown[] };
   const deeper = cause ?? errors?.[0];

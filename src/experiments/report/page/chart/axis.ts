@@ -24,7 +24,7 @@ export function namesOf({ mark, x, series }: Chart): readonly string[] | undefin
 export const barValues = (series: Chart["series"]): number[] =>
   [...new Set(series.flatMap(({ points }) => points.map((point) => point.x)))].sort((a, b) => a - b);
 
-/** An axis with a name at each whole number. */
+/** Returns an axis with a name at each whole number. */
 export function namedScale(names: readonly string[], from: number, to: number): Scale {
   const step = (to - from) / Math.max(1, names.length);
   const place = (value: number): number => from + (value + 0.5) * step;
@@ -51,7 +51,7 @@ function padded([low, high]: readonly [number, number], share: number, isLogarit
   return [low >= 0 ? Math.max(0, low - margin) : low - margin, high + margin];
 }
 
-/** An axis of numbers that has room for all `values`. padding: share of their range that is added at both ends. */
+/** Returns an axis of numbers that has room for all `values`. padding: share of their range that is added at both ends. */
 export function numberScale(axis: Axis, values: readonly number[], from: number, to: number, padding: number): Scale {
   const drawn = values.filter((value) => isDrawable(axis, value));
   const low = drawn.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);

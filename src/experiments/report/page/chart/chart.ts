@@ -30,7 +30,7 @@ function axesHtml({ area, x, y, isSlanted, height }: Placed, chart: Chart): Html
 `;
 }
 
-/** A chart: drawing, legend, and its numbers as a table. name: differs from every other chart's. */
+/** Returns a chart: drawing, legend, and its numbers as a table. name: differs from every other chart's. */
 export function chartHtml(chart: Chart, looks: Looks, name: string): Html {
   const placed = place(chart);
   const { width, height, leftOut } = placed;

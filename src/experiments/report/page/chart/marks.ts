@@ -1,7 +1,7 @@
 import { type Html, html } from "../html.ts";
 import type { Area, Placed, PlacedPoint } from "./place.ts";
 
-/** A coordinate with as many digits as a screen shows. */
+/** Returns a coordinate with as many digits as a screen shows. */
 export const at = (value: number): string => String(Math.round(value * 10) / 10);
 
 type Shape = (x: number, y: number, r: number) => string;

@@ -4,7 +4,7 @@ import { type Html, html } from "../html.ts";
 import { tagged } from "../tags.ts";
 import { intervalText, xText } from "./words.ts";
 
-/** The numbers of a chart as a table, which also is its text alternative. */
+/** Returns the numbers of a chart as a table, which also is its text alternative. */
 export function numbersHtml(chart: Chart): Html {
   const rows = chart.series.flatMap((series) =>
     series.points.map((point) => {

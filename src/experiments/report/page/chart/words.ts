@@ -7,7 +7,7 @@ export const xText = ({ x }: Chart, point: Point): string => x.ticks?.[point.x] 
 export const intervalText = ({ low, high }: Point): string =>
   low === undefined || high === undefined ? "" : `${plainNumber(low)} to ${plainNumber(high)}`;
 
-/** A point in words, for those who rest on it. */
+/** Returns a point in words, for those who rest on it. */
 export function pointText(chart: Chart, { name }: Series, point: Point): string {
   const facts = [intervalText(point), point.n === undefined ? "" : `n = ${point.n}`].filter(Boolean);
   const value = `${xText(chart, point)}, ${plainNumber(point.y)}${facts.length > 0 ? ` (${facts.join(", ")})` : ""}`;
