@@ -75,7 +75,7 @@ function editRows(runs: readonly EditRun[]): string[] {
 export async function main(args: readonly string[]): Promise<void> {
   const { device, model, python, runs, quick: short } = readOptions("gpu", about, options, args);
   // Refuses a device that cannot be used, with its reason and what to do.
-  await (await startEngine({ device })).close();
+  await (await startEngine({ device, precision: "float32" })).close();
   const machine = await examineMachine({ devices: [device] });
   const size = short ? quick : sd15;
   const scratch = join(".cache", "bench", "gpu");

@@ -68,7 +68,7 @@ async function withEngine<T>(device: Device, env: Variant["env"], work: (engine:
   const before = Object.fromEntries(Object.keys(env ?? {}).map((name) => [name, process.env[name]]));
   Object.assign(process.env, env);
   try {
-    const engine = await startEngine({ device });
+    const engine = await startEngine({ device, precision: "float32" });
     return await work(engine).finally(() => engine.close());
   } finally {
     for (const [name, value] of Object.entries(before)) {
@@ -81,7 +81,13 @@ async function withEngine<T>(device: Device, env: Variant["env"], work: (engine:
 type Bind = g.CompileOptions["bind"];
 
 function programOf({ task, half }: Pick<Variant, "task" | "half">, device: Device, size: Size, bind: Bind) {
-  const program = g.compile(graphs[task](size), { name: task, target: targetOf(device), half, bind });
+  const program = g.compile(graphs[task](size), {
+    name: task,
+    target: targetOf(device),
+    half,
+    roundsHalf: device === "cpu",
+    bind,
+  });
   const all = feedsOf(size, task === "forward" ? 2 : 1);
   const feeds: Feeds = Object.fromEntries(program.inputs.map(({ name }) => [name, all[name]]));
   return { program, feeds };
