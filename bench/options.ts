@@ -19,7 +19,7 @@ export function text(value: string, help: string, initial?: string): Option<stri
   return { help, value, initial, read: (given) => given };
 }
 
-/** A whole number from 1 on. */
+/** Returns a whole number from 1 on. */
 export function count(help: string, initial: number): Option<number> {
   return {
     help,
@@ -32,7 +32,7 @@ export function count(help: string, initial: number): Option<number> {
   };
 }
 
-/** A whole number from 1 on, or undefined. */
+/** Returns a whole number from 1 on, or undefined. */
 export const optionalCount = (help: string): Option<number | undefined> => ({ ...count(help, 1), initial: undefined });
 
 /** One of some words. */

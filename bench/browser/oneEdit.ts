@@ -41,7 +41,7 @@ export interface Edited {
   readonly calls: Readonly<Record<string, Calls>>;
 }
 
-/** The same engine, which also adds up the calls of its programs. */
+/** Returns the same engine, which also adds up the calls of its programs. */
 function counting(engine: Engine, all: Record<string, Calls>): Engine {
   const timed =
     <A extends unknown[], R>(name: string, work: (...args: A) => Promise<R>) =>

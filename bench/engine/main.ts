@@ -75,7 +75,7 @@ async function memory(size: Size, feeds: Record<string, Tensor>, bind: Parameter
   return { forwardOnly, both };
 }
 
-/** The first row of a batch. */
+/** Returns the first row of a batch. */
 const firstRow = ({ shape: [, ...rest], data }: Tensor): Tensor => {
   const count = rest.reduce((n, d) => n * d, 1);
   return { shape: [1, ...rest], data: data.subarray(0, count) };

@@ -14,7 +14,7 @@ export async function timed<T>(work: () => Promise<T>): Promise<{ seconds: numbe
   return { seconds: (performance.now() - began) / 1000, result };
 }
 
-/** The first `batch` rows of the named inputs. */
+/** Returns the first `batch` rows of the named inputs. */
 export const firstRows = (feeds: Record<string, Tensor>, names: readonly string[], batch: number): Feeds =>
   Object.fromEntries(names.map((name) => [name, stack(Array.from({ length: batch }, (_, i) => row(feeds[name], i)))]));
 

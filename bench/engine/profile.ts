@@ -23,7 +23,7 @@ export interface Work {
 
 const shapesOf = (types: readonly TypedShape[]): number[][] => types.map((type) => Object.values(type)[0]);
 
-/** Kind of work of an operation, and its number of floating-point operations (0 if it does not matter). */
+/** Returns the kind of work of an operation, and its number of floating-point operations (0 if it does not matter). */
 function classify({ args }: Event): { kind: string; flop: number } {
   const [a, b, c] = shapesOf(args.input_type_shape);
   const [y] = shapesOf(args.output_type_shape);

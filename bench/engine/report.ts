@@ -38,7 +38,7 @@ const table = (head: readonly string[], rows: readonly (readonly (string | numbe
   ...rows.map((row) => `| ${row.join(" | ")} |`),
 ];
 
-/** The faster of PyTorch's two memory layouts. */
+/** Returns the faster of PyTorch's two memory layouts. */
 function torchBest({ turns }: Outcome, dtype: string): { name: string; values: number[] } | undefined {
   const [best] = [...(turns ?? [])]
     .filter(([name]) => name.startsWith(`PyTorch ${dtype}`))
@@ -107,7 +107,7 @@ function ofWork({ task, best, work }: Outcome, peak: number): string[] {
   return [`### ${task.name}: ${best}`, "", ...table(head, [...rows, line("all", calls, total, flop)])];
 }
 
-/** The report in Markdown. */
+/** Returns the report in Markdown. */
 export function report({ size, command, threads, versions, runs, peaks, memory, outcomes }: Report): string {
   const machine = `${cpus()[0].model}, ${cpus().length} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB`;
   const torchPeak = peaks.torch ? `, PyTorch ${giga(peaks.torch)}` : "";

@@ -48,7 +48,7 @@ const savedRepacked = {
   load: { save: true, prepack: true },
 } as const;
 
-/** The tasks, each with its variants. */
+/** Returns the tasks, each with its variants. */
 export function tasksOf(size: Size, bind: (name: string) => Binding): Task[] {
   const program = (name: string, outputs: ReturnType<typeof forward>, kernelCopies?: number): Program =>
     compile(outputs, { name, bind, kernelCopies });

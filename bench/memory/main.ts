@@ -20,7 +20,7 @@ interface Case {
   tune?: (engine: Engine, session: Session) => Promise<void>;
 }
 
-/** A step of fine-tuning a whole U-Net with AdamW, loaded as a model loads it. */
+/** Returns a step of fine-tuning a whole U-Net with AdamW, loaded as a model loads it. */
 function tuning(name: string, { config, side, tokens }: Size, batch: number): Case {
   const unet = readUNetConfig(config);
   const text = readClipTextConfig({ hidden_size: unet.blocks[0].contextDim, max_position_embeddings: tokens });
@@ -68,7 +68,7 @@ async function use(engine: Engine, session: Session, { tune, batch = 1 }: Case):
   for (let i = 0; i < 3; i++) await session.run(Object.fromEntries(shaped));
 }
 
-/** The largest memory (Pss) of a process while `work` runs, measured every 25 ms. */
+/** Returns the largest memory (Pss) of a process while `work` runs, measured every 25 ms. */
 async function highest(pid: () => number | undefined, work: () => Promise<void>): Promise<number> {
   let peak = 0;
   const look = (): void => {

@@ -13,7 +13,7 @@ function distribution(name: string, shape: readonly number[]): { centre: number;
   return { centre: 0, spread: Math.sqrt(3 / sizeOf(shape.slice(1))) };
 }
 
-/** The file with the random weights of a model, named as in diffusers. */
+/** Returns the file with the random weights of a model, named as in diffusers. */
 export const weightsFile = (model: string): string =>
   join(".cache", "bench", model, "diffusion_pytorch_model.safetensors");
 

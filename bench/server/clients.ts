@@ -76,7 +76,7 @@ export class Client {
 
 export const hashOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
-/** The request of small job k: no two are equal. */
+/** Returns the request of small job k: no two are equal. */
 export const smallJob = (photo: string, k: number, size = "64x64") => ({
   photo,
   size,

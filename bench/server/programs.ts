@@ -14,7 +14,7 @@ const baret = join(root, "dist/cli/main.js");
 export const tinyModel = join(root, "test/fixtures/tiny-sd1");
 export const photoFile = join(root, "examples/dog.png");
 
-/** A temporary folder that other users of this machine may enter. */
+/** Returns a temporary folder that other users of this machine may enter. */
 export function openFolder(): { readonly path: string; readonly remove: () => void } {
   const path = mkdtempSync(join(tmpdir(), "baret-load-"));
   chmodSync(path, 0o777);

@@ -32,7 +32,7 @@ interface Rows {
   readonly contexts: readonly Tensor[];
 }
 
-/** A conditional and an unconditional row. */
+/** Returns a conditional and an unconditional row. */
 function rowsOf({ side, tokens, config }: Size): Rows {
   const width = config.cross_attention_dim as number;
   return {

@@ -51,7 +51,7 @@ async function workOf(model: Model): Promise<Record<string, Work>> {
   };
 }
 
-/** Bytes of one more step, to the engine and from it. */
+/** Returns the bytes of one more step, to the engine and from it. */
 async function bytesOf({ engine }: Model, work: Work): Promise<{ toEngine: number; fromEngine: number }> {
   const moved: { toEngine: number; fromEngine: number }[] = [];
   for (const steps of [2, 3]) {

@@ -67,13 +67,13 @@ export interface OpenArithmetic {
   during<T>(work: (math: Arithmetic) => Promise<T>, signal?: AbortSignal): Promise<T>;
 }
 
-/** The tensor of a value. Throws EngineError if it stays in the engine. */
+/** Returns the tensor of a value. Throws EngineError if it stays in the engine. */
 function here(value: Value): Tensor {
   if ("data" in value) return value;
   throw new EngineError("a tensor of the engine where one of this process is needed");
 }
 
-/** The weighted sum of rows, in their order. */
+/** Returns the weighted sum of rows, in their order. */
 function guided(rows: readonly Tensor[], weights: readonly number[]): Tensor {
   const terms = rows.flatMap((output, r) => (weights[r] === 0 ? [] : [{ weight: weights[r], output }]));
   const [first, second, ...rest] = terms;

@@ -227,7 +227,7 @@ function withoutWeights({ unet, vae, textEncoder, ...checkpoint }: Checkpoint): 
   return { ...checkpoint, unet: zeros(unet), vae: zeros(vae), textEncoder: zeros(textEncoder) };
 }
 
-/** An engine that runs nothing. */
+/** Returns an engine that runs nothing. */
 const noEngine = (account: Account, { device, precision }: Required<DryRunPlace>): Engine => ({
   device,
   threads: 1,

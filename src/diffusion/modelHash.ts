@@ -4,7 +4,7 @@ import type { ByteSource, Checkpoint } from "../weights/index.ts";
 import type { Model } from "./model.ts";
 import type { Platform } from "./platform.ts";
 
-/** The files that turn prompts into tokens: the checkpoint's own, or those that ship with the package. */
+/** Returns the files that turn prompts into tokens: the checkpoint's own, or those that ship with the package. */
 async function vocabularyFiles(
   { tokenizer: { vocabulary, addedTokens } }: Checkpoint,
   { merges }: Pick<Platform, "merges">,
@@ -13,7 +13,10 @@ async function vocabularyFiles(
   return addedTokens ? [...files, addedTokens] : files;
 }
 
-/** SHA-256 of a model's weight files, configurations and tokenizer, as hexadecimal digits: two models with one hash compute the same. */
+/**
+ * Returns the SHA-256 of a model's weight files, configurations and tokenizer, as hexadecimal digits: two models with one hash
+ * compute the same.
+ */
 export async function modelHash(model: Model, work: Work = {}): Promise<string> {
   const known = hashes.get(model);
   if (known) return known;
@@ -25,7 +28,7 @@ export async function modelHash(model: Model, work: Work = {}): Promise<string> 
 /** Hashes of models that are loaded. */
 const hashes = new WeakMap<Model, string>();
 
-/** The hash of a model, from its checkpoint. */
+/** Returns the hash of a model, from its checkpoint. */
 export async function checkpointHash(
   checkpoint: Checkpoint,
   platform: Pick<Platform, "merges">,

@@ -8,7 +8,7 @@ export type Network = "unet" | "vae" | "text";
 /** Below this many bytes of float32, a private, repacked copy of the weights costs little memory and runs fastest. */
 const smallNetwork = 400e6;
 
-/** The weights of each network, by diffusers' names. */
+/** Returns the weights of each network, by diffusers' names. */
 export const weightsOf = ({ unet, vae, textEncoder }: Checkpoint): Record<Network, ReadonlyMap<string, TensorRef>> => ({
   unet: unet.weights,
   vae: vae.weights,

@@ -118,7 +118,7 @@ const predictArguments = ({ latent, context }: RowShapes) =>
     options: z.looseObject({ signal }),
   });
 const aKeyMask = z.looseObject({ queries: aMask, keys: aMask });
-/** The argument `sources` for a batch of `count` rows. */
+/** Returns the argument `sources` for a batch of `count` rows. */
 const sourcesArgument = (count: number) => {
   const from = z.array(whole(0, count - 1)).length(count, `expected ${count} row numbers`);
   const mix = z.array(z.looseObject({}).optional()).length(count, `expected ${count} mixes`);
@@ -140,7 +140,7 @@ const openArguments = z.object({
   signal,
 });
 
-/** Name of the output that holds a site's attention maps. */
+/** Returns the name of the output that holds a site's attention maps. */
 const mapsOutput = (path: string): string => `maps.${path}`;
 
 /** A group of attention sites of an open program. */
@@ -300,7 +300,7 @@ export class Predictor {
   }
 }
 
-/** The graph inputs of a group: the rows that each of `count` rows takes from, their masks, and how maps are mixed. */
+/** Returns the graph inputs of a group: the rows that each of `count` rows takes from, their masks, and how maps are mixed. */
 function feedsOf(
   { name, takes, tokens, masked, sizes }: OpenGroup,
   count: number,
@@ -337,7 +337,9 @@ function feedsOf(
   };
 }
 
-/** The graph inputs that mask keys at the sites of one size: 1 at marked tokens; all are marked in rows without a mask. */
+/**
+ * Returns the graph inputs that mask keys at the sites of one size: 1 at marked tokens; all are marked in rows without a mask.
+ */
 function marksOf(name: string, size: Size, count: number, taken: Taken | undefined): Record<string, Tensor> {
   const { height, width } = size;
   const names = maskInputs(name, size);

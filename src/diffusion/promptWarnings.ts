@@ -2,7 +2,7 @@ import { cut, few, type Warning } from "../core/index.ts";
 import type { UnknownWord } from "../text/index.ts";
 import type { Model } from "./model.ts";
 
-/** Warning that a prompt is longer than the text encoder's token limit. lost: the words cut off. */
+/** Returns the warning that a prompt is longer than the text encoder's token limit. lost: the words cut off. */
 export const cutPrompt = (prompt: string, lost: readonly string[]): Warning => ({
   code: "cut-prompt",
   message: `"${cut(prompt, 40)}" is longer than the model's text encoder reads. Cut off: ${few(lost.map((one) => cut(one, 40)))}`,
@@ -11,7 +11,7 @@ export const cutPrompt = (prompt: string, lost: readonly string[]): Warning => (
 /** Most unknown words that a warning names. */
 const mostNamed = 6;
 
-/** Warning that a model was not trained on some words of its prompts. model: its name. */
+/** Returns the warning that a model was not trained on some words of its prompts. model: its name. */
 export function unknownWordsWarning(model: string, unknown: readonly UnknownWord[]): Warning {
   const named = unknown.slice(0, mostNamed).map(({ word, nearest }) => {
     const near = nearest.length > 0 ? ` (nearest known: ${few(nearest, mostNamed)})` : "";

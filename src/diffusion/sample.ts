@@ -55,8 +55,8 @@ export interface GenerateWork extends Work {
 }
 
 /**
- * Number of pictures in a batch: `most`, or one for a large model, for which a batch takes more memory and is no faster.
- * Stopped work loses a whole batch.
+ * Returns the number of pictures in a batch: `most`, or one for a large model, for which a batch takes more memory and is no
+ * faster. Stopped work loses a whole batch.
  */
 export const batchOf = ({ programs }: Model, most: number): number => (programs.isLarge("unet") ? 1 : most);
 

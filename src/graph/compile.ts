@@ -175,12 +175,12 @@ export function* compileInStages(
     external.set(key, name);
     return name;
   };
-  /** The view of a weight that is mapped. */
+  /** Returns the view of a weight that is mapped. */
   const mappedView = (node: Node): View | undefined => {
     const view = isParameter(node) ? { weight: node, shape: node.shape, dtype: node.dtype, from: 0 } : viewOf(node);
     return view && isMapped(view.weight) ? view : undefined;
   };
-  /** The name of a value. A mapped weight is added when it is first read, in the form in which it is read. */
+  /** Returns the name of a value. A mapped weight is added when it is first read, in the form in which it is read. */
   const inModel = (node: Node): string => {
     const known = written.get(node);
     if (known !== undefined) return known;

@@ -7,7 +7,7 @@ type Parts = readonly Node[];
 /** Returns the parts of a value. Undefined if it cannot be computed in parts. */
 type Rule = (node: Node) => Parts | undefined;
 
-/** Bytes of a picture [B, C, H, W] whose batch is fixed. 0 for any other value. */
+/** Returns the bytes of a picture [B, C, H, W] whose batch is fixed. 0 for any other value. */
 const pictureBytes = ({ shape, dtype }: Node): number =>
   shape.length === 4 && !shape.some(isSymbolic) ? dtypeBytes[dtype] * count(shape) : 0;
 

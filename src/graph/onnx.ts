@@ -61,7 +61,7 @@ function port(name: string, shape: Shape, dtype: DType): ValueInfoProto {
 }
 
 /**
- * The shape of an input as it is fed to the ONNX model. Whole numbers [n] are fed as [n, 1], the form that GatherND and
+ * Returns the shape of an input as it is fed to the ONNX model. Whole numbers [n] are fed as [n, 1], the form that GatherND and
  * ScatterND take: WebGPU has no kernel that reshapes int64.
  */
 export const fedShape = <D extends Dim>({ shape, dtype }: { shape: readonly D[]; dtype: DType }): (D | 1)[] =>

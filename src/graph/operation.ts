@@ -141,7 +141,7 @@ export function make(op: Op, inputs: readonly Node[], attrs: Attributes): Node {
   }
 }
 
-/** The dtype of the inputs that are not whole numbers. Throws GraphError if they differ. */
+/** Returns the dtype of the inputs that are not whole numbers. Throws GraphError if they differ. */
 function commonDtype(inputs: readonly Node[]): DType {
   const found = [...new Set(inputs.map(({ dtype }) => dtype))].filter((dtype) => dtype !== "int64");
   if (found.length > 1) throw new GraphError("dtypes differ", { found: found.join(" and ") });
@@ -166,14 +166,14 @@ const inputOp = leaf("input");
 const parameterOp = leaf("parameter");
 const constantOp = leaf("constant");
 
-/** A value that the caller feeds at every run. */
+/** Returns a value that the caller feeds at every run. */
 export const input = (name: string, shape: Shape, dtype: PortDType = "float32"): Node =>
   make(inputOp, [], { name, shape, dtype });
 
-/** A weight of the model, by its key in the checkpoint. Compilation decides whether it is mapped from a file or fed. */
+/** Returns a weight of the model, by its key in the checkpoint. Compilation decides whether it is mapped from a file or fed. */
 export const parameter = (name: string, shape: readonly number[]): Node => make(parameterOp, [], { name, shape });
 
-/** A constant of the graph. Numbers outside the range of float16 become its largest ones if dtype is float16. */
+/** Returns a constant of the graph. Numbers outside the range of float16 become its largest ones if dtype is float16. */
 export function constant(
   values: Float32Array,
   shape: readonly number[],
@@ -191,5 +191,5 @@ export const scalar = (value: number, dtype?: Exclude<DType, "int64">): Node =>
 export const isInput = (x: Node): boolean => x.op === inputOp;
 export const isParameter = (x: Node): boolean => x.op === parameterOp;
 export const isConstant = (x: Node): boolean => x.op === constantOp;
-/** The name of an input or parameter. */
+/** Returns the name of an input or parameter. */
 export const nameOf = (x: Node): string => x.attrs.name as string;

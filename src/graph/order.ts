@@ -1,6 +1,6 @@
 import { make, type Node } from "./operation.ts";
 
-/** All nodes that `outputs` need, each after its inputs. Iterative, because graphs are deep. */
+/** Returns all nodes that `outputs` need, each after its inputs. Iterative, because graphs are deep. */
 export function inOrder(outputs: readonly Node[]): Node[] {
   const order: Node[] = [];
   const state = new Map<Node, "open" | "done">();

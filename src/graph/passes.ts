@@ -17,7 +17,7 @@ import { cast, flipped, inInt8, isFlippable, narrowed, roundedToHalf } from "./o
 import { inOrder, rebuilt, rewrite } from "./order.ts";
 import { count, fixed, type Shape, sameShape } from "./shape.ts";
 
-/** The ONNX form of `node` for `target`. */
+/** Returns the ONNX form of `node` for `target`. */
 export function implementation(node: Node, target: Target): Implementation<Attributes> {
   const { implement } = node.op;
   return "ort" in implement ? implement[target] : implement;
@@ -86,7 +86,7 @@ export function narrowLinear(outputs: readonly Node[], mayCut: (weight: Node) =>
 export const roundLinear = (outputs: readonly Node[], mayRound: (weight: Node) => boolean): Node[] =>
   rewrite(outputs, (node, inputs) => inInt8(rebuilt(node, inputs), mayRound));
 
-/** A value as float16 or float32. A constant is converted here, a weight when the program is loaded. */
+/** Returns a value as float16 or float32. A constant is converted here, a weight when the program is loaded. */
 const as = (dtype: "float16" | "float32", x: Node): Node =>
   isConstant(x) && x.dtype === "float32"
     ? constant(x.attrs.values as Float32Array, x.shape as number[], dtype)
@@ -135,7 +135,7 @@ export interface View {
   readonly from: number;
 }
 
-/** A value as view of a weight. Undefined for any other value. */
+/** Returns a value as view of a weight. Undefined for any other value. */
 export function viewOf({ op, inputs: [x], attrs, shape, dtype }: Node): View | undefined {
   if (!x) return undefined;
   if (op.name === "cast") {
@@ -154,7 +154,7 @@ export function viewOf({ op, inputs: [x], attrs, shape, dtype }: Node): View | u
 /** Longest constants whose numbers are compared. Comparing longer ones costs more than a duplicate. */
 const COMPARED = 64;
 
-/** The bits of numbers, which tell NaN, −0 and the infinities apart. JSON does not. */
+/** Returns the bits of numbers, which tell NaN, −0 and the infinities apart. JSON does not. */
 const bitsOf = (values: Float32Array): number[] => [...new Uint32Array(values.slice().buffer)];
 
 /** Merges nodes that compute the same value from the same inputs. */
@@ -209,7 +209,9 @@ export function verify(outputs: Readonly<Record<string, Node>>): void {
   if (problems.length > 0) throw new GraphError(`the graph is invalid\n${listed(problems)}`);
 }
 
-/** The weights that a graph reads, by their keys in the checkpoint. Throws GraphError if two nodes stand for one weight. */
+/**
+ * Returns the weights that a graph reads, by their keys in the checkpoint. Throws GraphError if two nodes stand for one weight.
+ */
 export function parametersOf(outputs: readonly Node[]): Map<string, Node> {
   const found = new Map<string, Node>();
   for (const node of inOrder(outputs).filter(isParameter)) {

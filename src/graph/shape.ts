@@ -9,7 +9,7 @@ export const isSymbolic = (d: Dim): d is `${number | ""}B` => typeof d === "stri
 const factor = (d: Dim): number => (isSymbolic(d) ? Number(d.slice(0, -1) || 1) : d);
 const dim = (count: number, symbolic: boolean): Dim => (symbolic ? (count === 1 ? "B" : `${count}B`) : count);
 
-/** Product of dimensions. Throws GraphError if two of them depend on the batch. */
+/** Returns the product of dimensions. Throws GraphError if two of them depend on the batch. */
 export function product(shape: Shape): Dim {
   const symbolic = shape.filter(isSymbolic).length;
   if (symbolic > 1) throw new GraphError("two lengths depend on the batch", { found: shapeText(shape) });
@@ -19,7 +19,7 @@ export function product(shape: Shape): Dim {
   );
 }
 
-/** Number of elements. Throws GraphError if it depends on the batch. */
+/** Returns the number of elements. Throws GraphError if it depends on the batch. */
 export function count(shape: Shape): number {
   const n = product(shape);
   if (isSymbolic(n)) throw new GraphError("this needs a fixed batch", { found: shapeText(shape) });
@@ -45,7 +45,7 @@ export function divide(a: Dim, b: number): Dim {
 
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
 
-/** Shape of an elementwise operation on a and b, by NumPy's rules. Throws GraphError if they do not broadcast. */
+/** Returns the shape of an elementwise operation on a and b, by NumPy's rules. Throws GraphError if they do not broadcast. */
 export function broadcast(a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
@@ -66,7 +66,7 @@ export function axisOf(shape: Shape, axis: number): number {
   return at;
 }
 
-/** The length of `axis`. Throws GraphError if it depends on the batch. */
+/** Returns the length of `axis`. Throws GraphError if it depends on the batch. */
 export function fixed(shape: Shape, axis: number): number {
   const d = shape[axisOf(shape, axis)];
   if (isSymbolic(d))

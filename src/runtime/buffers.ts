@@ -44,7 +44,7 @@ interface Buffer {
   last: number;
 }
 
-/** The buffer of every value of `order`, as onnxruntime's planner decides it before the first run. */
+/** Returns the buffer of every value of `order`, as onnxruntime's planner decides it before the first run. */
 function planBuffers(order: readonly Node[], outputs: readonly Node[], batch: number): Map<Node, Buffer> {
   const reads = new Map<Node, number>(outputs.map((node) => [node, 1]));
   for (const { inputs } of order) for (const input of inputs) reads.set(input, (reads.get(input) ?? 0) + 1);
@@ -82,7 +82,7 @@ function planBuffers(order: readonly Node[], outputs: readonly Node[], batch: nu
 /** The first run leaves the arena split into chunks, so the second may need more. A third never does. */
 const RUNS = 2;
 
-/** Bytes of the arena after the graph has run: values while they live, and what kernels need while they run. */
+/** Returns the bytes of the arena after the graph has run: values while they live, and what kernels need while they run. */
 export function arenaPeak(outputs: readonly Node[], batch: number): number {
   const order = executionOrder(outputs);
   const place = planBuffers(order, outputs, batch);

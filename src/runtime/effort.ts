@@ -100,8 +100,8 @@ function someNumbers(shape: readonly number[], scale: number): Tensor {
 }
 
 /**
- * A piece of a network, as a program of this kind computes it: two rows forward; a row and the gradient to its input; a row, the
- * gradient to its weights and what they are after a step, with weights that are fed.
+ * Returns a piece of a network, as a program of this kind computes it: two rows forward; a row and the gradient to its input; a
+ * row, the gradient to its weights and what they are after a step, with weights that are fed.
  */
 function pieceProbe(kind: Kind, { size, load }: Probe): Measured {
   const shape = [kind === "forward" ? 2 : 1, size.channels, size.height, size.width];

@@ -6,7 +6,7 @@ import type { MappedWeights } from "./mappedWeights.ts";
 export const devices = ["cpu", "cuda", "webgpu", "coreml", "dml"] as const;
 export type Device = (typeof devices)[number];
 
-/** The operations that a device has kernels for: onnxruntime's own fused ones, or only those of the ONNX standard. */
+/** Returns the operations that a device has kernels for: onnxruntime's own fused ones, or only those of the ONNX standard. */
 export const targetOf = (device: Device): Target => (device === "cpu" || device === "cuda" ? "ort" : "onnx");
 
 /** The numbers that noise predictions and the VAE's decoder are computed with. All other programs are always float32. */
@@ -70,7 +70,7 @@ export const engineChoice = ({ device, threads, precision, linear }: EngineChoic
   linear,
 });
 
-/** The precision that a choice means on a device, as far as it is known before an engine starts. */
+/** Returns the precision that a choice means on a device, as far as it is known before an engine starts. */
 export const knownPrecision = ({ device = "cpu", precision = "auto" }: EngineChoice): PrecisionChoice =>
   device === "cpu" && precision === "auto" ? "float32" : precision;
 

@@ -61,7 +61,7 @@ const isWeightIn =
   (x: Node): boolean =>
     isParameter(x) || (viewOf(x) !== undefined && (x.dtype === "float32" || weights.some(({ half }) => half)));
 
-/** All inputs of `nodes` for which `which` is true, once for each operation that reads them. */
+/** Returns all inputs of `nodes` for which `which` is true, once for each operation that reads them. */
 const readsOf = (nodes: readonly Node[], which: (x: Node) => boolean): Node[] =>
   nodes.flatMap(({ inputs }) => inputs.filter(which));
 

@@ -20,7 +20,7 @@ function problemsOf({ name, shape, dtype }: Program["inputs"][number], value: Fe
   ];
 }
 
-/** A message if the inputs do not agree on the batch size. */
+/** Returns a message if the inputs do not agree on the batch size. */
 function batchProblems(inputs: Program["inputs"], feeds: Feeds): string[] {
   const claims = inputs.flatMap(({ name, shape }) =>
     shape.flatMap((d, i) => {
@@ -32,7 +32,7 @@ function batchProblems(inputs: Program["inputs"], feeds: Feeds): string[] {
   return [`the batch size B is ${claims.map(({ name, batch }) => `${batch} in "${name}"`).join(", ")}`];
 }
 
-/** Batch size of a run with these feeds; 1 if the program has no batch. */
+/** Returns the batch size of a run with these feeds; 1 if the program has no batch. */
 export function batchOfFeeds(inputs: Program["inputs"], feeds: Feeds): number {
   const batched = inputs.find(({ shape }) => shape.some((d) => typeof d === "string"));
   const axis = batched?.shape.findIndex((d) => typeof d === "string") ?? 0;

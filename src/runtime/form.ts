@@ -41,8 +41,8 @@ export function formOf(engine: Engine, signal?: AbortSignal): Promise<Form> {
 }
 
 /**
- * The form for a device on which onnxruntime's kernel for attention is not used, which takes the most memory. largestBuffer: most
- * bytes of one of its buffers, if they are limited.
+ * Returns the form for a device on which onnxruntime's kernel for attention is not used, which takes the most memory.
+ * largestBuffer: most bytes of one of its buffers, if they are limited.
  */
 export function plainForm(device: Device, largestBuffer?: number): Form {
   if (device !== "webgpu" && device !== "cuda") return { target: targetOf(device) };

@@ -2,7 +2,7 @@ import { type Node, sum } from "../graph/index.ts";
 import type { Engine, MeasuredSession, RunOptions } from "./engine.ts";
 import { type LoadGraphOptions, loadGraph } from "./loadGraph.ts";
 
-/** Name of the output with the sum of an output's numbers, in float32: finite only if all of them are. */
+/** Returns the name of the output with the sum of an output's numbers, in float32: finite only if all of them are. */
 const sumOf = (output: string): string => `sum of ${output}`;
 
 /**
@@ -24,7 +24,7 @@ export async function loadHalf(
   let isReplaced = false;
   let isTold = false;
 
-  /** The program in float32. The memory of the one in float16 is freed first. */
+  /** Returns the program in float32. The memory of the one in float16 is freed first. */
   const inSingle = async (signal: AbortSignal | undefined): Promise<MeasuredSession> => {
     isReplaced = true;
     await half.release();

@@ -49,7 +49,10 @@ function transformer(x: g.Node, weight: WeightOf, size: PieceSize): g.Node {
   return g.reshape(g.transpose(y, [0, 2, 1]), [rows, channels, height, width]);
 }
 
-/** A piece of a U-Net: `blocks` times a residual block and a transformer. x: [rows, channels, height, width], as the result. */
+/**
+ * Returns a piece of a U-Net: `blocks` times a residual block and a transformer. x: [rows, channels, height, width], as the
+ * result.
+ */
 export function networkPiece(x: g.Node, weight: WeightOf, size: PieceSize, blocks: number): g.Node {
   let h = x;
   for (let block = 0; block < blocks; block++) h = transformer(resnet(h, weight, size), weight, size);

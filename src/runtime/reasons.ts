@@ -12,7 +12,7 @@ const noise = [
   /(?<=CUDA failure \d+: [^;]*?) *; GPU=-?\d+ ; hostname=.*$/,
 ];
 
-/** The statements of a log, each once. */
+/** Returns the statements of a log, each once. */
 function statements(log: string): string[] {
   const lines = log.split("\n").map((line) => noise.reduce((text, part) => text.replace(part, ""), line).trim());
   return [...new Set(lines)].filter((line) => line !== "");

@@ -7,7 +7,7 @@ import type { ArrayHead, ResidentHead } from "./messages.ts";
 import type { EngineProcess } from "./process.ts";
 import { EngineResident, isResident } from "./resident.ts";
 
-/** The bytes of a tensor as they are sent: float32, or int64 for whole numbers. */
+/** Returns the bytes of a tensor as they are sent: float32, or int64 for whole numbers. */
 export function bytesOf({ data }: Tensor | IntTensor): Uint8Array {
   const { buffer, byteOffset, byteLength } = data instanceof Float32Array ? data : BigInt64Array.from(data, BigInt);
   return new Uint8Array(buffer, byteOffset, byteLength);

@@ -2,7 +2,7 @@ import { isRecordedFile } from "../core/index.ts";
 import { recordSchema } from "../tasks/index.ts";
 import type { StoredPhoto } from "./api/index.ts";
 
-/** The last part of a path of any system. */
+/** Returns the last part of a path of any system. */
 const lastPart = (path: string): string => path.split(/[/\\]/).at(-1) ?? "";
 
 /** Reads the record of a picture, and takes paths of the machine that made it out. Undefined if it is none. */

@@ -62,7 +62,7 @@ export async function listFiles(folder: Folder, work: Work = {}): Promise<FileLi
   return { files: files.sort((a, b) => (a.path < b.path ? -1 : 1)) };
 }
 
-/** The entries directly in `path` of a folder whose files are listed, sorted by name. */
+/** Returns the entries directly in `path` of a folder whose files are listed, sorted by name. */
 export function entriesIn(files: readonly Pick<ListedFile, "path">[], path = ""): FolderEntry[] {
   const start = path === "" ? "" : `${path}/`;
   const kinds = new Map<string, FolderEntry["kind"]>();

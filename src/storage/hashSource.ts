@@ -4,8 +4,8 @@ import type { ByteSource } from "../weights/index.ts";
 const PIECE_BYTES = 1 << 20;
 
 /**
- * SHA-256 of a source's content, as 64 hexadecimal digits: by its own `sha256`, if it has one, else by reading it in pieces
- * of 1 MB. Other work of this thread runs between the pieces. Throws CancelledError, and the source's errors.
+ * Returns the SHA-256 of a source's content, as 64 hexadecimal digits: by its own `sha256`, if it has one, else by reading it in
+ * pieces of 1 MB. Other work of this thread runs between the pieces. Throws CancelledError, and the source's errors.
  */
 export async function hashSource(source: ByteSource, work: Work = {}): Promise<string> {
   if (source.sha256) return source.sha256(work);

@@ -31,11 +31,11 @@ export type TrainingText = { readonly context: Tensor } | { readonly ids: IntTen
 const parts = ["value", "first", "second"] as const;
 type Part = (typeof parts)[number];
 
-/** Name of a part of a weight's state as an input of the graph, and as an output after the step. */
+/** Returns the name of a part of a weight's state as an input of the graph, and as an output after the step. */
 const inputOf = (weight: string, part: Part): string => (part === "value" ? weight : `${part} ${weight}`);
 const outputOf = (weight: string, part: Part): string => `next ${inputOf(weight, part)}`;
 
-/** Name of the set of weights that holds a part of the state: "unet", "unet.first", "unet.second". */
+/** Returns the name of the set of weights that holds a part of the state: "unet", "unet.first", "unet.second". */
 const setOf = (network: TunedNetwork, part: Part): string => (part === "value" ? network : `${network}.${part}`);
 
 /** Returns the names of the sets that hold the state of tuning, each with its network. */

@@ -97,7 +97,7 @@ export const prepared = async (
   return (await prepare(baret, model, picture, plan, work)) as BaretPrepared;
 };
 
-/** A photo prepared by BARET and stored in a file or in the cache. */
+/** Returns a photo prepared by BARET and stored in a file or in the cache. */
 export const preparedStored = async (
   model: Model,
   picture: Picture,

@@ -5,11 +5,11 @@ import type { JobQueue, NewJob, StoredPreparation } from "../../src/server/queue
 
 export const randomHex = (bytes = 32): string => randomBytes(bytes).toString("hex");
 
-/** A request for an edit of some photo. */
+/** Returns a request for an edit of some photo. */
 export const someRequest = (given: Partial<JobRequest> = {}): JobRequest =>
   editRequest.parse({ kind: "edit", photo: "a".repeat(64), target: "a dog lying down", ...given });
 
-/** A job that no other test has. */
+/** Returns a job that no other test has. */
 export function someJob({
   request,
   ...given
@@ -50,7 +50,7 @@ export async function takeNow(
   return lease;
 }
 
-/** All events of a job that has ended or will end. */
+/** Returns all events of a job that has ended or will end. */
 export async function allEvents(queue: JobQueue, id: string, after = 0): Promise<JobEvent[]> {
   const events: JobEvent[] = [];
   for await (const event of queue.events(id, { after, signal: AbortSignal.timeout(20_000) })) events.push(event);

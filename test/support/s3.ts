@@ -21,7 +21,7 @@ export interface LocalS3 {
   readonly close: () => Promise<void>;
 }
 
-/** The server hides the tokens of its lists by DES, which today's OpenSSL lacks. This lets it take AES. */
+/** Lets the server hide the tokens of its lists by AES: it takes DES, which today's OpenSSL lacks. */
 function replaceDes(): void {
   const { createCipheriv, createDecipheriv } = crypto;
   const twice = (bytes: unknown) => Buffer.concat([bytes as Buffer, bytes as Buffer]);

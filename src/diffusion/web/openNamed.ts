@@ -76,7 +76,7 @@ async function open(
 const folderIn = (url: string | URL, name: string): URL =>
   new URL(encodeURIComponent(name), new URL(`${url}`.replace(/\/?$/, "/"), globalThis.location?.href));
 
-/** A folder of the package. If a file cannot be fetched, the cause may be the bundler. */
+/** Returns a folder of the package. If a file cannot be fetched, the cause may be the bundler. */
 const packageFiles = (name: string, { list, urls }: PackageFolder): ListedFiles => ({
   name,
   list: (options: WebFolderOptions) =>

@@ -13,7 +13,7 @@ async function photoAt(url: string): Promise<Blob> {
 
 const decode = async (file: PhotoFile) => decodePhoto(typeof file === "string" ? await photoAt(file) : file);
 
-/** A browser: related models by their names, photos by their URLs. */
+/** Returns the platform of a browser, which finds related models by their names and photos by their URLs. */
 export const webPlatform = (options: NamedModelOptions = {}): Platform => ({
   openModel: async (name) => (await openNamed(name, options)).folder,
   decodePhoto: decode,

@@ -27,7 +27,9 @@ export const stripSteps = 8;
 /** Edits of the first round, in steps from the one that keeps most. */
 const coarse = [0, 2, 4, 6, 8];
 
-/** Share of the best match that is enough, found on tuning pairs (docs/benchmarks.md). Two scorers watch each other. */
+/**
+ * Returns the share of the best match that is enough, found on tuning pairs (docs/benchmarks.md). Two scorers watch each other.
+ */
 const enoughOf = (scorers: readonly Scorer[]): number => (scorers.length > 1 ? 0.75 : 0.8);
 
 /**

@@ -21,7 +21,7 @@ export interface Scorer {
 const probes = { steps: [5, 12, 20, 28, 36, 44], of: 50, noises: 2 };
 
 /**
- * A scorer that needs no other model: how much better the U-Net predicts noise that was added to the edit if it reads the
+ * Returns a scorer that needs no other model: how much better the U-Net predicts noise that was added to the edit if it reads the
  * target prompt instead of "", as a share of the error. The idea is that of diffusion classifiers (Li et al. 2023); the same
  * noises serve all candidates.
  */
@@ -56,7 +56,7 @@ export function noiseScorer(
   };
 }
 
-/** The output of a perfect model: the noise, or v = √ᾱ·noise − √(1−ᾱ)·latent. */
+/** Returns the output of a perfect model: the noise, or v = √ᾱ·noise − √(1−ᾱ)·latent. */
 const wantedOutput = ({ alphaBar, prediction }: Schedule, i: number, latent: Tensor, added: Tensor): Tensor =>
   prediction === "epsilon" ? added : combine(Math.sqrt(alphaBar[i]), added, -Math.sqrt(1 - alphaBar[i]), latent);
 

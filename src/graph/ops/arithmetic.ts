@@ -7,11 +7,14 @@ import { emitReshape } from "./emit.ts";
 
 type None = Record<string, never>;
 
-/** A number as a value with the dtype of the other operand. */
+/** Returns a number as a value with the dtype of the other operand. */
 const operand = (x: Node | number, other: Node | number): Node =>
   typeof x !== "number" ? x : scalar(x, typeof other !== "number" && other.dtype === "float16" ? "float16" : "float32");
 
-/** An elementwise operation on two values that broadcast. gradient: dL/da and dL/db, before they are summed to their shapes. */
+/**
+ * Returns an elementwise operation on two values that broadcast. gradient: dL/da and dL/db, before they are summed to their
+ * shapes.
+ */
 function binary(name: string, op: string, gradient: (dy: Node, a: Node, b: Node, y: Node) => [() => Node, () => Node]) {
   const make = defineOp<None>(name, {
     shape: ([a, b]) => broadcast(a, b),
@@ -63,7 +66,7 @@ const reshapeOp = defineOp<{ shape: Shape }>("reshape", {
   implement: { lower: (out, [x], { attrs, shapes }) => emitReshape(out, x, shapes[0], attrs.shape) },
   memory: { view: true },
 });
-/** The same numbers in row-major order, with another shape. */
+/** Returns the same numbers in row-major order, with another shape. */
 export const reshape = (x: Node, shape: Shape): Node => (sameShape(x.shape, shape) ? x : reshapeOp([x], { shape }));
 
 const broadcastOp = defineOp<Record<string, never>>("broadcastLike", {
@@ -123,7 +126,7 @@ export const sum = (x: Node, axes: readonly number[] = every(x), keep = false): 
 /** Mean over `axes`. Default: all. keep: the axes stay, with length 1. Not differentiable over a batch of any size. */
 export const mean = (x: Node, axes: readonly number[] = every(x), keep = false): Node => reduce(meanOp, x, axes, keep);
 
-/** Mean of x² over all elements. */
+/** Returns the mean of x² over all elements. */
 export const meanSquare = (x: Node): Node => mean(mul(x, x));
 
 /** Sums `dy` over the axes along which broadcasting repeated `like`. */

@@ -130,7 +130,7 @@ const attentionOp = defineOp<Heads>("attention", {
   arithmetic: ([q, k, v]) => 2 * q[0] * q[1] * k[1] * (q[2] + v[2]),
 });
 
-/** Batch size, or 1 if it is not known. */
+/** Returns the batch size, or 1 if it is not known. */
 const batchSize = (q: Shape): number => (isSymbolic(q[0]) ? 1 : q[0]);
 
 /** Multi-head attention. q: [B, L, C], k: [B, M, C], v: [B, M, C'] → [B, L, C']. */
@@ -156,7 +156,7 @@ function ranges(total: number, most: number): [number, number][] {
   return Array.from({ length: count }, (_, i) => [at(i), at(i + 1)]);
 }
 
-/** The number of heads and queries whose maps take at most `bytes`. queryBytes: bytes of one query's map in one head. */
+/** Returns the number of heads and queries whose maps take at most `bytes`. queryBytes: bytes of one query's map in one head. */
 function pieceOf(bytes: number, queryBytes: number, length: number): { headsAtOnce: number; queriesAtOnce: number } {
   const headsAtOnce = Math.max(1, Math.floor(bytes / (queryBytes * length)));
   return {

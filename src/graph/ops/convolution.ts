@@ -75,7 +75,7 @@ const transposedOp = defineOp<Transposed>("convTranspose2d", {
 export const isFlippable = ({ op, attrs, inputs: [, weight] }: Node): boolean =>
   op.name === "convTranspose2d" && attrs.stride === 1 && isParameter(weight);
 
-/** The gradient as a convolution with the flipped kernel: faster, but needs a second copy of the kernel. */
+/** Returns the gradient as a convolution with the flipped kernel: faster, but needs a second copy of the kernel. */
 export function flipped({ inputs: [dy, weight], attrs }: Node): Node {
   const { stride, pads } = attrs as Transposed;
   const reach = [2, 3, 2, 3].map((axis) => fixed(weight.shape, axis) - 1);
@@ -101,7 +101,7 @@ const flipOp = defineOp<Record<string, never>>("flipKernel", {
     },
   },
 });
-/** The kernel of the transposed convolution as a plain one: [out, C, kh, kw] → [C, out, kh, kw], turned by 180°. */
+/** Returns the kernel of the transposed convolution as a plain one: [out, C, kh, kw] → [C, out, kh, kw], turned by 180°. */
 const flipKernel = (weight: Node): Node => flipOp([weight], {});
 
 /** dL/dx of a convolution: x's shape is [B, C, H, W]. */

@@ -200,6 +200,6 @@ const afterOp = defineOp<Record<string, never>>("after", {
 /** x itself, but not before `first` are computed. Keeps recomputed values from being computed early and held. */
 export const after = (x: Node, ...first: Node[]): Node => (first.length === 0 ? x : afterOp([x, ...first], {}));
 
-/** A constant whose numbers are all `value`. */
+/** Returns a constant whose numbers are all `value`. */
 export const filled = (value: number, shape: readonly number[]): Node =>
   constant(new Float32Array(shape.reduce((n, d) => n * d, 1)).fill(value), shape);

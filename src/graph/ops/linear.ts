@@ -13,7 +13,7 @@ const lengths = ([a, b]: readonly Shape[], { transA, transB }: Transposes) => {
   return { m, n, k, k2 };
 };
 
-/** Number of elements for a batch of one. */
+/** Returns the number of elements for a batch of one. */
 const elements = (shape: Shape): number => sizeOf(withBatch(shape, 1));
 
 const matmulOp = defineOp<Transposes>("matmul", {
@@ -87,7 +87,7 @@ export const matmul = (
   { transA = false, transB = false, alpha = 1 }: Partial<Transposes> = {},
 ): Node => matmulOp([a, b], { transA, transB, alpha });
 
-/** The shape of a linear layer's result. Throws GraphError if input, weight [out, in] and bias do not fit. */
+/** Returns the shape of a linear layer's result. Throws GraphError if input, weight [out, in] and bias do not fit. */
 function layerShape([x, w, b]: readonly Shape[]): Shape {
   if (x.length < 2 || w.length !== 2 || x.at(-1) !== w[1] || (b && (b.length !== 1 || b[0] !== w[0]))) {
     throw new GraphError("input, weight and bias do not fit", {
@@ -134,7 +134,7 @@ const sumOverRows = (x: Node): Node =>
 export const linear = (x: Node, weight: Node, bias?: Node): Node =>
   linearOp(bias ? [x, weight, bias] : [x, weight], {});
 
-/** A slice of a linear layer's channels, as a layer with some of the weight's rows. */
+/** Returns a slice of a linear layer's channels, as a layer with some of the weight's rows. */
 export function narrowed({ inputs: [layer], attrs }: Node): Node {
   const [x, weight, bias] = layer.inputs;
   const { from, to, step } = attrs as Record<string, number>;
@@ -213,6 +213,6 @@ export const linearInt8 = (x: Node, weight: Node, bias?: Node): Node =>
 /** True for a linear layer over rows of a picture or a text. One over a row of numbers, as the time's, would gain nothing. */
 const isWide = ({ op, inputs: [x] }: Node): boolean => op.name === "linear" && x.shape.length > 2;
 
-/** A linear layer in 8 bits instead, or the node itself if it is none that would gain. mayRound: of its weight. */
+/** Returns a linear layer in 8 bits instead, or the node itself if it is none that would gain. mayRound: of its weight. */
 export const inInt8 = (node: Node, mayRound: (weight: Node) => boolean): Node =>
   isWide(node) && mayRound(node.inputs[1]) ? linearInt8Op(node.inputs, {}) : node;

@@ -10,7 +10,7 @@ export type Pooling = {
   ceil: boolean;
 };
 
-/** The shape of the maxima. x: [B, C, H, W]. */
+/** Returns the shape of the maxima. x: [B, C, H, W]. */
 function pooled(x: Shape, { kernel, stride, pads: [top, left, bottom, right], ceil }: Pooling): Shape {
   const length = (axis: number, before: number, after: number): number => {
     const n = fixed(x, axis);
@@ -49,7 +49,7 @@ const maxPoolOp = defineOp<Pooling>("maxPool", {
   implement: { lower: (out, [x], { attrs }) => emitMaxima(out, x, attrs)[0] },
 });
 
-/** The largest value of each window; equal ones count once. x: [B, C, H, W] → [B, C, H', W']. */
+/** Returns the largest value of each window; equal ones count once. x: [B, C, H, W] → [B, C, H', W']. */
 export const maxPool = (
   x: Node,
   { kernel, stride = kernel, pads = [0, 0, 0, 0], ceil = false }: Pick<Pooling, "kernel"> & Partial<Pooling>,

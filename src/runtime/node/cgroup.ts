@@ -16,8 +16,8 @@ export interface Cgroup {
 }
 
 /**
- * The folders with the limits of this process for one controller on Linux: its control group, the parents of that, and the
- * root, where a container sees its own group. root: "/", or a copy of the files of a system.
+ * Returns the folders with the limits of this process for one controller on Linux: its control group, the parents of that, and
+ * the root, where a container sees its own group. root: "/", or a copy of the files of a system.
  */
 export function cgroups(controller: "memory" | "cpu", root: string): Cgroup[] {
   const lines = readText(root, "proc/self/cgroup")?.trim().split("\n") ?? [];

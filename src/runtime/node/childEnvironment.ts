@@ -5,8 +5,8 @@ import { findCuda } from "./cuda/place.ts";
 const WSL = "/usr/lib/wsl/lib";
 
 /**
- * The environment of the child process. onnxruntime 1.30 keeps a device id and a database of usage in the user's cache folder
- * for upload to Microsoft, unless it is told not to. For CUDA, its libraries are found through the library path, which the
+ * Returns the environment of the child process. onnxruntime 1.30 keeps a device id and a database of usage in the user's cache
+ * folder for upload to Microsoft, unless it is told not to. For CUDA, its libraries are found through the library path, which the
  * system's loader reads only when a process starts.
  */
 export function childEnvironment(device: Device, env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {

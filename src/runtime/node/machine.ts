@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { cgroups, readText } from "./cgroup.ts";
 
-/** The CPU time that Linux allows this process's control groups, as a number of CPUs. */
+/** Returns the CPU time that Linux allows this process's control groups, as a number of CPUs. */
 function cpuQuota(root: string): number {
   const quotas = cgroups("cpu", root).map(({ version, folder }) => {
     const [quota, period] =

@@ -3,7 +3,7 @@ import { freemem } from "node:os";
 import { requireMemory } from "../requireMemory.ts";
 import { cgroups, readText } from "./cgroup.ts";
 
-/** The number after a name in a file of the kernel. */
+/** Returns the number after a name in a file of the kernel. */
 function field(text: string | undefined, name: string): number | undefined {
   const found = text?.match(new RegExp(`^${name}:?\\s+(\\d+)`, "m"))?.[1];
   return found === undefined ? undefined : Number(found);

@@ -23,10 +23,10 @@ function commonFolder(paths: readonly string[]): string {
   return first.slice(0, shared).join(sep) + sep;
 }
 
-/** A file as a source of weights. */
+/** Returns a file as a source of weights. */
 export const fileSource = (path: string): WeightSource & Pick<ByteSource, "path"> => ({ name: path, path });
 
-/** The file of a source. Throws CheckpointError if its bytes lie in memory: onnxruntime maps files. */
+/** Returns the file of a source. Throws CheckpointError if its bytes lie in memory: onnxruntime maps files. */
 export function pathOf(source: WeightSource): string {
   const { path } = source as Partial<ByteSource>;
   if (path === undefined) throw new CheckpointError("weights in memory cannot be mapped", { where: source.name });

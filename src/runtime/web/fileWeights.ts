@@ -17,8 +17,8 @@ export interface FileWeight {
 declare const FileReaderSync: new () => { readAsArrayBuffer(blob: Blob): ArrayBuffer };
 
 /**
- * A weight as onnxruntime-web takes the bytes of a file: it asks for parts of them, one by one, and copies each to where the
- * device computes. So only one weight is in this Worker's memory at a time. onnxruntime-web 1.30 looks at `byteLength` and
+ * Returns a weight as onnxruntime-web takes the bytes of a file: it asks for parts of them, one by one, and copies each to where
+ * the device computes. So only one weight is in this Worker's memory at a time. onnxruntime-web 1.30 looks at `byteLength` and
  * calls `subarray`, and hides an error of that call. onError: called with it.
  */
 export function bytesWhenAsked(weight: FileWeight, onError: (error: unknown) => void): Uint8Array {

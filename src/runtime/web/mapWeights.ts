@@ -19,7 +19,7 @@ const TURN_MS = 30;
 /** Where the bytes of sources are that `mapWeights` made. */
 const places = new WeakMap<object, Uint8Array | FileWeight>();
 
-/** The bytes of a source that `mapWeights` made, or where they are in a file. */
+/** Returns the bytes of a source that `mapWeights` made, or where they are in a file. */
 export const placeOfSource = (source: object): Uint8Array | FileWeight | undefined => places.get(source);
 
 /** Memory that Workers can read without a copy, if the page may share memory. */

@@ -29,7 +29,7 @@ export const isThreadOfOnnxruntime = (): boolean => scope.name.startsWith("em-pt
 /** Errors after which WebAssembly's memory is in no known state, or of a module that never started. */
 const fatal = /^Aborted|no available backend found|initializeWebAssembly|memory access out of bounds|unreachable/;
 
-/** The message of anything that onnxruntime-web throws. */
+/** Returns the message of anything that onnxruntime-web throws. */
 function messageOf(error: unknown): { message: string; broken: boolean } {
   // A C++ exception that nothing caught arrives as its address. Memory that ran out is the one that was seen.
   if (typeof error === "number") {

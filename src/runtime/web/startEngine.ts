@@ -134,7 +134,7 @@ export async function startEngine(options: WebEngineOptions = {}): Promise<Engin
   }
 }
 
-/** The first computation, which also loads WebAssembly. */
+/** Computes something for the first time, which also loads WebAssembly. */
 async function probe(engine: Engine, signal: AbortSignal | undefined): Promise<void> {
   const limit = AbortSignal.timeout(PROBE_MS);
   try {

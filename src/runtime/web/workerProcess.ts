@@ -5,7 +5,7 @@ import type { WorkerAnswer, WorkerLoad, WorkerRequest, WorkerSettings } from "./
 
 let count = 0;
 
-/** The memory of bytes that a Worker may read while this thread does. */
+/** Returns the memory of bytes that a Worker may read while this thread does. */
 const isShared = ({ buffer }: Uint8Array): boolean =>
   typeof SharedArrayBuffer !== "undefined" && buffer instanceof SharedArrayBuffer;
 

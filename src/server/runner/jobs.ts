@@ -33,7 +33,7 @@ import {
   writeMade,
 } from "./work.ts";
 
-/** The task of a request for one method, with its photo's steps in a file. */
+/** Returns the task of a request for one method, with its photo's steps in a file. */
 async function openTask<R extends EditRequest | SweepRequest | AttentionRequest>(work: JobWork<R>) {
   const { model, request, signal } = work;
   const { method: name, preset, options: given, target } = request;

@@ -40,7 +40,7 @@ function imageData({ width, height, data }: Picture): ImageData {
   return made;
 }
 
-/** The record in a picture. A picture without one, or with a damaged one, is a photo as any other. */
+/** Returns the record in a picture. A picture without one, or with a damaged one, is a photo as any other. */
 function recordIn(bytes: Uint8Array): string | undefined {
   try {
     return readRecord(bytes);

@@ -10,7 +10,7 @@ import { webPictures } from "./pictures.ts";
 import { Pieces } from "./pieces.ts";
 import { SiteService } from "./siteService.ts";
 
-/** The folder of all pages of one site. Sites of one host share a storage, so each has a folder of its own. */
+/** Returns the folder of all pages of one site. Sites of one host share a storage, so each has a folder of its own. */
 export const siteFolder = (site: string): string => `baret ${new URL(site).pathname}`.replaceAll("/", " ").trim();
 
 /** Pictures and results may take so many bytes, or a third of what the browser offers if that is less. */

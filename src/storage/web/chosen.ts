@@ -3,7 +3,7 @@ import type { ByteSource, Folder, FolderEntry } from "../../weights/index.ts";
 import { entriesIn } from "../fileList.ts";
 import { isMissing, noSuchFile, unreadable } from "./errors.ts";
 
-/** A file that the user chose or that the browser stores. Its bytes are read when they are needed. */
+/** Returns a file that the user chose or that the browser stores. Its bytes are read when they are needed. */
 export function fileSource(file: Blob, name: string): ByteSource {
   const { size } = file;
   return {
@@ -59,7 +59,7 @@ export function openFiles(name: string, files: ReadonlyMap<string, Blob>): Folde
   };
 }
 
-/** The folder below another at `path`, or undefined if there is none. */
+/** Returns the folder below another at `path`, or undefined if there is none. */
 async function folderAt(
   root: FileSystemDirectoryHandle,
   parts: readonly string[],

@@ -12,10 +12,10 @@ export const isFull = (error: unknown): boolean =>
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** The error for a file that is not in a folder. */
+/** Returns the error for a file that is not in a folder. */
 export const noSuchFile = (where: string): CheckpointError => new CheckpointError("no such file", { where });
 
-/** The error for a file of the user's that can no longer be read. */
+/** Returns the error for a file of the user's that can no longer be read. */
 export const unreadable = (where: string, cause: unknown): CheckpointError =>
   new CheckpointError("the file cannot be read", {
     where,

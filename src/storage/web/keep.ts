@@ -33,11 +33,11 @@ async function copyFolder(name: string): Promise<StoredFolder> {
   return openStorage(KEPT, name);
 }
 
-/** A file with another content has other pieces, so a new version never mixes with an old one. */
+/** Returns the name of piece k. A file with another content has other names, so a new version never mixes with an old one. */
 const pieceName = ({ path, size, sha256 = "" }: ListedFile, k: number): string =>
   `${encodeURIComponent(path)}.${sha256.slice(0, 16) || size}.${k}`;
 
-/** The files of a list in pieces. urlOf: a file's URL. Default: none, for a copy that is there. */
+/** Returns the files of a list in pieces. urlOf: a file's URL. Default: none, for a copy that is there. */
 const inPieces = ({ files }: FileList, urlOf: (path: string) => string = () => ""): PiecedFile[] =>
   files.map((file) => {
     const piece = (_: unknown, k: number): Piece => ({
@@ -52,7 +52,7 @@ const inPieces = ({ files }: FileList, urlOf: (path: string) => string = () => "
     return { ...file, pieces: Array.from({ length: Math.ceil(file.size / PIECE_BYTES) }, piece) };
   });
 
-/** The list of a complete copy, or undefined. */
+/** Returns the list of a complete copy, or undefined. */
 async function completeList(folder: StoredFolder): Promise<FileList | undefined> {
   const stored = await findFile(folder, COMPLETE);
   return stored && parseFileList(await stored.text(), COMPLETE);

@@ -24,7 +24,7 @@ export async function openStorage(...path: readonly string[]): Promise<StoredFol
   }
 }
 
-/** A stored file, or undefined if there is none. Throws StorageError. */
+/** Returns a stored file, or undefined if there is none. Throws StorageError. */
 export async function findFile(folder: StoredFolder, name: string): Promise<File | undefined> {
   try {
     return await (await folder.getFileHandle(name)).getFile();
@@ -92,7 +92,10 @@ export async function freeBytes(): Promise<number> {
 
 const MOST_BYTES = 20e9;
 
-/** Half of what the browser grants this site, but at most 20 GB: the default limit of the kept copies, and of each cache. */
+/**
+ * Returns half of what the browser grants this site, but at most 20 GB: the default limit of the kept copies, and of each
+ * cache.
+ */
 export async function grantedBytes(): Promise<number> {
   const { quota = 0 } = await navigator.storage.estimate();
   return Math.min(MOST_BYTES, quota / 2);

@@ -38,16 +38,16 @@ export interface FetchPiecesWork extends Work {
 
 const bytesOf = ({ from }: Piece): number => from.end - from.start;
 
-/** All pieces of files by their names. Files may share pieces. */
+/** Returns all pieces of files by their names. Files may share pieces. */
 const byName = (files: readonly PiecedFile[]): Map<string, Piece> =>
   new Map(files.flatMap(({ pieces }) => pieces.map((piece) => [piece.name, piece] as const)));
 
-/** Bytes of all pieces of files. */
+/** Returns the bytes of all pieces of files. */
 export const totalBytes = (files: readonly PiecedFile[]): number => sum(byName(files).values());
 
 const sum = (pieces: Iterable<Piece>): number => [...pieces].reduce((bytes, piece) => bytes + bytesOf(piece), 0);
 
-/** The files of a folder whose pieces are in the storage. A piece is opened when its file is. Needs no network. */
+/** Returns the files of a folder whose pieces are in the storage. A piece is opened when its file is. Needs no network. */
 export const piecedFolder = (folder: StoredFolder, name: string, files: readonly PiecedFile[]): Folder => ({
   name,
   list: async (path) => entriesIn(files, path),
@@ -58,7 +58,7 @@ export const piecedFolder = (folder: StoredFolder, name: string, files: readonly
   },
 });
 
-/** The pieces of a file one after another. Throws StorageError if one is missing. */
+/** Returns the pieces of a file one after another. Throws StorageError if one is missing. */
 async function joined(folder: StoredFolder, { sha256, pieces }: PiecedFile, where: string): Promise<ByteSource> {
   const parts: Blob[] = [];
   for (const piece of pieces) {

@@ -14,7 +14,7 @@ const WHOLE_BYTES = 64e6;
 const urlOf = (folder: string, path: string): string =>
   new URL(path.split("/").map(encodeURIComponent).join("/"), folder).href;
 
-/** The address of a folder, absolute and with a "/" at its end, so that names can be put behind it. */
+/** Returns the address of a folder, absolute and with a "/" at its end, so that names can be put behind it. */
 const folderUrl = (url: string | URL): string => new URL(`${url}`.replace(/\/?$/, "/"), globalThis.location?.href).href;
 
 /** Files on a web server, and how to find out which there are. */
@@ -31,7 +31,7 @@ export interface ListedFiles {
 export const readFileList = async (url: string, options: WebFolderOptions = {}): Promise<FileList> =>
   parseFileList(await downloadText(url, options), url);
 
-/** The files of a folder on a web server that has a list of them, files.json, as `listFiles` makes it. */
+/** Returns the files of a folder on a web server that has a list of them, files.json, as `listFiles` makes it. */
 export function webFiles(url: string | URL): ListedFiles {
   const name = folderUrl(url);
   return {
@@ -77,7 +77,7 @@ export async function openWebFile(url: string | URL, options: WebFolderOptions =
   return webSource(href, await downloadSize(href, options), options);
 }
 
-/** A file on a web server, of known size. */
+/** Returns a file on a web server, of known size. */
 export function webSource(url: string, size: number, options: WebFolderOptions = {}): ByteSource {
   let whole: Promise<Uint8Array> | undefined;
   let ignoresRanges = false;

@@ -13,7 +13,7 @@ export const isElsewhere = signal(false);
 /** Room that the page takes in this browser. Undefined until it is known. */
 export const room = signal<RoomFacts | undefined>(undefined);
 
-/** The browser is asked once whether it may delete what is stored, when the first edit is there. */
+/** Asks the browser once, when the first edit is there, not to delete what is stored. */
 async function askToKeep(): Promise<void> {
   if (!(await navigator.storage.persisted())) await navigator.storage.persist();
 }

@@ -42,6 +42,6 @@ export function timeLeft({ progress, estimate }: ShownJob): string {
 
 const rough = (seconds: number): string => (seconds < 10 ? `${Math.max(1, Math.round(seconds))} s` : duration(seconds));
 
-/** Share of the phase that is done, from 0 to 1. Undefined: unknown, also between two phases. */
+/** Returns the share of the phase that is done, from 0 to 1. Undefined: unknown, also between two phases. */
 export const shareDone = ({ progress }: ShownJob): number | undefined =>
   progress && progress.total > 0 && !isBetween(progress) ? progress.done / progress.total : undefined;

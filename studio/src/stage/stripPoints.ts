@@ -12,7 +12,7 @@ export interface StripPoint {
 /** Nearer edits are one point: a slider moves in steps of 0.01. */
 const same = 0.005;
 
-/** The request without what its edits on the strip may differ in. */
+/** Returns the request without what its edits on the strip may differ in. */
 function baseOf(request: EditRequest): string {
   const { photo, target, source, model, size, fit, method, preset, options } = request;
   const { keep: _keep, strength: _strength, ...others } = options;

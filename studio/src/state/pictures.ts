@@ -8,8 +8,8 @@ const blank = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAA
 const urls = new Map<string, Signal<string>>();
 
 /**
- * URL of a stored picture, for an img. If the backend must read the picture first, the URL is blank, and the component is drawn
- * again when it is there. side: longest side in pixels, for a small copy.
+ * Returns the URL of a stored picture, for an img. If the backend must read the picture first, the URL is blank, and the
+ * component is drawn again when it is there. side: longest side in pixels, for a small copy.
  */
 export function pictureUrl(id: string, side?: number): string {
   const key = `${id} ${side}`;

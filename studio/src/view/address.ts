@@ -2,7 +2,7 @@ import { computed, effect, signal } from "@preact/signals";
 import type { JobId } from "../../../src/server/api/index.ts";
 import { asBackendError, backend, capabilities, jobs, selectedId, selectJob, showListed } from "../state/index.ts";
 
-/** The job in the fragment of an address: "#job/ID". */
+/** Returns the job in the fragment of an address: "#job/ID". */
 export const jobInAddress = (fragment: string): JobId | undefined => /^#job\/([0-9a-f]{32})$/.exec(fragment)?.[1];
 
 /** Fragment of the address of a job's result. */

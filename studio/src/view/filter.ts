@@ -7,7 +7,7 @@ export interface Filter {
   readonly model?: string;
 }
 
-/** Names of the methods whose pictures a job has. */
+/** Returns the names of the methods whose pictures a job has. */
 export function methodsOf({ request, result }: Job): readonly string[] {
   if (request.kind === "compare") return request.methods ?? (result?.pictures ?? []).map(({ name }) => name);
   const used = result?.settings.method ?? request.method;

@@ -56,7 +56,7 @@ function gridOfAxes(
   return { axes: { rows: down.map(([name]) => nameOf(name)).join(", "), columns: nameOf(across[0]) }, columns, rows };
 }
 
-/** A method's own sweep changes one option in a row, so that each cell says its own value. */
+/** Lays out a method's own sweep, which changes one option in a row: each cell says its own value. */
 function gridOfMethod(
   request: SweepRequest,
   pictures: readonly MadePicture[],

@@ -10,7 +10,7 @@ export function duration(seconds: number): string {
   return `${Math.floor(most)} ${units[0]}${rest > 0 ? ` ${rest} ${units[1]}` : ""}`;
 }
 
-/** A similarity in dB. null: there is no difference. */
+/** Returns a similarity in dB. null: there is no difference. */
 export const decibels = (psnr: number | null): string => (psnr === null ? "no difference" : `${psnr.toFixed(1)} dB`);
 
 /** Says how close a reproduction is. From 25 dB on, the library calls an inversion good. */

@@ -77,7 +77,7 @@ function packagesHere(): readonly CudaPackage[] {
   });
 }
 
-/** The command that downloads wheels on any machine that has Python's pip. */
+/** Returns the command that downloads wheels on any machine that has Python's pip. */
 export const pipCommand = (packages: readonly CudaPackage[]): string =>
   `pip download --no-deps --dest FOLDER --only-binary=:all: --python-version 3.11 ${platformsOf(packages)} ${packages
     .map(({ package: name, file }) => `${name}==${file.split("-")[1]}`)
@@ -111,7 +111,7 @@ async function wheelsIn(from: string, packages: readonly CudaPackage[]): Promise
   return new Map(paths);
 }
 
-/** The commit from which the installed onnxruntime was built. Throws DeviceError if there is none for this system. */
+/** Returns the commit from which the installed onnxruntime was built. Throws DeviceError if there is none for this system. */
 async function installedCommit(): Promise<{ version: string; commit: string; library: string }> {
   const found = installedOnnxruntime();
   const library = join(found?.folder ?? "", onnxruntimeLibrary);

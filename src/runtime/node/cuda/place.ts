@@ -27,8 +27,8 @@ export const installName = (version: string): string => `onnxruntime-${version}-
 export const recordPath = (version: string): string => join(cudaHome(), `${installName(version)}.json`);
 
 /**
- * The CUDA libraries that are in place for this onnxruntime. Undefined if there are none, as on systems other than Linux, or if
- * files of them are missing.
+ * Returns the CUDA libraries that are in place for this onnxruntime. Undefined if there are none, as on systems other than Linux,
+ * or if files of them are missing.
  */
 export function findCuda(version = installedOnnxruntime()?.version): CudaInstall | undefined {
   if (version === undefined) return undefined;

@@ -74,7 +74,7 @@ export async function commitIn(chunks: AsyncIterable<Buffer>): Promise<string | 
   return commit.exec(rest)?.[1];
 }
 
-/** The commit of the onnxruntime in a wheel. Undefined if it has none. Throws StorageError if the wheel is damaged. */
+/** Returns the commit of the onnxruntime in a wheel. Undefined if it has none. Throws StorageError if the wheel is damaged. */
 export async function commitOfWheel(path: string): Promise<string | undefined> {
   let found: string | undefined;
   await eachFile(path, async (entry, zip) => {

@@ -37,7 +37,7 @@ export async function errorReply(error: unknown, onFault: (error: unknown) => vo
   return Response.json(body, { status: answer.status, headers: answer.headers });
 }
 
-/** The reply with the edits. Its images are PNGs with their settings. */
+/** Returns the reply with the edits. Its images are PNGs with their settings. */
 export async function img2imgReply(
   service: Pick<Service, "openPicture">,
   asked: Img2ImgSettings,

@@ -58,7 +58,7 @@ const sizeText = ({ width, height }: { readonly width: number; readonly height: 
 
 const now = (): number => Math.floor(Date.now() / 1000);
 
-/** The reply to a request without a stream. */
+/** Returns the reply to a request without a stream. */
 export const imagesReply = (pictures: readonly PictureInJson[], jobs: readonly Job[], { format }: OutputOptions) => ({
   created: now(),
   data: pictures.map(({ file }) => ({ b64_json: file })),
@@ -89,7 +89,7 @@ export const completedEvent = (picture: PictureInJson, job: Job, output: OutputO
   baret: facts(job),
 });
 
-/** A model as OpenAI's API lists it. created: models have no date. */
+/** Returns a model as OpenAI's API lists it. created: models have no date. */
 export const modelReply = ({ name }: ModelDescription) => ({
   id: name,
   object: "model",

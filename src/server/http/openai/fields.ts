@@ -10,7 +10,7 @@ const MAX_EDITS = 10;
 /** Most fields that are not files. */
 export const MAX_FIELDS = 100;
 
-/** A whole number as forms write it. */
+/** Returns a whole number as forms write it. */
 const wholeText = (low: number, high: number) => {
   const error = `expected a whole number in ${low}..${high}`;
   return z

@@ -65,7 +65,7 @@ export const openedBlob = (
   },
 });
 
-/** The error of a blob whose bytes are not those that its name says. */
+/** Returns the error of a blob whose bytes are not those that its name says. */
 export const damaged = (where: string, details: ErrorDetails = {}): StorageError =>
   new StorageError("this blob is damaged: its bytes have another hash than its name", {
     where,
@@ -73,6 +73,6 @@ export const damaged = (where: string, details: ErrorDetails = {}): StorageError
     ...details,
   });
 
-/** The error of a file that changed while it was stored. */
+/** Returns the error of a file that changed while it was stored. */
 export const changed = (where: string): StorageError =>
   new StorageError("the file changed while it was read", { where, advice: "Try again when it is complete." });

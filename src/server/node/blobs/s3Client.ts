@@ -127,7 +127,7 @@ async function refusal(bucket: Bucket, response: Response): Promise<StorageError
   return refusalOf(bucket, response.status, text);
 }
 
-/** The error of an answer in which the store refuses. text: its XML. */
+/** Returns the error of an answer in which the store refuses. text: its XML. */
 export function refusalOf({ url }: Bucket, status: number, text: string): StorageError {
   const advice =
     status === 403

@@ -89,7 +89,7 @@ async function filesAt(path: string, depth = DEPTH): Promise<string[]> {
   return (await Promise.all(names.map((name) => filesAt(join(path, name), depth - 1)))).flat();
 }
 
-/** The file that keeps the facts of a model as long as its files stay as they are. */
+/** Returns the file that keeps the facts of a model as long as its files stay as they are. */
 async function keptIn(model: NamedModel): Promise<string> {
   const { path, variant, prediction } = await findModel(model.load);
   const files = await filesAt(path);

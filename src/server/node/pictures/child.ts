@@ -10,7 +10,7 @@ import type { DecodedFacts, PictureReply, PictureTask } from "./messages.ts";
 /** Longest record that is handed on. That of a strip with 100 edits has about 40 kB. */
 const MAX_RECORD_BYTES = 1 << 18;
 
-/** A picture without a record, or with a damaged one, is a photo as any other. */
+/** Returns the record in a picture. A picture without one, or with a damaged one, is a photo as any other. */
 function recordIn(bytes: Uint8Array): string | undefined {
   try {
     const record = readRecord(bytes);

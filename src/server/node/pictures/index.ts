@@ -21,7 +21,7 @@ const SIGNATURE_BYTES = 4;
 const isPng = (bytes: Uint8Array): boolean =>
   Buffer.from(bytes.subarray(0, SIGNATURE_BYTES)).toString("latin1") === "\x89PNG";
 
-/** The first bytes of a file. */
+/** Returns the first bytes of a file. */
 async function headOf(path: string): Promise<Uint8Array> {
   const file = await open(path);
   try {

@@ -70,7 +70,7 @@ export async function persist<T>(
   }
 }
 
-/** An error of SQL as StorageError. Such an error is a fault of this program or of the database's disk. */
+/** Returns an error of SQL as StorageError. Such an error is a fault of this program or of the database's disk. */
 export const refusal = (name: string, cause: unknown): StorageError =>
   new StorageError("the queue's database refused a statement", {
     where: name,

@@ -9,7 +9,7 @@ const pollMs = 5000;
 /** Positions change with every job of others. A reader looks at most this often. */
 const positionMs = 1000;
 
-/** Names of the bells that tell of a job, and of the order of waiting jobs. */
+/** Returns the names of the bells that tell of a job, and of the order of waiting jobs. */
 export const jobBell = (id: JobId): string => `job ${id}`;
 export const [addedBell, orderBell] = ["added", "order"];
 

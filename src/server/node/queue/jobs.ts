@@ -13,7 +13,7 @@ const columns = `j.id, j.request, j.state, ${time("created")}, ${time("started")
   ) end as position,
   j.attempts, j.progress, j.preview, j.error, j.result`;
 
-/** A row without what is null. */
+/** Returns a row without what is null. */
 const jobOf = (row: Record<string, unknown>): Job =>
   Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as Job;
 

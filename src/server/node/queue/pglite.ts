@@ -25,7 +25,7 @@ import type { Answer, Demand } from "./pgliteMessages.ts";
 const POSTGRES = "18";
 const initializeMs = 300_000;
 
-/** The program of the thread. */
+/** Returns the program of the thread. */
 const program = (): string => programBeside(import.meta.url, "pgliteProgram");
 
 /** Makes the data folder if there is none. A folder half made by a killed process is never used: a whole one is renamed. */

@@ -16,9 +16,9 @@ export interface Limits {
 const longestWait = 60;
 
 /**
- * The turn of a client's next job: one after its last waiting job, but not before the turn that is served now. Jobs run in the
- * order of their turns, so clients with many waiting jobs and clients with few take turns (start-time fair queueing with jobs of
- * equal size; Goyal, Vin and Cheng 1996).
+ * Returns the turn of a client's next job: one after its last waiting job, but not before the turn that is served now. Jobs run
+ * in the order of their turns, so clients with many waiting jobs and clients with few take turns (start-time fair queueing with
+ * jobs of equal size; Goyal, Vin and Cheng 1996).
  */
 async function nextTurn(query: Query, client: string, batch: boolean): Promise<string> {
   const [{ turn }] = await query<{ turn: string }>(

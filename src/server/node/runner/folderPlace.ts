@@ -15,7 +15,7 @@ export interface FolderFacts {
   readonly need: (preparation: NeededPreparation) => Promise<void>;
 }
 
-/** The place of a job whose files lie in a folder. */
+/** Returns the place of a job whose files lie in a folder. */
 export const folderPlace = ({ pictures, folder, stepsEveryMs }: RunnerJob, { cache, need }: FolderFacts): JobPlace => ({
   folder,
   readPicture: async (id) => new Uint8Array(await readFile(pictures[id])),

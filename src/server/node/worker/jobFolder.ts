@@ -4,7 +4,9 @@ import { removeAbandoned } from "../abandoned.ts";
 
 const PREFIX = "job";
 
-/** The folder in which jobs have their folders: files of prepared photos may be larger than a machine's temporary folder. */
+/**
+ * Returns the folder in which jobs have their folders: files of prepared photos may be larger than a machine's temporary folder.
+ */
 const placeOfJobs = (): string => join(cacheFolder(), "jobs");
 
 /** Makes a folder for the files of one job. Throws StorageError if it cannot. */

@@ -21,7 +21,7 @@ export async function mayRead(handle: ChosenHandle): Promise<boolean> {
   return queryPermission === undefined || (await queryPermission.call(handle, { mode: "read" })) === "granted";
 }
 
-/** The name of what was chosen, without the ending of a weight file. */
+/** Returns the name of what was chosen, without the ending of a weight file. */
 export function nameOf(place: ChosenPlace): string {
   const name = "file" in place ? place.file.name : "files" in place ? place.folder : place.handle.name;
   return name.replace(/\.safetensors$/, "");
