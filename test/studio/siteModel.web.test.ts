@@ -147,6 +147,37 @@ describe.skipIf(noBrowser)(titled("a model from this disk, in the page without a
     expect(await page.getByLabel("Model", { exact: true }).locator("option").allInnerTexts()).toEqual(["menagerie"]);
   });
 
+  test("a browser that keeps handles and asks again: one click opens the model after a reload", async () => {
+    // Without a service worker, so that the worker's script can be changed.
+    const own = await serveSite({ isolated: true, without: "/sw.js" });
+    const visitor = await newVisitor();
+    let permission = "granted";
+    await visitor.context.route("**/assets/worker-*.js", async (route) => {
+      const response = await route.fetch();
+      const body = `FileSystemHandle.prototype.queryPermission = async () => "${permission}";\n${await response.text()}`;
+      await route.fulfill({ response, body });
+    });
+    await visitor.context.addInitScript(() => {
+      Object.assign(FileSystemHandle.prototype, { requestPermission: async () => "granted" });
+    });
+    const page = await visitor.open(own.origin);
+    await ready(page);
+    await answerDialogs(page, tiny);
+    await openDialog(page);
+    await page.getByRole("button", { name: "A folder of diffusers…" }).click();
+    await page.getByRole("button", { name: "Load this model" }).click();
+    await dialog(page).waitFor({ state: "detached" });
+    permission = "prompt";
+    await page.reload();
+    await page
+      .getByText(/The browser needs your permission to read the model tiny-sd1 \([0-9a-f]{8}\) again/)
+      .waitFor();
+    const open = page.getByRole("button", { name: "Open it" });
+    await open.click();
+    await open.waitFor({ state: "detached" });
+    expect(await page.locator(".problem").count()).toBe(0);
+  });
+
   test("files that cannot be used are refused in plain words: SDXL, a broken file, text; Stable Diffusion without WebGPU", async () => {
     const visitor = await newVisitor();
     const page = await openWithout(visitor, host.origin);
