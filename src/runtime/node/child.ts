@@ -6,7 +6,9 @@
 import { closeSync, readSync, writeSync } from "node:fs";
 import { isMainThread, Worker } from "node:worker_threads";
 import { env, InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
+import type { Device } from "../engine.ts";
 import type { Request as AnyRequest, ArrayHead, Reply } from "../messages.ts";
+import { copiesOf, ON_DEVICE } from "./deviceCopies.ts";
 import { frameParts, frameReader } from "./frames.ts";
 import type { ChildLoad } from "./loading.ts";
 
@@ -41,6 +43,9 @@ function send(reply: Reply, arrays: readonly Uint8Array[] = []): void {
   }
 }
 
+/** The engine's device is this program's only argument. */
+const device = process.argv[2] as Device;
+const copies = copiesOf(device);
 const sessions = new Map<number, InferenceSession>();
 /** Tensors that stay here between runs. */
 const residents = new Map<number, Tensor>();
@@ -52,14 +57,19 @@ function toOnnx({ dtype, shape }: ArrayHead, { buffer }: Uint8Array<ArrayBuffer>
 }
 
 /** Sends float32 tensors. */
-function sendTensors(found: readonly { name: string; value: Tensor }[]): void {
-  send(
-    { kind: "done", outputs: found.map(({ name, value }) => ({ name, dtype: "float32", shape: value.dims })) },
-    found.map(({ value }) => {
-      const { buffer, byteOffset, byteLength } = value.data as Float32Array;
-      return new Uint8Array(buffer, byteOffset, byteLength);
-    }),
-  );
+async function sendTensors(found: readonly { name: string; value: Tensor }[]): Promise<void> {
+  const arrays: Uint8Array[] = [];
+  for (const { value } of found) {
+    const { buffer, byteOffset, byteLength } = (await copies.toHost(value)).data as Float32Array;
+    arrays.push(new Uint8Array(buffer, byteOffset, byteLength));
+  }
+  const outputs = found.map(({ name, value }) => ({ name, dtype: "float32" as const, shape: value.dims }));
+  send({ kind: "done", outputs }, arrays);
+}
+
+/** Frees the memory of a tensor at once if it is the device's, of which the garbage collector does not know. */
+function free(tensor: Tensor | undefined): void {
+  if (tensor?.location === ON_DEVICE) tensor.dispose();
 }
 
 async function run({ session, feeds, outputs, keep }: Request & { kind: "run" }, arrays: Uint8Array<ArrayBuffer>[]) {
@@ -68,18 +78,27 @@ async function run({ session, feeds, outputs, keep }: Request & { kind: "run" },
     head.name,
     "resident" in head ? residents.get(head.resident)! : toOnnx(head, moved.next().value!),
   ]);
-  const wanted = [...outputs, ...keep.map(({ name }) => name)];
-  const results = await sessions.get(session)!.run(Object.fromEntries(inputs), wanted);
+  const kept = new Set(keep.map(({ name }) => name));
+  const program = sessions.get(session)!;
+  // If outputs stay on the device, onnxruntime-node 1.30 mixes up those of runs that ask for different ones.
+  const wanted = device === "webgpu" ? program.outputNames : [...outputs, ...kept];
+  const results = await program.run(Object.fromEntries(inputs), wanted);
   for (const { name, resident } of keep) residents.set(resident, results[name]);
-  sendTensors(outputs.map((name) => ({ name, value: results[name] })));
+  await sendTensors(outputs.map((name) => ({ name, value: results[name] })));
+  for (const [name, result] of Object.entries(results)) if (!kept.has(name)) free(result);
 }
 
 async function answer(head: Request, arrays: Uint8Array<ArrayBuffer>[]): Promise<void> {
-  for (const resident of head.drop ?? []) residents.delete(resident);
+  for (const resident of head.drop ?? []) {
+    free(residents.get(resident));
+    residents.delete(resident);
+  }
   if (head.kind === "run") return run(head, arrays);
   if (head.kind === "read") return sendTensors(head.residents.map((id) => ({ name: "", value: residents.get(id)! })));
   if (head.kind === "put") {
-    for (const [i, tensor] of head.tensors.entries()) residents.set(tensor.resident, toOnnx(tensor, arrays[i]));
+    for (const [i, tensor] of head.tensors.entries()) {
+      residents.set(tensor.resident, await copies.toDevice(toOnnx(tensor, arrays[i])));
+    }
     return send({ kind: "done", outputs: [] });
   }
   if (head.kind === "load") {

@@ -39,7 +39,7 @@ async function spawned(device: Device): Promise<ChildProcess> {
   const program = programBeside(import.meta.url, "child");
   try {
     // Standard output is for results of the command line. Standard error is kept for error messages.
-    const started = spawn(process.execPath, [program], {
+    const started = spawn(process.execPath, [program, device], {
       env: childEnvironment(device),
       // The working folder may have been deleted. All paths in requests are absolute.
       cwd: dirname(program),
