@@ -14,8 +14,11 @@ type Runner = (program: Program, feeds: Feeds) => Promise<Record<string, Tensor>
 
 /** WGSL promises little of these functions: 2^-11, within ±π. So no program of a model uses them. */
 const inexact = ["sin", "cos"];
-/** The places of maxima are int64, for which the device has no kernels. Only LPIPS and its gradient use them. */
-const refused = ["maxPool", "scatterMaxima", "gatherMaxima"];
+/**
+ * The places of maxima are int64, for which the device has no kernels; only LPIPS and its gradient use them. Layers in 8 bits
+ * are for the CPU.
+ */
+const refused = ["maxPool", "scatterMaxima", "gatherMaxima", "linearInt8"];
 
 function table(run: Runner): void {
   const runs = allCases.filter(([, op]) => !refused.includes(op));
