@@ -11,13 +11,14 @@ import {
 import { methodsToCompare } from "../tasks/index.ts";
 import { type BlobId, blobId, type JobRequest, type ModelDescription } from "./api/index.ts";
 import { type FieldProblem, RequestError } from "./errors.ts";
+import type { NamedPicture } from "./requireStored.ts";
 
 /** A request that fits the model and its methods, with model, method and methods named. */
 export interface CheckedRequest {
   readonly request: JobRequest;
   readonly model: ModelDescription;
   /** Photos that options name, by the fields that name them. */
-  readonly files: readonly { readonly field: string; readonly id: BlobId }[];
+  readonly files: readonly NamedPicture[];
 }
 
 type Values = Readonly<Record<string, unknown>>;
@@ -33,7 +34,7 @@ const few = (names: readonly string[]): string => names.join(", ") || "none";
  */
 export class RequestCheck {
   private readonly problems: FieldProblem[] = [];
-  private readonly files: { field: string; id: BlobId }[] = [];
+  private readonly files: NamedPicture[] = [];
 
   static run(request: JobRequest, models: readonly ModelDescription[]): CheckedRequest {
     return new RequestCheck().check(request, models);

@@ -14,11 +14,12 @@ import {
 } from "../api/index.ts";
 import type { BlobStore } from "../blobs.ts";
 import { RequestCheck } from "../checkRequest.ts";
-import { ConflictError, NotFoundError, NotReadyError, RequestError } from "../errors.ts";
+import { ConflictError, NotFoundError, NotReadyError } from "../errors.ts";
 import { describeMethods } from "../methods.ts";
 import { ownRecord } from "../ownRecord.ts";
 import type { JobFilter, JobQueue, QueueStats } from "../queue.ts";
 import { keyText } from "../requestKey.ts";
+import { requireStored } from "../requireStored.ts";
 import type { OpenedPicture, Service } from "../service.ts";
 import { Pictures } from "./pictures/index.ts";
 
@@ -81,7 +82,7 @@ export class ServerService implements Service {
   async submit(asked: JobRequest, client: string): Promise<{ readonly job: Job; readonly isNew: boolean }> {
     const { queue, models } = this.ready();
     const { request, model, files } = RequestCheck.run(asked, models);
-    await this.requireBlobs([{ field: "photo", id: request.photo }, ...files]);
+    await requireStored(this.options.blobs, [{ field: "photo", id: request.photo }, ...files], "upload it first");
     const { device, precision, linear } = this.engine;
     const changed = { ...(precision !== "float32" && { precision }), ...(linear !== "float32" && { linear }) };
     const facts = { model, version: this.options.version, device, ...changed };
@@ -142,15 +143,6 @@ export class ServerService implements Service {
     if (queue && models) return { queue, models };
     const advice = "Try again in a few seconds.";
     throw new NotReadyError(queue ? "the models are being read" : "the queue is starting", { advice });
-  }
-
-  private async requireBlobs(named: readonly { readonly field: string; readonly id: BlobId }[]): Promise<void> {
-    const heads = await Promise.all(named.map(({ id }) => this.options.blobs.head(id)));
-    const missing = named.filter((_, k) => !heads[k]);
-    if (missing.length === 0) return;
-    throw new RequestError(
-      missing.map(({ field, id }) => ({ field, message: `${field}: there is no photo ${id}; upload it first` })),
-    );
   }
 }
 

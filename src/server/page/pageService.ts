@@ -3,10 +3,11 @@ import type { Capabilities, Job, JobEvent, JobId, JobQuery, JobRequestInput, Sto
 import { jobRequest } from "../api/index.ts";
 import { checked } from "../checked.ts";
 import { RequestCheck } from "../checkRequest.ts";
-import { RequestError, TooLargeError } from "../errors.ts";
+import { TooLargeError } from "../errors.ts";
 import { describeMethods } from "../methods.ts";
 import { ownRecord } from "../ownRecord.ts";
 import { keyText } from "../requestKey.ts";
+import { requireStored } from "../requireStored.ts";
 import type { DownloadNews, News } from "./news.ts";
 import { MAX_QUEUED, type PageQueue } from "./pageQueue.ts";
 import type { PageBlobs, PageModels, PagePictures } from "./parts.ts";
@@ -70,14 +71,7 @@ export class PageService {
   async submit(asked: JobRequestInput): Promise<Job> {
     const { models, blobs, queue, version } = this.parts;
     const { request, model, files } = RequestCheck.run(checked(jobRequest, asked), models.descriptions());
-    const named = [{ field: "photo", id: request.photo }, ...files];
-    const heads = await Promise.all(named.map(({ id }) => blobs.head(id)));
-    const missing = named.filter((_, k) => !heads[k]);
-    if (missing.length > 0) {
-      throw new RequestError(
-        missing.map(({ field, id }) => ({ field, message: `${field}: there is no photo ${id}; add it again` })),
-      );
-    }
+    await requireStored(blobs, [{ field: "photo", id: request.photo }, ...files], "add it again");
     return queue.submit(request, sha256(keyText(request, { model, version, device: models.deviceOf(model.name) })));
   }
 
