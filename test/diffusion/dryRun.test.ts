@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { dryRun, generate, type Model } from "../../src/diffusion/index.ts";
 import { nodePlatform, peakMemory } from "../../src/diffusion/node/index.ts";
-import { imagic, type Method, planPreparation, prepare, sine } from "../../src/editing/index.ts";
+import { baret, imagic, type Method, plain, planPreparation, prepare, sine } from "../../src/editing/index.ts";
 import { checkMemory } from "../../src/runtime/node/index.ts";
 import { findModel, openLocal } from "../../src/storage/node/index.ts";
 import { type Checkpoint, type Component, openCheckpoint } from "../../src/weights/index.ts";
@@ -65,6 +65,24 @@ test("equal steps are counted without taking all of them", async () => {
   expect(counted).toEqual({ ...whole, taken: [3, 9] });
 });
 
+test("predictions count as forward work, and what tunes an embedding as work with gradients", async () => {
+  const checkpoint = await openCheckpoint(await openLocal(fixturePath("tiny-sd1")));
+  const black = { width: 64, height: 64, data: new Uint8Array(3 * 64 * 64) };
+  await dryRun(checkpoint, nodePlatform, async (model, soFar) => {
+    const prepared = (method: Method, options: object) => {
+      const input = { target: "a cat", options: { steps: 2, ...options } };
+      return prepare(method, model, black, planPreparation(method, model, black, input, someOrigin));
+    };
+    await prepared(plain as Method, {});
+    const { forward, gradient, tuning } = soFar().effort.arithmetic;
+    expect(forward).toBeGreaterThan(0);
+    expect([gradient, tuning]).toEqual([0, 0]);
+    await prepared(baret as Method, { iterations: 1, earlyStop: false });
+    expect(soFar().effort.arithmetic.gradient).toBeGreaterThan(0);
+    expect(soFar().effort.arithmetic.tuning).toBe(0);
+  });
+});
+
 test("sine's patches are estimated by two of 10,000 steps", async () => {
   const checkpoint = await openCheckpoint(await openLocal(fixturePath("tiny-sd1")));
   const black = { width: 64, height: 64, data: new Uint8Array(3 * 64 * 64) };
@@ -89,6 +107,7 @@ test("sine's patches are estimated by two of 10,000 steps", async () => {
     // The photo, and a patch a step.
     expect([one.encoded, two.encoded, many.encoded]).toEqual([2, 3, 3]);
     expect(two.runs).toBeGreaterThan(one.runs);
+    expect(two.arithmetic).toBeGreaterThan(one.arithmetic);
     expect(many.runs).toBe(one.runs + 9_999 * (two.runs - one.runs));
     expect(many.arithmetic).toBe(one.arithmetic + 9_999 * (two.arithmetic - one.arithmetic));
   });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { CancelledError, DeviceError, EngineError, type Tensor } from "../../src/core/index.ts";
 import { doctorReport, examineDevices } from "../../src/doctor/index.ts";
 import { examineMachine } from "../../src/doctor/node/index.ts";
@@ -54,7 +54,7 @@ async function reportOf(fault: Fault, limit = 60) {
 const LIMIT = 15;
 
 /** Ends a time limit of LIMIT seconds without waiting for it. Any other one takes its time. */
-let timeIsUp = (): void => undefined;
+let timeIsUp: () => void;
 const timeout = AbortSignal.timeout.bind(AbortSignal);
 beforeAll(() => {
   vi.spyOn(AbortSignal, "timeout").mockImplementation((milliseconds) => {
@@ -63,6 +63,11 @@ beforeAll(() => {
     timeIsUp = () => limit.abort();
     return limit.signal;
   });
+});
+beforeEach(() => {
+  timeIsUp = () => {
+    throw new Error(`no limit of ${LIMIT} s was set`);
+  };
 });
 
 /** Work that ends only if it is cancelled. */
