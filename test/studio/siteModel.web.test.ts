@@ -28,6 +28,28 @@ async function openWithout(visitor: Visitor, url: string): Promise<Page> {
   return visitor.open(url);
 }
 
+/**
+ * Serves the site without a service worker, and puts a line before the script of the page's worker: for what no browser of a test
+ * has or asks.
+ */
+async function withWorkerLine(visitor: Visitor, line: () => string): Promise<PageServer> {
+  await visitor.context.route("**/assets/worker-*.js", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `${line()}\n${await response.text()}` });
+  });
+  return serveSite({ isolated: true, without: "/sw.js" });
+}
+
+/** A file with the names and shapes of Stable Diffusion 1.5 in float16. Only its header has bytes on the disk. */
+function stableDiffusion(): string {
+  const heads = Object.entries(keys["SD1.x"].original).map(([key, shape]) => [key, { dtype: "F16", shape }] as const);
+  const { head } = encodeSafetensorsHead(Object.fromEntries(heads));
+  const path = join(files, "sd15.safetensors");
+  writeFileSync(path, head);
+  truncateSync(path, head.length + heads.reduce((sum, [, { shape }]) => sum + shape.reduce((n, d) => n * d, 2), 0));
+  return path;
+}
+
 /** Chooses a file or a folder by an element of the page. */
 async function chooseByInput(page: Page, button: string | RegExp, path: string): Promise<void> {
   const chooser = page.waitForEvent("filechooser");
@@ -148,15 +170,12 @@ describe.skipIf(noBrowser)(titled("a model from this disk, in the page without a
   });
 
   test("a browser that keeps handles and asks again: one click opens the model after a reload", async () => {
-    // Without a service worker, so that the worker's script can be changed.
-    const own = await serveSite({ isolated: true, without: "/sw.js" });
     const visitor = await newVisitor();
     let permission = "granted";
-    await visitor.context.route("**/assets/worker-*.js", async (route) => {
-      const response = await route.fetch();
-      const body = `FileSystemHandle.prototype.queryPermission = async () => "${permission}";\n${await response.text()}`;
-      await route.fulfill({ response, body });
-    });
+    const own = await withWorkerLine(
+      visitor,
+      () => `FileSystemHandle.prototype.queryPermission = async () => "${permission}";`,
+    );
     await visitor.context.addInitScript(() => {
       Object.assign(FileSystemHandle.prototype, { requestPermission: async () => "granted" });
     });
@@ -176,6 +195,34 @@ describe.skipIf(noBrowser)(titled("a model from this disk, in the page without a
     await open.click();
     await open.waitFor({ state: "detached" });
     expect(await page.locator(".problem").count()).toBe(0);
+  });
+
+  test("with a graphics card, Stable Diffusion's memory on it is told; small buffers of a card are told as the reason", async () => {
+    const visitor = await newVisitor();
+    let largest = 2 ** 30;
+    const own = await withWorkerLine(visitor, () => {
+      const limits = JSON.stringify({ maxBufferSize: 2 ** 31, maxStorageBufferBindingSize: largest });
+      const info = JSON.stringify({ vendor: "a card", architecture: "", device: "", description: "" });
+      const adapter = `{ info: ${info}, limits: ${limits}, features: new Set(["shader-f16"]) }`;
+      return `Object.defineProperty(navigator, "gpu", { value: { requestAdapter: async () => (${adapter}) } });`;
+    });
+    const page = await openWithout(visitor, own.origin);
+    await ready(page);
+    await openDialog(page);
+    await chooseByInput(page, "One file (.safetensors)…", stableDiffusion());
+    await page.getByRole("button", { name: "Load this model" }).waitFor();
+    const told = (await dialog(page).allInnerTexts()).join();
+    expect(told).toMatch(/the graphics card, by WebGPU: a card/);
+    expect(told).toMatch(/float16, and float32 for gradients/);
+    // As docs/site.md says.
+    expect(told).toMatch(/at 512 × 512 pixels about 7\.4 GB of the graphics card for BARET, .+, and 2\.2 GB/);
+    largest = 2 ** 27;
+    await page.reload();
+    await ready(page);
+    await openDialog(page);
+    await chooseByInput(page, "One file (.safetensors)…", stableDiffusion());
+    await dialog(page).getByText("a card has buffers of at most 128 MiB, and this model needs 145 MiB").waitFor();
+    expect(await page.getByRole("button", { name: "Load this model" }).count()).toBe(0);
   });
 
   test("files that cannot be used are refused in plain words: SDXL, a broken file, text; Stable Diffusion without WebGPU", async () => {
@@ -199,12 +246,7 @@ describe.skipIf(noBrowser)(titled("a model from this disk, in the page without a
       await dialog(page).getByText(words).waitFor();
     }
     expect(await accessProblems(page)).toEqual([]);
-    // Only its header has bytes on the disk.
-    const heads = Object.entries(keys["SD1.x"].original).map(([key, shape]) => [key, { dtype: "F16", shape }] as const);
-    const { head } = encodeSafetensorsHead(Object.fromEntries(heads));
-    const sd = path("sd15.safetensors", head);
-    truncateSync(sd, head.length + heads.reduce((sum, [, { shape }]) => sum + shape.reduce((n, d) => n * d, 2), 0));
-    await chooseByInput(page, "One file (.safetensors)…", sd);
+    await chooseByInput(page, "One file (.safetensors)…", stableDiffusion());
     await dialog(page).getByText("Stable Diffusion 1.x, one file").waitFor();
     await dialog(page)
       .getByText(/An edit needs 4\.\d\d GB, and WebAssembly has 4\.29 GB\. .+ WebGPU/)
