@@ -38,7 +38,7 @@ export default defineConfig({
           restoreMocks: true,
           unstubEnvs: true,
           unstubGlobals: true,
-          include: files.filter((file) => !startsProcesses(file)),
+          include: files.filter((file) => !startsProcesses(file) && !isMore(file)),
           setupFiles: "test/support/noProcess.ts",
         },
       },
