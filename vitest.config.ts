@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 
 /** A test file that starts processes, or reads a page's script from dist/, uses one of these: the command line, the engine, a compiler, npm, a browser. */
 const starters =
-  /node:child_process|support\/(browser|cli|inProcess|packed|postgres|server|webModule)\.ts|\/in(Browser|Node)\.ts|dist\/(studio|site)|"\.\/site\.ts"|from "esbuild"|\b(loadModel|startEngine|tinyModel|runCommand|serveRating|startWorker|Runners|startServer|openQueue|describeModels|writeReport|writeSite)\b/;
+  /node:child_process|support\/(browser|cli|inProcess|packed|postgres|server|webApp|webModule)\.ts|\/in(Browser|Node)\.ts|dist\/(studio|site)|"\.\/site\.ts"|from "esbuild"|\b(loadModel|startEngine|tinyModel|runCommand|serveRating|startWorker|Runners|startServer|openQueue|describeModels|writeReport|writeSite)\b/;
 
 /** Tests on WebGPU, which may take minutes without a graphics card. */
 const webgpu = "test/webgpu/";
@@ -19,7 +19,7 @@ const long =
 /** A test file that takes long, or that needs Chromium or Postgres of Debian. */
 const isMore = (file: string): boolean =>
   long.test(file) ||
-  /support\/(browser|postgres|webModule)\.ts|\/inBrowser\.ts|"\.\/site\.ts"/.test(readFileSync(file, "utf8"));
+  /support\/(browser|postgres|webApp|webModule)\.ts|\/inBrowser\.ts|"\.\/site\.ts"/.test(readFileSync(file, "utf8"));
 
 export default defineConfig({
   test: {

@@ -19,20 +19,20 @@ export * from "./names.ts";
 export { type CommonPrepareOptions, compare, type MethodApi, methodApi, modelMemory } from "./tasks/web/index.ts";
 
 /** BARET: edits that may change poses and shapes, from a target prompt alone. */
-export const baret = methodApi(baretMethod);
+export const baret = /* @__PURE__ */ methodApi(baretMethod);
 /** DDIM inversion, then sampling with the target prompt. */
-export const plain = methodApi(plainMethod);
+export const plain = /* @__PURE__ */ methodApi(plainMethod);
 /** MasaCtrl: layout from the prompt, contents from the photo. */
-export const masactrl = methodApi(masactrlMethod);
+export const masactrl = /* @__PURE__ */ methodApi(masactrlMethod);
 /** SDEdit: noise on the photo, then sampling with the target prompt. */
-export const sdedit = methodApi(sdeditMethod);
+export const sdedit = /* @__PURE__ */ methodApi(sdeditMethod);
 /** Negative-prompt inversion: the photo's caption takes the place of the empty prompt. */
-export const negativePrompt = methodApi(negativePromptMethod);
+export const negativePrompt = /* @__PURE__ */ methodApi(negativePromptMethod);
 /** Null-text inversion with Prompt-to-Prompt: the empty prompt is tuned, and the edit takes the photo's attention maps. */
-export const nullText = methodApi(nullTextMethod);
+export const nullText = /* @__PURE__ */ methodApi(nullTextMethod);
 /** Direct inversion with Prompt-to-Prompt: nothing is tuned, and the edit takes the photo's attention maps. */
-export const direct = methodApi(directMethod);
+export const direct = /* @__PURE__ */ methodApi(directMethod);
 /** Imagic: fine-tuning on the photo, then sampling between two embeddings. */
-export const imagic = methodApi(imagicMethod);
+export const imagic = /* @__PURE__ */ methodApi(imagicMethod);
 /** SINE: fine-tuning on the photo, then guidance by the tuned model. */
-export const sine = methodApi(sineMethod);
+export const sine = /* @__PURE__ */ methodApi(sineMethod);

@@ -29,12 +29,17 @@ afterAll(() => model.close());
 
 test("every entry of the package is built from a source", () => {
   const { exports } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  expect(Object.keys(exports)).toEqual([".", "./engine"]);
+  expect(Object.keys(exports)).toEqual([".", "./engine", "./wasmWorker", "./webgpuWorker"]);
   interface Entry {
     readonly default: string;
     readonly types: string;
   }
-  const entries = Object.values(exports as Record<string, Entry & { readonly browser: Entry }>).flatMap((entry) => {
+  const { "./wasmWorker": wasm, "./webgpuWorker": webgpu, ...faces } = exports;
+  for (const worker of [wasm, webgpu]) {
+    const source = worker.replace("./dist/", "../../src/").replace(/\.js$/, ".ts");
+    expect(existsSync(new URL(source, import.meta.url))).toBe(true);
+  }
+  const entries = Object.values(faces as Record<string, Entry & { readonly browser: Entry }>).flatMap((entry) => {
     // A condition that comes first wins.
     expect(Object.keys(entry)[0]).toBe("browser");
     const { browser, ...node } = entry;

@@ -1,7 +1,15 @@
 import { describe, expect, test, vi } from "vitest";
 import { noBrowser, titled } from "../support/needs.ts";
 import { accessProblems } from "./axe.ts";
-import { newVisitor, ready, serveSite } from "./site.ts";
+import { fillForm, newVisitor, ready, serveSite, startEdit } from "./site.ts";
+
+/** An event of Chromium's trace. Times are in microseconds. */
+interface TraceEvent {
+  readonly name: string;
+  readonly pid: number;
+  readonly tid: number;
+  readonly tdur?: number;
+}
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
 
@@ -22,16 +30,52 @@ describe.skipIf(noBrowser)(titled("a visit of the page without a server", noBrow
     expect(visitor.faults).toEqual([]);
   });
 
-  test("after the first visit the page opens without its host, with photo, settings and model", async () => {
+  test("after the first visit, a whole edit is made without a network", { timeout: 400_000 }, async () => {
     const host = await serveSite();
     const visitor = await newVisitor();
     const page = await visitor.open(host.origin);
     await ready(page);
+    // The service worker fetches WebAssembly last.
+    const hasEngine = () =>
+      page.evaluate(async () => {
+        const names = await caches.keys();
+        const all = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
+        return all.flat().some(({ url }) => url.endsWith(".wasm"));
+      });
+    await expect.poll(hasEngine, { timeout: 120_000 }).toBe(true);
     await host.close();
+    await visitor.context.setOffline(true);
     await page.reload();
     await ready(page);
-    await page.getByRole("button", { name: "Use the example" }).click();
-    await page.getByText("128 × 128", { exact: true }).waitFor();
+    await fillForm(page, { steps: 3 });
+    await page.getByRole("radio", { name: "By options" }).check({ force: true });
+    await startEdit(page);
+    await page.getByRole("link", { name: "Download PNG" }).waitFor({ timeout: 300_000 });
+  });
+
+  test("no task takes 50 ms of a processor while the page loads and shows its first result", {
+    timeout: 400_000,
+  }, async () => {
+    const host = await serveSite({ isolated: true });
+    const visitor = await newVisitor();
+    const browser = visitor.context.browser()!;
+    const categories = ["disabled-by-default-devtools.timeline", "blink.user_timing"];
+    await browser.startTracing(undefined, { categories });
+    const page = await visitor.open(host.origin);
+    await ready(page);
+    await fillForm(page, { steps: 2, method: "plain" });
+    await startEdit(page);
+    await page.getByRole("link", { name: "Download PNG" }).waitFor({ timeout: 300_000 });
+    // The picture is decoded and drawn after its link is there.
+    await page.waitForTimeout(1000);
+    await page.evaluate(() => void performance.mark("of the site"));
+    const { traceEvents } = JSON.parse((await browser.stopTracing()).toString()) as { traceEvents: TraceEvent[] };
+    // Chromium's own pages have tasks too.
+    const own = traceEvents.find(({ name }) => name === "of the site")!;
+    const tasks = traceEvents.filter(({ name, pid, tid }) => name === "RunTask" && pid === own.pid && tid === own.tid);
+    expect(tasks.length).toBeGreaterThan(100);
+    // Time of the processor: what other programs take does not count.
+    expect(Math.max(...tasks.map(({ tdur = 0 }) => tdur)) / 1000).toBeLessThan(50);
   });
 
   test("a download that was stopped goes on with what is missing, and asks for no piece twice", async () => {

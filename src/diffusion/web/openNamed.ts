@@ -54,7 +54,7 @@ export async function openNamed(name: string, options: NamedModelOptions, work: 
 export const openVocabulary = (options: NamedModelOptions): Promise<OpenedFolder> =>
   open(packageVocabulary.name, options.modelsUrl === undefined ? packageVocabulary.folder : undefined, options, {});
 
-/** own: where the bundler has put the folder. Default: it is below `modelsUrl`. */
+/** Opens a folder by its name. own: where the bundler has put it. Default: it is below `modelsUrl`. */
 async function open(
   name: string,
   own: PackageFolder | undefined,

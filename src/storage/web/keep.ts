@@ -61,7 +61,7 @@ async function completeList(folder: StoredFolder): Promise<FileList | undefined>
 const keptFolder = (folder: StoredFolder, name: string, list: FileList): Folder =>
   piecedFolder(folder, name, inPieces(list));
 
-/** Opens a copy that was kept. Undefined if there is none or an unfinished one. Needs no network. Throws StorageError. */
+/** Opens a copy that was kept. Returns undefined if there is none or an unfinished one. Needs no network. Throws StorageError. */
 export async function openKept(name: string): Promise<Folder | undefined> {
   const folder = await copyFolder(name);
   await inUse(name);

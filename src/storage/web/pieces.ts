@@ -119,7 +119,7 @@ export async function fetchPieces(
   }
 }
 
-/** Pieces that lie one after another in one file of the server, so that one request brings them. */
+/** Groups pieces that lie one after another in one file of the server, so that one request brings them. */
 function runsOf(pieces: readonly Piece[]): Piece[][] {
   const runs: Piece[][] = [];
   for (const piece of pieces) {
@@ -193,7 +193,7 @@ const wrongBytes = (piece: Piece, file: PiecedFile): StorageError =>
 
 const HASH_BYTES = 1 << 20;
 
-/** True if a stored file has the known hash, or if none is known, or if each of its pieces was verified. */
+/** Returns true if a stored file has the known hash, or if none is known, or if each of its pieces was verified. */
 async function isIntact(folder: StoredFolder, file: PiecedFile, { signal }: Work): Promise<boolean> {
   if (file.sha256 === undefined || file.pieces.every((piece) => piece.sha256 !== undefined)) return true;
   const source = await joined(folder, file, file.path);

@@ -7,7 +7,10 @@ declare const SITE: {
   readonly version: string;
   /** Files of the page. All of them are here before this version is used. */
   readonly page: readonly string[];
-  /** Files of the engine. They are kept when they are first used; an update has those that were used before it is used itself. */
+  /**
+   * Files of the engine. They are kept when they are first used or when the page has all else; an update has those that were used
+   * before it is used itself.
+   */
   readonly engine: readonly string[];
   /** Files that are asked for at each visit, and kept for use offline. */
   readonly fresh: readonly string[];
@@ -61,6 +64,12 @@ async function install(): Promise<void> {
   await Promise.all([...SITE.page, ...(await usedBefore())].map((path) => keep(cache, path)));
 }
 
+/** Fetches the files of the engine that are not here. If one fails, the next visit or the first edit brings it. */
+async function keepEngine(): Promise<void> {
+  const cache = await caches.open(cacheName);
+  for (const path of SITE.engine) if (!(await cache.match(new URL(path, scope)))) await keep(cache, path);
+}
+
 /** Takes over all tabs, and drops older versions. */
 async function activate(): Promise<void> {
   const names = await caches.keys();
@@ -95,7 +104,9 @@ async function answer(request: Request, path: string): Promise<Response> {
 
 self.addEventListener("install", (event) => event.waitUntil(install()));
 self.addEventListener("activate", (event) => event.waitUntil(activate()));
-self.addEventListener("message", ({ data }) => {
+self.addEventListener("message", (event) => {
+  const { data } = event;
+  if (data === "keep engine") event.waitUntil(keepEngine().catch(() => undefined));
   // The person has asked for the new version. The page loads itself again.
   if (data === "take over") void self.skipWaiting();
 });

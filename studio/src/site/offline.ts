@@ -51,6 +51,11 @@ function watchUpdates(registered: ServiceWorkerRegistration): void {
   registered.addEventListener("updatefound", watch);
 }
 
+/** Lets the service worker fetch the engine too, so that the first edit needs no network. Without a service worker, nothing is kept. */
+export function keepEngine(): void {
+  if (registration) void navigator.serviceWorker.ready.then(({ active }) => active?.postMessage("keep engine"));
+}
+
 /** Uses the new version: loads the page again. Jobs go on from their last step. */
 export function useUpdate(): void {
   navigator.serviceWorker.addEventListener("controllerchange", () => location.reload(), { once: true });

@@ -3,6 +3,7 @@ import type { DownloadNews } from "../../../src/server/page/news.ts";
 import type { RoomFacts } from "../../../src/server/page/pageService.ts";
 import { jobs, syncNow } from "../state/index.ts";
 import type { Calls } from "./calls.ts";
+import { keepEngine } from "./offline.ts";
 
 /** How much of the model has arrived, and since when. Undefined: nothing is known yet. */
 export const download = signal<(DownloadNews & { readonly began: number; readonly had: number }) | undefined>(
@@ -32,6 +33,7 @@ export function watchWorker(calls: Calls): void {
   };
   const showDownload = (news: DownloadNews): void => {
     const { began, had } = download.value ?? { began: performance.now(), had: news.done };
+    if (news.total > 0 && news.done === news.total && download.value?.done !== news.total) keepEngine();
     download.value = { ...news, began, had };
   };
   calls.listen((news) => {
