@@ -71,7 +71,7 @@ export const engineOptions = (command: Command): Command =>
       choiceOption(
         "--linear <numbers>",
         "numbers to multiply the linear layers of noise predictions in, default float32; int8 takes less time on a CPU, " +
-          "and its pictures differ a little (docs/devices.md)",
+          "and its pictures are at about 44 dB from those of float32, or 30 dB if much is tuned (docs/devices.md)",
         linearChoices,
       ),
     );
