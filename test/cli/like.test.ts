@@ -22,5 +22,10 @@ test("the record of an older version sets options under their present names", as
   const command = editCommand();
   const { settings } = await applyLike(command, path, new Reporter({ quiet: true }));
   expect(settings.target).toBe("a dog");
-  expect(command.opts()).toMatchObject({ selfLayers: [1, 2], crossLayers: [0], precision: "float32", linear: "float32" });
+  expect(command.opts()).toMatchObject({
+    selfLayers: [1, 2],
+    crossLayers: [0],
+    precision: "float32",
+    linear: "float32",
+  });
 });
