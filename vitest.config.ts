@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 
 /** A test file that starts processes, or reads a page's script from dist/, uses one of these: the command line, the engine, a compiler, npm, a browser. */
 const starters =
-  /node:child_process|support\/(browser|cli|inProcess|packed|postgres|server|webApp|webModule)\.ts|\/in(Browser|Node)\.ts|dist\/(studio|site)|"\.\/site\.ts"|from "esbuild"|\b(loadModel|startEngine|tinyModel|runCommand|serveRating|startWorker|Runners|startServer|openQueue|describeModels|writeReport|writeSite)\b/;
+  /node:child_process|support\/(browser|cli|inProcess|packed|postgres|server|webApp|webModule)\.ts|\/in(Browser|Node)\.ts|dist\/(studio|site)|"\.\/site\.ts"|from "esbuild"|\b(loadModel|startEngine|tinyModel|runCommand|serveRating|startWorker|Runners|startServer|openQueue|describeModels|tinyComputing|writeReport|writeSite)\b/;
 
 /** Tests on WebGPU, which may take minutes without a graphics card. */
 const webgpu = "test/webgpu/";
@@ -13,9 +13,9 @@ const files = readdirSync("test", { recursive: true, encoding: "utf8" })
   .map((name) => `test/${name}`)
   .filter((file) => !file.startsWith(webgpu));
 const startsProcesses = (file: string): boolean => starters.test(readFileSync(file, "utf8"));
-/** A test file that edits with a real model through a whole server, runs all commands of the README, or tunes weights at length. */
+/** A test file that edits with all methods or through a whole server, runs all commands of the README, or tunes weights at length. */
 const long =
-  /^test\/(server\/(worker|runners|dialects|ownApi)|cli\/server|project\/(readme|reference)|(editing|tasks)\/tunedWeights)\.test\.ts$/;
+  /^test\/(server\/(worker|runners|dialects|ownApi)|cli\/server|project\/(readme|reference)|(editing|tasks)\/tunedWeights|diffusion\/deviceEdits)\.test\.ts$/;
 /** A test file that takes long, or that needs Chromium or Postgres of Debian. */
 const isMore = (file: string): boolean =>
   long.test(file) ||

@@ -3,8 +3,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Picture, Random, type Tensor } from "../../src/core/index.ts";
-import type { Model } from "../../src/diffusion/index.ts";
+import { type Model, openModel } from "../../src/diffusion/index.ts";
 import { loadModel } from "../../src/diffusion/node/index.ts";
+import { nodePlatform } from "../../src/diffusion/node/platform.ts";
 import {
   baret,
   type KnownOrigin,
@@ -16,8 +17,9 @@ import {
   prepareStored,
 } from "../../src/editing/index.ts";
 import type { BaretPrepared } from "../../src/editing/methods/baret/index.ts";
-import { DiskCache } from "../../src/storage/node/index.ts";
-import { memorySource, readSafetensors } from "../../src/weights/index.ts";
+import { startEngine } from "../../src/runtime/node/index.ts";
+import { DiskCache, openLocal } from "../../src/storage/node/index.ts";
+import { type Folder, memorySource, openCheckpoint, readSafetensors } from "../../src/weights/index.ts";
 import { fixturePath } from "./files.ts";
 import { fixture } from "./run.ts";
 
@@ -35,6 +37,18 @@ export async function tinyModel(name: string): Promise<Model> {
   };
   return model;
 }
+
+/**
+ * Loads test/fixtures/tiny-sd1 on one thread, with the arithmetic between predictions done in this process or in the engine, as
+ * on a graphics card.
+ */
+export const tinyComputing = async (arithmetic: "here" | "engine"): Promise<Model> =>
+  openModel(await openCheckpoint((await openLocal(fixturePath("tiny-sd1"))) as Folder), {
+    name: "tiny-sd1",
+    platform: nodePlatform,
+    startEngine: () => startEngine({ threads: 1 }),
+    arithmetic,
+  });
 
 /** Arbitrary hashes of model and picture. */
 export const someOrigin = { model: "0".repeat(64), picture: "1".repeat(64) };
