@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 
 /** A test file that starts processes, or reads a page's script from dist/, uses one of these: the command line, the engine, a compiler, npm, a browser. */
 const starters =
-  /node:child_process|support\/(browser|cli|inProcess|packed|postgres|server|webApp|webModule)\.ts|\/in(Browser|Node)\.ts|dist\/(studio|site)|"\.\/site\.ts"|from "esbuild"|\b(loadModel|startEngine|tinyModel|runCommand|serveRating|startWorker|Runners|startServer|openQueue|describeModels|tinyComputing|writeReport|writeSite)\b/;
+  /node:child_process|support\/(browser|cli|inProcess|packed|postgres|server|webApp|webModule)\.ts|\/in(Browser|Node)\.ts|dist\/(studio|site)|"\.\/site\.ts"|from "esbuild"|\b(loadModel|startEngine|useEngine|usePrepared|tinyModel|runCommand|serveRating|startWorker|Runners|startServer|openQueue|describeModels|tinyComputing|writeReport|writeSite)\b/;
 
 /** Tests on WebGPU, which may take minutes without a graphics card. */
 const webgpu = "test/webgpu/";

@@ -104,14 +104,14 @@ export function serveCommand(): Command {
     .addOption(
       option(
         "--host <address>",
-        "network address to listen on, such as 0.0.0.0; an address of others needs a token",
+        "network address to listen on, such as 0.0.0.0; an address that other machines can reach needs a token",
         nonEmpty("an address"),
       ).default("127.0.0.1"),
     )
     .addOption(
       option(
         "--token <text>",
-        "serve only those who have it; made and printed if --host needs one",
+        "serve only clients that have it; made and printed if --host needs one",
         nonEmpty("a token"),
       ),
     )

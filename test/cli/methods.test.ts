@@ -1,22 +1,13 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
 import { editCommand } from "../../src/cli/edit/index.ts";
-import { encodePng } from "../../src/image/node/index.ts";
 import { readRecord } from "../../src/tasks/node/index.ts";
-import { smoothPicture } from "../support/baret.ts";
-import { fixturePath, temporaryFolder } from "../support/files.ts";
-import { inProcess } from "../support/inProcess.ts";
+import { fixturePath } from "../support/files.ts";
+import { folderWithPhoto, inProcess } from "../support/inProcess.ts";
 
 // Methods besides BARET, on the command line.
 
-const at = temporaryFolder();
-beforeAll(async () => {
-  vi.stubEnv("BARET_CACHE", at("cache"));
-  writeFileSync(at("photo.png"), await encodePng(smoothPicture(1)));
-});
-afterAll(() => {
-  vi.unstubAllEnvs();
-});
+const at = folderWithPhoto();
 
 const edit = (...args: string[]): Promise<string> =>
   inProcess(

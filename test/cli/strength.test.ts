@@ -1,22 +1,14 @@
-import { existsSync, writeFileSync } from "node:fs";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { existsSync } from "node:fs";
+import { expect, test } from "vitest";
 import { CheckpointError } from "../../src/core/index.ts";
-import { decodeImage, encodePng } from "../../src/image/node/index.ts";
+import { decodeImage } from "../../src/image/node/index.ts";
 import { readRecord } from "../../src/tasks/node/index.ts";
-import { smoothPicture } from "../support/baret.ts";
-import { fixturePath, temporaryFolder } from "../support/files.ts";
-import { inProcess } from "../support/inProcess.ts";
+import { fixturePath } from "../support/files.ts";
+import { folderWithPhoto, inProcess } from "../support/inProcess.ts";
 
 // An edit that chooses how much of the photo to keep, on the command line.
 
-const at = temporaryFolder();
-beforeAll(async () => {
-  vi.stubEnv("BARET_CACHE", at("cache"));
-  writeFileSync(at("photo.png"), await encodePng(smoothPicture(1)));
-});
-afterAll(() => {
-  vi.unstubAllEnvs();
-});
+const at = folderWithPhoto();
 
 const common = ["--size", "64", "--threads", "1", "--steps", "4"];
 const edit = (...args: string[]): Promise<string> =>

@@ -10,21 +10,12 @@ import {
 } from "../../src/core/index.ts";
 import { CLIP_SCORE_PREFIX, type Clip } from "../../src/metrics/index.ts";
 import { loadClip } from "../../src/metrics/node/index.ts";
-import type { Engine } from "../../src/runtime/index.ts";
-import { startEngine } from "../../src/runtime/node/index.ts";
 import { encodeSafetensors, memorySource, readBytes, readSafetensors } from "../../src/weights/index.ts";
 import { fixture, relativeError } from "../support/run.ts";
-import { fixtures, preprocessor, readJson, Workplace } from "./folders.ts";
+import { fixtures, preprocessor, readJson, useEngine, Workplace } from "./folders.ts";
 
-let engine: Engine;
 const place = new Workplace();
-beforeAll(async () => {
-  engine = await startEngine({ threads: 1, cache: place.cache });
-});
-afterAll(async () => {
-  await engine.close();
-  place.close();
-});
+const started = useEngine(place);
 
 /** A vocabulary of 40 one-character words, whose index here is their id. Two of them are replaced by the markers. */
 const characters = "abcdefghijklmnopqrstuvwxyz0123456789!?+=";
@@ -50,7 +41,7 @@ describe.each([
 ] as const)("%s", (name, bos, eos, pad) => {
   test("embeddings and logits equal those of transformers", async () => {
     const folder = place.copy(name, { ...letters(bos, eos, pad), "preprocessor_config.json": preprocessor(32) });
-    const clip = await loadClip(engine, folder);
+    const clip = await loadClip(started.engine, folder);
     const reference = await fixture(`${fixtures}${name}/reference.safetensors`);
     const { shape, data } = reference.input_ids as IntTensor;
     const sentences = Array.from({ length: shape[0] }, (_, b) =>
@@ -84,7 +75,7 @@ describe("a CLIP folder with half-precision weights", async () => {
   const cosines = reference.cosines as Tensor;
   let clip: Clip;
   beforeAll(async () => {
-    clip = await loadClip(engine, `${fixtures}judge-tiny`);
+    clip = await loadClip(started.engine, `${fixtures}judge-tiny`);
   });
   afterAll(() => clip.release());
 
@@ -167,7 +158,7 @@ test.each(["visual_projection.weight", "text_projection.weight", "logit_scale"])
   async (weight) => {
     const folder = await spoiled(weight);
     const dot: Picture = { width: 1, height: 1, data: Uint8Array.of(1, 2, 3) };
-    const using = loadClip(engine, folder).then(async (clip) => {
+    const using = loadClip(started.engine, folder).then(async (clip) => {
       await clip.score([dot], ["a dog"]).finally(() => clip.release());
     });
     await expect(using).rejects.toSatisfy((error) => error instanceof NumericError && error.message.includes(folder));
@@ -176,7 +167,7 @@ test.each(["visual_projection.weight", "text_projection.weight", "logit_scale"])
 
 test("a loaded CLIP holds its expanded weights until it is released", async () => {
   const before = place.leases().length;
-  const clip = await loadClip(engine, `${fixtures}judge-tiny`);
+  const clip = await loadClip(started.engine, `${fixtures}judge-tiny`);
   expect(place.leases().length).toBe(before + 1);
   await clip.release();
   expect(place.leases().length).toBe(before);

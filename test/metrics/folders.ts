@@ -2,6 +2,9 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll } from "vitest";
+import type { Engine } from "../../src/runtime/index.ts";
+import { startEngine } from "../../src/runtime/node/index.ts";
 import { DiskCache } from "../../src/storage/node/index.ts";
 
 export const fixtures = fileURLToPath(new URL("../fixtures/", import.meta.url));
@@ -45,3 +48,20 @@ export const preprocessor = (size: number): Json => ({
   size: { shortest_edge: size },
   crop_size: { height: size, width: size },
 });
+
+/** Starts an engine for the tests of a file, with the cache of `place`. Closes both after them. */
+export function useEngine(place: Workplace): { readonly engine: Engine } {
+  let engine: Engine | undefined;
+  beforeAll(async () => {
+    engine = await startEngine({ threads: 1, cache: place.cache });
+  });
+  afterAll(async () => {
+    await engine?.close();
+    place.close();
+  });
+  return {
+    get engine() {
+      return engine!;
+    },
+  };
+}

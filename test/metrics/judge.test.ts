@@ -2,20 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CheckpointError, type IntTensor, type Picture, type Tensor } from "../../src/core/index.ts";
 import type { Judge } from "../../src/metrics/index.ts";
 import { loadClip, loadJudge } from "../../src/metrics/node/index.ts";
-import type { Engine } from "../../src/runtime/index.ts";
-import { startEngine } from "../../src/runtime/node/index.ts";
 import { fixture } from "../support/run.ts";
-import { fixtures, preprocessor, readJson, Workplace } from "./folders.ts";
+import { fixtures, preprocessor, readJson, useEngine, Workplace } from "./folders.ts";
 
-let engine: Engine;
 const place = new Workplace();
-beforeAll(async () => {
-  engine = await startEngine({ threads: 1, cache: place.cache });
-});
-afterAll(async () => {
-  await engine.close();
-  place.close();
-});
+const started = useEngine(place);
 
 // Made by tools/parity/metrics.py with training/judge.py itself.
 describe("the tiny judge", async () => {
@@ -28,7 +19,7 @@ describe("the tiny judge", async () => {
   });
   let judge: Judge;
   beforeAll(async () => {
-    judge = await loadJudge(engine, `${fixtures}judge-tiny`);
+    judge = await loadJudge(started.engine, `${fixtures}judge-tiny`);
   });
   afterAll(() => judge.release());
 
@@ -138,7 +129,7 @@ test.each<[string, Parameters<Workplace["copy"]>[1], RegExp]>([
     /2 of another shape.*"visual_projection\.weight": shape \[12, 24\], expected \[16, 24\]/s,
   ],
 ])("a judge %s throws an error, and nothing stays loaded", async (_, changes, message) => {
-  const loading = loadJudge(engine, place.copy("judge-tiny", changes));
+  const loading = loadJudge(started.engine, place.copy("judge-tiny", changes));
   await expect(loading).rejects.toSatisfy((error) => error instanceof CheckpointError && message.test(error.message));
   expect(place.leases()).toHaveLength(0);
 });
@@ -148,6 +139,6 @@ test.each([
   ["a file", `${fixtures}judge-tiny/config.json`, /a CLIP model is a folder: found a file/],
   ["a missing folder", `${fixtures}nowhere`, /nowhere: there is no such file/],
 ])("%s is no CLIP model", async (_, path, message) => {
-  const loading = loadClip(engine, path);
+  const loading = loadClip(started.engine, path);
   await expect(loading).rejects.toSatisfy((error) => error instanceof CheckpointError && message.test(error.message));
 });

@@ -7,7 +7,8 @@ import { add, compile, input, matmul, mul, type Node, parameter } from "../../sr
 import { type Engine, loadGraph, type Session } from "../../src/runtime/index.ts";
 import { startEngine } from "../../src/runtime/node/index.ts";
 import { DiskCache, openLocalFile } from "../../src/storage/node/index.ts";
-import { encodeSafetensors, memorySource, readSafetensors, type TensorData } from "../../src/weights/index.ts";
+import { encodeSafetensors, memorySource, readSafetensors } from "../../src/weights/index.ts";
+import { eighths, eighthsIn, type FloatDtype } from "../support/floats.ts";
 
 let engine: Engine;
 let root: string;
@@ -24,28 +25,13 @@ afterEach(() => {
   rmSync(root, { recursive: true });
 });
 
-/** Small multiples of 1/8, which every float dtype represents exactly. */
-const numbers = (shape: readonly number[], step: number): Float32Array =>
-  Float32Array.from({ length: sizeOf(shape) }, (_, i) => (((i * step) % 17) - 8) / 8);
-const halfBits = (x: number): number => {
-  if (x === 0) return 0;
-  const exponent = Math.floor(Math.log2(Math.abs(x)));
-  return (x < 0 ? 0x8000 : 0) | ((exponent + 15) << 10) | Math.round((Math.abs(x) / 2 ** exponent - 1) * 1024);
-};
-const brainBits = (x: number): number => new Uint32Array(Float32Array.of(x).buffer)[0] >>> 16;
-const as = (dtype: "F32" | "F16" | "BF16", shape: readonly number[], step: number): TensorData => {
-  const values = numbers(shape, step);
-  if (dtype === "F32") return { dtype, shape, data: values };
-  return { dtype, shape, data: Uint16Array.from(values, dtype === "F16" ? halfBits : brainBits) };
-};
-
-async function checkpoint(dtypes: readonly ["F32" | "F16" | "BF16", "F32" | "F16" | "BF16"]) {
+async function checkpoint(dtypes: readonly [FloatDtype, FloatDtype]) {
   const path = join(root, `${dtypes.join("-")}.safetensors`);
   writeFileSync(
     path,
     encodeSafetensors({
-      "a.weight": as(dtypes[0], [5, 7], 3),
-      "b.weight": as(dtypes[1], [7, 4], 5),
+      "a.weight": eighthsIn(dtypes[0], [5, 7], 3),
+      "b.weight": eighthsIn(dtypes[1], [7, 4], 5),
       position_ids: { dtype: "I64", shape: [2], data: new BigInt64Array(2) },
     }),
   );
@@ -57,7 +43,7 @@ function graph(): Record<"y" | "z", Node> {
   const z = matmul(input("x", ["B", 5]), parameter("a.weight", [5, 7]));
   return { y: matmul(z, parameter("b.weight", [7, 4])), z };
 }
-const x = tensor([2, 5], numbers([2, 5], 7));
+const x = tensor([2, 5], eighths([2, 5], 7));
 const product = (left: Float32Array, right: Float32Array, inner: number, columns: number): number[] =>
   Array.from({ length: (left.length / inner) * columns }, (_, i) =>
     Array.from(
@@ -65,8 +51,8 @@ const product = (left: Float32Array, right: Float32Array, inner: number, columns
       (_, k) => left[Math.floor(i / columns) * inner + k] * right[k * columns + (i % columns)],
     ).reduce((sum, term) => sum + term),
   );
-const z = Float32Array.from(product(x.data, numbers([5, 7], 3), 5, 7));
-const y = product(z, numbers([7, 4], 5), 7, 4);
+const z = Float32Array.from(product(x.data, eighths([5, 7], 3), 5, 7));
+const y = product(z, eighths([7, 4], 5), 7, 4);
 
 const leases = (): string[] =>
   existsSync(join(cache.folder, "leases")) ? readdirSync(join(cache.folder, "leases")) : [];
@@ -132,13 +118,13 @@ test.each<[string, () => Node, RegExp]>([
 });
 
 test("weights in memory are written into the cache, where a program maps them", async () => {
-  const bytes = encodeSafetensors({ p: as("F32", [2], 1) });
+  const bytes = encodeSafetensors({ p: eighthsIn("F32", [2], 1) });
   const { tensors } = await readSafetensors(memorySource("memory", bytes));
   const weights = await engine.mapWeights(tensors);
   expect(weights.binding("p", [2]).source.name).toContain(cache.folder);
   const session = await loadGraph(engine, { q: add(parameter("p", [2]), 1) }, { name: "sum", weights });
   await weights.release();
-  expect([...(await session.run({})).q.data]).toEqual([...numbers([2], 1)].map((value) => value + 1));
+  expect([...(await session.run({})).q.data]).toEqual([...eighths([2], 1)].map((value) => value + 1));
   await session.release();
 });
 

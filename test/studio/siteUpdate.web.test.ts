@@ -29,16 +29,20 @@ const lookForUpdate = (page: Page): Promise<void> =>
     await registration?.update().catch(() => undefined);
   });
 
+/** Opens a copy of the site, which a new version can replace. old: the script of the page. */
+async function openCopy(name: string) {
+  await serveSite();
+  const folder = at(name);
+  cpSync(siteFolder, folder, { recursive: true });
+  const host = await serveSite({ folder });
+  const page = await (await newVisitor()).open(host.origin);
+  await ready(page);
+  return { folder, host, page, old: await scriptOf(page) };
+}
+
 describe.skipIf(noBrowser)(titled("a new version of the page without a server", noBrowser), () => {
   test("a whole new version is offered, and used when the person asks; the old one is dropped", async () => {
-    await serveSite();
-    const folder = at("whole");
-    cpSync(siteFolder, folder, { recursive: true });
-    const host = await serveSite({ folder });
-    const visitor = await newVisitor();
-    const page = await visitor.open(host.origin);
-    await ready(page);
-    const old = await scriptOf(page);
+    const { folder, page, old } = await openCopy("whole");
     publish(folder);
     await lookForUpdate(page);
     await page.getByText("A new version of this page is ready.").waitFor();
@@ -50,14 +54,7 @@ describe.skipIf(noBrowser)(titled("a new version of the page without a server", 
   });
 
   test("of a version of which a file is missing nothing is used: the page opens as before, also without its host", async () => {
-    await serveSite();
-    const folder = at("half");
-    cpSync(siteFolder, folder, { recursive: true });
-    const host = await serveSite({ folder });
-    const visitor = await newVisitor();
-    const page = await visitor.open(host.origin);
-    await ready(page);
-    const old = await scriptOf(page);
+    const { folder, host, page, old } = await openCopy("half");
     publish(folder);
     rmSync(`${folder}/assets/index-NEXT1234.js`);
     await lookForUpdate(page);

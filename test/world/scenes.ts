@@ -47,3 +47,13 @@ export function silhouette(scene: Scene, size: number): Mask {
   }
   return { width: size, height: size, data };
 }
+
+/** Scenes whose bytes tests keep, with the size of the picture. */
+export const keptScenes: readonly { readonly fields: Partial<Scene>; readonly size: number }[] = [
+  { fields: { animal: "dog", pose: "lying down" }, size: 128 },
+  { fields: { animal: "giraffe", place: "snow", facing: "left" }, size: 64 },
+  { fields: { animal: "cow", place: "stone floor", wearing: "red hat", colour: "white" }, size: 64 },
+  { fields: { animal: "horse", place: "beach", style: "watercolour", beside: "blue ball" }, size: 64 },
+  { fields: { animal: "bird", pose: "spreading its wings", style: "pencil drawing" }, size: 64 },
+  { fields: { animal: "cat", place: "room", framing: "portrait", expression: "smiling" }, size: 64 },
+];

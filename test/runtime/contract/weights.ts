@@ -1,37 +1,15 @@
-import { CheckpointError, EngineError, NumericError, sizeOf, tensor } from "../../../src/core/index.ts";
+import { CheckpointError, EngineError, NumericError, tensor } from "../../../src/core/index.ts";
 import { add, input, matmul, type Node, parameter } from "../../../src/graph/index.ts";
 import { loadGraph } from "../../../src/runtime/index.ts";
-import {
-  encodeSafetensors,
-  memorySource,
-  readSafetensors,
-  type TensorData,
-  type WeightSet,
-} from "../../../src/weights/index.ts";
+import { encodeSafetensors, memorySource, readSafetensors, type WeightSet } from "../../../src/weights/index.ts";
+import { eighths, eighthsIn, type FloatDtype } from "../../support/floats.ts";
 import { rejects, same } from "./claims.ts";
 import type { EnginePromise } from "./promises.ts";
 
-/** Small multiples of 1/8, which every float dtype represents exactly. */
-const numbers = (shape: readonly number[], step: number): Float32Array =>
-  Float32Array.from({ length: sizeOf(shape) }, (_, i) => (((i * step) % 17) - 8) / 8);
-const halfBits = (x: number): number => {
-  if (x === 0) return 0;
-  const exponent = Math.floor(Math.log2(Math.abs(x)));
-  return (x < 0 ? 0x8000 : 0) | ((exponent + 15) << 10) | Math.round((Math.abs(x) / 2 ** exponent - 1) * 1024);
-};
-const brainBits = (x: number): number => new Uint32Array(Float32Array.of(x).buffer)[0] >>> 16;
-
-type Dtype = "F32" | "F16" | "BF16";
-function dataOf(dtype: Dtype, shape: readonly number[], step: number): TensorData {
-  const values = numbers(shape, step);
-  if (dtype === "F32") return { dtype, shape, data: values };
-  return { dtype, shape, data: Uint16Array.from(values, dtype === "F16" ? halfBits : brainBits) };
-}
-
-async function checkpoint(a: Dtype, b: Dtype): Promise<WeightSet> {
+async function checkpoint(a: FloatDtype, b: FloatDtype): Promise<WeightSet> {
   const bytes = encodeSafetensors({
-    "a.weight": dataOf(a, [5, 7], 3),
-    "b.weight": dataOf(b, [7, 4], 5),
+    "a.weight": eighthsIn(a, [5, 7], 3),
+    "b.weight": eighthsIn(b, [7, 4], 5),
     position_ids: { dtype: "I64", shape: [2], data: new BigInt64Array(2) },
   });
   return (await readSafetensors(memorySource(`${a} and ${b}`, bytes))).tensors;
@@ -43,7 +21,7 @@ function graph(): Record<"y" | "z", Node> {
   return { y: matmul(z, parameter("b.weight", [7, 4])), z };
 }
 
-const x = tensor([2, 5], numbers([2, 5], 7));
+const x = tensor([2, 5], eighths([2, 5], 7));
 const product = (left: Float32Array, right: Float32Array, inner: number, columns: number): Float32Array =>
   Float32Array.from({ length: (left.length / inner) * columns }, (_, i) => {
     let sum = 0;
@@ -53,10 +31,10 @@ const product = (left: Float32Array, right: Float32Array, inner: number, columns
     return sum;
   });
 // All of them are multiples of 1/512 far below 2^24/512: exact in any order of summation.
-const z = product(x.data, numbers([5, 7], 3), 5, 7);
-const y = product(z, numbers([7, 4], 5), 7, 4);
+const z = product(x.data, eighths([5, 7], 3), 5, 7);
+const y = product(z, eighths([7, 4], 5), 7, 4);
 
-const dtypes: readonly (readonly [Dtype, Dtype])[] = [
+const dtypes: readonly (readonly [FloatDtype, FloatDtype])[] = [
   ["F32", "F32"],
   ["F16", "F16"],
   ["BF16", "F32"],

@@ -86,12 +86,12 @@ export const editOptions = z.strictObject({
     value: "<share>",
   }),
   selfLayers: option(layers, {
-    about: "self-attention layers that are balanced, as levels (0 is the finest) or paths",
+    about: "self-attention layers that are balanced",
     value: "<layers>",
     unset: "those of up to 32x32 tokens",
   }).optional(),
   crossLayers: option(layers, {
-    about: "cross-attention layers that are balanced, as levels (0 is the finest) or paths",
+    about: "cross-attention layers that are balanced",
     value: "<layers>",
     unset: "all",
   }).optional(),
