@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -37,6 +37,24 @@ describe.skipIf(noBrowser)(titled("a page with the packed package", noBrowser), 
     const { page } = await openPage(host.origin);
     return (await editIn(page, given)).picture;
   }
+
+  test("that `vite dev` serves edits as Node does", { timeout: 600_000 }, async () => {
+    // The test's packages are links to places outside of the project, which Vite serves only if it is told to.
+    const config = { optimizeDeps: { exclude: ["baret", "onnxruntime-web"] }, server: { fs: { strict: false } } };
+    writeFileSync(join(project, "vite.config.js"), `export default ${JSON.stringify(config)};`);
+    const vite = join(root, "node_modules/vite/bin/vite.js");
+    const server = spawn(process.execPath, [vite, "--port", "0", "--host", "127.0.0.1"], { cwd: project });
+    closing.push(() => server.kill());
+    let said = "";
+    server.stdout.on("data", (text) => {
+      said += text;
+    });
+    await expect.poll(() => /http:\/\/127\.0\.0\.1:\d+\//.exec(said)?.[0], { timeout: 120_000 }).toBeDefined();
+    const { page } = await openPage("about:blank");
+    // At the first request it bundles what the page depends on.
+    await page.goto(/http:\/\/127\.0\.0\.1:\d+\//.exec(said)![0], { timeout: 300_000 });
+    expect(psnr((await editIn(page)).picture, here)).toBeGreaterThan(60);
+  });
 
   test("that webpack 5 bundles edits as Node does", { timeout: 900_000 }, async () => {
     const tools = join(project, "webpack");
