@@ -173,7 +173,7 @@ describe.skipIf(noBrowser)(titled("edits of the page without a server", noBrowse
     await startEdit(page);
     await page.getByText("storage for this page is full").first().waitFor();
     await page.reload();
-    await expect.poll(() => page.locator(".thumbnail").count()).toBe(1);
+    await expect.poll(() => page.locator(".thumbnail").count(), { timeout: 30_000 }).toBe(1);
     await quota();
     await fillForm(page, { steps: 3, method: "plain" });
     await startEdit(page);
