@@ -8,9 +8,10 @@ import { isMainThread, Worker } from "node:worker_threads";
 import { env, InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
 import type { Device } from "../engine.ts";
 import type { Request as AnyRequest, ArrayHead, Reply } from "../messages.ts";
-import { copiesOf, ON_DEVICE } from "./deviceCopies.ts";
+import { copiesOf } from "./deviceCopies.ts";
 import { frameParts, frameReader } from "./frames.ts";
 import type { ChildLoad } from "./loading.ts";
+import { ON_DEVICE } from "./onDevice.ts";
 
 type Request = AnyRequest<ChildLoad>;
 

@@ -2,6 +2,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema } from "onnx-buf";
 import { InferenceSession, type Tensor } from "onnxruntime-node";
 import type { Device } from "../engine.ts";
+import { ON_DEVICE } from "./onDevice.ts";
 
 /** Moves float32 tensors between the memory of this process and the device's. */
 export interface DeviceCopies {
@@ -13,9 +14,6 @@ export interface DeviceCopies {
 
 /** Devices whose results onnxruntime leaves in this process. It has no way to keep those of CUDA on the card. */
 const here: DeviceCopies = { toDevice: async (tensor) => tensor, toHost: async (tensor) => tensor };
-
-/** Where sessions leave outputs of WebGPU. */
-export const ON_DEVICE = "gpu-buffer";
 
 /** A program that returns its input, a float32 tensor of any shape. */
 function copying(): Uint8Array {

@@ -9,7 +9,7 @@ import type { Loading } from "../host.ts";
 import { LAYOUT } from "../layout.ts";
 import type { Request } from "../messages.ts";
 import { type EngineProcess, requestDone } from "../process.ts";
-import { ON_DEVICE } from "./deviceCopies.ts";
+import { ON_DEVICE } from "./onDevice.ts";
 import { type PlacedModel, pathOf, placeWeights } from "./weightFiles.ts";
 
 /** A program for the child process to load. The model is at `path`, or it is the message's only array. */
