@@ -162,6 +162,26 @@ describe("the engine's process", () => {
     expect(isAlive(pid)).toBe(false);
   });
 
+  test("keeps its parent alive until it has ended, although it answers meanwhile", async () => {
+    const script = `
+      const { ChildEngineProcess } = await import(process.argv[1]);
+      const { child } = await ChildEngineProcess.start("cpu");
+      const answer = child.request({ kind: "put", tensors: [] });
+      const answered = performance.now() + 500;
+      while (performance.now() < answered);
+      await Promise.all([answer, child.end()]);
+      console.log("ended");`;
+    const program = new URL("../../dist/runtime/node/childProcess.js", import.meta.url).href;
+    const parent = spawn(process.execPath, ["--input-type=module", "-e", script, program]);
+    let said = "";
+    parent.stdout.on("data", (text) => {
+      said += text;
+    });
+    // Node ends with status 13 if it has nothing to do although something is awaited.
+    expect(await once(parent, "close")).toEqual([0, null]);
+    expect(said).toBe("ended\n");
+  });
+
   test("ends when its parent is killed, inside a native call", async () => {
     const { name, model } = slow(engine);
     const x = { name: "x", dtype: "float32", shape: [1024, 1024] } as const;

@@ -62,6 +62,7 @@ export class ChildEngineProcess implements EngineProcess {
   private ended: EngineError | undefined;
   private readonly exited: Promise<void>;
   private killed = false;
+  private holders = 0;
   private dropped: number[] = [];
   private stderr = "";
 
@@ -135,25 +136,34 @@ export class ChildEngineProcess implements EngineProcess {
 
   async end(): Promise<void> {
     this.kill();
-    this.keepAlive(true);
+    this.hold();
     await this.exited;
   }
 
   private async answer(): Promise<Answer> {
     if (this.ended) throw this.ended;
-    this.keepAlive(true);
+    const letGo = this.hold();
     try {
       return await new Promise((resolve, reject) => {
         this.waiting = { resolve, reject };
       });
     } finally {
       this.waiting = undefined;
-      this.keepAlive(false);
+      letGo();
     }
   }
 
-  private keepAlive(alive: boolean): void {
-    const change = alive ? "ref" : "unref";
+  /** Keeps this process alive until the returned function is called, also if an earlier holder lets go. */
+  private hold(): () => void {
+    this.holders++;
+    this.keepAlive("ref");
+    return () => {
+      this.holders--;
+      if (this.holders === 0) this.keepAlive("unref");
+    };
+  }
+
+  private keepAlive(change: "ref" | "unref"): void {
     this.process[change]();
     for (const stream of [this.process.stderr, this.channel, this.process.stdio[4]]) (stream as Socket)[change]();
   }
