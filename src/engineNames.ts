@@ -1,4 +1,4 @@
-// What the engine's public face has in Node and in a browser alike.
+// Names of the engine's public face that Node and a browser share.
 export {
   BaretError,
   CancelledError,

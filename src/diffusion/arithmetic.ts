@@ -5,7 +5,7 @@ import { applyStep, type StepCoefficients } from "./schedule.ts";
 /** A tensor in this process, or one that stays in the engine, on the device. */
 export type Value = Tensor | Resident;
 
-/** How a latent moves in one sampling step: z' = sample·z + output·Σ_r weights[r]·f_r, over the rows f of the predictions. */
+/** The move of a latent in one sampling step: z' = sample·z + output·Σ_r weights[r]·f_r, over the rows f of the predictions. */
 export interface Move {
   readonly coefficients: StepCoefficients;
   /** The guidance's weight of each row. Rows of weight 0 do not count. */

@@ -38,7 +38,7 @@ interface Counted {
   held?: MemoryEstimate;
 }
 
-/** Where work with a model would be done. */
+/** The device and precision for which work with a model is estimated. */
 export interface DryRunPlace {
   /** Default "cpu". */
   readonly device?: Device;

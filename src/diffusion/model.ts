@@ -81,7 +81,7 @@ export interface ModelParts {
   readonly engine: Engine;
   readonly platform: Platform;
   readonly loader: ProgramLoader;
-  /** Where the computations between predictions are done. Default: in the engine, unless that computes on the CPU. */
+  /** The place of the computations between predictions. Default: the engine, unless that computes on the CPU. */
   readonly arithmetic?: "here" | "engine";
   /** Latents and pictures that are kept, so that edits of one photo pass it through the VAE once. Default 4. */
   readonly picturesKept?: number;

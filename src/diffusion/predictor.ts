@@ -189,7 +189,7 @@ export class Predictor {
   private readonly config: UNetConfig;
   private readonly groups: readonly OpenGroup[];
   private readonly expected: ReturnType<typeof predictArguments>;
-  /** Where the computations between predictions are done. */
+  /** Does the computations between predictions. */
   readonly arithmetic: OpenArithmetic;
 
   constructor(

@@ -1,4 +1,4 @@
-import { BaretError, CancelledError, type Tensor, throwIfCancelled, type Work } from "../core/index.ts";
+import { BaretError, CancelledError, joinSignals, type Tensor, throwIfCancelled, type Work } from "../core/index.ts";
 import { compile, type Target } from "../graph/index.ts";
 import {
   automaticPrecision,
@@ -42,12 +42,15 @@ class TooSlow extends Error {}
 /** Runs `work` with a signal that aborts after `limit` seconds. Throws TooSlow then, and CancelledError as `signal` aborts. */
 async function within<T>(limit: number, signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>) {
   const timer = AbortSignal.timeout(limit * 1000);
+  const limited = joinSignals(signal, timer);
   try {
-    return await work(signal ? AbortSignal.any([signal, timer]) : timer);
+    return await work(limited.signal);
   } catch (error) {
     throwIfCancelled(signal, "the examination");
     if (timer.aborted && error instanceof CancelledError) throw new TooSlow(`no answer within ${limit} s`);
     throw error;
+  } finally {
+    limited.release();
   }
 }
 

@@ -23,7 +23,7 @@ const device = z.strictObject({
   checks: z.array(check),
   /** A convolution, group normalisation and attention in float16, compared with the CPU's float32. Absent if it was not tried. */
   half: check.optional(),
-  /** The choice of --precision auto, and its reason. Absent if the device does not work. */
+  /** The precision that "auto" chooses, and the reason. Absent if the device does not work. */
   precision: z.strictObject({ precision: z.enum(precisions), because: z.string() }).optional(),
   /** Milliseconds of a pass through a small piece of a U-Net, and how often the device does it in the CPU's time. */
   speed: z.strictObject({ milliseconds: z.number(), timesCpu: z.number().optional() }).optional(),

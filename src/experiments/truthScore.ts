@@ -3,7 +3,7 @@ import type { Picture } from "../core/index.ts";
 import { foundChanges, type Judge, psnr } from "../metrics/index.ts";
 import type { Case, CasePictures } from "./cases/case.ts";
 
-/** How near an edit is to the true result. */
+/** Measures an edit against the photo and the true result. */
 export interface TruthScore {
   /** The judge sees every requested change. */
   readonly done: boolean;

@@ -1,4 +1,4 @@
-import { BaretError, type Tensor, throwIfCancelled, type Warning } from "../core/index.ts";
+import { BaretError, joinSignals, type Tensor, throwIfCancelled, type Warning } from "../core/index.ts";
 import { compile } from "../graph/index.ts";
 import {
   type Device,
@@ -64,10 +64,10 @@ const float32Warning = (device: Device, because: string): Warning => ({
 export async function automaticPrecision(engine: Engine, signal?: AbortSignal): Promise<ChosenPrecision> {
   if (engine.device === "cpu") return { precision: "float32", because: "float16 is slower" };
   const limit = AbortSignal.timeout(LIMIT_MS);
+  const limited = joinSignals(signal, limit);
   try {
-    const limited = signal ? AbortSignal.any([signal, limit]) : limit;
-    await probeHalf(engine, limited);
-    return await compared(engine, limited);
+    await probeHalf(engine, limited.signal);
+    return await compared(engine, limited.signal);
   } catch (error) {
     throwIfCancelled(signal, "choosing the precision");
     if (!(error instanceof BaretError) || (error.code === "cancelled" && !limit.aborted)) throw error;
@@ -77,6 +77,8 @@ export async function automaticPrecision(engine: Engine, signal?: AbortSignal): 
       precision: "float32",
       because: limit.aborted ? "too slow to try float16" : `float16 cannot be computed${reason}`,
     };
+  } finally {
+    limited.release();
   }
 }
 

@@ -70,11 +70,11 @@ export interface Speed {
   readonly moved: number;
 }
 
-/** How to measure the speed of a network's programs. */
+/** The part of a network that measures the speed of its programs. */
 export interface Probe {
   /** Size of one of the network's levels. A kind of program has rows of its own. */
   readonly size: Omit<PieceSize, "rows">;
-  /** How the network's programs are loaded. */
+  /** Options with which the network's programs are loaded. */
   readonly load?: LoadOptions;
 }
 

@@ -1,4 +1,4 @@
-import type { Picture, Progress, Warning } from "../core/index.ts";
+import { joinSignals, type Picture, type Progress, type Warning } from "../core/index.ts";
 import type { AttentionMaps, Quality } from "../editing/index.ts";
 import type { Cost } from "./cost.ts";
 import type { Estimate } from "./estimate.ts";
@@ -71,8 +71,8 @@ export async function* stream<E = TaskEvent>(
     events.push(event);
     wake();
   };
-  const both = signal ? AbortSignal.any([signal, stopped.signal]) : stopped.signal;
-  const running = work(emit, both)
+  const both = joinSignals(signal, stopped.signal);
+  const running = work(emit, both.signal)
     .then(
       () => {
         state = "done";
@@ -93,6 +93,7 @@ export async function* stream<E = TaskEvent>(
   } finally {
     stopped.abort();
     await running;
+    both.release();
   }
   if (state === ("failed" as typeof state)) throw failure;
 }

@@ -11,7 +11,7 @@ import {
 import type { Folder } from "../../weights/index.ts";
 import { type PackageFolder, packageModels, packageVocabulary } from "./packageModels.ts";
 
-/** Where models of a name come from, and whether they stay. */
+/** The source of models that are asked for by name, and whether they are kept. */
 export interface NamedModelOptions {
   /**
    * A folder on a web server that has a folder for each model, with its files.json. Default: the package's own models, where the

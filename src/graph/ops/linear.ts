@@ -158,7 +158,7 @@ function emitScale(out: Emitter, x: string, keep: boolean): string {
   return out.node("Mul", [positive, out.floats(Float32Array.of(1 / 127), [])]);
 }
 
-/** How a target multiplies bytes: q of uint8 around `zero`, w of int8, and a scale for each column of w. */
+/** Writes a target's product of bytes: q of uint8 around `zero`, w of int8, and a scale for each column of w. */
 type ByteProduct = (out: Emitter, q: string, w: string, scale: string, zero: string) => string;
 
 /**

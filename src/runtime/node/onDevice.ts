@@ -1,2 +1,2 @@
-/** Where sessions leave outputs of WebGPU. In a file of its own, since only the child process may load onnxruntime. */
+/** The place in which sessions leave outputs of WebGPU. In a file of its own, since only the child process may load onnxruntime. */
 export const ON_DEVICE = "gpu-buffer";

@@ -2,6 +2,7 @@ import {
   BaretError,
   DeviceError,
   EngineError,
+  joinSignals,
   orCancelled,
   shown,
   throwIfCancelled,
@@ -137,8 +138,9 @@ export async function startEngine(options: WebEngineOptions = {}): Promise<Engin
 /** Computes something for the first time, which also loads WebAssembly. */
 async function probe(engine: Engine, signal: AbortSignal | undefined): Promise<void> {
   const limit = AbortSignal.timeout(PROBE_MS);
+  const limited = joinSignals(signal, limit);
   try {
-    await probeDevice(engine, signal ? AbortSignal.any([signal, limit]) : limit);
+    await probeDevice(engine, limited.signal);
   } catch (cause) {
     if (!(cause instanceof BaretError)) throw cause;
     if (limit.aborted && !signal?.aborted) {
@@ -154,5 +156,7 @@ async function probe(engine: Engine, signal: AbortSignal | undefined): Promise<v
     if (engine.device !== "cpu" || cause.code !== "device") throw cause;
     const advice = "See that the server has onnxruntime-web's .wasm file, or give its place as wasmPaths.";
     throw new EngineError("WebAssembly cannot be loaded", { found: cause.details.found, advice, cause });
+  } finally {
+    limited.release();
   }
 }

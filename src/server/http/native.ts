@@ -1,5 +1,5 @@
 import type { Hono } from "hono";
-import { BaretError } from "../../core/index.ts";
+import { BaretError, joinSignals } from "../../core/index.ts";
 import { refusal } from "../../http/index.ts";
 import { hasEnded, type Job, type JobRequest, jobRequest } from "../api/index.ts";
 import { checked } from "../checked.ts";
@@ -139,11 +139,13 @@ function lastEventId(text: string | undefined): number | undefined {
 async function awaited(service: Service, id: string, seconds: number, left: AbortSignal): Promise<Job> {
   const job = await service.job(id);
   if (seconds === 0 || hasEnded(job.state)) return job;
-  const signal = AbortSignal.any([left, AbortSignal.timeout(seconds * 1000)]);
+  const { signal, release } = joinSignals(left, AbortSignal.timeout(seconds * 1000));
   try {
     return await followJob(service, id, signal);
   } catch (error) {
     if (!signal.aborted || !(error instanceof BaretError)) throw error;
+  } finally {
+    release();
   }
   return service.job(id);
 }

@@ -1,4 +1,4 @@
-import { CancelledError } from "../../core/index.ts";
+import { CancelledError, joinSignals } from "../../core/index.ts";
 import type { BlobId } from "../api/index.ts";
 import { NotFoundError } from "../errors.ts";
 import { jobErrorOf } from "../jobError.ts";
@@ -33,9 +33,9 @@ async function runLease(
   parts: RunParts,
   signal: AbortSignal,
 ): Promise<"done" | "failed" | "cancelled" | "returned"> {
-  const stop = AbortSignal.any([signal, lease.signal]);
+  const stop = joinSignals(signal, lease.signal);
   try {
-    await runIn(lease, parts, stop);
+    await runIn(lease, parts, stop.signal);
     return "done";
   } catch (error) {
     if (lease.signal.aborted) return "cancelled";
@@ -45,6 +45,8 @@ async function runLease(
     }
     await lease.fail(jobErrorOf(error), { retry: false }).catch(() => undefined);
     return "failed";
+  } finally {
+    stop.release();
   }
 }
 

@@ -1,4 +1,4 @@
-import { CheckpointError, StorageError, throwIfCancelled, type Work } from "../../core/index.ts";
+import { CheckpointError, joinSignals, StorageError, throwIfCancelled, type Work } from "../../core/index.ts";
 
 /** When a failed request is repeated, and when a transfer counts as stalled. */
 export interface DownloadPolicy {
@@ -102,9 +102,10 @@ interface Watch {
 function watch({ policy, signal }: DownloadWork): Watch {
   const { stallMs = 30_000 } = policy ?? {};
   const stall = new AbortController();
+  const joined = joinSignals(signal, stall.signal);
   let timer = setTimeout(() => stall.abort(), stallMs);
   return {
-    signal: signal ? AbortSignal.any([signal, stall.signal]) : stall.signal,
+    signal: joined.signal,
     alive: () => {
       clearTimeout(timer);
       timer = setTimeout(() => stall.abort(), stallMs);
@@ -113,6 +114,7 @@ function watch({ policy, signal }: DownloadWork): Watch {
     end: () => {
       clearTimeout(timer);
       stall.abort();
+      joined.release();
     },
   };
 }
