@@ -43,7 +43,9 @@ describe.skipIf(noBrowser)(titled("a page with the packed package", noBrowser), 
     const config = { optimizeDeps: { exclude: ["baret", "onnxruntime-web"] }, server: { fs: { strict: false } } };
     writeFileSync(join(project, "vite.config.js"), `export default ${JSON.stringify(config)};`);
     const vite = join(root, "node_modules/vite/bin/vite.js");
-    const server = spawn(process.execPath, [vite, "--port", "0", "--host", "127.0.0.1"], { cwd: project });
+    // Colours would cut the address that it prints.
+    const env = { ...process.env, NO_COLOR: "1" };
+    const server = spawn(process.execPath, [vite, "--port", "0", "--host", "127.0.0.1"], { cwd: project, env });
     closing.push(() => server.kill());
     let said = "";
     server.stdout.on("data", (text) => {

@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { editRequest, type Job, type JobEvent, jobStates } from "../../src/server/api/index.ts";
+import type { Backend } from "../../studio/src/backend.ts";
 import { phaseOf, shareDone, timeLeft } from "../../studio/src/stage/phases.ts";
+import { setBackend } from "../../studio/src/state/backend.ts";
 import { afterEvent, afterListing, type ShownJob } from "../../studio/src/state/jobEvents.ts";
+import { askForJobs, forget, jobs, showEvent } from "../../studio/src/state/jobs.ts";
 
 const request = editRequest.parse({ kind: "edit", photo: "0".repeat(64), target: "a dog" });
 const queued: Job = { id: "0".repeat(32), request, state: "queued", created: "2026-11-28T05:00:00Z", attempts: 0 };
@@ -58,6 +61,40 @@ describe("a job and its events", () => {
   test("a list replaces what it tells and keeps the rest", () => {
     const listed: Job = { ...queued, state: "running", attempts: 2 };
     expect(afterListing(told(queued, events), listed)).toMatchObject({ attempts: 2, prepared: { reused: true } });
+  });
+});
+
+describe("a list that is read while events come", () => {
+  /** Lists the job as it was, after these events were heard. */
+  async function listLate(heard: readonly JobEvent[], listed: Job): Promise<ShownJob | undefined> {
+    jobs.value = new Map([[queued.id, queued]]);
+    await askForJobs(async () => {
+      for (const event of heard) showEvent(queued.id, event);
+      return [listed];
+    });
+    return jobs.value.get(queued.id);
+  }
+  setBackend({} as Backend);
+
+  test("does not undo them", async () => {
+    expect(await listLate(events, queued)).toEqual(told(queued, events));
+  });
+
+  test("tells the end of a job", async () => {
+    expect(await listLate(events, { ...queued, state: "cancelled" })).toMatchObject({ state: "cancelled" });
+  });
+
+  test("counts if no event came", async () => {
+    expect(await listLate([], { ...queued, state: "running", attempts: 1 })).toMatchObject({ state: "running" });
+  });
+
+  test("does not bring back a job that was removed meanwhile", async () => {
+    jobs.value = new Map([[queued.id, queued]]);
+    await askForJobs(async () => {
+      forget(queued.id);
+      return [queued];
+    });
+    expect(jobs.value.size).toBe(0);
   });
 });
 

@@ -11,6 +11,7 @@ import type { Answer, Reply, Request } from "../messages.ts";
 import type { EngineProcess } from "../process.ts";
 import { childEnvironment } from "./childEnvironment.ts";
 import { type Frame, frameParts, frameSplitter } from "./frames.ts";
+import { KeepAlive } from "./keepAlive.ts";
 import { programBeside } from "./program.ts";
 
 const signals: Record<string, string> = {
@@ -62,12 +63,13 @@ export class ChildEngineProcess implements EngineProcess {
   private ended: EngineError | undefined;
   private readonly exited: Promise<void>;
   private killed = false;
-  private holders = 0;
   private dropped: number[] = [];
   private stderr = "";
+  private readonly keepAlive: KeepAlive;
 
   private constructor(started: ChildProcess) {
     this.process = started;
+    this.keepAlive = new KeepAlive(() => [started, started.stderr, started.stdio[3], started.stdio[4]]);
     this.pid = started.pid;
     this.channel = started.stdio[3] as Socket;
     this.exited = new Promise((resolve) => {
@@ -136,13 +138,13 @@ export class ChildEngineProcess implements EngineProcess {
 
   async end(): Promise<void> {
     this.kill();
-    this.hold();
+    this.keepAlive.hold();
     await this.exited;
   }
 
   private async answer(): Promise<Answer> {
     if (this.ended) throw this.ended;
-    const letGo = this.hold();
+    const letGo = this.keepAlive.hold();
     try {
       return await new Promise((resolve, reject) => {
         this.waiting = { resolve, reject };
@@ -151,20 +153,5 @@ export class ChildEngineProcess implements EngineProcess {
       this.waiting = undefined;
       letGo();
     }
-  }
-
-  /** Keeps this process alive until the returned function is called, also if an earlier holder lets go. */
-  private hold(): () => void {
-    this.holders++;
-    this.keepAlive("ref");
-    return () => {
-      this.holders--;
-      if (this.holders === 0) this.keepAlive("unref");
-    };
-  }
-
-  private keepAlive(change: "ref" | "unref"): void {
-    this.process[change]();
-    for (const stream of [this.process.stderr, this.channel, this.process.stdio[4]]) (stream as Socket)[change]();
   }
 }

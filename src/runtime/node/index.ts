@@ -15,6 +15,7 @@ export {
   removeCuda,
   removeUnfinished,
 } from "./cuda/index.ts";
+export { KeepAlive } from "./keepAlive.ts";
 export { mostThreads, physicalCores } from "./machine.ts";
 export { availableMemory, checkMemory, type ProcessMemory, processTreeMemory } from "./memory.ts";
 export { type InstalledOnnxruntime, installedOnnxruntime } from "./onnxruntime.ts";

@@ -183,17 +183,29 @@ const pause = (ms: number, signal: AbortSignal | undefined): Promise<void> =>
     signal?.addEventListener("abort", end);
   });
 
+/** Waits after a number of failures in a row. Throws CancelledError, or what ends the work: any error that is not passing, or too many. */
+async function beforeNextTry(
+  error: unknown,
+  failures: number,
+  url: string,
+  { policy = {}, signal }: DownloadWork,
+): Promise<void> {
+  const { attempts = 5, firstDelayMs = 500 } = policy;
+  throwIfCancelled(signal, `downloading ${url}`);
+  if (!(error instanceof Passing)) throw error;
+  if (failures >= attempts) throw error.reason;
+  await pause(error.retryAfterMs ?? firstDelayMs * 2 ** (failures - 1), signal);
+}
+
 /**
  * Downloads a part of a file, or all of it, in chunks. A broken transfer goes on where it stopped; if the server ignores
  * ranges, what had arrived is skipped. Throws CheckpointError if there is no such file, StorageError if the server cannot be
  * reached, refuses, or has a file of another length, and CancelledError.
  */
 export async function* download(wanted: WantedBytes, work: DownloadWork = {}): AsyncGenerator<Uint8Array> {
-  const { attempts = 5, firstDelayMs = 500 } = work.policy ?? {};
-  const what = `downloading ${wanted.url}`;
   let at = wanted.start;
   for (let failures = 0; at < wanted.end; ) {
-    throwIfCancelled(work.signal, what);
+    throwIfCancelled(work.signal, `downloading ${wanted.url}`);
     try {
       for await (const chunk of attempt(wanted, at, work)) {
         at += chunk.length;
@@ -201,11 +213,8 @@ export async function* download(wanted: WantedBytes, work: DownloadWork = {}): A
         yield chunk;
       }
     } catch (error) {
-      throwIfCancelled(work.signal, what);
-      if (!(error instanceof Passing)) throw error;
       failures++;
-      if (failures >= attempts) throw error.reason;
-      await pause(error.retryAfterMs ?? firstDelayMs * 2 ** (failures - 1), work.signal);
+      await beforeNextTry(error, failures, wanted.url, work);
     }
   }
 }
@@ -228,22 +237,16 @@ async function ask<T>(
   work: DownloadWork,
   read: (response: Response, alive: () => void) => Promise<T>,
 ): Promise<T> {
-  const { attempts = 5, firstDelayMs = 500 } = work.policy ?? {};
-  const { signal } = work;
   for (let failures = 1; ; failures++) {
-    throwIfCancelled(signal, `downloading ${url}`);
+    throwIfCancelled(work.signal, `downloading ${url}`);
     const watched = watch(work);
     try {
       const response = await fetch(url, { ...request, signal: watched.signal });
       checkResponse(url, response);
       return await read(response, watched.alive);
     } catch (error) {
-      throwIfCancelled(signal, `downloading ${url}`);
       const isNetwork = error instanceof TypeError || error instanceof DOMException;
-      const passing = isNetwork ? new Passing(noAnswer(url, error)) : error;
-      if (!(passing instanceof Passing)) throw passing;
-      if (failures >= attempts) throw passing.reason;
-      await pause(passing.retryAfterMs ?? firstDelayMs * 2 ** (failures - 1), signal);
+      await beforeNextTry(isNetwork ? new Passing(noAnswer(url, error)) : error, failures, url, work);
     } finally {
       watched.end();
     }

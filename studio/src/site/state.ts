@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import type { DownloadNews } from "../../../src/server/page/news.ts";
 import type { RoomFacts } from "../../../src/server/page/pageService.ts";
+import { askToPersist } from "../../../src/storage/web/opfs.ts";
 import { jobs, syncNow } from "../state/index.ts";
 import type { Calls } from "./calls.ts";
 import { keepEngine } from "./offline.ts";
@@ -13,11 +14,6 @@ export const download = signal<(DownloadNews & { readonly began: number; readonl
 export const isElsewhere = signal(false);
 /** Room that the page takes in this browser. Undefined until it is known. */
 export const room = signal<RoomFacts | undefined>(undefined);
-
-/** Asks the browser once, when the first edit is there, not to delete what is stored. */
-async function askToKeep(): Promise<void> {
-  if (!(await navigator.storage.persisted())) await navigator.storage.persist();
-}
 
 /** Keeps the signals as the worker tells, for ever. */
 export function watchWorker(calls: Calls): void {
@@ -46,7 +42,8 @@ export function watchWorker(calls: Calls): void {
       syncNow();
       if (news.event.state !== "done") return;
       readRoom();
-      askToKeep().catch(() => undefined);
+      // The first edit is worth keeping.
+      askToPersist().catch(() => undefined);
     }
   });
   readRoom();

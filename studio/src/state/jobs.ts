@@ -1,6 +1,7 @@
 import { computed, signal } from "@preact/signals";
 import type { Job, JobEvent, JobId, JobRequestInput } from "../../../src/server/api/index.ts";
 import { hasEnded } from "../../../src/server/api/states.ts";
+import type { Backend } from "../backend.ts";
 import { backend, onceReady } from "./backend.ts";
 import { afterEvent, afterListing, type ShownJob } from "./jobEvents.ts";
 
@@ -37,11 +38,19 @@ export const failed = computed<readonly ShownJob[]>(() =>
   [...jobs.value.values()].filter(({ state }) => state === "failed").sort((a, b) => byAge(b, a)),
 );
 
-/** Takes over jobs as the backend lists them. */
-export function showListed(listed: readonly Job[]): void {
+/** Asks the backend for jobs, and takes over its answer. Of a job that changed meanwhile, only its end is newer than what is known. */
+export async function askForJobs<T extends Job | readonly Job[]>(
+  question: (backend: Backend) => Promise<T>,
+): Promise<T> {
+  const before = jobs.value;
+  const answer = await question(backend());
   const next = new Map(jobs.value);
-  for (const job of listed) next.set(job.id, afterListing(next.get(job.id), job));
+  for (const job of [answer].flat() as Job[]) {
+    const known = next.get(job.id);
+    if (known === before.get(job.id) || hasEnded(job.state)) next.set(job.id, afterListing(known, job));
+  }
   jobs.value = next;
+  return answer;
 }
 
 /** Forgets a job. */
@@ -64,22 +73,19 @@ export function selectJob(id: JobId | undefined): void {
 }
 
 /** Queues a job and shows it. */
-export async function submit(request: JobRequestInput): Promise<Job> {
-  const job = await onceReady(() => backend().submit(request));
-  showListed([job]);
-  return job;
-}
+export const submit = (request: JobRequestInput): Promise<Job> =>
+  onceReady(() => askForJobs((backend) => backend.submit(request)));
 
 /** Cancels a job. */
 export async function cancelJob(id: JobId): Promise<void> {
-  showListed([await backend().cancel(id)]);
+  await askForJobs((backend) => backend.cancel(id));
 }
 
 /** Cancels all jobs of this client. */
 export async function cancelAll(): Promise<void> {
   const ids = queue.value.map(({ id }) => id);
   await backend().cancelAll();
-  for (const id of ids) showListed([await backend().job(id)]);
+  for (const id of ids) await askForJobs((backend) => backend.job(id));
 }
 
 /** Removes a job that has ended. */

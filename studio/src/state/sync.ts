@@ -4,7 +4,7 @@ import { hasEnded } from "../../../src/server/api/states.ts";
 import type { BackendError } from "../backend.ts";
 import { asBackendError, backend, connection } from "./backend.ts";
 import { capabilities } from "./capabilities.ts";
-import { forget, queue, selectedJob, showEvent, showListed } from "./jobs.ts";
+import { askForJobs, forget, queue, selectedJob, showEvent } from "./jobs.ts";
 
 /** Milliseconds between two lists of the queue: while jobs wait or run, and otherwise. */
 const [busyPause, idlePause] = [2000, 10_000];
@@ -30,8 +30,9 @@ const pause = (milliseconds: number): Promise<void> =>
 
 /** Takes over the queue, and jobs that have ended since they were last heard of. */
 async function listQueue(isFirst: boolean): Promise<void> {
-  const listed = await backend().jobs(isFirst ? { limit: firstJobs } : { states: ["queued", "running"] });
-  showListed(listed);
+  const listed = await askForJobs((backend) =>
+    backend.jobs(isFirst ? { limit: firstJobs } : { states: ["queued", "running"] }),
+  );
   const present = new Set(listed.map(({ id }) => id));
   for (const { id } of queue.value.filter((job) => !present.has(job.id))) await refresh(id);
 }
@@ -39,7 +40,7 @@ async function listQueue(isFirst: boolean): Promise<void> {
 /** Asks for one job. Forgets it if the backend has. */
 async function refresh(id: JobId): Promise<void> {
   try {
-    showListed([await backend().job(id)]);
+    await askForJobs((backend) => backend.job(id));
   } catch (error) {
     if (asBackendError(error).code !== "not_found") throw error;
     forget(id);

@@ -1,6 +1,6 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { JobId } from "../../../src/server/api/index.ts";
-import { asBackendError, backend, capabilities, jobs, selectedId, selectJob, showListed } from "../state/index.ts";
+import { asBackendError, askForJobs, capabilities, jobs, selectedId, selectJob } from "../state/index.ts";
 
 /** Returns the job in the fragment of an address: "#job/ID". */
 export const jobInAddress = (fragment: string): JobId | undefined => /^#job\/([0-9a-f]{32})$/.exec(fragment)?.[1];
@@ -20,7 +20,7 @@ async function showAddressed(): Promise<void> {
   selectJob(id);
   if (!id || !isReady.value || jobs.value.has(id)) return;
   try {
-    showListed([await backend().job(id)]);
+    await askForJobs((backend) => backend.job(id));
   } catch (error) {
     const { code, message } = asBackendError(error);
     missingJob.value = code === "not_found" ? "There is no result at this address. It may have been deleted." : message;

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CancelledError, EngineError } from "../../../core/index.ts";
 import type { EngineChoice } from "../../../runtime/index.ts";
-import { programBeside } from "../../../runtime/node/index.ts";
+import { KeepAlive, programBeside } from "../../../runtime/node/index.ts";
 import { systemMessage } from "../../../storage/node/index.ts";
 import type { JobError } from "../../api/index.ts";
 import { jobErrorOf } from "../../jobError.ts";
@@ -33,6 +33,8 @@ export class Runner {
   private ended: EngineError | undefined;
   private readonly exited: Promise<void>;
   private stderr = "";
+  /** A runner that waits for jobs keeps no process alive. */
+  private readonly keepAlive: KeepAlive;
   /** Ends the job that runs. Not a reaction of `exited`, which would keep each job until the process ends. */
   private onExit: (() => void) | undefined;
 
@@ -58,8 +60,8 @@ export class Runner {
       this.child.on("close", (code, signal) => end(this.ending(signal ?? `exit status ${code}`)));
       this.child.on("error", (cause) => end(this.ending(systemMessage(cause))));
     });
-    // A runner that waits for jobs keeps no process alive.
-    this.keepAlive(false);
+    const { child } = this;
+    this.keepAlive = new KeepAlive(() => [child, child.channel, child.stderr]);
     this.tell({ kind: "load", model, engine });
   }
 
@@ -78,7 +80,7 @@ export class Runner {
    */
   async run(job: RunnerJob, { onEvent, onNeed, signal }: RunnerWork): Promise<Outcome> {
     if (signal.aborted) throw new CancelledError("the job");
-    this.keepAlive(true);
+    const letGo = this.keepAlive.hold();
     let killing: NodeJS.Timeout | undefined;
     const cancel = (): void => {
       this.tell({ kind: "cancel" });
@@ -112,13 +114,13 @@ export class Runner {
       clearTimeout(killing);
       if (listen) this.child.off("message", listen);
       this.onExit = undefined;
-      this.keepAlive(false);
+      letGo();
     }
   }
 
   /** Ends the process. Resolves when its memory is free. */
   async end(): Promise<void> {
-    this.keepAlive(true);
+    this.keepAlive.hold();
     this.child.kill("SIGKILL");
     await this.exited;
   }
@@ -137,12 +139,5 @@ export class Runner {
           ? "If the machine ran out of memory, close other programs, or use a smaller picture."
           : undefined,
     });
-  }
-
-  private keepAlive(alive: boolean): void {
-    const change = alive ? "ref" : "unref";
-    this.child[change]();
-    this.child.channel?.[change]();
-    (this.child.stderr as unknown as { ref(): void; unref(): void } | null)?.[change]();
   }
 }

@@ -65,31 +65,29 @@ export async function inspect(checkpoint: Checkpoint, name: string, platform: Pl
     bytes: sum(({ length }) => length),
     dtypes: [...new Set(floats.map(({ dtype }) => dtype))].sort(),
   };
+  /** The facts of a device, and the largest buffer of an edit by a method that does not tune. */
+  const factsOn = async (runs: Runs) => {
+    const [baret, plain] = [await memoryOn("baret", runs), await memoryOn("plain", runs)];
+    const used = runs.device === "webgpu" ? "deviceMemory" : "memory";
+    const memory = { baret: baret[used], plain: plain[used] };
+    const warnings = baret.warnings.map(({ message }) => message);
+    return { found: { ...facts, ...runs, size: baret.size, memory, warnings }, largestBuffer: plain.largestBuffer };
+  };
   const gpu = await gpuFacts();
   let noGpu = "missing" in gpu ? gpu.missing : undefined;
   if (!("missing" in gpu)) {
-    const runs: Runs = { device: "webgpu", precision: gpu.hasFloat16 ? "float16" : "float32" };
-    const [baret, plain] = [await memoryOn("baret", runs), await memoryOn("plain", runs)];
-    const { size } = baret;
-    const warnings = baret.warnings.map(({ message }) => message);
-    const memory = { baret: baret.deviceMemory, plain: plain.deviceMemory };
-    if (plain.largestBuffer <= gpu.largestBuffer)
-      return { ...facts, ...runs, size, adapter: gpu.name, memory, warnings };
-    noGpu = `${gpu.name} has buffers of at most ${mebibytes(gpu.largestBuffer)}, and this model needs ${mebibytes(plain.largestBuffer)}`;
+    const { found, largestBuffer } = await factsOn({
+      device: "webgpu",
+      precision: gpu.hasFloat16 ? "float16" : "float32",
+    });
+    if (largestBuffer <= gpu.largestBuffer) return { ...found, adapter: gpu.name };
+    noGpu = `${gpu.name} has buffers of at most ${mebibytes(gpu.largestBuffer)}, and this model needs ${mebibytes(largestBuffer)}`;
   }
-  const runs: Runs = { device: "cpu", precision: "float32" };
-  const [baret, plain] = [await memoryOn("baret", runs), await memoryOn("plain", runs)];
+  const { found } = await factsOn({ device: "cpu", precision: "float32" });
+  const needed = found.memory.plain;
   const problem =
-    plain.memory > WASM_BYTES
-      ? `An edit needs ${gigabytes(plain.memory)}, and WebAssembly has ${gigabytes(WASM_BYTES)}. This model needs a browser with WebGPU, on a computer with a graphics card.`
+    needed > WASM_BYTES
+      ? `An edit needs ${gigabytes(needed)}, and WebAssembly has ${gigabytes(WASM_BYTES)}. This model needs a browser with WebGPU, on a computer with a graphics card.`
       : undefined;
-  return {
-    ...facts,
-    ...runs,
-    size: baret.size,
-    noGpu,
-    memory: { baret: baret.memory, plain: plain.memory },
-    ...(problem && { problem }),
-    warnings: baret.warnings.map(({ message }) => message),
-  };
+  return { ...found, noGpu, ...(problem && { problem }) };
 }
