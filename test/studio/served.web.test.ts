@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import type { Locator } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { encodePng } from "../../src/image/node/index.ts";
 import { type Server, startServer } from "../../src/server/node/index.ts";
@@ -56,6 +57,42 @@ describe.skipIf(noBrowser)(titled("the studio of a real server", noBrowser), () 
     await page.reload();
     await page.getByRole("button", { name: "guidance 3" }).waitFor();
     await expect.poll(() => page.locator(".thumbnail").count(), { timeout: 20_000 }).toBe(3);
+    expect(faults).toEqual([]);
+  }, 180_000);
+
+  test("a whole edit by keyboard alone: photo, prompt, option, result, download", async () => {
+    const { page, faults } = await openPage(server.url);
+    page.setDefaultTimeout(40_000);
+    const { keyboard } = page;
+    /** Presses Tab until the control has the focus. */
+    async function reach(control: Locator): Promise<void> {
+      for (let presses = 0; presses < 80; presses++) {
+        await keyboard.press("Tab");
+        if (await control.evaluate((element) => element === document.activeElement)) return;
+      }
+      throw new Error(`80 presses of Tab do not reach ${control}`);
+    }
+
+    await page.getByRole("button", { name: "Use the example" }).waitFor();
+    await reach(page.getByRole("button", { name: "Use the example" }));
+    await keyboard.press("Enter");
+    await page.getByText("128 × 128", { exact: true }).waitFor();
+    await reach(page.getByLabel("What should the photo show?"));
+    await keyboard.type("a dog sitting");
+    await reach(page.getByLabel("Steps", { exact: true }));
+    await keyboard.press("Control+A");
+    await keyboard.type("2");
+    await keyboard.press("Control+Enter");
+
+    const divider = page.getByRole("slider", { name: "Divider between Photo and Edit" });
+    await divider.waitFor();
+    await reach(divider);
+    const before = Number(await divider.inputValue());
+    await keyboard.press("ArrowLeft");
+    expect(Number(await divider.inputValue())).toBeLessThan(before);
+    await reach(page.getByRole("link", { name: "Download PNG" }));
+    const [download] = await Promise.all([page.waitForEvent("download"), keyboard.press("Enter")]);
+    expect((await readRecord(await download.path()))!.settings).toMatchObject({ target: "a dog sitting", steps: 2 });
     expect(faults).toEqual([]);
   }, 180_000);
 
