@@ -54,6 +54,7 @@ def parse() -> argparse.Namespace:
     evaluate.add_argument("--portraits", type=Path, help="folder of held-out portraits, to measure the judge on expressions")
     evaluate.add_argument("--out", type=Path, required=True, help="folder for evaluation.json and sheets")
     evaluate.add_argument("--pictures", type=int, default=500)
+    evaluate.add_argument("--facing-pictures", type=int, default=200, help="pictures of prompts that say which way the animal faces")
     evaluate.add_argument("--left-out-pictures", type=int, default=200)
     evaluate.add_argument("--inversions", type=int, default=50)
     evaluate.add_argument("--steps", type=int, default=25)

@@ -50,18 +50,31 @@ def confusion(answers: list[dict], truths: list[dict], attribute: str) -> dict[s
     return {wanted: dict(seen.most_common()) for wanted, seen in sorted(table.items())}
 
 
-def generated(models: Checkpoint, data: Shards, count: int, steps: int, seed: int, sheet: Path) -> dict:
-    """Judges pictures of held-out prompts from new noise: share correct for each attribute and for all four together."""
-    lines = [line for line in data.lines if names_all(line["attributes"])][:count]
+def drawn(models: Checkpoint, prompts: list[str], steps: int, seed: int, sheet: Path) -> list[dict[str, str]]:
+    """Generates a picture of each prompt from new noise, shows the first 64 on a sheet, and classifies all."""
     noise, pictures = torch.Generator().manual_seed(seed), []
-    for at in range(0, len(lines), 50):
-        prompts = [line["captions"][0] for line in lines[at : at + 50]]
-        pictures.append(decode(models.vae, sample(models.generator, models.tokenizer, prompts, steps, models.guidance, noise)))
-    pictures = torch.cat(pictures).cpu()
-    truths = [line["attributes"] for line in lines]
-    answers = judge.name(models.judge, models.judge_tokenizer, models.table, pictures)
+    for at in range(0, len(prompts), 50):
+        latents = sample(models.generator, models.tokenizer, prompts[at : at + 50], steps, models.guidance, noise)
+        pictures.append(decode(models.vae, latents).cpu())
+    pictures = torch.cat(pictures)
     shown = to_bytes(pictures[:64])
     save_sheet(sheet, [shown[i : i + 8] for i in range(0, len(shown), 8)])
+    return judge.name(models.judge, models.judge_tokenizer, models.table, pictures)
+
+
+def faced(models: Checkpoint, data: Shards, count: int, steps: int, seed: int, sheet: Path) -> dict:
+    """Judges pictures of held-out prompts that say which way the animal faces: share that face that way."""
+    said = [(caption, line["attributes"]["facing"]) for line in data.lines for caption in line["captions"][1:] if " facing " in caption][:count]
+    answers = drawn(models, [caption for caption, _ in said], steps, seed, sheet)
+    right = [answer["facing"] == facing for answer, (_, facing) in zip(answers, said)]
+    return {"pictures": len(said), "steps": steps, "guidance": models.guidance, "right": sum(right) / max(1, len(right))}
+
+
+def generated(models: Checkpoint, data: Shards, count: int, steps: int, seed: int, sheet: Path) -> dict:
+    """Judges pictures of held-out prompts: share correct for each attribute and for all four together."""
+    lines = [line for line in data.lines if names_all(line["attributes"])][:count]
+    truths = [line["attributes"] for line in lines]
+    answers = drawn(models, [line["captions"][0] for line in lines], steps, seed, sheet)
     all_right = [all(a[k] == t[k] for k in NAMED) for a, t in zip(answers, truths)]
     return {"pictures": len(lines), "steps": steps, "guidance": models.guidance, "right": judge.accuracy(answers, truths, models.table),
             "all_four_right": sum(all_right) / max(1, len(all_right)), "sheet": [line["captions"][0] for line in lines[:64]],
@@ -130,5 +143,6 @@ def evaluate(args) -> None:
         note("judge_portraits", judged(models, Shards(args.portraits)))
     note("inversion", inverted(models, data, args.inversions))
     note("generated", generated(models, data, args.pictures, args.steps, 1, out / "generated.png"))
+    note("facing", faced(models, data, args.facing_pictures, args.steps, 3, out / "facing.png"))
     if args.left_out:
         note("left_out", generated(models, Shards(args.left_out), args.left_out_pictures, args.steps, 2, out / "left-out.png"))
