@@ -25,7 +25,8 @@ class WrongText {
   }
 }
 
-const writers = new WeakMap<Option, (value: unknown) => string>();
+/** Functions that return the text of an option's value, or the texts of one that is given several times. */
+const writers = new WeakMap<Option, (value: unknown) => string | readonly string[]>();
 
 /** Options that `uncheckedSetting` has marked. */
 const uncheckedSettings = new WeakSet<Option>();
@@ -90,9 +91,25 @@ export function refuseWrongOptions(command: Command): void {
 /** Returns a setting as it is written on the command line. name: in camel case, "selfSteps". */
 export function writtenSetting(command: Command, name: string, value: unknown): { name: string; text: string } {
   const found = command.options.find((one) => one.attributeName() === name);
-  const text = (found && writers.get(found)?.(value)) ?? String(value);
+  const text = found ? textsOf(found, value).join(" ") : String(value);
   return { name: found?.long?.replace(/^--(no-)?/, "") ?? name, text: text || '""' };
 }
+
+const textsOf = (one: Option, value: unknown): readonly string[] => [writers.get(one)?.(value) ?? String(value)].flat();
+
+/** Returns a text as a shell takes it for one word. */
+export const quoted = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+
+/** Returns the options that the command line gave, as a shell takes them. except: names to leave out, in camel case. */
+export const givenOptions = (command: Command, except: readonly string[]): string[] =>
+  command.options.flatMap((one) => {
+    const name = one.attributeName();
+    if (except.includes(name) || command.getOptionValueSource(name) !== "cli") return [];
+    const value: unknown = command.getOptionValue(name);
+    if (typeof value === "boolean") return [one.long ?? one.flags];
+    return textsOf(one, value).map((text) => `${one.long ?? one.flags} ${quoted(text)}`);
+  });
 
 /**
  * Sets every repeatable option that the command line does not give to its value in `settings`, whose names are in camel
@@ -117,7 +134,7 @@ function settingOf(one: Option, value: unknown): unknown {
   if (uncheckedSettings.has(one)) return value;
   if (one.isBoolean() || one.negate) return typeof value === "boolean" ? value : undefined;
   try {
-    return one.parseArg?.(typeof value === "string" ? value : (writers.get(one)?.(value) ?? String(value)), undefined);
+    return one.parseArg?.(typeof value === "string" ? value : textsOf(one, value).join(" "), undefined);
   } catch (error) {
     if (error instanceof TypeError) return undefined;
     throw error;
@@ -172,12 +189,18 @@ export const choiceOption = <T extends string>(flags: string, about: string, val
   option(flags, `${about} (${values.join(", ")})`, oneOf(values));
 
 /** Returns an option whose value is a list of words, separated by commas. */
-export const listOption = (flags: string, about: string): Option =>
-  new Option(flags, about).argParser((text: string) => text.split(",").map((word) => word.trim()));
+export function listOption(flags: string, about: string): Option {
+  const made = new Option(flags, about).argParser((text: string) => text.split(",").map((word) => word.trim()));
+  writers.set(made, (value) => (value as readonly string[]).join(","));
+  return made;
+}
 
 /** Returns an option that may be given several times. Its value is the list of its texts. */
-export const repeatedOption = (flags: string, about: string): Option =>
-  new Option(flags, about).argParser((text: string, before: readonly string[] = []) => [...before, text]);
+export function repeatedOption(flags: string, about: string): Option {
+  const made = new Option(flags, about).argParser((text: string, before: readonly string[] = []) => [...before, text]);
+  writers.set(made, (value) => value as readonly string[]);
+  return made;
+}
 
 export const seedOption = (value: number, about = "seed of the random numbers"): Option =>
   option("--seed <n>", about, integer(0, Number.MAX_SAFE_INTEGER)).default(value);

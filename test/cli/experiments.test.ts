@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
@@ -14,12 +15,12 @@ const status = process.exitCode;
 
 beforeAll(async () => {
   vi.stubEnv("BARET_CACHE", at("cache"));
-  await mkdir(at("photos"));
+  await mkdir(at("people's photos"));
   for (const [k, name] of ["one", "two"].entries()) {
-    writeFileSync(at("photos", `${name}.png`), await encodePng(smoothPicture(k)));
+    writeFileSync(at("people's photos", `${name}.png`), await encodePng(smoothPicture(k)));
   }
   const cases = ["one", "two"].map((name) => ({ photo: `${name}.png`, target: `a dog ${name}`, source: "a dog" }));
-  writeFileSync(at("photos", "cases.json"), JSON.stringify({ cases }));
+  writeFileSync(at("people's photos", "cases.json"), JSON.stringify({ cases }));
 });
 afterEach(() => {
   process.exitCode = status;
@@ -27,10 +28,21 @@ afterEach(() => {
 afterAll(() => void vi.unstubAllEnvs());
 
 const run = async (...args: string[]): Promise<{ jobs: number; failed: number; report: Report; warnings: string[] }> =>
-  JSON.parse(await inProcess("experiments", ...args, "--cases", at("photos"), ...quick, "--json"));
+  JSON.parse(await inProcess("experiments", ...args, "--cases", at("people's photos"), ...quick, "--json"));
 
 test("it writes page, tables and rating.json, and prints what was found", async () => {
-  const args = ["table1", "fig6", "fig7", "--cases", at("photos"), ...quick, "--limit", "1", "-o", at("whole")];
+  const args = [
+    "table1",
+    "fig6",
+    "fig7",
+    "--cases",
+    at("people's photos"),
+    ...quick,
+    "--limit",
+    "1",
+    "-o",
+    at("whole"),
+  ];
   const printed = await inProcess("experiments", ...args);
   expect(printed).toMatch(/^fig6: Figure 6: methods side by side: cannot be told$/m);
   expect(printed).toContain("report.html  5 edits and measurements, 0 failed");
@@ -46,20 +58,29 @@ test("it writes page, tables and rating.json, and prints what was found", async 
   expect(sections[2].blocks.filter((block) => block.type === "chart")).toHaveLength(3);
 });
 
-test("named experiments, a limit, a seed and settings are in the command that makes a section again", async () => {
-  const { report, jobs, failed } = await run("fig1", "--limit", "1", "--seed", "3", "-o", at("some"));
-  expect({ jobs, failed }).toEqual({ jobs: 1, failed: 0 });
+test("the command of a section makes it again, with all options that were given, in a folder of its own", async () => {
+  const { report, jobs, failed } = await run("fig1", "table1", "--limit", "1", "--seed", "3", "-o", at("some"));
+  expect({ jobs, failed }).toEqual({ jobs: 3, failed: 0 });
   const [{ command }] = report.sections;
-  expect(command).toContain("npx baret experiments fig1");
-  for (const part of ["--limit 1", "--seed 3", "--set steps=2", "--methods baret,plain,null-text"]) {
-    expect(command).toContain(part);
-  }
+  const words = execFileSync("sh", ["-c", `printf '%s\\n' ${command}`], { encoding: "utf8" })
+    .trimEnd()
+    .split("\n");
+  expect([words.slice(0, 4), words.slice(-2)]).toEqual([
+    ["npx", "baret", "experiments", "table1"],
+    ["-o", "table1"],
+  ]);
+  expect(words).toEqual(
+    expect.arrayContaining(["--limit", "--seed", "--set", "--methods", "--clip", "--size", "--threads"]),
+  );
+  const again = JSON.parse(await inProcess(...words.slice(2, -1), at("again"), "--json"));
+  const parts = ({ facts, sections }: Report) => [facts, sections.map((section) => section.command)];
+  expect(parts(again.report)).toEqual([report.facts, [command]]);
 });
 
 test("a photo that cannot be decoded fails alone; exit status 1 and the report say so", async () => {
-  const broken = readFileSync(at("photos", "two.png"));
+  const broken = readFileSync(at("people's photos", "two.png"));
   await mkdir(at("broken"));
-  writeFileSync(at("broken", "good.png"), readFileSync(at("photos", "one.png")));
+  writeFileSync(at("broken", "good.png"), readFileSync(at("people's photos", "one.png")));
   writeFileSync(at("broken", "bad.png"), broken.subarray(0, broken.length - 200));
   const cases = ["good", "bad"].map((name) => ({ photo: `${name}.png`, target: `a dog ${name}` }));
   writeFileSync(at("broken", "cases.json"), JSON.stringify({ cases }));
@@ -89,7 +110,7 @@ test.each([
   [["--cases", "/nowhere"], /no such cases/],
   [["pie"], /pie: it needs masks, PIE-Bench's CLIP/],
 ])("%j is refused before work begins", async (args, message) => {
-  const own = ["--cases", at("photos"), "-o", at("refused"), ...model];
+  const own = ["--cases", at("people's photos"), "-o", at("refused"), ...model];
   await expect(inProcess("experiments", ...own, ...args)).rejects.toThrow(message);
   expect(existsSync(at("refused", "log.jsonl"))).toBe(false);
 });

@@ -25,7 +25,7 @@ const text = (...lines: readonly Line[]): string => lines.map((line) => `${JSON.
 test("a log reads back as it was written", () => {
   const lines: Line[] = [
     { type: "start", time: "2026-11-28", identity: { model: "m" }, machine: {} },
-    { type: "case", case: "a", photo: "p", truth: true, kept: false },
+    { type: "case", case: "a", photo: "p", truth: "t" },
     edit("k"),
     { type: "metric", picture: "edits/a/k.png", key: "k", metric: "judge-done", value: null },
   ];

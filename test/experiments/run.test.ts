@@ -1,11 +1,13 @@
-import { appendFileSync, readdirSync, readFileSync, truncateSync } from "node:fs";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { CancelledError, ImageError, StorageError, UsageError } from "../../src/core/index.ts";
-import type { Model } from "../../src/diffusion/index.ts";
+import { appendFileSync, cpSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { CancelledError, EngineError, ImageError, StorageError, UsageError } from "../../src/core/index.ts";
+import type { Model, Size } from "../../src/diffusion/index.ts";
 import { methodNamed } from "../../src/editing/index.ts";
 import type { Case, CaseSet } from "../../src/experiments/cases/case.ts";
 import { type OpenRun, openRun, type RunOptions } from "../../src/experiments/node/index.ts";
 import { type Line, readLog } from "../../src/experiments/run/log.ts";
+import { pixelMetrics } from "../../src/metrics/pixels.ts";
 import { smoothPicture, tinyModel } from "../support/baret.ts";
 import { fixturePath, temporaryFolder } from "../support/files.ts";
 
@@ -175,16 +177,82 @@ test("a folder that another run uses is refused", async () => {
   });
 });
 
-test("a photo that has changed is not mixed with the earlier one", async () => {
-  await run(optionsOf("changed", { cases: set.cases.slice(0, 1), variants: variants.slice(0, 1) }));
-  const changed = setOf(caseOf("one", 4));
-  const { counts, events } = await run(
-    optionsOf("changed", { set: changed, cases: [{ ...changed.cases[0], kind: "pose" }] }),
+test.each(["photo", "truth", "kept"] as const)(
+  "a %s that has changed is not mixed with the earlier one, even if nothing is left to do",
+  async (what) => {
+    const folder = `changed ${what}`;
+    const [first] = set.cases;
+    const changed = {
+      ...first,
+      pictures: async (size: Size) => {
+        const pictures = await first.pictures(size);
+        const other = smoothPicture(4);
+        return {
+          ...pictures,
+          [what]: what === "kept" ? { ...kept, data: kept.data.map((byte) => 255 - byte) } : other,
+        };
+      },
+    };
+    const one = { cases: [first], variants: variants.slice(0, 1) };
+    await run(optionsOf(folder, one));
+    const { counts, events } = await run(optionsOf(folder, { ...one, cases: [changed] }));
+    // The edit, and the pictures of the case.
+    expect(counts).toEqual({ jobs: 1, failed: 1 });
+    expect(events.find((event) => event.type === "failed")).toMatchObject({
+      error: { message: expect.stringContaining("has changed since the run began") },
+    });
+    expect((await run(optionsOf(folder, { ...one, retries: true }))).counts).toEqual({ jobs: 1, failed: 0 });
+  },
+);
+
+test("values of another network are not mixed with those that are there", async () => {
+  const one = { cases: set.cases.slice(0, 1), variants: variants.slice(0, 1) };
+  await run(optionsOf("networks", one));
+  const clip = at("other-clip");
+  cpSync(fixturePath("judge-tiny"), clip, { recursive: true });
+  await run(optionsOf("networks", { ...one, networks: { clip } }));
+  // The same files at another place are the same network.
+  await run(optionsOf("networks", { ...one, networks: { clip: fixturePath("judge-tiny") } }));
+  const config = join(clip, "preprocessor_config.json");
+  writeFileSync(config, readFileSync(config, "utf8").replace("0.5", "0.25"));
+  await expect(openRun(optionsOf("networks", { ...one, networks: { clip } }))).rejects.toThrow(
+    /another run\n.*clip: found ".*" in the folder, now ".*"/s,
   );
-  expect(counts.failed).toBe(1);
-  expect(events.find((event) => event.type === "failed")).toMatchObject({
-    error: { message: expect.stringContaining("the photo has changed") },
-  });
+});
+
+test("edits with linear layers in 8 bits are not mixed with those in float32", async () => {
+  const one = { cases: set.cases.slice(0, 1), variants: variants.slice(0, 1) };
+  await run(optionsOf("numbers", one));
+  const other = await tinyModel("tiny-sd1", { linear: "int8" });
+  try {
+    await expect(openRun(optionsOf("numbers", { ...one, models: [other] }))).rejects.toThrow(
+      /linear layers: found nothing in the folder, now "int8"/,
+    );
+  } finally {
+    await other.close();
+  }
+});
+
+test("a metric that fails is recorded, the others are measured, and it is measured again only if asked", async () => {
+  const one = { cases: set.cases.slice(0, 1), variants: variants.slice(0, 1) };
+  const plain = optionsOf("unmeasured", one);
+  await run(plain);
+  const ssim = pixelMetrics.find(({ name }) => name === "photo-ssim")!;
+  const measure = vi.spyOn(ssim, "measure").mockRejectedValue(new EngineError("out of luck"));
+  const log = join(at("unmeasured"), "log.jsonl");
+  const without = readFileSync(log, "utf8")
+    .replaceAll(/.*"photo-ssim".*\n/g, "")
+    .replaceAll(/.*"truth-ssim".*\n/g, "");
+  writeFileSync(log, without);
+  expect((await run(plain)).counts).toEqual({ jobs: 1, failed: 1 });
+  const count = (metric: string): number =>
+    linesOf("unmeasured").filter((line) => line.type === "metric" && line.metric === metric).length;
+  expect([count("photo-ssim"), count("truth-ssim")]).toEqual([0, 3]);
+  measure.mockRestore();
+  expect((await run(plain)).counts.failed).toBe(1);
+  expect((await run({ ...plain, retries: true })).counts.failed).toBe(0);
+  expect(count("photo-ssim")).toBe(3);
+  expect(countOf("unmeasured", "edit")).toBe(1);
 });
 
 test("unknown experiments, and cases that do not suffice for a named one, are refused", async () => {

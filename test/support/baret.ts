@@ -17,6 +17,7 @@ import {
   prepareStored,
 } from "../../src/editing/index.ts";
 import type { BaretPrepared } from "../../src/editing/methods/baret/index.ts";
+import type { EngineChoice } from "../../src/runtime/index.ts";
 import { startEngine } from "../../src/runtime/node/index.ts";
 import { DiskCache, openLocal } from "../../src/storage/node/index.ts";
 import { type Folder, memorySource, openCheckpoint, readSafetensors } from "../../src/weights/index.ts";
@@ -24,11 +25,12 @@ import { fixturePath } from "./files.ts";
 import { fixture } from "./run.ts";
 
 /** Loads a model of test/fixtures, or "menagerie", on one thread. Its cache is deleted when it is closed. */
-export async function tinyModel(name: string): Promise<Model> {
+export async function tinyModel(name: string, choice: EngineChoice = {}): Promise<Model> {
   const folder = await mkdtemp(join(tmpdir(), "baret-test-"));
   const model = await loadModel(name === "menagerie" ? name : fixturePath(name), {
     cache: new DiskCache({ folder }),
     threads: 1,
+    ...choice,
   });
   const close = model.close.bind(model);
   model.close = async () => {

@@ -1,4 +1,4 @@
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { few, type Progress, UsageError } from "../../core/index.ts";
 import type { Model } from "../../diffusion/index.ts";
 import { loadModel } from "../../diffusion/node/index.ts";
@@ -13,7 +13,7 @@ import { timeText } from "../../tasks/index.ts";
 import { withProgress } from "../interrupt.ts";
 import { assignedOptions, assignmentOption } from "../methodOptions.ts";
 import { type ModelFlags, modelOptions } from "../model.ts";
-import { anyText, integer, listOption, nonEmpty, option } from "../options.ts";
+import { anyText, givenOptions, integer, listOption, nonEmpty, option, repeatedOption } from "../options.ts";
 import { Reporter } from "../print.ts";
 
 interface Flags extends ModelFlags {
@@ -27,43 +27,33 @@ interface Flags extends ModelFlags {
   readonly seed?: number;
   readonly set?: readonly string[];
   readonly retry?: boolean;
-  readonly lpips?: MetricNetworks["lpips"];
+  readonly lpips?: readonly string[];
   readonly clip?: string;
   readonly pieClip?: string;
   readonly dino?: string;
 }
 
-/** Reads NET=TRUNK,LINEAR. The option may be given once for each network. */
-function lpipsOption(): Option {
-  const nets = Object.keys(lpipsNets).join(", ");
-  return new Option(
-    "--lpips <net=trunk,linear>",
-    `networks of LPIPS (${nets}): files of the trunk and of the linear weights; may be repeated (docs/metrics.md)`,
-  ).argParser((text: string, before: NonNullable<MetricNetworks["lpips"]> = {}) => {
-    const [, net, trunk, linear] = /^(\w+)=([^,]+),([^,]+)$/.exec(text) ?? [];
-    if (!Object.hasOwn(lpipsNets, net ?? "")) {
-      throw new UsageError("", { where: "--lpips", found: text, expected: `NET=TRUNK,LINEAR with NET ${nets}` });
-    }
-    return { ...before, [net as LpipsNet]: { trunk, linear } };
-  });
-}
+const nets = Object.keys(lpipsNets).join(", ");
 
-/** Returns the command that makes one experiment with the same settings. */
+/** Reads texts NET=TRUNK,LINEAR. Throws UsageError. */
+const lpipsFiles = (texts: readonly string[] = []): MetricNetworks["lpips"] =>
+  Object.fromEntries(
+    texts.map((text) => {
+      const [, net, trunk, linear] = /^(\w+)=([^,]+),([^,]+)$/.exec(text) ?? [];
+      if (!Object.hasOwn(lpipsNets, net ?? "")) {
+        throw new UsageError("", { where: "--lpips", found: text, expected: `NET=TRUNK,LINEAR with NET ${nets}` });
+      }
+      return [net as LpipsNet, { trunk, linear }];
+    }),
+  );
+
+/** Returns the command that makes one experiment with the same settings, in a folder of its own. */
 const commandOf =
-  ({ cases, limit, tunedLimit, kinds, methods: named, set = [], seed, model, out }: Flags) =>
-  (name: string): string =>
-    [
-      `npx baret experiments ${name}`,
-      ...(cases === "benchmark" ? [] : [`--cases ${cases}`]),
-      ...(limit === undefined ? [] : [`--limit ${limit}`]),
-      ...(tunedLimit === undefined ? [] : [`--tuned-limit ${tunedLimit}`]),
-      ...(kinds ? [`--kinds ${kinds.join(",")}`] : []),
-      ...(named ? [`--methods ${named.join(",")}`] : []),
-      ...set.map((text) => `--set ${text}`),
-      ...(seed === undefined ? [] : [`--seed ${seed}`]),
-      ...(model === "menagerie" ? [] : [`--model ${model}`]),
-      `-o ${out}`,
-    ].join(" ");
+  (command: Command) =>
+  (name: string): string => {
+    const options = givenOptions(command, ["out", "retry", "json", "quiet", "verbose"]);
+    return ["npx baret experiments", name, ...options, `-o ${name}`].join(" ");
+  };
 
 /** Loads as many models as there are jobs, with an equal share of the threads each, runs `use`, and closes them. */
 async function withModels<T>(
@@ -103,7 +93,8 @@ function printFindings(report: Report, reporter: Reporter): void {
   }
 }
 
-async function run(names: readonly string[], flags: Flags, reporter: Reporter): Promise<void> {
+async function run(names: readonly string[], flags: Flags, command: Command): Promise<void> {
+  const reporter = new Reporter(flags);
   const wanted = names.length === 0 || names.includes("all") ? undefined : names;
   const named = [...new Set(flags.methods ?? methods().map(({ name }) => name))].map(methodNamed);
   const seeded = flags.seed !== undefined && named.some(({ needs }) => needs.randomSeed);
@@ -112,7 +103,8 @@ async function run(names: readonly string[], flags: Flags, reporter: Reporter): 
   const variants = named.map((method) => ({ name: method.name, method, ...options.get(method)! }));
   const set = await openCases(flags.cases);
   const cases = chosen(set, { limit: flags.limit, kinds: flags.kinds });
-  const { clip, pieClip, dino, lpips } = flags;
+  const { clip, pieClip, dino } = flags;
+  const lpips = lpipsFiles(flags.lpips);
   await withProgress(flags.quiet ?? false, (work) =>
     withModels(flags, work, async (models) => {
       const opened = await openRun({
@@ -140,7 +132,7 @@ async function run(names: readonly string[], flags: Flags, reporter: Reporter): 
           if (isStopped)
             reporter.info(`What is finished is kept in ${flags.out}. Run the same command again to go on.`);
         }
-        const report = await opened.report(commandOf(flags));
+        const report = await opened.report(commandOf(command));
         const study = opened.study();
         if (study) await writeStudy(flags.out, study);
         const { page: file, missing } = await writeReport(flags.out, report, work);
@@ -190,7 +182,12 @@ export function experimentsCommand(): Command {
       option("--seed <n>", "seed of the methods that draw random numbers", integer(0, Number.MAX_SAFE_INTEGER)),
     )
     .optionsGroup("Metrics:")
-    .addOption(lpipsOption())
+    .addOption(
+      repeatedOption(
+        "--lpips <net=trunk,linear>",
+        `networks of LPIPS (${nets}): files of the trunk and of the linear weights; may be repeated (docs/metrics.md)`,
+      ),
+    )
     .addOption(option("--clip <folder>", "CLIP model for CLIPScore, such as openai/clip-vit-base-patch32", anyText))
     .addOption(option("--pie-clip <folder>", "PIE-Bench's CLIP model, openai/clip-vit-large-patch14", anyText))
     .addOption(option("--dino <file>", "DINO's ViT-B/8 in safetensors, for the structure distance", anyText))
@@ -206,5 +203,5 @@ Examples:
   baret experiments fig8 truth --methods baret,plain,null-text
   baret experiments --cases photos/ --model sd1.5 --clip clip-vit-base-patch32 --lpips alex=alexnet.safetensors,alex.pth`,
     );
-  return modelOptions(command).action((names: string[], flags: Flags) => run(names, flags, new Reporter(flags)));
+  return modelOptions(command).action(run);
 }

@@ -28,7 +28,7 @@ export function shownEdit(
 /** Returns a row: the photo, some pictures, and the true result if it is known. */
 export function galleryRow(one: Case, pictures: readonly Shown[], view: View): GalleryRow {
   const photo: Shown = { role: "photo", label: one.source ?? "photo", file: referencePath(one.name, "photo") };
-  const hasTruth = view.results.case(one.name)?.truth === true;
+  const hasTruth = view.results.case(one.name)?.truth !== undefined;
   const truth: Shown = { role: "truth", label: "true result", file: referencePath(one.name, "truth") };
   return {
     case: one.name,

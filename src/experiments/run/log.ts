@@ -9,8 +9,10 @@ const cost = z.object({ seconds: z.number(), evaluations: z.number(), gradients:
 const startLine = z.object({
   type: z.literal("start"),
   time: z.string(),
-  /** Facts that must not change, by name: the model's hash, the cases, the seed. */
+  /** Facts that must not change, by name: the model's hash, the cases, the size. */
   identity: z.record(name, z.string()),
+  /** Hashes of the networks that measure, by name. A later run may add some. */
+  networks: z.record(name, z.string()).optional(),
   /** Facts about the machine and the versions, by name. */
   machine: z.record(name, z.string()),
 });
@@ -19,11 +21,10 @@ const startLine = z.object({
 const caseLine = z.object({
   type: z.literal("case"),
   case: name,
-  /** SHA-256 of the photo's size and pixels. */
+  /** SHA-256 of the sizes and pixels of the photo, the true result and the mask of what must stay. Absent if there is none. */
   photo: name,
-  /** Pictures of the case besides the photo. */
-  truth: z.boolean(),
-  kept: z.boolean(),
+  truth: name.optional(),
+  kept: name.optional(),
 });
 
 const editLine = z.object({
@@ -57,6 +58,9 @@ const failureLine = z.object({
   what: name,
   code: name,
   message: z.string(),
+  /** Path of the picture that a metric could not measure, and the metric. Absent if the job itself failed. */
+  picture: z.string().optional(),
+  metric: name.optional(),
 });
 
 const metricLine = z.object({
@@ -120,6 +124,9 @@ function lineOf(text: string): Line | undefined {
   }
 }
 
+/** Returns the key of a failure to measure the pictures of a case themselves. */
+export const referencesKey = (name: string): string => `case ${name}`;
+
 const valueKey = (picture: string, metric: string, key = ""): string => JSON.stringify([picture, metric, key]);
 
 /** Contents of a log, by the keys of its lines. */
@@ -129,6 +136,8 @@ export class Results {
   private readonly edits = new Map<string, LineOf<"edit">>();
   private readonly failures = new Map<string, LineOf<"failure">>();
   private readonly values = new Map<string, number | null>();
+  /** Failures of metrics, by the keys of their values. */
+  private readonly unmeasured = new Map<string, LineOf<"failure">>();
   private readonly measurements = new Map<string, LineOf<"measurement">>();
 
   constructor(lines: readonly Line[] = []) {
@@ -137,10 +146,18 @@ export class Results {
 
   add(line: Line): void {
     if (line.type === "start") this.starts.push(line);
-    else if (line.type === "case") this.cases.set(line.case, line);
-    else if (line.type === "metric") this.values.set(valueKey(line.picture, line.metric, line.key), line.value);
-    else if (line.type === "failure") this.failures.set(line.key, line);
-    else {
+    else if (line.type === "case") {
+      this.failures.delete(referencesKey(line.case));
+      this.cases.set(line.case, line);
+    } else if (line.type === "metric") {
+      const key = valueKey(line.picture, line.metric, line.key);
+      this.unmeasured.delete(key);
+      this.values.set(key, line.value);
+    } else if (line.type === "failure") {
+      const { key, picture, metric } = line;
+      if (picture === undefined || metric === undefined) this.failures.set(key, line);
+      else this.unmeasured.set(valueKey(picture, metric, key === referencesKey(line.case) ? "" : key), line);
+    } else {
       // A job that failed was done again.
       this.failures.delete(line.key);
       if (line.type === "edit") this.edits.set(line.key, line);
@@ -150,8 +167,15 @@ export class Results {
 
   case = (name: string): LineOf<"case"> | undefined => this.cases.get(name);
   edit = (key: string): LineOf<"edit"> | undefined => this.edits.get(key);
+  /** Returns the failure of a job. */
   failure = (key: string): LineOf<"failure"> | undefined => this.failures.get(key);
+  /** Returns the failures of metrics. */
+  metricFailures = (): readonly LineOf<"failure">[] => [...this.unmeasured.values()];
   measurement = (key: string): LineOf<"measurement"> | undefined => this.measurements.get(key);
+
+  /** Tells if a metric failed on a picture. */
+  isUnmeasured = (picture: string, metric: string, key?: string): boolean =>
+    this.unmeasured.has(valueKey(picture, metric, key));
 
   /** Returns the value of a metric: null if there was nothing to measure, undefined if it was not measured. */
   value = (picture: string, metric: string, key?: string): number | null | undefined =>

@@ -13,12 +13,13 @@ import { ratingResults, type Study } from "../../rating/index.ts";
 import type { Report, Section } from "../../report/report.ts";
 import type { RunEvent } from "../../run/event.ts";
 import type { Job } from "../../run/job.ts";
-import { Results } from "../../run/log.ts";
+import { Results, referencesKey } from "../../run/log.ts";
 import type { Variant } from "../../run/variant.ts";
 import { View } from "../../run/view.ts";
 import { readRaters } from "../rating/raterFiles.ts";
 import { RunFolder } from "./folder.ts";
 import { keysOf } from "./key.ts";
+import { networkHashes } from "./networks.ts";
 import { runJobs, type Worker } from "./run.ts";
 
 /** Cases, methods and metrics of a run. */
@@ -60,7 +61,7 @@ export interface OpenRun {
   report(commandOf: (name: string) => string): Promise<Report>;
   /** Returns what people can rate. Undefined if no edit is there. */
   study(): Study | undefined;
-  /** Returns the number of jobs in all, and of those that failed. */
+  /** Returns the number of jobs in all, and of those that failed, with cases whose own pictures could not be measured. */
   counts(): { readonly jobs: number; readonly failed: number };
   /** Frees metrics and the folder. The models stay open. */
   close(): Promise<void>;
@@ -92,6 +93,12 @@ function planOf({ cases, variants, tunedLimit = Math.max(1, Math.floor(cases.len
   );
   return { cases, variants: variants.filter((one) => own.get(one)!.length > 0), casesOf: (one) => own.get(one) ?? [] };
 }
+
+/** Returns the numbers that noise predictions are computed in, if they are not float32. */
+const numbersOf = ({ engine: { precision, linear } }: Model): Record<string, string> => ({
+  ...(precision !== "float32" && { precision }),
+  ...(linear !== "float32" && { "linear layers": linear }),
+});
 
 /** Returns facts about this machine and these versions. */
 function machineOf({ engine }: Model): Record<string, string> {
@@ -144,8 +151,11 @@ export async function openRun(options: RunOptions): Promise<OpenRun> {
       model: (await modelHash(model, { signal })).slice(0, 16),
       cases: set.name,
       size: `${size.width}x${size.height}`,
+      ...numbersOf(model),
     };
-    const folder = await RunFolder.open(path, { identity, machine: machineOf(model) });
+    const judge = clip && { judge: clip.name };
+    const hashes = await networkHashes({ ...judge, ...networks }, { signal });
+    const folder = await RunFolder.open(path, { identity, networks: hashes, machine: machineOf(model) });
     const view = new View(plan.cases, workers[0].metrics, folder.results, keyOf);
     const unique = new Map(jobs.map((job): [string, Job] => [keyOf(job), job]));
     return {
@@ -167,10 +177,7 @@ export async function openRun(options: RunOptions): Promise<OpenRun> {
         };
       },
       study: () => studyOf(plan, view),
-      counts: () => ({
-        jobs: unique.size,
-        failed: [...unique.keys()].filter((key) => folder.results.failure(key)).length,
-      }),
+      counts: () => ({ jobs: unique.size, failed: failedCount(unique, plan.cases, folder.results) }),
       close: async () => {
         await folder.close();
         await release();
@@ -180,6 +187,15 @@ export async function openRun(options: RunOptions): Promise<OpenRun> {
     await release();
     throw error;
   }
+}
+
+/** Returns the number of jobs that failed, and of other cases whose own pictures could not be measured. */
+function failedCount(jobs: ReadonlyMap<string, Job>, cases: readonly Case[], results: Results): number {
+  const unmeasured = new Set(results.metricFailures().map(({ key }) => key));
+  const hasFailed = (key: string): boolean => results.failure(key) !== undefined || unmeasured.has(key);
+  const failed = [...jobs].filter(([key]) => hasFailed(key)).map(([, job]) => job.case.name);
+  const others = cases.filter(({ name }) => !failed.includes(name) && hasFailed(referencesKey(name)));
+  return failed.length + others.length;
 }
 
 const damageWarnings = ({ damaged, path }: RunFolder): Warning[] =>
@@ -205,6 +221,7 @@ function factsOf(
   return {
     model: `${model.name} (${identity.model})`,
     size: identity.size,
+    ...numbersOf(model),
     cases: `${plan.cases.length} of ${set.about}`,
     methods: plan.variants.map(({ name }) => name).join(", "),
     ...(few.length > 0 && { "cases of methods that tune weights": counts }),

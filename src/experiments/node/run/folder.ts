@@ -27,7 +27,7 @@ export class RunFolder {
 
   /**
    * Opens a folder, which may be new, and writes that a run starts or goes on. Throws UsageError if the folder holds a run of
-   * another model or other cases, StorageError if it cannot be written or another process uses it.
+   * another model, other cases or other networks, StorageError if it cannot be written or another process uses it.
    */
   static async open(path: string, start: Omit<LineOf<"start">, "type" | "time">): Promise<RunFolder> {
     const failed = (cause: unknown): never => {
@@ -42,7 +42,7 @@ export class RunFolder {
     }
     try {
       const folder = new RunFolder(path, (await textOf(join(path, logName)).catch(failed)) ?? "", unlock);
-      requireSame(path, folder.results.starts.at(-1)?.identity, start.identity);
+      requireSame(path, folder.results.starts, start);
       await folder.append({ type: "start", time: new Date().toISOString(), ...start });
       return folder;
     } catch (error) {
@@ -88,20 +88,34 @@ async function textOf(file: string): Promise<string | undefined> {
   }
 }
 
-/** Throws UsageError that lists the facts of an earlier run that differ. */
+type Facts = Readonly<Record<string, string>>;
+
+/** Throws UsageError that lists the facts of an earlier run, and the networks of both, that differ. */
 function requireSame(
   path: string,
-  earlier: Readonly<Record<string, string>> | undefined,
-  now: Readonly<Record<string, string>>,
+  starts: readonly LineOf<"start">[],
+  { identity, networks = {} }: Pick<LineOf<"start">, "identity" | "networks">,
 ): void {
-  if (earlier === undefined) return;
-  const names = [...new Set([...Object.keys(earlier), ...Object.keys(now)])];
-  const problems = names
-    .filter((name) => earlier[name] !== now[name])
-    .map((name) => `${name}: found ${shown(earlier[name])} in the folder, now ${shown(now[name])}`);
+  const last = starts.at(-1);
+  if (last === undefined) return;
+  const earlier: Facts = Object.assign({}, ...starts.map((start) => start.networks ?? {}));
+  const problems = [
+    ...differences(last.identity, identity, [...new Set([...Object.keys(last.identity), ...Object.keys(identity)])]),
+    ...differences(
+      earlier,
+      networks,
+      Object.keys(networks).filter((name) => name in earlier),
+    ),
+  ];
   if (problems.length === 0) return;
   throw new UsageError(`the folder holds another run\n${listed(problems)}`, {
     where: path,
-    advice: "Choose another folder, or the model and the cases of that run.",
+    advice: "Choose another folder, or what that run had.",
   });
 }
+
+/** Returns a line for each of some facts that differ. */
+const differences = (earlier: Facts, now: Facts, names: readonly string[]): string[] =>
+  names
+    .filter((name) => earlier[name] !== now[name])
+    .map((name) => `${name}: found ${shown(earlier[name])} in the folder, now ${shown(now[name])}`);

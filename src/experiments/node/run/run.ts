@@ -1,15 +1,25 @@
 import { join } from "node:path";
-import { BaretError, CancelledError, StorageError, throwIfCancelled, UsageError } from "../../../core/index.ts";
+import {
+  BaretError,
+  CancelledError,
+  ImageError,
+  type Picture,
+  StorageError,
+  throwIfCancelled,
+  UsageError,
+} from "../../../core/index.ts";
 import type { Model, Size } from "../../../diffusion/index.ts";
 import { type Prepared, pictureHash } from "../../../editing/index.ts";
+import { decodeImage } from "../../../image/node/index.ts";
 import type { Clip, Metric } from "../../../metrics/index.ts";
-import { exists } from "../../../storage/node/index.ts";
 import { type Emit, stream } from "../../../tasks/index.ts";
 import type { Case, CasePictures } from "../../cases/case.ts";
 import type { RunEvent } from "../../run/event.ts";
 import type { EditJob, Job } from "../../run/job.ts";
+import { type LineOf, referencesKey } from "../../run/log.ts";
 import type { Variant } from "../../run/variant.ts";
 import { referencePath } from "../../run/view.ts";
+import { Clock } from "./clock.ts";
 import { editCase, type Preparation, prepareCase } from "./edits.ts";
 import type { RunFolder } from "./folder.ts";
 import { preparationKey } from "./key.ts";
@@ -63,7 +73,10 @@ export const runJobs = (input: RunInput, signal?: AbortSignal): AsyncGenerator<R
   stream<RunEvent>(async (emit, signal) => {
     const { jobs, keyOf, workers } = input;
     const cases = byCase(jobs, keyOf);
-    const clock = new Clock(cases, emit);
+    const clock = new Clock(
+      cases.flatMap(({ jobs }) => jobs.map(nameOf)),
+      workers.length,
+    );
     const queue = cases.values();
     await Promise.all(
       workers.map(async (worker) => {
@@ -73,47 +86,12 @@ export const runJobs = (input: RunInput, signal?: AbortSignal): AsyncGenerator<R
     );
   }, signal);
 
-/** Jobs that must be timed before they tell how long the others take. */
-const MIN_TIMED = 5;
-
-/** Counts finished jobs, and estimates the time that is left from the time of those that were done. */
-class Clock {
-  private done = 0;
-  private readonly total: number;
-  private readonly emit: Emit<RunEvent>;
-  /** Seconds and number of the jobs that were done, by name. */
-  private readonly spent = new Map<string, { seconds: number; count: number }>();
-  private readonly left = new Map<string, number>();
-
-  constructor(cases: readonly CaseJobs[], emit: Emit<RunEvent>) {
-    const names = cases.flatMap(({ jobs }) => jobs.map(nameOf));
-    this.total = names.length;
-    this.emit = emit;
-    for (const name of names) this.left.set(name, (this.left.get(name) ?? 0) + 1);
-  }
-
-  /** Counts a job. seconds: absent if it was not done now. */
-  finished(job: Job, seconds?: number): void {
-    const name = nameOf(job);
-    this.done++;
-    this.left.set(name, this.left.get(name)! - 1);
-    if (seconds !== undefined) {
-      const { seconds: sum, count } = this.spent.get(name) ?? { seconds: 0, count: 0 };
-      this.spent.set(name, { seconds: sum + seconds, count: count + 1 });
-    }
-    this.emit({ type: "finished", case: job.case.name, what: name, seconds, ...this.state() });
-  }
-
-  private state(): { done: number; total: number; secondsLeft?: number } {
-    const all = [...this.spent.values()];
-    const count = all.reduce((sum, one) => sum + one.count, 0);
-    const usual = all.reduce((sum, one) => sum + one.seconds, 0) / count;
-    const secondsLeft = [...this.left].reduce((sum, [name, left]) => {
-      const own = this.spent.get(name);
-      return sum + left * (own ? own.seconds / own.count : usual);
-    }, 0);
-    return { done: this.done, total: this.total, ...(count >= MIN_TIMED && { secondsLeft }) };
-  }
+/** What fails: a job, or one metric of one picture. */
+interface Failing {
+  readonly what: string;
+  readonly key: string;
+  readonly picture?: string;
+  readonly metric?: string;
 }
 
 /** The jobs of one case, by one worker. */
@@ -147,7 +125,8 @@ class CaseRun {
       await this.do(job);
     }
     await this.dispose();
-    await this.record("the pictures of the case", `case ${this.one.case.name}`, () => this.measureReferences());
+    const key = referencesKey(this.one.case.name);
+    await this.record({ what: "the pictures of the case", key }, () => this.measureReferences());
   }
 
   private preparationKey(job: Job): string {
@@ -167,15 +146,19 @@ class CaseRun {
     const isFailed = folder.results.failure(key) !== undefined && !retries;
     let isWork = false;
     if (!isFailed) {
-      await this.record(nameOf(job), key, async () => {
+      await this.record({ what: nameOf(job), key }, async () => {
+        // Also if nothing is left to do: a photo that has changed must not pass for the earlier one.
+        await this.read();
         isWork = await (job.type === "edit" ? this.edit(job, key) : this.measure(job, key));
       });
     }
-    this.clock.finished(job, isWork ? (performance.now() - began) / 1000 : undefined);
+    const seconds = isWork ? (performance.now() - began) / 1000 : undefined;
+    const what = nameOf(job);
+    this.emit({ type: "finished", case: job.case.name, what, seconds, ...this.clock.finished(what, seconds) });
   }
 
   /** Does work. Records the error if it fails, unless nothing more can be written. */
-  private async record(what: string, key: string, work: () => Promise<unknown>): Promise<void> {
+  private async record(failing: Failing, work: () => Promise<unknown>): Promise<void> {
     try {
       await work();
     } catch (error) {
@@ -183,8 +166,8 @@ class CaseRun {
       if (!(error instanceof Error)) throw error;
       const code = error instanceof BaretError ? error.code : "unexpected";
       const { name } = this.one.case;
-      await this.input.folder.append({ type: "failure", key, case: name, what, code, message: error.message });
-      this.emit({ type: "failed", case: name, what, error });
+      await this.input.folder.append({ type: "failure", ...failing, case: name, code, message: error.message });
+      this.emit({ type: "failed", case: name, what: failing.what, error });
     }
   }
 
@@ -203,17 +186,31 @@ class CaseRun {
     }
     let isMeasured = false;
     for (const path of Object.values(line!.pictures)) isMeasured = (await this.values({ path, key })) || isMeasured;
+    // After a retry that had only to measure, the edit has not failed any more.
+    if (folder.results.failure(key)) await folder.append(line!);
     return isLacking || isMeasured;
   }
 
-  /** Tells if a picture is missing that a metric still has to measure. */
+  /** Tells if a picture is missing or damaged that a metric still has to measure. */
   private async lacksPictures(paths: readonly string[], key: string): Promise<boolean> {
     for (const path of paths) {
-      const missing = await this.missing({ path, key });
-      if (missing.length > 0 && !(await exists(join(this.input.folder.path, path)))) return true;
+      if ((await this.missing({ path, key })).length > 0 && !(await this.canRead(path))) return true;
     }
     return false;
   }
+
+  /** Tells if a picture of the run's folder is there and whole. */
+  private async canRead(path: string): Promise<boolean> {
+    try {
+      await this.decode(path);
+      return true;
+    } catch (error) {
+      if (error instanceof ImageError) return false;
+      throw error;
+    }
+  }
+
+  private decode = (path: string): Promise<Picture> => decodeImage(join(this.input.folder.path, path));
 
   private async measure(job: Extract<Job, { type: "measurement" }>, key: string): Promise<boolean> {
     const { folder } = this.input;
@@ -222,12 +219,17 @@ class CaseRun {
     const work = { onProgress: this.progressOf(job), signal: this.signal };
     const { name } = job.measurement;
     const pictured = await this.read();
+    const used: Preparation[] = [];
     const prepare = async (variant: Variant): Promise<Prepared> => {
       const edit = { type: "edit", case: job.case, variant } as const;
-      return (await prepareCase(model, edit, pictured, folder, work)).prepared;
+      const preparation = await prepareCase(model, edit, pictured, folder, work);
+      used.push(preparation);
+      return preparation.prepared;
     };
     const input = { model, case: job.case, pictures: pictured, prepare };
     const { data, pictures: made } = await job.measurement.measure(input, work);
+    // An edit must not find the steps: it would not know what they cost.
+    for (const preparation of used) await preparation.dispose();
     const pictures: Record<string, string> = {};
     for (const [picture, shown] of Object.entries(made)) {
       pictures[picture] = `measurements/${job.case.name}/${name}-${key}-${picture}.png`;
@@ -241,14 +243,21 @@ class CaseRun {
     const { folder } = this.input;
     const { case: one } = this.one;
     if (!folder.results.case(one.name)) await this.read();
-    return missingMetrics(one, folder.results.case(one.name)!, picture, this.worker.metrics, folder);
+    const { retries = false } = this.input;
+    return missingMetrics(one, folder.results.case(one.name)!, picture, this.worker.metrics, folder, retries);
   }
 
   /** Measures a picture. Returns true if there was anything to measure. */
   private async values(picture: MeasuredPicture): Promise<boolean> {
     const missing = await this.missing(picture);
     if (missing.length === 0) return false;
-    await measurePicture(this.one.case, await this.read(), picture, missing, this.input.folder, this.signal);
+    const pictures = { ...(await this.read()), edit: await this.decode(picture.path) };
+    const { folder } = this.input;
+    for (const metric of missing) {
+      const { path, key = referencesKey(this.one.case.name) } = picture;
+      const failing = { what: `the metric ${metric.name}`, key, picture: path, metric: metric.name };
+      await this.record(failing, () => measurePicture(this.one.case, pictures, picture, metric, folder, this.signal));
+    }
     return true;
   }
 
@@ -256,33 +265,41 @@ class CaseRun {
   private async measureReferences(): Promise<void> {
     const { folder } = this.input;
     const { name } = this.one.case;
-    for (const picture of ["photo", "truth"] as const) {
-      if (picture === "truth" && folder.results.case(name)?.truth === false) continue;
-      const path = referencePath(name, picture);
-      if (!(await exists(join(folder.path, path)))) {
-        const shown = (await this.read())[picture];
-        if (shown) await folder.write(path, shown);
-      }
-      if (picture === "photo" || folder.results.case(name)?.truth) await this.values({ path });
+    const { photo, truth } = await this.read();
+    for (const [reference, picture] of Object.entries({ photo, truth })) {
+      if (!picture) continue;
+      const path = referencePath(name, reference as "photo" | "truth");
+      if (!(await this.canRead(path))) await folder.write(path, picture);
+      await this.values({ path });
     }
+    const line = folder.results.case(name);
+    if (line && folder.results.failure(referencesKey(name))) await folder.append(line);
   }
 
-  /** Reads the pictures of the case. Throws ImageError, UsageError if the photo is another one than before. */
+  /** Reads the pictures of the case. Throws ImageError, UsageError if they are not the same as before. */
   private async read(): Promise<CasePictures> {
     if (this.pictures) return this.pictures;
     const pictures = await this.one.case.pictures(this.input.size);
     const { folder } = this.input;
     const { name } = this.one.case;
-    const photo = pictureHash(pictures.photo);
-    const earlier = folder.results.case(name);
-    if (earlier && earlier.photo !== photo) {
-      throw new UsageError("the photo has changed since the run began", {
+    const { photo, truth, kept } = pictures;
+    const line = {
+      type: "case",
+      case: name,
+      photo: pictureHash(photo),
+      ...(truth && { truth: pictureHash(truth) }),
+      ...(kept && { kept: pictureHash(kept) }),
+    } as const;
+    const earlier: LineOf<"case"> | undefined = folder.results.case(name);
+    const changed = earlier && (["photo", "truth", "kept"] as const).find((one) => earlier[one] !== line[one]);
+    if (changed) {
+      const what = { photo: "the photo", truth: "the true result", kept: "the mask" }[changed];
+      throw new UsageError(`${what} has changed since the run began`, {
         where: name,
         advice: "Choose another folder for the run.",
       });
     }
-    const [truth, kept] = [pictures.truth !== undefined, pictures.kept !== undefined];
-    if (!earlier) await folder.append({ type: "case", case: name, photo, truth, kept });
+    if (!earlier) await folder.append(line);
     this.pictures = pictures;
     return pictures;
   }
