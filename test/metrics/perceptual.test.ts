@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import {
   CancelledError,
   CheckpointError,
@@ -11,7 +11,7 @@ import {
 } from "../../src/core/index.ts";
 import { input, type Node } from "../../src/graph/index.ts";
 import {
-  type Clip,
+  Clip,
   clipMetrics,
   judgeMetrics,
   type Lpips,
@@ -348,7 +348,10 @@ describe("all metrics together", () => {
       pieClip: judgeFolder,
       lpips: { squeeze: filesOf("squeeze") },
     };
+    const load = vi.spyOn(Clip, "load");
     const { metrics, release } = await openMetrics(engine, networks);
+    // One CLIP serves CLIPScore and PIE-Bench. The judge opens its own, by another function.
+    expect(load).toHaveBeenCalledTimes(1);
     const names = metrics.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
     expect(names).toEqual(

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { checkArguments, oneOf, someText, type Work } from "../../core/index.ts";
 import { type LpipsNet, lpipsNets } from "../../models/index.ts";
 import type { Engine } from "../../runtime/index.ts";
+import type { Clip } from "../clip.ts";
 import { clipMetrics } from "../clipMetrics.ts";
 import { judgeMetrics } from "../judgeMetrics.ts";
 import { type Lpips, lpipsMetric } from "../lpips.ts";
@@ -66,13 +67,19 @@ export async function openMetrics(engine: Engine, networks: MetricNetworks, work
     loaded.push(network);
     return network;
   };
+  const clips = new Map<string, Promise<Clip>>();
+  const clipOf = (folder: string): Promise<Clip> => {
+    const own = clips.get(folder) ?? opened(loadClip(engine, folder, work));
+    clips.set(folder, own);
+    return own;
+  };
   try {
     const metrics: Metric[] = [...pixelMetrics];
     if (judge) {
       const classifier = await opened(loadJudge(engine, judge, work));
       metrics.push(...judgeMetrics(classifier, await opened(loadJudgeDistance(engine, judge, work))));
     }
-    if (clip) metrics.push(...clipMetrics(await opened(loadClip(engine, clip, work))));
+    if (clip) metrics.push(...clipMetrics(await clipOf(clip)));
     const perceptual = new Map<string, Lpips>();
     for (const [net, files] of Object.entries(lpips)) {
       const own = await opened(loadLpips(engine, net as LpipsNet, files, work));
@@ -80,7 +87,7 @@ export async function openMetrics(engine: Engine, networks: MetricNetworks, work
       metrics.push(lpipsMetric(own));
     }
     const pie = {
-      clip: pieClip === undefined ? undefined : await opened(loadClip(engine, pieClip, work)),
+      clip: pieClip === undefined ? undefined : await clipOf(pieClip),
       lpips: perceptual.get("squeeze"),
       structure: dino === undefined ? undefined : await opened(loadStructure(engine, dino, { pixels, ...work })),
     };
