@@ -63,7 +63,7 @@ type Described = FoundModel & Partial<Facts> & { readonly problem?: BaretError }
 
 const row = ({ name, kind, place, size, dtypes, parameters, bytes, memory, path, problem }: Described): string[] => [
   name,
-  kind,
+  kind === "CLIP" ? "CLIP, scores edits" : kind,
   place,
   size === undefined ? "" : `${size.width}x${size.height}`,
   dtypes?.join("+") ?? "",
@@ -88,6 +88,12 @@ export function modelsCommand(): Command {
   const command = new Command("models").argument("[model...]", "names, folders and .safetensors files");
   return checkpointOptions(command)
     .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      `
+A CLIP model edits nothing. It helps to choose the strength of an edit (baret edit --scorer NAME)
+and measures edits (--clip NAME of baret compare and baret experiments).`,
+    )
     .action(async (names: string[], { json, ...options }: OpenOptions & { json?: boolean }) => {
       const found = names.length > 0 ? await Promise.all(names.map((name) => findModel(name))) : await listModels();
       const models: Described[] = [];

@@ -70,7 +70,7 @@ const entries: readonly Entry[] = [
   },
   {
     name: "pull",
-    about: "download a Stable Diffusion model",
+    about: "download a Stable Diffusion model, or a CLIP model that scores edits",
     load: async () => (await import("./pull/index.ts")).pullCommand(),
   },
   {

@@ -49,13 +49,23 @@ async function readWeights(folder: Folder, stem: string, variant?: string): Prom
 /**
  * Chooses the file with a component's weights: `stem.safetensors` or the index of its shards, of the given variant, or
  * else the plain one or the only one. Throws CheckpointError if there is none, or if several could be meant. `where` names
- * the folder in errors.
+ * the folder in errors. pickleAdvice: what to do if there are pickles only, if it is more than usual.
  */
-export function chooseWeights(where: string, files: readonly string[], stem: string, variant?: string): string {
+export function chooseWeights(
+  where: string,
+  files: readonly string[],
+  stem: string,
+  variant?: string,
+  pickleAdvice?: string,
+): string {
   const found = variantsAmong(files, stem);
   const only = variant === undefined && found.size === 1 ? [...found.values()][0] : undefined;
   const chosen = found.get(variant ?? "") ?? only;
-  if (chosen === undefined) throw noWeights(where, stem, files, [...found.values()], variant);
+  if (chosen === undefined) {
+    const pickles = files.filter((file) => PICKLE_FILE.test(file));
+    if (found.size === 0 && pickles.length > 0) throw pickleError(where, few(pickles), pickleAdvice);
+    throw noWeights(where, stem, files, [...found.values()], variant);
+  }
   return chosen;
 }
 
@@ -108,8 +118,6 @@ function noWeights(
       : "Choose one with the option variant.";
     return new CheckpointError(problem, { where, found: few(found), expected: wanted, advice });
   }
-  const pickles = files.filter((f) => PICKLE_FILE.test(f));
-  if (pickles.length) return pickleError(where, few(pickles));
   return new CheckpointError("no weights", { where, found: few(files) || "an empty folder", expected: wanted });
 }
 

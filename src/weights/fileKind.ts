@@ -62,13 +62,17 @@ function isPickle(head: Uint8Array): boolean {
   return isProtocol || startsWith(head, "PK\x03\x04");
 }
 
-/** Returns the error for a Python pickle. Says why it is not read and what to use instead. */
-export const pickleError = (where: string, found: string): CheckpointError =>
+/** Returns the error for a Python pickle. Says why it is not read. advice: what to use instead. */
+export const pickleError = (
+  where: string,
+  found: string,
+  advice = "Use the .safetensors file of the same model, or convert it in Python with safetensors.torch.save_file.",
+): CheckpointError =>
   new CheckpointError("these weights are a Python pickle, which can run any program when it is read", {
     where,
     found,
     expected: "safetensors",
-    advice: "Use the .safetensors file of the same model, or convert it in Python with safetensors.torch.save_file.",
+    advice,
   });
 
 /**

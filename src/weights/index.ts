@@ -25,7 +25,7 @@ export { encodeSafetensors, encodeSafetensorsHead, type TensorData, type TensorH
 export { isObject, parseJson, readJsonObject } from "./json.ts";
 export { type KnownWords, parseKnownWords } from "./knownWords.ts";
 export { isLegacyTorch, readLegacyTorch } from "./legacyTorch.ts";
-export { type ModelFolder, openCheckpoint, openModelFolder } from "./open.ts";
+export { isClipFolder, type ModelFolder, openCheckpoint, openModelFolder } from "./open.ts";
 export { readSafetensors, type Safetensors } from "./safetensors.ts";
 export {
   type BetaSchedule,

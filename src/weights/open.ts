@@ -3,6 +3,7 @@ import type { Checkpoint, TokenizerFiles } from "./checkpoint.ts";
 import { type Component, PICKLE_FILE, readComponent } from "./component.ts";
 import { type OpenOptions, openDiffusersFolder, readTokenizerFiles } from "./diffusers.ts";
 import { pickleError } from "./fileKind.ts";
+import { readJsonObject } from "./json.ts";
 import { openSingleFile } from "./ldm/index.ts";
 import { withCurrentNames } from "./names.ts";
 import { snapshotOf } from "./snapshot.ts";
@@ -21,6 +22,13 @@ export async function openCheckpoint(place: Folder | ByteSource, options: OpenOp
   const entries = await folder.list();
   if (entries.some((e) => e.name === "model_index.json" || e.name === "unet"))
     return openDiffusersFolder(folder, options);
+  if (await isClipFolder(folder)) {
+    throw new CheckpointError("this is a CLIP model, which scores edits and makes none", {
+      where: folder.name,
+      expected: "a Stable Diffusion model",
+      advice: "Give a CLIP model to --scorer of baret edit or to --clip of baret compare.",
+    });
+  }
   const names = entries.map((e) => e.name);
   throw notAModel(
     folder.name,
@@ -28,6 +36,12 @@ export async function openCheckpoint(place: Folder | ByteSource, options: OpenOp
     "a diffusers folder (model_index.json, unet/, vae/, text_encoder/, tokenizer/, scheduler/)",
     oneFileAdvice(names),
   );
+}
+
+/** Tells if a folder holds a CLIPModel, by its config.json. Throws CheckpointError if that is damaged. */
+export async function isClipFolder(folder: Folder): Promise<boolean> {
+  if (!(await filesOf(folder)).includes("config.json")) return false;
+  return (await readJsonObject(await folder.open("config.json"))).model_type === "clip";
 }
 
 /** One network, with its tokenizer if it has one: a CLIPModel, or a single component of a diffusers folder. */

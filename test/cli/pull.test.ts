@@ -79,6 +79,7 @@ test("pull installs a model that is found by its name and opens, and reports it 
   expect([again.code, again.err]).toEqual([0, ""]);
   expect(JSON.parse(again.out)).toEqual({
     name: "tiny/sd",
+    kind: "diffusers folder",
     commit: commitOf(large),
     path: placed(),
     files: 14,

@@ -42,7 +42,7 @@ async function everywhere(): Promise<void> {
   await copyModel("sd1.5", fixture("tiny-sd2"), { cache: places.cache });
   await copyModel("mine", fixture("tiny-sd2"), { cache: places.cache, prediction: "epsilon" });
   cacheEntry("other--sd", fixture("tiny-sd1"));
-  cacheEntry("openai--clip", fixture("clip-new"));
+  cacheEntry("openai--vit", fixture("clip-new"));
 }
 
 test("all models in the searched folders are listed with name, kind and place", async () => {
@@ -54,7 +54,7 @@ test("all models in the searched folders are listed with name, kind and place", 
     ["mine", "diffusers folder", "pulled"],
     ["stable-diffusion-v1-5/stable-diffusion-v1-5", "diffusers folder", "pulled"],
     ["tiny/sd", "diffusers folder", "pulled"],
-    ["openai/clip", "CLIP", "Hugging Face cache"],
+    ["openai/vit", "CLIP", "Hugging Face cache"],
     ["other/sd", "diffusers folder", "Hugging Face cache"],
   ]);
   expect(models[2].prediction).toBe("epsilon");
@@ -91,7 +91,7 @@ test("a model is found by its short name and without its owner", async () => {
   expect(await path("sd1.5")).toBe(sd15);
   expect(await path("SD1.5")).toBe(sd15);
   expect(await path("stable-diffusion-v1-5")).toBe(sd15);
-  expect(await path("clip")).toBe(join(places.hubCache, "models--openai--clip"));
+  expect(await path("vit")).toBe(join(places.hubCache, "models--openai--vit"));
 });
 
 test("a name that several owners use is refused, with their names", async () => {

@@ -281,7 +281,7 @@ export function compareCommand(): Command {
     .addOption(
       option(
         "--clip <folder|name>",
-        "CLIP model that scores the pictures, default the judge of the model, if it has one",
+        "CLIP model that scores the pictures, such as clip (baret pull clip), default the judge of the model, if it has one",
         nonEmpty("a folder or a name"),
       ),
     )

@@ -188,8 +188,8 @@ export function experimentsCommand(): Command {
         `networks of LPIPS (${nets}): files of the trunk and of the linear weights; may be repeated (docs/metrics.md)`,
       ),
     )
-    .addOption(option("--clip <folder>", "CLIP model for CLIPScore, such as openai/clip-vit-base-patch32", anyText))
-    .addOption(option("--pie-clip <folder>", "PIE-Bench's CLIP model, openai/clip-vit-large-patch14", anyText))
+    .addOption(option("--clip <folder|name>", "CLIP model for CLIPScore, such as clip (baret pull clip)", anyText))
+    .addOption(option("--pie-clip <folder|name>", "PIE-Bench's CLIP model, openai/clip-vit-large-patch14", anyText))
     .addOption(option("--dino <file>", "DINO's ViT-B/8 in safetensors, for the structure distance", anyText))
     .optionsGroup("Run:")
     .addOption(option("-o, --out <folder>", "folder of the run", nonEmpty("a folder")).default("experiments"))
@@ -201,7 +201,7 @@ export function experimentsCommand(): Command {
 Examples:
   baret experiments all --limit 8
   baret experiments fig8 truth --methods baret,plain,null-text
-  baret experiments --cases photos/ --model sd1.5 --clip clip-vit-base-patch32 --lpips alex=alexnet.safetensors,alex.pth`,
+  baret experiments --cases photos/ --model sd1.5 --clip clip --lpips alex=alexnet.safetensors,alex.pth`,
     );
   return modelOptions(command).action(run);
 }

@@ -1,10 +1,12 @@
-// `baret pull`: installs a Stable Diffusion model from the hub or from a folder.
-// Knows of: storage.
-// Does not know of: models, engines, other commands.
+// `baret pull`: installs a Stable Diffusion model, or a CLIP model that scores edits, from the hub or from a folder.
+// Knows of: storage, the check of CLIP models.
+// Does not know of: engines, other commands.
 import { Command } from "commander";
 import { formatBytes, UsageError } from "../../core/index.ts";
+import { nodePlatform } from "../../diffusion/node/index.ts";
+import { Clip } from "../../metrics/index.ts";
 import { copyModel, hubAccess, type InstalledModel, pullModel, shortNames } from "../../storage/node/index.ts";
-import { type Prediction, predictions } from "../../weights/index.ts";
+import { type Folder, type Prediction, predictions } from "../../weights/index.ts";
 import { withProgress } from "../interrupt.ts";
 import { choiceOption, jsonOption, nonEmpty, option, quietOption } from "../options.ts";
 import { print, printJson } from "../print.ts";
@@ -31,8 +33,12 @@ Environment:
   BARET_CACHE    folder of the cache; models are in its folder models/
 
 A stopped download resumes when the same command runs again.
-If the hub cannot be reached, copy a diffusers folder, a model of a Hugging Face cache or a
-.safetensors file to this machine, then run: baret pull sd1.5 --from FOLDER`;
+If the hub cannot be reached, copy a diffusers folder, the folder of a CLIP model, a model of a
+Hugging Face cache or a .safetensors file to this machine, then run: baret pull sd1.5 --from FOLDER
+
+A CLIP model edits nothing, but helps to choose the strength of an edit and measures edits:
+  baret pull clip
+  baret edit photo.jpg "a dog lying down" --model sd1.5 --strength auto --scorer clip`;
 
 async function pull(name: string, { from, revision, variant, prediction, quiet }: PullFlags): Promise<InstalledModel> {
   if (from !== undefined && revision !== undefined) {
@@ -47,27 +53,35 @@ async function pull(name: string, { from, revision, variant, prediction, quiet }
       advice: "Give this option only for a single file, with --from.",
     });
   }
+  const { merges } = nodePlatform;
+  const checkClip = (folder: Folder): Promise<void> => Clip.check(folder, { merges });
   return withProgress(quiet ?? false, (work) =>
     from === undefined
-      ? pullModel(name, { revision, variant, ...work })
-      : copyModel(name, from, { variant, prediction, ...work }),
+      ? pullModel(name, { revision, variant, checkClip, ...work })
+      : copyModel(name, from, { variant, prediction, checkClip, ...work }),
   );
 }
 
 /** Describes an installed model. */
 function summary(model: InstalledModel, from: string, short: string): string {
-  const { name, commit, variant, files, bytes, moved, path } = model;
+  const { name, kind, commit, variant, files, bytes, moved, path } = model;
   const version = [commit && `commit ${commit.slice(0, 8)}`, variant].filter(Boolean).join(", ");
   const added = moved === 0 ? "already installed" : `${formatBytes(moved)} transferred`;
   return `${name}${version ? ` (${version})` : ""} from ${from}: ${files} files, ${formatBytes(bytes)}; ${added}
 ${path}
-Use it with --model ${short}`;
+Use it with ${kind === "CLIP" ? `baret edit --scorer ${short}, baret compare --clip ${short}` : `--model ${short}`}`;
 }
 
 export function pullCommand(): Command {
   return new Command("pull")
     .argument("<name>", "OWNER/NAME on the hub, or a short name")
-    .addOption(option("--revision <name>", "branch, tag or commit, default main", nonEmpty("a name")))
+    .addOption(
+      option(
+        "--revision <name>",
+        "branch, tag or commit, default main, or the commit of a short name's model that fits",
+        nonEmpty("a name"),
+      ),
+    )
     .addOption(
       option(
         "--variant <name>",

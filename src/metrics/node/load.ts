@@ -1,7 +1,7 @@
 import type { Work } from "../../core/index.ts";
 import type { LpipsNet } from "../../models/index.ts";
 import type { Engine } from "../../runtime/index.ts";
-import { openLocal, openLocalFile, openPackageFile } from "../../storage/node/index.ts";
+import { findModel, openLocal, openLocalFile, openPackageFile } from "../../storage/node/index.ts";
 import { CLIP_MERGES } from "../../text/index.ts";
 import { Clip } from "../clip.ts";
 import { Judge } from "../judge.ts";
@@ -11,9 +11,9 @@ import { Structure, type StructureOptions } from "../structure.ts";
 
 const merges = () => openPackageFile(CLIP_MERGES);
 
-/** Loads a CLIP model from its folder. Throws as Clip.load, and CheckpointError if the folder does not exist. */
-export const loadClip = async (engine: Engine, path: string, work: Work = {}): Promise<Clip> =>
-  Clip.load(engine, await openLocal(path), { ...work, merges });
+/** Loads a CLIP model by its name or folder, as findModel finds it. Throws as Clip.load, and CheckpointError if there is none. */
+export const loadClip = async (engine: Engine, name: string, work: Work = {}): Promise<Clip> =>
+  Clip.load(engine, await openLocal((await findModel(name)).path), { ...work, merges });
 
 /** Loads a judge from its folder. Throws as Judge.load, and CheckpointError if the folder does not exist. */
 export const loadJudge = async (engine: Engine, path: string, work: Work = {}): Promise<Judge> =>

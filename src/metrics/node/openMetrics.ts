@@ -12,14 +12,14 @@ import { pixelMetrics } from "../pixels.ts";
 import { type StructurePixels, structurePixels } from "../structure.ts";
 import { type LpipsFiles, loadClip, loadJudge, loadJudgeDistance, loadLpips, loadStructure } from "./load.ts";
 
-/** Networks to open, by their files. The metrics of those that are absent are left out. */
+/** Networks to open, by their names or files. The metrics of those that are absent are left out. */
 export interface MetricNetworks {
   /** Folder of a judge. */
   readonly judge?: string;
-  /** Folder of the CLIP model for CLIPScore. Papers use openai/clip-vit-base-patch32. */
+  /** Name or folder of the CLIP model for CLIPScore. Papers use openai/clip-vit-base-patch32, which "clip" means. */
   readonly clip?: string;
   readonly lpips?: Readonly<Partial<Record<LpipsNet, LpipsFiles>>>;
-  /** Folder of PIE-Bench's CLIP model, openai/clip-vit-large-patch14. Its LPIPS is squeeze. */
+  /** Name or folder of PIE-Bench's CLIP model, openai/clip-vit-large-patch14. Its LPIPS is squeeze. */
   readonly pieClip?: string;
   /** DINO's ViT-B/8 in safetensors. */
   readonly dino?: string;
@@ -68,9 +68,9 @@ export async function openMetrics(engine: Engine, networks: MetricNetworks, work
     return network;
   };
   const clips = new Map<string, Promise<Clip>>();
-  const clipOf = (folder: string): Promise<Clip> => {
-    const own = clips.get(folder) ?? opened(loadClip(engine, folder, work));
-    clips.set(folder, own);
+  const clipOf = (name: string): Promise<Clip> => {
+    const own = clips.get(name) ?? opened(loadClip(engine, name, work));
+    clips.set(name, own);
     return own;
   };
   try {

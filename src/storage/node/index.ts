@@ -14,6 +14,7 @@ export { shortNames } from "./hub/names.ts";
 export { type PullOptions, pullModel } from "./hub/pull.ts";
 export type { RetryPolicy } from "./hub/retry.ts";
 export { lock } from "./lock.ts";
+export type { ModelKind } from "./modelKind.ts";
 export * from "./models.ts";
 export { mayBeInUse, uniqueName } from "./owner.ts";
 export { BUNDLE_ADVICE, openPackageFile, packagePath } from "./package.ts";

@@ -2,15 +2,13 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { getHFHubCachePath } from "@huggingface/hub";
 import { CheckpointError, few } from "../../core/index.ts";
-import { type ByteSource, type Folder, type Prediction, readJsonObject, snapshotOf } from "../../weights/index.ts";
+import type { Prediction } from "../../weights/index.ts";
 import { openLocal } from "./files.ts";
 import { modelsFolder, readRecord } from "./hub/install.ts";
 import { bundledNames, fullName, isModelName, nameOfFolder, shortNames } from "./hub/names.ts";
+import { kindOf, type ModelKind } from "./modelKind.ts";
 import { packagePath } from "./package.ts";
 import { isMissing, isTooManyFiles, storageError } from "./systemErrors.ts";
-
-/** openCheckpoint opens the first two, openModelFolder a CLIP. */
-export type ModelKind = "diffusers folder" | "single file" | "CLIP";
 
 /** The kind of folder that holds a model. */
 export type ModelPlace = "package" | "pulled" | "Hugging Face cache" | "path";
@@ -89,8 +87,9 @@ async function pulled(folder: string): Promise<Promise<FoundModel | undefined>[]
     const path = join(folder, entry);
     const record = await readRecord(path);
     if (!record) return undefined;
-    // A single file has a folder of its own.
-    const [single] = (await namesIn(path)).filter((file) => file.endsWith(".safetensors"));
+    // A single file has a folder of its own. A CLIP model has its weights beside its configuration.
+    const files = await namesIn(path);
+    const single = files.includes("config.json") ? undefined : files.find((file) => file.endsWith(".safetensors"));
     const model = await look(nameOfFolder(entry), single ? join(path, single) : path, "pulled");
     return model && { ...record, ...model };
   });
@@ -122,15 +121,6 @@ async function kindAt(path: string, isGiven: boolean): Promise<ModelKind | undef
     if (isTooManyFiles(error.cause)) throw error;
   });
   return kind ?? (isGiven ? "diffusers folder" : undefined);
-}
-
-async function kindOf(model: Folder): Promise<ModelKind | undefined> {
-  const folder = await snapshotOf(model);
-  const names = (await folder.list()).map((entry) => entry.name);
-  if (names.includes("model_index.json") || names.includes("unet")) return "diffusers folder";
-  if (!names.includes("config.json")) return undefined;
-  const config: ByteSource = await folder.open("config.json");
-  return (await readJsonObject(config)).model_type === "clip" ? "CLIP" : undefined;
 }
 
 function notFound(name: string, owners: readonly string[], models: readonly FoundModel[]): CheckpointError {

@@ -1,15 +1,17 @@
 import { sha256, type Work } from "../../../core/index.ts";
 import type { MetricNetworks } from "../../../metrics/node/index.ts";
 import { hashSource } from "../../../storage/index.ts";
-import { openLocal } from "../../../storage/node/index.ts";
+import { findModel, openLocal } from "../../../storage/node/index.ts";
+import { snapshotOf } from "../../../weights/index.ts";
 
 /** Files of a model folder that decide what it computes. */
 const relevant = /\.(safetensors|json|txt)$/;
 
 /** Returns a hash of a file, or of the files directly in a folder. Throws CheckpointError, StorageError, CancelledError. */
 async function hashOf(path: string, work: Work): Promise<string> {
-  const opened = await openLocal(path);
-  if (!("list" in opened)) return hashSource(opened, work);
+  const place = await openLocal(path);
+  if (!("list" in place)) return hashSource(place, work);
+  const opened = await snapshotOf(place);
   const files = (await opened.list()).filter(({ kind, name }) => kind === "file" && relevant.test(name));
   const hashes: string[] = [];
   for (const { name } of files) hashes.push(`${name} ${await hashSource(await opened.open(name), work)}`);
@@ -21,9 +23,12 @@ export async function networkHashes(
   { judge, clip, lpips = {}, pieClip, dino, structurePixels = "pie-bench" }: MetricNetworks,
   work: Work,
 ): Promise<Record<string, string>> {
-  const own = { judge, clip, "pie-clip": pieClip };
+  const clips = Object.entries({ judge, clip, "pie-clip": pieClip }).map(async ([name, given]) => {
+    const paths = given === undefined ? [] : [(await findModel(given)).path];
+    return { name, paths, mark: "" };
+  });
   const named = [
-    ...Object.entries(own).map(([name, path]) => ({ name, paths: path === undefined ? [] : [path], mark: "" })),
+    ...(await Promise.all(clips)),
     ...Object.entries(lpips).map(([net, { trunk, linear }]) => ({
       name: `lpips-${net}`,
       paths: [trunk, linear],

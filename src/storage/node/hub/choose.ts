@@ -1,4 +1,4 @@
-import { CheckpointError } from "../../../core/index.ts";
+import { CheckpointError, few } from "../../../core/index.ts";
 import {
   type ByteSource,
   chooseWeights,
@@ -19,10 +19,10 @@ const tokenizer = [
 ];
 
 /** The files of a repository or a folder that baret needs. */
-export interface PipelineFiles {
+export interface ModelFiles {
   /** Configurations, vocabulary and shard indices. */
   readonly small: readonly string[];
-  /** For each component a safetensors file, or the index that names its shards. Indices are in `small` too. */
+  /** For each network a safetensors file, or the index that names its shards. Indices are in `small` too. */
   readonly weights: readonly string[];
 }
 
@@ -31,7 +31,7 @@ export interface PipelineFiles {
  * Pickles, other formats and safety checkers are skipped. Throws one CheckpointError that lists everything missing.
  * where: name of the repository or folder in errors. paths: all its files, relative to it.
  */
-export function choosePipeline(where: string, paths: readonly string[], variant?: string): PipelineFiles {
+export function choosePipeline(where: string, paths: readonly string[], variant?: string): ModelFiles {
   const has = (path: string): boolean => paths.includes(path);
   const within = (folder: string): string[] =>
     paths.filter((path) => path.startsWith(`${folder}/`)).map((path) => path.slice(folder.length + 1));
@@ -61,9 +61,37 @@ export function choosePipeline(where: string, paths: readonly string[], variant?
     });
   }
   const optional = ["model_index.json", "editing.json", "words.json"].filter(has);
-  const indices = weights.filter((path) => path.endsWith(".json"));
-  return { small: [...optional, ...configs, ...words.map((file) => `tokenizer/${file}`), ...indices], weights };
+  const small = [...optional, ...configs, ...words.map((file) => `tokenizer/${file}`), ...indicesOf(weights)];
+  return { small, weights };
 }
+
+/**
+ * Chooses the files that a CLIP model needs: one variant of the weights as safetensors, configuration, preprocessing and
+ * vocabulary. Throws one CheckpointError that lists everything missing. where, paths: as in `choosePipeline`.
+ */
+export function chooseClip(where: string, paths: readonly string[], variant?: string): ModelFiles {
+  const own = paths.filter((path) => !path.includes("/"));
+  const advice =
+    "If a pull request of the repository adds model.safetensors (its page Community lists them), give it: " +
+    `--revision refs/pr/NUMBER. Or convert the model in Python, with save_pretrained("FOLDER") of its CLIPModel and its ` +
+    `CLIPProcessor, and run: baret pull ${where} --from FOLDER`;
+  const weights = chooseWeights(where, own, weightStems.text_encoder, variant, advice);
+  const configs = ["config.json", "preprocessor_config.json"];
+  const missing = configs.filter((path) => !own.includes(path));
+  if (missing.length > 0) {
+    throw new CheckpointError("not a CLIP model that baret can use", {
+      where,
+      found: few(own),
+      expected: `also ${missing.join(", ")}`,
+    });
+  }
+  // Without a tokenizer of its own, the model has CLIP's.
+  const words = tokenizer.filter((file) => own.includes(file));
+  return { small: [...configs, ...words, ...indicesOf([weights])], weights: [weights] };
+}
+
+/** Returns those weight files that are indices of shards. */
+const indicesOf = (weights: readonly string[]): string[] => weights.filter((path) => path.endsWith(".json"));
 
 /** Throws CheckpointError if a repository holds checkpoints as single files only. */
 function refuseSingleFiles(where: string, paths: readonly string[]): void {
@@ -79,7 +107,7 @@ function refuseSingleFiles(where: string, paths: readonly string[]): void {
 
 /** Paths of all safetensors files, including the shards that indices name. open: opens an index. */
 export async function weightFiles(
-  { weights }: PipelineFiles,
+  { weights }: ModelFiles,
   paths: readonly string[],
   open: (path: string) => Promise<ByteSource>,
 ): Promise<string[]> {

@@ -5,7 +5,6 @@ import {
   type Folder,
   filesOf,
   type OpenOptions,
-  openCheckpoint,
   snapshotOf,
   subfolder,
 } from "../../../weights/index.ts";
@@ -13,29 +12,31 @@ import { writeFileAtomic } from "../atomic.ts";
 import { cacheFolder } from "../cacheFolder.ts";
 import { openLocal } from "../files.ts";
 import { makeFolder } from "../folders.ts";
+import { kindOf, type ModelKind } from "../modelKind.ts";
 import { requireSpace } from "../space.ts";
-import { choosePipeline, weightFiles } from "./choose.ts";
+import { chooseClip, choosePipeline, weightFiles } from "./choose.ts";
 import { totalSize } from "./files.ts";
-import { type InstalledModel, type InstallOptions, install, withInstallFolders } from "./install.ts";
+import { type InstalledModel, type InstallOptions, install, openOnce, withInstallFolders } from "./install.ts";
 import { parseModelName } from "./names.ts";
 
 /** Bytes read and written at a time. */
 const PORTION = 4 << 20;
 
 /**
- * Copies a model from this disk into the cache: a diffusers folder, an entry of the Hugging Face cache, or a single
- * .safetensors file. The model is opened before it is copied. Throws CheckpointError if baret cannot use it, UsageError if
+ * Copies a model from this disk into the cache: a diffusers folder, the folder of a CLIP model, an entry of the Hugging Face
+ * cache, or a single .safetensors file. The model is opened before it is copied. Throws CheckpointError if baret cannot use it, UsageError if
  * `name` is no model name, StorageError if the disk is full or cannot be written, CancelledError if the signal aborts.
  */
 export async function copyModel(
   name: string,
   from: string,
-  { cache = cacheFolder(), variant, prediction, signal, onProgress }: InstallOptions & OpenOptions = {},
+  { cache = cacheFolder(), variant, prediction, checkClip, signal, onProgress }: InstallOptions & OpenOptions = {},
 ): Promise<InstalledModel> {
   const full = parseModelName(name, { needsOwner: false });
   const opened = await openLocal(from);
-  await openCheckpoint(opened, { variant, prediction });
-  const sources = "list" in opened ? await pipelineFiles(opened, variant) : singleFile(opened);
+  const kind = "list" in opened ? ((await kindOf(opened)) ?? "diffusers folder") : "single file";
+  await openOnce(opened, kind, { variant, prediction }, checkClip);
+  const sources = "list" in opened ? await chosenFiles(opened, kind, variant) : singleFile(opened);
   const total = totalSize(sources.values());
 
   return withInstallFolders(full, cache, async ({ staging, final }) => {
@@ -57,8 +58,11 @@ export async function copyModel(
       await writeFileAtomic(target, portions(source), { signal });
     }
     const record = { name: full, ...(variant && { variant }), ...(prediction && { prediction }) };
-    await install({ staging, final }, record, "list" in opened ? "" : [...sources.keys()][0]);
-    return { ...record, path: final, files: sources.size, bytes: total, moved: total };
+    await install({ staging, final }, record, async () => {
+      const place = await openLocal("list" in opened ? staging : join(staging, [...sources.keys()][0]));
+      await openOnce(place, kind, { prediction }, checkClip);
+    });
+    return { ...record, kind, path: final, files: sources.size, bytes: total, moved: total };
   });
 }
 
@@ -67,14 +71,14 @@ function singleFile(source: ByteSource): Map<string, ByteSource> {
   return new Map([[name.endsWith(".safetensors") ? name : `${name}.safetensors`, source]]);
 }
 
-/** Returns the files that baret needs of a diffusers folder, by their paths in it. */
-async function pipelineFiles(model: Folder, variant?: string): Promise<Map<string, ByteSource>> {
+/** Returns the files that baret needs of a model's folder, by their paths in it. */
+async function chosenFiles(model: Folder, kind: ModelKind, variant?: string): Promise<Map<string, ByteSource>> {
   const folder = await snapshotOf(model);
   const paths = await filesOf(folder);
   for (const { name, kind } of await folder.list()) {
     if (kind === "folder") paths.push(...(await filesOf(subfolder(folder, name))).map((file) => `${name}/${file}`));
   }
-  const chosen = choosePipeline(folder.name, paths, variant);
+  const chosen = (kind === "CLIP" ? chooseClip : choosePipeline)(folder.name, paths, variant);
   const weights = await weightFiles(chosen, paths, (path) => folder.open(path));
   const sources = new Map<string, ByteSource>();
   for (const path of [...chosen.small, ...weights]) sources.set(path, await folder.open(path));

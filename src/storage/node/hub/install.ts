@@ -1,13 +1,21 @@
-import { open, readdir, rename, rm } from "node:fs/promises";
+import { open as openFile, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { CheckpointError, StorageError, type Work } from "../../../core/index.ts";
-import { openCheckpoint, predictions } from "../../../weights/index.ts";
+import {
+  type ByteSource,
+  type Folder,
+  type OpenOptions,
+  openCheckpoint,
+  openModelFolder,
+  predictions,
+} from "../../../weights/index.ts";
 import { syncFolder, writeFileAtomic } from "../atomic.ts";
 import { cacheFolder } from "../cacheFolder.ts";
-import { exists, openLocal } from "../files.ts";
+import { exists } from "../files.ts";
 import { makeFolder } from "../folders.ts";
 import { lock } from "../lock.ts";
+import type { ModelKind } from "../modelKind.ts";
 import { readRegular } from "../regular.ts";
 import { otherDisk } from "../space.ts";
 import { storageError } from "../systemErrors.ts";
@@ -52,10 +60,13 @@ export interface InstallFolders {
 export interface InstallOptions extends Work {
   /** The cache's folder. */
   cache?: string;
+  /** Throws CheckpointError if a folder is no CLIP model that baret can use. Default: configuration and headers are read. */
+  checkClip?: (folder: Folder) => Promise<unknown>;
 }
 
 /** A model that was just installed. */
 export interface InstalledModel extends InstalledRecord {
+  readonly kind: ModelKind;
   readonly path: string;
   readonly files: number;
   readonly bytes: number;
@@ -100,12 +111,27 @@ export async function withInstallFolders<T>(
   }
 }
 
+/** Opens a model: reads configurations and headers. Throws CheckpointError if baret cannot use it. */
+export async function openOnce(
+  place: Folder | ByteSource,
+  kind: ModelKind | undefined,
+  options: OpenOptions,
+  checkClip: InstallOptions["checkClip"] = (folder) => openModelFolder(folder, options),
+): Promise<void> {
+  if (kind === "CLIP" && "list" in place) await checkClip(place);
+  else await openCheckpoint(place, options);
+}
+
 /**
  * Opens the complete model in staging once, then moves it to its final folder in place of an older one. If it does not
- * open, removes it and throws CheckpointError. file: the model's single file; default: the folder is the model.
+ * open, removes it and throws CheckpointError. open: opens staging.
  */
-export async function install({ staging, final }: InstallFolders, record: InstalledRecord, file = ""): Promise<void> {
-  await openCheckpoint(await openLocal(join(staging, file)), { prediction: record.prediction }).catch(async (error) => {
+export async function install(
+  { staging, final }: InstallFolders,
+  record: InstalledRecord,
+  open: () => Promise<unknown>,
+): Promise<void> {
+  await open().catch(async (error) => {
     if (error instanceof CheckpointError) await rm(staging, { recursive: true, force: true });
     throw error;
   });
@@ -128,7 +154,7 @@ async function syncAll(folder: string): Promise<void> {
     entries.map(async (entry) => {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) return syncAll(path);
-      const file = await open(path, "r+");
+      const file = await openFile(path, "r+");
       await file.sync().finally(() => file.close());
     }),
   );

@@ -10,7 +10,21 @@ export const shortNames: Readonly<Record<string, string>> = {
   "small-sd": "segmind/small-sd",
   "bk-sdm-small": "nota-ai/bk-sdm-small",
   "bk-sdm-tiny": "nota-ai/bk-sdm-tiny",
+  clip: "openai/clip-vit-base-patch32",
 };
+
+/**
+ * Commits that a pull takes if no revision is given; default the branch main. Immutable, so what they hold stays as it was
+ * looked at.
+ */
+const usualCommits: Readonly<Record<string, string>> = {
+  // Its main has a pickle only. This is the hub's own conversion to safetensors, refs/pr/66.
+  "openai/clip-vit-base-patch32": "c237dc49a33fc61debc9276459120b7eac67e7ef",
+};
+
+/** Returns the revision of a model that a pull takes if none is given. name: the full one. */
+export const usualRevision = (name: string): string =>
+  Object.hasOwn(usualCommits, name) ? usualCommits[name] : "main";
 
 /** Models that ship with baret, in checkpoints/. */
 export const bundledNames = ["menagerie", "menagerie-judge"] as const;

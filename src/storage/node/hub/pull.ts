@@ -3,13 +3,21 @@ import { join, relative } from "node:path";
 import { checkPipeline, type Folder } from "../../../weights/index.ts";
 import { cacheFolder } from "../cacheFolder.ts";
 import { openLocal, openLocalFile } from "../files.ts";
+import { kindOf } from "../modelKind.ts";
 import { type HubAccess, hubAccess } from "./access.ts";
-import { choosePipeline, weightFiles } from "./choose.ts";
+import { chooseClip, choosePipeline, weightFiles } from "./choose.ts";
 import { HubClient } from "./client.ts";
 import { Downloader } from "./downloader.ts";
 import { totalSize } from "./files.ts";
-import { type InstalledModel, type InstallOptions, install, readRecord, withInstallFolders } from "./install.ts";
-import { parseModelName } from "./names.ts";
+import {
+  type InstalledModel,
+  type InstallOptions,
+  install,
+  openOnce,
+  readRecord,
+  withInstallFolders,
+} from "./install.ts";
+import { parseModelName, usualRevision } from "./names.ts";
 import { PullProgress } from "./progress.ts";
 import type { ModelRevision } from "./responseErrors.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "./retry.ts";
@@ -18,7 +26,7 @@ import { defaultRetryPolicy, type RetryPolicy } from "./retry.ts";
 const SMALL_AT_ONCE = 8;
 
 export interface PullOptions extends InstallOptions {
-  /** A branch, a tag or a commit. */
+  /** A branch, a tag or a commit. Default: the branch main, or the commit that baret knows to fit. */
   revision?: string;
   /** "fp16" for weights in half precision. Default: the plain weights, or the only ones. */
   variant?: string;
@@ -28,8 +36,8 @@ export interface PullOptions extends InstallOptions {
 }
 
 /**
- * Downloads the files of a Stable Diffusion model that baret needs into the cache, as a diffusers folder. Files and partial
- * files that are on disk are not downloaded again, also if they come from another revision. Every file's checksum is
+ * Downloads the files of a Stable Diffusion model that baret needs into the cache, as a diffusers folder, or those of a CLIP
+ * model that scores edits. Files and partial files that are on disk are not downloaded again, also if they come from another revision. Every file's checksum is
  * verified, and the model is opened once before it is installed.
  *
  * Throws UsageError if `name` is no model name, HubError if the hub refuses or cannot be reached, CheckpointError if baret
@@ -37,9 +45,10 @@ export interface PullOptions extends InstallOptions {
  * cannot be written, CancelledError if the signal aborts.
  */
 export async function pullModel(name: string, options: PullOptions = {}): Promise<InstalledModel> {
-  const { revision = "main", variant, cache = cacheFolder(), access = hubAccess(), signal, onProgress } = options;
+  const { revision, variant, cache = cacheFolder(), access = hubAccess(), checkClip, signal, onProgress } = options;
   const { retries: policy = defaultRetryPolicy } = options;
-  const model: ModelRevision = { name: parseModelName(name, { needsOwner: true }), revision };
+  const full = parseModelName(name, { needsOwner: true });
+  const model: ModelRevision = { name: full, revision: revision ?? usualRevision(full) };
   const progress = new PullProgress(onProgress);
   const hub = new HubClient(access, { policy, signal, onWait: (reason, ms) => progress.waiting(reason, ms) });
 
@@ -56,12 +65,14 @@ export async function pullModel(name: string, options: PullOptions = {}): Promis
       onProgress,
       start: (file, from) => hub.download(model, commit, file.path, from),
     });
-    // The index comes first, because it tells whether this is a Stable Diffusion model.
-    const index = files.get("model_index.json");
+    // The index comes first, because it tells the kind of model.
+    const index = files.get("model_index.json") ?? files.get("config.json");
     if (index) await downloader.get([index]);
-    await checkPipeline((await openLocal(folders.staging)) as Folder);
+    const staging = (await openLocal(folders.staging)) as Folder;
+    const kind = (await kindOf(staging)) ?? "diffusers folder";
+    if (kind !== "CLIP") await checkPipeline(staging);
     const paths = [...files.keys()];
-    const chosen = choosePipeline(model.name, paths, variant);
+    const chosen = (kind === "CLIP" ? chooseClip : choosePipeline)(model.name, paths, variant);
     const small = chosen.small.map((path) => files.get(path)!);
     await downloader.get(small, SMALL_AT_ONCE);
 
@@ -77,9 +88,16 @@ export async function pullModel(name: string, options: PullOptions = {}): Promis
     if (isSame && downloader.allInstalled) await rm(folders.staging, { recursive: true, force: true });
     else {
       await removeOthers(folders.staging, new Set(all.map(({ path }) => path)));
-      await install(folders, record);
+      await install(folders, record, () => openOnce(staging, kind, {}, checkClip));
     }
-    return { ...record, path: folders.final, files: all.length, bytes: totalSize(all), moved: downloader.downloaded };
+    return {
+      ...record,
+      kind,
+      path: folders.final,
+      files: all.length,
+      bytes: totalSize(all),
+      moved: downloader.downloaded,
+    };
   });
 }
 
