@@ -1,5 +1,5 @@
 import crypto from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,6 +18,8 @@ export interface LocalS3 {
   readonly endpoint: string;
   /** Replaces the bytes of an object behind the store's back. */
   readonly spoil: (key: string) => void;
+  /** Lets an object look as if it had been stored at another time. */
+  readonly age: (key: string, stored: Date) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -45,9 +47,11 @@ export async function startS3(): Promise<LocalS3> {
   vi.stubEnv("AWS_ENDPOINT_URL_S3", endpoint);
   vi.stubEnv("AWS_ACCESS_KEY_ID", KEY);
   vi.stubEnv("AWS_SECRET_ACCESS_KEY", SECRET);
+  const pathOf = (key: string): string => join(directory, "blobs", `${key}._S3rver_object`);
   return {
     endpoint,
-    spoil: (key) => writeFileSync(join(directory, "blobs", `${key}._S3rver_object`), "spoilt"),
+    spoil: (key) => writeFileSync(pathOf(key), "spoilt"),
+    age: (key, stored) => utimesSync(pathOf(key), stored, stored),
     close: async () => {
       await server.close();
       rmSync(directory, { recursive: true });

@@ -5,9 +5,13 @@ import { hostname } from "node:os";
 import { afterEach, expect, test, vi } from "vitest";
 import { lockFolder } from "../../../src/server/node/queue/folderLock.ts";
 import { temporaryFolder } from "../../support/files.ts";
+import { notLinux, titled } from "../../support/needs.ts";
 import { randomHex } from "../../support/queueJobs.ts";
 
 const path = temporaryFolder();
+
+/** Above the largest process id of Linux. */
+const deadPid = 99_999_999;
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -26,6 +30,23 @@ test("a lock of a process whose id has another process now is free, and one take
   expect(JSON.parse(readFileSync(`${folder}.lock`, "utf8"))).toMatchObject({ pid: process.pid, host: hostname() });
 });
 
+test.skipIf(notLinux)(
+  titled("a lock from before the machine's last start is free, also if its process cannot be seen", notLinux),
+  async () => {
+    const folder = path("rebooted");
+    // Its id now has a process of another user, whose start is hidden (ProtectProc=invisible).
+    vi.spyOn(process, "kill").mockImplementation(() => {
+      throw Object.assign(new Error("not permitted"), { code: "EPERM" });
+    });
+    const started = (boot: string) => lockOf({ pid: deadPid, started: `${boot} 4711` });
+    const thisBoot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    writeFileSync(`${folder}.lock`, started(thisBoot));
+    await expect(lockFolder(folder)).rejects.toThrow(/another process uses this folder/);
+    writeFileSync(`${folder}.lock`, started("00000000-1111-4222-8333-444444444444"));
+    await (await lockFolder(folder))();
+  },
+);
+
 test.each([
   [
     "of another machine",
@@ -42,9 +63,6 @@ test.each([
 });
 
 const filesOf = (name: string): string[] => readdirSync(path()).filter((file) => file.startsWith(`${name}.`));
-
-/** Above the largest process id of Linux. */
-const deadPid = 99_999_999;
 
 /** Locks a folder like a process that is killed after `calls` calls of the file system. Returns false if it got the lock before. */
 async function lockUntilKilled(folder: string, calls: number): Promise<boolean> {

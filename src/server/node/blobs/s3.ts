@@ -22,6 +22,9 @@ interface Limits {
   readonly part: number;
 }
 
+/** Returns a time in whole seconds: the same object has milliseconds in the lists of some stores, but never in a header. */
+const timeOf = (text: string): number => Math.floor(Date.parse(text) / 1000) * 1000;
+
 /** Blobs as objects of a bucket: "PREFIX/abcd…". An object appears with all its bytes, or not at all. */
 export class S3Blobs implements BlobStore {
   private readonly bucket: Bucket;
@@ -94,7 +97,7 @@ export class S3Blobs implements BlobStore {
     const response = await send(this.bucket, { method: "HEAD", key: requireId(id) });
     if (!response) return undefined;
     const { headers } = response;
-    return { id, bytes: Number(headers.get("content-length")), stored: Date.parse(headers.get("last-modified") ?? "") };
+    return { id, bytes: Number(headers.get("content-length")), stored: timeOf(headers.get("last-modified") ?? "") };
   }
 
   async delete(id: BlobId): Promise<void> {
@@ -161,7 +164,7 @@ export class S3Blobs implements BlobStore {
       const id = field(entry, "Key").slice(prefix.length);
       // Other objects of the bucket are none of ours.
       if (!blobId.safeParse(id).success) return [];
-      return [{ id, bytes: Number(field(entry, "Size")), stored: Date.parse(field(entry, "LastModified")) }];
+      return [{ id, bytes: Number(field(entry, "Size")), stored: timeOf(field(entry, "LastModified")) }];
     });
     return { blobs, next: field(text, "NextContinuationToken") || undefined };
   }

@@ -22,15 +22,16 @@ const owner = z.strictObject({
 });
 type Owner = z.infer<typeof owner>;
 
+/** Returns the id that Linux gives to each start of the machine. Empty if it cannot be read. */
+const bootId = async (): Promise<string> =>
+  (await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => "")).trim();
+
 /** When a process started, unlike for any other process that had its id on this machine. Undefined if that cannot be found out. */
 async function startOf(pid: number): Promise<string | undefined> {
   if (process.platform === "linux") {
-    const [stat, boot] = await Promise.all([
-      readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined),
-      readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => ""),
-    ]);
+    const [stat, boot] = await Promise.all([readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined), bootId()]);
     // The name of the program may have spaces, and ends with the last bracket. The start is field 22.
-    return stat && `${boot.trim()} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]}`;
+    return stat && `${boot} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]}`;
   }
   if (process.platform === "win32") return undefined;
   const found = await promisify(execFile)("ps", ["-o", "lstart=", "-p", `${pid}`]).catch(() => undefined);
@@ -46,9 +47,18 @@ function isRunning(pid: number): boolean {
   }
 }
 
+/** Tells if a process started before this machine did. False if that cannot be found out. */
+async function isOfEarlierBoot(started: string | undefined): Promise<boolean> {
+  const [, boot] = /^([0-9a-f-]{36}) /.exec(started ?? "") ?? [];
+  const now = await bootId();
+  return boot !== undefined && now !== "" && boot !== now;
+}
+
 /** Tells if the holder is dead for certain. A process of another machine never is: it cannot be seen. */
 async function isDead({ host, pid, started }: Owner): Promise<boolean> {
   if (host !== hostname()) return false;
+  // Its id may be that of another user's process by now, whose start a service of systemd may not see (ProtectProc).
+  if (await isOfEarlierBoot(started)) return true;
   if (!isRunning(pid)) return true;
   const now = await startOf(pid);
   return started !== undefined && now !== undefined && started !== now;
