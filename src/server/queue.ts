@@ -26,6 +26,8 @@ export interface NewJob {
   readonly model: string;
   /** Who asks, for fairness, limits and lists. */
   readonly client: string;
+  /** The client wants the job only as long as it has a connection that waits for it: see `leave`. */
+  readonly waits?: boolean;
 }
 
 /** Which jobs to list, newest first. */
@@ -90,6 +92,8 @@ export interface JobQueue {
   list(filter?: JobFilter): Promise<readonly Job[]>;
   /** Takes the client's interest in a job back. The job stops if no other client wants it. Returns its state. */
   cancel(id: JobId, client: string): Promise<Job | undefined>;
+  /** Does as `cancel` if the client has asked for the job only in requests that wait for it (`NewJob.waits`), else nothing. */
+  leave(id: JobId, client: string): Promise<void>;
   /**
    * Takes an ended job off the client's list, and forgets it if no other client has it. Its blobs stay until the next
    * `retain`. Returns false if the client has no such job, or if it has not ended.

@@ -13,11 +13,20 @@ export interface Service {
   capabilities(): Promise<Capabilities>;
   /** Decodes a photo within the limits, turns it upright and stores it as PNG. */
   addPhoto(bytes: Uint8Array): Promise<StoredPhoto>;
-  /** Checks a request whole, all problems at once, and queues it. */
-  submit(request: JobRequest, client: string): Promise<{ readonly job: Job; readonly isNew: boolean }>;
+  /**
+   * Checks a request whole, all problems at once, and queues it. waits: the client wants the job only as long as it has a
+   * connection that waits for it; see `leave`.
+   */
+  submit(
+    request: JobRequest,
+    client: string,
+    options?: { readonly waits?: boolean },
+  ): Promise<{ readonly job: Job; readonly isNew: boolean }>;
   job(id: JobId): Promise<Job>;
   jobs(filter: JobFilter): Promise<readonly Job[]>;
   cancel(id: JobId, client: string): Promise<Job>;
+  /** Does as `cancel` if the client has asked for the job only in requests that wait for it, else nothing. */
+  leave(id: JobId, client: string): Promise<void>;
   /** Takes an ended job off the client's list. Throws ConflictError if it has not ended. */
   remove(id: JobId, client: string): Promise<void>;
   events(id: JobId, options: { readonly after?: number; readonly signal: AbortSignal }): AsyncIterable<JobEvent>;

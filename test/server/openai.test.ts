@@ -2,6 +2,7 @@ import { createReadStream, readFileSync } from "node:fs";
 import OpenAI, { APIError, toFile } from "openai";
 import sharp from "sharp";
 import { expect, test } from "vitest";
+import { editRequest } from "../../src/server/api/index.ts";
 import { BusyError } from "../../src/server/errors.ts";
 import { dialectServer } from "../support/dialectServer.ts";
 
@@ -337,6 +338,30 @@ test("of two connections for one edit, the one that closes takes nothing from th
   const types: string[] = [];
   for await (const { type } of second) types.push(type);
   expect(types).toEqual(["image_edit.completed"]);
+});
+
+test("a client that closes its stream takes nothing from its equal request of another API", async () => {
+  const { client, service, url } = await opened({ graceMs: 0 });
+  service.onJob = () => undefined;
+  // Both APIs ask for the same job.
+  const { submit } = service;
+  service.submit = ({ photo, target }, ...rest) =>
+    submit.call(service, editRequest.parse({ kind: "edit", photo, target }), ...rest);
+  const image = readFileSync(photo);
+  const other = fetch(`${url}/sdapi/v1/img2img`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ prompt, init_images: [image.toString("base64")] }),
+  });
+  await service.until(() => service.submitted.length === 1);
+  const stream = await client.images.edit({ image: await file(), prompt, stream: true });
+  stream.controller.abort();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(service.cancelled).toEqual([]);
+  const jobs = await service.jobs();
+  expect(jobs).toHaveLength(1);
+  service.finish(jobs[0].id);
+  expect((await other).status).toBe(200);
 });
 
 test("a long plain request has its headers early and spaces before its JSON", async () => {

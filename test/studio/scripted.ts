@@ -148,6 +148,7 @@ export async function startScripted(facts: Partial<Capabilities> = {}, token?: s
         .filter(({ state, request }) => (!states || states.includes(state)) && request.target.includes(search));
       return list.slice(0, limit);
     },
+    leave: async () => undefined,
     async cancel(id) {
       const { state, attempts } = jobOf(id);
       if (!hasEnded(state)) say(id, { type: "state", state: "cancelled", attempts });

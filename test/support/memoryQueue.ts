@@ -15,6 +15,8 @@ interface Entry {
   job: Job;
   readonly asked: NewJob;
   readonly clients: Set<string>;
+  /** Those of them that asked for the job without waiting for it. */
+  readonly keepers: Set<string>;
   readonly listed: Set<string>;
   readonly kept: JobEvent[];
   readonly hear: Set<(event: JobEvent) => void>;
@@ -33,13 +35,14 @@ export class MemoryQueue implements JobQueue {
   }
 
   async submit(asked: NewJob): Promise<{ job: Job; isNew: boolean }> {
-    const { request, key, client } = asked;
+    const { request, key, client, waits } = asked;
     const same = this.entries.find(
       (entry) => entry.asked.key === key && !["failed", "cancelled"].includes(entry.job.state),
     );
     if (same) {
       same.clients.add(client);
       same.listed.add(client);
+      if (!waits) same.keepers.add(client);
       return { job: same.job, isNew: false };
     }
     const own = this.entries.filter((entry) => entry.clients.has(client) && entry.job.state === "queued");
@@ -57,6 +60,7 @@ export class MemoryQueue implements JobQueue {
       asked,
       clients: new Set([client]),
       listed: new Set([client]),
+      keepers: new Set(waits ? [] : [client]),
       kept: [],
       hear: new Set(),
       stop: new AbortController(),
@@ -95,6 +99,10 @@ export class MemoryQueue implements JobQueue {
       this.end(entry, "cancelled", {});
     }
     return entry.job;
+  }
+
+  async leave(id: JobId, client: string): Promise<void> {
+    if (!this.find(id)?.keepers.has(client)) await this.cancel(id, client);
   }
 
   async remove(id: JobId, client: string): Promise<boolean> {

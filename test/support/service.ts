@@ -17,6 +17,8 @@ const idOf = (bytes: Uint8Array | string): string => createHash("sha256").update
 interface TestJob {
   job: Job;
   readonly clients: Set<string>;
+  /** Those of them that asked for the job without waiting for it. */
+  readonly keepers: Set<string>;
   readonly events: JobEvent[];
 }
 
@@ -30,7 +32,7 @@ export class TestService implements Service {
   private readonly watchers = new Set<() => void>();
   /** Requests in the order of their submission, also those that were attached to a job. */
   readonly submitted: JobRequest[] = [];
-  /** Calls of cancel. */
+  /** Calls of cancel, and those of leave that cancel. */
   readonly cancelled: { id: string; client: string }[] = [];
   /** Called with each new job. Default: it is done at once. */
   onJob: (id: string) => void = (id) => void this.finish(id);
@@ -60,7 +62,7 @@ export class TestService implements Service {
     return { id, width: picture.width, height: picture.height, warnings: [] };
   }
 
-  async submit(request: JobRequest, client: string) {
+  async submit(request: JobRequest, client: string, { waits }: { readonly waits?: boolean } = {}) {
     if (this.refusal) {
       const { refusal } = this;
       this.refusal = undefined;
@@ -71,12 +73,14 @@ export class TestService implements Service {
     const known = this.all.get(key);
     if (known && !["failed", "cancelled"].includes(known.job.state)) {
       known.clients.add(client);
+      if (!waits) known.keepers.add(client);
       return { job: known.job, isNew: false };
     }
     const job: Job = { id: key, request, state: "queued", created: new Date().toISOString(), attempts: 0 };
     this.all.set(key, {
       job,
       clients: new Set([client]),
+      keepers: new Set(waits ? [] : [client]),
       events: [{ type: "state", seq: 1, state: "queued", attempts: 0 }],
     });
     this.onJob(key);
@@ -149,6 +153,10 @@ export class TestService implements Service {
       this.report(id, { type: "state", seq: 3, state: "cancelled", attempts: 1 });
     }
     return found.job;
+  }
+
+  async leave(id: string, client: string): Promise<void> {
+    if (!this.found(id).keepers.has(client)) await this.cancel(id, client);
   }
 
   async remove(): Promise<void> {}

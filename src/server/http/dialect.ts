@@ -3,6 +3,7 @@ import type { Capabilities } from "../api/index.ts";
 import { NotReadyError } from "../errors.ts";
 import type { Service } from "../service.ts";
 import type { UploadRoom } from "./body.ts";
+import type { Interests } from "./waiting/index.ts";
 
 /** A picture file and its size in pixels. */
 export interface PictureFile {
@@ -25,6 +26,8 @@ export interface FormLimits {
   readonly bytes: number;
   readonly fields: number;
   readonly files: number;
+  /** Longest time without a new byte, in milliseconds. */
+  readonly idleMs?: number;
 }
 
 /** Parts of the server that the APIs of other programs need. */
@@ -36,12 +39,13 @@ export interface DialectOptions {
   readonly convert: (picture: Uint8Array, options: ConvertOptions) => Promise<PictureFile>;
   /** Memory for uploads, which all clients share. */
   readonly room: UploadRoom;
+  /** Connections that wait for jobs: one count for all APIs, since equal edits of several APIs are one job. */
+  readonly interests: Interests;
   /** Gets errors that no request can be told of. */
   readonly onFault: (error: unknown) => void;
-  /** Times for tests: until a plain reply sends headers, and until a client that left loses its job. */
+  /** Times for tests: until a plain reply sends headers, and between two spaces. */
   readonly firstMs?: number;
   readonly beatMs?: number;
-  readonly graceMs?: number;
 }
 
 /** Returns what the server offers. Throws NotReadyError while it is starting. */

@@ -79,7 +79,11 @@ export class ServerService implements Service {
     return { id, width, height, warnings: [...warnings], ...(settings && { record: settings }) };
   }
 
-  async submit(asked: JobRequest, client: string): Promise<{ readonly job: Job; readonly isNew: boolean }> {
+  async submit(
+    asked: JobRequest,
+    client: string,
+    { waits }: { readonly waits?: boolean } = {},
+  ): Promise<{ readonly job: Job; readonly isNew: boolean }> {
     const { queue, models } = this.ready();
     const { request, model, files } = RequestCheck.run(asked, models);
     await requireStored(this.options.blobs, [{ field: "photo", id: request.photo }, ...files], "upload it first");
@@ -87,7 +91,7 @@ export class ServerService implements Service {
     const changed = { ...(precision !== "float32" && { precision }), ...(linear !== "float32" && { linear }) };
     const facts = { model, version: this.options.version, device, ...changed };
     const key = sha256(keyText(request, facts));
-    return queue.submit({ request, key, model: model.sha256, client });
+    return queue.submit({ request, key, model: model.sha256, client, waits });
   }
 
   async job(id: JobId): Promise<Job> {
@@ -100,6 +104,10 @@ export class ServerService implements Service {
 
   async cancel(id: JobId, client: string): Promise<Job> {
     return found(await this.ready().queue.cancel(id, client), "job", id);
+  }
+
+  async leave(id: JobId, client: string): Promise<void> {
+    await this.ready().queue.leave(id, client);
   }
 
   async remove(id: JobId, client: string): Promise<void> {

@@ -57,6 +57,27 @@ function contract(open: (settings?: QueueOptions["settings"]) => Promise<JobQueu
       expect((await queue.submit(asked)).isNew).toBe(true);
     });
 
+    test("a client that leaves takes its interest back only if it did nothing but wait, in whatever order it asked", async () => {
+      const [asked, waiting] = [someJob(), { waits: true }];
+      for (const [first, second] of [
+        [{}, waiting],
+        [waiting, {}],
+      ]) {
+        const { id } = (await queue.submit({ ...asked, ...first })).job;
+        await queue.submit({ ...asked, ...second });
+        await queue.leave(id, "ann");
+        expect(await queue.cancel(id, "eve")).toMatchObject({ state: "queued" });
+        expect(await queue.cancel(id, "ann")).toMatchObject({ state: "cancelled" });
+      }
+      const { id } = (await queue.submit({ ...asked, ...waiting })).job;
+      await queue.submit({ ...asked, ...waiting });
+      await queue.leave(id, "eve");
+      expect(await queue.get(id)).toMatchObject({ state: "queued" });
+      await queue.leave(id, "ann");
+      expect(await queue.get(id)).toMatchObject({ state: "cancelled" });
+      await queue.leave(randomHex(16), "ann");
+    });
+
     test("many equal submissions at once make one job", async () => {
       const asked = someJob();
       const all = await Promise.all(Array.from({ length: 10 }, (_, i) => queue.submit({ ...asked, client: `c${i}` })));

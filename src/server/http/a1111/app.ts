@@ -5,7 +5,7 @@ import { NotFoundError, RequestError } from "../../errors.ts";
 import { clientOf, type ServerEnv } from "../access.ts";
 import { readJson } from "../body.ts";
 import { type DialectOptions, fromBase64, holdingBody, readyCapabilities } from "../dialect.ts";
-import { Interests, patientJson, storePhoto, submitEdits, type Waiting, whenDone } from "../waiting/index.ts";
+import { patientJson, storePhoto, submitEdits, type Waiting, whenDone } from "../waiting/index.ts";
 import {
   errorReply,
   img2imgReply,
@@ -33,8 +33,7 @@ function modelNamed(models: readonly ModelDescription[], name: string): ModelDes
 
 /** AUTOMATIC1111's API, as far as its clients need it to edit photos. A client stops and sees its own edits alone. */
 export function a1111App(options: DialectOptions): Hono<ServerEnv> {
-  const { service, onFault } = options;
-  const interests = new Interests(options);
+  const { service, interests, onFault } = options;
   const clients = new Clients();
   const failed = (error: unknown): Promise<Response> => errorReply(error, onFault);
 

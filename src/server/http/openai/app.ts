@@ -7,7 +7,6 @@ import { type DialectOptions, fromBase64, holdingBody, readyCapabilities } from 
 import { jsonPieces, jsonResponse } from "../jsonFiles.ts";
 import {
   followJob,
-  Interests,
   patientJson,
   requireDone,
   storePhoto,
@@ -36,8 +35,7 @@ const BEAT_MS = 15_000;
 
 /** OpenAI's API for editing images, as its official clients use it: /v1/images/edits and /v1/models. */
 export function openaiApp(options: DialectOptions): Hono<ServerEnv> {
-  const { service, onFault } = options;
-  const interests = new Interests(options);
+  const { service, interests, onFault } = options;
   const failed = (error: unknown): Response => waitingErrorAnswer(error, onFault);
 
   /** Stores the photos of a form and queues its edits. */

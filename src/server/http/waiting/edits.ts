@@ -25,7 +25,7 @@ export async function submitEdits(
   const waiting: Waiting[] = [];
   try {
     for (const edit of edits) {
-      const { job } = await service.submit(edit, client);
+      const { job } = await service.submit(edit, client, { waits: true });
       waiting.push({ id: job.id, interest: interests.add(job.id, client) });
     }
   } catch (error) {

@@ -1,12 +1,11 @@
 import type { JobId } from "../../api/index.ts";
-import { NotFoundError } from "../../errors.ts";
 import type { Service } from "../../service.ts";
 
 /** A client that retries comes back after at most 8 seconds: so long waits the official OpenAI client between two attempts. */
 const GRACE_MS = 10_000;
 
 export interface InterestsOptions {
-  readonly service: Pick<Service, "cancel">;
+  readonly service: Pick<Service, "leave">;
   /** Gets errors that no request can be told of. */
   readonly onFault: (error: unknown) => void;
   readonly graceMs?: number;
@@ -22,7 +21,8 @@ export interface Interest {
 
 /**
  * Counts the connections that wait for each job, for each client. If the last one of a client is gone, the client's interest in
- * the job is taken back: at once, or after a grace time in which the client may come back.
+ * the job is taken back: at once, or after a grace time in which the client may come back. It stays if the client has also queued
+ * the job without waiting for it.
  */
 export class Interests {
   private readonly options: InterestsOptions;
@@ -49,10 +49,10 @@ export class Interests {
       end: () => void isLast(),
       leave: (isRetried) => {
         if (!isLast()) return;
-        if (!isRetried) return void this.cancel(id, client);
+        if (!isRetried) return void this.takeBack(id, client);
         const timer = setTimeout(() => {
           this.leaving.delete(key);
-          void this.cancel(id, client);
+          void this.takeBack(id, client);
         }, this.options.graceMs ?? GRACE_MS);
         // A server that stops does not wait for this: its jobs stay queued.
         (timer as { unref?: () => void }).unref?.();
@@ -61,10 +61,7 @@ export class Interests {
     };
   }
 
-  /** Takes a client's interest in a job back. A job that is gone needs no cancelling. */
-  private async cancel(id: JobId, client: string): Promise<void> {
-    await this.options.service.cancel(id, client).catch((error: unknown) => {
-      if (!(error instanceof NotFoundError)) this.options.onFault(error);
-    });
+  private async takeBack(id: JobId, client: string): Promise<void> {
+    await this.options.service.leave(id, client).catch(this.options.onFault);
   }
 }

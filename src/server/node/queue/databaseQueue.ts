@@ -12,7 +12,7 @@ import { HeldLease } from "./lease.ts";
 import { migrate } from "./schema.ts";
 import type { QueueSettings } from "./settings.ts";
 import { listPreparations, readPreparation, readStats, retain } from "./stored.ts";
-import { cancel, remove, submit } from "./submit.ts";
+import { cancel, leave, remove, submit } from "./submit.ts";
 
 /** Workers also look for jobs from time to time, in case that a notification was lost. */
 const pollMs = 5000;
@@ -97,6 +97,10 @@ export class DatabaseQueue implements JobQueue {
       await cancel(query, id, client);
       return readJob(query, id);
     });
+  }
+
+  leave(id: JobId, client: string): Promise<void> {
+    return this.run((query) => leave(query, id, client));
   }
 
   remove(id: JobId, client: string): Promise<boolean> {

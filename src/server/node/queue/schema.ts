@@ -63,6 +63,8 @@ const migrations: readonly (readonly string[])[] = [
   ],
   // Tells if the attempt that runs has stored steps that no attempt had before.
   ["alter table baret.jobs add column further boolean not null default false"],
+  // Tells if the client has asked for the job only on connections that wait for it.
+  ["alter table baret.clients add column waits boolean not null default false"],
 ];
 
 /** Makes the tables in the schema "baret", or brings older ones up to date. Several processes may do so at once. */

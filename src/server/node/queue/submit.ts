@@ -67,7 +67,7 @@ async function promote(query: Query, id: JobId, client: string): Promise<void> {
 
 /** Adds a job under a new id, or attaches the client to the one with the same key. Returns the id of the job. */
 export async function submit(query: Query, id: JobId, job: NewJob, limits: Limits): Promise<JobId> {
-  const { request, key, model, client } = job;
+  const { request, key, model, client, waits = false } = job;
   const batch = request.priority === "batch";
   await lockSubmissions(query);
   // Its row is locked, so that it is not cancelled meanwhile.
@@ -85,7 +85,11 @@ export async function submit(query: Query, id: JobId, job: NewJob, limits: Limit
     await changeState(query, id, { state: "queued" }, "submitted");
   } else if (equal.state === "queued" && equal.batch && !batch) await promote(query, equal.id, client);
   const found = equal?.id ?? id;
-  await query("insert into baret.clients (job, client) values ($1, $2) on conflict do nothing", [found, client]);
+  await query(
+    `insert into baret.clients as old (job, client, waits) values ($1, $2, $3)
+     on conflict (job, client) do update set waits = old.waits and excluded.waits`,
+    [found, client, waits],
+  );
   return found;
 }
 
@@ -104,6 +108,15 @@ export async function cancel(query: Query, id: JobId, client: string): Promise<v
   }
   await changeState(query, id, { state: "cancelled" }, "cancelled");
   if (job.lease) await notify(query, "baret_leases", job.lease);
+}
+
+/** Cancels as `cancel` does, if the client has asked for the job only in requests that wait for it. */
+export async function leave(query: Query, id: JobId, client: string): Promise<void> {
+  const [asked] = await query<{ waits: boolean }>("select waits from baret.clients where job = $1 and client = $2", [
+    id,
+    client,
+  ]);
+  if (asked?.waits) await cancel(query, id, client);
 }
 
 /** Takes an ended job off a client's list, and forgets it if no other client has it. Returns false if there is none. */
