@@ -1,12 +1,14 @@
 import { Hono } from "hono";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { ownHosts } from "../../src/http/index.ts";
 import type { Capabilities, Job, JobEvent } from "../../src/server/api/index.ts";
+import { NotReadyError } from "../../src/server/errors.ts";
 import { serverApp } from "../../src/server/http/index.ts";
 import { sendPicture } from "../../src/server/http/sendPicture.ts";
 import { openBlobs, ServerService } from "../../src/server/node/index.ts";
 import type { OpenedPicture } from "../../src/server/service.ts";
 import { temporaryFolder } from "../support/files.ts";
+import { MemoryQueue } from "../support/memoryQueue.ts";
 import { testServer } from "../support/server.ts";
 
 const server = await testServer();
@@ -277,10 +279,31 @@ test("a site that --cors names may ask, and no other", async () => {
 
 test("measures are in Prometheus's text format", async () => {
   const text = await (await server.ask("/metrics")).text();
-  expect(text).toMatch(/^# HELP baret_http_requests_total requests\n# TYPE baret_http_requests_total counter\n/);
+  expect(text).toMatch(/^# HELP baret_http_requests_total requests\n# TYPE baret_http_requests_total counter\n/m);
   for (const line of text.trim().split("\n")) {
     expect(line).toMatch(/^(# (HELP|TYPE) .+|[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [\d.e+-]+)$/);
   }
+});
+
+test.each([
+  ["does not answer", () => new Promise<never>(() => undefined)],
+  ["fails", () => Promise.reject(new NotReadyError("the queue's database does not answer"))],
+])("while the queue %s, /health says so soon, and /metrics has the other measures", async (_, stats) => {
+  const queue = new MemoryQueue();
+  const broken = await testServer({ queue });
+  const health = async (): Promise<number> => (await broken.ask("/health")).status;
+  expect(await health()).toBe(200);
+  expect(await (await broken.ask("/metrics")).text()).toContain('baret_jobs{state="queued"} 0');
+  vi.spyOn(queue, "stats").mockImplementation(stats);
+  const began = performance.now();
+  expect(await Promise.all([health(), health()])).toEqual([503, 503]);
+  expect(queue.stats).toHaveBeenCalledTimes(1);
+  const metrics = await broken.ask("/metrics");
+  expect(performance.now() - began).toBeLessThan(20_000);
+  expect(metrics.status).toBe(200);
+  const text = await metrics.text();
+  expect(text).not.toContain("baret_jobs");
+  expect(text).toContain('baret_http_requests_total{method="GET",status="503"} 2');
 });
 
 test("the OpenAPI document has every address, each with its answers", async () => {

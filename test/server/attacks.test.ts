@@ -10,6 +10,7 @@ import { insertPngText } from "../../src/image/index.ts";
 import type { StoredPhoto } from "../../src/server/api/index.ts";
 import { readBody, statusOf, UploadRoom } from "../../src/server/http/index.ts";
 import { serverDialects } from "../../src/server/node/index.ts";
+import { readForm } from "../../src/server/node/readForm.ts";
 import { temporaryFolder } from "../support/files.ts";
 import { testServer } from "../support/server.ts";
 
@@ -287,6 +288,16 @@ describe("uploads:", () => {
     // A client that goes on sending may lose the answer with the connection.
     if (typeof sent === "string") expect(["EPIPE", "ECONNRESET"]).toContain(sent);
     else expect([sent?.status, codeOf(sent!)]).toEqual([413, "too_large"]);
+  });
+
+  test("a form that stops arriving ends with 408", async () => {
+    const start = '--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n';
+    const body = new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode(start)) });
+    const headers = { "Content-Type": "multipart/form-data; boundary=b" };
+    const slow = new Request("http://localhost/", { method: "POST", headers, body, duplex: "half" } as RequestInit);
+    const limits = { bytes: 1000, fields: 9, files: 9, idleMs: 20 };
+    const error = await readForm(slow, limits).catch((cause: unknown) => cause);
+    expect([statusOf(error), (error as Error).message]).toEqual([408, "the body arrives too slowly."]);
   });
 
   test("one that stops arriving ends with 408", async () => {

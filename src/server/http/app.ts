@@ -9,6 +9,7 @@ import { endpoints } from "./endpoints.ts";
 import { errorAnswer } from "./errorAnswer.ts";
 import { type Metric, RequestCounts } from "./metrics.ts";
 import { addNative } from "./native.ts";
+import { QueueState } from "./queueState.ts";
 import { addStudio, type StudioFile } from "./studio.ts";
 
 /** The API of another program, under its own paths. */
@@ -35,8 +36,8 @@ export interface ServerAppOptions {
   readonly dialects?: readonly Dialect[];
   /** Memory for uploads. Default: its own. */
   readonly room?: UploadRoom;
-  /** Returns measures besides those of requests. */
-  readonly metrics?: () => Promise<readonly Metric[]>;
+  /** Returns measures besides those of requests and of the queue. */
+  readonly metrics?: () => readonly Metric[];
   /** Gets errors that are the server's own. */
   readonly onFault?: (error: unknown) => void;
 }
@@ -44,15 +45,10 @@ export interface ServerAppOptions {
 /** Answers with the native API, other dialects, and the studio's files. Everything is behind one guard. */
 export function serverApp(options: ServerAppOptions): Hono<ServerEnv> {
   const { service, version, isOwnHost, origins = [], token, addressOf = () => "unknown" } = options;
-  const {
-    studio,
-    dialects = [],
-    room = new UploadRoom(),
-    metrics = async () => [],
-    onFault = () => undefined,
-  } = options;
+  const { studio, dialects = [], room = new UploadRoom(), metrics = () => [], onFault = () => undefined } = options;
   const access = new Access({ token, addressOf });
   const counts = new RequestCounts();
+  const queue = new QueueState(service);
   const app = new Hono<ServerEnv>();
 
   app.use(async (c, next) => {
@@ -84,7 +80,8 @@ export function serverApp(options: ServerAppOptions): Hono<ServerEnv> {
     access,
     version,
     room,
-    metrics: async () => [...(await metrics()), ...counts.metrics()],
+    queue,
+    metrics: () => [...metrics(), ...counts.metrics()],
   });
   for (const dialect of dialects) app.route(dialect.path, dialect.app);
   if (studio) addStudio(app, studio);

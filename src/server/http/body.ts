@@ -1,5 +1,6 @@
 import { formatBytes, UsageError } from "../../core/index.ts";
 import { BodyTypeError, BusyError, RequestError, RequestTimeError, TooLargeError } from "../errors.ts";
+import { inTime } from "./inTime.ts";
 
 /** Longest JSON of a request. A prompt has at most 100,000 characters. */
 const MAX_JSON_BYTES = 1 << 20;
@@ -38,7 +39,7 @@ export async function readBody(
   const end = performance.now() + totalMs;
   try {
     for (;;) {
-      const { done, value } = await inTime(reader.read(), Math.min(idleMs, end - performance.now()));
+      const { done, value } = await partInTime(reader.read(), Math.min(idleMs, end - performance.now()));
       if (done) break;
       length += value.length;
       if (length > bytes) throw tooLarge();
@@ -53,16 +54,11 @@ export async function readBody(
   return joined(parts, length);
 }
 
-async function inTime<T>(reading: Promise<T>, ms: number): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new RequestTimeError("the body arrives too slowly")), Math.max(0, ms));
-  });
-  try {
-    return await Promise.race([reading, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** Waits for a part of a body. Throws RequestTimeError if it takes longer than `ms`. */
+export async function partInTime<T extends object>(reading: Promise<T>, ms = IDLE_MS): Promise<T> {
+  const part = await inTime(reading, ms);
+  if (!part) throw new RequestTimeError("the body arrives too slowly");
+  return part;
 }
 
 function joined(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {

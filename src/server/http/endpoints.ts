@@ -285,7 +285,7 @@ export const health = declare({
   answers: {
     200: { about: "it can", json: z.strictObject({ ready: z.literal(true) }) },
     400: wrong,
-    503: { about: "it is starting", json: z.strictObject({ ready: z.literal(false) }) },
+    503: { about: "it is starting, or its queue does not answer", json: z.strictObject({ ready: z.literal(false) }) },
   },
 });
 

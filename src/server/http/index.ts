@@ -3,7 +3,7 @@
 // Does not know of: Node, the queue, models.
 export { type AccessOptions, clientOf, type ServerEnv } from "./access.ts";
 export { type Dialect, type ServerAppOptions, serverApp } from "./app.ts";
-export { type BodyLimits, mediaType, readBody, readJson, UploadRoom } from "./body.ts";
+export { type BodyLimits, mediaType, partInTime, readBody, readJson, UploadRoom } from "./body.ts";
 export { endpoints } from "./endpoints.ts";
 export { errorAnswer, statusOf } from "./errorAnswer.ts";
 export { Histogram, type Metric, metricsText } from "./metrics.ts";

@@ -1,3 +1,5 @@
+import type { QueueStats } from "../queue.ts";
+
 /** One measure for Prometheus. */
 export interface Metric {
   /** In Prometheus's form: "baret_jobs". */
@@ -91,3 +93,14 @@ export class RequestCounts {
     ];
   }
 }
+
+/** Returns the number of jobs by state, and the number of workers. */
+export const queueMetrics = ({ workers, ...states }: QueueStats): Metric[] => [
+  {
+    name: "baret_jobs",
+    about: "jobs by state",
+    type: "gauge",
+    values: Object.entries(states).map(([state, value]) => ({ labels: { state }, value })),
+  },
+  { name: "baret_workers", about: "workers seen lately", type: "gauge", values: [{ value: workers }] },
+];

@@ -10,8 +10,9 @@ import { mediaType, readBody, type UploadRoom } from "./body.ts";
 import { addEndpoint, type Endpoint, refuseOtherMethods } from "./endpoint.ts";
 import * as api from "./endpoints.ts";
 import { eventAnswer } from "./events.ts";
-import { type Metric, metricsText } from "./metrics.ts";
+import { type Metric, metricsText, queueMetrics } from "./metrics.ts";
 import { openApi } from "./openapi.ts";
+import type { QueueState } from "./queueState.ts";
 import { keptForever, sendPicture } from "./sendPicture.ts";
 import { followJob } from "./waiting/index.ts";
 
@@ -22,13 +23,15 @@ export interface NativeOptions {
   /** Endpoints of the APIs of other programs, for the OpenAPI document. */
   readonly dialects: readonly Endpoint[];
   readonly room: UploadRoom;
-  readonly metrics: () => Promise<readonly Metric[]>;
+  readonly queue: QueueState;
+  /** Returns measures besides those of the queue. */
+  readonly metrics: () => readonly Metric[];
 }
 
 /** Adds the endpoints of baret's own API. */
 export function addNative(
   app: Hono<ServerEnv>,
-  { service, access, version, dialects, room, metrics }: NativeOptions,
+  { service, access, version, dialects, room, queue, metrics }: NativeOptions,
 ): void {
   addJobs(app, service);
   addResults(app, service);
@@ -52,12 +55,14 @@ export function addNative(
   addEndpoint(app, api.getCapabilities, async ({ c }) => c.json(await service.capabilities()));
   addEndpoint(app, api.openSession, ({ c }) => access.openSession(c));
   addEndpoint(app, api.health, async ({ c }) => {
-    const { ready } = await service.capabilities();
+    const ready = (await queue.stats()) !== undefined;
     return ready ? c.json({ ready }) : c.json({ ready }, 503, { "Retry-After": "2" });
   });
-  addEndpoint(app, api.metrics, async ({ c }) =>
-    c.body(metricsText(await metrics()), 200, { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" }),
-  );
+  addEndpoint(app, api.metrics, async ({ c }) => {
+    const stats = await queue.stats();
+    const all = [...(stats ? queueMetrics(stats) : []), ...metrics()];
+    return c.body(metricsText(all), 200, { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" });
+  });
   const document = openApi([...api.endpoints, ...dialects], version);
   addEndpoint(app, api.openApiDocument, ({ c }) => c.json(document));
 }

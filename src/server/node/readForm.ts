@@ -2,8 +2,9 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { Busboy, type BusboyHeaders, type BusboyInstance } from "@fastify/busboy";
 import { CancelledError, cut, formatBytes } from "../../core/index.ts";
-import { BodyTypeError, RequestError, TooLargeError } from "../errors.ts";
+import { BodyTypeError, RequestError, RequestTimeError, TooLargeError } from "../errors.ts";
 import type { FormField, FormLimits } from "../http/dialect.ts";
+import { partInTime } from "../http/index.ts";
 
 /** Longest text of a field. A prompt has at most 100,000 characters, of up to 4 bytes. */
 const MAX_TEXT_BYTES = 400_000;
@@ -15,7 +16,7 @@ const damaged = (cause?: unknown): RequestError =>
 
 /**
  * Reads a form of type multipart/form-data while it arrives, and stops at the first thing beyond the limits. Throws TooLargeError,
- * BodyTypeError, RequestError if the form is damaged, CancelledError if the client leaves.
+ * RequestTimeError if nothing arrives for too long, BodyTypeError, RequestError if the form is damaged, CancelledError if the client leaves.
  */
 export async function readForm(request: Request, limits: FormLimits): Promise<readonly FormField[]> {
   const type = request.headers.get("content-type") ?? "";
@@ -28,18 +29,25 @@ export async function readForm(request: Request, limits: FormLimits): Promise<re
   const parser = parserOf(type, limits, fields);
   try {
     const body = Readable.fromWeb(request.body as Parameters<typeof Readable.fromWeb>[0]);
-    await pipeline(body, (chunks: AsyncIterable<Uint8Array>) => counted(chunks, limits.bytes), parser);
+    await pipeline(body, (chunks: AsyncIterable<Uint8Array>) => counted(chunks, limits), parser);
   } catch (error) {
     if (request.signal.aborted) throw new CancelledError("the upload", error);
-    throw error instanceof TooLargeError ? error : damaged(error);
+    throw error instanceof TooLargeError || error instanceof RequestTimeError ? error : damaged(error);
   }
   return fields;
 }
 
-/** Passes chunks on, up to a number of bytes. */
-async function* counted(chunks: AsyncIterable<Uint8Array>, most: number): AsyncGenerator<Uint8Array> {
+/** Passes chunks on, up to a number of bytes and as long as they come in time. */
+async function* counted(
+  chunks: AsyncIterable<Uint8Array>,
+  { bytes: most, idleMs }: FormLimits,
+): AsyncGenerator<Uint8Array> {
   let bytes = 0;
-  for await (const chunk of chunks) {
+  const arriving = chunks[Symbol.asyncIterator]();
+  for (;;) {
+    // After an error, the pipeline ends what is still to come.
+    const { done, value: chunk } = await partInTime(arriving.next(), idleMs);
+    if (done) return;
     bytes += chunk.length;
     if (bytes > most) {
       throw new TooLargeError("the form is too large", { expected: `at most ${formatBytes(most)}` });

@@ -1,3 +1,5 @@
+import { inTime } from "../inTime.ts";
+
 /** Node's fetch waits 300 s for headers, proxies often 60 s. */
 const FIRST_MS = 50_000;
 const BEAT_MS = 15_000;
@@ -50,17 +52,4 @@ export async function patientJson(
     },
   });
   return new Response(body, { headers: { "Content-Type": "application/json", "Cache-Control": "no-store" } });
-}
-
-/** Returns what `work` makes, or undefined if it takes longer than `ms`. */
-async function inTime<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

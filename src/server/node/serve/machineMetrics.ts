@@ -1,5 +1,4 @@
 import { Histogram, type Metric } from "../../http/index.ts";
-import type { QueueStats } from "../../queue.ts";
 
 /** Time between two measurements of the event loop. */
 const EVERY_MS = 20;
@@ -41,14 +40,3 @@ export class MachineMetrics {
     clearInterval(this.timer);
   }
 }
-
-/** Returns the number of jobs by state, and the number of workers. */
-export const queueMetrics = ({ workers, ...states }: QueueStats): Metric[] => [
-  {
-    name: "baret_jobs",
-    about: "jobs by state",
-    type: "gauge",
-    values: Object.entries(states).map(([state, value]) => ({ labels: { state }, value })),
-  },
-  { name: "baret_workers", about: "workers seen lately", type: "gauge", values: [{ value: workers }] },
-];

@@ -6,7 +6,7 @@ import { version } from "../../../core/index.ts";
 import { ownHosts } from "../../../http/index.ts";
 import { type Listening, listen } from "../../../http/node/index.ts";
 import { type EngineChoice, engineChoice } from "../../../runtime/index.ts";
-import { type Metric, serverApp, UploadRoom } from "../../http/index.ts";
+import { serverApp, UploadRoom } from "../../http/index.ts";
 import type { JobQueue } from "../../queue.ts";
 import { openBlobs } from "../blobs/index.ts";
 import { serverDialects } from "../dialects.ts";
@@ -15,7 +15,7 @@ import { removeAbandonedPictures } from "../pictures/index.ts";
 import { openQueue } from "../queue/index.ts";
 import { ServerService } from "../service.ts";
 import { startWorker, type WorkerEvent } from "../worker/index.ts";
-import { MachineMetrics, queueMetrics } from "./machineMetrics.ts";
+import { MachineMetrics } from "./machineMetrics.ts";
 import { keepWithin, type Retention } from "./retention.ts";
 import { studioFiles } from "./studioFiles.ts";
 
@@ -95,14 +95,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   void removeAbandonedPictures();
   const machine = new MachineMetrics();
-  let isReady = false;
-  const metrics = async (): Promise<Metric[]> => [
-    ...(isReady ? queueMetrics(await service.stats()) : []),
-    ...machine.metrics(),
-  ];
   const room = new UploadRoom();
   const app = serverApp({
-    ...{ service, version, origins, token, studio, metrics, onFault, room },
+    ...{ service, version, origins, token, studio, onFault, room },
+    metrics: () => machine.metrics(),
     isOwnHost: ownHosts(hosts),
     addressOf: (c) => getConnInfo(c).remote.address ?? "unknown",
     dialects: serverDialects({ service, onFault, room }),
@@ -126,7 +122,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     };
     timer = setInterval(clean, RETENTION_MS).unref();
     clean();
-    isReady = true;
   };
 
   let listening: Listening;
