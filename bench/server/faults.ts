@@ -42,15 +42,40 @@ export async function measureFaults({ jobs, clients, workers, kill, cut }: Fault
 
     let isOver = false;
     let kills = 0;
+    // The worker without a network is killed by nobody else: it must live through that.
+    let cutOff: number | undefined;
     const killing = async (): Promise<void> => {
       for (let k = 0; !isOver; k = (k + 1) % workers) {
         await sleep(kill * 1000);
         if (isOver) return;
+        if (k === cutOff) continue;
         await running[k].kill();
         kills++;
         running[k] = startWorker(k);
         programs.push(running[k]);
       }
+    };
+    const problems: string[] = [];
+    /** Cuts a worker's network for a while. The worker must live through that, and take jobs again. */
+    const cutting = async (k: number): Promise<void> => {
+      cutOff = k;
+      // It may be dying, or may not have begun.
+      await sleep(1000);
+      const worker = running[k];
+      while (worker.printed === "" && !worker.hasEnded) await sleep(100);
+      networks[k].cut();
+      console.log(`Worker ${k} has no network.`);
+      await sleep(cut * 1000);
+      networks[k].heal();
+      console.log(`Worker ${k} has its network again.`);
+      let worksOn = false;
+      worker.process.stdout!.on("data", (text: Buffer) => {
+        worksOn ||= text.includes(" done in ");
+      });
+      while (!isOver && !worker.hasEnded && !worksOn) await sleep(100);
+      cutOff = undefined;
+      if (worker.hasEnded) problems.push(`worker ${k} died without a network: ${worker.printed}`);
+      else console.log(worksOn ? `Worker ${k} works on.` : `Worker ${k} lives, but all jobs ended without it.`);
     };
     const harming = async (): Promise<void> => {
       await sleep(20_000);
@@ -60,11 +85,7 @@ export async function measureFaults({ jobs, clients, workers, kill, cut }: Fault
       postgres.start();
       console.log("The database started again.");
       await sleep(10_000);
-      networks[1 % workers].cut();
-      console.log(`Worker ${1 % workers} has no network.`);
-      await sleep(cut * 1000);
-      networks[1 % workers].heal();
-      console.log(`Worker ${1 % workers} has its network again.`);
+      await cutting(1 % workers);
     };
 
     const began = performance.now();
@@ -75,7 +96,7 @@ export async function measureFaults({ jobs, clients, workers, kill, cut }: Fault
     isOver = true;
     await Promise.all(faults);
 
-    const problems = await problemsOf(ended, asked[0]);
+    problems.push(...(await problemsOf(ended, asked[0])));
     const waits = ended.map(({ job }) => (Date.parse(job.started ?? job.created) - Date.parse(job.created)) / 1000);
     const attempts = ended.filter(({ job }) => job.attempts > 1).length;
     const repeated = asked.reduce((sum, client) => sum + client.repeated, 0);
