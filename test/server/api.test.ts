@@ -1,7 +1,8 @@
 import { Hono } from "hono";
+import sharp from "sharp";
 import { expect, test, vi } from "vitest";
 import { ownHosts } from "../../src/http/index.ts";
-import type { Capabilities, Job, JobEvent } from "../../src/server/api/index.ts";
+import type { Capabilities, Job, JobEvent, StoredPhoto } from "../../src/server/api/index.ts";
 import { NotReadyError } from "../../src/server/errors.ts";
 import { serverApp } from "../../src/server/http/index.ts";
 import { sendPicture } from "../../src/server/http/sendPicture.ts";
@@ -70,6 +71,19 @@ test("a photo is stored, a job runs, its events and its picture come", async () 
   const later = await server.ask(`/api/v1/jobs/${id}/events`, { headers: { "Last-Event-ID": "2" } });
   expect((await eventsOf(later)).map((one) => one.id)).toEqual(["3"]);
   expect((await server.ask(`/api/v1/jobs/${id}/result?picture=none`)).status).toBe(404);
+});
+
+test("a photo that a camera held sideways is stored upright", async () => {
+  const [width, height] = [20, 10];
+  const pixels = sharp({ create: { width, height, channels: 3, background: "red" } });
+  const body = new Uint8Array(await pixels.withMetadata({ orientation: 6 }).jpeg().toBuffer());
+  const answer = await server.ask("/api/v1/photos", { body, headers: { "Content-Type": "image/jpeg" } });
+  expect(answer.status).toBe(201);
+  const photo = (await answer.json()) as StoredPhoto;
+  expect(photo).toMatchObject({ width: height, height: width });
+  const stored = await (await server.ask(`/api/v1/pictures/${photo.id}`)).arrayBuffer();
+  const { orientation = 1, ...size } = await sharp(stored).metadata();
+  expect({ orientation, ...size }).toMatchObject({ orientation: 1, width: height, height: width });
 });
 
 test("events send their headers at once, and stop if the client leaves", async () => {

@@ -1,5 +1,5 @@
 import type { Page } from "playwright-core";
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { methods } from "../../src/editing/index.ts";
 import { insertPngText } from "../../src/image/index.ts";
 import type { EditRequest, ModelDescription } from "../../src/server/api/index.ts";
@@ -44,6 +44,24 @@ async function start(): Promise<string> {
   await expect.poll(() => server.jobs.size).toBe(before + 1);
   return server.last().id;
 }
+
+describe.skipIf(noBrowser)(titled("the studio of a server with two models", noBrowser), () => {
+  test("edits with the model that is chosen", async () => {
+    server = await startScripted({ models: [menagerie, capabilitiesWith().models[1]] });
+    onTestFinished(() => server.close());
+    ({ page, faults } = await openPage(server.url));
+    page.setDefaultTimeout(10_000);
+    await begin();
+    const model = page.getByLabel("Model", { exact: true });
+    expect(await model.locator("option").allTextContents()).toEqual(["menagerie", "sd1.5"]);
+    await start();
+    expect(request().model ?? "menagerie").toBe("menagerie");
+    await model.selectOption("sd1.5");
+    await start();
+    expect(request()).toMatchObject({ model: "sd1.5", target: lyingDown });
+    expect(faults).toEqual([]);
+  });
+});
 
 describe.skipIf(noBrowser)(titled("the studio's form and queue", noBrowser), () => {
   beforeAll(async () => {

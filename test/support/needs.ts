@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
@@ -20,6 +21,17 @@ export const postgresPrograms: string | undefined = existsSync(versions)
 export const noPostgres: string | undefined = postgresPrograms
   ? undefined
   : "skipped, there is no Postgres: install Debian's package postgresql";
+
+/** Python of this machine, or that of BARET_PYTHON. */
+export const python = process.env.BARET_PYTHON ?? "python3";
+
+/** Returns the reason why tests with OpenAI's client for Python are not run. Undefined if there is one. Starts Python. */
+export function noPythonClient(): string | undefined {
+  const look = "import importlib.util, sys; sys.exit(importlib.util.find_spec('openai') is None)";
+  return spawnSync(python, ["-c", look]).status === 0
+    ? undefined
+    : `skipped, ${python} has no package openai: install it, or set BARET_PYTHON to another one`;
+}
 
 /** Title of tests with the reason why they are skipped, if there is one: `describe.skipIf(noBrowser)(titled("a page", noBrowser), …)`. */
 export const titled = (title: string, reason: string | undefined): string => (reason ? `${title} (${reason})` : title);
