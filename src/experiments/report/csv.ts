@@ -1,5 +1,5 @@
 import { blocksOf, namedBlocks } from "./names.ts";
-import type { Chart, Figure, Report, Table } from "./report.ts";
+import type { Chart, Figure, Report, ReportValues, Table } from "./report.ts";
 
 /** A table as a file. */
 export interface CsvFile {
@@ -61,11 +61,24 @@ export function chartCsv({ x, y, series }: Chart): string {
   return csv([head, ...body]);
 }
 
-/** Writes every table and every chart's points as CSV (RFC 4180). */
-export function csvFiles({ sections }: Report): CsvFile[] {
+/** Writes the values of every edit, a row for each. */
+export const valuesCsv = ({ metrics, rows }: ReportValues): string =>
+  csv([
+    ["case", "kind", "edit", ...metrics],
+    ...rows.map(({ case: name, kind, edit, values }) => [
+      name,
+      kind,
+      edit,
+      ...values.map((value) => value ?? undefined),
+    ]),
+  ]);
+
+/** Writes every table, every chart's points and the values of every edit as CSV (RFC 4180). */
+export function csvFiles({ sections, values }: Report): CsvFile[] {
   const blocks = namedBlocks(sections);
   return [
     ...blocksOf(blocks, "table").map(({ name, block }) => ({ name: `${name}.csv`, text: tableCsv(block) })),
     ...blocksOf(blocks, "chart").map(({ name, block }) => ({ name: `${name}.csv`, text: chartCsv(block) })),
+    ...(values ? [{ name: "values.csv", text: valuesCsv(values) }] : []),
   ];
 }

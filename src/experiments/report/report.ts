@@ -111,12 +111,31 @@ export interface Section {
   readonly blocks: readonly Block[];
 }
 
+/** Values of one edit, or of a photo or a true result as if it were one. */
+export interface EditValues {
+  readonly case: string;
+  readonly kind: string;
+  /** The method, with the settings that are not the run's. */
+  readonly edit: string;
+  /** One for each metric. Null if there is nothing to measure. */
+  readonly values: readonly (number | null)[];
+}
+
+/** What the figures of a report are made of. */
+export interface ReportValues {
+  /** Names of the metrics. */
+  readonly metrics: readonly string[];
+  readonly rows: readonly EditValues[];
+}
+
 /** Results of a run. A function of its log, so that a resumed run gives the same. */
 export interface Report {
   readonly title: string;
-  /** Facts about the run, by name: model, cases, seed, machine, versions. */
+  /** Facts about the run, by name: model, cases, methods and their settings, each metric with its network. */
   readonly facts: Readonly<Record<string, string>>;
-  /** Facts that differ between equal runs: date, seconds. */
+  /** Facts that differ between equal runs: dates, machine. Seconds of tables and charts do, too. */
   readonly times: Readonly<Record<string, string>>;
   readonly sections: readonly Section[];
+  /** Absent in reports of earlier versions. */
+  readonly values?: ReportValues;
 }

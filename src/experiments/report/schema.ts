@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Block, Figure, Report, Row, Section, Shown } from "./report.ts";
+import type { Block, Figure, Report, ReportValues, Row, Section, Shown } from "./report.ts";
 
 /** JSON has no infinity, which is the PSNR of equal pictures, and no NaN. Texts stand for them. */
 const number = z.union([z.number(), z.enum(["Infinity", "-Infinity", "NaN"]).transform(Number)], {
@@ -64,10 +64,16 @@ const section: z.ZodType<Section> = z.object({
   blocks: z.array(block),
 });
 
+const values: z.ZodType<ReportValues> = z.object({
+  metrics: z.array(text),
+  rows: z.array(z.object({ case: text, kind: text, edit: text, values: z.array(z.number().nullable()) })),
+});
+
 /** Form of a report.json. */
 export const reportSchema: z.ZodType<Report> = z.object({
   title: text,
   facts: z.record(text, text),
   times: z.record(text, text),
   sections: z.array(section),
+  values: values.optional(),
 });

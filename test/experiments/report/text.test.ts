@@ -1,10 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { StorageError } from "../../../src/core/index.ts";
 import { type Figure, figureLine, figureParts, parseReport, reportJson } from "../../../src/experiments/index.ts";
-import { chartCsv, csvFiles, tableCsv } from "../../../src/experiments/report/csv.ts";
+import { chartCsv, csvFiles, tableCsv, valuesCsv } from "../../../src/experiments/report/csv.ts";
 import { sampleReport } from "./sample.ts";
 
 const figure: Figure = { value: 81.25, low: -0.04, high: 84.06, n: 50, digits: 1, unit: "%" };
+
+const values = {
+  metrics: ["kept-psnr", "judge-done"],
+  rows: [
+    { case: "a", kind: "pose", edit: "baret, α 0–0", values: [20.5, 1] },
+    { case: "b", kind: "pose", edit: "plain", values: [null, 0] },
+  ],
+};
 
 describe("a figure in words", () => {
   test("has its unit, its interval and its n", () => {
@@ -65,6 +73,13 @@ describe("CSV", () => {
     );
   });
 
+  test("the values of every edit have a row for each, and nothing to measure is empty", () => {
+    expect(valuesCsv(values)).toBe(
+      'case,kind,edit,kept-psnr,judge-done\r\na,pose,"baret, α 0–0",20.5,1\r\nb,pose,plain,,0\r\n',
+    );
+    expect(csvFiles({ ...sampleReport(1), values }).at(-1)!.name).toBe("values.csv");
+  });
+
   test("every table and chart of a report has a file of its own, whose name is safe", () => {
     const report = sampleReport(2);
     const [first, ...others] = report.sections;
@@ -94,7 +109,9 @@ describe("JSON", () => {
     };
     const table = { type: "table" as const, caption: "", columns: ["x"], rows: [{ cells: [infinite] }] };
     const sections = [...report.sections, { ...report.sections[0], name: "odd", blocks: [table] }];
-    expect(parseReport(reportJson({ ...report, sections }), "report.json")).toEqual({ ...report, sections });
+    const whole = { ...report, sections, values };
+    expect(parseReport(reportJson(whole), "report.json")).toEqual(whole);
+    expect(parseReport(reportJson(report), "report.json").values).toBeUndefined();
   });
 
   test.each([
