@@ -1,6 +1,6 @@
 import type { SettingValues } from "../../tasks/index.ts";
 import type { Case } from "../cases/case.ts";
-import type { Chart, Gallery, Point, Row, Table } from "../report/report.ts";
+import type { Chart, Figure, Gallery, Point, Row, Table } from "../report/report.ts";
 import type { Job } from "../run/job.ts";
 import type { Variant } from "../run/variant.ts";
 import type { View } from "../run/view.ts";
@@ -122,17 +122,16 @@ function lines(caption: string, levels: readonly Level[], cases: readonly Case[]
   };
 }
 
-/** Returns true if a measure grows from the first to the last level, undefined if it was not measured. */
-function grows(
+/** Returns how much more a measure is at one level than at another, over the cases that have both. */
+function growth(
   measure: Measure | undefined,
-  levels: readonly Level[],
+  { from, to }: { readonly from: Level; readonly to: Level },
   cases: readonly Case[],
   view: View,
-): boolean | undefined {
-  const valueAt = (k: number): number | undefined =>
-    measure?.figure(valuesOf(measure, view.outcomes(levels[k].variant, cases))).value;
-  const [first, last] = [valueAt(0), valueAt(levels.length - 1)];
-  return first === undefined || last === undefined ? undefined : last > first;
+): Figure | undefined {
+  if (!measure) return undefined;
+  const [after, before] = [to, from].map(({ variant }) => valuesOf(measure, view.outcomes(variant, cases)));
+  return measure.difference(after, before);
 }
 
 export const fig9: Experiment = {
@@ -150,14 +149,14 @@ export const fig9: Experiment = {
     ),
   findings(plan, view) {
     const cases = ablated(plan);
-    const [alpha, self] = factors(plan);
+    const [alpha, self] = factors(plan).map(({ levels }) => ({ from: levels[0], to: levels.at(-1)! }));
     const claims: readonly Claim[] = [
-      ["a lower α follows the prompt more", grows(promptScore(view), alpha.levels, cases, view)],
-      ["more self-attention steps keep more of the photo", grows(likeness(view), self.levels, cases, view)],
+      ["a lower α follows the prompt more", growth(promptScore(view), alpha, cases, view)],
+      ["more self-attention steps keep more of the photo", growth(likeness(view), self, cases, view)],
     ];
     return {
       measured: `Over ${cases.length} cases: ${claimsText(claims)}`,
-      agreement: agreementOf(claims.map(([, holds]) => holds)),
+      agreement: agreementOf(claims),
       blocks: factors(plan).flatMap(({ name, levels }) => [
         factorTable(name, levels, cases, view),
         factorGallery(name, levels, cases, view),
@@ -179,10 +178,10 @@ export const fig10: Experiment = {
   ],
   findings(plan, view) {
     const levels = alphaLevels(plan, alphas);
-    const stays = grows(likeness(view), levels, plan.cases, view);
+    const [first, last] = [levels[0], levels.at(-1)!];
     const claims: readonly Claim[] = [
-      ["the score rises", grows(promptScore(view), levels, plan.cases, view)],
-      ["the likeness to the photo falls", stays === undefined ? undefined : !stays],
+      ["the score rises", growth(promptScore(view), { from: first, to: last }, plan.cases, view)],
+      ["the likeness to the photo falls", growth(likeness(view), { from: last, to: first }, plan.cases, view)],
     ];
     const done = doneMeasure(view);
     const baret = variantOf(plan, "baret")!;
@@ -191,7 +190,7 @@ export const fig10: Experiment = {
     const chosen: Row = { method: baret.name, cells: ["strength chosen", ...figuresOf(editMeasures(view), outcomes)] };
     return {
       measured: `Over ${plan.cases.length} cases: ${claimsText(claims)}${done ? ". The last row is the strength that was chosen for each case" : ""}`,
-      agreement: agreementOf(claims.map(([, holds]) => holds)),
+      agreement: agreementOf(claims),
       blocks: [
         { ...table, rows: [...table.rows, chosen] },
         lines(

@@ -1,20 +1,21 @@
 import type { Case } from "../cases/case.ts";
-import { convergenceOf, failureRate, type LossPoint, lossCurve } from "../convergence/convergence.ts";
+import { convergenceOf, type LossPoint, lossCurve } from "../convergence/convergence.ts";
 import { type OptimiserChoice, type TunedInversion, traceInversion, tunedInversions } from "../convergence/trace.ts";
-import { meanFigure, shareFigure } from "../report/figures.ts";
+import { differenceFigure, fewestForInterval, meanFigure, shareFigure } from "../report/figures.ts";
 import type { Block, Chart, Row, Series, Table } from "../report/report.ts";
 import type { Job, Measurement, MeasurementInput } from "../run/job.ts";
-import type { View } from "../run/view.ts";
+import type { Outcome, View } from "../run/view.ts";
 import {
   agreementOf,
   type Claim,
   claimsText,
   type Experiment,
   type Findings,
-  isBelow,
   type Plan,
   variantOf,
 } from "./experiment.ts";
+import { percent } from "./measures.ts";
+import { pairedOutcomes } from "./tables.ts";
 
 const inversions = Object.keys(tunedInversions) as TunedInversion[];
 
@@ -97,12 +98,18 @@ const explanation = (plan: Plan): Measurement => ({
 
 const captioned = ({ cases }: Plan): Case[] => cases.filter(({ source }) => source !== undefined);
 
-/** Photos whose convergence is traced: a quarter of the cases, four at most. Optimisers are tried on half of them. */
-const traced = (plan: Plan): Case[] => {
+/** Returns the first of the captioned cases: one in `share`, but no more than an interval needs. */
+function some(plan: Plan, share: number): Case[] {
   const all = captioned(plan);
-  return all.slice(0, Math.min(4, Math.ceil(all.length / 4)));
-};
-const tried = (plan: Plan): Case[] => traced(plan).slice(0, Math.ceil(traced(plan).length / 2));
+  return all.slice(0, Math.min(fewestForInterval, Math.ceil(all.length / share)));
+}
+
+/** Photos whose convergence is traced, and those on which optimisers are tried. */
+const traced = (plan: Plan): Case[] => some(plan, 4);
+const tried = (plan: Plan): Case[] => some(plan, 8);
+
+/** Photos in the charts at most. */
+const mostDrawn = 4;
 
 /** Returns the photo, its convergence and its name. */
 const foundIn = (plan: Plan, view: View): { readonly name: string; readonly data: Convergence }[] =>
@@ -121,14 +128,16 @@ function iterationsNeeded({ reached }: Convergence, inversion: TunedInversion): 
   return enough.length === 0 ? undefined : Math.min(...enough);
 }
 
+const labels = { iterations: "iterations at all sampling steps", seconds: "seconds of tuning" } as const;
+
 /** Returns PSNR over iterations or over seconds, a line for each inversion and photo. */
 const psnrChart = (found: Found, of: "iterations" | "seconds"): Chart => ({
   type: "chart",
-  caption: `PSNR of the reconstruction to the VAE's round trip over ${of}, a line for each photo`,
+  caption: `PSNR of the reconstruction to the VAE's round trip over ${of}, a line for each of the first ${mostDrawn} photos`,
   mark: "line",
-  x: { label: of === "seconds" ? "seconds of tuning" : "iterations at all sampling steps" },
+  x: { label: labels[of] },
   y: { label: "PSNR, dB" },
-  series: found.flatMap(({ name, data }) =>
+  series: found.slice(0, mostDrawn).flatMap(({ name, data }) =>
     inversions.map((inversion): Series => {
       const own = data.reached.filter((one) => one.inversion === inversion);
       const points = own.map((one) => ({ x: one[of], y: one.psnr, label: `at most ${one.budget} a step` }));
@@ -137,11 +146,11 @@ const psnrChart = (found: Found, of: "iterations" | "seconds"): Chart => ({
   ),
 });
 
-const lossChart = (found: Found): Chart => ({
+const lossChart = (found: Found, of: "iterations" | "seconds"): Chart => ({
   type: "chart",
-  caption: "Loss over iterations with the largest budget, on the first photo",
+  caption: `Loss over ${of} with the largest budget, on the first photo`,
   mark: "line",
-  x: { label: "iterations at all sampling steps" },
+  x: { label: labels[of] },
   y: { label: "loss", isLogarithmic: true },
   series: found.slice(0, 1).flatMap(({ data }) =>
     inversions.map((inversion): Series => {
@@ -149,7 +158,7 @@ const lossChart = (found: Found): Chart => ({
       return {
         name: inversion,
         method: methodOf(inversion),
-        points: points.map(({ iteration, loss }) => ({ x: iteration, y: loss })),
+        points: points.map(({ iteration, seconds, loss }) => ({ x: of === "seconds" ? seconds : iteration, y: loss })),
       };
     }),
   ),
@@ -157,14 +166,19 @@ const lossChart = (found: Found): Chart => ({
 
 const methodOf = (inversion: TunedInversion): string => tunedInversions[inversion].name;
 
-/** Returns the reconstructions of all edits of a method, in dB. A reconstruction without a difference counts as 100. */
-function reconstructions(plan: Plan, view: View, method: string): number[] {
+/** Returns the reconstruction of an edit, in dB. One without a difference counts as 100. */
+function reconstruction({ edit }: Outcome): number | undefined {
+  const psnr = edit?.quality.inversion;
+  return edit === undefined || psnr === undefined ? undefined : (psnr ?? 100);
+}
+
+/** Tells if an inversion failed: 1 or 0. */
+const failed = (psnr: number | undefined): number | undefined =>
+  psnr === undefined ? undefined : psnr < poorReconstruction ? 1 : 0;
+
+function reconstructions(plan: Plan, view: View, method: string): (number | undefined)[] {
   const variant = variantOf(plan, method);
-  if (!variant) return [];
-  return view.outcomes(variant, plan.casesOf(variant)).flatMap(({ edit }) => {
-    const psnr = edit?.quality.inversion;
-    return edit === undefined || psnr === undefined ? [] : [psnr ?? 100];
-  });
+  return variant ? view.outcomes(variant, plan.casesOf(variant)).map(reconstruction) : [];
 }
 
 function inversionTable(plan: Plan, view: View, found: Found): Table {
@@ -196,14 +210,14 @@ function inversionTable(plan: Plan, view: View, found: Found): Table {
           "dB",
         ),
         mean(all, 1, "dB"),
-        shareFigure(all.map((psnr) => (psnr < poorReconstruction ? 1 : 0))),
+        shareFigure(all.map(failed)),
       ],
     };
   });
   return {
     type: "table",
     caption:
-      "The traced photos with the model's settings and at most ten iterations a step, and the reconstructions of all edits of the " +
+      `The ${found.length} traced photos with the model's settings and at most ten iterations a step, and the reconstructions of all edits of the ` +
       `run. Failed: below ${poorReconstruction} dB to the VAE's round trip`,
     columns: [
       "inversion",
@@ -218,11 +232,11 @@ function inversionTable(plan: Plan, view: View, found: Found): Table {
   };
 }
 
-/** Returns the PSNR of an inversion with an optimiser, on each photo. */
-const optimisedIn = (plan: Plan, view: View, optimiser: string, inversion: TunedInversion): number[] =>
-  tried(plan).flatMap((one) => {
+/** Returns the PSNR of an inversion with an optimiser, on each photo that was tried. */
+const optimisedIn = (plan: Plan, view: View, optimiser: string, inversion: TunedInversion): (number | undefined)[] =>
+  tried(plan).map((one) => {
     const data = (view.measurement(one, explanation(plan))?.data ?? []) as readonly Optimised[];
-    return data.filter((each) => each.optimiser === optimiser && each.inversion === inversion).map(({ psnr }) => psnr);
+    return data.find((each) => each.optimiser === optimiser && each.inversion === inversion)?.psnr;
   });
 
 function optimiserTable(plan: Plan, view: View): Table {
@@ -242,28 +256,31 @@ function optimiserTable(plan: Plan, view: View): Table {
   };
 }
 
-const mean = (values: readonly number[]): number | undefined => meanFigure(values, { digits: 0 }).value;
-
-/** Returns the claims of the paper with what was measured. */
+/** Returns the claims of the paper, each over the photos that both inversions have. */
 function claimsOf(plan: Plan, view: View, found: Found): readonly Claim[] {
-  const [ours, theirs] = inversions.map((inversion) =>
-    mean(found.flatMap(({ data }) => iterationsNeeded(data, inversion) ?? [])),
-  );
-  const psnrOf = (optimiser: string) =>
-    inversions.map((inversion) => mean(optimisedIn(plan, view, optimiser, inversion)));
-  const [descent, descentTheirs] = psnrOf("gradient descent");
-  const rates = inversions.map((inversion) =>
-    failureRate(
-      reconstructions(plan, view, methodOf(inversion)).map((psnr) => ({ psnr })),
-      poorReconstruction,
-    ),
-  );
+  const needed = (inversion: TunedInversion) => found.map(({ data }) => iterationsNeeded(data, inversion));
+  const descent = (inversion: TunedInversion) => optimisedIn(plan, view, "gradient descent", inversion);
+  const [ours, theirs] = inversions.map((inversion) => variantOf(plan, methodOf(inversion)));
+  const [own, others] =
+    ours && theirs
+      ? pairedOutcomes(plan, view, ours, theirs).map((outcomes) =>
+          outcomes.map(reconstruction).map((psnr) => percent(failed(psnr))),
+        )
+      : [];
   return [
-    ["target-text inversion needs fewer iterations", isBelow(ours, theirs)],
-    ["it fails more rarely", isBelow(rates[0], rates[1])],
-    ["plain gradient descent, at equal rates, comes further with it", isBelow(descentTheirs, descent)],
+    [
+      "target-text inversion needs fewer iterations",
+      differenceFigure(needed("null-text"), needed("target-text"), { digits: 0 }),
+    ],
+    ["it fails more rarely", own && differenceFigure(others, own, { digits: 0, unit: "points" })],
+    [
+      "plain gradient descent, at equal rates, comes further with it",
+      differenceFigure(descent("target-text"), descent("null-text"), { digits: 1, unit: "dB" }),
+    ],
   ];
 }
+
+const charts = [psnrChart, lossChart];
 
 export const fig7: Experiment = {
   name: "fig7",
@@ -285,12 +302,12 @@ export const fig7: Experiment = {
     const claims = claimsOf(plan, view, found);
     const blocks: Block[] = [
       inversionTable(plan, view, found),
-      ...(found.length > 0 ? [psnrChart(found, "iterations"), psnrChart(found, "seconds"), lossChart(found)] : []),
+      ...(found.length > 0 ? charts.flatMap((chart) => [chart(found, "iterations"), chart(found, "seconds")]) : []),
       optimiserTable(plan, view),
     ];
     return {
       measured: claimsText(claims),
-      agreement: agreementOf(claims.map(([, holds]) => holds)),
+      agreement: agreementOf(claims),
       blocks,
     };
   },

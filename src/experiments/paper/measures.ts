@@ -25,7 +25,7 @@ export interface Measure {
 }
 
 const same = (value: Value): Value => value;
-const percent = (share: Value): Value => (share === undefined ? undefined : 100 * share);
+export const percent = (share: Value): Value => (share === undefined ? undefined : 100 * share);
 
 const averaged = (name: string, digits: number, unit?: string) => ({
   note: (value: number) => `${name} ${value.toFixed(digits)}`,
@@ -97,6 +97,7 @@ export const editMeasures = (view: Known): Measure[] =>
 /** Returns PIE-Bench's measures. */
 export const pieMeasures = (view: Known): Measure[] => [
   ...plain(view, "pie-structure", "structure distance", 4),
+  ...plain(view, "structure", "structure distance, DINO's own pixels", 4),
   ...plain(view, "pie-psnr", "PSNR, dB", 2),
   ...plain(view, "pie-lpips", "LPIPS", 4),
   ...plain(view, "pie-mse", "MSE", 4),
@@ -104,6 +105,23 @@ export const pieMeasures = (view: Known): Measure[] => [
   ...plain(view, "pie-clip-whole", "CLIP, whole", 2),
   ...plain(view, "pie-clip-edited", "CLIP, edited part", 2),
 ];
+
+/** Digits of metrics by their unit, where they are not three. */
+const digitsOf: Readonly<Record<string, number>> = {
+  dB: 2,
+  "100·cosine": 2,
+  cosine: 4,
+  distance: 4,
+  "squared error of 0..1": 4,
+};
+
+/** Returns every metric of the run as it is. */
+export const allMeasures = (view: Pick<View, "firstOf" | "metrics">): Measure[] =>
+  view.metrics.flatMap(({ name, unit, better }) => {
+    if (name === "judge-done") return defined([doneMeasure(view)]);
+    const column = `${name}${unit === "dB" ? ", dB" : ""} ${better === "higher" ? "↑" : "↓"}`;
+    return plain(view, name, column, digitsOf[unit] ?? 3);
+  });
 
 /** Returns the measures of some outcomes. picture: default the edit. */
 export const valuesOf = ({ metric, of }: Measure, outcomes: readonly Outcome[], picture?: string): Value[] =>

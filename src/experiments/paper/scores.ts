@@ -1,10 +1,20 @@
 import { ratingBlocks } from "../rating/index.ts";
-import { figureText, signOf } from "../report/figures.ts";
+import { figureLine } from "../report/figureParts.ts";
+import { figureText } from "../report/figures.ts";
 import type { Series } from "../report/report.ts";
 import type { View } from "../run/view.ts";
-import { agreementOf, allEdits, type Experiment, type Findings, type Plan, variantOf } from "./experiment.ts";
+import {
+  agreementOf,
+  allEdits,
+  type Claim,
+  claimsText,
+  type Experiment,
+  type Findings,
+  type Plan,
+  variantOf,
+} from "./experiment.ts";
 import { editMeasures, likeness, pieMeasures, promptScore, truthMeasures, valuesOf } from "./measures.ts";
-import { differences, differenceTable, groupsOf, groupTable, measureTable } from "./tables.ts";
+import { differences, differenceTable, groupsOf, groupTable, measureTable, metricTable } from "./tables.ts";
 
 /** Returns the measures of figure 8: likeness to the photo, and to the prompt. */
 const both = (view: Pick<View, "firstOf">) =>
@@ -38,25 +48,17 @@ export const fig8: Experiment = {
       const other = variantOf(plan, method);
       return baret && other && differences(plan, view, measure, baret, other);
     };
-    const [score, scoreSine, keeps, keepsSine] = [
-      against("null-text", prompt),
-      against("sine", prompt),
-      against("null-text", photo),
-      against("sine", photo),
+    const claims: readonly Claim[] = [
+      ["BARET's score is above null-text inversion's", against("null-text", prompt)],
+      ["it is above SINE's", against("sine", prompt)],
+      ["BARET's likeness to the photo is above SINE's", against("sine", photo)],
     ];
-    const isAbove = (figure: typeof score): boolean | undefined => {
-      const sign = figure && signOf(figure);
-      return sign === undefined || sign === 0 ? undefined : sign === 1;
-    };
-    const said = [
-      ["BARET's score minus null-text inversion's", score],
-      ["minus SINE's", scoreSine],
-      ["BARET's likeness to the photo minus null-text inversion's", keeps],
-      ["minus SINE's", keepsSine],
-    ] as const;
+    // That two likenesses are equal is no claim that an interval can show.
+    const keeps = against("null-text", photo);
+    const kept = `BARET's likeness to the photo minus null-text inversion's: ${keeps ? figureLine(keeps) : "not measured"}`;
     return {
-      measured: said.map(([text, figure]) => `${text}: ${figure ? figureText(figure) : "not measured"}`).join("; "),
-      agreement: agreementOf([isAbove(score), isAbove(scoreSine), isAbove(keepsSine)]),
+      measured: `${claimsText(claims)}; ${kept}`,
+      agreement: agreementOf(claims),
       blocks: [
         measureTable("Means with 95 % bootstrap intervals over the cases", plan, view, editMeasures(view)),
         ...differenceTable(plan, view, editMeasures(view)),
@@ -68,6 +70,7 @@ export const fig8: Experiment = {
           y: { label: prompt.name },
           series: scatter(plan, view),
         },
+        ...metricTable(plan, view, editMeasures(view)),
         ...(ratings ? ratingBlocks(ratings) : []),
       ],
     };
@@ -142,6 +145,7 @@ export const tedbench: Experiment = {
     blocks: [
       measureTable("Means with 95 % bootstrap intervals over the cases", plan, view, editMeasures(view)),
       ...differenceTable(plan, view, editMeasures(view)),
+      ...metricTable(plan, view, editMeasures(view)),
     ],
   }),
 };

@@ -3,7 +3,7 @@ import type { Figure, Row, Table } from "../report/report.ts";
 import type { Variant } from "../run/variant.ts";
 import type { Outcome, View } from "../run/view.ts";
 import type { Plan } from "./experiment.ts";
-import { figuresOf, type Measure, valuesOf } from "./measures.ts";
+import { allMeasures, figuresOf, type Measure, valuesOf } from "./measures.ts";
 
 /** The method that the others are compared with. */
 export const reference = "baret";
@@ -37,10 +37,27 @@ export function measureTable(caption: string, plan: Plan, view: View, measures: 
   };
 }
 
+/** Returns a table of all metrics that have values, if it shows more than a table of the measures `shown`. */
+export function metricTable(plan: Plan, view: View, shown: readonly Measure[]): Table[] {
+  const outcomes = plan.variants.flatMap((variant) => view.outcomes(variant, plan.casesOf(variant)));
+  const measures = allMeasures(view).filter(({ metric }) =>
+    outcomes.some((outcome) => outcome.value(metric) !== undefined),
+  );
+  const isMore = measures.some(({ metric }) => !shown.some((measure) => measure.metric === metric));
+  const caption =
+    "All metrics as they are. ↑: higher is better, ↓: lower is better. The facts of the run name their networks";
+  return isMore ? [measureTable(caption, plan, view, measures)] : [];
+}
+
+/** Returns the outcomes of two variants over the cases of both, in the same order. */
+export function pairedOutcomes({ casesOf }: Plan, view: View, first: Variant, second: Variant): [Outcome[], Outcome[]] {
+  const shared = casesOf(first).filter((one) => casesOf(second).includes(one));
+  return [view.outcomes(first, shared), view.outcomes(second, shared)];
+}
+
 /** Returns the differences of a variant's measures to the reference's, over the cases that both edited. */
-export function differences({ casesOf }: Plan, view: View, measure: Measure, variant: Variant, other: Variant): Figure {
-  const shared = casesOf(variant).filter((one) => casesOf(other).includes(one));
-  const [own, others] = [variant, other].map((one) => valuesOf(measure, view.outcomes(one, shared)));
+export function differences(plan: Plan, view: View, measure: Measure, variant: Variant, other: Variant): Figure {
+  const [own, others] = pairedOutcomes(plan, view, variant, other).map((outcomes) => valuesOf(measure, outcomes));
   return measure.difference(own, others);
 }
 
