@@ -6,13 +6,13 @@ import { defineMetric, type Metric } from "./metric.ts";
 
 /** Metrics of a world whose judge knows its attributes. `distance` is left out if it is absent. */
 export function judgeMetrics(judge: Judge, distance?: JudgeDistance): Metric[] {
-  return [doneMetric(judge), scoreMetric(judge), ...(distance ? distanceMetrics(distance) : [])];
+  return [doneMetric(judge), scoreMetric(judge), ...(distance ? distanceMetrics(distance, judge.clip.shortName) : [])];
 }
 
 const doneMetric = (judge: Judge): Metric =>
   defineMetric({
     name: "judge-done",
-    about: "1 if the judge sees every requested change in the edit, else 0",
+    about: `1 if the judge ${judge.clip.shortName} sees every requested change in the edit, else 0`,
     unit: "share of edits",
     better: "higher",
     needs: ["requested"],
@@ -38,26 +38,26 @@ function requireKnown(requested: Readonly<Record<string, string>>, known: Attrib
 const scoreMetric = (judge: Judge): Metric =>
   defineMetric({
     name: "judge-score",
-    about: "CLIPScore by the judge, without a prefix: 2.5 times the cosine of edit and target prompt",
+    about: `CLIPScore by the judge ${judge.clip.shortName}, without a prefix: 2.5 times the cosine of edit and target prompt`,
     unit: "score",
     better: "higher",
     needs: ["prompt"],
     measure: async ({ edit, prompt }, work) => (await judge.clip.score([edit], [prompt], work))[0].score,
   });
 
-function distanceMetrics(distance: JudgeDistance): Metric[] {
+function distanceMetrics(distance: JudgeDistance, judge: string): Metric[] {
   const facts = { unit: "mean distance of photo and true result", better: "lower" } as const;
   return [
     defineMetric({
       name: "judge-distance",
-      about: "Our own perceptual distance to the photo, by the judge's features; not LPIPS",
+      about: `Our own perceptual distance to the photo, by the features of the judge ${judge}; not LPIPS`,
       ...facts,
       needs: ["photo"],
       measure: ({ edit, photo }, work) => distance.distance(edit, photo, work),
     }),
     defineMetric({
       name: "judge-distance-truth",
-      about: "Our own perceptual distance to the true result, by the judge's features; not LPIPS",
+      about: `Our own perceptual distance to the true result, by the features of the judge ${judge}; not LPIPS`,
       ...facts,
       needs: ["truth"],
       measure: ({ edit, truth }, work) => distance.distance(edit, truth, work),

@@ -27,7 +27,7 @@ export function pieMetrics({ clip, lpips, structure }: PieNetworks): Metric[] {
 const structureMetric = (structure: Structure): Metric =>
   defineMetric({
     name: structure.pixels === "pie-bench" ? "pie-structure" : "structure",
-    about: `Structure distance to the photo by the keys of DINO, pixels as ${structure.pixels} has them`,
+    about: `Structure distance to the photo by the keys of ${structure.name}, pixels as ${structure.pixels} has them`,
     unit: "distance",
     better: "lower",
     needs: ["photo"],
@@ -54,14 +54,14 @@ function clipSimilarities(clip: Clip): Metric[] {
   return [
     defineMetric({
       name: "pie-clip-whole",
-      about: "PIE-Bench: similarity of edit and target prompt in CLIP",
+      about: `PIE-Bench: similarity of edit and target prompt by ${clip.shortName}`,
       ...facts,
       needs: ["prompt"],
       measure: ({ edit, prompt }, { signal }) => similarity(edit, prompt, signal),
     }),
     defineMetric({
       name: "pie-clip-edited",
-      about: "PIE-Bench: similarity of edit and target prompt in CLIP, the edit black outside the edited part",
+      about: `PIE-Bench: similarity of edit and target prompt by ${clip.shortName}, the edit black outside the edited part`,
       ...facts,
       needs: ["prompt", "kept"],
       measure: ({ edit, prompt, kept }, { signal }) => {

@@ -29,11 +29,14 @@ export interface StructureOptions extends Work {
 
 /** Distance of two pictures' structures: of the self-similarities of DINO's keys (Tumanyan et al. 2022). */
 export class Structure {
+  /** Name of the network, for a metric's facts. */
+  readonly name: string;
   readonly pixels: StructurePixels;
   private readonly size: number;
   private readonly network: PairNetwork;
 
-  private constructor(pixels: StructurePixels, size: number, network: PairNetwork) {
+  private constructor(name: string, pixels: StructurePixels, size: number, network: PairNetwork) {
+    this.name = name;
     this.pixels = pixels;
     this.size = size;
     this.network = network;
@@ -58,7 +61,8 @@ export class Structure {
         graph: (input: Parameters<typeof structureDistance>[1]) => structureDistance(config, input),
         anySize: { height: config.size, width: config.size },
       };
-      return new Structure(pixels, config.size, await PairNetwork.load(engine, parts, work));
+      const name = config === dinoB8 ? "DINO ViT-B/8" : `DINO with ${config.layers} layers of width ${config.width}`;
+      return new Structure(name, pixels, config.size, await PairNetwork.load(engine, parts, work));
     });
   }
 

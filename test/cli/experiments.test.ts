@@ -55,7 +55,7 @@ test("it writes page, tables and rating.json, and prints what was found", async 
   expect(tables[0].rows.map(({ cells }) => cells[0])).toEqual(["target-text", "null-text"]);
   expect(tables[0].rows[0].cells[5]).toMatchObject({ n: 1, unit: "dB" });
   expect(tables[1].rows[0].cells[1]).toMatchObject({ n: 1, unit: "dB" });
-  expect(sections[2].blocks.filter((block) => block.type === "chart")).toHaveLength(3);
+  expect(sections[2].blocks.filter((block) => block.type === "chart")).toHaveLength(4);
 });
 
 test("the command of a section makes it again, with all options that were given, in a folder of its own", async () => {

@@ -5,6 +5,7 @@ import { loadModel } from "../../diffusion/node/index.ts";
 import { methodNamed, methods } from "../../editing/index.ts";
 import { chosen, experiments, type Report, type RunEvent } from "../../experiments/index.ts";
 import { openCases, openRun, writeReport, writeStudy } from "../../experiments/node/index.ts";
+import { structurePixels } from "../../metrics/index.ts";
 import type { MetricNetworks } from "../../metrics/node/index.ts";
 import { type LpipsNet, lpipsNets } from "../../models/index.ts";
 import { engineChoice } from "../../runtime/index.ts";
@@ -13,7 +14,16 @@ import { timeText } from "../../tasks/index.ts";
 import { withProgress } from "../interrupt.ts";
 import { assignedOptions, assignmentOption } from "../methodOptions.ts";
 import { type ModelFlags, modelOptions } from "../model.ts";
-import { anyText, givenOptions, integer, listOption, nonEmpty, option, repeatedOption } from "../options.ts";
+import {
+  anyText,
+  choiceOption,
+  givenOptions,
+  integer,
+  listOption,
+  nonEmpty,
+  option,
+  repeatedOption,
+} from "../options.ts";
 import { Reporter } from "../print.ts";
 
 interface Flags extends ModelFlags {
@@ -31,6 +41,7 @@ interface Flags extends ModelFlags {
   readonly clip?: string;
   readonly pieClip?: string;
   readonly dino?: string;
+  readonly structurePixels?: MetricNetworks["structurePixels"];
 }
 
 const nets = Object.keys(lpipsNets).join(", ");
@@ -103,7 +114,7 @@ async function run(names: readonly string[], flags: Flags, command: Command): Pr
   const variants = named.map((method) => ({ name: method.name, method, ...options.get(method)! }));
   const set = await openCases(flags.cases);
   const cases = chosen(set, { limit: flags.limit, kinds: flags.kinds });
-  const { clip, pieClip, dino } = flags;
+  const { clip, pieClip, dino, structurePixels } = flags;
   const lpips = lpipsFiles(flags.lpips);
   await withProgress(flags.quiet ?? false, (work) =>
     withModels(flags, work, async (models) => {
@@ -115,7 +126,7 @@ async function run(names: readonly string[], flags: Flags, command: Command): Pr
         models,
         variants,
         tunedLimit: flags.tunedLimit,
-        networks: { lpips, clip, pieClip, dino },
+        networks: { lpips, clip, pieClip, dino, structurePixels },
         size: flags.size,
         retries: flags.retry,
         signal: work.signal,
@@ -191,6 +202,13 @@ export function experimentsCommand(): Command {
     .addOption(option("--clip <folder|name>", "CLIP model for CLIPScore, such as clip (baret pull clip)", anyText))
     .addOption(option("--pie-clip <folder|name>", "PIE-Bench's CLIP model, openai/clip-vit-large-patch14", anyText))
     .addOption(option("--dino <file>", "DINO's ViT-B/8 in safetensors, for the structure distance", anyText))
+    .addOption(
+      choiceOption(
+        "--structure-pixels <how>",
+        "pixels for DINO: as PIE-Bench's program makes them, the default, or as DINO was trained",
+        structurePixels,
+      ),
+    )
     .optionsGroup("Run:")
     .addOption(option("-o, --out <folder>", "folder of the run", nonEmpty("a folder")).default("experiments"))
     .addOption(option("--jobs <n>", "cases at the same time, each with a model of its own", integer(1, 64)).default(1))

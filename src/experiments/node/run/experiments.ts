@@ -9,6 +9,7 @@ import { spread } from "../../cases/chosen.ts";
 import type { Experiment, Plan } from "../../paper/experiment.ts";
 import { experiments } from "../../paper/index.ts";
 import { studyOf } from "../../paper/study.ts";
+import { reportValues } from "../../paper/values.ts";
 import { ratingResults, type Study } from "../../rating/index.ts";
 import type { Report, Section } from "../../report/report.ts";
 import type { RunEvent } from "../../run/event.ts";
@@ -168,12 +169,13 @@ export async function openRun(options: RunOptions): Promise<OpenRun> {
         const ratings = study && raters.size > 0 ? ratingResults(study, raters) : undefined;
         return {
           title: `baret: ${set.name}, ${plan.cases.length} cases`,
-          facts: factsOf(model, options, plan, identity, view),
+          facts: factsOf(model, options, plan, { identity, networks: hashes }, view),
           times: timesOf(view),
           sections: chosen.map((one): Section => {
             const { name, title, paper } = one;
             return { name, title, paper, ...one.findings(plan, view, ratings), command: commandOf(name) };
           }),
+          values: reportValues([...unique.values()], view),
         };
       },
       study: () => studyOf(plan, view),
@@ -213,9 +215,10 @@ function factsOf(
   model: Model,
   { set }: RunOptions,
   plan: Plan,
-  identity: Readonly<Record<string, string>>,
+  { identity, networks }: Readonly<Record<"identity" | "networks", Readonly<Record<string, string>>>>,
   { metrics }: View,
 ): Record<string, string> {
+  const hashes = Object.entries(networks).map(([name, hash]) => `${name} ${hash}`);
   const few = plan.variants.filter(({ method }) => method.needs.weightGradients);
   const counts = few.map((variant) => `${variant.name} ${plan.casesOf(variant).length}`).join(", ");
   return {
@@ -226,7 +229,8 @@ function factsOf(
     methods: plan.variants.map(({ name }) => name).join(", "),
     ...(few.length > 0 && { "cases of methods that tune weights": counts }),
     ...settingsFacts(plan),
-    metrics: metrics.map(({ name }) => name).join(", "),
+    ...Object.fromEntries(metrics.map(({ name, about }) => [`metric ${name}`, about])),
+    ...(hashes.length > 0 && { "hashes of the metrics' networks": hashes.join(", ") }),
   };
 }
 
