@@ -150,7 +150,7 @@ function stateOf(results: readonly CheckResult[]): DeviceReport["state"] {
 }
 
 const software =
-  "The device may be a program that imitates a graphics card, or its driver hangs. Use --device cpu, or install the card's own driver.";
+  "The device may be a program that imitates a graphics card, or its driver hangs. Use the device cpu, or install the card's own driver.";
 
 function adviceFor(device: Device, state: DeviceReport["state"], reason: string | undefined, timesCpu?: number) {
   if (state === "fails") return deviceAdvice(device, reason);

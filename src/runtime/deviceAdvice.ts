@@ -30,7 +30,7 @@ const reasons: readonly KnownReason[] = [
   {
     says: /CUDA failure (209|222)\b|no kernel image/i,
     advice:
-      "The GPU is older than compute capability 7.5 (GeForce RTX 20, Tesla T4), which onnxruntime needs. Use --device webgpu or cpu.",
+      "The GPU is older than compute capability 7.5 (GeForce RTX 20, Tesla T4), which onnxruntime needs. Use the device webgpu or cpu.",
   },
   {
     says: /CUDA failure (46|700|719|999)\b/,
@@ -70,12 +70,12 @@ export const knownAdvice = (found: string): string | undefined => reasons.find((
 
 /** Returns what to do if a device cannot be used, for the reason that native code gave. The advice also names the device that always works. */
 export function deviceAdvice(device: Device, found = ""): string {
-  const use = device === "cpu" ? "" : "\nUntil then, use --device cpu.";
+  const use = device === "cpu" ? "" : "\nUntil then, use the device cpu.";
   return `${knownAdvice(found) ?? "Install the driver and the libraries that the reason names."}${use}`;
 }
 
 /** Says why the build of onnxruntime for this system does not have the device, and names devices to use instead. */
 export function missingDeviceAdvice(device: Device, others: readonly Device[] = []): string {
-  const use = others.length > 0 ? ` Use ${others.map((name) => `--device ${name}`).join(" or ")}.` : "";
+  const use = others.length > 0 ? ` Use the device ${others.join(" or ")}.` : "";
   return `${onlyOn[device] ?? "onnxruntime has it on other systems."}${use}`;
 }

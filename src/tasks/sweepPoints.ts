@@ -23,7 +23,7 @@ export function sweepPointsOf(
     const own = method.sweepPoints?.(editSettings(method, model, {}));
     if (own) return own;
     throw new UsageError("a sweep needs an option with several values", {
-      expected: "values separated by commas, such as --guidance 3,5,7",
+      expected: "several values of an option of the edit, such as 3, 5 and 7 for guidance",
     });
   }
   requirePoints(entries.reduce((count, [, values]) => count * values.length, 1));

@@ -97,7 +97,7 @@ test.each([
 ] as const)("the advice fits the reason: %s", (_, device, message, log, advice) => {
   const found = withReasons(message, log);
   expect(deviceAdvice(device, found)).toContain(advice);
-  expect(deviceAdvice(device, found).includes("--device cpu")).toBe(device !== "cpu");
+  expect(deviceAdvice(device, found).includes("use the device cpu")).toBe(device !== "cpu");
   expect(found).not.toMatch(/onnxruntime_src|hostname=|\[31m/);
 });
 
@@ -108,11 +108,11 @@ test("CUDA's message is cut to its statement", () => {
 });
 
 test("an unknown reason still gets advice, and names the device that always works", () => {
-  expect(deviceAdvice("webgpu", "something new")).toContain("--device cpu");
+  expect(deviceAdvice("webgpu", "something new")).toContain("use the device cpu");
 });
 
 test("a device of another system names the system and the devices that are here", () => {
   expect(missingDeviceAdvice("coreml", ["cpu", "webgpu"])).toBe(
-    "CoreML exists on macOS only. Use --device cpu or --device webgpu.",
+    "CoreML exists on macOS only. Use the device cpu or webgpu.",
   );
 });

@@ -155,10 +155,12 @@ const closedText = (path: string): string =>
 function tooOld({ name, driverVersion, capability }: GpuFacts): string[] {
   return [
     ...(driverVersion && Number.parseInt(driverVersion, 10) < oldestDriver
-      ? [`${name}: its driver ${driverVersion} is too old for --device cuda. Install ${oldestDriver} or newer.`]
+      ? [`${name}: its driver ${driverVersion} is too old for the device cuda. Install ${oldestDriver} or newer.`]
       : []),
     ...(capability !== undefined && capability < oldestCapability
-      ? [`${name}: its compute capability ${capability} is too old for --device cuda, which needs ${oldestCapability}.`]
+      ? [
+          `${name}: its compute capability ${capability} is too old for the device cuda, which needs ${oldestCapability}.`,
+        ]
       : []),
   ];
 }

@@ -174,7 +174,7 @@ const readable = <T>(work: Promise<T>, where: string): Promise<T> =>
     if (!(cause instanceof CheckpointError)) throw cause;
     // Its advice is about models.
     const problem = cause.message.replace(`${where}: `, "").replace(`\n${cause.details.advice}`, "");
-    const advice = "Prepare the photo again: baret invert.";
+    const advice = "Prepare the photo again.";
     throw new StorageError("not a file of a prepared photo, or a damaged one", {
       where,
       found: problem,

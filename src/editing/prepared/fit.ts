@@ -33,7 +33,7 @@ export function requirePreparedOf(
     throw new StorageError("not finished", {
       where: where ?? "the prepared photo",
       found: `${done} of ${total} steps`,
-      advice: "Prepare the same photo with the same prompt and file to resume it (`baret invert`).",
+      advice: "Prepare the same photo with the same prompt and file to resume it.",
     });
   }
   const found = { model: prepared.origin.model, picture: prepared.origin.picture, target: prepared.target };
@@ -45,7 +45,7 @@ export function requirePreparedOf(
       where,
       found: key === "target" ? shown(found[key]) : found[key].slice(0, 16),
       expected: key === "target" ? shown(wanted) : wanted.slice(0, 16),
-      advice: "Prepare each photo with each prompt and model separately (`baret invert`).",
+      advice: "Prepare each photo with each prompt and model separately.",
     });
   }
   requireFit(method, model, prepared, where);

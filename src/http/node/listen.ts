@@ -56,7 +56,7 @@ export async function listen({ fetch, address, port }: ListenOptions): Promise<L
     const isTaken = cause.code === "EADDRINUSE";
     throw new UsageError(`the port cannot be used: ${systemMessage(cause)}`, {
       where: `port ${port}`,
-      ...(isTaken && { advice: "Another program has it. Give another one with --port." }),
+      ...(isTaken && { advice: "Another program has it. Choose another port." }),
       cause,
     });
   });

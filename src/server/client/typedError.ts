@@ -56,7 +56,7 @@ export function typedError({ code, message, problems, retryAfter }: Failure): Ba
   if (code === "cancelled") return new CancelledError("the job");
   if (code === "usage" && problems) return new RequestError(problems);
   if (code === unreachable) {
-    return new ServerError(code, message, "Start it with npx baret serve, or check --server. Its queue is kept.");
+    return new ServerError(code, message, "Start it with npx baret serve, or check its address. Its queue is kept.");
   }
   return Object.hasOwn(classes, code) ? new classes[code](message) : new ServerError(code, message);
 }

@@ -30,7 +30,7 @@ const schema = z.object({
 });
 
 const withoutIndex =
-  "If this machine cannot reach the index, set PIP_INDEX_URL to a mirror, or download the files on another machine and install them with --from.";
+  "If this machine cannot reach the index, set PIP_INDEX_URL to a mirror, or download the files on another machine and install them with the option `from`.";
 
 /** Reads PIP_INDEX_URL (default: PyPI). The message of UsageError does not repeat a password that the address contains. */
 export function packageIndex(env: NodeJS.ProcessEnv = process.env): string {

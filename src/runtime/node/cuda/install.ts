@@ -60,9 +60,8 @@ export interface CudaPlan {
 }
 
 const elsewhere: Readonly<Partial<Record<string, string>>> = {
-  win32:
-    "On Windows use --device dml or --device webgpu, which need only the graphics driver, or install baret in WSL 2.",
-  darwin: "Macs have no CUDA. Use --device coreml or --device webgpu.",
+  win32: "On Windows use the device dml or webgpu, which need only the graphics driver, or install baret in WSL 2.",
+  darwin: "Macs have no CUDA. Use the device coreml or webgpu.",
 };
 
 /** Throws DeviceError if this system has no CUDA libraries that could be installed. */
@@ -73,7 +72,7 @@ function packagesHere(): readonly CudaPackage[] {
   throw new DeviceError("there are no CUDA libraries for this system", {
     found: `${platform} on ${arch}`,
     expected: "linux on x64 or arm64",
-    advice: elsewhere[platform] ?? "Use --device cpu.",
+    advice: elsewhere[platform] ?? "Use the device cpu.",
   });
 }
 
@@ -182,7 +181,7 @@ async function requireRoom({ folder, space }: CudaPlan): Promise<void> {
     where: folder,
     found: `${formatBytes(free)} free`,
     expected: formatBytes(space),
-    advice: "Free some disk space, or name a folder on another disk with --to.",
+    advice: "Free some disk space, or name a folder on another disk with the option `to`.",
   });
 }
 
@@ -190,7 +189,7 @@ async function requireRoom({ folder, space }: CudaPlan): Promise<void> {
 async function requireOurs(folder: string, old: CudaInstall | undefined): Promise<void> {
   const names = await readdir(folder).catch(() => []);
   if (names.length === 0 || old?.folder === folder) return;
-  const advice = "Name a new or an empty folder with --to.";
+  const advice = "Name a new or an empty folder with the option `to`.";
   throw new StorageError("the folder has other files", { where: folder, found: names.slice(0, 3).join(", "), advice });
 }
 
