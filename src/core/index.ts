@@ -5,6 +5,7 @@ export * from "./arguments.ts";
 export * from "./bytes.ts";
 export * from "./cancel.ts";
 export * from "./errors.ts";
+export * from "./fit.ts";
 export * from "./half.ts";
 export * from "./option.ts";
 export * from "./optionText.ts";

@@ -14,6 +14,10 @@ export interface OptionInfo {
   readonly unset?: string;
   /** For a switch that is on by default: what switching it off does. */
   readonly off?: string;
+  /** True for the few options of a method that people change most. A form shows them first. */
+  readonly usual?: boolean;
+  /** True if it only says whether an edit chooses its strength, so that it has no effect where an edit cannot choose. */
+  readonly ofChoice?: boolean;
 }
 
 const infos = z.registry<OptionInfo>();

@@ -8,6 +8,7 @@ export const steps = option(settingRanges.steps, {
   about: "DDIM steps N",
   value: "<n>",
   unset: "the model's",
+  usual: true,
 });
 
 /** Named settings of methods that do not tune: no measurable loss against 50 steps on tuning pairs (docs/benchmarks.md). */
@@ -17,6 +18,7 @@ export const guidance = option(settingRanges.guidance, {
   about: "classifier-free guidance scale",
   value: "<scale>",
   unset: "the model's",
+  usual: true,
 });
 
 /** Options of DDIM inversion (src/inversion/ddim.ts). */
@@ -123,6 +125,8 @@ export const strengthOptions = {
     about: "auto: choose how much of the photo to keep; fixed: use the settings as they are",
     value: "<way>",
     unset: "the model's, else fixed; fixed if one of the options that auto would set is given",
+    usual: true,
+    ofChoice: true,
   }).optional(),
   keep: option(between(0, 1), {
     about: "how much of the photo to keep: 0 follows the prompt, 1 keeps the photo; sets the options that decide it",

@@ -22,7 +22,7 @@ const describe = (method: Method): MethodDescription => ({
 });
 
 function optionDescription(one: DeclaredOption, verb: Verb): OptionDescription {
-  const { name, about, expected, isFile, unset } = one;
+  const { name, about, expected, isFile, usual = false, unset } = one;
   return {
     name,
     about,
@@ -30,6 +30,7 @@ function optionDescription(one: DeclaredOption, verb: Verb): OptionDescription {
     expected,
     schema: isFile ? jsonSchemaOf(blobId) : jsonSchemaOf(one.schema),
     isFile,
+    isUsual: usual,
     ...(isPlain(one.default) && { default: one.default }),
     ...(unset !== undefined && { unset }),
   };

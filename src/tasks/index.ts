@@ -56,10 +56,8 @@ export {
 } from "./methodApi.ts";
 export type { ModelMemory, ModelMemoryOptions } from "./modelMemory.ts";
 export {
-  type Fit,
   type FitOptions,
   finishedPicture,
-  fits,
   modes,
   openAll,
   openPhoto,

@@ -1,18 +1,10 @@
-import { BaretError, ImageError, type Picture, type Warning } from "../core/index.ts";
+import { BaretError, type Fit, ImageError, type Picture, type Warning } from "../core/index.ts";
 import type { Model, PhotoFile, Size } from "../diffusion/index.ts";
 import { pictureHash } from "../editing/index.ts";
 import { type AlphaChannel, type FitMode, fitImage, pasteBack } from "../image/index.ts";
 
 /** A picture file, given by its path or its bytes, or a decoded picture. In a browser, a string is a URL. */
 export type PhotoInput = PhotoFile | Picture;
-
-/**
- * Ways to fit a photo to the model's size. crop: uses the centre. pad: uses all of it and continues its edges. stretch: uses
- * all of it and changes its shape. paste: uses the centre, and pastes the edit back into the photo with a soft border. whole:
- * uses all of it as pad does, and resizes the edit to the photo's own size.
- */
-export const fits = ["crop", "pad", "stretch", "paste", "whole"] as const;
-export type Fit = (typeof fits)[number];
 
 /** How fitImage treats a photo for each way to fit it. */
 export const modes: Readonly<Record<Fit, FitMode>> = {

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { aPicture, aSize, isA, oneOf, someText } from "../core/index.ts";
+import { aPicture, aSize, fits, isA, oneOf, someText } from "../core/index.ts";
 import { type PreparedStore, promptFields } from "../editing/index.ts";
-import { type FitOptions, fits } from "./photo.ts";
+import type { FitOptions } from "./photo.ts";
 
 /** Options of every function of the library that prepares a photo. */
 export interface PhotoOptions extends FitOptions {

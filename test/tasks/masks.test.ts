@@ -1,11 +1,11 @@
 import { writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
-import { ImageError, type Mask, type Picture, UsageError } from "../../src/core/index.ts";
+import { type Fit, fits, ImageError, type Mask, type Picture, UsageError } from "../../src/core/index.ts";
 import { nodePlatform } from "../../src/diffusion/node/index.ts";
 import { masactrl } from "../../src/editing/index.ts";
 import { brightPixels, fitImage, resizeMask } from "../../src/image/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
-import { type Fit, fits, withMasks } from "../../src/tasks/index.ts";
+import { withMasks } from "../../src/tasks/index.ts";
 import { temporaryFolder } from "../support/files.ts";
 
 // Masks that edit options name: their files, their sizes and the photo that they belong to.

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { CancelledError, type Picture, UsageError, type Work } from "../../core/index.ts";
+import { CancelledError, type Fit, fits, type Picture, UsageError, type Work } from "../../core/index.ts";
 import type { Model } from "../../diffusion/index.ts";
 import {
   type Method,
@@ -19,7 +19,6 @@ import {
   type EditTaskWork,
   type Estimate,
   estimateText,
-  fits,
   type Maker,
   openAll,
   openPhoto,
@@ -39,6 +38,7 @@ import {
   givenValues,
   methodOptions,
   refuseGiven,
+  type TakenOptions,
   writtenRemedies,
   writtenSettings,
 } from "../methodOptions.ts";
@@ -49,14 +49,14 @@ import { oneLine } from "../printable.ts";
 import { type Arguments, isPreparedFile } from "./sources.ts";
 
 export interface PhotoFlags extends ModelFlags {
-  readonly fit: (typeof fits)[number];
+  readonly fit: Fit;
   readonly source?: string;
   readonly preset?: string;
 }
 
-/** Adds the options of PhotoFlags and of the methods. takesLists: edit options take several values. */
-export function photoOptions(command: Command, verbs: readonly Verb[], takesLists = false): Command {
-  repeatable(methodOptions(command, verbs, takesLists), (made) => {
+/** Adds the options of PhotoFlags and of the methods. */
+export function photoOptions(command: Command, verbs: readonly Verb[], taking?: TakenOptions): Command {
+  repeatable(methodOptions(command, verbs, taking), (made) => {
     // Scripts may pass a seed to every command, whether its methods draw random numbers or not.
     const hasSeed = made.options.some(({ long }) => long === "--seed");
     if (!hasSeed) made.addOption(option("--seed <n>", "seed", integer(0, Number.MAX_SAFE_INTEGER)).hideHelp());

@@ -1,5 +1,4 @@
-import type { Work } from "../../core/index.ts";
-import type { Fit } from "../../tasks/index.ts";
+import type { Fit, Work } from "../../core/index.ts";
 
 /** One edit, with paths that were checked. */
 export interface EditInput {

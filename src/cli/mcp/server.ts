@@ -1,10 +1,9 @@
 import { McpServer, type ServerContext } from "@modelcontextprotocol/server";
 import { z } from "zod";
-import { BaretError, between, oneOf, type Progress, version } from "../../core/index.ts";
+import { BaretError, between, fits, oneOf, type Progress, version } from "../../core/index.ts";
 import { methods } from "../../editing/index.ts";
 import { resize } from "../../image/index.ts";
 import { decodePhoto, encodePicture } from "../../image/node/index.ts";
-import { fits } from "../../tasks/index.ts";
 import type { Editor } from "./editor.ts";
 import type { AllowedFolders } from "./folders.ts";
 

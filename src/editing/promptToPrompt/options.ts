@@ -51,6 +51,7 @@ export const promptToPromptOptions = (defaults: {
   crossSteps: option(window.default([0, defaults.crossSteps]), {
     about: "share of the steps in which cross-attention uses the maps of the photo's caption",
     value: "<share>",
+    usual: true,
   }),
   wordSteps: option(
     listOf(
@@ -66,6 +67,7 @@ export const promptToPromptOptions = (defaults: {
   selfSteps: option(window.default([0, defaults.selfSteps]), {
     about: "share of the steps in which self-attention uses the photo's maps",
     value: "<share>",
+    usual: true,
   }),
   selfTokens: option(whole(1, 2 ** 20).default(32 ** 2), {
     about: "self-attention layers with more places than this keep their own maps",
@@ -80,6 +82,7 @@ export const promptToPromptOptions = (defaults: {
       about: "factors by which the attention to words of the target is multiplied",
       value: "<word=factor>",
       unset: "none",
+      usual: true,
     },
   ),
   blend: option(promptWords.optional(), {

@@ -11,6 +11,7 @@ export const optionDescription = z.strictObject({
   expected: z.string().describe("its allowed values in words: 0..1; linear, cosine, power"),
   schema: values.describe("JSON Schema of its values"),
   isFile: z.boolean().describe("its value is the id of an uploaded photo"),
+  isUsual: z.boolean().describe("one of the few that people change most: a form shows them first"),
   default: z.unknown().optional(),
   unset: z.string().optional().describe("the default in words, if no value can say it"),
 });

@@ -1,5 +1,5 @@
 // What a server and its clients send each other, as schemas: requests, jobs, events, capabilities.
-// Knows of: zod alone, so that a page can use it.
+// Knows of: zod and core, so that a page can use it.
 // Does not know of: HTTP, queues, models.
 export * from "./capabilities.ts";
 export * from "./ids.ts";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { fits } from "../../core/index.ts";
 import { blobId } from "./ids.ts";
 
 /** Longest prompt in characters, as in the library. */
@@ -24,10 +25,7 @@ const common = {
     .regex(/^[1-9]\d{0,4}x[1-9]\d{0,4}$/, "expected WIDTHxHEIGHT in pixels")
     .optional()
     .describe("size to work at, WIDTHxHEIGHT in pixels; default the model's"),
-  fit: z
-    .enum(["crop", "pad", "stretch", "paste", "whole"])
-    .default("crop")
-    .describe("way to fit the photo to the size"),
+  fit: z.enum(fits).default("crop").describe("way to fit the photo to the size"),
   priority: z.enum(priorities).default("interactive"),
 };
 

@@ -52,22 +52,6 @@ export function readText(control: Control, text: string): unknown {
   return isList || parts.length > 1 ? parts : parts[0];
 }
 
-/** Options that people change most, in the order of the form. The rest is folded. */
-const usual = [
-  "steps",
-  "guidance",
-  "strength",
-  "alpha",
-  "selfSteps",
-  "crossSteps",
-  "blendBelow",
-  "step",
-  "layer",
-  "eta",
-  "promptToPrompt",
-  "emphasis",
-];
-
 /** The options of a method as its form shows them. */
 export interface OptionGroups {
   readonly usual: readonly OptionDescription[];
@@ -75,13 +59,12 @@ export interface OptionGroups {
   readonly prepare: readonly OptionDescription[];
 }
 
-/** Groups options: usual ones first, the rest by what they are of. without: options that have a control of their own. */
+/** Groups options: those that people change most first, the rest by what they are of. without: options that have a control of their own. */
 export function groupsOf(options: readonly OptionDescription[], without: readonly string[]): OptionGroups {
   const shown = options.filter(({ name }) => !without.includes(name));
-  const rank = ({ name }: OptionDescription): number => usual.indexOf(name);
-  const rest = shown.filter((option) => rank(option) < 0);
+  const rest = shown.filter(({ isUsual }) => !isUsual);
   return {
-    usual: shown.filter((option) => rank(option) >= 0).sort((a, b) => rank(a) - rank(b)),
+    usual: shown.filter(({ isUsual }) => isUsual),
     edit: rest.filter(({ of }) => of === "edit"),
     prepare: rest.filter(({ of }) => of === "prepare"),
   };

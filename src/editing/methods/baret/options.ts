@@ -71,6 +71,7 @@ export const editOptions = z.strictObject({
     {
       about: "share of the tuned embedding in the transition, from the first step to the last; 1 for rigid edits",
       value: "<start:end>",
+      usual: true,
     },
   ),
   alphaShape: option(oneOf(["linear", "cosine", "power"]).default("linear"), {
@@ -80,10 +81,12 @@ export const editOptions = z.strictObject({
   selfSteps: option(window.default([0, 0.3]), {
     about: "share of the steps in which self-attention uses the reconstruction's queries and keys",
     value: "<share>",
+    usual: true,
   }),
   crossSteps: option(window.default([0, 0.6]), {
     about: "share of the steps in which cross-attention uses the transition's queries and keys",
     value: "<share>",
+    usual: true,
   }),
   selfLayers: option(layers, {
     about: "self-attention layers that are balanced",
@@ -109,6 +112,7 @@ export const editOptions = z.strictObject({
     about:
       "keep the photo where the edit differs from it by less than this share of its largest difference; 0: nowhere",
     value: "<share>",
+    usual: true,
   }),
   blendStart: option(share.default(0.3), {
     about: "with --blend-below: share of the steps before blending starts",

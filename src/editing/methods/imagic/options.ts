@@ -31,6 +31,7 @@ export const editOptions = z.strictObject({
   eta: option(between(0, 2).default(0.7), {
     about: "share of the target prompt's embedding: 0 reproduces the photo, 1 follows the prompt alone",
     value: "<share>",
+    usual: true,
   }),
   guidance,
   seed,

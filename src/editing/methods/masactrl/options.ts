@@ -31,11 +31,13 @@ export const editOptions = z.strictObject({
     about: "first step of mutual self-attention, counted from 0; a step from N on turns it off",
     value: "<n>",
     unset: "step 4 of 50, in proportion",
+    usual: true,
   }).optional(),
   layer: option(whole(0, 1000), {
     about: "first layer of mutual self-attention, in order of execution from 0",
     value: "<n>",
     unset: "layer 10 of 16, in proportion",
+    usual: true,
   }).optional(),
   referenceLatents,
   sourceMask: maskOption({

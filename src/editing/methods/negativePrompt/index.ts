@@ -17,6 +17,7 @@ const editOptions = z.strictObject({
   promptToPrompt: option(z.boolean().default(false), {
     about:
       "take the reconstruction's attention maps, by Prompt-to-Prompt; the options after this one have an effect only with it",
+    usual: true,
   }),
   ...controls,
 });

@@ -36,6 +36,7 @@ export const sdedit = defineMethod({
       {
         about: "share of the steps that are sampled: 0 gives the photo, 1 ignores it; auto: choose it",
         value: "<share>",
+        usual: true,
       },
     ),
     keep: strengthOptions.keep,

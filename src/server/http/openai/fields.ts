@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { cut, oneOf, problemsOf, whole } from "../../../core/index.ts";
+import { cut, few, oneOf, optionsOf, problemsOf, whole } from "../../../core/index.ts";
+import { methods } from "../../../editing/index.ts";
 import { type FieldProblem, RequestError } from "../../errors.ts";
 import type { FormField } from "../dialect.ts";
 
@@ -47,9 +48,18 @@ export const formSchema = z.strictObject({
   safety_identifier: z.string().optional(),
 });
 
+/** Names the options of methods that take a mask: "masactrl takes baret[sourceMask] and baret[targetMask]". */
+const masksOfMethods = (): string =>
+  few(
+    methods().flatMap(({ name, editOptions }) => {
+      const masks = optionsOf(editOptions).flatMap((one) => (one.isFile ? [`baret[${one.name}]`] : []));
+      return masks.length > 0 ? [`${name} takes ${masks.join(" and ")}`] : [];
+    }),
+  );
+
 /** Fields of OpenAI's API that no method can honour, and what to do instead. */
-const refused: Readonly<Record<string, string>> = {
-  mask: "no method edits only what such a mask leaves free; masactrl takes baret[sourceMask] and baret[targetMask]",
+const refused: Readonly<Record<string, string | (() => string)>> = {
+  mask: () => `no method edits only what such a mask leaves free; ${masksOfMethods()}`,
   input_fidelity: "leave it out; baret[keep], from 0 to 1, says how much of the photo to keep",
   complexity: "no method has it",
   markup: "no method takes marked pictures",
@@ -58,6 +68,8 @@ const refused: Readonly<Record<string, string>> = {
   frame_duration_ms: "no method makes moving pictures",
   image_url: "send the picture itself; this server fetches nothing",
 };
+
+const adviceOf = (advice: string | (() => string)): string => (typeof advice === "string" ? advice : advice());
 
 /** A request as OpenAI's clients send it, read but for baret's own fields. */
 export interface EditForm extends z.output<typeof formSchema> {
@@ -85,7 +97,7 @@ export function readFields(form: readonly FormField[]): EditForm {
       const values = own.get(option) ?? [];
       if (values.length > 0 && !isList) wrong(name, "given twice");
       own.set(option, [...values, value]);
-    } else if (Object.hasOwn(refused, base)) wrong(base, refused[base]);
+    } else if (Object.hasOwn(refused, base)) wrong(base, adviceOf(refused[base]));
     else if (base === "image") {
       if (value instanceof Uint8Array) images.push(value);
       else wrong("image", "expected a file; this server fetches no URL");
