@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { formatBytes, UsageError } from "../core/index.ts";
 import { type CachedItem, DiskCache, listModels } from "../storage/node/index.ts";
-import { jsonOption } from "./options.ts";
+import { jsonOption, withExamples } from "./options.ts";
 import { columns, print, printJson } from "./print.ts";
 
 /** Kinds of cache entries, with their descriptions. */
@@ -71,5 +71,5 @@ export function cacheCommand(): Command {
       const bytes = bytesOf(text);
       print(`at most ${formatBytes(bytes)}; ${removedText(await new DiskCache().setLimit(bytes))}`);
     });
-  return command;
+  return withExamples(command, "baret cache", "baret cache limit 5GB", "baret cache clear");
 }

@@ -10,7 +10,7 @@ import { withProgress } from "./interrupt.ts";
 import { applyLike, likeOption, warnOfOtherModel } from "./like.ts";
 import { checkedOption } from "./methodOptions.ts";
 import { type ModelFlags, makerOf, modelOptions, withModel } from "./model.ts";
-import { integer, option, repeatable } from "./options.ts";
+import { integer, option, repeatable, withExamples } from "./options.ts";
 import { numbered, outOption, qualityOption } from "./outputs.ts";
 import { Reporter, settingLines } from "./print.ts";
 
@@ -102,10 +102,16 @@ export function generateCommand(): Command {
     .argument("[prompt...]", "what the pictures show")
     .addOption(option("--count <n>", "number of pictures for each prompt", integer(1, 10_000)).default(1))
     .addOption(likeOption())
-    .addOption(outOption("out.png"))
+    .addOption(outOption("out.png", true))
     .addOption(qualityOption());
   repeatable(command, (made) =>
     optionsOf(sampling).reduce((all, one) => all.addOption(checkedOption(one)), made.optionsGroup("Sampling:")),
+  );
+  withExamples(
+    command,
+    'baret generate "a brown dog on the grass" -o dog.png',
+    'baret generate "a cat" "a bird" --count 4 --seed 1',
+    'baret generate "a castle at night" --model sd1.5 --steps 30',
   );
   return modelOptions(command).action((prompts: string[], flags: GenerateFlags) =>
     run(command, prompts, new Reporter(flags)),

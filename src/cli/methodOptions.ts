@@ -55,11 +55,18 @@ export const checkedOption = (one: DeclaredOption): Option =>
     write: (value) => textOfValue(one, value),
   });
 
+/** How a command takes the options of methods. */
+export interface TakenOptions {
+  /** Edit options take several values, separated by commas. */
+  readonly takesLists?: boolean;
+  /** Its edits can choose their strength. If not, help leaves out the options that only say whether they do. */
+  readonly chooses?: boolean;
+}
+
 /** The options of methods that a command takes. */
 interface AddedOptions {
   readonly verbs: readonly Verb[];
   readonly names: ReadonlySet<string>;
-  /** Edit options take several values, separated by commas. */
   readonly takesLists: boolean;
 }
 
@@ -67,9 +74,13 @@ const added = new WeakMap<Command, AddedOptions>();
 
 /**
  * Adds --method, --preset and the options of every method. Options of equal names share a flag. Help shows the options of
- * the method that --method names. takesLists: edit options take several values, separated by commas.
+ * the method that --method names.
  */
-export function methodOptions(command: Command, verbs: readonly Verb[], takesLists = false): Command {
+export function methodOptions(
+  command: Command,
+  verbs: readonly Verb[],
+  { takesLists = false, chooses = false }: TakenOptions = {},
+): Command {
   const names = new Set<string>();
   repeatable(command, (made) => {
     const known = methods().map(({ name }) => name);
@@ -97,6 +108,7 @@ export function methodOptions(command: Command, verbs: readonly Verb[], takesLis
         const name = one.attributeName();
         if (one.hidden || (names.has(name) && !own.has(name))) return [];
         const declared = names.has(name) ? own.get(name) : undefined;
+        if (declared?.ofChoice && !chooses) return [];
         // Methods that share a flag may have other words and defaults for it.
         return [declared ? Object.assign(flagOf(declared), { helpGroupHeading: one.helpGroupHeading }) : one];
       });

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { type DeclaredOption, dashed, optionsOf } from "../core/index.ts";
 import { type Method, methods } from "../editing/index.ts";
 import { describeOption } from "./methodOptions.ts";
-import { jsonOption } from "./options.ts";
+import { jsonOption, withExamples } from "./options.ts";
 import { columns, print, printJson } from "./print.ts";
 
 /** Describes the needs of a method. */
@@ -53,7 +53,8 @@ const methodJson = (method: Method): object => ({
 });
 
 export function methodsCommand(): Command {
-  return new Command("methods").addOption(jsonOption()).action(({ json }: { json?: boolean }) => {
+  const command = withExamples(new Command("methods"), "baret methods", "baret methods --json");
+  return command.addOption(jsonOption()).action(({ json }: { json?: boolean }) => {
     if (json) printJson({ methods: methods().map(methodJson) });
     else print([...methods().map(describe), modelDefaults].join("\n\n"));
   });

@@ -14,7 +14,7 @@ import {
 } from "../weights/index.ts";
 import { statusOf } from "./exitStatus.ts";
 import { checkpointOptions } from "./model.ts";
-import { jsonOption } from "./options.ts";
+import { jsonOption, withExamples } from "./options.ts";
 import { columns, note, print, printJson } from "./print.ts";
 
 /** Properties of a model, read from its files. */
@@ -86,6 +86,7 @@ async function describe(model: FoundModel, options: OpenOptions): Promise<Descri
 
 export function modelsCommand(): Command {
   const command = new Command("models").argument("[model...]", "names, folders and .safetensors files");
+  withExamples(command, "baret models", "baret models sd1.5 ./my-model.safetensors", "baret models menagerie --json");
   return checkpointOptions(command)
     .addOption(jsonOption())
     .addHelpText(

@@ -205,5 +205,9 @@ export function repeatedOption(flags: string, about: string): Option {
 export const seedOption = (value: number, about = "seed of the random numbers"): Option =>
   option("--seed <n>", about, integer(0, Number.MAX_SAFE_INTEGER)).default(value);
 
+/** Adds examples to the end of a command's help. */
+export const withExamples = (command: Command, ...lines: readonly string[]): Command =>
+  command.addHelpText("after", `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`);
+
 export const jsonOption = (): Option => new Option("--json", "print the result, or the error, as one JSON object");
 export const quietOption = (): Option => new Option("-q, --quiet", "print only results and warnings");

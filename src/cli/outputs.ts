@@ -12,10 +12,11 @@ const pictureFile: OptionType<string> = {
   read: (text) => (formatOfName(text) && !/^\.\w+$/.test(text) ? text : undefined),
 };
 
-export const outOption = (value: string) =>
+/** Returns the option that names the pictures to write. areMany: a command may write several, which are numbered. */
+export const outOption = (value: string, areMany: boolean) =>
   option(
     "-o, --out <file>",
-    "PNG, JPEG or WebP to write; several are numbered: out-1.png, out-2.png, …",
+    `PNG, JPEG or WebP to write${areMany ? "; several are numbered: out-1.png, out-2.png, …" : ""}`,
     pictureFile,
   ).default(value);
 

@@ -8,7 +8,7 @@ import { dataFolder } from "../storage/node/index.ts";
 import { untilStopped } from "./interrupt.ts";
 import { engineOptions } from "./model.ts";
 import { openPage } from "./openPage.ts";
-import { integer, jsonOption, nonEmpty, option, quietOption, repeatedOption } from "./options.ts";
+import { integer, jsonOption, nonEmpty, option, quietOption, repeatedOption, withExamples } from "./options.ts";
 import { note, print, printJson } from "./print.ts";
 import { reportWork } from "./workerLines.ts";
 
@@ -99,6 +99,12 @@ export function serveCommand(): Command {
     )
     .addOption(new Option("--no-open", "do not open the studio in a browser"))
     .addOption(repeatedOption("--model <name|path>", "model to offer; may be given several times; default menagerie"));
+  withExamples(
+    command,
+    "baret serve",
+    "baret serve --model menagerie --model sd1.5 --device cuda",
+    "baret serve --host 0.0.0.0 --no-open",
+  );
   return engineOptions(command)
     .optionsGroup("Other machines:")
     .addOption(

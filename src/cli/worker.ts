@@ -5,7 +5,7 @@ import { type EngineChoice, engineChoice } from "../runtime/index.ts";
 import { describeModels, openBlobs, openQueue, runnerModels, startWorker } from "../server/node/index.ts";
 import { untilStopped } from "./interrupt.ts";
 import { engineOptions } from "./model.ts";
-import { jsonOption, nonEmpty, option, quietOption, repeatedOption } from "./options.ts";
+import { jsonOption, nonEmpty, option, quietOption, repeatedOption, withExamples } from "./options.ts";
 import { note } from "./print.ts";
 import { reportWork } from "./workerLines.ts";
 
@@ -64,6 +64,11 @@ export function workerCommand(): Command {
     )
     .addOption(repeatedOption("--model <name|path>", "model to run; may be given several times; default menagerie"))
     .addOption(option("--name <name>", "name of this worker; default machine and process", nonEmpty("a name")));
+  withExamples(
+    command,
+    "baret worker --database postgres://baret:secret@db/baret --blobs s3://photos/baret",
+    "baret worker --database postgres://baret:secret@db/baret --blobs /mnt/baret --model sd1.5 --device cuda",
+  );
   return engineOptions(command)
     .addOption(jsonOption())
     .addOption(quietOption())

@@ -8,17 +8,24 @@ export type PhotoFormat = (typeof photoFormats)[number];
 export const pictureFormats = ["png", "jpeg", "webp"] as const;
 export type PictureFormat = (typeof pictureFormats)[number];
 
-const endings: Readonly<Record<PictureFormat, readonly string[]>> = {
+const endings: Readonly<Record<PhotoFormat, readonly string[]>> = {
   png: [".png"],
-  jpeg: [".jpg", ".jpeg"],
+  jpeg: [".jpg", ".jpeg", ".jfif"],
   webp: [".webp"],
+  tiff: [".tif", ".tiff"],
+  avif: [".avif"],
+  gif: [".gif"],
 };
 
+const endsAs = (path: string, format: PhotoFormat): boolean =>
+  endings[format].some((ending) => path.toLowerCase().endsWith(ending));
+
 /** Returns the format to write a file of this name in. Undefined if its ending belongs to none. */
-export function formatOfName(path: string): PictureFormat | undefined {
-  const name = path.toLowerCase();
-  return pictureFormats.find((format) => endings[format].some((ending) => name.endsWith(ending)));
-}
+export const formatOfName = (path: string): PictureFormat | undefined =>
+  pictureFormats.find((format) => endsAs(path, format));
+
+/** Tells if a name ends as those of a format that decodePhoto reads. */
+export const isPhotoName = (path: string): boolean => photoFormats.some((format) => endsAs(path, format));
 
 const ascii = (bytes: Uint8Array, from: number, to: number): string => String.fromCharCode(...bytes.subarray(from, to));
 

@@ -4,6 +4,7 @@ import { crc32 } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { baretProgram } from "../../src/cli/program.ts";
 import { runCommand } from "../../src/cli/run.ts";
+import { StorageError } from "../../src/core/index.ts";
 import { encodePrepared } from "../../src/editing/index.ts";
 import { readPrepared } from "../../src/editing/node/index.ts";
 import { readPngText, readRecord } from "../../src/image/index.ts";
@@ -216,7 +217,7 @@ test("two photos and two prompts make four edits, with all pictures by --save-al
   }));
   expect(result.edits).toMatchObject(expected);
   for (const { files } of result.edits)
-    for (const name of Object.values(files)) expect(existsSync(here.path(`${name}`)));
+    for (const name of Object.values(files)) expect(existsSync(here.path(`${name}`))).toBe(true);
   expect(metadata("many-2-transition.png")).toMatchObject({ image: "transition", settings: { target: "a cat" } });
   const sheet = await decodeImage(here.path("many-1-sheet.png"));
   expect(sheet.width).toBeGreaterThan(5 * 64);
@@ -270,7 +271,7 @@ test("a prepared photo of another model or prompt, a damaged file, and options o
       "--steps, --early-stop: applies to preparing a photo",
     ],
     [["later.safetensors", ...model], 1, `does not fit the model ${model[1]}\n  timesteps.0: found ${timesteps[0]}`],
-    [["short.safetensors", ...model], 1, "Prepare the photo again: baret invert."],
+    [["short.safetensors", ...model], 1, "Prepare the photo again."],
     [["weights.safetensors", ...model], 1, "a safetensors file, but not of a prepared photo"],
     [["nothing.safetensors", ...model], 1, "the file cannot be read: there is no such file or folder"],
   ];
@@ -279,6 +280,35 @@ test("a prepared photo of another model or prompt, a damaged file, and options o
     expect({ code: made.code, stderr: made.stderr }).toEqual({ code, stderr: expect.stringContaining(message) });
   }
   expect(existsSync(here.path("refused.png"))).toBe(false);
+});
+
+test("every picture of a folder is edited, each with its place in the batch; other formats give one warning", async () => {
+  mkdirSync(here.path("album"));
+  for (const name of ["b.png", "a.PNG", ".hidden.png"]) writeFileSync(here.path("album", name), file("photo.png"));
+  for (const name of ["notes.pdf", "c.heic", "list.txt"]) writeFileSync(here.path("album", name), "not a picture");
+  const plain = [...tiny, "--method", "plain", "--steps", "2"];
+  const made = await here.inProcess(["edit", "album", "a drawing", ...plain, "-o", "album-{photo}.png"]);
+  expect(made.code).toBe(0);
+  expect(made.stdout.match(/^\[.*$/gm)).toEqual(["[1/2] album-a.png  a drawing", "[2/2] album-b.png  a drawing"]);
+  expect(made.stderr.match(/^Warning: .*skipped.*$/gm)).toEqual([
+    "Warning: album: skipped c.heic, notes.pdf, which are not PNG, JPEG, WebP, TIFF, AVIF or GIF",
+  ]);
+  expect(await decodeImage(here.path("album-b.png"))).toEqual(await decodeImage(here.path("album-a.png")));
+});
+
+test("a folder without pictures, and one without read permission, are refused", async () => {
+  mkdirSync(here.path("papers"));
+  writeFileSync(here.path("papers", "notes.pdf"), "%PDF-");
+  const none = await here.inProcess(["edit", "papers", prompt, ...tiny]);
+  expect(none).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("papers: a folder without pictures: found notes.pdf, expected PNG, JPEG"),
+  });
+  mkdirSync(here.path("secret"), { mode: 0o300 });
+  const edit = ["edit", here.path("secret"), prompt, ...tiny, "-o", here.path("secret.png")];
+  const secret = asOrdinaryUser(async () => runCommand(await baretProgram(edit), edit));
+  await expect(secret).rejects.toThrow(StorageError);
+  await expect(secret).rejects.toThrow(`${here.path("secret")}: the folder cannot be read: permission denied`);
 });
 
 /** Returns a PNG whose header claims another size. */
@@ -409,9 +439,11 @@ test("an edit stopped by Ctrl-C resumes, and --preview shows it while it is comp
   expect(stopped).toMatchObject({ code: 130, signal: null });
   expect(stopped.afterInterrupt).toBeLessThan(1000);
   expect(stopped.stderr).toMatch(/^Stopped\.$/m);
+  expect(stopped.stdout).toMatch(/^The finished steps are in the cache\. Run the same command again to resume\.$/m);
   const resumed = await here.baret([...long, "--preview", "forming.png"]);
   expect(resumed.code).toBe(0);
   expect(resumed.stderr).not.toMatch(/^invert \d/m);
+  expect(Number(resumed.stderr.match(/^tune (\d+)/m)?.[1])).toBeGreaterThan(5);
   expect(await decodeImage(here.path("forming.png"))).toMatchObject({ width: 64, height: 64 });
   expect(readdirSync(here.path("cache")).filter((name) => name.startsWith("tmp."))).toEqual([]);
 });

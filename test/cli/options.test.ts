@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { expect, test } from "vitest";
-import { editCommand, invertCommand, sweepCommand } from "../../src/cli/edit/index.ts";
-import { splitArguments, taskCount } from "../../src/cli/edit/sources.ts";
+import { attentionCommand, editCommand, invertCommand, sweepCommand } from "../../src/cli/edit/index.ts";
+import { type Arguments, splitArguments, taskCount } from "../../src/cli/edit/sources.ts";
 import { generateCommand } from "../../src/cli/generate.ts";
 import {
   anyText,
@@ -18,6 +18,8 @@ import {
   repeatable,
   writtenSetting,
 } from "../../src/cli/options.ts";
+import { Reporter } from "../../src/cli/print.ts";
+import { baretProgram } from "../../src/cli/program.ts";
 import { UsageError } from "../../src/core/index.ts";
 
 /** Tests that right texts are read, and read again after writing; and that wrong texts are refused. */
@@ -93,6 +95,8 @@ test.each(nonsense)("the setting $value is refused by every option", ({ value })
   }
 });
 
+const split = (given: readonly string[], repeated?: Arguments) => splitArguments(given, new Reporter({}), repeated);
+
 test("photos come first, then prompts", () => {
   const cases: [string[], string[], string[]][] = [
     [["photo", "a dog"], ["photo"], ["a dog"]],
@@ -106,27 +110,27 @@ test("photos come first, then prompts", () => {
     [["a.png", "a dog, as in old.png, but new"], ["a.png"], ["a dog, as in old.png, but new"]],
     [["a.png", "logo of acme.png"], ["a.png"], ["logo of acme.png"]],
   ];
-  for (const [given, sources, prompts] of cases) expect(splitArguments(given)).toEqual({ sources, prompts });
+  for (const [given, sources, prompts] of cases) expect(split(given)).toEqual({ sources, prompts });
   const repeated = { sources: ["made.png"], prompts: ["a dog"] };
-  expect(splitArguments([], repeated)).toEqual(repeated);
-  expect(splitArguments(["a cat"], repeated)).toEqual({ ...repeated, prompts: ["a cat"] });
-  expect(splitArguments(["b.png"], repeated)).toEqual({ ...repeated, sources: ["b.png"] });
+  expect(split([], repeated)).toEqual(repeated);
+  expect(split(["a cat"], repeated)).toEqual({ ...repeated, prompts: ["a cat"] });
+  expect(split(["b.png"], repeated)).toEqual({ ...repeated, sources: ["b.png"] });
   for (const wrong of [[], ["a.png"], ["a.png", ""], ["a.png", "a dog", "b.png"], ["i.safetensors", "a.png"]]) {
-    expect(() => splitArguments(wrong)).toThrow(UsageError);
+    expect(() => split(wrong)).toThrow(UsageError);
   }
 });
 
 test("a prompt before a photo, and a prompt without a photo, are refused with advice", () => {
   const here = fileURLToPath(new URL("../../examples/dog.png", import.meta.url));
-  expect(() => splitArguments(["a dog", "dog.png"])).toThrow(
+  expect(() => split(["a dog", "dog.png"])).toThrow(
     'photos come before prompts: found "a dog", which is not a file, before dog.png.\n' +
       'Give the photo first, then the prompt: dog.png "a dog"',
   );
-  expect(() => splitArguments(["dog", here])).toThrow("photos come before prompts");
-  expect(() => splitArguments(["a dog lying down"])).toThrow('a photo is missing: found only "a dog lying down"');
-  expect(() => splitArguments(["photo"])).toThrow("a prompt is missing");
-  expect(splitArguments([here, "a.png b"]).prompts).toEqual(["a.png b"]);
-  expect(splitArguments(["a dog"], { sources: [here], prompts: [] })).toEqual({ sources: [here], prompts: ["a dog"] });
+  expect(() => split(["dog", here])).toThrow("photos come before prompts");
+  expect(() => split(["a dog lying down"])).toThrow('a photo is missing: found only "a dog lying down"');
+  expect(() => split(["photo"])).toThrow("a prompt is missing");
+  expect(split([here, "a.png b"]).prompts).toEqual(["a.png b"]);
+  expect(split(["a dog"], { sources: [here], prompts: [] })).toEqual({ sources: [here], prompts: ["a dog"] });
 });
 
 test("every command takes --seed, and its help shows it if it has an effect", () => {
@@ -135,6 +139,51 @@ test("every command takes --seed, and its help shows it if it has an effect", ()
   }
   expect(invertCommand().helpInformation()).not.toContain("--seed");
   expect(generateCommand().helpInformation()).toMatch(/--seed <n>\s+seed of the random numbers/);
+});
+
+test("commands whose edits cannot choose their strength do not offer that choice, nor numbers for one picture", () => {
+  expect(editCommand().helpInformation()).toMatch(/--strength <way>/);
+  for (const made of [sweepCommand, attentionCommand]) {
+    expect(made().helpInformation()).toContain("--alpha");
+    expect(made().helpInformation()).not.toMatch(/--strength|several are numbered/);
+    const sdedit = made();
+    sdedit.setOptionValueWithSource("method", "sdedit", "cli");
+    expect(sdedit.helpInformation()).toContain("--strength <share>");
+  }
+});
+
+test.each([
+  ...[
+    "edit",
+    "invert",
+    "sweep",
+    "compare",
+    "attention",
+    "experiments",
+    "generate",
+    "serve",
+    "worker",
+    "pull",
+    "models",
+  ],
+  ...["cache", "methods", "world"],
+])("help of %s ends with examples, whose options exist", async (name) => {
+  const commandOf = async (own: string) => (await baretProgram([own])).commands.find((one) => one.name() === own)!;
+  const command = await commandOf(name);
+  let help = "";
+  command.configureOutput({
+    writeOut: (text) => {
+      help += text;
+    },
+  });
+  command.outputHelp();
+  const examples = [...(help.split("\nExamples:\n")[1] ?? "").matchAll(/^ {2}baret (\S+)(.*)$/gm)];
+  expect(examples.length).toBeGreaterThan(1);
+  for (const [, own, rest] of examples) {
+    const named = await commandOf(own);
+    const longs = [named, ...named.commands].flatMap(({ options }) => options.map(({ long }) => long));
+    for (const [flag] of rest.matchAll(/--[a-z-]+/g)) expect(longs).toContain(flag);
+  }
 });
 
 test("every photo is edited with every prompt, a prepared photo with its own prompt", () => {

@@ -3,7 +3,7 @@ import { type AttentionMaps, observedPicture, type Place, requireAttention } fro
 import { attentionSheet, attentionTask, planEdit } from "../../tasks/index.ts";
 import { writePicture } from "../../tasks/node/index.ts";
 import { chosenMethod, filesIn, givenValues } from "../methodOptions.ts";
-import { anyText, integer, option } from "../options.ts";
+import { anyText, integer, option, withExamples } from "../options.ts";
 import { checkOutputs, outOption, qualityOption } from "../outputs.ts";
 import { columns, Reporter } from "../print.ts";
 import { singleArguments } from "./sources.ts";
@@ -60,7 +60,7 @@ async function makeMaps(command: Command, flags: Flags, opened: OpenedTasks, rep
 }
 
 async function run(command: Command, given: readonly string[], flags: Flags, reporter: Reporter): Promise<void> {
-  const named = singleArguments(given, "attention");
+  const named = singleArguments(given, "attention", reporter);
   const method = chosenMethod(command);
   const inputs = [...named.sources, ...filesIn(method, givenValues(command, method, "edit"))];
   await checkOutputs([{ option: "--out", path: flags.out }], inputs);
@@ -92,16 +92,14 @@ export function attentionCommand(): Command {
     .addOption(
       option("--resolution <n>", "finest attention maps to use, in tokens a side, default 32", integer(1, 1024)),
     )
-    .addOption(outOption("attention.png"))
-    .addOption(qualityOption())
-    .addHelpText(
-      "after",
-      `
-Examples:
-  baret attention dog.png "a dog lying down" --word dog -o map.png
-  baret attention dog.png "a dog lying down" --of edit --word dog,lying -o edit.png
-  baret attention dog.png "a dog lying down" --method plain`,
-    );
+    .addOption(outOption("attention.png", false))
+    .addOption(qualityOption());
+  withExamples(
+    command,
+    'baret attention dog.png "a dog lying down" --word dog -o map.png',
+    'baret attention dog.png "a dog lying down" --of edit --word dog,lying -o edit.png',
+    'baret attention dog.png "a dog lying down" --method plain',
+  );
   return photoOptions(command, ["prepare", "edit"]).action((given: string[], flags: Flags) =>
     run(command, given, flags, new Reporter(flags)),
   );

@@ -24,7 +24,7 @@ import { statusOf } from "../exitStatus.ts";
 import { runBlocking, withProgress } from "../interrupt.ts";
 import { assignedOptions, assignmentOption, filesIn, writtenSettings } from "../methodOptions.ts";
 import { makerOf, withModel } from "../model.ts";
-import { integer, listOption, nonEmpty, option } from "../options.ts";
+import { integer, listOption, nonEmpty, option, withExamples } from "../options.ts";
 import { checkOutputs, outputName, pngFile, suffixed } from "../outputs.ts";
 import { columns, Reporter } from "../print.ts";
 import { remoteComparisons, type ServerFlags, serverOptions } from "../remote/index.ts";
@@ -160,7 +160,7 @@ function warn(
 const leftOutText = ({ method, why }: LeftOut): string => `${method} is left out: ${why}.`;
 
 async function run(command: Command, given: readonly string[], flags: Flags, reporter: Reporter): Promise<void> {
-  const named = splitArguments(given);
+  const named = splitArguments(given, reporter);
   const prepared = named.sources.filter(isPreparedFile);
   if (prepared.length > 0) {
     throw new UsageError("each method prepares the photo itself, but this photo is prepared", {
@@ -288,15 +288,13 @@ export function compareCommand(): Command {
     .option(
       "--no-cache",
       "use nothing that another method or an earlier command has computed, so that the table shows whole costs",
-    )
-    .addHelpText(
-      "after",
-      `
-Examples:
-  baret compare dog.png "a dog lying down" --source "a dog standing"
-  baret compare dog.png "a dog lying down" --methods baret,masactrl --set steps=20 --set masactrl.step=2
-  baret compare photos/ "a drawing" -o "{photo}-compare.png"`,
     );
+  withExamples(
+    command,
+    'baret compare dog.png "a dog lying down" --source "a dog standing"',
+    'baret compare dog.png "a dog lying down" --methods baret,masactrl --set steps=20 --set masactrl.step=2',
+    'baret compare photos/ "a drawing" -o "{photo}-compare.png"',
+  );
   return serverOptions(captionedPhotoOptions(command)).action((given: string[], flags: Flags) =>
     run(command, given, flags, new Reporter(flags)),
   );

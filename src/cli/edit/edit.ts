@@ -17,7 +17,7 @@ import { writePicture } from "../../tasks/node/index.ts";
 import { runBlocking } from "../interrupt.ts";
 import { applyLike, likeOption, warnOfOtherModel } from "../like.ts";
 import { chosenMethod, filesIn, givenValues } from "../methodOptions.ts";
-import { anyText, fileNamed, option } from "../options.ts";
+import { anyText, fileNamed, option, withExamples } from "../options.ts";
 import {
   checkOutputs,
   numbered,
@@ -198,7 +198,7 @@ async function run(command: Command, given: readonly string[], reporter: Reporte
   const { like } = command.opts<Flags>();
   const made = like === undefined ? undefined : await applyLike(command, like, reporter);
   const flags = command.opts<Flags>();
-  const named = splitArguments(given, made && repeatedArguments(made));
+  const named = splitArguments(given, reporter, made && repeatedArguments(made));
   await requirePhotoOf(made, `${like}`, named.sources);
   const preparedBefore = named.sources.filter(isPreparedFile);
   if (flags.saveInversion !== undefined && preparedBefore.length > 0) {
@@ -250,7 +250,7 @@ export function editCommand(): Command {
   const command = new Command("edit")
     .argument("[photo-then-prompt...]", "photos, folders of photos or prepared photos, then target prompts")
     .addOption(likeOption())
-    .addOption(outOption("out.png"))
+    .addOption(outOption("out.png", true))
     .addOption(qualityOption())
     .option("--save-all", "also write the method's other pictures, and a sheet of all of them")
     .addOption(
@@ -261,17 +261,15 @@ export function editCommand(): Command {
       ),
     )
     .addOption(option("--save-inversion <file>", "save the prepared photo for further edits", preparedFile))
-    .addOption(option("--preview <file.png>", "file that shows the edit while it is computed", pngFile))
-    .addHelpText(
-      "after",
-      `
-Examples:
-  baret edit dog.png "a dog lying down" -o lying.png
-  baret edit photos/ "a drawing" -o "{photo}-{prompt}.png"
-  baret edit dog.png "a dog lying down" --method plain
-  baret edit --like lying.png --alpha 1 -o other.png`,
-    );
-  return serverOptions(photoOptions(command, ["prepare", "edit"])).action((given: string[], flags: Flags) =>
-    run(command, given, new Reporter(flags)),
+    .addOption(option("--preview <file.png>", "file that shows the edit while it is computed", pngFile));
+  withExamples(
+    command,
+    'baret edit dog.png "a dog lying down" -o lying.png',
+    'baret edit photos/ "a drawing" -o "{photo}-{prompt}.png"',
+    'baret edit dog.png "a dog lying down" --method plain',
+    "baret edit --like lying.png --alpha 1 -o other.png",
+  );
+  return serverOptions(photoOptions(command, ["prepare", "edit"], { chooses: true })).action(
+    (given: string[], flags: Flags) => run(command, given, new Reporter(flags)),
   );
 }

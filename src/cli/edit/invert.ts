@@ -2,7 +2,7 @@ import { basename, extname } from "node:path";
 import { Command } from "commander";
 import { UsageError } from "../../core/index.ts";
 import { prepareTask } from "../../tasks/index.ts";
-import { fileNamed, option } from "../options.ts";
+import { fileNamed, option, withExamples } from "../options.ts";
 import { checkOutputs } from "../outputs.ts";
 import { Reporter } from "../print.ts";
 import { isPreparedFile, requirePhotoFirst } from "./sources.ts";
@@ -33,6 +33,12 @@ export function invertCommand(): Command {
     .addOption(
       option("-o, --out <file>", "file to write, default PHOTO.inversion.safetensors", fileNamed(".safetensors")),
     );
+  withExamples(
+    command,
+    'baret invert dog.png "a dog lying down"',
+    "baret edit dog.inversion.safetensors --alpha 1 -o rigid.png",
+    'baret invert dog.png "a dog lying down" --preset fast -o dog.safetensors',
+  );
   return photoOptions(command, ["prepare"]).action((photo: string, prompt: string, flags: Flags) =>
     run(command, photo, prompt, flags, new Reporter(flags)),
   );

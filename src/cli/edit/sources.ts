@@ -1,10 +1,16 @@
 import { readdirSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
-import { shown, UsageError } from "../../core/index.ts";
+import { few, shown, UsageError } from "../../core/index.ts";
+import { isPhotoName } from "../../image/index.ts";
+import { storageError } from "../../storage/node/index.ts";
+import type { Reporter } from "../print.ts";
 
 const preparedFile = /\.safetensors$/i;
-/** Includes formats that baret does not read, so that such files are refused as pictures and not taken for prompts. */
-const pictureFile = /\.(png|jpe?g|jfif|webp|gif|bmp|tiff?|avif|hei[cf]|svg|pdf)$/i;
+/** Names of pictures in formats that baret does not read. */
+const otherPicture = /\.(bmp|hei[cf]|svg|pdf)$/i;
+
+/** Includes other formats, so that such files are refused as pictures and not taken for prompts. */
+const isPictureName = (path: string): boolean => isPhotoName(path) || otherPicture.test(path);
 
 export const isPreparedFile = (path: string): boolean => preparedFile.test(path);
 
@@ -25,18 +31,39 @@ function statOf(text: string): Stats | undefined {
 
 const isFolder = (path: string): boolean => statOf(path)?.isDirectory() ?? false;
 
-/** Returns the pictures in a folder, sorted by name. Throws UsageError if there are none. */
-function picturesIn(folder: string): string[] {
-  const found = readdirSync(folder)
-    .filter((name) => pictureFile.test(name) && !name.startsWith("."))
-    .sort();
-  if (found.length === 0) throw new UsageError("a folder without pictures", { where: folder });
+const readFormats = "PNG, JPEG, WebP, TIFF, AVIF or GIF";
+
+/** Returns the names in a folder, sorted. Throws StorageError. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch (cause) {
+    throw storageError("the folder cannot be read", folder, cause);
+  }
+}
+
+/**
+ * Returns the pictures in a folder, sorted by name. Warns once of those in formats that baret does not read. Throws UsageError
+ * if there are no others, StorageError.
+ */
+function picturesIn(folder: string, reporter: Pick<Reporter, "warn">): string[] {
+  const names = namesIn(folder).filter((name) => isPictureName(name) && !name.startsWith("."));
+  const found = names.filter(isPhotoName);
+  const skipped = names.filter((name) => !isPhotoName(name));
+  if (found.length === 0) {
+    throw new UsageError("a folder without pictures", {
+      where: folder,
+      ...(skipped.length > 0 && { found: few(skipped) }),
+      expected: readFormats,
+    });
+  }
+  if (skipped.length > 0) reporter.warn(`${folder}: skipped ${few(skipped)}, which are not ${readFormats}`);
   return found.map((name) => join(folder, name));
 }
 
 /** Tells files from prompts: a prompt may end like a file name ("logo of acme.png"), but file names seldom have spaces. */
 const looksLikeFile = (text: string): boolean =>
-  (preparedFile.test(text) || pictureFile.test(text)) && (!/\s/.test(text) || statOf(text) !== undefined);
+  (preparedFile.test(text) || isPictureName(text)) && (!/\s/.test(text) || statOf(text) !== undefined);
 
 /** Throws UsageError if a prompt comes before a photo, or if there is only a prompt. */
 export function requirePhotoFirst([first, ...others]: readonly string[]): void {
@@ -59,9 +86,13 @@ export function requirePhotoFirst([first, ...others]: readonly string[]): void {
 /**
  * Splits arguments into photos, which come first, and prompts. Without `repeated`, the first argument is always a photo or a
  * folder of photos. Others are photos if they are folders or end like picture files or prepared photos. Photos or prompts
- * that are not given are those of `repeated`. Throws UsageError.
+ * that are not given are those of `repeated`. Warns of pictures in folders that are skipped. Throws UsageError, StorageError.
  */
-export function splitArguments(given: readonly string[], repeated?: Arguments): Arguments {
+export function splitArguments(
+  given: readonly string[],
+  reporter: Pick<Reporter, "warn">,
+  repeated?: Arguments,
+): Arguments {
   if (repeated === undefined) requirePhotoFirst(given);
   const isSource = (text: string, k: number): boolean =>
     (k === 0 && repeated === undefined) || looksLikeFile(text) || isFolder(text);
@@ -75,7 +106,7 @@ export function splitArguments(given: readonly string[], repeated?: Arguments): 
     });
   }
   const sources = (files.length > 0 ? files : (repeated?.sources ?? [])).flatMap((path) =>
-    isFolder(path) ? picturesIn(path) : [path],
+    isFolder(path) ? picturesIn(path, reporter) : [path],
   );
   const prompts = rest.length > 0 ? rest : (repeated?.prompts ?? []);
   if (sources.length === 0) throw new UsageError("a photo is missing");
@@ -88,9 +119,13 @@ export function splitArguments(given: readonly string[], repeated?: Arguments): 
   return { sources, prompts };
 }
 
-/** Splits the arguments of a command that takes one photo and one prompt. Throws UsageError. */
-export function singleArguments(given: readonly string[], command: string): Arguments {
-  const { sources, prompts } = splitArguments(given);
+/** Splits the arguments of a command that takes one photo and one prompt, as `splitArguments`. Throws UsageError. */
+export function singleArguments(
+  given: readonly string[],
+  command: string,
+  reporter: Pick<Reporter, "warn">,
+): Arguments {
+  const { sources, prompts } = splitArguments(given, reporter);
   if (sources.length > 1 || prompts.length > 1) {
     throw new UsageError(`${command} takes one photo and one prompt`, {
       found: `${sources.length} photos, ${prompts.length} prompts`,

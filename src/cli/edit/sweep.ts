@@ -6,6 +6,7 @@ import { type Cell, contactSheet } from "../../image/index.ts";
 import { planEdit, recordOf, type SettingValues, sweepPointsOf, sweepTask } from "../../tasks/index.ts";
 import { writePicture } from "../../tasks/node/index.ts";
 import { filesIn, sweepValues, writtenSettings } from "../methodOptions.ts";
+import { withExamples } from "../options.ts";
 import { checkOutputs, numbered, outOption, qualityOption } from "../outputs.ts";
 import { Reporter } from "../print.ts";
 import { singleArguments } from "./sources.ts";
@@ -64,7 +65,7 @@ async function makeSheet(command: Command, flags: Flags, opened: OpenedTasks, re
 
 async function run(command: Command, given: readonly string[], flags: Flags, reporter: Reporter): Promise<void> {
   const use = (opened: OpenedTasks): Promise<void> => makeSheet(command, flags, opened, reporter);
-  await withTasks(command, flags, singleArguments(given, "sweep"), use);
+  await withTasks(command, flags, singleArguments(given, "sweep", reporter), use);
 }
 
 export function sweepCommand(): Command {
@@ -74,10 +75,16 @@ export function sweepCommand(): Command {
         "commas. If none has several, the sheet shows the method's own choice: for baret, the paper's figure 9",
     )
     .argument("<photo-then-prompt...>", "a photo and a target prompt, or a prepared photo")
-    .addOption(outOption("sweep.png"))
+    .addOption(outOption("sweep.png", false))
     .addOption(qualityOption())
-    .option("--save-all", "also write each edit as a picture of its own");
-  return photoOptions(command, ["prepare", "edit"], true).action((given: string[], flags: Flags) =>
+    .option("--save-all", "also write each edit as a picture of its own: sweep-1.png, sweep-2.png, …");
+  withExamples(
+    command,
+    'baret sweep dog.png "a dog lying down" -o sheet.png',
+    'baret sweep dog.png "a dog lying down" --alpha 0.9:0.1,0.6:0.1 --self-steps 0.2,0.4',
+    "baret sweep dog.inversion.safetensors --guidance 5,7.5,10 --save-all",
+  );
+  return photoOptions(command, ["prepare", "edit"], { takesLists: true }).action((given: string[], flags: Flags) =>
     run(command, given, flags, new Reporter(flags)),
   );
 }

@@ -23,6 +23,7 @@ import {
   nonEmpty,
   option,
   repeatedOption,
+  withExamples,
 } from "../options.ts";
 import { Reporter } from "../print.ts";
 
@@ -212,14 +213,12 @@ export function experimentsCommand(): Command {
     .optionsGroup("Run:")
     .addOption(option("-o, --out <folder>", "folder of the run", nonEmpty("a folder")).default("experiments"))
     .addOption(option("--jobs <n>", "cases at the same time, each with a model of its own", integer(1, 64)).default(1))
-    .option("--retry", "do again what has failed")
-    .addHelpText(
-      "after",
-      `
-Examples:
-  baret experiments all --limit 8
-  baret experiments fig8 truth --methods baret,plain,null-text
-  baret experiments --cases photos/ --model sd1.5 --clip clip --lpips alex=alexnet.safetensors,alex.pth`,
-    );
+    .option("--retry", "do again what has failed");
+  withExamples(
+    command,
+    "baret experiments all --limit 8",
+    "baret experiments fig8 truth --methods baret,plain,null-text",
+    "baret experiments --cases photos/ --model sd1.5 --clip clip --lpips alex=alexnet.safetensors,alex.pth",
+  );
   return modelOptions(command).action(run);
 }

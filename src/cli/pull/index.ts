@@ -8,7 +8,7 @@ import { Clip } from "../../metrics/index.ts";
 import { copyModel, hubAccess, type InstalledModel, pullModel, shortNames } from "../../storage/node/index.ts";
 import { type Folder, type Prediction, predictions } from "../../weights/index.ts";
 import { withProgress } from "../interrupt.ts";
-import { choiceOption, jsonOption, nonEmpty, option, quietOption } from "../options.ts";
+import { choiceOption, jsonOption, nonEmpty, option, quietOption, withExamples } from "../options.ts";
 import { print, printJson } from "../print.ts";
 
 interface PullFlags {
@@ -73,7 +73,7 @@ Use it with ${kind === "CLIP" ? `baret edit --scorer ${short}, baret compare --c
 }
 
 export function pullCommand(): Command {
-  return new Command("pull")
+  const command = new Command("pull")
     .argument("<name>", "OWNER/NAME on the hub, or a short name")
     .addOption(
       option(
@@ -94,11 +94,16 @@ export function pullCommand(): Command {
     )
     .addOption(choiceOption("--prediction <type>", "prediction type of a single SD2.x file", predictions))
     .addOption(jsonOption())
-    .addOption(quietOption())
-    .addHelpText("after", help)
-    .action(async (name: string, flags: PullFlags) => {
-      const model = await pull(name, flags);
-      if (flags.json) printJson(model);
-      else print(summary(model, flags.from ?? hubAccess().endpoint, name));
-    });
+    .addOption(quietOption());
+  withExamples(
+    command,
+    "baret pull sd1.5",
+    "baret pull OWNER/NAME --variant fp16",
+    "baret pull sd1.5 --from stable-diffusion-v1-5.safetensors",
+  );
+  return command.addHelpText("after", help).action(async (name: string, flags: PullFlags) => {
+    const model = await pull(name, flags);
+    if (flags.json) printJson(model);
+    else print(summary(model, flags.from ?? hubAccess().endpoint, name));
+  });
 }

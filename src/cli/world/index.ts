@@ -3,12 +3,19 @@
 // Does not know of: models, other commands.
 import { Command } from "commander";
 import { knownWords } from "../../world/index.ts";
+import { withExamples } from "../options.ts";
 import { print } from "../print.ts";
 import { pairsCommand, shardsCommand } from "./dataSets.ts";
 import { renderCommand, sheetCommand } from "./pictures.ts";
 
 export function worldCommand(): Command {
-  return new Command("world")
+  const command = withExamples(
+    new Command("world"),
+    'baret world render --animal dog --pose "lying down" --place beach -o dog.png',
+    "baret world sheet --count 36 --seed 2",
+    "baret world pairs --set tuning -o pairs",
+  );
+  return command
     .addCommand(renderCommand())
     .addCommand(sheetCommand())
     .addCommand(pairsCommand())
