@@ -35,9 +35,11 @@ test("a task stopped before its first step prints no place of finished steps", a
     },
   };
   const events = prepareTask(task, { signal: AbortSignal.abort() });
-  const stopped = runTask(task, events, {}, new Reporter({ quiet: true }));
+  const stopped = runTask(task, events, {}, new Reporter({}));
   await expect(stopped).rejects.toThrow(CancelledError);
-  expect(written).not.toHaveBeenCalled();
+  const printed = written.mock.calls.map(([text]) => `${text}`).join("");
+  expect(printed).toContain("photo.png (64x64 to 128x128): a dog\n");
+  expect(printed).not.toContain("finished steps");
 });
 
 test("a preview that cannot be written gives one warning, and the edit goes on", async () => {

@@ -1,8 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { editCommand } from "../../src/cli/edit/index.ts";
+import { CancelledError } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
-import { registerMethod } from "../../src/editing/index.ts";
+import { defineMethod, registerMethod } from "../../src/editing/index.ts";
 import { readPrepared } from "../../src/editing/node/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
 import { methodApi } from "../../src/index.ts";
@@ -57,6 +58,37 @@ test("the library prepares, saves, edits and sweeps with it: more strength keeps
   await expect(own.edit(model, prepared, { strength: 7 })).rejects.toThrow(
     "options.strength: found 7, expected 0.01..1",
   );
+});
+
+test("a method of two steps that is stopped after the first one goes on from its file", async () => {
+  const steps: number[] = [];
+  const twice = defineMethod({
+    ...sdedit,
+    name: "two-steps",
+    prepareSteps: () => 2,
+    prepare: async ({ model, picture, prepared, stepDone, signal }) => {
+      const { data } = prepared.tensors.photo;
+      for (let k = prepared.progress.done; k < 2; k++) {
+        steps.push(k);
+        data.set(k === 0 ? (await model.encode(picture, signal)).data : data.map((value) => value / 2));
+        await stepDone({ phase: "encode", done: k + 1, total: 2 });
+      }
+    },
+  });
+  registerMethod(twice);
+  const own = methodApi(twice);
+  const input = { target: "a dog", steps: 2, size };
+  const whole = await own.prepare(model, photo, { ...input, file: at("whole.safetensors") });
+  const begun = { ...input, file: at("two.safetensors") };
+  const stop = new AbortController();
+  const work = { signal: stop.signal, onProgress: () => stop.abort() };
+  await expect(own.prepare(model, photo, begun, work)).rejects.toThrow(CancelledError);
+  expect((await readPrepared(at("two.safetensors"))).progress).toEqual({ done: 1, total: 2 });
+  const resumed = await own.prepare(model, photo, begun);
+  // The whole one, then the first step and the second one.
+  expect(steps).toEqual([0, 1, 0, 1]);
+  expect(resumed.tensors).toEqual(whole.tensors);
+  expect(readFileSync(at("two.safetensors"))).toEqual(readFileSync(at("whole.safetensors")));
 });
 
 test("the command line edits, sweeps and repeats with it, and lists it", async () => {

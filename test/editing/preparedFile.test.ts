@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { StorageError, type Tensor } from "../../src/core/index.ts";
+import { CancelledError, StorageError, type Tensor } from "../../src/core/index.ts";
 import type { Model } from "../../src/diffusion/index.ts";
-import { baret, decodePrepared, edit, encodePrepared, sweep } from "../../src/editing/index.ts";
+import { baret, decodePrepared, edit, encodePrepared, type Prepared, sweep } from "../../src/editing/index.ts";
 import type { BaretPrepared } from "../../src/editing/methods/baret/index.ts";
 import { encodeSafetensors, memorySource, readSafetensors } from "../../src/weights/index.ts";
 import { prepared, smoothPicture, someOrigin, tinyModel, withTensors } from "../support/baret.ts";
@@ -25,11 +25,10 @@ async function rewritten(change: (header: Record<string, never>) => unknown): Pr
   change(header);
   return encodeSafetensors(tensors(), { ...metadata, prepared: JSON.stringify(header) });
 }
-const tensors = () => {
-  return Object.fromEntries(
-    Object.entries(inversion.tensors).map(([name, { shape, data }]) => [name, { dtype: "F32" as const, shape, data }]),
+const tensors = (from: BaretPrepared = inversion) =>
+  Object.fromEntries(
+    Object.entries(from.tensors).map(([name, { shape, data }]) => [name, { dtype: "F32" as const, shape, data }]),
   );
-};
 /** Encodes the inversion with some tensors replaced. */
 async function holding(change: (all: ReturnType<typeof tensors>) => object): Promise<Uint8Array> {
   const { metadata } = await readSafetensors(memorySource("", await encodePrepared(inversion)));
@@ -46,6 +45,56 @@ const put = (path: string, value: unknown) => (header: Record<string, never>) =>
     .reduce<Record<string, unknown>>((x, key) => x[key] as Record<string, unknown>, header);
   holder[keys.at(-1)!] = value;
 };
+
+/** Encodes a prepared photo as the inversion files of format 1, before there were other methods. */
+async function inFormat1(from: BaretPrepared): Promise<Uint8Array> {
+  const { target, size, origin, timesteps, settings, progress } = from;
+  const { threshold, ...others } = settings;
+  const [first, growth] = threshold;
+  const { steps } = settings;
+  const header = {
+    ...{ target, size, origin, timesteps },
+    settings: { inversionPrompt: target, ...others, threshold: { first, growth } },
+    done: { inverted: Math.min(progress.done, steps), tuned: Math.max(0, progress.done - steps) },
+  };
+  const metadata = { format: "baret inversion", version: "1", inversion: JSON.stringify(header) };
+  return encodeSafetensors(tensors(from), metadata);
+}
+
+test.each([
+  ["target prompt", {}],
+  ["a prompt of its own", { inversionPrompt: "an animal" }],
+])("an inversion file of format 1, inverted with %s, reads as what was prepared", async (_, own) => {
+  const made = await prepared(model, picture, { ...options, ...own });
+  expect(await decoded(await inFormat1(made))).toEqual(made);
+});
+
+test.each([1, 3])(
+  "an unfinished inversion file of format 1 resumes after step %i of 4 to the same bytes",
+  async (done) => {
+    const stop = new AbortController();
+    let begun: BaretPrepared | undefined;
+    const onStep = async (made: Prepared): Promise<void> => {
+      if (made.progress.done !== done) return;
+      begun = structuredClone(made) as BaretPrepared;
+      stop.abort();
+    };
+    await expect(prepared(model, picture, options, someOrigin, { onStep, signal: stop.signal })).rejects.toThrow(
+      CancelledError,
+    );
+    const resume = await decoded(await inFormat1(begun!));
+    expect(resume.progress).toEqual({ done, total: 4 });
+    const resumed = await prepared(model, picture, options, someOrigin, { resume });
+    expect(await encodePrepared(resumed)).toEqual(await encodePrepared(inversion));
+  },
+);
+
+test("an inversion file of format 1 whose tuning began before all steps were inverted is refused", async () => {
+  const { metadata } = await readSafetensors(memorySource("", await inFormat1(inversion)));
+  const header = { ...JSON.parse(metadata.inversion), done: { inverted: 1, tuned: 1 } };
+  const bytes = encodeSafetensors(tensors(), { ...metadata, inversion: JSON.stringify(header) });
+  await expect(decoded(bytes)).rejects.toThrow("progress.done: found NaN");
+});
 
 test.each<[string, unknown, found: string, expected: string]>([
   ["timesteps.1", 1e15, "1000000000000000", "a whole number in 0..1000000"],

@@ -34,6 +34,19 @@ beforeAll(async () => {
 });
 afterAll(() => void vi.unstubAllEnvs());
 
+const quick = [
+  "--model",
+  fixturePath("tiny-sd1"),
+  "--threads",
+  "1",
+  "--size",
+  "64",
+  "--steps",
+  "2",
+  "--iterations",
+  "1",
+];
+
 test("one edit builds each U-Net program once, embeds its prompts once, hashes and finds the model once", async () => {
   const encoded: string[] = [];
   type Encoder = { encodePrompts(prompts: string[]): Promise<unknown> };
@@ -43,9 +56,7 @@ test("one edit builds each U-Net program once, embeds its prompts once, hashes a
     encoded.push(...given[0]);
     return encode.apply(this, given);
   });
-  const model = ["--model", fixturePath("tiny-sd1"), "--threads", "1", "--size", "64"];
-  const quick = ["--steps", "2", "--iterations", "1"];
-  await inProcess("edit", at("photo.png"), "a dog", ...model, ...quick, "-o", at("out.png"));
+  await inProcess("edit", at("photo.png"), "a dog", ...quick, "-o", at("out.png"));
   // Once each: to check the weights, to predict noise, for the loss and its gradient, and with routed attention.
   expect(counts.unet).toBe(4);
   expect(counts.attentionSites).toBe(1);
@@ -54,4 +65,10 @@ test("one edit builds each U-Net program once, embeds its prompts once, hashes a
   expect(counts.hashFile).toBe(3);
   expect(counts.findModel).toBe(1);
   expect(counts.listModels).toBeUndefined();
+});
+
+test("an edit with an estimate builds each U-Net program once more, and hashes and finds the model once", async () => {
+  for (const name of Object.keys(counts)) delete counts[name];
+  await inProcess("edit", at("photo.png"), "a cat", ...quick, "--verbose", "-o", at("estimated.png"));
+  expect(counts).toEqual({ unet: 8, attentionSites: 2, hashFile: 3, findModel: 1 });
 });
