@@ -174,9 +174,13 @@ test("devices that do not start are told: missing, failing and hanging ones", as
 
 test("a cancelled examination ends at once", async () => {
   const stop = new AbortController();
-  const start = async (device: Device) => faulty(device, (_, __, signal) => never(signal));
+  const start = async (device: Device) =>
+    faulty(device, (_, __, signal) => {
+      const running = never(signal);
+      stop.abort();
+      return running;
+    });
   const examined = examineDevices(["cpu"], { start, signal: stop.signal });
-  setTimeout(() => stop.abort(), 500);
   await expect(examined).rejects.toThrow(CancelledError);
 });
 

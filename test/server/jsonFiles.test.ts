@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { FileInJson, jsonPieces } from "../../src/server/http/jsonFiles.ts";
 import { dialectServer } from "../support/dialectServer.ts";
 
@@ -27,13 +27,18 @@ const prompt = "a dog lying down";
 /** A server whose stored pictures have 32 MiB, and how many of their pieces were read. */
 async function largePictures() {
   const { service, url } = await dialectServer();
-  const read = { pieces: 0 };
+  const read = { pieces: 0, readers: 0 };
   service.openPicture = async () => ({
     bytes: PIECES * MIB,
     async *read() {
-      for (let k = 0; k < PIECES; k++) {
-        read.pieces++;
-        yield new Uint8Array(MIB).fill(k);
+      read.readers++;
+      try {
+        for (let k = 0; k < PIECES; k++) {
+          read.pieces++;
+          yield new Uint8Array(MIB).fill(k);
+        }
+      } finally {
+        read.readers--;
       }
     },
   });
@@ -81,8 +86,9 @@ test("a client that leaves in the middle of a reply ends the reading", async () 
   const reply = await post("/sdapi/v1/img2img", a1111);
   const reader = reply.body!.getReader();
   await reader.read();
+  expect(read.readers).toBe(1);
   await reader.cancel();
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await vi.waitFor(() => expect(read.readers).toBe(0), 10_000);
   const { pieces } = read;
   expect(pieces).toBeLessThan(PIECES);
   await new Promise((resolve) => setTimeout(resolve, 300));

@@ -331,8 +331,11 @@ test("of two connections for one edit, the one that closes takes nothing from th
   service.onJob = () => undefined;
   const stream = await client.images.edit({ image: await file(), prompt, stream: true });
   const second = await client.images.edit({ image: await file(), prompt, stream: true });
+  await service.until(() => service.following === 2);
   stream.controller.abort();
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await service.until(() => service.following === 1);
+  // Time for what must not happen.
+  await new Promise((resolve) => setTimeout(resolve, 50));
   expect(service.cancelled).toEqual([]);
   service.finish((await service.jobs())[0].id);
   const types: string[] = [];
@@ -370,9 +373,11 @@ test("a long plain request has its headers early and spaces before its JSON", as
   const asking = client.images.edit({ image: await file(), prompt }).asResponse();
   const response = await asking;
   expect(response.status).toBe(200);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (text.length < 3) text += (await reader.read()).value;
   service.finish((await service.jobs())[0].id);
-  const text = await response.text();
+  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) text += piece.value;
   expect(text).toMatch(/^ {3,}\{/);
   expect(JSON.parse(text).data).toHaveLength(1);
 });

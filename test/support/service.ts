@@ -34,6 +34,8 @@ export class TestService implements Service {
   readonly submitted: JobRequest[] = [];
   /** Calls of cancel, and those of leave that cancel. */
   readonly cancelled: { id: string; client: string }[] = [];
+  /** Connections that follow a job's events now. */
+  following = 0;
   /** Called with each new job. Default: it is done at once. */
   onJob: (id: string) => void = (id) => void this.finish(id);
   /** Thrown by the next submission. */
@@ -163,15 +165,20 @@ export class TestService implements Service {
 
   async *events(id: string, { signal }: { readonly signal: AbortSignal }): AsyncIterable<JobEvent> {
     const { events } = this.found(id);
-    for (let at = 0; ; at++) {
-      while (at >= events.length) {
-        if (signal.aborted || hasEnded(this.found(id).job.state)) return;
-        await new Promise<void>((resolve) => {
-          this.watchers.add(resolve);
-          signal.addEventListener("abort", () => resolve(), { once: true });
-        });
+    this.following++;
+    try {
+      for (let at = 0; ; at++) {
+        while (at >= events.length) {
+          if (signal.aborted || hasEnded(this.found(id).job.state)) return;
+          await new Promise<void>((resolve) => {
+            this.watchers.add(resolve);
+            signal.addEventListener("abort", () => resolve(), { once: true });
+          });
+        }
+        yield events[at];
       }
-      yield events[at];
+    } finally {
+      this.following--;
     }
   }
 

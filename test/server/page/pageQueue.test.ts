@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { StorageError } from "../../../src/core/index.ts";
 import type { JobEvent, JobId } from "../../../src/server/api/index.ts";
 import { BusyError, ConflictError, NotFoundError } from "../../../src/server/errors.ts";
@@ -182,10 +182,13 @@ test("beyond its size, the results that were not asked for longest go, with the 
   };
   const [photo, spare] = [randomHex(), randomHex()];
   sizes.set(photo, 100).set(spare, 100);
+  vi.useFakeTimers({ toFake: ["Date"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const later = () => vi.setSystemTime(Date.now() + 5);
   const old = await make("old", photo);
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  later();
   const young = await make("young", photo);
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  later();
   queue.get(old);
   const blobs = {
     put: async () => "",
