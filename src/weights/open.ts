@@ -26,7 +26,7 @@ export async function openCheckpoint(place: Folder | ByteSource, options: OpenOp
     throw new CheckpointError("this is a CLIP model, which scores edits and makes none", {
       where: folder.name,
       expected: "a Stable Diffusion model",
-      advice: "Give a CLIP model to --scorer of baret edit or to --clip of baret compare.",
+      advice: "Give a CLIP model as the scorer of an edit, or as the clip of a comparison.",
     });
   }
   const names = entries.map((e) => e.name);

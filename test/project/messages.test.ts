@@ -5,8 +5,14 @@ import { expect, test } from "vitest";
 
 const src = fileURLToPath(new URL("../../src", import.meta.url));
 
-/** The command line, and what only its commands call: `baret serve` and `baret site`. */
-const ofCommands = ["cli/", "server/node/models/describe.ts", "server/node/queue/folderLock.ts", "server/node/site/"];
+/** The command line, and what only its commands call: `baret serve`, `baret site` and `baret pull`. */
+const ofCommands = [
+  "cli/",
+  "server/node/models/describe.ts",
+  "server/node/queue/folderLock.ts",
+  "server/node/site/",
+  "storage/node/hub/",
+];
 
 /** Flags of other programs, properties of style sheets, and a benchmark's command. */
 const foreign =
