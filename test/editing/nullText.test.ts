@@ -128,10 +128,15 @@ describe("against the reference", () => {
       }),
       ...(method.name === "direct" && { guidance: given.guidance }),
     };
-    const editing = async (changed: object): Promise<Tensor> =>
-      (await edit(method, model, { ...own, tensors }, { ...options, ...changed })).latents.edit;
-    const [, expected] = branchesAt(values, given.steps);
-    expect(relativeError(await editing({}), expected)).toBeLessThan(1e-4);
+    const source = method.photoPicture!;
+    const branches = async (changed: object): Promise<Readonly<Record<string, Tensor>>> =>
+      (await edit(method, model, { ...own, tensors }, { ...options, ...changed }, { images: [source, "edit"] }))
+        .latents;
+    const editing = async (changed: object): Promise<Tensor> => (await branches(changed)).edit;
+    const [expectedSource, expected] = branchesAt(values, given.steps);
+    const found = await branches({});
+    expect(relativeError(found[source], expectedSource)).toBeLessThan(1e-4);
+    expect(relativeError(found.edit, expected)).toBeLessThan(1e-4);
     const others: Record<string, object> = {
       wordSteps: { wordSteps: undefined },
       emphasis: { emphasis: undefined },
