@@ -6,13 +6,18 @@ import {
   type Candidate,
   chooseStrength,
   edit,
+  methodNamed,
   methods,
   noiseScorer,
   type Prepared,
+  planPrepared,
+  prepareStored,
   resolvedSettings,
   type Scorer,
+  sdedit,
   stripSteps,
 } from "../../src/editing/index.ts";
+import { firstStepAt } from "../../src/editing/methods/sdedit/index.ts";
 import { prepared, smoothPicture, tinyModel } from "../support/baret.ts";
 
 let model: Model;
@@ -122,10 +127,23 @@ describe("settings", () => {
       expect(Object.keys(method.editOptions.shape)).toEqual(
         expect.arrayContaining(["strength", "keep", ...method.strip!.options]),
       );
-      const facts = { target: "a dog", settings: { steps: 6, guidance: 3 }, size: dog.size, timesteps: dog.timesteps };
-      for (let step = 0; step <= stripSteps; step++)
-        resolvedSettings(method, model, facts, { keep: step / stripSteps });
+      for (let steps = 1; steps <= dog.timesteps.length; steps++) {
+        const timesteps = dog.timesteps.slice(0, steps);
+        const facts = { target: "a dog", settings: { steps, guidance: 3 }, size: dog.size, timesteps };
+        for (let step = 0; step <= stripSteps; step++)
+          resolvedSettings(method, model, facts, { keep: step / stripSteps });
+      }
     }
+  });
+
+  test.each([1, 2, 3])("of %i steps, sdedit samples at least one at every keep", (steps) => {
+    const facts = { target: "a dog", settings: { steps }, size: dog.size, timesteps: dog.timesteps.slice(0, steps) };
+    for (const keep of [0, 0.5, 1]) {
+      const { strength } = resolvedSettings(sdedit, model, facts, { keep });
+      expect(steps - firstStepAt(Number(strength), steps)).toBeGreaterThanOrEqual(1);
+    }
+    const { strength } = resolvedSettings(sdedit, model, facts, { keep: 1 });
+    expect(strength).toBe(Math.max(1 - 0.7, 1 / steps));
   });
 });
 
@@ -146,6 +164,25 @@ describe("an edit that chooses its strength", () => {
     expect(alone.images.edit).toEqual(images.edit);
     expect(alone.choice).toBeUndefined();
   });
+
+  test.each(["masactrl", "sdedit"])(
+    "is the edit with the chosen settings in %s too, also with 3 steps",
+    async (name) => {
+      const method = methodNamed(name);
+      const photo = smoothPicture(1);
+      const plan = await planPrepared(method, model, photo, { target: "a dog lying down", options: { steps: 3 } });
+      const own = await prepareStored(method, model, photo, plan, undefined);
+      const wanted = resolvedSettings(method, model, own, { strength: "auto" }, { chooses: true });
+      for (const option of method.strip!.options) if (option !== "strength") expect(wanted).not.toHaveProperty(option);
+      const { images, choice, settings } = await edit(method, model, own, { strength: "auto" }, { wholeStrip: true });
+      expect(choice!.tried.map(({ keep }) => keep)).toEqual([1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0]);
+      expect(settings).toEqual(choice!.chosen.edit.settings);
+      expect(settings).toEqual(resolvedSettings(method, model, own, { keep: choice!.chosen.keep }));
+      const alone = await edit(method, model, own, { keep: choice!.chosen.keep });
+      expect(alone.images.edit).toEqual(images.edit);
+      expect(alone.choice).toBeUndefined();
+    },
+  );
 
   test("ranks edits with the model's own noise prediction, also if it predicts v", async () => {
     const other = await tinyModel("tiny-sd2");

@@ -54,7 +54,11 @@ export const sdedit = defineMethod({
     await stepDone({ phase: "encode", done: 1, total: 1 });
   },
   photoLatent: ({ tensors }) => tensors.photo,
-  strip: { options: ["strength"], settings: (keep) => ({ strength: 1 - 0.7 * keep }) },
+  strip: {
+    options: ["strength"],
+    // With few steps, the photo's end of the strip samples one.
+    settings: (keep, _, { prepared }) => ({ strength: Math.max(1 - 0.7 * keep, 1 / prepared.timesteps.length) }),
+  },
   resolve: ({ strength: given, ...settings }, { prepared }) => {
     const N = prepared.timesteps.length;
     // A caller that cannot choose has the usual strength.
