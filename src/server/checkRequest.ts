@@ -8,7 +8,7 @@ import {
   requirePoints,
   schemaOf,
 } from "../editing/index.ts";
-import { methodsToCompare } from "../tasks/index.ts";
+import { methodsToCompare, namesEveryMethod } from "../tasks/index.ts";
 import { type BlobId, blobId, type JobRequest, type ModelDescription } from "./api/index.ts";
 import { type FieldProblem, RequestError } from "./errors.ts";
 import type { NamedPicture } from "./requireStored.ts";
@@ -109,8 +109,9 @@ export class RequestCheck {
     request: Extract<JobRequest, { kind: "compare" }>,
     model: ModelDescription,
   ): JobRequest | undefined {
-    const named = request.methods?.map((name, k) => this.methodOf(`methods.${k}`, name));
-    const chosen = named ?? methodsToCompare(undefined, request.source).chosen;
+    const isEvery = namesEveryMethod(request.methods);
+    const named = isEvery ? undefined : request.methods?.map((name, k) => this.methodOf(`methods.${k}`, name));
+    const chosen = named ?? methodsToCompare(request.methods, request.source).chosen;
     const compared = chosen.filter((method) => method !== undefined);
     for (const [k, { name, needs }] of compared.entries()) {
       if (needs.caption === "required" && request.source === undefined) {

@@ -53,22 +53,30 @@ export interface LeftOut {
   readonly why: string;
 }
 
+/** The word for all methods, also those that tune the model's weights. */
+export const everyMethod = "all";
+
+/** True if the names of methods are the word for all. */
+export const namesEveryMethod = (names: readonly string[] | undefined): boolean =>
+  names?.length === 1 && names[0] === everyMethod;
+
 /**
  * Returns the named methods; or all for which the inputs suffice, except those that tune the model's weights, and the ones
- * that are left out. Throws UsageError if there is no such method, or if a named one needs a caption of the photo and there is
- * none.
+ * that are left out. The word "all" includes those that tune weights. Throws UsageError if there is no such method, or if a
+ * named one needs a caption of the photo and there is none.
  */
 export function methodsToCompare(
   names: readonly string[] | undefined,
   caption: string | undefined,
 ): { readonly chosen: readonly Method[]; readonly leftOut: readonly LeftOut[] } {
   const lacksCaption = ({ needs }: Method): boolean => needs.caption === "required" && caption === undefined;
-  if (names === undefined) {
+  const isEvery = namesEveryMethod(names);
+  if (names === undefined || isEvery) {
     const reason = (method: Method): string | undefined =>
       lacksCaption(method)
         ? "it needs a caption of the photo (source)"
-        : method.needs.weightGradients
-          ? "it tunes the model's weights, which takes minutes or hours; name it to include it"
+        : method.needs.weightGradients && !isEvery
+          ? `it tunes the model's weights, which takes minutes or hours; name it, or "${everyMethod}", to include it`
           : undefined;
     const reasons = methods().map((method) => ({ method, why: reason(method) }));
     return {

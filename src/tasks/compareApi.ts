@@ -22,7 +22,7 @@ import type { SettingValues } from "./record.ts";
 
 /** Prompts, methods and options of a comparison. */
 export interface CompareOptions extends CommonPhotoOptions {
-  /** Names of the methods. Default: all for which the inputs suffice. */
+  /** Names of the methods, or ["all"]. Default: all for which the inputs suffice, except those that tune weights. */
   methods?: readonly string[];
   /** Options of `prepare` and `edit`, and `preset`, by the names of the methods. */
   options?: Readonly<Record<string, SettingValues>>;

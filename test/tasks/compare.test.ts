@@ -89,7 +89,7 @@ test("costs are what the model computes, and a prepared photo of the cache costs
   expect(again.costs.edit.evaluations).toBe(baret.costs.edit.evaluations);
 });
 
-test("all methods take part but those that need a caption, if there is none, and those that tune weights, if they are not named", async () => {
+test("all methods take part but those that need a caption, if there is none, and those that tune weights, unless they or all are named", async () => {
   const { chosen, leftOut } = methodsToCompare(undefined, undefined);
   const needing = methods().filter(({ needs }) => needs.caption === "required" || needs.weightGradients);
   expect(leftOut.map(({ method }) => method)).toEqual(needing.map(({ name }) => name));
@@ -98,6 +98,12 @@ test("all methods take part but those that need a caption, if there is none, and
   const captioned = methods().filter(({ needs }) => !needs.weightGradients);
   expect(methodsToCompare(undefined, source).chosen).toEqual(captioned);
   expect(methodsToCompare(["imagic"], undefined)).toEqual({ chosen: [imagic], leftOut: [] });
+  const every = methodsToCompare(["all"], undefined);
+  expect(every.chosen).toEqual(methods().filter(({ needs }) => needs.caption !== "required"));
+  expect(every.chosen).toContain(imagic);
+  expect(every.leftOut.every(({ why }) => why === "it needs a caption of the photo (source)")).toBe(true);
+  expect(methodsToCompare(["all"], source)).toEqual({ chosen: methods(), leftOut: [] });
+  expect(() => methodsToCompare(["all", "plain"], source)).toThrow("no such method: found all");
   const named = compare(model, photo, { target, size, methods: ["plain", "negative-prompt"] });
   await expect(named).rejects.toThrow(/a caption of the photo is missing: found negative-prompt, which needs one/);
 });

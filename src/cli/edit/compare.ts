@@ -10,6 +10,7 @@ import {
   comparisonSheet,
   dB,
   type EditTask,
+  everyMethod,
   isMade,
   type LeftOut,
   type MadeEdit,
@@ -271,7 +272,14 @@ export function compareCommand(): Command {
         "--methods <names>",
         `methods, separated by commas (${methods()
           .map(({ name }) => name)
-          .join(", ")}), default all that the inputs allow, except those that tune weights`,
+          .join(
+            ", ",
+          )}), default all that the inputs allow, except those that tune weights; ${everyMethod}: those too (${methods()
+          .filter(({ needs }) => needs.weightGradients)
+          .map(({ name }) => name)
+          .join(
+            ", ",
+          )}), each about a minute with the Menagerie, hours and several times the model's memory with Stable Diffusion on a CPU`,
       ),
     )
     .addOption(assignmentOption())

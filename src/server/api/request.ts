@@ -57,7 +57,7 @@ export const compareRequest = z.strictObject({
     .min(1)
     .max(50)
     .optional()
-    .describe("default: all that the inputs allow, except those that tune weights"),
+    .describe(`default: all that the inputs allow, except those that tune weights; ["all"]: those too`),
   options: z.record(name, optionValues).default({}).describe("options by method"),
 });
 
