@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import sharp from "sharp";
 import { expect, test, vi } from "vitest";
+import { methods } from "../../src/editing/index.ts";
 import { ownHosts } from "../../src/http/index.ts";
 import type { Capabilities, Job, JobEvent, StoredPhoto } from "../../src/server/api/index.ts";
 import { NotReadyError } from "../../src/server/errors.ts";
@@ -155,6 +156,18 @@ test("equal requests share a job, whatever the order of their fields, their prio
     const other = await submit({ kind: "edit", photo, target: "one dog", ...more });
     expect(other.status).toBe(202);
   }
+});
+
+test("a comparison of all methods names them, also those that tune weights; without a caption, those that need none", async () => {
+  const photo = await server.photo();
+  const asked = { kind: "compare", photo, target: "a dog", methods: ["all"] };
+  const named = async (more: object): Promise<unknown> => {
+    const { request } = await jobOf(await submit({ ...asked, ...more }));
+    return (request as { methods?: unknown }).methods;
+  };
+  expect(await named({ source: "a cat" })).toEqual(methods().map(({ name }) => name));
+  const free = methods().filter(({ needs }) => needs.caption !== "required");
+  expect(await named({})).toEqual(free.map(({ name }) => name));
 });
 
 test("the addresses of one kind each do the same as the common one", async () => {
