@@ -204,7 +204,12 @@ export const editTask = (
     const after = oneEdit(task, task.edit, { images, wholeStrip, signal });
     const { prepared, shared } = await begin(task, task.edit, emit, signal, after);
     const onStep = previews ? previewing(model, emit, signal) : undefined;
-    const work = { images, scorer, wholeStrip, onStep, onProgress: timed(emit), signal };
+    const told = [...shared.warnings];
+    const onWarning = (warning: Warning): void => {
+      told.push(warning);
+      emit({ type: "warning", warning });
+    };
+    const work = { images, scorer, wholeStrip, onStep, onProgress: timed(emit), onWarning, signal };
     const { result, cost } = await measured(model, () => editScored(method, model, prepared, task.edit, work));
     const { images: made, rows, choice } = result;
     const costs = { ...shared.costs, edit: cost };
@@ -218,7 +223,7 @@ export const editTask = (
       ...{ keep, match, picture },
       settings: settingsOfTask(task, settings),
     }));
-    const warnings = tellLater(model, shared.warnings, emit);
+    const warnings = tellLater(model, told, emit);
     emit({ type: "done", result: { ...shared, images: made, record, rows, costs, warnings, ...(strip && { strip }) } });
   }, signal);
 

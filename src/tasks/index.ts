@@ -12,11 +12,13 @@ export {
   type ComparedEdit,
   type CompareEvent,
   comparisonSheet,
+  everyMethod,
   type FailedEdit,
   isMade,
   type LeftOut,
   type MadeEdit,
   methodsToCompare,
+  namesEveryMethod,
   splitOptions,
 } from "./compare.ts";
 export { type Compare, type CompareApiWork, type CompareOptions, type CompareResult, comparing } from "./compareApi.ts";

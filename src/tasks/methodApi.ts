@@ -88,7 +88,7 @@ export interface MethodApi<
     model: Model,
     prepared: editing.Prepared,
     options?: Partial<z.input<E>>,
-    work?: ScoredEditWork<I>,
+    work?: Omit<ScoredEditWork<I>, "onWarning">,
   ): Promise<EditResult<I, z.output<E>>>;
   /**
    * Averages the cross-attention of one picture of an edit over steps, heads and sites: for each word, a map of the places
@@ -214,7 +214,8 @@ export function methodApiWith<
         const read = await withMasks(anyMethod, options, prepared, model.platform);
         const settings = editing.resolvedSettings(anyMethod, model, prepared, read.options, { chooses: true });
         const warnings = [...read.warnings, ...idleOptions(anyMethod, options, settings)];
-        return { ...(await editScored(anyMethod, model, prepared, settings, work)), warnings };
+        const onWarning = (warning: Warning): void => void warnings.push(warning);
+        return { ...(await editScored(anyMethod, model, prepared, settings, { ...work, onWarning })), warnings };
       });
       const { warnings, ...made } = result;
       return { ...made, settings: made.settings as z.output<E>, warnings: [...warningsOf(prepared), ...warnings] };

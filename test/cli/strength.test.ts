@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
 import { CheckpointError } from "../../src/core/index.ts";
 import { decodeImage } from "../../src/image/node/index.ts";
+import { loadModel, sdedit } from "../../src/index.ts";
 import { readRecord } from "../../src/tasks/node/index.ts";
 import { fixturePath } from "../support/files.ts";
 import { folderWithPhoto, inProcess } from "../support/inProcess.ts";
@@ -40,6 +41,39 @@ test("a CLIP model ranks the edits, and --keep makes one of them", async () => {
   expect(Object.keys(strength!.photo)).toEqual([expect.stringMatching(/^CLIP \(.*judge-tiny\)$/), "noise prediction"]);
   await edit("--keep", `${strength!.keep}`, "-o", kept);
   expect((await readRecord(kept)).settings).toEqual(settings);
+});
+
+test("a strength chosen without judge and CLIP gives one warning, unless that was asked for", {
+  timeout: 180_000,
+}, async () => {
+  const warningsOf = async (...args: string[]): Promise<string[]> =>
+    JSON.parse(
+      await edit("--method", "sdedit", "--strength", "auto", "--json", "-o", at("warned.png"), ...args),
+    ).warnings.filter((text: string) => text.includes("noise prediction alone"));
+  const [warning, ...others] = await warningsOf();
+  expect(others).toEqual([]);
+  expect(warning).toMatch(/82 % of the changes, plain sampling 90 %.*baret pull clip.*--scorer clip/);
+  expect(await warningsOf("--scorer", "noise")).toEqual([]);
+});
+
+test("the library's edit has that warning too, and none with a CLIP model or with a strength that was given", {
+  timeout: 180_000,
+}, async () => {
+  const model = await loadModel(fixturePath("tiny-sd1"), { threads: 1 });
+  try {
+    const size = { width: 64, height: 64 };
+    const prepared = await sdedit.prepare(model, at("photo.png"), { target: "a dog", steps: 3, size });
+    const codes = async (strength: "auto" | number, scorer?: string): Promise<string[]> =>
+      (await sdedit.edit(model, prepared, { strength }, { scorer })).warnings
+        .slice(prepared.warnings.length)
+        .map(({ code }) => code);
+    expect(await codes("auto")).toEqual(["noise-scorer-alone"]);
+    expect(await codes("auto", "noise")).toEqual([]);
+    expect(await codes("auto", fixturePath("judge-tiny"))).toEqual([]);
+    expect(await codes(0.5)).toEqual([]);
+  } finally {
+    await model.close();
+  }
 });
 
 test("a scorer that is no CLIP model is refused before the photo is prepared; one without effect gives a warning", async () => {

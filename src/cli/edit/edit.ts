@@ -256,7 +256,9 @@ export function editCommand(): Command {
     .addOption(
       option(
         "--scorer <name>",
-        "CLIP model that helps to choose the strength, default the model's judge; noise: the model alone chooses",
+        "CLIP model that helps to choose the strength, by its name or folder, such as clip (baret pull clip), default the " +
+          "model's judge. noise, and the default of a model without a judge: the model's noise prediction alone chooses, and " +
+          "made 82 % of the changes where plain sampling made 90 % and the choice with CLIP 94 % (docs/strength.md)",
         anyText,
       ),
     )
