@@ -30,3 +30,11 @@ export const blocksOf = <T extends Block["type"]>(
   type: T,
 ): NamedBlock<Extract<Block, { type: T }>>[] =>
   blocks.filter((one): one is NamedBlock<Extract<Block, { type: T }>> => one.block.type === type);
+
+const METRIC = "metric ";
+
+/** Returns the name of the fact that says what a metric is. */
+export const metricFact = (metric: string): string => `${METRIC}${metric}`;
+
+/** Tells if a fact says what a metric is. */
+export const isMetricFact = (name: string): boolean => name.startsWith(METRIC);

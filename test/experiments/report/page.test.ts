@@ -199,3 +199,11 @@ describe("sheets of pictures", () => {
     expect(await sheets(galleryOf(2, 0))).toEqual([]);
   });
 });
+
+test("what each metric is stands folded beside the other facts, and nothing is folded without metrics", () => {
+  const facts = { model: "menagerie", "metric lpips-alex": "LPIPS v0.1 with alexnet" };
+  const folded =
+    /<dl class="facts"><div><dt>model<\/dt>.*<details class="metrics"><summary>Metrics and their networks \(1\)<\/summary><dl class="facts"><div><dt>metric lpips-alex<\/dt><dd><bdi>LPIPS v0.1 with alexnet<\/bdi>/s;
+  expect(page({ ...section({}), facts })).toMatch(folded);
+  expect(page(section({}))).not.toContain('<details class="metrics">');
+});

@@ -11,6 +11,7 @@ import { experiments } from "../../paper/index.ts";
 import { studyOf } from "../../paper/study.ts";
 import { reportValues } from "../../paper/values.ts";
 import { ratingResults, type Study } from "../../rating/index.ts";
+import { metricFact } from "../../report/names.ts";
 import type { Report, Section } from "../../report/report.ts";
 import type { RunEvent } from "../../run/event.ts";
 import type { Job } from "../../run/job.ts";
@@ -229,7 +230,7 @@ function factsOf(
     methods: plan.variants.map(({ name }) => name).join(", "),
     ...(few.length > 0 && { "cases of methods that tune weights": counts }),
     ...settingsFacts(plan),
-    ...Object.fromEntries(metrics.map(({ name, about }) => [`metric ${name}`, about])),
+    ...Object.fromEntries(metrics.map(({ name, about }) => [metricFact(name), about])),
     ...(hashes.length > 0 && { "hashes of the metrics' networks": hashes.join(", ") }),
   };
 }

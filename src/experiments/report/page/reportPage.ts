@@ -1,5 +1,5 @@
 import { reportJson } from "../json.ts";
-import { fileName, namedBlocks } from "../names.ts";
+import { fileName, isMetricFact, namedBlocks } from "../names.ts";
 import type { Report } from "../report.ts";
 import { documentOf, type PageAssets } from "./document.ts";
 import { factsHtml } from "./facts.ts";
@@ -37,6 +37,16 @@ ${items}</ol></nav>
 `;
 }
 
+/** Returns the facts of a report. Those of its metrics are many, so they are folded. */
+function reportFactsHtml({ facts }: Report): Html {
+  const [metrics, others] = [true, false].map((isMetric) =>
+    Object.entries(facts).filter(([name]) => isMetricFact(name) === isMetric),
+  );
+  const folded = html`
+<details class="metrics"><summary>Metrics and their networks (${metrics.length})</summary>${factsHtml(Object.fromEntries(metrics))}</details>`;
+  return html`${factsHtml(Object.fromEntries(others))}${metrics.length > 0 && folded}`;
+}
+
 /**
  * Makes a report's page: one file with its pictures, charts and numbers, which makes no request. Equal arguments give equal
  * bytes. The report's times are in one line alone. pictures: by their path in the folder of the run.
@@ -56,7 +66,7 @@ export function reportPage(report: Report, pictures: ReadonlyMap<string, PagePic
     report.title,
     assets,
     html`<header class="top"><h1>${report.title}</h1><button type="button" id="theme" hidden>Theme: system</button>
-${factsHtml(report.facts)}
+${reportFactsHtml(report)}
 ${factsHtml(report.times)}
 <p class="note">Below each number are its 95 % interval and its number of cases n. There is no interval if the cases are too few for one.</p>
 ${contentsHtml(report)}</header>
