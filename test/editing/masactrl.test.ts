@@ -18,6 +18,7 @@ import {
 } from "../../src/editing/index.ts";
 import { preparedFile, readPrepared } from "../../src/editing/node/index.ts";
 import { memorySource, readSafetensors } from "../../src/weights/index.ts";
+import { stepDifferences } from "../../tools/parity/steps.ts";
 import { smoothPicture, someOrigin, tinyModel } from "../support/baret.ts";
 import { fixturePath, temporaryFolder } from "../support/files.ts";
 import { fixture, relativeError } from "../support/run.ts";
@@ -188,7 +189,7 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
   });
 });
 
-test.each(["tiny-sd1", "tiny-sd2"])("%s: both branches have the reference's latents", async (name) => {
+test.each(["tiny-sd1", "tiny-sd2"])("%s: both branches have the reference's latents after every step", async (name) => {
   const path = fixturePath(`masactrl-${name}.safetensors`);
   const { metadata } = await readSafetensors(memorySource(path, new Uint8Array(readFileSync(path))));
   const reference = JSON.parse(metadata.settings);
@@ -203,7 +204,13 @@ test.each(["tiny-sd1", "tiny-sd2"])("%s: both branches have the reference's late
   const prepared = { ...(await prepare(method, model, photo, plan)), tensors: { inverted } };
   const { step, layer, guidance, reference_latents: referenceLatents } = reference;
   const work = { images: ["source", "edit"] } as const;
-  const { latents } = await edit(method, model, prepared, { step, layer, guidance, referenceLatents }, work);
+  const options = { step, layer, guidance, referenceLatents };
+  const found = await stepDifferences(method, model, prepared, options, expected, work.images, relativeError);
+  for (const branch of work.images) {
+    expect(found[branch], branch).toHaveLength(reference.steps);
+    expect(Math.max(...found[branch]), branch).toBeLessThan(1e-3);
+  }
+  const { latents } = await edit(method, model, prepared, options, work);
   const last = row(expected, reference.steps).data;
   const [source, edited] = [last.subarray(0, last.length / 2), last.subarray(last.length / 2)].map((data) => ({
     shape: latents.edit.shape,
@@ -213,7 +220,7 @@ test.each(["tiny-sd1", "tiny-sd2"])("%s: both branches have the reference's late
   expect(relativeError(latents.edit, edited)).toBeLessThan(1e-3);
   // Another step or layer would exceed the limit, so both programs count steps and layers alike.
   for (const other of [{ step: step + 1 }, { layer: layer + 1 }, { layer: layer - 1 }]) {
-    const { latents } = await edit(method, model, prepared, { step, layer, guidance, referenceLatents, ...other });
+    const { latents } = await edit(method, model, prepared, { ...options, ...other });
     expect(relativeError(latents.edit, edited), JSON.stringify(other)).toBeGreaterThan(2e-3);
   }
   await model.close();

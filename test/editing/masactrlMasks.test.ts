@@ -13,6 +13,7 @@ import {
 } from "../../src/editing/index.ts";
 import { markedPlaces } from "../../src/editing/methods/masactrl/masks.ts";
 import { memorySource, readSafetensors } from "../../src/weights/index.ts";
+import { stepDifferences } from "../../tools/parity/steps.ts";
 import { smoothPicture, someOrigin, tinyModel } from "../support/baret.ts";
 import { fixturePath } from "../support/files.ts";
 import { fixture, relativeError } from "../support/run.ts";
@@ -53,6 +54,13 @@ async function referenceOf(name: string, model: Model) {
   return { settings, values, options, edited, prepared: { ...made, tensors: { inverted: values.inverted } } };
 }
 
+/** The largest difference of a latent of either branch after one step from the reference's. */
+const worstStep = async (model: Model, prepared: Prepared, options: object, latents: Tensor): Promise<number> => {
+  const branches = ["source", "edit"] as const;
+  const found = await stepDifferences(method, model, prepared, options, latents, branches, relativeError);
+  return Math.max(...found.source, ...found.edit);
+};
+
 describe("tiny-sd1", () => {
   let model: Model;
   let prepared: Prepared;
@@ -73,6 +81,8 @@ describe("tiny-sd1", () => {
     const run = async (masks: object): Promise<Tensor> =>
       (await edit(method, model, prepared, { ...options, ...masks })).latents.edit;
     expect(relativeError(await run({ sourceMask, targetMask }), edited)).toBeLessThan(1e-3);
+    const masked = { ...options, sourceMask, targetMask };
+    expect(await worstStep(model, prepared, masked, values.latents)).toBeLessThan(1e-3);
     // Exchanged masks would exceed the limit.
     expect(relativeError(await run({ sourceMask: targetMask, targetMask: sourceMask }), edited)).toBeGreaterThan(5e-3);
   });
@@ -150,7 +160,7 @@ describe("tiny-sd1", () => {
 
 test("with masks from words, the edit has the reference's latents", async () => {
   const model = await tinyModel("tiny-sd2");
-  const { settings, options, edited, prepared } = await referenceOf("words-tiny-sd2", model);
+  const { settings, values, options, edited, prepared } = await referenceOf("words-tiny-sd2", model);
   const words = {
     sourceMaskWords: [settings.source_word],
     targetMaskWords: [settings.target_word],
@@ -159,6 +169,7 @@ test("with masks from words, the edit has the reference's latents", async () => 
   const run = async (masks: object): Promise<Tensor> =>
     (await edit(method, model, prepared, { ...options, ...masks })).latents.edit;
   expect(relativeError(await run(words), edited)).toBeLessThan(1e-3);
+  expect(await worstStep(model, prepared, { ...options, ...words }, values.latents)).toBeLessThan(1e-3);
   // Other words and another threshold would exceed the limit.
   for (const other of [
     { ...words, targetMaskWords: ["white"] },

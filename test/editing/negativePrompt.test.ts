@@ -1,14 +1,17 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { CancelledError, row, UsageError } from "../../src/core/index.ts";
+import { CancelledError, row, type Tensor, UsageError } from "../../src/core/index.ts";
 import { type Model, openPredictor, sample } from "../../src/diffusion/index.ts";
+import { methodNamed } from "../../src/editing/index.ts";
 import { readPrepared } from "../../src/editing/node/index.ts";
 import { negativePrompt, plain } from "../../src/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
+import { memorySource, readSafetensors } from "../../src/weights/index.ts";
+import { branchOf, stepDifferences } from "../../tools/parity/steps.ts";
 import { smoothPicture, tinyModel } from "../support/baret.ts";
-import { temporaryFolder } from "../support/files.ts";
-import { relativeError } from "../support/run.ts";
+import { fixturePath, temporaryFolder } from "../support/files.ts";
+import { fixture, relativeError } from "../support/run.ts";
 
 const size = { width: 64, height: 64 };
 const [source, target] = ["a dog standing", "a dog lying down"];
@@ -63,6 +66,50 @@ test("Prompt-to-Prompt takes the reconstruction's maps; without its windows it c
   expect(relativeError(taking.latents.edit, off.latents.edit)).toBeGreaterThan(1e-2);
   expect(relativeError(taking.latents.reconstruction, off.latents.reconstruction)).toBeLessThan(1e-4);
 });
+
+test.each(["tiny-sd1", "tiny-sd2"])(
+  "%s: each step of both branches has the latents of the reference in PyTorch",
+  async (name) => {
+    const path = fixturePath(`p2p-negative-prompt-${name}.safetensors`);
+    const { metadata } = await readSafetensors(memorySource(path, new Uint8Array(readFileSync(path))));
+    const given = JSON.parse(metadata.settings);
+    const { inverted, latents } = (await fixture(path)) as Record<string, Tensor>;
+    const model = await tinyModel(name);
+    const { source, target, steps, guidance } = given;
+    const own = await negativePrompt.prepare(model, photo, { source, target, steps, size, cache: false });
+    const theirs = { ...own, tensors: { inverted } };
+    const takesMaps = name === "tiny-sd2";
+    const options = {
+      guidance,
+      ...(takesMaps && {
+        promptToPrompt: true,
+        mapping: given.mapping,
+        crossSteps: given.cross_steps,
+        selfSteps: given.self_steps,
+        selfTokens: given.self_tokens,
+        emphasis: Object.entries(given.emphasis).map(([word, factor]) => `${word}=${factor}`),
+        blend: given.blend,
+        blendThreshold: given.blend_threshold,
+        blendStart: given.blend_start,
+      }),
+    };
+    const method = methodNamed("negative-prompt");
+    const found = await stepDifferences(method, model, theirs, options, latents, images, relativeError);
+    for (const branch of images) {
+      expect(found[branch], branch).toHaveLength(steps);
+      expect(Math.max(...found[branch]), branch).toBeLessThan(1e-3);
+    }
+    const expected = branchOf(row(latents, steps), 1, 2);
+    const editing = async (changed: object): Promise<number> =>
+      relativeError((await negativePrompt.edit(model, theirs, { ...options, ...changed })).latents.edit, expected);
+    expect(await editing({})).toBeLessThan(1e-3);
+    const others = takesMaps
+      ? [{ emphasis: undefined }, { blend: undefined }, { selfTokens: 1024 }]
+      : [{ guidance: 1 }];
+    for (const other of others) expect(await editing(other), JSON.stringify(other)).toBeGreaterThan(2e-3);
+    await model.close();
+  },
+);
 
 test("options of Prompt-to-Prompt without its switch change nothing and give a warning that names the switch", async () => {
   const off = await negativePrompt.edit(model, prepared, { guidance: 3 });

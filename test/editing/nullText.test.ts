@@ -20,6 +20,7 @@ import { type EditOptions, iterationsOf, learningRateAt } from "../../src/editin
 import { preparedFile, readPrepared } from "../../src/editing/node/index.ts";
 import { Adam, openReconstructionLoss, tuneStep } from "../../src/inversion/index.ts";
 import { memorySource, readSafetensors } from "../../src/weights/index.ts";
+import { stepDifferences } from "../../tools/parity/steps.ts";
 import { smoothPicture, someOrigin, tinyModel } from "../support/baret.ts";
 import { fixturePath, temporaryFolder } from "../support/files.ts";
 import { fixture, relativeError } from "../support/run.ts";
@@ -105,7 +106,7 @@ describe("against the reference", () => {
       changes: ["wordSteps", "emphasis", "blend", "blendExcept"],
     },
     { name: "direct-tiny-sd2", method: direct as unknown as Method, changes: ["emphasis", "fixTail", "selfTokens"] },
-  ])("$name: both branches have its latents, and each option matters", async ({ name, method, changes }) => {
+  ])("$name: every step of both branches has its latents; each option matters", async ({ name, method, changes }) => {
     const { given, values } = await reference(name);
     const model = models.get(name.slice(-8))!;
     const tuning = method.name === "null-text" ? { iterations: 0, guidance: given.guidance } : {};
@@ -137,6 +138,13 @@ describe("against the reference", () => {
     const found = await branches({});
     expect(relativeError(found[source], expectedSource)).toBeLessThan(1e-4);
     expect(relativeError(found.edit, expected)).toBeLessThan(1e-4);
+    const pictures = [source, "edit"];
+    const theirs = { ...own, tensors };
+    const steps = await stepDifferences(method, model, theirs, options, values.latents, pictures, relativeError);
+    for (const picture of pictures) {
+      expect(steps[picture], picture).toHaveLength(given.steps);
+      expect(Math.max(...steps[picture]), picture).toBeLessThan(1e-3);
+    }
     const others: Record<string, object> = {
       wordSteps: { wordSteps: undefined },
       emphasis: { emphasis: undefined },

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
-import { noise, type Tensor, tensor, UsageError } from "../../src/core/index.ts";
+import { noise, Random, type Tensor, tensor, UsageError } from "../../src/core/index.ts";
+import { localBlend } from "../../src/editing/promptToPrompt/blend.ts";
 import {
   attentionMixes,
   blendMask,
@@ -30,6 +31,7 @@ const reference: {
     refine: string;
     replace?: string;
     replaceAuthors?: string;
+    blend: { words: string[]; except: string[]; thresholds: Range; mask: string };
   }[];
   masks: { heat: number[][][]; size: Range; masks: Record<string, string> }[];
 } = JSON.parse(readFileSync(fixturePath("p2p.json"), "utf8"));
@@ -72,6 +74,69 @@ test("240 pairs of prompts have the reference's mappers and windows, number by n
   expect(reference.pairs.length).toBeGreaterThanOrEqual(200);
   const isMoved = reference.pairs.filter(({ replace, replaceAuthors }) => replace !== replaceAuthors);
   expect(isMoved.length).toBeGreaterThan(20);
+});
+
+/** Puts the maps that drawn_maps of tools/parity/p2p.py draws for a token into `maps` [1, places, 77]: a hill, and noise. */
+function drawMaps(maps: readonly Tensor[], side: number, pair: number, branch: number, token: number): void {
+  const random = new Random(pair, 77 * branch + token);
+  const [y, x, reach] = [random.below(side), random.below(side), 20 + random.below(60)];
+  for (const { data } of maps) {
+    for (let v = 0; v < side; v++) {
+      for (let u = 0; u < side; u++) {
+        const height = 4 * Math.max(0, reach - (v - y) ** 2 - (u - x) ** 2);
+        data[(v * side + u) * 77 + token] = height + random.below(40);
+      }
+    }
+  }
+}
+
+test("words of 240 pairs blend the reference's places, each mask to the bit", async () => {
+  const [side, latentSide, steps, layers] = [16, 64, 2, 3];
+  const sites = Array.from(
+    { length: layers },
+    (_, k) => ({ path: `${k}`, height: side, width: side }) as AttentionSite,
+  );
+  const filled = (value: number): Tensor =>
+    tensor([1, 1, latentSide, latentSide], new Float32Array(latentSide ** 2).fill(value));
+  const latents = new Map([
+    ["source", filled(0)],
+    ["edit", filled(1)],
+  ]);
+  const mostTokens = 24;
+  const maps = [0, 1].map(() => Array.from({ length: steps * layers }, () => tensor([1, side * side, 77])));
+  const wrong = [];
+  let parted = 0;
+  for (const [k, { source, target, blend }] of reference.pairs.entries()) {
+    const tokensOf = (words: readonly string[]) => {
+      const [photo, edit] = [source, target].map((prompt) => words.flatMap((word) => clip.positionsOf(prompt, word)));
+      return { source: photo, edit };
+    };
+    const hooks = localBlend(
+      {
+        words: tokensOf(blend.words),
+        except: blend.except.length > 0 ? tokensOf(blend.except) : undefined,
+        sites,
+        thresholds: blend.thresholds,
+        start: 1,
+      },
+      { source: "source", edit: "edit" },
+    );
+    // Every token has maps of its own, so that a wrong one would give other places.
+    for (const [branch, own] of maps.entries()) {
+      for (let token = 0; token < mostTokens; token++) drawMaps(own, side, k, branch, token);
+    }
+    let changed: ReadonlyMap<string, Tensor> | undefined;
+    for (let i = 0; i < steps; i++) {
+      const seen = maps.flatMap((own) => own.slice(i * layers, (i + 1) * layers));
+      changed = await hooks.afterStep!(i, { latents, maps: seen });
+      if (i === 0) expect(changed).toBeUndefined();
+    }
+    const mask = changed!.get("edit")!;
+    if (digest(mask) !== blend.mask) wrong.push(`${k}: ${source} → ${target}, ${blend.words} without ${blend.except}`);
+    if (mask.data.includes(0) && mask.data.includes(1)) parted++;
+  }
+  expect(wrong).toEqual([]);
+  expect(parted, "masks of some places and not of others").toBeGreaterThanOrEqual(200);
 });
 
 test("masks of local blending are the reference's", () => {

@@ -1,11 +1,17 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { noise, type Picture, tensor, UsageError } from "../../src/core/index.ts";
+import { noise, type Picture, row, type Tensor, tensor, UsageError } from "../../src/core/index.ts";
 import { generate, type Model, openPredictor, sample } from "../../src/diffusion/index.ts";
+import { methodNamed } from "../../src/editing/index.ts";
 import { firstStepAt, noisedPhoto } from "../../src/editing/methods/sdedit/index.ts";
 import { sdedit } from "../../src/index.ts";
 import { psnr } from "../../src/metrics/index.ts";
+import { memorySource, readSafetensors } from "../../src/weights/index.ts";
+import { stepDifferences } from "../../tools/parity/steps.ts";
 import { smoothPicture, tinyModel } from "../support/baret.ts";
+import { fixturePath } from "../support/files.ts";
+import { fixture, relativeError } from "../support/run.ts";
 
 const size = { width: 64, height: 64 };
 const target = "a dog lying down";
@@ -57,6 +63,30 @@ describe.each(["tiny-sd1", "tiny-sd2"])("%s", (name) => {
     const sampling = { start, contexts: [context], unconditional, guidance: 3 };
     expect(latents.edit).toEqual(await sample(await openPredictor(model, size), model.schedule(6), sampling));
     expect(rows).toBe(2 * 6);
+  });
+
+  test("its start and each of its steps have the latents of the reference in PyTorch", async () => {
+    const path = fixturePath(`sdedit-${name}.safetensors`);
+    const { metadata } = await readSafetensors(memorySource(path, new Uint8Array(readFileSync(path))));
+    const { steps, target, strength, guidance, seed } = JSON.parse(metadata.settings);
+    const { photo: encoded, latents } = (await fixture(path)) as Record<string, Tensor>;
+    const own = await sdedit.prepare(model, photo, { target, steps, size, cache: false });
+    const theirs = { ...own, tensors: { photo: encoded } };
+    const options = { strength, guidance, seed };
+    const sampled = latents.shape[0] - 1;
+    expect(sampled).toBe(steps - firstStepAt(strength, steps));
+    const method = methodNamed("sdedit");
+    const { edit } = await stepDifferences(method, model, theirs, options, latents, ["edit"], relativeError);
+    expect(edit).toHaveLength(sampled);
+    expect(Math.max(...edit)).toBeLessThan(1e-3);
+    // From the seed on: a start that differs would stay different.
+    const editing = async (changed: object): Promise<number> => {
+      const made = await sdedit.edit(model, theirs, { ...options, ...changed });
+      return relativeError(made.latents.edit, { ...made.latents.edit, data: row(latents, sampled).data });
+    };
+    expect(await editing({})).toBeLessThan(1e-3);
+    for (const other of [{ seed: seed + 1 }, { guidance: 2 * guidance }, { strength: 2 / steps }])
+      expect(await editing(other), JSON.stringify(other)).toBeGreaterThan(1e-2);
   });
 
   test("a caption gives a warning and is not kept", async () => {

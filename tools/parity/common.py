@@ -1,4 +1,4 @@
-"""Shared by all parity scripts: paths, seeded weights, and files whose bytes are reproducible.
+"""Shared by all parity scripts: paths, seeded weights, the engine's random numbers, and files whose bytes are reproducible.
 
 All fixtures are made on one thread with seeded CPU generators, so a script that runs twice gives the same
 bytes. Values are computed in float64 from float32 inputs and weights, then cast to float32 at the end, unless
@@ -18,6 +18,7 @@ from safetensors.torch import save
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "test" / "fixtures"
+MASK = 0xFFFFFFFF
 
 torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
@@ -36,6 +37,37 @@ def normal(shape: tuple[int, ...] | list[int], *name: object, scale: float = 1.0
 def uniform(shape: tuple[int, ...], low: float, high: float, *name: object) -> torch.Tensor:
     """float64 values that float32 holds exactly, in [low, high)."""
     return (torch.rand(shape, generator=generator(*name)) * (high - low) + low).double()
+
+
+class Random:
+    """sfc32, seeded as src/core/random.ts seeds it. stream: separates independent uses of one seed."""
+
+    def __init__(self, seed: int, stream: int = 0) -> None:
+        self.a, self.b, self.c, self.counter = seed & MASK, seed >> 32 & MASK, stream & MASK, 1
+        for _ in range(15):
+            self.uint32()
+
+    def uint32(self) -> int:
+        out = (self.a + self.b + self.counter) & MASK
+        self.counter = (self.counter + 1) & MASK
+        self.a = self.b ^ (self.b >> 9)
+        self.b = (self.c + (self.c << 3)) & MASK
+        self.c = (((self.c << 21) | (self.c >> 11)) + out) & MASK
+        return out
+
+    def below(self, n: int) -> int:
+        limit = 2**32 - 2**32 % n
+        while (x := self.uint32()) >= limit:
+            pass
+        return x % n
+
+    def uniform(self) -> float:
+        return (2 * ((self.uint32() >> 6) * 67108864 + (self.uint32() >> 6)) + 1) / 2**53
+
+    def normal(self, shape: torch.Size) -> torch.Tensor:
+        """float32, by the inverse of the normal distribution's function."""
+        uniform_values = [self.uniform() for _ in range(shape.numel())]
+        return torch.special.ndtri(torch.tensor(uniform_values, dtype=torch.float64)).float().reshape(shape)
 
 
 def seeded_values(model: torch.nn.Module, name: str, store: torch.dtype = torch.float32) -> Iterator[tuple[str, torch.Tensor]]:

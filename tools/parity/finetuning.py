@@ -24,43 +24,11 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from common import FIXTURES, uniform, write_tensors
+from common import FIXTURES, MASK, Random, uniform, write_tensors
 from ddim import Schedule, guided
 from pipeline import Pipeline, read_picture, write_picture
 
 Tensor = torch.Tensor
-MASK = 0xFFFFFFFF
-
-
-class Random:
-    """sfc32, seeded as src/core/random.ts seeds it: a stream for each training step."""
-
-    def __init__(self, seed: int, stream: int = 0) -> None:
-        self.a, self.b, self.c, self.counter = seed & MASK, seed >> 32 & MASK, stream & MASK, 1
-        for _ in range(15):
-            self.uint32()
-
-    def uint32(self) -> int:
-        out = (self.a + self.b + self.counter) & MASK
-        self.counter = (self.counter + 1) & MASK
-        self.a = self.b ^ (self.b >> 9)
-        self.b = (self.c + (self.c << 3)) & MASK
-        self.c = (((self.c << 21) | (self.c >> 11)) + out) & MASK
-        return out
-
-    def below(self, n: int) -> int:
-        limit = 2**32 - 2**32 % n
-        while (x := self.uint32()) >= limit:
-            pass
-        return x % n
-
-    def uniform(self) -> float:
-        return (2 * ((self.uint32() >> 6) * 67108864 + (self.uint32() >> 6)) + 1) / 2**53
-
-    def normal(self, shape: torch.Size) -> Tensor:
-        """float32, by the inverse of the normal distribution's function."""
-        uniform_values = [self.uniform() for _ in range(shape.numel())]
-        return torch.special.ndtri(torch.tensor(uniform_values, dtype=torch.float64)).float().reshape(shape)
 
 
 @dataclass

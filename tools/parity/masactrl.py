@@ -1,9 +1,11 @@
 """MasaCtrl, written from the paper's algorithm as docs/methods.md states it: DDIM inversion, then source and edit in lock-step.
 
     python tools/parity/masactrl.py fixtures
+    python tools/parity/masactrl.py dump --model FOLDER --image PHOTO --target PROMPT --step 4 --layer 10 -o OUT.safetensors
 
-writes test/fixtures/masactrl-*.safetensors from the tiny pipelines: z* (`inverted`) and the latents of both branches
+`fixtures` writes test/fixtures/masactrl-*.safetensors from the tiny pipelines: z* (`inverted`) and the latents of both branches
 (`latents`, [N + 1, 2, 4, h, w], the source first), noisiest first. masactrl-masks-* also holds the two masks, [h, w] of 0 and 1.
+`dump` runs one edit for methods.ts.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from attention import Rows, install
 from baret import ddim_inversion
 from common import FIXTURES, uniform, write_tensors
 from ddim import Schedule, guided
-from pipeline import Pipeline
+from pipeline import Pipeline, dump_command, write_dump
 
 Tensor = torch.Tensor
 
@@ -92,7 +94,7 @@ def edit(pipe: Pipeline, schedule: Schedule, inverted: Tensor, source: Tensor, t
             z = torch.cat([inverted[i + 1 : i + 2], z[1:]])
         latents.append(z)
         if s.source_word:
-            # The tiny pipelines' latents are so small that the authors' 16² is their finest size.
+            # The authors' 16² is the Menagerie's finest size. The tiny pipelines have none as fine.
             finest = max(maps[path].shape[1] for path in paths if "attn2" in path)
             for k, row in enumerate((2, 3)):
                 seen[k].extend(m.unflatten(0, (4, -1))[row] for path in paths if "attn2" in path for m in [maps[path]] if m.shape[1] == finest)
@@ -100,6 +102,14 @@ def edit(pipe: Pipeline, schedule: Schedule, inverted: Tensor, source: Tensor, t
             at["masks"] = tuple(marked(seen[k], words[k], s.threshold) for k in (0, 1))
     assert at["layer"] > s.layer, f"the U-Net has {at['layer']} self-attention layers"
     return torch.stack(latents)
+
+
+def run(pipe: Pipeline, picture: Tensor, s: Settings, masks: Masks | None = None) -> dict[str, Tensor]:
+    """Inversion and edit, noisiest first."""
+    install(pipe.unet)
+    schedule, source, target, null = pipe.schedule(s.steps), pipe.embed(s.source), pipe.embed(s.target), pipe.embed("")
+    inverted = ddim_inversion(pipe, schedule, pipe.encode(picture), source)
+    return {"inverted": inverted, "latents": edit(pipe, schedule, inverted, source, target, null, s, masks)}
 
 
 def fixtures(_: argparse.Namespace) -> None:
@@ -111,23 +121,35 @@ def fixtures(_: argparse.Namespace) -> None:
         ("tiny-sd2", "words-", replace(lying, step=1, layer=0, source_word="cat", target_word="lying down", threshold=0.4)),
     )
     for name, kind, s in cases:
-        pipe = Pipeline(FIXTURES / name, torch.float64)
-        install(pipe.unet)
-        schedule, source, target, null = pipe.schedule(s.steps), pipe.embed(s.source), pipe.embed(s.target), pipe.embed("")
-        picture = uniform((1, 3, 64, 64), -1, 1, "masactrl", name)
-        inverted = ddim_inversion(pipe, schedule, pipe.encode(picture), source)
         # 12 x 12: neither a multiple of the latent's 8 x 8 nor a part of it.
-        masks = tuple((uniform((12, 12), 0, 1, "masactrl", of) > 0.5).to(inverted.dtype) for of in ("keys", "queries")) if kind == "masks-" else None
-        latents = edit(pipe, schedule, inverted, source, target, null, s, masks)
+        masks = tuple((uniform((12, 12), 0, 1, "masactrl", of) > 0.5).double() for of in ("keys", "queries")) if kind == "masks-" else None
+        values = run(Pipeline(FIXTURES / name, torch.float64), uniform((1, 3, 64, 64), -1, 1, "masactrl", name), s, masks)
         path = FIXTURES / f"masactrl-{kind}{name}.safetensors"
         named = dict(zip(("keys", "queries"), masks)) if masks else {}
-        write_tensors(path, {"inverted": inverted, "latents": latents, **named}, {"command": "python tools/parity/masactrl.py fixtures", "computed": "float64", "settings": json.dumps(asdict(s))})
+        write_tensors(path, values | named, {"command": "python tools/parity/masactrl.py fixtures", "computed": "float64", "settings": json.dumps(asdict(s))})
         print(f"{path.name}: {path.stat().st_size // 1024} KB")
 
 
-if __name__ == "__main__":
+def dump(options: argparse.Namespace) -> None:
+    names = ("target", "source", "steps", "guidance", "step", "layer", "reference_latents", "source_word", "target_word", "threshold")
+    write_dump(options, run, "masactrl", Settings(**{name: getattr(options, name) for name in names}))
+
+
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
     commands.add_parser("fixtures").set_defaults(work=fixtures)
-    options = parser.parse_args()
+    dumping = dump_command(commands, dump)
+    dumping.add_argument("--source", default="")
+    dumping.add_argument("--step", type=int, default=4)
+    dumping.add_argument("--layer", type=int, default=10)
+    dumping.add_argument("--reference-latents", action="store_true")
+    for name in ("source-word", "target-word"):
+        dumping.add_argument(f"--{name}", default="")
+    dumping.add_argument("--threshold", type=float, default=0.1)
+    options = parser.parse_args(arguments)
     options.work(options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,12 +1,13 @@
-"""Prompt-to-Prompt, null-text inversion and direct inversion, written from the papers and docs/methods.md.
+"""Prompt-to-Prompt with null-text, negative-prompt and direct inversion, written from the papers and docs/methods.md.
 
     python tools/parity/p2p.py fixtures
     python tools/parity/p2p.py authors FOLDER
     python tools/parity/p2p.py dump --model FOLDER --image PHOTO --source CAPTION --target PROMPT --method null-text -o OUT.safetensors
 
-`fixtures` writes test/fixtures/p2p.json (hashes of mappers and word windows of 240 pairs of prompts, and masks of local
-blending) and p2p-tiny-*.safetensors (whole runs, step by step). `authors` compares mappers and windows with the authors' code
-in a checkout of github.com/google/prompt-to-prompt, and counts the pairs that differ. `dump` runs one edit for p2p.ts.
+`fixtures` writes test/fixtures/p2p.json (hashes of mappers, word windows and masks of local blending of 240 pairs of prompts,
+and whole masks of a few heat maps) and p2p-*.safetensors (whole runs, step by step). `authors` compares mappers, windows and
+masks with the authors' code in a checkout of github.com/google/prompt-to-prompt, and counts the pairs that differ. `dump` runs
+one edit for methods.ts.
 """
 
 from __future__ import annotations
@@ -20,15 +21,16 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 from torch.nn.functional import interpolate, max_pool2d
 from transformers import CLIPTokenizer
 
 from baret import ddim_inversion, threshold
-from common import FIXTURES, ROOT, uniform, write_tensors
+from common import FIXTURES, ROOT, Random, uniform, write_tensors
 from ddim import Schedule, guided
-from pipeline import Pipeline, read_picture
+from pipeline import Pipeline, dump_command, write_dump
 
 Tensor = torch.Tensor
 
@@ -292,7 +294,9 @@ def run(pipe: Pipeline, picture: Tensor, s: Settings) -> dict[str, Tensor]:
     out = {"inverted": inverted}
     if s.method == "null-text":
         out |= null_text(pipe, schedule, inverted, source, null, s)
-    return out | {"latents": edit(pipe, schedule, inverted, source, target, out.get("nulls", null), s)}
+    # Negative-prompt inversion: the caption is what both branches are guided away from.
+    nulls = source if s.method == "negative-prompt" else out.get("nulls", null)
+    return out | {"latents": edit(pipe, schedule, inverted, source, target, nulls, s)}
 
 
 # --- prompts -----------------------------------------------------------------------------------------------------
@@ -359,9 +363,56 @@ def clip_tokenizer() -> CLIPTokenizer:
         return CLIPTokenizer.from_pretrained(folder, model_max_length=77, pad_token="<|endoftext|>")
 
 
+def blended_words() -> list[tuple[list[str], list[str], tuple[float, float]]]:
+    """For each pair, words whose places may change, words whose places must not, and both thresholds. No place is at a threshold."""
+    rng, found = random.Random(11), []
+    plain = lambda prompt: sorted({w.strip(".,!").lower() for w in prompt.split(" ")})
+    for k, (x, y, word) in enumerate(pairs()):
+        words = [word] if k % 2 else [word, rng.choice([w for w in plain(x) if w != word])]
+        spared = rng.sample([w for w in plain(y) if w not in words], 1) if k % 3 == 0 else []
+        found.append((words, spared, ((0.299, 0.299), (0.151, 0.601), (0.601, 0.299))[k % 3]))
+    return found
+
+
+BLENDED, BLENDED_SIZE, BLENDED_MAPS = 16, 64, 6  # places a side of a map and of a latent, maps of a prompt over all steps
+
+
+def drawn_maps(pair: int, branch: int, token: int) -> Tensor:
+    """Maps of one token, [maps, h, w] of whole numbers: a hill at a place of its own, and noise. branch: 0 source, 1 edit."""
+    rng = Random(pair, 77 * branch + token)
+    y, x, reach = rng.below(BLENDED), rng.below(BLENDED), 20 + rng.below(60)
+    hill = [4 * max(0, reach - (v - y) ** 2 - (u - x) ** 2) for v in range(BLENDED) for u in range(BLENDED)]
+    drawn = [[height + rng.below(40) for height in hill] for _ in range(BLENDED_MAPS)]
+    return torch.tensor(drawn, dtype=torch.float64).reshape(-1, BLENDED, BLENDED)
+
+
+def drawn_blending(tokenizer: CLIPTokenizer, pair: int, prompts: tuple[str, str], names: list[str]) -> tuple[Tensor, Tensor]:
+    """Maps [2, maps, h, w, L], drawn for the tokens of the named words alone, and a table [2, L] with 1 for these tokens."""
+    maps, table = torch.zeros(2, BLENDED_MAPS, BLENDED, BLENDED, 77, dtype=torch.float64), torch.zeros(2, 77, dtype=torch.float64)
+    for branch, prompt in enumerate(prompts):
+        for token in {t for name in names for t in tokens_named(tokenizer, prompt, name)}:
+            table[branch, token] = 1
+            maps[branch, ..., token] = drawn_maps(pair, branch, token)
+    return maps, table
+
+
+def unblended() -> Tensor:
+    """Latents of a photo of zeros and an edit of ones, so that a blended edit is the mask."""
+    return torch.stack([torch.zeros(1, BLENDED_SIZE, BLENDED_SIZE), torch.ones(1, BLENDED_SIZE, BLENDED_SIZE)])
+
+
+def blended_mask(tokenizer: CLIPTokenizer, pair: int, prompts: tuple[str, str], words: list[str], spared: list[str], limits: tuple[float, float]) -> Tensor:
+    """[height, width] of 0 and 1."""
+    maps, marked = drawn_blending(tokenizer, pair, prompts, words)
+    others, excluded = drawn_blending(tokenizer, pair, prompts, spared)
+    made = [blend(unblended(), maps + others, marked, excluded if spared else None, (limits[0] + d, limits[1] + d))[1, 0] for d in (0, -1e-9, 1e-9)]
+    assert torch.equal(made[0], made[1]) and torch.equal(made[0], made[2]), "a place is at a threshold, where rounding decides"
+    return made[0]
+
+
 def mapper_cases(tokenizer: CLIPTokenizer) -> list[dict]:
     cases = []
-    for k, (x, y, word) in enumerate(pairs()):
+    for k, ((x, y, word), (words, spared, limits)) in enumerate(zip(pairs(), blended_words())):
         bounds = ((0.0, 0.8), (0.1, 0.6), (0.2, 1.0))[k % 3]
         own = ((0.0, 0.3), (0.5, 0.9), (0.0, 0.0))[k % 3]
         case = {"source": x, "target": y, "word": word, "steps": [bounds, own]}
@@ -371,6 +422,7 @@ def mapper_cases(tokenizer: CLIPTokenizer) -> list[dict]:
         if len(x.split(" ")) == len(y.split(" ")):
             case["replace"] = digest(replacement(tokenizer, x, y, 77, True))
             case["replaceAuthors"] = digest(replacement(tokenizer, x, y, 77, False))
+        case["blend"] = {"words": words, "except": spared, "thresholds": limits, "mask": digest(blended_mask(tokenizer, k, (x, y), words, spared, limits))}
         cases.append(case)
     return cases
 
@@ -400,6 +452,8 @@ def fixtures(_: argparse.Namespace) -> None:
     everything = {"word_steps": {"grass": (0.0, 0.2)}, "emphasis": {"on": -4.0}, "blend": ["cat", "dog"], "blend_except": ["grass"], "blend_threshold": (0.3, 0.8), "blend_tokens": 64}
     cases = (
         ("null-text-tiny-sd1", Settings("a cat standing on the grass", "a brown dog sitting on the grass", steps=4, guidance=3.0, iterations=3, early_stop=False, mapping="refine", cross_steps=(0.0, 0.8), self_steps=(0.0, 0.5), **everything)),
+        ("negative-prompt-tiny-sd1", Settings("a cat standing", "a brown dog lying down", method="negative-prompt", steps=4, guidance=3.0, mapping="refine", cross_steps=(0.0, 0.0), self_steps=(0.0, 0.0))),
+        ("negative-prompt-tiny-sd2", Settings("a cat standing on snow", "a dog sitting on snow", method="negative-prompt", steps=4, guidance=3.0, cross_steps=(0.0, 0.5), self_steps=(0.25, 0.75), self_tokens=16, emphasis={"dog": 2.0}, blend=["cat", "dog"], blend_tokens=64)),
         ("direct-tiny-sd2", Settings("a cat standing on snow", "a dog sitting on snow", method="direct", steps=4, guidance=3.0, cross_steps=(0.2, 1.0), self_steps=(0.25, 0.75), self_tokens=16, fix_tail=False, emphasis={"snow": -1.0})),
     )
     for name, s in cases:
@@ -412,8 +466,29 @@ def fixtures(_: argparse.Namespace) -> None:
         print(f"{path.name}: {path.stat().st_size // 1024} KB")
 
 
+def authors_blending(folder: Path, tokenizer: CLIPTokenizer, word_inds: Callable) -> Callable[..., Tensor]:
+    """A function like `blended_mask` that runs the authors' LocalBlend."""
+    cells = json.loads((folder / "null_text_w_ptp.ipynb").read_text())["cells"]
+    code = next(code for code in ("".join(cell["source"]) for cell in cells) if "class LocalBlend" in code)
+    space = {"torch": torch, "nnf": torch.nn.functional, "List": list, "MAX_NUM_WORDS": 77, "NUM_DDIM_STEPS": 50, "device": "cpu", "tokenizer": tokenizer, "ptp_utils": SimpleNamespace(get_word_inds=word_inds)}
+    exec(code[code.index("class LocalBlend") : code.index("class EmptyControl")], space)
+
+    def masked(pair: int, prompts: tuple[str, str], words: list[str], spared: list[str], limits: tuple[float, float]) -> Tensor:
+        # Theirs are words between spaces that the prompt must have, without them an index is empty and not an integer.
+        written = lambda names: [[name for name in names if name in prompt.split(" ")] for prompt in prompts]
+        maps = sum(drawn_blending(tokenizer, pair, prompts, names)[0] for names in (words, spared))
+        parts = [maps[:, k] for k in range(BLENDED_MAPS)]
+        # They take the third and fourth map of `down_cross` and the first three of `up_cross`.
+        store = {"down_cross": [None, None, torch.cat(parts[:2], 1).flatten(1, 2), parts[2].flatten(1, 2)], "up_cross": [part.flatten(1, 2) for part in parts[3:]]}
+        local = space["LocalBlend"](list(prompts), written(words), written(spared) if spared else None, start_blend=0, th=limits)
+        space["x_t"] = unblended()  # their mask reads the latents from the notebook's variables
+        return local(unblended(), store)[1, 0]
+
+    return masked
+
+
 def authors(options: argparse.Namespace) -> None:
-    """Counts the pairs for which the authors' code gives other mappers or windows."""
+    """Counts the pairs for which the authors' code gives other mappers, windows or masks."""
     sys.path.insert(0, str(options.folder))
     import seq_aligner
     import numpy as np
@@ -422,8 +497,9 @@ def authors(options: argparse.Namespace) -> None:
     space = {"torch": torch, "np": np, **{name: getattr(__import__("typing"), name) for name in ("Union", "Tuple", "Dict", "Optional")}}
     exec(source[source.index("def get_word_inds") :], space)  # its imports need packages of 2022
     tokenizer = clip_tokenizer()
-    different: dict[str, list[str]] = {"replace, their tail": [], "replace": [], "refine": [], "windows": []}
-    for k, (x, y, word) in enumerate(pairs()):
+    blending = authors_blending(options.folder, tokenizer, space["get_word_inds"])
+    different: dict[str, list[str]] = {"replace, their tail": [], "replace": [], "refine": [], "windows": [], "masks": [], "masks of words between spaces": []}
+    for k, ((x, y, word), (words, spared, limits)) in enumerate(zip(pairs(), blended_words())):
         m, a = seq_aligner.get_mapper(x, y, tokenizer)
         own, matched = refinement(tokenizer, x, y, 77)
         if not (torch.equal(m, own) and torch.equal(a.double(), matched)):
@@ -436,38 +512,38 @@ def authors(options: argparse.Namespace) -> None:
         table = space["get_time_words_attention_alpha"]([x, y], 50, {"default_": (0.1, 0.6), word: (0.5, 0.9)}, tokenizer)[:, 0, 0, 0]
         if not torch.equal(table, windows(50, 77, (0.1, 0.6), [(tokens_named(tokenizer, y, word), (0.5, 0.9))])):
             different["windows"].append(f"{word} in: {y}")
+        if not torch.equal(blending(k, (x, y), words, spared, limits), blended_mask(tokenizer, k, (x, y), words, spared, limits)):
+            different["masks"].append(f"{words} without {spared} in: {x} → {y}")
+            if all(tokens_named(tokenizer, prompt, name) == [] or name in prompt.split(" ") for prompt in (x, y) for name in words + spared):
+                different["masks of words between spaces"].append(different["masks"][-1])
     for what, found in different.items():
         print(f"{what}: {len(found)} of {len(pairs())} differ" + "".join(f"\n  {one}" for one in found[:3]))
 
 
 def dump(options: argparse.Namespace) -> None:
-    s = Settings(options.source, options.target, options.method, steps=options.steps, guidance=options.guidance, early_stop=False, mapping=options.mapping, blend=options.blend, blend_tokens=options.blend_tokens)
-    pipe = Pipeline(options.model, torch.float64)
-    picture = read_picture(options.image, pipe.editing["size"])
-    values = run(pipe, picture.double(), s)
-    values |= {"picture": picture, "image/edit": pipe.decode(values["latents"][-1, 1:])}
-    write_tensors(options.out, values, {"title": options.method, "settings": json.dumps(asdict(s))})
+    names = ("source", "target", "method", "steps", "guidance", "mapping", "blend", "blend_tokens")
+    given = {name: getattr(options, name) for name in names}
+    write_dump(options, run, options.method, Settings(**given, early_stop=False, cross_steps=(0.0, options.cross_steps), self_steps=(0.0, options.self_steps)))
 
 
-if __name__ == "__main__":
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
     commands.add_parser("fixtures").set_defaults(work=fixtures)
     comparing = commands.add_parser("authors")
     comparing.add_argument("folder", type=Path)
     comparing.set_defaults(work=authors)
-    dumping = commands.add_parser("dump")
-    for name in ("model", "image"):
-        dumping.add_argument(f"--{name}", type=Path, required=True)
-    for name in ("source", "target"):
-        dumping.add_argument(f"--{name}", required=True)
-    dumping.add_argument("--method", choices=["null-text", "direct"], default="null-text")
+    dumping = dump_command(commands, dump)
+    dumping.add_argument("--source", required=True)
+    dumping.add_argument("--method", choices=["null-text", "negative-prompt", "direct"], default="null-text")
     dumping.add_argument("--mapping", choices=["replace", "refine"], default="refine")
-    dumping.add_argument("--steps", type=int, default=50)
-    dumping.add_argument("--guidance", type=float, default=7.5)
+    dumping.add_argument("--cross-steps", type=float, default=0.8)
+    dumping.add_argument("--self-steps", type=float, default=0.5)
     dumping.add_argument("--blend", nargs="*", default=[])
     dumping.add_argument("--blend-tokens", type=int, default=256)
-    dumping.add_argument("-o", "--out", type=Path, required=True)
-    dumping.set_defaults(work=dump)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     options.work(options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,11 @@
-"""A checkpoint folder for BARET's reference: text embeddings, latents, noise predictions."""
+"""A checkpoint folder for references: text embeddings, latents, noise predictions; and whole edits as files."""
 
 from __future__ import annotations
 
+import argparse
 import json
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -12,6 +15,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from PIL import Image
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from common import write_tensors
 from ddim import Schedule
 
 Tensor = torch.Tensor
@@ -85,3 +89,25 @@ def psnr(a: Tensor, b: Tensor) -> float:
     """PSNR of pictures in −1..1, clamped, for a range of 2."""
     error = (a.clamp(-1, 1) - b.clamp(-1, 1)).double().square().mean().item()
     return float("inf") if error == 0 else 10 * torch.log10(torch.tensor(4 / error)).item()
+
+
+def dump_command(commands, work: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
+    """The command `dump` of a method's program, with the options that all methods have."""
+    command = commands.add_parser("dump")
+    command.set_defaults(work=work)
+    for name in ("model", "image"):
+        command.add_argument(f"--{name}", type=Path, required=True)
+    command.add_argument("--target", required=True)
+    command.add_argument("--steps", type=int, default=50)
+    command.add_argument("--guidance", type=float, default=7.5)
+    command.add_argument("-o", "--out", type=Path, required=True)
+    return command
+
+
+def write_dump(options: argparse.Namespace, run: Callable[..., dict[str, Tensor]], method: str, settings) -> None:
+    """One edit in float64, for methods.ts. run: gives `latents` [steps, branches, 4, h, w], the edit last, and other values."""
+    pipe = Pipeline(options.model, torch.float64)
+    picture = read_picture(options.image, pipe.editing["size"])
+    values = run(pipe, picture.double(), settings)
+    values |= {"picture": picture, "image/edit": pipe.decode(values["latents"][-1, -1:])}
+    write_tensors(options.out, values, {"method": method, "settings": json.dumps(asdict(settings))})
