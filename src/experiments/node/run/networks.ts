@@ -20,26 +20,25 @@ async function hashOf(path: string, work: Work): Promise<string> {
 
 /** Returns hashes of the networks that measure, by name, so that a run does not mix the values of two. */
 export async function networkHashes(
-  { judge, clip, lpips = {}, pieClip, dino, structurePixels = "pie-bench" }: MetricNetworks,
+  { judge, clip, lpips = {}, pieClip, dino }: MetricNetworks,
   work: Work,
 ): Promise<Record<string, string>> {
   const clips = Object.entries({ judge, clip, "pie-clip": pieClip }).map(async ([name, given]) => {
     const paths = given === undefined ? [] : [(await findModel(given)).path];
-    return { name, paths, mark: "" };
+    return { name, paths };
   });
   const named = [
     ...(await Promise.all(clips)),
     ...Object.entries(lpips).map(([net, { trunk, linear }]) => ({
       name: `lpips-${net}`,
       paths: [trunk, linear],
-      mark: "",
     })),
-    { name: "dino", paths: dino === undefined ? [] : [dino], mark: structurePixels },
+    { name: "dino", paths: dino === undefined ? [] : [dino] },
   ];
   const hashes: Record<string, string> = {};
-  for (const { name, paths, mark } of named) {
+  for (const { name, paths } of named) {
     if (paths.length === 0) continue;
-    const parts: string[] = [mark];
+    const parts: string[] = [];
     for (const path of paths) parts.push(await hashOf(path, work));
     hashes[name] = sha256(parts.join("\n")).slice(0, 16);
   }
