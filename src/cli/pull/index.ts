@@ -78,7 +78,7 @@ export function pullCommand(): Command {
     .addOption(
       option(
         "--revision <name>",
-        "branch, tag or commit, default main, or the commit of a short name's model that fits",
+        "branch, tag or commit, default main; of clip, the commit that has safetensors",
         nonEmpty("a name"),
       ),
     )
