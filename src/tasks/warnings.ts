@@ -36,10 +36,9 @@ export const idleOptions = (
 export const noiseAlone = (): Warning => ({
   code: "noise-scorer-alone",
   message:
-    "the model's own noise prediction alone chooses how much of the photo to keep, since it has no judge and no CLIP model was " +
-    "named: on 50 pairs of the Menagerie it made 82 % of the changes, plain sampling 90 %, the choice with CLIP 94 %. " +
-    "Fetch a CLIP model with: baret pull clip, and give --scorer clip to baret edit, --clip clip to baret compare, scorer or " +
-    "clip in the library; or set how much with --keep",
+    "the model's noise prediction alone chooses how much of the photo to keep, since there is neither a judge nor a CLIP model: " +
+    "on 50 pairs of the Menagerie it made 82 % of the changes, plain sampling 90 %, and the choice with CLIP 94 %. " +
+    "Fetch a CLIP model with `baret pull clip` and name it as the scorer, or say yourself how much to keep",
 });
 
 /** Returns the warning that a photo is smaller than the size to work at. */

@@ -52,7 +52,7 @@ test("a strength chosen without judge and CLIP gives one warning, unless that wa
     ).warnings.filter((text: string) => text.includes("noise prediction alone"));
   const [warning, ...others] = await warningsOf();
   expect(others).toEqual([]);
-  expect(warning).toMatch(/82 % of the changes, plain sampling 90 %.*baret pull clip.*--scorer clip/);
+  expect(warning).toMatch(/82 % of the changes, plain sampling 90 %.*baret pull clip.*as the scorer/);
   expect(await warningsOf("--scorer", "noise")).toEqual([]);
 });
 
