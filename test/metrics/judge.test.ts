@@ -137,7 +137,7 @@ test.each<[string, Parameters<Workplace["copy"]>[1], RegExp]>([
 test.each([
   ["a U-Net", `${fixtures}unet-menagerie`, /config\.json: this model's configuration is not supported/],
   ["a file", `${fixtures}judge-tiny/config.json`, /a CLIP model is a folder: found a file/],
-  ["a missing folder", `${fixtures}nowhere`, /nowhere: there is no such file/],
+  ["a missing folder", `${fixtures}nowhere`, /nowhere": no such model: .*Fetch one with: baret pull/s],
 ])("%s is no CLIP model", async (_, path, message) => {
   const loading = loadClip(started.engine, path);
   await expect(loading).rejects.toSatisfy((error) => error instanceof CheckpointError && message.test(error.message));

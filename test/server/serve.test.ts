@@ -60,7 +60,7 @@ test("a taken port is an error that says so, and leaves the folder free", async 
   onTestFinished(() => void other.close());
   const folder = mkdtempSync(join(tmpdir(), "baret-serve-"));
   const { port } = other.address() as AddressInfo;
-  await expect(started({ folder, port })).rejects.toThrow(/port \d+: the port cannot be used.*\n.*--port/);
+  await expect(started({ folder, port })).rejects.toThrow(/port \d+: the port cannot be used.*\n.*Choose another port/);
   const server = await started({ folder });
   await server.ready;
 });
