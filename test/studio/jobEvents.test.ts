@@ -88,11 +88,12 @@ describe("a list that is read while events come", () => {
     expect(await listLate([], { ...queued, state: "running", attempts: 1 })).toMatchObject({ state: "running" });
   });
 
-  test("does not bring back a job that was removed meanwhile", async () => {
-    jobs.value = new Map([[queued.id, queued]]);
+  test.each(["queued", "done"] as const)("does not bring back a %s job that was removed meanwhile", async (state) => {
+    const job = { ...queued, state };
+    jobs.value = new Map([[job.id, job]]);
     await askForJobs(async () => {
-      forget(queued.id);
-      return [queued];
+      forget(job.id);
+      return [job];
     });
     expect(jobs.value.size).toBe(0);
   });

@@ -38,7 +38,10 @@ export const failed = computed<readonly ShownJob[]>(() =>
   [...jobs.value.values()].filter(({ state }) => state === "failed").sort((a, b) => byAge(b, a)),
 );
 
-/** Asks the backend for jobs, and takes over its answer. Of a job that changed meanwhile, only its end is newer than what is known. */
+/**
+ * Asks the backend for jobs, and takes over its answer. Of a job that changed meanwhile, only its end is newer than what is
+ * known. A job that was removed meanwhile stays removed.
+ */
 export async function askForJobs<T extends Job | readonly Job[]>(
   question: (backend: Backend) => Promise<T>,
 ): Promise<T> {
@@ -47,7 +50,7 @@ export async function askForJobs<T extends Job | readonly Job[]>(
   const next = new Map(jobs.value);
   for (const job of [answer].flat() as Job[]) {
     const known = next.get(job.id);
-    if (known === before.get(job.id) || hasEnded(job.state)) next.set(job.id, afterListing(known, job));
+    if (known === before.get(job.id) || (known && hasEnded(job.state))) next.set(job.id, afterListing(known, job));
   }
   jobs.value = next;
   return answer;
