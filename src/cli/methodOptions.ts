@@ -55,7 +55,7 @@ export const checkedOption = (one: DeclaredOption): Option =>
     write: (value) => textOfValue(one, value),
   });
 
-/** How a command takes the options of methods. */
+/** Options of `methodOptions`. */
 export interface TakenOptions {
   /** Edit options take several values, separated by commas. */
   readonly takesLists?: boolean;

@@ -7,7 +7,7 @@ export { type MenagerieSet, menagerieCases, menagerieSets } from "./cases/menage
 export {
   type ConvergenceOptions,
   convergenceOf,
-  failureRate,
+  hasFailed,
   type LossPoint,
   lossCurve,
 } from "./convergence/convergence.ts";

@@ -232,7 +232,7 @@ test("figure 8 compares likeness and score, and agrees only if the intervals say
 
 describe("figure 7", () => {
   const inversions = ["target-text", "null-text"] as const;
-  /** What an inversion reached with no iterations, a few, and all. */
+  /** The PSNR that an inversion reaches with no iterations, a few, and all. */
   const reached = (inversion: string, iterations: readonly number[], psnr: readonly number[]) =>
     iterations.map((count, k) => ({
       inversion,

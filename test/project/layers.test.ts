@@ -1,9 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-
-const src = fileURLToPath(new URL("../../src", import.meta.url));
+import { sourceFiles as files, src } from "../support/sources.ts";
 
 /** A file imports from its own folder or from folders above it in this list. */
 const layers = [
@@ -33,7 +31,6 @@ const ofNode = ["experiments", "server", "cli"];
 /** Folders without Node or browser APIs outside their node/ folder: the same code runs in both. */
 const pure = layers.filter((layer) => !ofNode.includes(layer));
 
-const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((f) => f.endsWith(".ts"));
 const imports = new Map(
   files.map((file) => {
     const text = readFileSync(join(src, file), "utf8");

@@ -1,9 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-
-const src = fileURLToPath(new URL("../../src", import.meta.url));
+import { sourceFiles, src } from "../support/sources.ts";
 
 /** The command line, and what only its commands call: `baret serve`, `baret site` and `baret pull`. */
 const ofCommands = [
@@ -27,9 +25,7 @@ const withoutComments = (text: string): string =>
     .replaceAll(/(^|\s)\/\/ .*$/gm, "");
 
 test("no message of the library speaks of the command line's flags", () => {
-  const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter(
-    (file) => file.endsWith(".ts") && !ofCommands.some((start) => file.startsWith(start)),
-  );
+  const files = sourceFiles.filter((file) => !ofCommands.some((start) => file.startsWith(start)));
   expect(files.length).toBeGreaterThan(300);
   const found = files.flatMap((file) =>
     withoutComments(readFileSync(join(src, file), "utf8"))

@@ -34,7 +34,7 @@ interface Settings {
   blend_start: number;
 }
 
-/** How a method is called with a reference's settings, and the branches of its latents. */
+/** The call of a method with a reference's settings, and the branches of its latents. */
 interface Called {
   readonly pictures: readonly string[];
   readonly prepare?: object;

@@ -251,6 +251,8 @@ async function run(command: Command, given: readonly string[], flags: Flags, rep
   });
 }
 
+const namesOf = (some: readonly Method[]): string => some.map(({ name }) => name).join(", ");
+
 export function compareCommand(): Command {
   const command = new Command("compare")
     .description(
@@ -270,16 +272,7 @@ export function compareCommand(): Command {
     .addOption(
       listOption(
         "--methods <names>",
-        `methods, separated by commas (${methods()
-          .map(({ name }) => name)
-          .join(
-            ", ",
-          )}), default all that the inputs allow, except those that tune weights; ${everyMethod}: those too (${methods()
-          .filter(({ needs }) => needs.weightGradients)
-          .map(({ name }) => name)
-          .join(
-            ", ",
-          )}), each about a minute with the Menagerie, hours and several times the model's memory with Stable Diffusion on a CPU`,
+        `methods, separated by commas (${namesOf(methods())}), default all that the inputs allow, except those that tune weights; ${everyMethod}: those too (${namesOf(methods().filter(({ needs }) => needs.weightGradients))}), each about a minute with the Menagerie, hours and several times the model's memory with Stable Diffusion on a CPU`,
       ),
     )
     .addOption(assignmentOption())

@@ -75,11 +75,8 @@ export function lossCurve({ steps }: { readonly steps: readonly TracedStep[] }):
   });
 }
 
-/**
- * Returns the share of inversions that failed: their reconstruction has a lower PSNR to the VAE's round trip than `limit`, in
- * dB. Undefined without inversions.
- */
-export function failureRate(traces: readonly Pick<InversionTrace, "psnr">[], limit = 25): number | undefined {
-  if (traces.length === 0) return undefined;
-  return traces.filter(({ psnr }) => psnr < limit).length / traces.length;
-}
+/** A reconstruction with a lower PSNR to the VAE's round trip has failed, in dB. It is what `baret edit` warns of. */
+export const poorReconstruction = 25;
+
+/** Tells if an inversion failed, by its reconstruction's PSNR in dB. */
+export const hasFailed = (psnr: number, limit = poorReconstruction): boolean => psnr < limit;

@@ -1,5 +1,5 @@
 import type { Case } from "../cases/case.ts";
-import { convergenceOf, type LossPoint, lossCurve } from "../convergence/convergence.ts";
+import { convergenceOf, hasFailed, type LossPoint, lossCurve, poorReconstruction } from "../convergence/convergence.ts";
 import { type OptimiserChoice, type TunedInversion, traceInversion, tunedInversions } from "../convergence/trace.ts";
 import { differenceFigure, fewestForInterval, meanFigure, shareFigure } from "../report/figures.ts";
 import type { Block, Chart, Row, Series, Table } from "../report/report.ts";
@@ -21,8 +21,6 @@ const inversions = Object.keys(tunedInversions) as TunedInversion[];
 
 /** Largest numbers of iterations at each sampling step. 0 reproduces the photo without tuning. */
 const budgets = [0, 1, 2, 3, 5, 10];
-/** A reconstruction with a lower PSNR to the VAE's round trip has failed, in dB. It is what `baret edit` warns of. */
-const poorReconstruction = 25;
 
 /** Sampling steps of the run's inversions. Undefined: the model's. */
 const stepsOf = (plan: Plan): number | undefined => variantOf(plan, "baret")?.prepare?.steps as number | undefined;
@@ -174,7 +172,7 @@ function reconstruction({ edit }: Outcome): number | undefined {
 
 /** Tells if an inversion failed: 1 or 0. */
 const failed = (psnr: number | undefined): number | undefined =>
-  psnr === undefined ? undefined : psnr < poorReconstruction ? 1 : 0;
+  psnr === undefined ? undefined : Number(hasFailed(psnr));
 
 function reconstructions(plan: Plan, view: View, method: string): (number | undefined)[] {
   const variant = variantOf(plan, method);

@@ -121,7 +121,7 @@ export interface EditValues {
   readonly values: readonly (number | null)[];
 }
 
-/** What the figures of a report are made of. */
+/** The values from which the figures of a report are computed. */
 export interface ReportValues {
   /** Names of the metrics. */
   readonly metrics: readonly string[];

@@ -2,6 +2,7 @@ import { cpus } from "node:os";
 import { basename } from "node:path";
 import { UsageError, version, type Warning } from "../../../core/index.ts";
 import { type Model, modelHash, type Size } from "../../../diffusion/index.ts";
+import type { Clip } from "../../../metrics/index.ts";
 import { type MetricNetworks, type OpenMetrics, openMetrics } from "../../../metrics/node/index.ts";
 import { openClip } from "../../../tasks/index.ts";
 import type { Case, CaseSet } from "../../cases/case.ts";
@@ -96,6 +97,12 @@ function planOf({ cases, variants, tunedLimit = Math.max(1, Math.floor(cases.len
   return { cases, variants: variants.filter((one) => own.get(one)!.length > 0), casesOf: (one) => own.get(one) ?? [] };
 }
 
+/** Returns the networks of metrics, with the model's judge if it has one. */
+const withJudge = (networks: MetricNetworks, clip: Clip | undefined): MetricNetworks => ({
+  ...(clip && { judge: clip.name }),
+  ...networks,
+});
+
 /** Returns the numbers that noise predictions are computed in, if they are not float32. */
 const numbersOf = ({ engine: { precision, linear } }: Model): Record<string, string> => ({
   ...(precision !== "float32" && { precision }),
@@ -131,7 +138,7 @@ export async function openRun(options: RunOptions): Promise<OpenRun> {
   try {
     for (const one of models) {
       const clip = await openClip(one, undefined, { signal });
-      const metrics = await openMetrics(one.engine, { ...(clip && { judge: clip.name }), ...networks }, { signal });
+      const metrics = await openMetrics(one.engine, withJudge(networks, clip), { signal });
       opened.push(metrics);
       workers.push({ model: one, metrics: metrics.metrics, clip });
     }
@@ -155,8 +162,7 @@ export async function openRun(options: RunOptions): Promise<OpenRun> {
       size: `${size.width}x${size.height}`,
       ...numbersOf(model),
     };
-    const judge = clip && { judge: clip.name };
-    const hashes = await networkHashes({ ...judge, ...networks }, { signal });
+    const hashes = await networkHashes(withJudge(networks, clip), { signal });
     const folder = await RunFolder.open(path, { identity, networks: hashes, machine: machineOf(model) });
     const view = new View(plan.cases, workers[0].metrics, folder.results, keyOf);
     const unique = new Map(jobs.map((job): [string, Job] => [keyOf(job), job]));

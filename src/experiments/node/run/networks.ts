@@ -23,21 +23,14 @@ export async function networkHashes(
   { judge, clip, lpips = {}, pieClip, dino }: MetricNetworks,
   work: Work,
 ): Promise<Record<string, string>> {
-  const clips = Object.entries({ judge, clip, "pie-clip": pieClip }).map(async ([name, given]) => {
-    const paths = given === undefined ? [] : [(await findModel(given)).path];
-    return { name, paths };
-  });
-  const named = [
-    ...(await Promise.all(clips)),
-    ...Object.entries(lpips).map(([net, { trunk, linear }]) => ({
-      name: `lpips-${net}`,
-      paths: [trunk, linear],
-    })),
-    { name: "dino", paths: dino === undefined ? [] : [dino] },
-  ];
+  const files: [name: string, paths: readonly string[]][] = [];
+  for (const [name, given] of Object.entries({ judge, clip, "pie-clip": pieClip })) {
+    if (given !== undefined) files.push([name, [(await findModel(given)).path]]);
+  }
+  for (const [net, { trunk, linear }] of Object.entries(lpips)) files.push([`lpips-${net}`, [trunk, linear]]);
+  if (dino !== undefined) files.push(["dino", [dino]]);
   const hashes: Record<string, string> = {};
-  for (const { name, paths } of named) {
-    if (paths.length === 0) continue;
+  for (const [name, paths] of files) {
     const parts: string[] = [];
     for (const path of paths) parts.push(await hashOf(path, work));
     hashes[name] = sha256(parts.join("\n")).slice(0, 16);

@@ -12,6 +12,7 @@ import type { Model, Size } from "../../../diffusion/index.ts";
 import { type Prepared, pictureHash } from "../../../editing/index.ts";
 import { decodeImage } from "../../../image/node/index.ts";
 import type { Clip, Metric } from "../../../metrics/index.ts";
+import { exists } from "../../../storage/node/index.ts";
 import { type Emit, stream } from "../../../tasks/index.ts";
 import type { Case, CasePictures } from "../../cases/case.ts";
 import type { RunEvent } from "../../run/event.ts";
@@ -86,7 +87,7 @@ export const runJobs = (input: RunInput, signal?: AbortSignal): AsyncGenerator<R
     );
   }, signal);
 
-/** What fails: a job, or one metric of one picture. */
+/** A job, or one metric of one picture, for the record of its failure. */
 interface Failing {
   readonly what: string;
   readonly key: string;
@@ -176,7 +177,8 @@ class CaseRun {
     const { model, clip } = this.worker;
     const { folder } = this.input;
     let line = folder.results.edit(key);
-    const isLacking = line === undefined || (await this.lacksPictures(Object.values(line.pictures), key));
+    const pictures = Object.values(line?.pictures ?? {}).map((path) => ({ path, key }));
+    const isLacking = line === undefined || (await this.lacksOne(pictures));
     if (isLacking) {
       const work = { onProgress: this.progressOf(job), signal: this.signal };
       const preparation = this.prepared?.value ?? (await prepareCase(model, job, await this.read(), folder, work));
@@ -191,10 +193,10 @@ class CaseRun {
     return isLacking || isMeasured;
   }
 
-  /** Tells if a picture is missing or damaged that a metric still has to measure. */
-  private async lacksPictures(paths: readonly string[], key: string): Promise<boolean> {
-    for (const path of paths) {
-      if ((await this.missing({ path, key })).length > 0 && !(await this.canRead(path))) return true;
+  /** Tells if one of some pictures is missing or damaged, and a metric still has to measure it. */
+  private async lacksOne(pictures: readonly MeasuredPicture[]): Promise<boolean> {
+    for (const picture of pictures) {
+      if (this.missing(picture).length > 0 && !(await this.canRead(picture.path))) return true;
     }
     return false;
   }
@@ -239,17 +241,16 @@ class CaseRun {
     return true;
   }
 
-  private async missing(picture: MeasuredPicture): Promise<readonly Metric[]> {
-    const { folder } = this.input;
+  /** Returns the metrics that a picture lacks. The pictures of the case must have been read. */
+  private missing(picture: MeasuredPicture): readonly Metric[] {
+    const { folder, retries = false } = this.input;
     const { case: one } = this.one;
-    if (!folder.results.case(one.name)) await this.read();
-    const { retries = false } = this.input;
     return missingMetrics(one, folder.results.case(one.name)!, picture, this.worker.metrics, folder, retries);
   }
 
   /** Measures a picture. Returns true if there was anything to measure. */
   private async values(picture: MeasuredPicture): Promise<boolean> {
-    const missing = await this.missing(picture);
+    const missing = this.missing(picture);
     if (missing.length === 0) return false;
     const pictures = { ...(await this.read()), edit: await this.decode(picture.path) };
     const { folder } = this.input;
@@ -269,7 +270,8 @@ class CaseRun {
     for (const [reference, picture] of Object.entries({ photo, truth })) {
       if (!picture) continue;
       const path = referencePath(name, reference as "photo" | "truth");
-      if (!(await this.canRead(path))) await folder.write(path, picture);
+      const isThere = (await exists(join(folder.path, path))) && !(await this.lacksOne([{ path }]));
+      if (!isThere) await folder.write(path, picture);
       await this.values({ path });
     }
     const line = folder.results.case(name);

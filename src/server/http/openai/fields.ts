@@ -57,9 +57,9 @@ const masksOfMethods = (): string =>
     }),
   );
 
-/** Fields of OpenAI's API that no method can honour, and what to do instead. */
-const refused: Readonly<Record<string, string | (() => string)>> = {
-  mask: () => `no method edits only what such a mask leaves free; ${masksOfMethods()}`,
+/** Returns the fields of OpenAI's API that no method can honour, and what to do instead. */
+const refusedFields = (): Readonly<Record<string, string>> => ({
+  mask: `no method edits only what such a mask leaves free; ${masksOfMethods()}`,
   input_fidelity: "leave it out; baret[keep], from 0 to 1, says how much of the photo to keep",
   complexity: "no method has it",
   markup: "no method takes marked pictures",
@@ -67,9 +67,7 @@ const refused: Readonly<Record<string, string | (() => string)>> = {
   frame_count: "no method makes moving pictures",
   frame_duration_ms: "no method makes moving pictures",
   image_url: "send the picture itself; this server fetches nothing",
-};
-
-const adviceOf = (advice: string | (() => string)): string => (typeof advice === "string" ? advice : advice());
+});
 
 /** A request as OpenAI's clients send it, read but for baret's own fields. */
 export interface EditForm extends z.output<typeof formSchema> {
@@ -85,6 +83,7 @@ export function readFields(form: readonly FormField[]): EditForm {
     const field = cut(name);
     problems.push({ field, message: `${field}: ${message}` });
   };
+  const refused = refusedFields();
   const texts: Record<string, string> = {};
   const images: Uint8Array[] = [];
   const own = new Map<string, (string | Uint8Array)[]>();
@@ -97,7 +96,7 @@ export function readFields(form: readonly FormField[]): EditForm {
       const values = own.get(option) ?? [];
       if (values.length > 0 && !isList) wrong(name, "given twice");
       own.set(option, [...values, value]);
-    } else if (Object.hasOwn(refused, base)) wrong(base, adviceOf(refused[base]));
+    } else if (Object.hasOwn(refused, base)) wrong(base, refused[base]);
     else if (base === "image") {
       if (value instanceof Uint8Array) images.push(value);
       else wrong("image", "expected a file; this server fetches no URL");
