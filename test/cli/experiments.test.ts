@@ -44,7 +44,7 @@ test("it writes page, tables and rating.json, and prints what was found", async 
     at("whole"),
   ];
   const printed = await inProcess("experiments", ...args);
-  expect(printed).toMatch(/^fig6: Figure 6: methods side by side: cannot be told$/m);
+  expect(printed).toMatch(/^fig6: Figure 6: methods side by side: no claim tested$/m);
   expect(printed).toContain("report.html  5 edits and measurements, 0 failed");
   for (const file of ["report.html", "report.json", "rating.json", "log.jsonl"]) {
     expect(existsSync(at("whole", file))).toBe(true);

@@ -80,7 +80,7 @@ export const fig3: Experiment = {
   jobs: (plan) => casesOf(plan).map((one) => ({ type: "measurement", case: one, measurement: attention(plan) })),
   findings: (plan, view) => ({
     measured: "Each sheet has one map for each word, averaged over steps, heads and sites. Compare their shapes.",
-    agreement: "cannot be told",
+    agreement: "no claim tested",
     blocks: [
       {
         type: "gallery",

@@ -29,7 +29,7 @@ const baretGallery = (name: string, title: string, paper: string, count: number)
     ),
   findings: (plan, view) => ({
     measured: `The first ${count === 1 ? "case" : `${count} cases`} of each kind, not chosen. ${doneText(plan, view, [variantOf(plan, "baret")!])}`,
-    agreement: "cannot be told",
+    agreement: "no claim tested",
     blocks: [
       variantGallery(
         "The photo, BARET's edit, and the true result if it is known",
@@ -68,7 +68,7 @@ export const fig6: Experiment = {
   jobs: allEdits,
   findings: (plan, view) => ({
     measured: `The first ${sideBySide} cases of each kind, not chosen. ${doneText(plan, view, plan.variants)}`,
-    agreement: "cannot be told",
+    agreement: "no claim tested",
     blocks: [
       variantGallery(
         "Every method at its defaults",

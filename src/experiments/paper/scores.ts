@@ -80,12 +80,12 @@ export const fig8: Experiment = {
 /** Returns the finding about BARET's likeness to the truth, compared with plain sampling. */
 function truthText(plan: Plan, view: View): Pick<Findings, "measured" | "agreement"> {
   const [baret, plain] = [variantOf(plan, "baret"), variantOf(plan, "plain")];
-  if (!baret || !plain) return { measured: "BARET or plain sampling is missing.", agreement: "cannot be told" };
+  if (!baret || !plain) return { measured: "BARET or plain sampling is missing.", agreement: "no claim tested" };
   const said = truthMeasures(view).map((measure) => {
     const figure = differences(plan, view, measure, baret, plain);
     return `${measure.name}: ${figureText(figure)}`;
   });
-  return { measured: `BARET minus plain sampling: ${said.join("; ")}`, agreement: "cannot be told" };
+  return { measured: `BARET minus plain sampling: ${said.join("; ")}`, agreement: "no claim tested" };
 }
 
 export const truth: Experiment = {
@@ -121,7 +121,7 @@ export const pie: Experiment = {
     const measures = pieMeasures(view);
     return {
       measured: `${plan.cases.length} cases, ${plan.variants.length} methods.`,
-      agreement: "cannot be told",
+      agreement: "no claim tested",
       blocks: [
         measureTable("Means over the cases that have a value", plan, view, measures),
         ...measures.map((measure) => groupTable(plan, view, measure, groupsOf(plan.cases))),
@@ -141,7 +141,7 @@ export const tedbench: Experiment = {
   jobs: allEdits,
   findings: (plan, view) => ({
     measured: `${plan.cases.length} cases, ${plan.variants.length} methods.`,
-    agreement: "cannot be told",
+    agreement: "no claim tested",
     blocks: [
       measureTable("Means with 95 % bootstrap intervals over the cases", plan, view, editMeasures(view)),
       ...differenceTable(plan, view, editMeasures(view)),

@@ -105,7 +105,8 @@ export interface Section {
   readonly paper: string;
   /** Result of this run. */
   readonly measured: string;
-  readonly agreement: "agrees" | "partly agrees" | "differs" | "cannot be told";
+  /** "no claim tested": the paper claims nothing that a number can test, as of a gallery. */
+  readonly agreement: "agrees" | "partly agrees" | "differs" | "cannot be told" | "no claim tested";
   /** Command that makes this section alone. */
   readonly command: string;
   readonly blocks: readonly Block[];

@@ -59,7 +59,7 @@ const section: z.ZodType<Section> = z.object({
   title: text,
   paper: text,
   measured: text,
-  agreement: z.enum(["agrees", "partly agrees", "differs", "cannot be told"]),
+  agreement: z.enum(["agrees", "partly agrees", "differs", "cannot be told", "no claim tested"]),
   command: text,
   blocks: z.array(block),
 });

@@ -102,7 +102,7 @@ describe("a report's page", () => {
     expect(text).not.toMatch(/ style="| on[a-z]+="|(?:src|href)="(?!data:|#)/);
   });
 
-  test.each(["agrees", "partly agrees", "differs", "cannot be told"] as const)(
+  test.each(["agrees", "partly agrees", "differs", "cannot be told", "no claim tested"] as const)(
     "%s stands in the contents and beside what was measured, with claim, result and command",
     (agreement) => {
       const text = page(section({ agreement, paper: "P claims", measured: "M found", command: "npx baret x" }));

@@ -13,6 +13,7 @@ const signs: Readonly<Record<Section["agreement"], readonly [name: string, sign:
   "partly agrees": ["partly", "≈"],
   differs: ["differs", "✕"],
   "cannot be told": ["untold", "?"],
+  "no claim tested": ["untested", "–"],
 };
 
 /** Says if the paper and this run agree: in words, by a sign and by colour. */
