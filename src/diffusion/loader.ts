@@ -81,7 +81,7 @@ function programLoader(
       };
       // Without constant weights, optimising takes most of the loading time and makes no step faster.
       if (other === "fed") return load({ load: { level: "disabled" } });
-      const options = { load: loadOptionsOf(checkpoint, network) };
+      const options = { load: { ...loadOptionsOf(checkpoint, network), onProgress } };
       // The text encoder and the VAE are too small to gain, and tuned weights would be rounded for each photo.
       const int8 = approximate && engine.linear === "int8" && network === "unet";
       if (!other) return load({ ...options, int8, weights: await map(network, signal) });

@@ -93,6 +93,11 @@ export interface LoadOptions {
   save?: boolean;
   /** A folder for onnxruntime's profile of every operation, a JSON file, written when the session is released. */
   profileInto?: string;
+  /**
+   * Called while the weights are read, with the phase "read weights" in bytes, by an engine that reads them from their files one
+   * by one: in a browser. Another maps its files, which takes no time.
+   */
+  onProgress?: Work["onProgress"];
   signal?: AbortSignal;
 }
 

@@ -1,4 +1,4 @@
-import { DeviceError, EngineError, MemoryError } from "../core/index.ts";
+import { DeviceError, EngineError, MemoryError, type Work } from "../core/index.ts";
 import type { Device } from "./engine.ts";
 import type { Answer, Reply, Request } from "./messages.ts";
 import { isDeviceLost, withReasons } from "./reasons.ts";
@@ -7,8 +7,11 @@ import { isDeviceLost, withReasons } from "./reasons.ts";
 export interface EngineProcess {
   /** Its id in the operating system, if it has one. */
   readonly pid: number | undefined;
-  /** Sends a request. Throws EngineError if the process ends before it answers. */
-  request(request: Request, arrays?: readonly Uint8Array[]): Promise<Answer>;
+  /**
+   * Sends a request. Throws EngineError if the process ends before it answers. onProgress: hears how many bytes of weights are
+   * read, from a process that reads them one by one.
+   */
+  request(request: Request, arrays?: readonly Uint8Array[], onProgress?: Work["onProgress"]): Promise<Answer>;
   /** Text that native code has logged since the last request was sent. */
   log(): Promise<string>;
   /** Frees a resident tensor, with the next request. */
@@ -72,8 +75,9 @@ export async function requestDone(
   asked: Asked,
   request: Request,
   arrays?: readonly Uint8Array[],
+  onProgress?: Work["onProgress"],
 ): Promise<Answer<Reply & { kind: "done" }>> {
-  const { reply, arrays: results } = await process.request(request, arrays);
+  const { reply, arrays: results } = await process.request(request, arrays, onProgress);
   if (reply.kind === "done") return { reply, arrays: results };
   throw await failure(asked, (reply.kind === "failed" ? reply.message : reply.kind).trim(), process);
 }

@@ -114,6 +114,8 @@ describe("in plain words", () => {
       progress: { phase, done, total: 20 },
     });
     expect([phaseOf(at("tune", 10)), shareDone(at("tune", 10))]).toEqual(["Tuning the prompt to the photo", 0.5]);
+    expect([phaseOf(at("read weights", 5)), shareDone(at("read weights", 5))]).toEqual(["Reading the model", 0.25]);
+    expect(phaseOf(at("download", 5))).toBe("Downloading the model");
     // Between two phases nothing is heard for a while.
     expect([phaseOf(at("tune", 20)), shareDone(at("tune", 20))]).toEqual(["Preparing the next step", undefined]);
     expect([phaseOf(at("edit", 20)), shareDone(at("edit", 20))]).toEqual(["Finishing the picture", undefined]);

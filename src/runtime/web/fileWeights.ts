@@ -19,14 +19,23 @@ declare const FileReaderSync: new () => { readAsArrayBuffer(blob: Blob): ArrayBu
 /**
  * Returns a weight as onnxruntime-web takes the bytes of a file: it asks for parts of them, one by one, and copies each to where
  * the device computes. So only one weight is in this Worker's memory at a time. onnxruntime-web 1.30 looks at `byteLength` and
- * calls `subarray`, and hides an error of that call. onError: called with it.
+ * calls `subarray`, and hides an error of that call. onError: called with it. onRead: called with the number of bytes that were
+ * read for the first time: onnxruntime reads some weights again.
  */
-export function bytesWhenAsked(weight: FileWeight, onError: (error: unknown) => void): Uint8Array {
+export function bytesWhenAsked(
+  weight: FileWeight,
+  onError: (error: unknown) => void,
+  onRead: (bytes: number) => void,
+): Uint8Array {
   const width = weight.half ? 2 : 4;
-  const length = weight.count * width;
+  const length = bytesOfWeight(weight);
+  let reached = 0;
   const subarray = (from = 0, to = length): Uint8Array => {
     try {
-      return read(weight, from / width, to / width);
+      const bytes = read(weight, from / width, to / width);
+      if (to > reached) onRead(to - reached);
+      reached = Math.max(reached, to);
+      return bytes;
     } catch (error) {
       onError(error);
       throw error;
@@ -34,6 +43,9 @@ export function bytesWhenAsked(weight: FileWeight, onError: (error: unknown) => 
   };
   return Object.defineProperties(new Uint8Array(), { byteLength: { value: length }, subarray: { value: subarray } });
 }
+
+/** Returns the bytes of a weight as the program takes it. */
+export const bytesOfWeight = ({ count, half }: FileWeight): number => count * (half ? 2 : 4);
 
 /** Reads the numbers `from` to `to`, which is left out, in the precision of the program. */
 function read({ blob, offset, dtype, half }: FileWeight, from: number, to: number): Uint8Array {

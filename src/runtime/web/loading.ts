@@ -36,7 +36,8 @@ export class MemoryLoading implements Loading {
     const load: WorkerLoad = { options: this.sessionOptions(), inMemory: inMemory.map(([name]) => name), inFiles };
     const asked = { where, problem: "cannot be loaded", device: this.device };
     const request: Request<WorkerLoad> = { kind: "load", session, load };
-    await requestDone(process, asked, request, [model, ...inMemory.map(([, bytes]) => bytes)]);
+    const arrays = [model, ...inMemory.map(([, bytes]) => bytes)];
+    await requestDone(process, asked, request, arrays, this.options.onProgress);
   }
 
   async release(): Promise<void> {

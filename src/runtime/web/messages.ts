@@ -1,4 +1,5 @@
 import type { InferenceSession } from "onnxruntime-web/wasm";
+import type { Progress } from "../../core/index.ts";
 import type { Answer, Request } from "../messages.ts";
 import type { FileWeight } from "./fileWeights.ts";
 
@@ -32,7 +33,12 @@ export interface WorkerRequest {
   readonly arrays: readonly Uint8Array[];
 }
 
-/** A message of a Worker. */
+/** A message of a Worker while it carries out a request. */
+export interface WorkerNews {
+  readonly progress: Progress;
+}
+
+/** A message of a Worker that ends a request. */
 export interface WorkerAnswer extends Answer {
   /** Lines that native code has logged since the last answer. */
   readonly log: string;

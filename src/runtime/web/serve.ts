@@ -2,9 +2,9 @@ import type * as Onnxruntime from "onnxruntime-web/wasm";
 import { LAYOUT } from "../layout.ts";
 import type { ArrayHead, Reply, Request } from "../messages.ts";
 import { deviceLost } from "../reasons.ts";
-import { bytesWhenAsked } from "./fileWeights.ts";
+import { bytesOfWeight, bytesWhenAsked } from "./fileWeights.ts";
 import { type Gpu, openGpu } from "./gpu.ts";
-import type { WorkerAnswer, WorkerLoad, WorkerRequest, WorkerSettings } from "./messages.ts";
+import type { WorkerAnswer, WorkerLoad, WorkerNews, WorkerRequest, WorkerSettings } from "./messages.ts";
 
 /** Longest time between an error of a lost device and the news of its loss. */
 const LOSS_MS = 100;
@@ -17,7 +17,7 @@ type Arrays = readonly Uint8Array<ArrayBuffer>[];
 const scope = globalThis as unknown as {
   readonly name: string;
   onmessage: ((event: MessageEvent<WorkerSettings | WorkerRequest>) => void) | null;
-  postMessage(message: WorkerAnswer, transfer: Transferable[]): void;
+  postMessage(message: WorkerAnswer | WorkerNews, transfer?: Transferable[]): void;
 };
 
 /**
@@ -159,7 +159,13 @@ class OnnxWorker {
     const keep = (error: unknown): void => {
       unreadable ??= error;
     };
-    const inFiles = load.inFiles.map(([path, weight]) => ({ path, data: bytesWhenAsked(weight, keep) }));
+    const total = load.inFiles.reduce((sum, [, weight]) => sum + bytesOfWeight(weight), 0);
+    let done = 0;
+    const tell = (bytes: number): void => {
+      done += bytes;
+      scope.postMessage({ progress: { phase: "read weights", done, total, unit: "bytes" } });
+    };
+    const inFiles = load.inFiles.map(([path, weight]) => ({ path, data: bytesWhenAsked(weight, keep, tell) }));
     const externalData = [...load.inMemory.map((path, i) => ({ path, data: weights[i] })), ...inFiles];
     try {
       await this.create(session, load.options, model, externalData);

@@ -1,7 +1,7 @@
-import { EngineError } from "../../core/index.ts";
+import { EngineError, type Work } from "../../core/index.ts";
 import type { Answer, Reply, Request } from "../messages.ts";
 import type { EngineProcess } from "../process.ts";
-import type { WorkerAnswer, WorkerLoad, WorkerRequest, WorkerSettings } from "./messages.ts";
+import type { WorkerAnswer, WorkerLoad, WorkerNews, WorkerRequest, WorkerSettings } from "./messages.ts";
 
 let count = 0;
 
@@ -13,7 +13,9 @@ const isShared = ({ buffer }: Uint8Array): boolean =>
 export class WorkerProcess implements EngineProcess {
   readonly pid = undefined;
   private readonly worker: Worker;
-  private waiting: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | undefined;
+  private waiting:
+    | { resolve: (answer: Answer) => void; reject: (error: Error) => void; onProgress: Work["onProgress"] }
+    | undefined;
   private ended: EngineError | undefined;
   /** Resolves when the Worker is gone, if the page can notice it. */
   private gone: Promise<unknown> = Promise.resolve();
@@ -22,7 +24,8 @@ export class WorkerProcess implements EngineProcess {
 
   private constructor(worker: Worker) {
     this.worker = worker;
-    worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => {
+    worker.onmessage = ({ data }: MessageEvent<WorkerAnswer | WorkerNews>) => {
+      if ("progress" in data) return this.waiting?.onProgress?.(data.progress);
       this.lastLog = data.log;
       this.waiting?.resolve(data);
       if (data.broken) this.stop(new EngineError("the Worker that runs the model can run nothing more"));
@@ -50,13 +53,17 @@ export class WorkerProcess implements EngineProcess {
     return { process, reply };
   }
 
-  async request(request: Request, arrays: readonly Uint8Array[] = []): Promise<Answer> {
+  async request(
+    request: Request,
+    arrays: readonly Uint8Array[] = [],
+    onProgress?: Work["onProgress"],
+  ): Promise<Answer> {
     // The caller keeps its arrays, so a copy is moved. Posting a part of a buffer would copy all of it.
     const own = arrays.map((array) => (isShared(array) ? array : array.slice()));
     const message = { request: { ...request, drop: this.dropped } as Request<WorkerLoad>, arrays: own };
     this.dropped = [];
     const buffers = own.filter((array) => !isShared(array)).map(({ buffer }) => buffer as ArrayBuffer);
-    return this.answer(() => this.worker.postMessage(message satisfies WorkerRequest, buffers));
+    return this.answer(() => this.worker.postMessage(message satisfies WorkerRequest, buffers), onProgress);
   }
 
   async log(): Promise<string> {
@@ -80,11 +87,11 @@ export class WorkerProcess implements EngineProcess {
     await this.gone;
   }
 
-  private async answer(send: () => void): Promise<Answer> {
+  private async answer(send: () => void, onProgress?: Work["onProgress"]): Promise<Answer> {
     if (this.ended) throw this.ended;
     try {
       return await new Promise((resolve, reject) => {
-        this.waiting = { resolve, reject };
+        this.waiting = { resolve, reject, onProgress };
         send();
       });
     } finally {

@@ -64,6 +64,8 @@ export class SiteModelShelf implements PageModels {
   private news: DownloadNews;
   private downloading: Promise<void> | undefined;
   private loaded: { readonly name: string; readonly model: Promise<LoadedModel> } | undefined;
+  /** Hears the progress of the model that is loaded. It is the newest job's, since programs are loaded when a job needs them. */
+  private onProgress: LoadWork["onProgress"] = () => undefined;
 
   constructor({ models }: SiteModels, pieces: Pieces, chosen: ChosenModels, open: OpenModel) {
     this.models = models;
@@ -109,9 +111,10 @@ export class SiteModelShelf implements PageModels {
   }
 
   async load(name: string, work: LoadWork): Promise<LoadedModel> {
+    this.onProgress = work.onProgress;
     return sharedWork(() => {
       if (this.loaded?.name === name) return this.loaded.model;
-      const model = this.openNow(name, work);
+      const model = this.openNow(name, { ...work, onProgress: (progress) => this.onProgress(progress) });
       this.loaded = { name, model };
       model.catch(() => {
         if (this.loaded?.model === model) this.loaded = undefined;

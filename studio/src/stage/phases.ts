@@ -6,6 +6,8 @@ import { capital, counted, duration } from "../view/words.ts";
 const phases: Readonly<Record<string, string>> = {
   copy: "Preparing the model",
   "expand weights": "Preparing the model",
+  "read weights": "Reading the model",
+  download: "Downloading the model",
   encode: "Reading the photo",
   invert: "Inverting the photo",
   tune: "Tuning the prompt to the photo",

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { noise, toFloat16 } from "../../../src/core/index.ts";
+import { noise, type Progress, toFloat16 } from "../../../src/core/index.ts";
 import type { WebEngineOptions } from "../../../src/runtime/web/index.ts";
 import { encodeSafetensors } from "../../../src/weights/index.ts";
 import { noBrowser, openPage } from "../../support/browser.ts";
@@ -8,6 +8,7 @@ import { titled } from "../../support/needs.ts";
 
 type Functions = typeof globalThis & {
   productOf(file: readonly number[], options: WebEngineOptions, half: boolean, changed?: boolean): Promise<number[]>;
+  readingOf(file: readonly number[], options: WebEngineOptions): Promise<Progress[]>;
 };
 
 const shapes = { a: [6, 8], b: [4, 6], c: [6] };
@@ -57,6 +58,19 @@ describe.skipIf(noBrowser)(titled("weights that stay in their file", noBrowser),
     if (dtype === "F32") expect(error).toBeGreaterThan(1e-5);
     // A program in float32, such as a gradient, reads the same file in float32.
     expect(await productOf(file, options, false)).toEqual(whole);
+  });
+
+  test("the page hears how much is read, up to all bytes of the program; nothing of weights in memory", async () => {
+    const { page } = await openPage(served.alone);
+    const reading = (options: WebEngineOptions) =>
+      page.evaluate((all) => (globalThis as Functions).readingOf(...all), [fileOf("F16"), options] as const);
+    const told = await reading({ weightsInMemory: 0 });
+    const total = 4 * (6 * 8 + 4 * 6 + 6);
+    expect(told.length).toBeGreaterThanOrEqual(3);
+    expect(told.map(({ done }) => done)).toEqual(told.map(({ done }) => done).toSorted((a, b) => a - b));
+    expect(told.at(-1)).toEqual({ phase: "read weights", done: total, total, unit: "bytes" });
+    expect(await reading({})).toEqual([]);
+    await page.context().close();
   });
 
   test("a file that changed meanwhile is an error that says so", async () => {

@@ -1,6 +1,6 @@
 /** A page that keeps the promises of an engine. A test opens it and calls the functions that it puts on the window. */
-import { noise, tensor } from "../../../src/core/index.ts";
-import { input, linear, parameter } from "../../../src/graph/index.ts";
+import { noise, type Progress, tensor } from "../../../src/core/index.ts";
+import { input, linear, type Node, parameter } from "../../../src/graph/index.ts";
 import { loadGraph } from "../../../src/runtime/index.ts";
 import { startEngine, type WebEngineOptions } from "../../../src/runtime/web/index.ts";
 import { openFile, openFiles, openStorage, writeFile } from "../../../src/storage/web/index.ts";
@@ -28,6 +28,8 @@ interface Page {
    * is replaced before a Worker reads it.
    */
   productOf(file: readonly number[], options: WebEngineOptions, half: boolean, changed?: boolean): Promise<number[]>;
+  /** Loads the same program, and returns what was told of the reading of its weights. */
+  readingOf(file: readonly number[], options: WebEngineOptions): Promise<Progress[]>;
 }
 
 /** The test's functions. */
@@ -46,6 +48,21 @@ async function noWorkers(): Promise<void> {
 /** Returns the result of a promise, or its error's message. */
 const told = (work: Promise<string>): Promise<string> =>
   work.catch((error: Error) => `${error.name}: ${error.message}`);
+
+/** A file with the weights "a" [6, 8], "b" [4, 6] and "c" [6] in the browser's storage. Returns a function that puts another in its place. */
+async function storedWeights(bytes: readonly number[]) {
+  const folder = await openStorage("weights");
+  const write = (content: Uint8Array<ArrayBuffer>) => writeFile(folder, "w.safetensors", content);
+  await write(Uint8Array.from(bytes));
+  const file = await (await folder.getFileHandle("w.safetensors")).getFile();
+  return { tensors: (await readSafetensors(openFile(file))).tensors, write };
+}
+
+/** Two linear layers over the weights of such a file. */
+function product(): Record<string, Node> {
+  const hidden = linear(input("x", [2, 8]), parameter("a", [6, 8]), parameter("c", [6]));
+  return { y: linear(hidden, parameter("b", [4, 6])) };
+}
 
 let kit: Kit;
 const page: Page = {
@@ -92,18 +109,25 @@ const page: Page = {
       (error: Error) => `${error.name}: ${error.message}`,
     ),
   productOf: async (bytes, options, half, changed = false) => {
-    const folder = await openStorage("weights");
-    await writeFile(folder, "w.safetensors", Uint8Array.from(bytes));
-    const file = await (await folder.getFileHandle("w.safetensors")).getFile();
-    const { tensors } = await readSafetensors(openFile(file));
+    const { tensors, write } = await storedWeights(bytes);
     const engine = await startEngine(options);
     try {
       const weights = await engine.mapWeights(tensors);
-      if (changed) await writeFile(folder, "w.safetensors", new Uint8Array(8));
-      const hidden = linear(input("x", [2, 8]), parameter("a", [6, 8]), parameter("c", [6]));
-      const y = linear(hidden, parameter("b", [4, 6]));
-      const session = await loadGraph(engine, { y }, { name: "product", weights, half });
+      if (changed) await write(new Uint8Array(8));
+      const session = await loadGraph(engine, product(), { name: "product", weights, half });
       return [...(await session.run({ x: tensor([2, 8], noise([2, 8], 1).data) })).y.data];
+    } finally {
+      await engine.close();
+    }
+  },
+  readingOf: async (bytes, options) => {
+    const { tensors } = await storedWeights(bytes);
+    const engine = await startEngine(options);
+    const told: Progress[] = [];
+    try {
+      const load = { onProgress: (progress: Progress) => void told.push(progress) };
+      await loadGraph(engine, product(), { name: "product", weights: await engine.mapWeights(tensors), load });
+      return told;
     } finally {
       await engine.close();
     }
