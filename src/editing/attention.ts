@@ -197,6 +197,7 @@ export async function attentionMaps<R extends string>(
 
   const { observe = [], afterStep } = sampling.hooks ?? {};
   const hooks: Hooks = {
+    ...(sampling.hooks ?? { latents: [] }),
     observe: [...observe, ...sites.map(({ path }) => ({ process, term: conditional, site: path }))],
     afterStep: async (i, { latents, maps }) => {
       for (const [k, map] of maps.slice(observe.length).entries()) if (map) sums[k].add(map);

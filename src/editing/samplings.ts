@@ -43,13 +43,16 @@ export async function runSamplings(
   });
 }
 
-/** Merges hooks of several samplings. Each gets the attention maps that it observes. */
+/** Merges hooks of several samplings. Each gets the attention maps that it observes, and the latents that any of them gets. */
 function merged(hooks: readonly Hooks[]): Hooks | undefined {
   if (hooks.length === 0) return undefined;
   const observe = hooks.flatMap((one) => one.observe ?? []);
-  if (!hooks.some(({ afterStep }) => afterStep)) return { observe };
+  const changing = hooks.filter(({ afterStep }) => afterStep);
+  if (changing.length === 0) return { observe };
+  const latents = changing.map((one) => one.latents);
   return {
     observe,
+    latents: latents.every((names) => names !== undefined) ? [...new Set(latents.flat())] : undefined,
     afterStep: async (i, { latents, maps }) => {
       const changed = new Map<string, Tensor>();
       let at = 0;

@@ -327,6 +327,35 @@ describe("hooks", () => {
     const { source, edit } = await run({ processes: [plain("source", dog), plain("edit", cat)], hooks });
     expect(edit).toEqual(source);
   });
+
+  test("get latents after every step, the last one too, if nothing else needs them there", async () => {
+    const seen: Tensor[][] = [];
+    const processes = [plain("source", dog), plain("edit", cat), plain("other", empty)];
+    const observe = ["source"].map((process) => ({
+      process,
+      term: conditional,
+      site: model.attentionSites(size).find(({ kind }) => kind === "cross")!.path,
+    }));
+    const names: string[][] = [];
+    for (const latents of [undefined, ["source"], []]) {
+      const after: Tensor[] = [];
+      const afterStep: NonNullable<LockStep["hooks"]>["afterStep"] = async (_, state) => {
+        after.push(...state.latents.values());
+        names.push([...state.latents.keys()]);
+        return undefined;
+      };
+      await run({ processes, wanted: ["edit"], hooks: { observe, latents, afterStep } });
+      seen.push(after);
+    }
+    expect(names).toEqual([
+      ...Array(steps).fill(["source", "edit", "other"]),
+      ...Array(steps).fill(["source"]),
+      ...Array(steps).fill([]),
+    ]);
+    const { source } = await run({ processes, wanted: ["source"] });
+    expect(seen[1].at(-1)).toEqual(source);
+    expect(seen[0].at(-3)).toEqual(source);
+  });
 });
 
 describe("the inner parts of the U-Net", () => {

@@ -6,6 +6,7 @@ import {
   direct,
   edit,
   type Method,
+  negativePrompt,
   nullText,
   type Prepared,
   planPreparation,
@@ -200,6 +201,19 @@ describe.each(["tiny-sd1", "tiny-sd2"])("null-text, %s", (name) => {
 
   test("where no place belongs to a word, blending gives the reconstruction; where all do, it changes nothing", async () => {
     const words = { blend: ["dog", "cat"], blendStart: 0 };
+    for (const [method, options] of [
+      [nullText, { editGuidance: 2 }],
+      [negativePrompt, { promptToPrompt: true }],
+      [direct, {}],
+    ] as const) {
+      const kept = { ...words, ...options, blendThreshold: 1 };
+      const own = method === nullText ? prepared : await preparing(method, model, { steps }, target, source);
+      // Alone, the edit reads its photo's latents after the last step too.
+      const { latents } = await edit(method as Method, model, own, kept);
+      const photo = method === direct ? "source" : "reconstruction";
+      const reconstructed = await edit(method as Method, model, own, kept, { images: [photo] });
+      expect(relativeError(latents.edit, reconstructed.latents[photo]), method.name).toBeLessThan(1e-5);
+    }
     const nowhere = await editing(prepared, { ...words, blendThreshold: 1 });
     expect(nowhere.latents.edit.data).toEqual(row(prepared.tensors.reconstruction, steps).data);
     const everywhere = await editing(prepared, { ...words, blendThreshold: 0 });

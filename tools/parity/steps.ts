@@ -31,6 +31,7 @@ export async function stepDifferences<R extends string>(
   const differences = Object.fromEntries(pictures.map((name) => [name, [] as number[]])) as Record<R, number[]>;
   const hooks = {
     ...sampling.hooks,
+    latents: [...new Set(processes)],
     afterStep: async (...[i, state]: Parameters<NonNullable<NonNullable<typeof sampling.hooks>["afterStep"]>>) => {
       const changed = await sampling.hooks?.afterStep?.(i, state);
       const after = row(latents, i + 1 - before);

@@ -65,11 +65,12 @@ export class Latents {
     this.math.release(...[...before].filter((value) => !kept.has(value)));
   }
 
-  /** Returns the latents of all processes before step i, by their names. */
-  async read(i: number): Promise<Map<string, Tensor>> {
-    const own = [...new Set(this.now.values())];
+  /** Returns the latents of the named processes before step i. */
+  async read(i: number, names: readonly string[]): Promise<Map<string, Tensor>> {
+    const read = this.processes.filter(({ name }) => names.includes(name));
+    const own = [...new Set(read.filter((p) => !p.known).map((p) => this.current(p)))];
     const tensors = await this.math.read(own);
     const latentOf = (p: Process): Tensor => (p.known ? row(p.known, i) : tensors[own.indexOf(this.current(p))]);
-    return new Map(this.processes.map((p) => [p.name, latentOf(p)]));
+    return new Map(read.map((p) => [p.name, latentOf(p)]));
   }
 }

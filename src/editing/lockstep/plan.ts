@@ -17,7 +17,7 @@ export interface StepPlan {
 }
 
 export interface PlanOptions {
-  /** Names of the processes whose last latents are wanted. */
+  /** Names of the processes whose last latents are wanted, or given to hooks. */
   readonly wanted: readonly string[];
   /** Rows whose attention is observed, at every step from the first one of their process on. */
   readonly observed?: readonly { readonly process: string; readonly term: string }[];

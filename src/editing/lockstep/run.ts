@@ -29,7 +29,7 @@ export interface Observation {
 
 /** Input of a hook after a step. */
 export interface StepState {
-  /** Latents after the step, by process. */
+  /** Latents after the step of the processes that the hooks name, by these names. */
   readonly latents: ReadonlyMap<string, Tensor>;
   /**
    * The attention maps [heads, L, M] of each observation, in the order of `observe`, after the row has taken from others;
@@ -41,6 +41,11 @@ export interface StepState {
 /** Observes attention maps and may change latents, as Prompt-to-Prompt's local blend does. */
 export interface Hooks {
   readonly observe?: readonly Observation[];
+  /**
+   * Names of the processes whose latents `afterStep` gets, which are then computed after every step, the last one too. Default:
+   * all processes. A hook that reads few of them saves the rows of the others.
+   */
+  readonly latents?: readonly string[];
   /** Called and awaited after every step. Returns the latents that it changes, by process. */
   readonly afterStep?: (i: number, state: StepState) => Promise<ReadonlyMap<string, Tensor> | undefined>;
 }
@@ -100,6 +105,10 @@ function batchesOf({ rows }: StepPlan): (Pick<Batch, "rows"> & { readonly weight
   }));
 }
 
+/** Returns the names of the processes whose latents a hook gets. */
+const latentsOf = ({ afterStep, latents }: Hooks, processes: readonly Process[]): readonly string[] =>
+  afterStep ? (latents ?? processes.map(({ name }) => name)) : [];
+
 /** Runs the processes through all steps, with one batched prediction for each step and set of weights. Throws as planRows. */
 export async function runLockStep(
   predictors: Predictors,
@@ -110,7 +119,8 @@ export async function runLockStep(
   const { processes, wanted, hooks = {} } = lockStep;
   const { observe = [], afterStep } = hooks;
   const { share = afterStep === undefined } = lockStep;
-  const plans = planRows(processes, schedule.timesteps.length, { wanted, observed: observe, share });
+  const needed = { wanted: [...wanted, ...latentsOf(hooks, processes)], observed: observe, share };
+  const plans = planRows(processes, schedule.timesteps.length, needed);
   const opened = new Map<string | undefined, Predictor>();
   const planned: PlannedStep[] = [];
   for (const plan of plans) {
@@ -200,7 +210,7 @@ async function runSteps(
       ),
     );
     if (afterStep) {
-      const state = { latents: await latents.read(i + 1), maps };
+      const state = { latents: await latents.read(i + 1, latentsOf(hooks, processes)), maps };
       const changed = [...((await afterStep(i, state)) ?? [])];
       const values = await math.put(changed.map(([, latent]) => latent));
       latents.move(new Map(changed.map(([name], k) => [named.get(name)!, values[k]])));
@@ -208,8 +218,7 @@ async function runSteps(
     await onStep?.(i + 1, clean);
     onProgress?.({ phase: "edit", done: i + 1, total: N });
   }
-  const last = await latents.read(N);
-  return { latents: new Map(wanted.map((name) => [name, last.get(name)!])), rows: rowCount };
+  return { latents: await latents.read(N, wanted), rows: rowCount };
 }
 
 function requireGroups(groups: readonly SiteGroup[], attention: readonly Attention[], i: number): void {

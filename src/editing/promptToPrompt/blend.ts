@@ -67,6 +67,7 @@ export function localBlend({ words, except, sites, thresholds, start }: Blend, n
   let [changing, kept] = [newHeat(), newHeat()];
   return {
     observe: observed.map(({ branch, path }) => ({ process: names[branch], term: conditional, site: path })),
+    latents: branches.map((branch) => names[branch]),
     afterStep: async (i, { latents, maps }) => {
       if (i === 0) [changing, kept] = [newHeat(), newHeat()];
       for (const [k, { branch }] of observed.entries()) {

@@ -55,6 +55,7 @@ export interface Unchanged {
  * blend finds the places by the words of two prompts; here is no caption, so the edit itself says which places it changes.
  */
 export const keepUnchanged = ({ edit, photo, threshold, start }: Unchanged): Hooks => ({
+  latents: [edit],
   afterStep: async (i, { latents }) => {
     if (i < start) return undefined;
     const [own, known] = [latents.get(edit)!, row(photo, i + 1)];

@@ -89,6 +89,7 @@ export function masksOf(
       observe: fromWords.flatMap(({ process }) =>
         observedSites.map(({ path }) => ({ process, term: conditional, site: path })),
       ),
+      latents: [],
       afterStep: async (i, { maps }) => {
         if (i === 0) for (const { data } of heats) data.fill(0);
         fromWords.forEach(({ of, tokens }, k) => {
