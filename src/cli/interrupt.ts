@@ -33,6 +33,23 @@ export async function runBlocking<T>(work: () => T | Promise<T>): Promise<T> {
   }
 }
 
+/**
+ * Runs work, and calls `say` if it is cancelled. Ctrl-C calls it at once: on a busy machine the process ends before the work has
+ * stopped.
+ */
+export async function sayingIfCancelled<T>(say: () => void, work: () => Promise<T>): Promise<T> {
+  const { signal } = controller;
+  signal.addEventListener("abort", say, { once: true });
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof CancelledError && !signal.aborted) say();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", say);
+  }
+}
+
 /** Runs long work with a progress bar. Ctrl-C aborts its signal. */
 export async function withProgress<T>(quiet: boolean, work: (work: Required<Work>) => Promise<T>): Promise<T> {
   try {

@@ -14,7 +14,7 @@ import {
   UsageError,
   valueOfText,
 } from "../core/index.ts";
-import { type Method, methodNamed, methods, schemaOf, type Verb } from "../editing/index.ts";
+import { isMet, type Method, methodNamed, methods, schemaOf, type Verb } from "../editing/index.ts";
 import { type ChosenOptions, type SettingValues, splitOptions } from "../tasks/index.ts";
 import {
   checkOptions,
@@ -221,6 +221,12 @@ export function writtenSettings(method: Method, settings: SettingValues): [flag:
       const text = one ? textOfValue(one, value) : String(value);
       return [dashed(name), text || '""'];
     });
+}
+
+/** Returns the settings without those that have no effect, because an option that they need is not set. */
+export function withoutIdle({ dependents = [] }: Pick<Method, "dependents">, settings: SettingValues): SettingValues {
+  const idle = new Set(dependents.filter((one) => !isMet(one, settings)).flatMap(({ options }) => options));
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => !idle.has(name)));
 }
 
 /** Returns the settings that are not the method's defaults. */

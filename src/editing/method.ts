@@ -83,6 +83,10 @@ export interface Dependents {
   readonly needs: readonly string[];
 }
 
+/** True if one of the options that others need is set. */
+export const isMet = ({ needs }: Dependents, settings: Readonly<Record<string, unknown>>): boolean =>
+  needs.some((name) => settings[name]);
+
 /** The sampling processes of one edit, and their pictures. */
 export interface Sampling<R extends string> {
   readonly processes: readonly Process[];

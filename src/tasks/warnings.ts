@@ -1,6 +1,6 @@
 import type { Warning } from "../core/index.ts";
 import type { Model } from "../diffusion/index.ts";
-import { type Method, methodsWithCaption, type Prepared, type Quality } from "../editing/index.ts";
+import { isMet, type Method, methodsWithCaption, type Prepared, type Quality } from "../editing/index.ts";
 import type { SettingValues } from "./record.ts";
 
 /** PSNR of the reconstruction, in dB. Below it, an edit visibly changes what should be preserved. */
@@ -22,9 +22,10 @@ export const idleOptions = (
   given: SettingValues,
   settings: SettingValues,
 ): Warning[] =>
-  dependents.flatMap(({ options, needs }) => {
-    const isMet = needs.some((one) => given[one] || settings[one]);
-    const idle = isMet ? [] : options.filter((one) => given[one] !== undefined);
+  dependents.flatMap((dependent) => {
+    const { options, needs } = dependent;
+    const idle =
+      isMet(dependent, given) || isMet(dependent, settings) ? [] : options.filter((one) => given[one] !== undefined);
     if (idle.length === 0) return [];
     const message = `${idle.join(", ")}: no effect in ${name} without ${needs.join(" or ")}`;
     const switches = needs.filter((one) => settings[one] === false);

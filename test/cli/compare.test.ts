@@ -76,6 +76,29 @@ test("it makes only pictures that are not there, or that have other settings, mo
   expect(reused(await compare(...some, ...out, "--set", "sdedit.strength=0.6", "--no-cache"))).toEqual([]);
 });
 
+test("its lines name the caption once, no setting without effect, and each picture when it is written", async () => {
+  const methods = ["--methods", "masactrl,null-text,direct", "--source", "a dog standing", "--set", "iterations=1"];
+  const idle = [
+    "--set",
+    "null-text.blend-threshold=0.4",
+    "--set",
+    "direct.blend=dog",
+    "--set",
+    "direct.blend-threshold=0.4",
+  ];
+  const printed = await inProcess("compare", at("photo.png"), target, ...own, ...methods, ...idle, "-o", at("f.png"));
+  const lines = printed.split("\n");
+  expect(lines.filter((line) => line === "  caption: a dog standing")).toHaveLength(1);
+  expect(lines.filter((line) => line.includes("blend-threshold 0.4"))).toEqual([
+    expect.stringContaining(", direct, 64x64:"),
+  ]);
+  for (const method of ["masactrl", "null-text", "direct"]) {
+    const written = lines.indexOf(`  ${at(`f-${method}.png`)}`);
+    expect(written).toBeGreaterThan(lines.findIndex((line) => line.includes(`, ${method}, 64x64:`)));
+    expect(written).toBeLessThan(lines.findIndex((line) => line.startsWith("method ")));
+  }
+});
+
 test("several photos and prompts make a sheet and pictures each", async () => {
   writeFileSync(at("other.png"), await encodePng(smoothPicture(2)));
   const args = [at("photo.png"), at("other.png"), "a dog", "a cat", ...own, "--methods", "sdedit"];
@@ -131,6 +154,33 @@ test("mistakes are errors before the model is loaded", async () => {
   );
   await expect(inProcess("compare", at("prepared.safetensors"), target)).rejects.toThrow("this photo is prepared");
   await expect(inProcess("compare", at("photo.png"), target, "-o", at("photo.png"))).rejects.toThrow("which is read");
+});
+
+test("after Ctrl-C, the command says what is kept before the work has stopped", async () => {
+  const listeners = process.listeners("SIGINT");
+  // Its own signal, so that no other test is cancelled.
+  vi.resetModules();
+  const { handleInterrupts, sayingIfCancelled } = await import("../../src/cli/interrupt.ts");
+  const said: string[] = [];
+  vi.useFakeTimers();
+  const exit = vi.spyOn(process, "exit").mockImplementation((code) => void said.push(`exit ${code}`) as never);
+  try {
+    handleInterrupts();
+    void sayingIfCancelled(
+      () => said.push("kept"),
+      () => new Promise(() => undefined),
+    );
+    for (const listener of process.listeners("SIGINT")) if (!listeners.includes(listener)) listener("SIGINT");
+    expect(said).toEqual(["kept"]);
+    vi.advanceTimersByTime(1000);
+    expect(said).toEqual(["kept", "exit 130"]);
+  } finally {
+    exit.mockRestore();
+    vi.useRealTimers();
+    for (const listener of process.listeners("SIGINT")) {
+      if (!listeners.includes(listener)) process.off("SIGINT", listener);
+    }
+  }
 });
 
 test("Ctrl-C keeps finished pictures and the sheet, and the next run makes the others", async () => {

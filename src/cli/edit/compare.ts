@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { BaretError, CancelledError, requireAtMost, UsageError, type Work } from "../../core/index.ts";
+import { BaretError, requireAtMost, UsageError, type Work } from "../../core/index.ts";
 import { type Method, methods } from "../../editing/index.ts";
 import { PreparedCache } from "../../editing/node/index.ts";
 import {
@@ -22,7 +22,7 @@ import {
 } from "../../tasks/index.ts";
 import { writePicture, writtenPicture } from "../../tasks/node/index.ts";
 import { statusOf } from "../exitStatus.ts";
-import { runBlocking, withProgress } from "../interrupt.ts";
+import { runBlocking, sayingIfCancelled, withProgress } from "../interrupt.ts";
 import { assignedOptions, assignmentOption, filesIn, writtenSettings } from "../methodOptions.ts";
 import { makerOf, withModel } from "../model.ts";
 import { integer, listOption, nonEmpty, option, withExamples } from "../options.ts";
@@ -124,11 +124,16 @@ async function compare(
   const edits: ComparedEdit[] = [];
   const settings = { target, methods: tasks.map(({ method }) => method.name) };
   let task = tasks[0];
+  /** The methods have one caption. */
+  let caption: unknown;
   printPhoto(task, reporter);
   for await (const event of events) {
     if (event.type === "method") task = tasks[event.index];
-    else if (event.type === "settings") printSettings(task, event.settings, reporter);
-    else if (event.type === "estimate") printEstimate(event.estimate, reporter);
+    else if (event.type === "settings") {
+      const { source, ...settings } = event.settings;
+      printSettings(task, source === caption ? settings : event.settings, reporter);
+      caption = source ?? caption;
+    } else if (event.type === "estimate") printEstimate(event.estimate, reporter);
     else if (event.type === "progress") onProgress?.({ ...event, phase: `${task.method.name}: ${event.phase}` });
     else if (event.type === "warning") warn(task, event.warning, reporter);
     else if (event.type === "compared") {
@@ -142,6 +147,7 @@ async function compare(
       const sheet = comparisonSheet({ picture: photo.picture, label: `${photo.name}\n${target}` }, edits);
       const { version, model, engine, photo: used } = own;
       await writePicture(files.sheet, sheet, { command: "compare", version, model, engine, photo: used, settings });
+      if (!isReused) reporter.info(`  ${files.pictureOf(task.method)}`);
     }
   }
   return edits;
@@ -243,12 +249,10 @@ async function run(command: Command, given: readonly string[], flags: Flags, rep
           session.work,
         ),
     );
-  await (server === undefined ? compareHere() : compareThere(server)).catch((error: unknown) => {
-    if (error instanceof CancelledError) {
-      reporter.info("Finished pictures and finished steps are kept. Run the same command again to resume.");
-    }
-    throw error;
-  });
+  await sayingIfCancelled(
+    () => reporter.info("Finished pictures and finished steps are kept. Run the same command again to resume."),
+    () => (server === undefined ? compareHere() : compareThere(server)),
+  );
 }
 
 const namesOf = (some: readonly Method[]): string => some.map(({ name }) => name).join(", ");

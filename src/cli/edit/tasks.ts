@@ -1,5 +1,6 @@
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { CancelledError, type Fit, fits, type Picture, UsageError, type Work } from "../../core/index.ts";
+import { type Fit, fits, type Picture, UsageError, type Work } from "../../core/index.ts";
 import type { Model } from "../../diffusion/index.ts";
 import {
   type Method,
@@ -11,7 +12,6 @@ import {
   withTarget,
 } from "../../editing/index.ts";
 import { PreparedCache, preparedFile, readPrepared } from "../../editing/node/index.ts";
-import { exists } from "../../storage/node/index.ts";
 import {
   type Caption,
   captionsOf,
@@ -30,7 +30,7 @@ import {
   type TaskEvent,
   type TaskResult,
 } from "../../tasks/index.ts";
-import { runBlocking, withProgress } from "../interrupt.ts";
+import { runBlocking, sayingIfCancelled, withProgress } from "../interrupt.ts";
 import {
   changedSettings,
   chosenMethod,
@@ -39,6 +39,7 @@ import {
   methodOptions,
   refuseGiven,
   type TakenOptions,
+  withoutIdle,
   writtenRemedies,
   writtenSettings,
 } from "../methodOptions.ts";
@@ -256,7 +257,7 @@ export function printSettings({ method, maker }: PrintedTask, settings: SettingV
     );
   const verbose = columns(all.map(([flag, text]) => [`  ${flag}`, text]));
   // The first line has the size and the fit.
-  const { size: _size, fit: _fit, ...changed } = changedSettings(method, rest);
+  const { size: _size, fit: _fit, ...changed } = changedSettings(method, withoutIdle(method, rest));
   const short = lines(changed).map(([flag, text]) => `${flag} ${text}`);
   reporter.infoOr(oneLine(`  ${maker.model.name}, ${name}, ${rest.size}: ${short.join(", ")}`), verbose);
 }
@@ -307,7 +308,7 @@ export async function runTask(
 ): Promise<TaskResult> {
   let result: TaskResult | undefined;
   let steps = 0;
-  try {
+  const run = async (): Promise<void> => {
     for await (const event of events) {
       if (event.type === "settings") {
         printPhoto(task, reporter);
@@ -326,19 +327,19 @@ export async function runTask(
       else if (event.type === "picture") await onPicture?.(event.index, event.picture, event.settings);
       else result = event.result;
     }
-  } catch (error) {
-    if (error instanceof CancelledError && steps > 0) await printSaved(task, reporter);
-    throw error;
-  }
+  };
+  await sayingIfCancelled(() => {
+    if (steps > 0) printSaved(task, reporter);
+  }, run);
   return result!;
 }
 
 /** Prints the place of the finished steps of a stopped task. */
-async function printSaved({ file, prepared, server }: PrintedTask, reporter: Reporter): Promise<void> {
+function printSaved({ file, prepared, server }: PrintedTask, reporter: Reporter): void {
   if (server !== undefined) {
     reporter.info(`The finished steps are on ${server}. Run the same command again to resume.`);
     return;
   }
-  if (prepared || (file !== undefined && !(await exists(file)))) return;
+  if (prepared || (file !== undefined && !existsSync(file))) return;
   reporter.info(`The finished steps are in ${file ?? "the cache"}. Run the same command again to resume.`);
 }
