@@ -16,6 +16,8 @@ interface Case {
   outputs: Record<string, Node>;
   batch?: number;
   load?: Pick<LoadOptions, "level" | "prepack">;
+  /** Bytes of Adam's moments, which stay in the engine beside the program. */
+  beside?: number;
   /** The case is a step of fine-tuning: its weights and moments stay in the engine. */
   tune?: (engine: Engine, session: Session) => Promise<void>;
 }
@@ -27,11 +29,11 @@ function tuning(name: string, { config, side, tokens }: Size, batch: number): Ca
   const latent = [unet.inChannels, side, side] as const;
   const options = { networks: ["unet"], batch, weightDecay: 0.01 } as const;
   const latentShape = (): [number, number, number, number] => [1, ...latent];
-  const outputs = tuningStep({ unet, text, latentShape }, { width: side, height: side }, options);
+  const outputs = tuningStep({ unet, text, latentShape }, { width: side, height: side }, { ...options, inPlace: true });
+  const parameters = g.parametersOf(Object.values(outputs));
+  const beside = [...parameters.values()].reduce((sum, { shape }) => sum + 8 * g.count(shape), 0);
   const tune = async (engine: Engine, session: Session): Promise<void> => {
-    const shapes = new Map(
-      [...g.parametersOf(Object.values(outputs))].map(([weight, { shape }]) => [weight, shape as number[]]),
-    );
+    const shapes = new Map([...parameters].map(([weight, { shape }]) => [weight, shape as number[]]));
     // All weights are 0: the checkpoint has none.
     const own = { name, unet, text, engine, weights: () => new Map(), weightShapes: () => shapes };
     const open = () => Promise.reject(new Error("the text encoder is not tuned"));
@@ -42,7 +44,7 @@ function tuning(name: string, { config, side, tokens }: Size, batch: number): Ca
     const context = noise([1, tokens, text.width], 3);
     for (let i = 1; i <= 3; i++) await run.step(i, 1e-4, { context }, examples);
   };
-  return { name, weights: "fed", outputs, load: { level: "disabled" }, tune };
+  return { name, weights: "fed", outputs, load: { level: "disabled" }, beside, tune };
 }
 
 const small = { level: "all", prepack: true } as const;
@@ -96,10 +98,10 @@ export async function main(args: readonly string[]): Promise<void> {
   );
   console.log("|---|---|---|---|---|");
   for (const one of cases.filter((c) => c.name.includes(only))) {
-    const { name, weights, outputs, batch = 1, load, tune } = one;
+    const { name, weights, outputs, batch = 1, load, beside, tune } = one;
     const bind = tune ? (): Binding => "fed" : await randomWeights(weights, Object.values(outputs));
     const program = compile(outputs, { name, bind });
-    const { total, ...parts } = estimateMemory(program, { batch, ...load });
+    const { total, ...parts } = estimateMemory(program, { batch, beside, ...load });
     const each = Object.values(parts).map(megabytes).join(", ");
     if (total > availableMemory()) {
       console.log(`| ${name} | ${megabytes(total)} | refused | – | ${each} |`);

@@ -17,6 +17,7 @@ import {
   type Probe,
   plainForm,
   type Resident,
+  updatesInPlace,
 } from "../runtime/index.ts";
 import { loadTokenizer } from "../text/index.ts";
 import type { Checkpoint, Component, WeightSet } from "../weights/index.ts";
@@ -80,7 +81,7 @@ class Account implements ProgramLoader {
     network: Network,
     name: string,
     outputs: Readonly<Record<string, Node>>,
-    { weights, approximate = false }: Parameters<ProgramLoader["load"]>[3],
+    { weights, approximate = false, beside }: Parameters<ProgramLoader["load"]>[3],
   ): Promise<MeasuredSession> {
     const { device, precision } = this.on;
     const half = approximate && precision === "float16";
@@ -98,7 +99,7 @@ class Account implements ProgramLoader {
     const count = (batch: number): Effort => {
       const known = counted.byBatch.get(batch);
       const { memory, effort } = known ?? {
-        memory: estimateMemory(program, { ...options, batch }),
+        memory: estimateMemory(program, { ...options, beside, batch }),
         effort: effortOf(program, batch, kind),
       };
       counted.byBatch.set(batch, { memory, effort });
@@ -163,6 +164,12 @@ class Account implements ProgramLoader {
     this.lastTurn = performance.now();
   }
 
+  /** Counts a step of Adam, which reads weights, two moments and gradients, and writes all but the gradients. */
+  update(weights: readonly Resident[]): void {
+    const bytes = weights.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
+    this.effort = addEffort(this.effort, { ...noEffort, moved: 7 * bytes }, this.times);
+  }
+
   /** Counts a tensor that would be kept in the engine. Its values are zeros. */
   keep(shape: readonly number[]): Resident {
     const bytes = 4 * sizeOf(shape);
@@ -180,7 +187,7 @@ class Account implements ProgramLoader {
 
   /**
    * Adds up all programs. They share the engine's process; on a CPU that maps files, also the weights of their group. Tensors in
-   * the engine are the inputs and outputs of programs, so they count once. A device other than a CPU has weights and activations
+   * the engine are the inputs and outputs of programs or beside them, so they count once. A device other than a CPU has weights and activations
    * in its own memory.
    */
   private total(): { memory: number; deviceMemory: number } {
@@ -240,6 +247,12 @@ const noEngine = (account: Account, { device, precision }: Required<DryRunPlace>
   mapWeights: () => Promise.reject(new EngineError("a dry run maps no weights")),
   checkMemory: () => undefined,
   put: async (tensors) => tensors.map(({ shape }) => account.keep(shape)),
+  adam: updatesInPlace(device)
+    ? {
+        put: async (tensors) => tensors.map(({ shape }) => account.keep(shape)),
+        step: async (updates) => account.update(updates.map(({ value }) => value)),
+      }
+    : undefined,
   read: async (residents) => Promise.all(residents.map((one) => one.read())),
   close: async () => undefined,
 });

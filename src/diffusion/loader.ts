@@ -72,8 +72,8 @@ function programLoader(
   return {
     isLarge: (network) => isLarge(checkpoint, network),
     warnings,
-    load: async (network, name, outputs, { weights: other, approximate = false, signal }) => {
-      const all = { name: `${modelName}, ${name}`, signal };
+    load: async (network, name, outputs, { weights: other, approximate = false, beside, signal }) => {
+      const all = { name: `${modelName}, ${name}`, beside, signal };
       const load = (options: Omit<LoadGraphOptions, keyof typeof all>): Promise<MeasuredSession> => {
         const isHalf = approximate && engine.precision === "float16";
         if (!isHalf) return loadGraph(engine, outputs, { ...all, ...options });

@@ -17,6 +17,8 @@ export interface ProgramOptions {
    * gradients. Default: false, so float32.
    */
   readonly approximate?: boolean;
+  /** Bytes of tensors that stay in the engine beside the program's inputs and outputs, for the memory check. Default: 0. */
+  readonly beside?: number;
 }
 
 /** Makes programs over the weights of a checkpoint, or over others for the same networks. */
@@ -26,7 +28,7 @@ export interface ProgramLoader {
     network: Network,
     name: string,
     outputs: Readonly<Record<string, Node>>,
-    options: Pick<ProgramOptions, "weights" | "approximate"> & { readonly signal?: AbortSignal },
+    options: Omit<ProgramOptions, "key"> & { readonly signal?: AbortSignal },
   ): Promise<MeasuredSession>;
   /** True if a network is so large that little else fits into memory beside it, and that batches of it are no faster. */
   isLarge(network: Network): boolean;
@@ -89,14 +91,15 @@ export class ProgramCache {
     name: string,
     build: () => Record<string, Node>,
     signal?: AbortSignal,
-    { key: own = name, weights, approximate }: ProgramOptions = {},
+    { key: own = name, ...options }: ProgramOptions = {},
   ): Promise<MeasuredSession> {
+    const { weights } = options;
     const key = weights === undefined || weights === "fed" ? own : `${own}, weights ${numberOf(weights)}`;
     const findOrLoad = async (): Promise<MeasuredSession> => {
       if (this.isClosed) throw new UsageError("the model is closed", { advice: "Load it again." });
       const known = this.loaded.get(key);
       if (known) return known.session;
-      const session = this.loadCounting(network, name, build(), { weights, approximate, signal });
+      const session = this.loadCounting(network, name, build(), { ...options, signal });
       this.loaded.set(key, { network, session, mapsOther: typeof weights === "object" });
       session.catch(() => this.loaded.delete(key));
       return session;

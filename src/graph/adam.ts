@@ -13,14 +13,16 @@ export interface AdamOptions {
   weightDecay?: number;
 }
 
+const defaults: Required<AdamOptions> = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0 };
+
 /**
  * A parameter with its moments, all of one shape. The moments are kept divided by 1 − β, which saves a pass over each:
  * M = m/(1 − β₁) and V = v/(1 − β₂) of Kingma & Ba.
  */
-export interface AdamState {
-  readonly value: Node;
-  readonly first: Node;
-  readonly second: Node;
+export interface AdamState<Value = Node> {
+  readonly value: Value;
+  readonly first: Value;
+  readonly second: Value;
 }
 
 /** Scalars that differ from step to step, shape []. `adamScalars` computes their values. */
@@ -40,14 +42,24 @@ export interface AdamStep {
 export function adamScalars(
   t: number,
   learningRate: number,
-  { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0 }: AdamOptions = {},
+  options: AdamOptions = {},
 ): Record<keyof AdamStep, number> {
+  const { beta1, beta2, eps, weightDecay } = { ...defaults, ...options };
   const s = Math.sqrt((1 - beta2) / (1 - beta2 ** t));
   return {
     rate: (learningRate * (1 - beta1)) / (1 - beta1 ** t) / s,
     eps: eps / s,
     decay: 1 - learningRate * weightDecay,
   };
+}
+
+/** The numbers of one step, for a program that computes it outside of a graph. */
+export type AdamNumbers = Readonly<Record<keyof AdamStep | "beta1" | "beta2", number>>;
+
+/** Returns the numbers of step t, counted from 1, at a learning rate. */
+export function adamNumbers(t: number, learningRate: number, options: AdamOptions = {}): AdamNumbers {
+  const { beta1, beta2 } = { ...defaults, ...options };
+  return { ...adamScalars(t, learningRate, options), beta1, beta2 };
 }
 
 /**
@@ -58,8 +70,9 @@ export function adamStep(
   { value, first, second }: AdamState,
   gradient: Node,
   { rate, eps, decay }: AdamStep,
-  { beta1 = 0.9, beta2 = 0.999, weightDecay = 0 }: AdamOptions = {},
+  options: AdamOptions = {},
 ): AdamState {
+  const { beta1, beta2, weightDecay } = { ...defaults, ...options };
   const m = add(mul(beta1, first), gradient);
   const v = add(mul(beta2, second), square(gradient));
   const update = mul(rate, div(m, add(sqrt(v), eps)));

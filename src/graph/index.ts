@@ -1,7 +1,15 @@
 // Differentiable graphs: operations with shape, gradient and ONNX rules, reverse mode, the ONNX writer. Pure TypeScript.
 // Knows: core.
 // Does not know: models, weight formats, how a program is run.
-export { type AdamOptions, type AdamState, type AdamStep, adamScalars, adamStep } from "./adam.ts";
+export {
+  type AdamNumbers,
+  type AdamOptions,
+  type AdamState,
+  type AdamStep,
+  adamNumbers,
+  adamScalars,
+  adamStep,
+} from "./adam.ts";
 export {
   type Binding,
   type CompileOptions,

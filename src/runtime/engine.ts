@@ -1,5 +1,5 @@
 import { type IntTensor, shown, type Tensor, UsageError, type Warning, type Work } from "../core/index.ts";
-import type { Program, Target } from "../graph/index.ts";
+import type { AdamOptions, AdamState, Program, Target } from "../graph/index.ts";
 import type { WeightSet } from "../weights/index.ts";
 import type { MappedWeights } from "./mappedWeights.ts";
 
@@ -156,6 +156,31 @@ export interface MeasuredSession extends Session {
   checkBatch(batch: number): void;
 }
 
+/** A weight with Adam's moments, as `adamStep` of src/graph keeps them, and its gradient, which may have another shape. */
+export interface AdamUpdate<Value = Resident> extends AdamState<Value> {
+  readonly gradient: Value;
+}
+
+/** Adam on tensors in the engine, which are changed where they are. It takes less time and memory than Adam in a program. */
+export interface InPlaceAdam {
+  /**
+   * Copies weights and their moments into the engine. A weight and its moments must be put by one call. Throws
+   * CancelledError, EngineError.
+   */
+  put(tensors: readonly Tensor[], signal?: AbortSignal): Promise<Resident[]>;
+  /** Takes step t, counted from 1. Throws ResidentError if a tensor is lost, CancelledError, EngineError. */
+  step(
+    updates: readonly AdamUpdate[],
+    t: number,
+    learningRate: number,
+    options?: AdamOptions,
+    signal?: AbortSignal,
+  ): Promise<void>;
+}
+
+/** Returns whether an engine on a device has `adam`: WebGPU alone keeps tensors in a memory of the device. */
+export const updatesInPlace = (device: Device): boolean => device !== "webgpu";
+
 /** Bytes of tensors that were moved between the caller and an engine. Weights and programs do not count. */
 export interface Traffic {
   readonly toEngine: number;
@@ -195,6 +220,8 @@ export interface Engine {
   checkMemory(estimate: number, what: string): void;
   /** Copies tensors into the engine. Throws CancelledError, EngineError. */
   put(tensors: readonly Tensor[], signal?: AbortSignal): Promise<Resident[]>;
+  /** Absent if the engine keeps tensors where only programs can change them: see `updatesInPlace`. */
+  readonly adam?: InPlaceAdam;
   /** Copies tensors out of the engine, all in one call. Throws ResidentError if one is lost, CancelledError, EngineError. */
   read(residents: readonly Resident[], signal?: AbortSignal): Promise<Tensor[]>;
   close(): Promise<void>;

@@ -25,7 +25,7 @@ export interface MemoryEstimate {
   copied: number;
   /** Most bytes of activations, with what kernels need while they run. */
   activations: number;
-  /** Inputs and outputs in JavaScript's memory. */
+  /** Inputs and outputs in JavaScript's memory, and tensors beside them. */
   transfer: number;
   total: number;
 }
@@ -33,12 +33,17 @@ export interface MemoryEstimate {
 export interface EstimateOptions extends Pick<LoadOptions, "level" | "prepack"> {
   /** Rows of the largest batch. Default 1. */
   batch?: number;
+  /** Bytes of tensors that stay in the engine beside the program's inputs and outputs. Default 0. */
+  beside?: number;
 }
 
 /** Node with onnxruntime loaded, measured on Linux x64 with version 1.30. */
 const processBytes = 60e6;
 /** onnxruntime's data about an operation: its node, kernel and names. Measured over graphs of 100 to 15,000 operations. */
 const operationBytes = 6500;
+
+/** V8 looks for arrays that nothing uses any more after so many bytes of new ones. Results of an earlier run may be among them. */
+const uncollectedBytes = 64 * 2 ** 20;
 
 /** Bytes that `places` cover. Bytes that several of them share count once. */
 function mappedBytes(places: Program["weights"]): number {
@@ -72,7 +77,7 @@ const readsOf = (nodes: readonly Node[], which: (x: Node) => boolean): Node[] =>
  */
 export function estimateMemory(
   { graph, weights, inputs, outputs }: Pick<Program, "graph" | "weights" | "inputs" | "outputs">,
-  { batch = 1, level = "basic", prepack = false }: EstimateOptions = {},
+  { batch = 1, beside = 0, level = "basic", prepack = false }: EstimateOptions = {},
 ): MemoryEstimate {
   const nodes = inOrder(graph);
   const bytes = (values: readonly { shape: Shape }[]): number =>
@@ -89,7 +94,7 @@ export function estimateMemory(
     // If weights are repacked, each operation has its own copy in its own layout.
     copied: bytes([...made]) + (isRepacked ? bytes(readsOf(running, isWeight)) : 0),
     activations: arenaPeak(graph, batch),
-    transfer: bytes(inputs) + bytes(outputs),
+    transfer: bytes(inputs) + bytes(outputs) + Math.min(bytes(outputs), uncollectedBytes) + beside,
   };
   return { ...parts, total: Object.values(parts).reduce((sum, part) => sum + part, 0) };
 }

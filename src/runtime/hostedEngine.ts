@@ -1,12 +1,21 @@
 import { EngineError, orCancelled, type Tensor, type Work } from "../core/index.ts";
 import type { WeightSet } from "../weights/index.ts";
-import type { Device, Engine, LoadableProgram, LoadOptions, Resident, Traffic } from "./engine.ts";
+import {
+  type Device,
+  type Engine,
+  type InPlaceAdam,
+  type LoadableProgram,
+  type LoadOptions,
+  type Resident,
+  type Traffic,
+  updatesInPlace,
+} from "./engine.ts";
 import type { Host, Loading } from "./host.ts";
 import type { MappedWeights } from "./mappedWeights.ts";
 import type { Answer, Reply, Request } from "./messages.ts";
 import { type Asked, type EngineProcess, requestDone } from "./process.ts";
-import { EngineResident, readResidents } from "./resident.ts";
-import { bytesOf, EngineSession } from "./session.ts";
+import { type EngineResident, inPlaceAdam, putTensors, readResidents } from "./resident.ts";
+import { EngineSession } from "./session.ts";
 
 /** The parts of a platform that an engine needs: a child process and files, or a Worker and memory. */
 export interface Platform {
@@ -31,6 +40,7 @@ export class HostedEngine implements Engine, Host {
   readonly warnings: Engine["warnings"];
   readonly largestBuffer: number | undefined;
   readonly versions: Engine["versions"];
+  readonly adam: InPlaceAdam | undefined;
   readonly traffic: { -readonly [K in keyof Traffic]: Traffic[K] } = { toEngine: 0, fromEngine: 0 };
   private readonly platform: Platform;
   private process: EngineProcess | undefined;
@@ -56,6 +66,7 @@ export class HostedEngine implements Engine, Host {
       ...(linear === "float32" ? [] : [`linear layers in ${linear}`]),
     ];
     this.versions = { onnxruntime: [versions.onnxruntime, ...own].join(", ") };
+    this.adam = updatesInPlace(device) ? inPlaceAdam(this) : undefined;
     this.platform = platform;
     this.process = process;
   }
@@ -73,13 +84,7 @@ export class HostedEngine implements Engine, Host {
   }
 
   put(tensors: readonly Tensor[], signal?: AbortSignal): Promise<EngineResident[]> {
-    return this.exclusive("moving tensors into the engine", signal, async (process) => {
-      const made = tensors.map(({ shape }) => new EngineResident(this, process, shape));
-      const heads = made.map(({ id, shape }) => ({ name: "", dtype: "float32" as const, shape, resident: id }));
-      const asked = { where: "tensors", problem: "cannot be moved into the engine" };
-      await this.move(process, asked, { kind: "put", tensors: heads }, tensors.map(bytesOf));
-      return made;
-    });
+    return putTensors(this, tensors, { signal });
   }
 
   read(residents: readonly Resident[], signal?: AbortSignal): Promise<Tensor[]> {

@@ -22,6 +22,8 @@ export interface LoadGraphOptions {
   half?: boolean;
   /** Compute linear layers over `weights` in 8 bits: see CompileOptions. Default false. */
   int8?: boolean;
+  /** Bytes of tensors that stay in the engine beside the program's inputs and outputs: see EstimateOptions. Default 0. */
+  beside?: number;
   /** Rows of a batch that will certainly run, for the memory check before loading. Default 1. */
   batch?: number;
   signal?: AbortSignal;
@@ -58,7 +60,7 @@ const worthSaving = 2000;
 export async function loadGraph(
   engine: Engine,
   outputs: Readonly<Record<string, Node>>,
-  { name, weights, isFed = () => !weights, load, half, int8, batch = 1, signal }: LoadGraphOptions,
+  { name, weights, isFed = () => !weights, load, half, int8, beside, batch = 1, signal }: LoadGraphOptions,
 ): Promise<MeasuredSession> {
   const bind: CompileOptions["bind"] = (parameter, shape) =>
     weights && !isFed(parameter) ? weights.binding(parameter, shape, half) : "fed";
@@ -68,7 +70,7 @@ export async function loadGraph(
     { name, half, int8, roundsHalf: engine.device === "cpu", bind, ...form },
     signal,
   );
-  const estimate = (rows: number) => estimateMemory(program, { ...load, batch: rows });
+  const estimate = (rows: number) => estimateMemory(program, { ...load, beside, batch: rows });
   const first = estimate(batch);
   engine.checkMemory(first.total, name);
   await giveTurn(signal, `loading ${name}`);

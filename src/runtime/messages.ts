@@ -1,3 +1,6 @@
+import type { AdamNumbers } from "../graph/index.ts";
+import type { AdamUpdate } from "./engine.ts";
+
 /** An array that a message carries. */
 export interface ArrayHead {
   name: string;
@@ -26,8 +29,10 @@ export type Request<Load = unknown> = (
       keep: readonly ResidentHead[];
     }
   | { kind: "release"; session: number }
-  /** Keeps the arrays of the message. */
-  | { kind: "put"; tensors: readonly (ArrayHead & ResidentHead)[] }
+  /** Keeps the arrays of the message. together: in one memory, where "adam" can change them. */
+  | { kind: "put"; tensors: readonly (ArrayHead & ResidentHead)[]; together?: boolean }
+  /** A step of Adam on arrays that are kept. The arrays of a weight and its moments were put together. */
+  | { kind: "adam"; updates: readonly AdamUpdate<number>[]; numbers: AdamNumbers }
   | { kind: "read"; residents: readonly number[] }
 ) & {
   /** Arrays that are no longer needed. They are freed before the request is carried out. */

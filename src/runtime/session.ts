@@ -5,13 +5,7 @@ import { batchOfFeeds, checkFeeds } from "./feeds.ts";
 import type { Host, Loading } from "./host.ts";
 import type { ArrayHead, ResidentHead } from "./messages.ts";
 import type { EngineProcess } from "./process.ts";
-import { EngineResident, isResident } from "./resident.ts";
-
-/** Returns the bytes of a tensor as they are sent: float32, or int64 for whole numbers. */
-export function bytesOf({ data }: Tensor | IntTensor): Uint8Array {
-  const { buffer, byteOffset, byteLength } = data instanceof Float32Array ? data : BigInt64Array.from(data, BigInt);
-  return new Uint8Array(buffer, byteOffset, byteLength);
-}
+import { bytesOf, EngineResident, isResident } from "./resident.ts";
 
 let count = 0;
 

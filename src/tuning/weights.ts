@@ -1,8 +1,8 @@
-import { type IntTensor, sizeOf, type Tensor, tensor } from "../core/index.ts";
+import { type IntTensor, ResidentError, sizeOf, type Tensor, tensor } from "../core/index.ts";
 import type { Model, Network, Size } from "../diffusion/index.ts";
 import * as g from "../graph/index.ts";
 import { clipText } from "../models/index.ts";
-import type { Engine, Resident, Session } from "../runtime/index.ts";
+import type { Engine, Feeds, InPlaceAdam, Resident, Session } from "../runtime/index.ts";
 import { type ByteSource, memorySource, readBytes, readTensor, type WeightSet } from "../weights/index.ts";
 import type { Examples } from "./examples.ts";
 import { exampleFeeds, type LossOptions, noiseLoss } from "./loss.ts";
@@ -34,6 +34,8 @@ type Part = (typeof parts)[number];
 /** Returns the name of a part of a weight's state as an input of the graph, and as an output after the step. */
 const inputOf = (weight: string, part: Part): string => (part === "value" ? weight : `${part} ${weight}`);
 const outputOf = (weight: string, part: Part): string => `next ${inputOf(weight, part)}`;
+/** Returns the name of a weight's gradient as an output, if the engine takes Adam's step after the run. */
+const gradientOf = (weight: string): string => `gradient ${weight}`;
 
 /** Returns the name of the set of weights that holds a part of the state: "unet", "unet.first", "unet.second". */
 const setOf = (network: TunedNetwork, part: Part): string => (part === "value" ? network : `${network}.${part}`);
@@ -55,14 +57,19 @@ export class WeightTuning {
   private readonly model: TunableModel;
   private readonly session: Session;
   private readonly options: WeightTuningOptions;
+  /** Absent if Adam is part of the program. */
+  private readonly adam: InPlaceAdam | undefined;
   private readonly names: ReadonlyMap<TunedNetwork, readonly string[]>;
   /** By the names of the graph's inputs. */
   private state = new Map<string, Resident>();
+  /** Steps taken. */
+  private taken = 0;
 
   constructor(model: TunableModel, session: Session, options: WeightTuningOptions) {
     this.model = model;
     this.session = session;
     this.options = options;
+    this.adam = model.engine.adam;
     this.names = new Map(options.networks.map((network) => [network, [...model.weightShapes(network).keys()]]));
   }
 
@@ -71,10 +78,8 @@ export class WeightTuning {
     this.release();
     let waiting: { readonly name: string; readonly value: Tensor }[] = [];
     const put = async (): Promise<void> => {
-      const made = await this.model.engine.put(
-        waiting.map(({ value }) => value),
-        signal,
-      );
+      const values = waiting.map(({ value }) => value);
+      const made = await (this.adam ?? this.model.engine).put(values, signal);
       for (const [i, { name }] of waiting.entries()) this.state.set(name, made[i]);
       waiting = [];
     };
@@ -86,7 +91,8 @@ export class WeightTuning {
       const value = ref ? await readTensor(ref) : tensor(this.model.weightShapes(network).get(name)!);
       waiting.push({ name: inputOf(name, part), value });
       bytes += value.data.byteLength;
-      if (bytes < PORTION) continue;
+      // A weight and its moments are put together.
+      if (bytes < PORTION || part !== parts.at(-1)) continue;
       await put();
       bytes = 0;
     }
@@ -105,23 +111,58 @@ export class WeightTuning {
     signal?: AbortSignal,
   ): Promise<number> {
     const { weightDecay } = this.options;
-    const { decay, ...scalars } = g.adamScalars(count, learningRate, { weightDecay });
-    const all = { ...scalars, ...(weightDecay > 0 && { decay }) };
-    const feeds = {
-      ...text,
-      ...exampleFeeds(this.model.unet, examples, this.options),
-      ...Object.fromEntries(Object.entries(all).map(([name, value]) => [name, scalar(value)])),
-      ...Object.fromEntries(this.state),
-    };
-    const entries = [...this.entries()];
-    const keep = entries.map(({ name, part }) => outputOf(name, part));
-    const { outputs, kept } = await this.session.runKeeping(feeds, keep, { outputs: ["loss"], finite: true, signal });
-    this.release();
-    for (const { name, part } of entries) this.state.set(inputOf(name, part), kept[outputOf(name, part)]);
-    return outputs.loss.data[0];
+    const feeds = { ...text, ...exampleFeeds(this.model.unet, examples, this.options) };
+    if (!this.adam) return this.wholeStep(feeds, g.adamScalars(count, learningRate, { weightDecay }), signal);
+    const names = [...this.names.values()].flat();
+    const stateOf = (name: string, part: Part): Resident => this.state.get(inputOf(name, part))!;
+    const { loss, kept } = await this.run(
+      { ...feeds, ...Object.fromEntries(names.map((name) => [name, stateOf(name, "value")])) },
+      names.map(gradientOf),
+      signal,
+    );
+    const updates = names.map((name) => ({
+      value: stateOf(name, "value"),
+      first: stateOf(name, "first"),
+      second: stateOf(name, "second"),
+      gradient: kept[gradientOf(name)],
+    }));
+    this.taken++;
+    await this.adam.step(updates, count, learningRate, { weightDecay }, signal);
+    for (const { gradient } of updates) gradient.release();
+    return loss;
   }
 
-  /** Returns the sets of weights and moments. Their bytes are in the engine until they are read: read them before the next step. */
+  /** Takes a step whose program contains Adam. */
+  private async wholeStep(
+    feeds: Feeds,
+    { decay, ...scalars }: ReturnType<typeof g.adamScalars>,
+    signal?: AbortSignal,
+  ): Promise<number> {
+    const all = { ...scalars, ...(this.options.weightDecay > 0 && { decay }) };
+    const entries = [...this.entries()];
+    const { loss, kept } = await this.run(
+      {
+        ...feeds,
+        ...Object.fromEntries(Object.entries(all).map(([name, value]) => [name, scalar(value)])),
+        ...Object.fromEntries(this.state),
+      },
+      entries.map(({ name, part }) => outputOf(name, part)),
+      signal,
+    );
+    this.release();
+    for (const { name, part } of entries) this.state.set(inputOf(name, part), kept[outputOf(name, part)]);
+    return loss;
+  }
+
+  private async run(feeds: Feeds, keep: readonly string[], signal?: AbortSignal) {
+    const { outputs, kept } = await this.session.runKeeping(feeds, keep, { outputs: ["loss"], finite: true, signal });
+    return { loss: outputs.loss.data[0], kept };
+  }
+
+  /**
+   * Returns the sets of weights and moments. Their bytes are in the engine until they are read: read them before the next step.
+   * Reading them later throws ResidentError.
+   */
   sets(): Readonly<Record<string, WeightSet>> {
     const sets = [...this.names.keys()].flatMap((network) => parts.map((part) => [network, part] as const));
     return Object.fromEntries(sets.map(([network, part]) => [setOf(network, part), this.setInEngine(network, part)]));
@@ -153,7 +194,8 @@ export class WeightTuning {
 
   private setInEngine(network: TunedNetwork, part: Part): WeightSet {
     const residents = this.names.get(network)!.map((name) => [name, this.state.get(inputOf(name, part))!] as const);
-    return inEngine(this.model.engine, setOf(network, part), residents);
+    const now = this.taken;
+    return inEngine(this.model.engine, setOf(network, part), residents, () => this.taken === now);
   }
 
   private *entries(): Generator<{ network: TunedNetwork; name: string; part: Part }> {
@@ -164,9 +206,14 @@ export class WeightTuning {
 
 /**
  * Weights in the engine as places that are read when they are needed. They are read in portions, in one call each, and the
- * last portion stays in memory.
+ * last portion stays in memory. isCurrent: false if they have changed since.
  */
-function inEngine(engine: Engine, name: string, residents: readonly (readonly [string, Resident])[]): WeightSet {
+function inEngine(
+  engine: Engine,
+  name: string,
+  residents: readonly (readonly [string, Resident])[],
+  isCurrent: () => boolean,
+): WeightSet {
   const portions: { from: number; to: number; readonly residents: Resident[] }[] = [];
   const places: { readonly name: string; readonly shape: readonly number[]; offset: number; length: number }[] = [];
   let end = 0;
@@ -185,6 +232,12 @@ function inEngine(engine: Engine, name: string, residents: readonly (readonly [s
     name: `${name} in the engine`,
     size: end,
     read: async (offset, length) => {
+      if (!isCurrent()) {
+        throw new ResidentError("weights in the engine have changed", {
+          where: name,
+          advice: "Read the sets of a state before the next step.",
+        });
+      }
       const portion = portions.find(({ from, to }) => offset >= from && offset + length <= to)!;
       if (loaded?.from !== portion.from) {
         const bytes = new Uint8Array(portion.to - portion.from);
@@ -212,7 +265,8 @@ export async function openWeightTuning(
   signal?: AbortSignal,
 ): Promise<WeightTuning> {
   const { networks, batch, weightDecay, positions, cleanLoss = 0 } = options;
-  const build = (): Record<string, g.Node> => tuningStep(model, size, options);
+  const inPlace = model.engine.adam !== undefined;
+  const build = (): Record<string, g.Node> => tuningStep(model, size, { ...options, inPlace });
   const terms = [
     ...(weightDecay > 0 ? [`weight decay ${weightDecay}`] : []),
     ...(positions ? ["positions"] : []),
@@ -220,15 +274,29 @@ export async function openWeightTuning(
   ];
   const pictures = `${batch} pictures of ${size.width}x${size.height}`;
   const name = [`fine-tuning (${networks.join(", ")}) on ${pictures}`, ...terms].join(", ");
-  const session = await model.programs.open("unet", name, build, signal, { weights: "fed" });
+  // The weights are inputs of the program. Their moments are, too, if it contains Adam.
+  const beside = inPlace ? 2 * bytesOf(model, networks) : 0;
+  const session = await model.programs.open("unet", name, build, signal, { weights: "fed", beside });
   return new WeightTuning(model, session, options);
 }
 
-/** Builds the graph of one step. Weights and moments are inputs and outputs, so that they can stay in the engine. */
+/** Returns a value without the last change of its shape, which would copy an output. Adam does not look at shapes. */
+const unshaped = (x: g.Node): g.Node => (x.op.name === "reshape" ? unshaped(x.inputs[0]) : x);
+
+/** Returns the bytes of the weights of networks. */
+const bytesOf = (model: Pick<Model, "weightShapes">, networks: readonly TunedNetwork[]): number =>
+  networks
+    .flatMap((network) => [...model.weightShapes(network).values()])
+    .reduce((sum, shape) => sum + 4 * sizeOf(shape), 0);
+
+/**
+ * Builds the graph of one step. Its inputs are the weights, its outputs the loss and the gradients, if Adam changes the weights
+ * in place. Else it contains Adam: weights and moments are inputs and outputs, so that they can stay in the engine.
+ */
 export function tuningStep(
   model: Pick<Model, "latentShape" | "text" | "unet">,
   size: Size,
-  { networks, batch, weightDecay, ...terms }: WeightTuningOptions,
+  { networks, batch, weightDecay, inPlace, ...terms }: WeightTuningOptions & { readonly inPlace: boolean },
 ): Record<string, g.Node> {
   const { length, width } = model.text;
   const isTextTuned = networks.some((network) => network === "text");
@@ -241,6 +309,10 @@ export function tuningStep(
     loss,
     parameters.map(([, node]) => node),
   );
+  if (inPlace) {
+    const outputs = parameters.map(([name], i) => [gradientOf(name), unshaped(gradients[i])]);
+    return { loss, ...Object.fromEntries(outputs) };
+  }
   const [rate, eps, decay] = ["rate", "eps", "decay"].map((name) => g.input(name, []));
   const outputs: Record<string, g.Node> = { loss };
   for (const [i, [name, value]] of parameters.entries()) {

@@ -146,6 +146,39 @@ describe.skipIf(notLinux)(titled("the estimate is within 15 % of the engine's me
     }
   });
 
+  test("a program that gives the gradients of weights, which Adam changes in place", async () => {
+    const side = 2048;
+    const weights = ["a", "b", "c"].map((name) => g.parameter(name, [side, side]));
+    const loss = g.meanSquare(weights.reduce((h, w) => g.linear(h, w), g.input("x", [16, side])));
+    const gradients = g.gradients(loss, weights).map((gradient, i) => [`gradient ${i}`, gradient] as const);
+    const program = g.compile({ loss, ...Object.fromEntries(gradients) }, { name: "tuning", bind: () => "fed" });
+    const estimate = estimateMemory(program, { level: "all", beside: 2 * weights.length * 4 * side ** 2 });
+
+    const engine = await startEngine();
+    try {
+      const session = await engine.load(program, { level: "all" });
+      const states = [];
+      for (const weight of weights) {
+        const [value, first, second] = await engine.adam!.put([1, 2, 3].map(() => numbers([side, side])));
+        states.push({ name: g.nameOf(weight), value, first, second });
+      }
+      let peak = 0;
+      for (let i = 1; i <= 6; i++) {
+        const fed = Object.fromEntries(states.map(({ name, value }) => [name, value]));
+        const keep = gradients.map(([name]) => name);
+        const { kept } = await session.runKeeping({ x: numbers([16, side]), ...fed }, keep);
+        const updates = states.map((state, k) => ({ ...state, gradient: kept[keep[k]] }));
+        await engine.adam!.step(updates, i, 1e-3);
+        for (const gradient of Object.values(kept)) gradient.release();
+        peak = Math.max(peak, processTreeMemory(engine.pid)!.pss);
+      }
+      expect(estimate.total / peak).toBeGreaterThan(0.85);
+      expect(estimate.total / peak).toBeLessThan(1.15);
+    } finally {
+      await engine.close();
+    }
+  });
+
   test("activations grow in proportion to the batch", () => {
     const program = g.compile({ y: pictures("B").y }, { name: "rows", bind: () => "fed" });
     const [one, two, eight] = [1, 2, 8].map((batch) => estimateMemory(program, { batch }).activations);

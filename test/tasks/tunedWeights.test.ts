@@ -44,7 +44,7 @@ test.each(["imagic", "sine"])("%s without the memory for it is refused with the 
   const bytes = readFileSync(file);
   const little = vi.spyOn(model.engine, "checkMemory");
   little.mockImplementation((estimate, what) => checkMemory(estimate, what, 20e6));
-  const put = vi.spyOn(model.engine, "put");
+  const put = vi.spyOn(model.engine.adam!, "put");
   const error = await run(task).catch((error: unknown) => error);
   little.mockRestore();
   expect(error).toBeInstanceOf(MemoryError);

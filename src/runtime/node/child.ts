@@ -6,6 +6,7 @@
 import { closeSync, readSync, writeSync } from "node:fs";
 import { isMainThread, Worker } from "node:worker_threads";
 import { env, InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
+import { adamInPlace, inOneMemory } from "../adamInPlace.ts";
 import type { Device } from "../engine.ts";
 import type { Request as AnyRequest, ArrayHead, Reply } from "../messages.ts";
 import { copiesOf } from "./deviceCopies.ts";
@@ -97,9 +98,15 @@ async function answer(head: Request, arrays: Uint8Array<ArrayBuffer>[]): Promise
   if (head.kind === "run") return run(head, arrays);
   if (head.kind === "read") return sendTensors(head.residents.map((id) => ({ name: "", value: residents.get(id)! })));
   if (head.kind === "put") {
-    for (const [i, tensor] of head.tensors.entries()) {
-      residents.set(tensor.resident, await copies.toDevice(toOnnx(tensor, arrays[i])));
+    const numbers = arrays.map(({ buffer }) => new Float32Array(buffer));
+    const placed = head.together ? inOneMemory(numbers) : numbers;
+    for (const [i, { resident, shape }] of head.tensors.entries()) {
+      residents.set(resident, await copies.toDevice(new Tensor("float32", placed[i], shape)));
     }
+    return send({ kind: "done", outputs: [] });
+  }
+  if (head.kind === "adam") {
+    adamInPlace(head, (resident) => residents.get(resident)!.data as Float32Array);
     return send({ kind: "done", outputs: [] });
   }
   if (head.kind === "load") {

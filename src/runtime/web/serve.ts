@@ -1,4 +1,5 @@
 import type * as Onnxruntime from "onnxruntime-web/wasm";
+import { adamInPlace, inOneMemory } from "../adamInPlace.ts";
 import { LAYOUT } from "../layout.ts";
 import type { ArrayHead, Reply, Request } from "../messages.ts";
 import { deviceLost } from "../reasons.ts";
@@ -140,7 +141,10 @@ class OnnxWorker {
       return this.moved(request.residents.map((id) => ({ name: "", value: this.residents.get(id)! })));
     }
     if (request.kind === "put") {
-      for (const [i, head] of request.tensors.entries()) this.residents.set(head.resident, this.put(head, arrays[i]));
+      const placed = request.together ? inOneMemory(arrays.map(numbersOf)).map(bytesOf) : arrays;
+      for (const [i, head] of request.tensors.entries()) this.residents.set(head.resident, this.put(head, placed[i]));
+    } else if (request.kind === "adam") {
+      adamInPlace(request, (resident) => this.residents.get(resident)!.data as Float32Array);
     } else if (request.kind === "load") {
       await this.load(request.session, request.load, arrays);
     } else {
@@ -245,6 +249,9 @@ class OnnxWorker {
     return new Uint8Array(await this.gpu!.download(value.gpuBuffer as GPUBuffer, 4 * value.size));
   }
 }
+
+const numbersOf = ({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>): Float32Array =>
+  new Float32Array(buffer, byteOffset, byteLength / 4);
 
 const bytesOf = (data: Tensor["data"]): Uint8Array<ArrayBuffer> => {
   const { buffer, byteOffset, byteLength } = data as Float32Array<ArrayBuffer>;

@@ -1,4 +1,5 @@
 import {
+  adamStep,
   add,
   compile,
   constant,
@@ -43,6 +44,15 @@ export function enormous(engine: Engine): Program {
 export function accumulating(engine: Engine, length: number): Program {
   const [x, y] = [input("x", [length]), input("y", [length])];
   return program(engine, "accumulating", { next: add(x, y), product: mul(x, y) });
+}
+
+/** A step of Adam with weight decay: next value, first and second. */
+export function adam(engine: Engine, shape: readonly number[], weightDecay: number): Program {
+  const [value, first, second, gradient] = ["value", "first", "second", "gradient"].map((name) => input(name, shape));
+  const [rate, eps, decay] = ["rate", "eps", "decay"].map((name) => input(name, []));
+  const next = adamStep({ value, first, second }, gradient, { rate, eps, decay }, { weightDecay });
+  const outputs = Object.entries(next).map(([name, node]) => [`next ${name}`, node]);
+  return program(engine, "adam", Object.fromEntries(outputs));
 }
 
 /** x multiplied by itself `times` times. x: [1024, 1024]. */

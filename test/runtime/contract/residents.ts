@@ -1,6 +1,7 @@
-import { GraphError, ResidentError, type Tensor, tensor } from "../../../src/core/index.ts";
-import { rejects, same } from "./claims.ts";
-import { accumulating } from "./programs.ts";
+import { GraphError, noise, ResidentError, type Tensor, tensor } from "../../../src/core/index.ts";
+import { adamScalars } from "../../../src/graph/index.ts";
+import { holds, rejects, same } from "./claims.ts";
+import { accumulating, adam } from "./programs.ts";
 import type { EnginePromise } from "./promises.ts";
 
 const floats = (...values: number[]): Tensor => tensor([values.length], Float32Array.from(values));
@@ -82,6 +83,43 @@ export const residents: readonly EnginePromise[] = [
       await rejects(session.runKeeping({ x: floats(1, 2, 3), y: floats(1, 2, 3) }, ["z"]), GraphError, /found z/);
       await session.release();
     },
+  },
+  {
+    name: "steps of Adam in place change weights and moments as a program does, and leave other tensors alone",
+    keep: async ({ engine }) => {
+      const [shape, options] = [[3, 7], { weightDecay: 0.1 }] as const;
+      const session = await engine.load(adam(engine, shape, options.weightDecay));
+      const [start, gradient, other] = [1, 2, 3].map((seed) => noise(shape, seed));
+      const [value, first, second, kept] = await engine.adam!.put([start, tensor(shape), tensor(shape), other]);
+      // A gradient may have another shape.
+      const [flat] = await engine.put([{ ...gradient, shape: [21] }]);
+      let found: Record<string, Tensor> = {
+        "next value": start,
+        "next first": tensor(shape),
+        "next second": tensor(shape),
+      };
+      for (let t = 1; t <= 3; t++) {
+        const scalars = Object.entries(adamScalars(t, 0.01, options)).map(([name, x]) => [
+          name,
+          tensor([], Float32Array.of(x)),
+        ]);
+        const state = { value: found["next value"], first: found["next first"], second: found["next second"] };
+        found = await session.run({ ...state, gradient, ...Object.fromEntries(scalars) });
+        await engine.adam!.step([{ value, first, second, gradient: flat }], t, 0.01, options);
+      }
+      const names = ["next value", "next first", "next second"];
+      for (const [i, inPlace] of (await engine.read([value, first, second])).entries()) {
+        const { data } = found[names[i]];
+        same(inPlace.shape, shape);
+        const error = Math.max(...inPlace.data.map((x, k) => Math.abs(x - data[k]) / Math.max(1, Math.abs(data[k]))));
+        holds(error < 1e-6, `${names[i]} differs by ${error} from a program's`);
+      }
+      same(await kept.read(), other);
+      value.release();
+      await rejects(engine.adam!.step([{ value, first, second, gradient: flat }], 4, 0.01), ResidentError);
+      await session.release();
+    },
+    not: { webgpu: "it keeps tensors in the memory of the device" },
   },
   {
     name: "if the engine's process ends, its tensors are lost with a typed error, and the engine still works",
