@@ -5,7 +5,8 @@ import { sizeOf } from "../../src/core/index.ts";
 import type { Engine, Feeds, LoadableProgram, LoadOptions } from "../../src/runtime/index.ts";
 
 type TypedShape = Record<string, number[]>;
-interface Event {
+/** An event of onnxruntime's profile. */
+export interface Event {
   cat: string;
   name: string;
   /** Microseconds. */
@@ -29,6 +30,7 @@ function classify({ args }: Event): { kind: string; flop: number } {
   const [y] = shapesOf(args.output_type_shape);
   switch (args.op_name) {
     case "Conv":
+    case "FusedConv":
       return { kind: `convolution ${b[2]}x${b[3]}`, flop: 2 * sizeOf(y) * sizeOf(b.slice(1)) };
     case "ConvTranspose":
       return { kind: "transposed convolution", flop: 2 * sizeOf(a) * sizeOf(b.slice(1)) };
@@ -47,7 +49,17 @@ function classify({ args }: Event): { kind: string; flop: number } {
   }
 }
 
-async function kernelEvents(
+/** The runs of operations in the text of a profile, for each of `runs` calls of the program. */
+export function callsIn(texts: readonly string[], runs: number): Event[][] {
+  const kernels = texts
+    .flatMap((text) => JSON.parse(text) as Event[])
+    .filter(({ cat, name }) => cat === "Node" && name.endsWith("_kernel_time"));
+  const each = kernels.length / runs;
+  return Array.from({ length: runs }, (_, i) => kernels.slice(i * each, (i + 1) * each));
+}
+
+/** Calls a program so many times, and returns the runs of its operations in each call. */
+export async function kernelEvents(
   engine: Engine,
   program: LoadableProgram,
   load: LoadOptions,
@@ -61,11 +73,7 @@ async function kernelEvents(
     await session.release();
     // A program that is saved first leaves a second profile without any run.
     const files = await Promise.all((await readdir(folder)).map((file) => readFile(join(folder, file), "utf8")));
-    const kernels = files
-      .flatMap((text) => JSON.parse(text) as Event[])
-      .filter(({ cat, name }) => cat === "Node" && name.endsWith("_kernel_time"));
-    const each = kernels.length / runs;
-    return Array.from({ length: runs }, (_, i) => kernels.slice(i * each, (i + 1) * each));
+    return callsIn(files, runs);
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -81,8 +89,13 @@ export async function profile(
   const runs = await kernelEvents(engine, program, load, feeds, 3);
   const total = (events: Event[]): number => events.reduce((sum, { dur }) => sum + dur, 0);
   const [fastest] = runs.toSorted((x, y) => total(x) - total(y));
+  return byKind(fastest);
+}
+
+/** Adds up the runs of operations by kind of work, the longest first. */
+export function byKind(events: readonly Event[]): Work[] {
   const kinds = new Map<string, Work>();
-  for (const event of fastest) {
+  for (const event of events) {
     const { kind, flop } = classify(event);
     const work = kinds.get(kind) ?? { kind, calls: 0, milliseconds: 0, flop: 0 };
     kinds.set(kind, work);

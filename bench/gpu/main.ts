@@ -1,10 +1,10 @@
 /**
- * `npm run bench -- gpu --model FOLDER --python PYTHON` measures a GPU: parity with the CPU at float32 and float16, a whole edit at
- * the model's size beside PyTorch on the same GPU, memory, and where the time goes. tools/parity/full.py writes a model of
- * SD1.5's size with random weights. `--device cpu --quick` shows on any machine that the benchmark itself works.
+ * `npm run bench -- gpu --python PYTHON` measures a GPU: parity with the CPU at float32 and float16, a whole edit at SD1.5's size
+ * with random weights beside PyTorch on the same GPU, memory, and where the time goes. `--device cpu --quick` shows on any machine
+ * that the benchmark itself works.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { formatBytes } from "../../src/core/index.ts";
 import { examineMachine } from "../../src/doctor/node/index.ts";
@@ -21,11 +21,24 @@ const about =
   "Measures a GPU: parity with the CPU at float32 and float16, a whole edit beside PyTorch on the same GPU, memory, and where the time goes.";
 const options = {
   device: word(devices, "device to measure", "cuda"),
-  model: text("FOLDER", "diffusers folder for whole edits, as tools/parity/full.py writes; without it, none is made"),
+  model: text(
+    "FOLDER",
+    "diffusers folder for whole edits (default: with --python, SD1.5's size with random weights; otherwise none is made)",
+  ),
   python: text("FILE", "Python with torch and diffusers; without it, only this engine is timed"),
   runs: count("timed calls and edits of each kind", 3),
   quick: flag("a small U-Net, and 10 steps, to try the benchmark itself"),
 };
+
+/** Returns a model of SD1.5's size with random weights, which Python writes once: 2 GB, in some minutes. */
+function randomModel(python: string): string {
+  const folder = join(".cache", "full");
+  const model = join(folder, "sd15");
+  if (existsSync(join(model, "model_index.json"))) return model;
+  const args = ["tools/parity/full.py", "sd15", "--write-only", "--folder", folder];
+  execFileSync(python, args, { stdio: ["ignore", "inherit", "inherit"] });
+  return model;
+}
 
 /** Bytes on an NVIDIA GPU by process, from nvidia-smi. Undefined if it cannot tell. */
 function gpuMemory(pid: number | undefined): number | undefined {
@@ -73,9 +86,10 @@ function editRows(runs: readonly EditRun[]): string[] {
 }
 
 export async function main(args: readonly string[]): Promise<void> {
-  const { device, model, python, runs, quick: short } = readOptions("gpu", about, options, args);
+  const { device, model: given, python, runs, quick: short } = readOptions("gpu", about, options, args);
   // Refuses a device that cannot be used, with its reason and what to do.
   await (await startEngine({ device, precision: "float32" })).close();
+  const model = given ?? (python === undefined || short ? undefined : randomModel(python));
   const machine = await examineMachine({ devices: [device] });
   const size = short ? quick : sd15;
   const scratch = join(".cache", "bench", "gpu");
