@@ -5,7 +5,7 @@ import { type Browser, type BrowserContext, chromium, type Page } from "playwrig
 import { afterAll } from "vitest";
 import { writeSite } from "../../src/server/node/index.ts";
 import { chromiumPath } from "../support/needs.ts";
-import { filesIn, type PageServer, servePages } from "../support/pageServer.ts";
+import { type Find, filesIn, type PageServer, servePages } from "../support/pageServer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "baret-site-"));
 /** The site that all tests of a file open. */
@@ -27,6 +27,8 @@ export interface SiteOptions {
   readonly isolated?: boolean;
   /** A path that the host does not have. Default: it has all. */
   readonly without?: string;
+  /** Returns a line to put before the scripts of all Workers, for what no browser of a test has or asks. Default: none. */
+  readonly workerLine?: () => string;
 }
 
 /** Serves the site as any web host does. */
@@ -34,14 +36,17 @@ export async function serveSite({
   folder: own = siteFolder,
   isolated = false,
   without,
+  workerLine,
 }: SiteOptions = {}): Promise<PageServer> {
   writing ??= writeSite(siteFolder);
   await writing;
   const files = filesIn(own);
-  const server = await servePages((path) => (path === without ? undefined : files(path)), {
-    isolated: () => isolated,
-    kept: true,
-  });
+  const find: Find = async (path) => {
+    if (path === without) return undefined;
+    const content = await files(path);
+    return workerLine && /orker-[^/]*\.js$/.test(path) ? `${workerLine()}\n${content}` : content;
+  };
+  const server = await servePages(find, { isolated: () => isolated, kept: !workerLine });
   servers.push(server);
   return server;
 }
@@ -66,7 +71,12 @@ export async function newVisitor(options: Parameters<Browser["newContext"]>[0] =
       ...["--disable-background-networking", "--disable-component-update"],
     ],
   });
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  return visitorIn(browser, options);
+}
+
+/** Opens a browser for one person in a program that runs already. */
+export async function visitorIn(own: Browser, options: Parameters<Browser["newContext"]>[0] = {}): Promise<Visitor> {
+  const context = await own.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const faults: string[] = [];
   const requests: string[] = [];
   context.on("request", (request) => requests.push(request.url()));

@@ -10,7 +10,8 @@ import { noBrowser, titled } from "../support/needs.ts";
 import type { PageServer } from "../support/pageServer.ts";
 import { keys } from "../weights/helpers.ts";
 import { accessProblems } from "./axe.ts";
-import { newVisitor, ready, serveSite, startEdit, type Visitor } from "./site.ts";
+import { chooseByInput, dialog, fill, openDialog, openWithout, result } from "./chosenModel.ts";
+import { newVisitor, ready, serveSite, startEdit } from "./site.ts";
 
 vi.setConfig({ testTimeout: 400_000, hookTimeout: 400_000 });
 
@@ -20,25 +21,8 @@ const tiny = join(files, "tiny-sd1");
 /** The weights that an SDXL file and a Stable Diffusion file have, as far as they tell them apart. */
 const sdxl = "conditioner.embedders.0.transformer.text_model.embeddings.token_embedding.weight";
 
-const dialog = (page: Page) => page.getByRole("dialog");
-
-/** Opens the page of a browser that has no handles of files, as Firefox and Safari. */
-async function openWithout(visitor: Visitor, url: string): Promise<Page> {
-  await visitor.context.addInitScript("delete window.showOpenFilePicker; delete window.showDirectoryPicker;");
-  return visitor.open(url);
-}
-
-/**
- * Serves the site without a service worker, and puts a line before the script of the page's worker: for what no browser of a test
- * has or asks.
- */
-async function withWorkerLine(visitor: Visitor, line: () => string): Promise<PageServer> {
-  await visitor.context.route("**/assets/worker-*.js", async (route) => {
-    const response = await route.fetch();
-    await route.fulfill({ response, body: `${line()}\n${await response.text()}` });
-  });
-  return serveSite({ isolated: true, without: "/sw.js" });
-}
+/** A service worker would keep the scripts of Workers as they were. */
+const noServiceWorker = { isolated: true, without: "/sw.js" };
 
 /** A file with the names and shapes of Stable Diffusion 1.5 in float16. Only its header has bytes on the disk. */
 function stableDiffusion(): string {
@@ -49,16 +33,6 @@ function stableDiffusion(): string {
   truncateSync(path, head.length + heads.reduce((sum, [, { shape }]) => sum + shape.reduce((n, d) => n * d, 2), 0));
   return path;
 }
-
-/** Chooses a file or a folder by an element of the page. */
-async function chooseByInput(page: Page, button: string | RegExp, path: string): Promise<void> {
-  const chooser = page.waitForEvent("filechooser");
-  await page.getByRole("button", { name: button }).click();
-  await (await chooser).setFiles(path);
-}
-
-const openDialog = (page: Page): Promise<void> =>
-  page.getByRole("button", { name: "Choose a Stable Diffusion checkpoint…" }).click();
 
 /** Makes the page's dialogs return a folder or file of its own storage, which holds what is at `path`. Its handle is a real one. */
 async function answerDialogs(page: Page, path: string): Promise<void> {
@@ -83,18 +57,6 @@ async function answerDialogs(page: Page, path: string): Promise<void> {
     Object.assign(globalThis, { showDirectoryPicker: async () => root });
   }, contents);
 }
-
-/** Takes the example photo and a prompt: a model that was chosen has no examples of prompts. */
-async function fill(page: Page, steps: number): Promise<void> {
-  await page.getByRole("button", { name: "Use the example" }).click();
-  await page.getByText("128 × 128", { exact: true }).waitFor();
-  await page.locator("textarea").first().fill("a cat on the grass");
-  await page.getByLabel("Method", { exact: true }).selectOption("plain");
-  await page.getByLabel("Steps", { exact: true }).fill(`${steps}`);
-}
-
-/** The result's link, once it is there. */
-const result = (page: Page) => page.getByRole("link", { name: "Download PNG" }).waitFor({ timeout: 300_000 });
 
 describe.skipIf(noBrowser)(titled("a model from this disk, in the page without a server", noBrowser), () => {
   let host: PageServer;
@@ -172,10 +134,10 @@ describe.skipIf(noBrowser)(titled("a model from this disk, in the page without a
   test("a browser that keeps handles and asks again: one click opens the model after a reload", async () => {
     const visitor = await newVisitor();
     let permission = "granted";
-    const own = await withWorkerLine(
-      visitor,
-      () => `FileSystemHandle.prototype.queryPermission = async () => "${permission}";`,
-    );
+    const own = await serveSite({
+      ...noServiceWorker,
+      workerLine: () => `FileSystemHandle.prototype.queryPermission = async () => "${permission}";`,
+    });
     await visitor.context.addInitScript(() => {
       Object.assign(FileSystemHandle.prototype, { requestPermission: async () => "granted" });
     });
@@ -200,12 +162,13 @@ describe.skipIf(noBrowser)(titled("a model from this disk, in the page without a
   test("with a graphics card, Stable Diffusion's memory on it is told; small buffers of a card are told as the reason", async () => {
     const visitor = await newVisitor();
     let largest = 2 ** 30;
-    const own = await withWorkerLine(visitor, () => {
+    const workerLine = (): string => {
       const limits = JSON.stringify({ maxBufferSize: 2 ** 31, maxStorageBufferBindingSize: largest });
       const info = JSON.stringify({ vendor: "a card", architecture: "", device: "", description: "" });
       const adapter = `{ info: ${info}, limits: ${limits}, features: new Set(["shader-f16"]) }`;
       return `Object.defineProperty(navigator, "gpu", { value: { requestAdapter: async () => (${adapter}) } });`;
-    });
+    };
+    const own = await serveSite({ ...noServiceWorker, workerLine });
     const page = await openWithout(visitor, own.origin);
     await ready(page);
     await openDialog(page);
