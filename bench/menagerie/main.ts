@@ -8,22 +8,27 @@ import { dirname } from "node:path";
 import { Random } from "../../src/core/index.ts";
 import { generate } from "../../src/diffusion/index.ts";
 import { loadModel } from "../../src/diffusion/node/index.ts";
+import { editionOf } from "../../src/experiments/index.ts";
 import { contactSheet } from "../../src/image/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
 import { agreement, confusionTable } from "../../src/metrics/index.ts";
 import { loadJudge } from "../../src/metrics/node/index.ts";
 import { findModel } from "../../src/storage/node/index.ts";
-import { attributes, caption, type Scene, sampleScene } from "../../src/world/index.ts";
+import { attributes, caption, type SampleOptions, type Scene, sampleScene } from "../../src/world/index.ts";
 import { count, readOptions, text } from "../options.ts";
 
 const named = ["animal", "pose", "colour", "place"] as const;
 
 /** Scenes whose canonical sentence names animal, pose, colour and place, as training/evaluate.py chooses them. */
-function scenes(count: number, seed: number, combinations: "seen" | "held out"): Scene[] {
+function scenes(
+  count: number,
+  seed: number,
+  { combinations, edition }: Pick<SampleOptions, "combinations" | "edition">,
+): Scene[] {
   const random = new Random(seed);
   const found: Scene[] = [];
   while (found.length < count) {
-    const scene = sampleScene(random, { split: "validation", combinations });
+    const scene = sampleScene(random, { split: "validation", combinations, edition });
     if (named.every((a) => attributes(scene)[a] !== null)) found.push(scene);
   }
   return found;
@@ -48,7 +53,7 @@ export async function main(args: readonly string[]): Promise<void> {
       ["seen", values.pictures],
       ["held out", values["left-out"]],
     ] as const) {
-      const asked = scenes(count, 11, combinations);
+      const asked = scenes(count, 11, { combinations, edition: editionOf(model) });
       const sentences = asked.map((scene) => caption(scene));
       const pictures = (await generate(model, sentences, { steps: values.steps, seed: 1 })).map((g) => g.picture);
       const seen = (await judge.classify(pictures)).map(({ labels }) => labels);

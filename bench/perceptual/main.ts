@@ -8,14 +8,27 @@ import { average, calibrate, psnr, ssim } from "../../src/metrics/index.ts";
 import { loadJudgeDistance } from "../../src/metrics/node/index.ts";
 import { startEngine } from "../../src/runtime/node/index.ts";
 import { findModel } from "../../src/storage/node/index.ts";
-import { benchmarkPairs, PAIR_KINDS, type PairKind, renderPair, tuningPairs } from "../../src/world/index.ts";
-import { count, flag, readOptions, text } from "../options.ts";
+import {
+  benchmarkPairs,
+  DEFAULT_EDITION,
+  EDITIONS,
+  PAIR_KINDS,
+  type PairKind,
+  renderPair,
+  tuningPairs,
+} from "../../src/world/index.ts";
+import { count, flag, readOptions, text, word } from "../options.ts";
 
 const about =
   "Calibrates the judge's perceptual distance on tuning pairs, and tests it on benchmark pairs: is the true result, moved by a " +
   "few pixels, nearer to the true result than the photo is?";
 const options = {
   judge: text("FOLDER", "CLIP model whose layers are compared", "checkpoints/menagerie-judge"),
+  edition: word(
+    EDITIONS.map((edition) => `${edition}`),
+    "edition of the world that the judge was trained on",
+    `${DEFAULT_EDITION}`,
+  ),
   limit: count("benchmark pairs at most", 200),
   shift: count("pixels that the true result is moved by", 2),
   threads: count("CPU threads", 1),
@@ -42,12 +55,13 @@ interface Trial {
 
 export async function main(args: readonly string[]): Promise<void> {
   const values = readOptions("perceptual", about, options, args);
+  const edition = EDITIONS.find((known) => `${known}` === values.edition);
   const engine = await startEngine({ threads: values.threads });
   try {
     const folder = (await findModel(values.judge)).path;
     const judge = await loadJudgeDistance(engine, folder, { weights: "equal" });
     const tuning: Float32Array[] = [];
-    for (const pair of tuningPairs()) {
+    for (const pair of tuningPairs(edition)) {
       const { before, after } = renderPair(pair, size);
       tuning.push(await judge.layerDistances(before, after));
     }
@@ -56,7 +70,7 @@ export async function main(args: readonly string[]): Promise<void> {
     if (values.write) await writeFile(join(folder, "perceptual.json"), `${JSON.stringify({ layers }, null, 2)}\n`);
     const weighted = (distances: Float32Array): number => distances.reduce((sum, d, i) => sum + layers[i] * d, 0);
     const trials: Trial[] = [];
-    for (const pair of benchmarkPairs().slice(0, values.limit)) {
+    for (const pair of benchmarkPairs(edition).slice(0, values.limit)) {
       const { before, after } = renderPair(pair, size);
       const near = moved(after, values.shift);
       const [photo, copy] = [

@@ -7,12 +7,13 @@ import { appendFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { UsageError } from "../../src/core/index.ts";
-import type { Model } from "../../src/diffusion/index.ts";
+import { type Model, modelHash } from "../../src/diffusion/index.ts";
 import { loadModel } from "../../src/diffusion/node/index.ts";
 import { type Method, methodNamed, planPrepared, prepareStored, sweep } from "../../src/editing/index.ts";
 import {
   type Case,
   chosen,
+  editionOf,
   kindsOf,
   type MenagerieSet,
   menagerieCases,
@@ -31,7 +32,7 @@ import { count, readOptions, text, word } from "../options.ts";
 interface Scored {
   readonly name: string;
   readonly kind: string;
-  /** The options that were compared, as JSON. */
+  /** The model and the options that were compared, as JSON. */
   readonly asked: string;
   readonly scores: readonly TruthScore[];
 }
@@ -75,7 +76,7 @@ async function scoredPair(
   judge: Judge,
   one: Case,
   out: string,
-): Promise<Scored> {
+): Promise<Omit<Scored, "asked">> {
   const pictures = await one.pictures(model.workingSize());
   const { photo, truth = photo } = pictures;
   const source = method.needs.caption === "unused" ? undefined : one.source;
@@ -89,7 +90,7 @@ async function scoredPair(
   ];
   await writeFile(join(out, `${one.name}.png`), await encodePng(contactSheet(cells, { columns: cells.length })));
   const scores = await truthScores(judge, one, pictures, edits);
-  return { name: one.name, kind: one.kind, asked: JSON.stringify({ prepare, points }), scores };
+  return { name: one.name, kind: one.kind, scores };
 }
 
 const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
@@ -125,31 +126,36 @@ export async function main(args: readonly string[]): Promise<void> {
     prepare: parsed("prepare", values.prepare, z.record(z.string(), z.unknown())),
     points: parsed("points", values.points, z.array(z.record(z.string(), z.unknown())).min(1)),
   };
-  const cases = chosen(menagerieCases(values.set), { limit: values.limit });
   const out = join(values.out, values.method);
   mkdirSync(out, { recursive: true });
   const log = join(out, "pairs.jsonl");
   const lines = existsSync(log) ? readFileSync(log, "utf8").split("\n").filter(Boolean) : [];
   const { method, ...compared } = asked;
-  const key = JSON.stringify(compared);
-  const made = lines.map((line) => JSON.parse(line) as Scored).filter((pair) => pair.asked === key);
-  const pairs = new Map(made.map((pair) => [pair.name, pair]));
   const model = await loadModel(values.model, { threads: values.threads });
+  const edited: Case[] = [];
+  const pairs = new Map<string, Scored>();
   try {
+    const key = JSON.stringify({ ...compared, model: await modelHash(model) });
+    for (const line of lines) {
+      const pair = JSON.parse(line) as Scored;
+      if (pair.asked === key) pairs.set(pair.name, pair);
+    }
+    const cases = chosen(menagerieCases(values.set, editionOf(model)), { limit: values.limit });
     const judge = await loadJudge(model.engine, (await findModel(values.judge)).path);
     for (const one of cases) {
       if (pairs.has(one.name)) continue;
-      const pair = await scoredPair(asked, model, judge, one, out);
+      const pair = { ...(await scoredPair(asked, model, judge, one, out)), asked: key };
       await appendFile(log, `${JSON.stringify(pair)}\n`);
       pairs.set(one.name, pair);
       console.error(`${pairs.size}/${cases.length} ${one.name}`);
     }
+    edited.push(...cases);
     await judge.release();
   } finally {
     await model.close();
   }
-  const all = cases.map(({ name }) => pairs.get(name)!);
-  for (const kind of [undefined, ...kindsOf({ cases })]) {
+  const all = edited.map(({ name }) => pairs.get(name)!);
+  for (const kind of [undefined, ...kindsOf({ cases: edited })]) {
     const some = all.filter((pair) => kind === undefined || pair.kind === kind);
     console.log(
       `\n${values.method}, ${kind ?? "all kinds"}, ${some.length} pairs: differences to the first row, mean and 95 % interval\n`,

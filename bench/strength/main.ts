@@ -2,7 +2,14 @@
 import { UsageError } from "../../src/core/index.ts";
 import { loadModel } from "../../src/diffusion/node/index.ts";
 import { methodNamed } from "../../src/editing/index.ts";
-import { chosen, type MenagerieSet, menagerieCases, menagerieSets, stripReport } from "../../src/experiments/index.ts";
+import {
+  chosen,
+  editionOf,
+  type MenagerieSet,
+  menagerieCases,
+  menagerieSets,
+  stripReport,
+} from "../../src/experiments/index.ts";
 import { measureStrips } from "../../src/experiments/node/index.ts";
 import { loadJudge } from "../../src/metrics/node/index.ts";
 import { findModel } from "../../src/storage/node/index.ts";
@@ -21,9 +28,9 @@ const options = {
 
 export async function main(args: readonly string[]): Promise<void> {
   const values = readOptions("strength", about, options, args);
-  const cases = chosen(menagerieCases(values.set), { limit: values.limit });
   const model = await loadModel(values.model, { threads: values.threads });
   try {
+    const cases = chosen(menagerieCases(values.set, editionOf(model)), { limit: values.limit });
     const judge = await loadJudge(model.engine, (await findModel(values.judge)).path);
     const method = methodNamed(values.method);
     if (method.strip?.plainAt === undefined)

@@ -3,7 +3,7 @@
 // Does not know: servers, terminals.
 export type { Case, CasePictures, CaseSet } from "./cases/case.ts";
 export { type Choice, chosen, kindsOf } from "./cases/chosen.ts";
-export { type MenagerieSet, menagerieCases, menagerieSets } from "./cases/menagerie.ts";
+export { editionOf, type MenagerieSet, menagerieCases, menagerieSets } from "./cases/menagerie.ts";
 export {
   type ConvergenceOptions,
   convergenceOf,

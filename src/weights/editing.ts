@@ -18,6 +18,7 @@ const schema = z.strictObject({
   steps: settingRanges.steps.optional(),
   methods: z.record(z.string(), z.strictObject({ prepare: values.optional(), edit: values.optional() })).optional(),
   judge: z.string().regex(/\S/, "expected the name or the path of a judge").optional(),
+  edition: whole(1, 1000).optional(),
   familiar: z.strictObject({ psnr: between(1, 100), share: between(0.01, 1) }).optional(),
 });
 
@@ -38,6 +39,8 @@ export interface EditingDefaults {
   readonly methods: Readonly<Record<string, MethodDefaults>>;
   /** Name or path of the judge that names the attributes of its pictures, for captions of photos. Absent if there is none. */
   readonly judge?: string;
+  /** Edition of the Menagerie's world that the model was trained on. Absent for other models. */
+  readonly edition?: number;
   /**
    * Tells pictures like those that the model was trained on from others: its VAE reconstructs `share` of them with at least
    * this PSNR in dB, so that 1 − share is the rate of false alarms. Absent if nobody measured it.
@@ -62,6 +65,7 @@ export function parseEditing(
     steps: data.steps ?? 50,
     methods: data.methods ?? {},
     ...(data.judge !== undefined && { judge: data.judge }),
+    ...(data.edition !== undefined && { edition: data.edition }),
     ...(data.familiar && { familiar: data.familiar }),
   };
 }

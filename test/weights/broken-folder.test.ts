@@ -228,10 +228,19 @@ test("all problems of editing.json are listed at once", async () => {
     steps: 1.5,
     methods: { baret: { invert: {} } },
     judge: " ",
+    edition: 0,
     familiar: { psnr: 0 },
   });
   const { message } = await refusal(openLocal(path).then((place) => openCheckpoint(place)));
-  for (const field of ["size: ", "guidance: ", "steps: ", '"invert" in methods.baret', "judge: ", "familiar.psnr: "])
+  for (const field of [
+    "size: ",
+    "guidance: ",
+    "steps: ",
+    '"invert" in methods.baret',
+    "judge: ",
+    "edition: ",
+    "familiar.psnr: ",
+  ])
     expect(message).toContain(field);
 });
 

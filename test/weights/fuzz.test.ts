@@ -63,6 +63,7 @@ const models: Record<string, string>[] = ["tiny-sd1", "tiny-sd2"].map((name) => 
     steps: 20,
     methods: { baret: { prepare: { learningRate: 0.02 }, edit: { alpha: [0.2, 0] } } },
     familiar: { psnr: 27, share: 0.99 },
+    edition: 2,
   }),
   "text_encoder/model.safetensors.index.json": index,
   "tokenizer/added_tokens.json": JSON.stringify({ "<cat>": 550, "<cat>_1": 551 }),

@@ -3,7 +3,7 @@ import { few, type Progress, UsageError } from "../../core/index.ts";
 import type { Model } from "../../diffusion/index.ts";
 import { loadModel } from "../../diffusion/node/index.ts";
 import { methodNamed, methods } from "../../editing/index.ts";
-import { chosen, experiments, type Report, type RunEvent } from "../../experiments/index.ts";
+import { chosen, editionOf, experiments, type Report, type RunEvent } from "../../experiments/index.ts";
 import { openCases, openRun, writeReport, writeStudy } from "../../experiments/node/index.ts";
 import { structurePixels } from "../../metrics/index.ts";
 import type { MetricNetworks } from "../../metrics/node/index.ts";
@@ -113,12 +113,15 @@ async function run(names: readonly string[], flags: Flags, command: Command): Pr
   const texts = [...(seeded ? [`seed=${flags.seed}`] : []), ...(flags.set ?? [])];
   const options = assignedOptions(texts, named, (message) => reporter.warn(message));
   const variants = named.map((method) => ({ name: method.name, method, ...options.get(method)! }));
-  const set = await openCases(flags.cases);
-  const cases = chosen(set, { limit: flags.limit, kinds: flags.kinds });
+  const found = await openCases(flags.cases);
+  const choice = { limit: flags.limit, kinds: flags.kinds };
+  chosen(found, choice); // What is wrong with it is said before a model is loaded.
   const { clip, pieClip, dino, structurePixels } = flags;
   const lpips = lpipsFiles(flags.lpips);
   await withProgress(flags.quiet ?? false, (work) =>
     withModels(flags, work, async (models) => {
+      const set = found.inEdition?.(editionOf(models[0])) ?? found;
+      const cases = chosen(set, choice);
       const opened = await openRun({
         folder: flags.out,
         names: wanted,
@@ -174,7 +177,8 @@ export function experimentsCommand(): Command {
     .addOption(
       option(
         "--cases <source>",
-        "benchmark or tuning (pairs of the Menagerie with their true results), or a folder: docs/cases.md",
+        "benchmark or tuning (pairs of the model's edition of the Menagerie, with their true results), benchmark-N or tuning-N " +
+          "(pairs of edition N), or a folder: docs/cases.md",
         nonEmpty("a set or a folder"),
       ).default("benchmark"),
     )

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { Option } from "commander";
-import { EDITIONS, type Edition, MAX_SIZE } from "../../world/index.ts";
+import { DEFAULT_EDITION, EDITIONS, type Edition, MAX_SIZE } from "../../world/index.ts";
 import { integer, type OptionType, option } from "../options.ts";
 
 const edition: OptionType<Edition> = {
@@ -9,7 +9,11 @@ const edition: OptionType<Edition> = {
 };
 
 export const editionOption = (): Option =>
-  option("--edition <n>", "edition of the world, 1 or 2; the models of this package know the first", edition);
+  option(
+    "--edition <n>",
+    `edition of the world, ${edition.expected}; the models of this package know edition ${DEFAULT_EDITION}`,
+    edition,
+  );
 
 export const sizeOption = (): Option =>
   option("--size <pixels>", "width and height of a picture", integer(8, MAX_SIZE)).default(128);

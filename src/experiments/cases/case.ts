@@ -1,4 +1,5 @@
 import type { Mask, Picture } from "../../core/index.ts";
+import type { Edition } from "../../world/index.ts";
 
 /** Pictures of a case, all at one size. */
 export interface CasePictures {
@@ -35,4 +36,6 @@ export interface CaseSet {
   /** Description of the cases and their source. */
   readonly about: string;
   readonly cases: readonly Case[];
+  /** Returns the set for models of another edition of the Menagerie's world. Absent if the set does not follow the model. */
+  readonly inEdition?: (edition: Edition) => CaseSet;
 }

@@ -1,9 +1,12 @@
+import { CheckpointError } from "../../core/index.ts";
+import type { Model } from "../../diffusion/index.ts";
 import { requestedChanges } from "../../metrics/index.ts";
 import {
   type Attributes,
   attributes,
   benchmarkPairs,
   DEFAULT_EDITION,
+  EDITIONS,
   type Edition,
   type Pair,
   renderPair,
@@ -24,6 +27,41 @@ export function menagerieCases(set: MenagerieSet, edition: Edition = DEFAULT_EDI
     about: `${pairs.length} pairs of the Menagerie (edition ${edition}) with their true results`,
     cases: pairs.map(caseOf),
   };
+}
+
+/**
+ * Returns the set that a text names: "benchmark" or "tuning", or one of them with its edition, such as "tuning-2". Undefined if
+ * it names none. A set without an edition follows the model.
+ */
+export function menagerieCasesNamed(text: string): CaseSet | undefined {
+  const [, set, number] = /^([a-z]+)(?:-(\d+))?$/.exec(text) ?? [];
+  if (!isMenagerieSet(set)) return undefined;
+  if (number === undefined) return { ...menagerieCases(set), inEdition: (edition) => menagerieCases(set, edition) };
+  const edition = EDITIONS.find((known) => `${known}` === number);
+  return edition && menagerieCases(set, edition);
+}
+
+const isMenagerieSet = (name: string | undefined): name is MenagerieSet =>
+  name !== undefined && Object.hasOwn(menagerieSets, name);
+
+/**
+ * Returns the edition of the world that a model was trained on, or the default one if its editing.json names none. Throws
+ * CheckpointError if this version does not have that edition.
+ */
+export function editionOf({ name, editing: { edition = DEFAULT_EDITION } }: Pick<Model, "name" | "editing">): Edition {
+  const known = EDITIONS.find((one) => one === edition);
+  if (known === undefined) {
+    throw new CheckpointError(
+      "trained on an edition of the Menagerie's world that this version of baret does not have",
+      {
+        where: `${name}, editing.json`,
+        found: `${edition}`,
+        expected: EDITIONS.join(" or "),
+        advice: "Update baret.",
+      },
+    );
+  }
+  return known;
 }
 
 function caseOf(pair: Pair): Case {

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { appendFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Model } from "../../diffusion/index.ts";
+import { type Model, modelHash } from "../../diffusion/index.ts";
 import { edit, type Method, planPrepared, prepareStored } from "../../editing/index.ts";
 import { contactSheet } from "../../image/index.ts";
 import { encodePng } from "../../image/node/index.ts";
@@ -13,8 +13,8 @@ import type { ScoredStrip, ScorerName, StripPoint } from "../strip.ts";
 import { truthScores } from "../truthScore.ts";
 
 /**
- * Makes the whole strip of each case, except those that are in `out` already. Figures and sheets stay there. Returns them in
- * the order of the cases.
+ * Makes the whole strip of each case, except those that `out` has already of this method and this model. Figures and sheets
+ * stay there. Returns them in the order of the cases.
  */
 export async function measureStrips(
   method: Method,
@@ -26,12 +26,14 @@ export async function measureStrips(
   mkdirSync(out, { recursive: true });
   const log = join(out, "strips.jsonl");
   const lines = existsSync(log) ? readFileSync(log, "utf8").split("\n").filter(Boolean) : [];
-  const made = new Map(lines.map((line) => JSON.parse(line) as ScoredStrip).map((strip) => [strip.name, strip]));
+  const of = `${method.name} ${await modelHash(model)}`;
+  const known = lines.map((line) => JSON.parse(line) as ScoredStrip & { of?: string }).filter((line) => line.of === of);
+  const made = new Map<string, ScoredStrip>(known.map((strip) => [strip.name, strip]));
   for (const [k, one] of cases.entries()) {
     if (made.has(one.name)) continue;
     const began = performance.now();
     const strip = await stripOf(method, model, judge, one, out);
-    await appendFile(log, `${JSON.stringify(strip)}\n`);
+    await appendFile(log, `${JSON.stringify({ ...strip, of })}\n`);
     made.set(one.name, strip);
     console.error(`${k + 1}/${cases.length} ${one.name} ${((performance.now() - began) / 1000).toFixed(1)} s`);
   }

@@ -1,9 +1,17 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { menagerieCases } from "../../../src/experiments/index.ts";
+import { editionOf, menagerieCases } from "../../../src/experiments/index.ts";
 import { fitImage } from "../../../src/image/index.ts";
 import { requestedChanges } from "../../../src/metrics/index.ts";
-import { attributes, benchmarkPairs, EDITIONS, renderPair, tuningPairs } from "../../../src/world/index.ts";
+import { parseEditing } from "../../../src/weights/index.ts";
+import {
+  attributes,
+  benchmarkPairs,
+  DEFAULT_EDITION,
+  EDITIONS,
+  renderPair,
+  tuningPairs,
+} from "../../../src/world/index.ts";
 
 const judged = JSON.parse(
   readFileSync(new URL("../../../checkpoints/menagerie-judge/attributes.json", import.meta.url), "utf8"),
@@ -39,9 +47,21 @@ test.each(EDITIONS)(
 );
 
 test("a set's name says its edition", () => {
-  expect(menagerieCases("tuning").name).toBe("tuning");
+  expect(menagerieCases("tuning", 1).name).toBe("tuning");
   expect(menagerieCases("tuning", 2).name).toBe("tuning-2");
   expect(menagerieCases("benchmark", 2).cases[7].name).toBe("benchmark-2-007");
+});
+
+const modelOf = (json: object) => ({ name: "m", editing: parseEditing(json, "editing.json") });
+
+test("a model's editing.json names its edition; a model without one has the default, and an unknown one is an error", () => {
+  for (const edition of EDITIONS) expect(editionOf(modelOf({ edition }))).toBe(edition);
+  expect(editionOf(modelOf({}))).toBe(DEFAULT_EDITION);
+  expect(() => editionOf(modelOf({ edition: 9 }))).toThrow(
+    /m, editing\.json: .*found 9, expected 1 or 2.*Update baret/s,
+  );
+  const committed = readFileSync(new URL("../../../checkpoints/menagerie/editing.json", import.meta.url), "utf8");
+  expect(editionOf(modelOf(JSON.parse(committed)))).toBe(DEFAULT_EDITION);
 });
 
 test("pictures are the rendered pair; at a size that is not square, its centre", async () => {

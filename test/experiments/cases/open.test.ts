@@ -3,10 +3,11 @@ import sharp from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Picture, UsageError } from "../../../src/core/index.ts";
 import { nodePlatform } from "../../../src/diffusion/node/index.ts";
-import { menagerieCases } from "../../../src/experiments/index.ts";
+import { type CaseSet, menagerieCases } from "../../../src/experiments/index.ts";
 import { openCases } from "../../../src/experiments/node/index.ts";
 import { decodeImage, encodePng } from "../../../src/image/node/index.ts";
 import { openPhoto } from "../../../src/tasks/index.ts";
+import { EDITIONS } from "../../../src/world/index.ts";
 import { temporaryFolder } from "../../support/files.ts";
 import { plain, shades, writeFiles } from "./files.ts";
 
@@ -27,11 +28,27 @@ async function refusal(source: string): Promise<string> {
   return (error as Error).message;
 }
 
-test("benchmark and tuning are the Menagerie's pairs, even if folders have these names", async () => {
-  const names = async (source: string, edition?: 1 | 2) =>
-    (await openCases(source, { edition })).cases.map(({ name }) => name);
-  expect(await names("benchmark")).toEqual(menagerieCases("benchmark").cases.map(({ name }) => name));
-  expect(await names("tuning", 2)).toEqual(menagerieCases("tuning", 2).cases.map(({ name }) => name));
+const namesOf = ({ cases }: CaseSet): string[] => cases.map(({ name }) => name);
+
+test("benchmark and tuning are the Menagerie's pairs of the model's edition, even if folders have these names", async () => {
+  for (const set of ["benchmark", "tuning"] as const) {
+    const opened = await openCases(set);
+    expect(namesOf(opened)).toEqual(namesOf(menagerieCases(set)));
+    for (const edition of EDITIONS)
+      expect(namesOf(opened.inEdition!(edition))).toEqual(namesOf(menagerieCases(set, edition)));
+  }
+});
+
+test("a set with its edition is that one, whatever the model", async () => {
+  for (const edition of EDITIONS) {
+    const opened = await openCases(`tuning-${edition}`);
+    expect(namesOf(opened)).toEqual(namesOf(menagerieCases("tuning", edition)));
+    expect(opened.inEdition).toBeUndefined();
+  }
+  expect(await refusal("tuning-3")).toMatch(
+    /tuning-3: no such cases: expected benchmark, tuning, benchmark-1, .*tuning-2, or a folder/,
+  );
+  expect(await refusal("tunning")).toMatch(/no such cases/);
 });
 
 describe("a folder with cases.json", () => {
@@ -154,7 +171,7 @@ test("a folder in PIE-Bench's layout: what its mask marks may change, and its bo
 describe("is refused:", () => {
   test("a name that is no folder", async () => {
     expect(await refusal(at("nowhere"))).toMatch(
-      /no such cases: expected benchmark, tuning, or a folder with cases.json/,
+      /no such cases: expected benchmark, tuning, .*tuning-2, or a folder with cases.json/,
     );
     writeFileSync(at("file"), "x");
     expect(await refusal(at("file"))).toMatch(/no such cases/);

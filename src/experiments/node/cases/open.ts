@@ -5,11 +5,11 @@ import { brightPixels } from "../../../image/index.ts";
 import { decodePhoto } from "../../../image/node/index.ts";
 import { outside, requireSameSize } from "../../../metrics/index.ts";
 import { exists } from "../../../storage/node/index.ts";
-import type { Edition } from "../../../world/index.ts";
+import { EDITIONS } from "../../../world/index.ts";
 import type { Case, CaseSet } from "../../cases/case.ts";
 import type { Entry, Layout } from "../../cases/entry.ts";
 import { fitted } from "../../cases/fitted.ts";
-import { type MenagerieSet, menagerieCases, menagerieSets } from "../../cases/menagerie.ts";
+import { menagerieCasesNamed, menagerieSets } from "../../cases/menagerie.ts";
 import { ownLayout } from "../../cases/own.ts";
 import { editedRegion, pieBenchLayout } from "../../cases/pieBench.ts";
 import { tedBenchLayout } from "../../cases/tedbench.ts";
@@ -19,25 +19,26 @@ import { PictureFolder } from "./folder.ts";
 
 const layouts: readonly Layout[] = [ownLayout, tedBenchLayout, pieBenchLayout];
 
-const expected = `${Object.keys(menagerieSets).join(", ")}, or a folder with ${layouts.map(({ file }) => file).join(", ")}`;
+const sets = Object.keys(menagerieSets);
+const expected = `${[...sets, ...sets.flatMap((set) => EDITIONS.map((edition) => `${set}-${edition}`))].join(", ")}, or a folder with ${layouts.map(({ file }) => file).join(", ")}`;
 const advice = "docs/cases.md describes the layouts.";
 
 /** PIE-Bench's list has 700 masks. A JavaScript string has at most 512 MB. */
 const MAX_LIST_BYTES = 256 << 20;
 
 export interface OpenCasesOptions {
-  /** Edition of the Menagerie that the model was trained on. Default: that of the models in checkpoints/. */
-  readonly edition?: Edition;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Opens a set of cases: the Menagerie's "benchmark" or "tuning", or a folder in one of the layouts of docs/cases.md. Checks
+ * Opens a set of cases: the Menagerie's "benchmark" or "tuning" (`inEdition` gives that of a model's edition), one of them in an
+ * edition, such as "tuning-2", or a folder in one of the layouts of docs/cases.md. Checks
  * all that can be wrong before work starts, except the bodies of picture files. Throws UsageError that lists every problem,
  * StorageError, CancelledError.
  */
-export async function openCases(source: string, { edition, signal }: OpenCasesOptions = {}): Promise<CaseSet> {
-  if (Object.hasOwn(menagerieSets, source)) return menagerieCases(source as MenagerieSet, edition);
+export async function openCases(source: string, { signal }: OpenCasesOptions = {}): Promise<CaseSet> {
+  const known = menagerieCasesNamed(source);
+  if (known) return known;
   const folder = new PictureFolder(source);
   const layout = await layoutOf(source);
   const list = await readJson(join(source, layout.file), MAX_LIST_BYTES, advice);
