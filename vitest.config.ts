@@ -15,7 +15,7 @@ const files = readdirSync("test", { recursive: true, encoding: "utf8" })
 const startsProcesses = (file: string): boolean => starters.test(readFileSync(file, "utf8"));
 /** A test file that edits with all methods, many cases or through a whole server, runs all commands of the README, or tunes weights at length. */
 const long =
-  /^test\/(server\/(worker|queue\/embedded|runners|dialects|ownApi)|cli\/(server|experimentsKilled|experimentSets)|project\/(readme|reference)|(editing|tasks)\/tunedWeights|diffusion\/deviceEdits)\.test\.ts$/;
+  /^test\/(server\/(worker|queue\/embedded|runners|dialects|ownApi)|cli\/(server|experimentsKilled|experimentSets)|project\/(examples|readme|reference)|(editing|tasks)\/tunedWeights|diffusion\/deviceEdits)\.test\.ts$/;
 /** A test file that takes long, or that needs Chromium or Postgres of Debian. */
 const isMore = (file: string): boolean =>
   long.test(file) ||

@@ -43,7 +43,7 @@ def parse() -> argparse.Namespace:
     for own in (tower, judge):
         own.add_argument("--more", type=Path, nargs="+", default=[], help="further folders of training shards, such as one of portraits")
     judge.add_argument("--patch", type=int, help="side of the patches in pixels; default: that of --start, else 16")
-    export = stage("export", "Write the fp16 checkpoint folders", data=False)
+    export = stage("export", "Write the fp16 checkpoint folders. The settings in editing.json stay; its edition is that of --data")
     export.add_argument("--out", type=Path, default=Path("checkpoints"))
     restore = stage("restore", "Begin a run from committed checkpoints: autoencoder and tokenizer", data=False)
     restore.add_argument("--checkpoints", type=Path, default=Path("checkpoints"))
@@ -52,7 +52,8 @@ def parse() -> argparse.Namespace:
     evaluate.add_argument("--validation", type=Path, required=True, help="folder of held-out shards")
     evaluate.add_argument("--left-out", type=Path, help="folder of shards with the combinations left out of training")
     evaluate.add_argument("--portraits", type=Path, help="folder of held-out portraits, to measure the judge on expressions")
-    evaluate.add_argument("--out", type=Path, required=True, help="folder for evaluation.json and sheets")
+    evaluate.add_argument("--out", type=Path, required=True, help="folder for evaluation.json, evaluation.md and sheets")
+    evaluate.add_argument("--record", action="store_true", help="write which photos are familiar into the model's editing.json")
     evaluate.add_argument("--pictures", type=int, default=500)
     evaluate.add_argument("--facing-pictures", type=int, default=200, help="pictures of prompts that say which way the animal faces")
     evaluate.add_argument("--left-out-pictures", type=int, default=200)
@@ -83,7 +84,7 @@ def main() -> None:
     elif args.stage == "export":
         from .export import export
 
-        export(args.run, args.out)
+        export(args.run, args.data, args.out)
     elif args.stage == "restore":
         from .export import restore
 

@@ -24,6 +24,18 @@ def read_lines(shard: Path) -> list[dict]:
     return [json.loads(line) for line in shard.with_suffix(".jsonl").read_text().splitlines() if line]
 
 
+def edition_of(folder: Path) -> int:
+    """The edition of the world whose scenes the shards of a folder show."""
+    shards = complete_shards(folder)
+    if not shards:
+        raise no_shards(folder)
+    return read_lines(shards[0])[0]["scene"].get("edition", 1)
+
+
+def no_shards(folder: Path) -> SystemExit:
+    return SystemExit(f"{folder}: no shards (NNNNN.safetensors with NNNNN.jsonl); make them with `baret world shards`")
+
+
 class Shards:
     """Every picture of the folders in memory, with its attributes and captions."""
 
@@ -36,7 +48,7 @@ class Shards:
         self.refresh()
         for folder in self.folders:
             if not any(shard.parent == folder for shard in self.known):
-                raise SystemExit(f"{folder}: no shards (NNNNN.safetensors with NNNNN.jsonl); make them with `baret world shards`")
+                raise no_shards(folder)
 
     def refresh(self) -> None:
         """Adds the shards that were written since the last call."""

@@ -9,6 +9,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPModel, CLIPTextModel
 
 from . import tokenizer as tokens
+from .data import edition_of
 from .generator import scheduler
 
 MODEL_INDEX = {
@@ -18,16 +19,7 @@ MODEL_INDEX = {
     "tokenizer": ["transformers", "CLIPTokenizer"], "safety_checker": [None, None], "feature_extractor": [None, None],
     "image_encoder": [None, None], "requires_safety_checker": False,
 }
-EDITING = {
-    "size": 128, "guidance": 6, "steps": 50,
-    # Chosen on the tuning pairs; the benchmark influenced selfSteps (docs/benchmarks.md).
-    "methods": {"baret": {
-        "prepare": {"learningRate": 0.02, "threshold": [1e-4, 1e-4]},
-        "edit": {"alpha": [0.2, 0], "selfSteps": 0.2, "crossSteps": 0.2},
-    }},
-    # Measured by `python -m training evaluate`: vae_psnr, passed_by_99_percent.
-    "familiar": {"psnr": 27.7, "share": 0.99},
-}
+COMMITTED = Path("checkpoints/menagerie/editing.json")
 PREPROCESSOR = {
     "image_processor_type": "CLIPImageProcessor", "do_resize": True, "size": {"shortest_edge": 128}, "resample": 3,
     "do_center_crop": True, "crop_size": {"height": 128, "width": 128}, "do_rescale": True, "rescale_factor": 1 / 255,
@@ -46,9 +38,16 @@ def copy_tokenizer(source: Path, folder: Path) -> None:
         shutil.copyfile(source / name, folder / name)
 
 
-def export(run: Path, out: Path) -> None:
-    """run: folder with the stages' results. out: folder that gets menagerie/ and menagerie-judge/, as far as the run has trained them."""
-    model = out / "menagerie"
+def editing(known: Path, edition: int) -> dict:
+    """editing.json of a model that replaces `known`, or else the committed model: its settings, with this edition of the world.
+    They were found for other weights; training/README.md says how to find them anew."""
+    return {**json.loads((known if known.exists() else COMMITTED).read_text()), "edition": edition}
+
+
+def export(run: Path, data: Path, out: Path) -> None:
+    """run: folder with the stages' results. data: folder of the shards that it was trained on. out: folder that gets menagerie/
+    and menagerie-judge/, as far as the run has trained them. The settings in editing.json stay as they are."""
+    edition, model = edition_of(data), out / "menagerie"
     for part, kind in (("unet", UNet2DConditionModel), ("text_encoder", CLIPTextModel)):
         if not (run / "generator").exists():
             continue
@@ -57,7 +56,7 @@ def export(run: Path, out: Path) -> None:
     scheduler().save_pretrained(model / "scheduler")
     copy_tokenizer(run / "tokenizer", model / "tokenizer")
     write_json(model / "model_index.json", MODEL_INDEX)
-    write_json(model / "editing.json", EDITING)
+    write_json(model / "editing.json", editing(model / "editing.json", edition))
     write_json(model / "words.json", tokens.learnt_words(run / "tokenizer", tokens.world_words()))
     if (run / "judge").exists():
         judge = out / "menagerie-judge"
@@ -65,9 +64,11 @@ def export(run: Path, out: Path) -> None:
         copy_tokenizer(run / "tokenizer", judge)
         write_json(judge / "preprocessor_config.json", PREPROCESSOR)
         shutil.copyfile(run / "judge" / "attributes.json", judge / "attributes.json")
+        # These weights of layers belong to the judge before this one: `npm run bench -- perceptual --write`.
+        (judge / "perceptual.json").unlink(missing_ok=True)
     size = sum(f.stat().st_size for folder in ("menagerie", "menagerie-judge") for f in (out / folder).rglob("*") if f.is_file())
     tokens.load(model / "tokenizer")
-    print(f"export: {out}, {size / 1e6:.1f} MB", flush=True)
+    print(f"export: {out}, edition {edition}, {size / 1e6:.1f} MB", flush=True)
     if size > LIMIT:
         raise SystemExit(f"export: {size / 1e6:.1f} MB, allowed are {LIMIT / 1e6:.0f}")
 

@@ -66,8 +66,9 @@ class Generator(torch.nn.Module):
 
 def hears(text_encoder: CLIPTextModel, tokenizer, texts: list[str]) -> torch.Tensor:
     """Last hidden states [n, L, D]."""
+    ids = tokens.ids(tokenizer, texts).to(text_encoder.device)
     with torch.no_grad():
-        return torch.cat([text_encoder(part).last_hidden_state for part in tokens.ids(tokenizer, texts).split(64)])
+        return torch.cat([text_encoder(part).last_hidden_state for part in ids.split(64)])
 
 
 class Latents:

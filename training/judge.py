@@ -1,6 +1,7 @@
 """The judge: a small CLIP that classifies a picture's attributes, with one prompt for each value, and gives this world's CLIPScore."""
 
 import copy
+import hashlib
 import json
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from . import tokenizer as tokens
 from .data import SWAPPED, Draw, Shards, mirror_words, to_bytes, to_float
 from .loop import Loop, autocast, pick_device
 from .optimiser import MuonAdamW
-from .vae import reconstruct
+from .vae import reconstruct, weights_hash
 
 PROMPTS = {"animal": "a {}", "pose": "{}", "colour": "a {} animal", "place": "the {}", "style": "a {}", "framing": "{}",
            "expression": "{}", "wearing": "wearing {}", "beside": "beside {}", "facing": "facing {}"}
@@ -99,8 +100,10 @@ class Examples:
         self.round_trips = self._round_trips(run) if run else None
 
     def _round_trips(self, run: str) -> np.ndarray:
-        """VAE round trips of the first pictures, U8 [n, H, W, 3]; made once."""
-        kept = Path(run) / "round_trips.npy"
+        """VAE round trips of the first pictures, U8 [n, H, W, 3]; made once for each VAE and data set."""
+        vae = weights_hash(Path(run) / "vae")
+        key = hashlib.sha256(f"{vae} {self.shards.folders[0].resolve()}".encode()).hexdigest()[:8]
+        kept = Path(run) / f"round_trips-{key}.npy"
         if not kept.exists():
             vae = AutoencoderKL.from_pretrained(Path(run) / "vae").to(self.device).eval()
             first = self.shards.pictures(range(min(ROUND_TRIPS, len(self.shards)))).to(self.device)

@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from safetensors.numpy import load_file, save_file
 
-from training import distances, generator, judge, tower, translation
+from training import distances, evaluate, export, generator, judge, tower, translation, vae
 from training import tokenizer as tokens
-from training.data import Draw
+from training.data import Draw, edition_of
 from training.loop import minutes_until
 from training.optimiser import orthogonal
 
@@ -172,6 +172,54 @@ class DrawLaws(unittest.TestCase):
             lines = [dict(attributes=usual)] * 4 + [dict(attributes={**usual, "framing": "portrait"})] * count
             picks = Draw(lines, 3.0, 0.25)(np.random.default_rng(1), 6000)
             self.assertAlmostEqual(float((picks >= 4).mean()), 0.25, delta=0.03)
+
+
+class ReleaseLaws(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp())
+
+    def test_an_export_keeps_the_settings_and_names_the_edition(self):
+        known = self.folder / "editing.json"
+        settings = {"guidance": 3, "methods": {"direct": {"edit": {"crossSteps": 0.1}}}, "judge": "own", "edition": 1}
+        known.write_text(json.dumps(settings))
+        self.assertEqual(export.editing(known, 2), {**settings, "edition": 2})
+        committed = json.loads(export.COMMITTED.read_text())
+        self.assertEqual(export.editing(self.folder / "none.json", 2), {**committed, "edition": 2})
+
+    def test_the_edition_is_that_of_the_scenes(self):
+        for name, scene in (("one", {}), ("two", {"edition": 2})):
+            write_shard(self.folder / name, 2, 0)
+            lines = self.folder / name / "00000.jsonl"
+            lines.write_text(lines.read_text().replace('"scene": {}', f'"scene": {json.dumps(scene)}'))
+        self.assertEqual([edition_of(self.folder / name) for name in ("one", "two")], [1, 2])
+        with self.assertRaisesRegex(SystemExit, "no shards"):
+            edition_of(self.folder)
+
+    def test_latents_of_another_autoencoder_stop_the_stage(self):
+        write_shard(self.folder / "data", 2, 0)
+        tokens.write(self.folder / "tokenizer", WORDS)
+        vae.build((8, 8, 8, 8), 4).save_pretrained(self.folder / "vae")
+        vae.write_latents(self.folder / "data", self.folder)
+        vae.write_latents(self.folder / "data", self.folder)
+        vae.build((8, 8, 8, 8), 4).save_pretrained(self.folder / "vae")
+        with self.assertRaisesRegex(SystemExit, "latents of another autoencoder"):
+            vae.write_latents(self.folder / "data", self.folder)
+
+    def test_the_model_card_says_what_misses_its_goal(self):
+        apart = {name: {"median": 0.5} for name in (*distances.NAMED, distances.EVERYTHING)}
+        report = {"vae_psnr": {"pictures": 9, "mean": 32.9, "passed_by_99_percent": 28.04}, "distances": apart,
+                  "judge": {"pictures": 9, "right": {"facing": 0.99, "pose": 0.5}}}
+        lines = evaluate.card(report).splitlines()
+        self.assertEqual([line for line in lines if "missed" in line],
+                         ["| VAE round trip, 9 held-out pictures | 32.9 dB | at least 33.0 dB, **missed** |",
+                          "| judge on 9 held-out renders: pose | 50.0% | at least 99.0%, **missed** |"])
+        self.assertFalse(any(distances.EVERYTHING in line for line in lines))
+
+    def test_what_photos_are_familiar_is_recorded_beside_the_other_settings(self):
+        path = self.folder / "editing.json"
+        path.write_text('{"steps": 50, "familiar": {"psnr": 1, "share": 0.5}}')
+        evaluate.record_familiar(path, 28.07)
+        self.assertEqual(json.loads(path.read_text()), {"steps": 50, "familiar": {"psnr": 28.0, "share": 0.99}})
 
 
 class TrainingLaws(unittest.TestCase):

@@ -1,5 +1,6 @@
 """The autoencoder, picture [3, 128, 128] <-> latent [C, 16, 16], and the latents of a data set."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from . import tokenizer as tokens
-from .data import Shards, complete_shards, psnr, read_lines, save_sheet, to_bytes, to_float
+from .data import Shards, complete_shards, no_shards, psnr, read_lines, save_sheet, to_bytes, to_float
 from .loop import Loop, autocast, pick_device
 from .optimiser import MuonAdamW
 
@@ -99,11 +100,23 @@ def train(data: str, run: str, validation: str | None, minutes: float | None, un
             print(f"vae: held-out PSNR {held_out_psnr(model, held_out, 200, Path(run) / 'sheets' / 'vae.png'):.2f} dB", flush=True)
 
 
+def weights_hash(folder: Path) -> str:
+    """Tells the weights of one autoencoder from those of another."""
+    return hashlib.sha256((folder / "diffusion_pytorch_model.safetensors").read_bytes()).hexdigest()
+
+
+def belong_to(note: Path, key: str, otherwise: str) -> None:
+    """Stops with a message if a note beside files says that they belong to something else; writes the note if there is none."""
+    if note.exists() and note.read_text() != key:
+        raise SystemExit(otherwise)
+    note.write_text(key)
+
+
 @torch.no_grad()
 def write_latents(data: str, run: str, share: tuple[int, int] = (0, 1)) -> None:
     """Encodes each shard once, with its mirror image and its captions. Writes run/latents/NNNNN.safetensors: "latents" F16
     [n, 2, C, h, w], times the scaling factor, and "tokens" I16 [n, 2, captions, L]. The factor (1 / standard deviation of
-    the first shard) goes into the VAE's config. Finished shards are kept. share (k, n): only every nth shard, from the kth."""
+    the first shard) goes into the VAE's config. Finished shards are kept. Stops if they are those of another VAE. share (k, n): only every nth shard, from the kth."""
     device = pick_device()
     folder = Path(run) / "vae"
     model = AutoencoderKL.from_pretrained(folder).to(device, memory_format=torch.channels_last).eval()
@@ -111,6 +124,8 @@ def write_latents(data: str, run: str, share: tuple[int, int] = (0, 1)) -> None:
     out = Path(run) / "latents"
     out.mkdir(parents=True, exist_ok=True)
     shards = complete_shards(Path(data))
+    if not shards:
+        raise no_shards(Path(data))
 
     def encoded(shard: Path) -> torch.Tensor:
         with safe_open(shard, "np") as file:
@@ -122,6 +137,7 @@ def write_latents(data: str, run: str, share: tuple[int, int] = (0, 1)) -> None:
                 parts.append(torch.stack([model.encode(p).latent_dist.mean.float().cpu() for p in (part, part.flip(-1))], 1))
         return torch.cat(parts)
 
+    belong_to(out / "vae.txt", weights_hash(folder), f"{out}: latents of another autoencoder than {folder}; remove that folder to encode anew")
     known = out / "scale.txt"
     if not known.exists():
         known.write_text(str(1 / encoded(shards[0]).std().item()))

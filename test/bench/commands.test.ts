@@ -3,7 +3,13 @@ import { fileURLToPath } from "node:url";
 import { afterEach, expect, test, vi } from "vitest";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const pages = ["README.md", "CONTRIBUTING.md", ...readdirSync(`${root}docs`).map((name) => `docs/${name}`)];
+const pages = [
+  "README.md",
+  "CONTRIBUTING.md",
+  "training/README.md",
+  "checkpoints/menagerie/README.md",
+  ...readdirSync(`${root}docs`).map((name) => `docs/${name}`),
+];
 
 /** A command of a page. */
 interface Command {
