@@ -10,7 +10,7 @@ from transformers import CLIPModel, CLIPTextModel
 
 from . import tokenizer as tokens
 from .data import edition_of
-from .generator import scheduler
+from .generator import LIMIT, scheduler
 
 MODEL_INDEX = {
     "_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.42.1",
@@ -25,7 +25,6 @@ PREPROCESSOR = {
     "do_center_crop": True, "crop_size": {"height": 128, "width": 128}, "do_rescale": True, "rescale_factor": 1 / 255,
     "do_normalize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "do_convert_rgb": True,
 }
-LIMIT = 48_000_000
 
 
 def write_json(path: Path, value: dict) -> None:

@@ -21,6 +21,8 @@ CANONICAL_SHARE = 0.4
 SNR_LIMIT = 5.0
 RARE_WEIGHT, PORTRAITS = 2.0, 0.14
 REFRESH_STEPS = 200
+# Bytes of both exported folders, and of their judge, tokenizers, card and sheet.
+LIMIT, BESIDE = 48_000_000, 7_300_000
 
 
 def build_unet(latent_channels: int, text_width: int = TEXT_WIDTH, channels=CHANNELS) -> UNet2DConditionModel:
@@ -62,6 +64,14 @@ class Generator(torch.nn.Module):
     def forward(self, noisy, times, token_ids):
         context = self.text_encoder(token_ids).last_hidden_state
         return self.unet(noisy, times, context).sample
+
+
+def check_size(*parts: torch.nn.Module) -> None:
+    """Stops if the parts of a model do not fit into an export, before they are trained."""
+    size = sum(2 * w.numel() for part in parts for w in part.parameters())
+    if size > LIMIT - BESIDE:
+        raise SystemExit(f"U-Net, text encoder and autoencoder take {size / 1e6:.1f} MB in fp16, expected at most {(LIMIT - BESIDE) / 1e6:.1f} "
+                         f"beside the judge. Make the text encoder narrower: `training tower --width`")
 
 
 def hears(text_encoder: CLIPTextModel, tokenizer, texts: list[str]) -> torch.Tensor:
@@ -173,6 +183,7 @@ def train(data: str, run: str, minutes: float | None, until: str | None, batch: 
     torch.manual_seed(0)
     text_encoder = load_text_encoder(tower or start) if tower or start else build_text_encoder(tokenizer)
     unet = load_unet(start) if start else build_unet(latents.latents.shape[2], text_encoder.config.hidden_size)
+    check_size(unet, text_encoder, vae)
     text_encoder.requires_grad_(not tower)
     model = Generator(unet.to(memory_format=torch.channels_last), text_encoder).to(device).train()
     # On a CPU, compiled code is no faster than the libraries that PyTorch calls.

@@ -14,7 +14,7 @@ step vae --run "$run" --data "$run/data/train" --validation "$run/data/validatio
 step latents --run "$run" --data "$run/data/train"
 set --
 if [ -n "${TOWER_MINUTES:-}" ]; then
-  step tower --run "$run" --data "$run/data/train" --width 256 --minutes "$TOWER_MINUTES"
+  step tower --run "$run" --data "$run/data/train" --width 224 --minutes "$TOWER_MINUTES"
   set -- --tower "$run/tower"
 fi
 step generator --run "$run" --data "$run/data/train" --minutes 100000 --until "$generator_until" "$@"

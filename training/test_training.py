@@ -186,6 +186,17 @@ class ReleaseLaws(unittest.TestCase):
         committed = json.loads(export.COMMITTED.read_text())
         self.assertEqual(export.editing(self.folder / "none.json", 2), {**committed, "edition": 2})
 
+    def test_a_text_encoder_that_makes_the_export_too_large_is_refused_before_training(self):
+        tokens.write(self.folder, WORDS, 77)
+        tokenizer, own = tokens.load(self.folder), vae.build()
+        for width, fits in ((128, True), (224, True), (256, False)):
+            parts = (generator.build_unet(8, width), tower.text_encoder(tower.build(tokenizer, width)), own)
+            if fits:
+                generator.check_size(*parts)
+            else:
+                with self.assertRaisesRegex(SystemExit, "narrower"):
+                    generator.check_size(*parts)
+
     def test_the_edition_is_that_of_the_scenes(self):
         for name, scene in (("one", {}), ("two", {"edition": 2})):
             write_shard(self.folder / name, 2, 0)

@@ -7,7 +7,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from . import tokenizer as tokens
-from .generator import SHEET_PROMPTS, Generator, Latents, hears, load_text_encoder, load_unet, scheduler, show, with_noise
+from .generator import SHEET_PROMPTS, Generator, Latents, check_size, hears, load_text_encoder, load_unet, scheduler, show, with_noise
 from .loop import Loop, autocast, pick_device
 from .optimiser import MuonAdamW
 
@@ -67,6 +67,7 @@ def train(data: str, run: str, start: str, tower: str, minutes: float | None, un
     is_word = tokens.ids(tokenizer, texts) != tokenizer.pad_token_id
     matrix = translation(hears(teacher.text_encoder, known_tokenizer, texts), hears(own, tokenizer, texts), is_word)
     model = Generator(listening_to(teacher.unet, matrix), own)
+    check_size(model, vae)
     for one in (model, teacher):
         one.to(device).unet.to(memory_format=torch.channels_last)
     for name, weight in model.named_parameters():
