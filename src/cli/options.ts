@@ -196,10 +196,16 @@ export function listOption(flags: string, about: string): Option {
 }
 
 /** Returns an option that may be given several times. Its value is the list of its texts. */
-export function repeatedOption(flags: string, about: string): Option {
-  const made = new Option(flags, about).argParser((text: string, before: readonly string[] = []) => [...before, text]);
+export function repeatedOption(flags: string, about: string, { expected, read }: OptionType<string> = anyText): Option {
+  const made = new Option(flags, about);
+  const name = made.long ?? flags;
   writers.set(made, (value) => value as readonly string[]);
-  return made;
+  // After a wrong text, the others are not looked at: one message is enough.
+  return made.argParser((text: string, before: readonly string[] | WrongText = []) => {
+    if (before instanceof WrongText) return before;
+    const value = read(text);
+    return value === undefined ? new WrongText(name, JSON.stringify(text), expected) : [...before, value];
+  });
 }
 
 export const seedOption = (value: number, about = "seed of the random numbers"): Option =>

@@ -8,7 +8,16 @@ import { dataFolder } from "../storage/node/index.ts";
 import { untilStopped } from "./interrupt.ts";
 import { engineOptions } from "./model.ts";
 import { openPage } from "./openPage.ts";
-import { integer, jsonOption, nonEmpty, option, quietOption, repeatedOption, withExamples } from "./options.ts";
+import {
+  integer,
+  jsonOption,
+  nonEmpty,
+  type OptionType,
+  option,
+  quietOption,
+  repeatedOption,
+  withExamples,
+} from "./options.ts";
 import { note, print, printJson } from "./print.ts";
 import { reportWork } from "./workerLines.ts";
 
@@ -28,6 +37,22 @@ interface Flags extends EngineChoice {
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
+
+/** A name as a request's Host has it, without a port. */
+const hostName: OptionType<string> = {
+  expected: "a name alone, such as photos.example.org",
+  read: (text) => (/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(text) ? text : undefined),
+};
+
+/** An origin as browsers send it: no path, and a port only if it is not the scheme's own. */
+const siteOrigin: OptionType<string> = {
+  expected: "http:// or https:// and a name, without a path, such as https://example.org",
+  read: (text) => {
+    if (!URL.canParse(text)) return undefined;
+    const { protocol, origin } = new URL(text);
+    return /^https?:$/.test(protocol) && (text === origin || text === `${origin}/`) ? origin : undefined;
+  },
+};
 
 /** The port that is tried first. If another program has it, the next ones are tried. */
 const [FIRST_PORT, PORTS] = [7878, 20];
@@ -75,16 +100,21 @@ async function run(flags: Flags): Promise<void> {
       if (!flags.quiet && !flags.json) note("Ready for edits.");
       if (!signal.aborted) await once(signal, "abort");
     } finally {
-      if (!flags.quiet && !flags.json) note("Stopping. Queued jobs go on when the server starts again.");
+      const isAsked = signal.aborted && !flags.quiet && !flags.json;
+      if (isAsked) note("Stopping. Queued jobs go on when the server starts again.");
       await server.close();
     }
   });
 }
 
-function announce({ url, token }: Server, { json, quiet }: Flags): void {
+function announce({ url, token }: Server, { host, json, quiet }: Flags): void {
   if (json) printJson({ url, token });
   else print(url);
-  if (!quiet && !json) note("This is the studio's address. Ctrl-C stops the server.");
+  if (quiet || json) return;
+  note("This is the studio's address. Ctrl-C stops the server.");
+  if (["0.0.0.0", "::"].includes(host)) {
+    note("On other machines, write this machine's address in digits in place of localhost.");
+  }
 }
 
 /** `baret serve`. */
@@ -121,8 +151,12 @@ export function serveCommand(): Command {
         nonEmpty("a token"),
       ),
     )
-    .addOption(repeatedOption("--allowed-host <name>", "name under which the server answers besides localhost"))
-    .addOption(repeatedOption("--cors <origin>", "site whose pages may use the server, such as https://example.org"))
+    .addOption(
+      repeatedOption("--allowed-host <name>", "name under which the server answers besides localhost", hostName),
+    )
+    .addOption(
+      repeatedOption("--cors <origin>", "site whose pages may use the server, such as https://example.org", siteOrigin),
+    )
     .optionsGroup("Queue:")
     .addOption(
       option(

@@ -41,7 +41,16 @@ export { methodNamed, methods, methodsWithCaption, methodsWithoutCaption, regist
 export { resolvedSettings } from "./resolve.ts";
 export * as samplingOptions from "./samplingOptions.ts";
 export { jobOf } from "./samplings.ts";
-export { editSettings, type PromptInput, prepareSettings, promptFields, schemaOf, type Verb } from "./settings.ts";
+export {
+  editSettings,
+  notAnOption,
+  optionNames,
+  type PromptInput,
+  prepareSettings,
+  promptFields,
+  schemaOf,
+  type Verb,
+} from "./settings.ts";
 export * from "./strength/index.ts";
 export { requirePoints, type Sweep, type SweepWork, sweep } from "./sweep.ts";
 export { TrajectoryCache } from "./trajectories.ts";

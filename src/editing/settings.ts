@@ -11,6 +11,16 @@ export type Verb = "prepare" | "edit";
 export const schemaOf = (method: Method, verb: Verb): z.ZodObject =>
   verb === "prepare" ? method.prepareOptions : method.editOptions;
 
+/** Returns the names of a method's options, those of prepare first. */
+export const optionNames = (method: Method): string[] => [
+  ...Object.keys(method.prepareOptions.shape),
+  ...Object.keys(method.editOptions.shape),
+];
+
+/** Says that a method lacks an option, and which ones it has. known: those that are allowed at this place. */
+export const notAnOption = (method: Method, known = optionNames(method)): string =>
+  `not an option of ${method.name}; expected ${few(known, 40)}`;
+
 /** Returns the entries that are not undefined. */
 const defined = (values: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));

@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from "hono";
+import { cut } from "../core/index.ts";
 import { refusal } from "./refusal.ts";
 
 /** Sites from which a browser may ask: this page itself, and the address bar. */
@@ -9,6 +10,8 @@ export interface GuardOptions {
   readonly isOwnHost: (host: string) => boolean;
   /** Origins of other sites whose pages may ask, such as "https://example.org". Default: none. */
   readonly origins?: readonly string[];
+  /** How whoever starts the server allows a name, and a site. */
+  readonly advice?: { readonly host: string; readonly origin: string };
 }
 
 /**
@@ -17,10 +20,10 @@ export interface GuardOptions {
  * and Origin agrees with it, so Host is checked first. A link of another site may open a page: that changes nothing.
  */
 export const guard =
-  ({ isOwnHost, origins = [] }: GuardOptions): MiddlewareHandler =>
+  ({ isOwnHost, origins = [], advice }: GuardOptions): MiddlewareHandler =>
   async (c, next) => {
     const host = c.req.header("host") ?? "";
-    if (!isOwnHost(host)) return refusal(403, "this server answers only under its own address", "foreign_host");
+    if (!isOwnHost(host)) return refusal(403, lines(foreignHost(host), advice?.host), "foreign_host");
     const site = c.req.header("sec-fetch-site");
     const origin = c.req.header("origin");
     if (origin !== undefined && origins.includes(origin)) return next();
@@ -30,10 +33,18 @@ export const guard =
       c.req.header("sec-fetch-mode") === "navigate" &&
       c.req.header("sec-fetch-dest") === "document";
     if (!isOwnOrigin || (site !== undefined && !ownSites.includes(site) && !isLink)) {
-      return refusal(403, "a page of another site asked", "foreign_page");
+      return refusal(403, lines(foreignPage(origin), advice?.origin), "foreign_page");
     }
     return next();
   };
+
+const foreignHost = (host: string): string =>
+  `this server answers only under its own address: found ${JSON.stringify(cut(host, 80))}`;
+
+const foreignPage = (origin: string | undefined): string =>
+  `a page of another site asked${origin === undefined ? "" : `: found ${JSON.stringify(cut(origin, 80))}`}`;
+
+const lines = (problem: string, advice?: string): string => (advice === undefined ? problem : `${problem}.\n${advice}`);
 
 const literal = /^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]{2,45}\])$/;
 const hostHeader = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)(:\d{1,5})?$/;

@@ -4,6 +4,7 @@ import {
   type Method,
   methods,
   methodsWithoutCaption,
+  notAnOption,
   promptFields,
   requirePoints,
   schemaOf,
@@ -148,7 +149,7 @@ export class RequestCheck {
       const schema = verbs.find(({ shape }) => Object.hasOwn(shape, name));
       const field = `${where}.${name}`;
       if (schema) this.checkValue(field, schema, name, value);
-      else this.problems.push({ field, message: `${field}: not an option of ${method.name}` });
+      else this.problems.push({ field, message: `${field}: ${notAnOption(method)}` });
     }
     if (this.problems.length > 0) return;
     for (const schema of verbs) {
@@ -184,7 +185,10 @@ export class RequestCheck {
     for (const [name, values] of Object.entries(axes)) {
       const field = `axes.${name}`;
       if (!Object.hasOwn(method.editOptions.shape, name)) {
-        this.problems.push({ field, message: `${field}: not an edit option of ${method.name}` });
+        this.problems.push({
+          field,
+          message: `${field}: ${notAnOption(method, Object.keys(method.editOptions.shape))}`,
+        });
       } else {
         if (this.problems.length >= MAX_PROBLEMS) return;
         for (const [k, value] of values.entries()) this.checkValue(`${field}.${k}`, method.editOptions, name, value);

@@ -1,5 +1,13 @@
 import { few, listed, type Picture, UsageError } from "../core/index.ts";
-import { type Method, methodNamed, methods, methodsWithoutCaption, schemaOf, type Verb } from "../editing/index.ts";
+import {
+  type Method,
+  methodNamed,
+  methods,
+  methodsWithoutCaption,
+  optionNames,
+  schemaOf,
+  type Verb,
+} from "../editing/index.ts";
 import { type AlphaChannel, type Cell, contactSheet } from "../image/index.ts";
 import type { Costs } from "./cost.ts";
 import type { Estimate } from "./estimate.ts";
@@ -108,10 +116,9 @@ export interface ChosenOptions extends Readonly<Record<Verb, SettingValues>> {
  */
 export function splitOptions(method: Method, values: SettingValues): ChosenOptions {
   const { preset, ...own } = values;
-  const namesOf = (verb: Verb): string[] => Object.keys(schemaOf(method, verb).shape);
   const of = (verb: Verb): SettingValues =>
-    Object.fromEntries(Object.entries(own).filter(([name]) => namesOf(verb).includes(name)));
-  const known = [...namesOf("prepare"), ...namesOf("edit")];
+    Object.fromEntries(Object.entries(own).filter(([name]) => Object.hasOwn(schemaOf(method, verb).shape, name)));
+  const known = optionNames(method);
   const unknown = Object.keys(own).filter((name) => !known.includes(name));
   if (unknown.length > 0) {
     throw new UsageError(`not options of ${method.name}\n${listed(unknown)}`, { expected: few(known, 40) });

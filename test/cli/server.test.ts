@@ -198,6 +198,19 @@ test("a server that restarts in the middle of a job: the command waits for it, a
   await (await second!).close();
 }, 240_000);
 
+test.each([
+  [["--cors", "example.org"], /--cors: found "example\.org", expected http/],
+  [["--cors", "*"], /--cors/],
+  [
+    ["--cors", "https://example.org", "--cors", "https://example.org/page"],
+    /--cors: found "https:\/\/example\.org\/page"/,
+  ],
+  [["--allowed-host", "http://photos.example"], /--allowed-host: .*expected a name alone/],
+  [["--allowed-host", "photos.example:80", "--cors", "x"], /2 options are wrong\n.*--allowed-host.*\n.*--cors/],
+])("serve %j is refused before it starts: such a name or site would never be answered", async (args, message) => {
+  await expect(inProcess("serve", "--no-open", "--data", at("never"), ...args)).rejects.toThrow(message);
+});
+
 test("what cannot go over a server is refused, and errors are those of the command", async () => {
   const edit = (...more: string[]) => inProcess("edit", at("photo.png"), first, ...there, ...more);
   await expect(edit("--save-inversion", at("a.safetensors"))).rejects.toThrow(/--save-inversion: cannot be used/);

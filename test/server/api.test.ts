@@ -304,6 +304,21 @@ test("a site that --cors names may ask, and no other", async () => {
   expect((await from("https://example.org.evil.example")).status).toBe(403);
 });
 
+test("who is refused hears what was found, and what the server's owner can do", async () => {
+  const message = async (path: string, headers: Record<string, string>): Promise<string> =>
+    ((await (await server.ask(path, { headers })).json()) as Refused).error.message;
+  const jobs = "/api/v1/jobs";
+  expect(await message(jobs, { Host: "photos.example" })).toMatch(
+    /found "photos\.example".*\n.*the option allowed-host/,
+  );
+  expect(await message(jobs, { Origin: "https://a.example" })).toMatch(
+    /found "https:\/\/a\.example".*\n.*the option cors/,
+  );
+  expect(await message("/api/api/v1/jobs", {})).toMatch(
+    /found "\/api\/api\/v1\/jobs", expected one of \/openapi\.json/,
+  );
+});
+
 test("measures are in Prometheus's text format", async () => {
   const text = await (await server.ask("/metrics")).text();
   expect(text).toMatch(/^# HELP baret_http_requests_total requests\n# TYPE baret_http_requests_total counter\n/m);

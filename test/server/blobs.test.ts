@@ -271,6 +271,7 @@ describe("blobs of an S3-compatible store", () => {
     ["no keys", "s3://blobs", {}],
     ["no bucket", "s3://", keys],
     ["capitals in a bucket", "s3://Blobs", keys],
+    ["a bucket of one letter", "s3://b/prefix", keys],
     ["an endpoint that is no URL", "s3://blobs", { ...keys, AWS_ENDPOINT_URL_S3: "store.example" }],
     ["an endpoint of another kind", "s3://blobs", { ...keys, AWS_ENDPOINT_URL: "file:///etc" }],
   ])("%s is refused", (_, place, env) => {

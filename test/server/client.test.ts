@@ -83,6 +83,32 @@ test("refusals are the errors of the library", async () => {
   expect(() => connect("file:///etc/passwd")).toThrow(UsageError);
 });
 
+test("the address that serve prints has the token; one with a user is refused", async () => {
+  const token = "a-secret-token-of-this-test";
+  const made = await testServer({ addressOf, token });
+  const { port } = await serve(made);
+  const url = `http://127.0.0.1:${port}`;
+  expect((await connect(`${url}/#token=${token}`, { token: undefined }).capabilities()).models).toHaveLength(1);
+  await expect(connect(`${url}/#token=${token}`, { token: "wrong" }).capabilities()).rejects.toThrow(
+    /needs its token.*\n.*whole address, or the token by itself \(variable BARET_TOKEN\)/,
+  );
+  expect(() => connect(`http://me:secret@127.0.0.1:${port}`)).toThrow(UsageError);
+  expect(() => connect(`http://me:secret@127.0.0.1:${port}`)).not.toThrow(/secret/);
+});
+
+test("the address of another program, and a wrong path, are errors with the address", async () => {
+  const other = await listen({ fetch: () => new Response("hello", { status: 404 }), address: "127.0.0.1", port: 0 });
+  opened.push(other);
+  await expect(connect(`http://127.0.0.1:${other.port}`).capabilities()).rejects.toThrow(
+    /no baret server answered at http:\/\/127\.0\.0\.1:\d+\/api\/v1\/capabilities: found status 404.*\n.*that baret serve printed/,
+  );
+  const { port } = await serve(await testServer({ addressOf }));
+  await expect(connect(`http://127.0.0.1:${port}/api`).capabilities()).rejects.toThrow(
+    /"\/api\/api\/v1\/capabilities"/,
+  );
+  await expect(connect(`https://127.0.0.1:${port}`).capabilities()).rejects.toThrow(/it does not speak https\./);
+});
+
 test("a server that does not answer, and one that stays away", async () => {
   const made = await testServer({ addressOf });
   const listening = await serve(made);

@@ -2,6 +2,7 @@ import { createReadStream, readFileSync } from "node:fs";
 import OpenAI, { APIError, toFile } from "openai";
 import sharp from "sharp";
 import { expect, test } from "vitest";
+import { StorageError } from "../../src/core/index.ts";
 import { editRequest } from "../../src/server/api/index.ts";
 import { BusyError } from "../../src/server/errors.ts";
 import { dialectServer } from "../support/dialectServer.ts";
@@ -236,6 +237,38 @@ test("an edit that fails is an error that the client does not repeat", async () 
   expect(refusal).toMatchObject({ status: 500, code: "numeric" });
   expect(refusal.message).toContain("the model computed NaN");
   expect(service.submitted).toHaveLength(1);
+});
+
+test("a size that the worker refuses is named, and too little memory is an overload that the client does not repeat", async () => {
+  const { client, service } = await opened({}, 2);
+  service.onJob = (id) => service.fail(id, { code: "usage", message: "size: found 100x100.", where: "size" });
+  const edit = async (size: string) =>
+    refusalOf(client.images.edit({ image: await file(), prompt, size: size as "auto" }));
+  expect(await edit("100x100")).toMatchObject({ status: 400, param: "size" });
+  service.onJob = (id) => service.fail(id, { code: "memory", message: "needs more memory than is free." });
+  const overload = await edit("4096x4096");
+  expect(overload).toMatchObject({ status: 503, code: "memory" });
+  expect(overload.headers?.get("retry-after")).toBe("60");
+  expect(service.submitted).toHaveLength(2);
+});
+
+test("a misspelt option or method is answered with those that exist", async () => {
+  const { client } = await opened();
+  const refused = async (own: object) =>
+    (await refusalOf(client.images.edit({ image: await file(), prompt, ...extra({ baret: own }) }))).message;
+  expect(await refused({ kep: 0.5 })).toMatch(/baret\[kep\]: not an option of baret; expected steps, .*, keep, /);
+  expect(await refused({ method: "sdedti" })).toMatch(/found "sdedti", expected baret, .*sdedit/);
+});
+
+test("a full disk is an overload that says so", async () => {
+  const { client, service, faults } = await opened();
+  const cause = Object.assign(new Error("no space"), { code: "ENOSPC" });
+  service.refusal = new StorageError("cannot be written: the disk is full", { where: "/data/blobs/1", cause });
+  const refusal = await refusalOf(client.images.edit({ image: await file(), prompt }));
+  expect(refusal).toMatchObject({ status: 503, code: "disk_full" });
+  expect(refusal.message).toContain("disk is full");
+  expect(refusal.message).not.toContain("/data");
+  expect(faults).toHaveLength(1);
 });
 
 const preview = async () => {

@@ -61,8 +61,35 @@ test("a taken port is an error that says so, and leaves the folder free", async 
   const folder = mkdtempSync(join(tmpdir(), "baret-serve-"));
   const { port } = other.address() as AddressInfo;
   await expect(started({ folder, port })).rejects.toThrow(/port \d+: the port cannot be used.*\n.*Choose another port/);
+  // The queue takes seconds to open, so it waits for the port.
+  expect(existsSync(join(folder, "queue"))).toBe(false);
   const server = await started({ folder });
   await server.ready;
+});
+
+test.each(["192.0.2.1", "no-such-machine.invalid"])(
+  "the address %s is refused by its name, not by its port",
+  async (address) => {
+    await expect(started({ address, token: "a-token" })).rejects.toMatchObject({
+      details: { where: "the address to listen on", found: address },
+    });
+  },
+);
+
+test("a second server on one folder fails before it has an address that a browser would open", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "baret-serve-"));
+  await (await started({ folder })).ready;
+  await expect(started({ folder })).rejects.toThrow(/another process uses this folder.*\n.*Use that server/s);
+});
+
+test("a server that is stopped while it starts reports no fault", async () => {
+  const faults: unknown[] = [];
+  const server = await started({ onFault: (error) => faults.push(error) });
+  // Old jobs are looked for right now.
+  await server.ready;
+  await server.close();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(faults).toEqual([]);
 });
 
 test("a model that is missing fails when the server gets ready, with the model's name", async () => {

@@ -30,7 +30,8 @@ export async function withServer(
   reporter: Reporter,
   use: (session: Session) => Promise<void>,
 ): Promise<void> {
-  const { server: url } = flags;
+  // The token of a pasted address is no part of what is shown.
+  const url = flags.server.replace(/#.*$/, "");
   const tell = flags.quiet ? () => undefined : note;
   const client = openClient(flags, ({ message }) =>
     tell(`${message.split("\n")[0]} Waiting up to ${PATIENCE_MS / 1000} s for it to come back.`),

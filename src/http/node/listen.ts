@@ -53,12 +53,7 @@ export async function listen({ fetch, address, port }: ListenOptions): Promise<L
     server.once("error", reject);
     server.listen(port, address, resolve);
   }).catch((cause: NodeJS.ErrnoException) => {
-    const isTaken = cause.code === "EADDRINUSE";
-    throw new UsageError(`the port cannot be used: ${systemMessage(cause)}`, {
-      where: `port ${port}`,
-      ...(isTaken && { advice: "Another program has it. Choose another port." }),
-      cause,
-    });
+    throw cannotListen(address, port, cause);
   });
   return {
     port: (server.address() as AddressInfo).port,
@@ -68,6 +63,26 @@ export async function listen({ fetch, address, port }: ListenOptions): Promise<L
         server.closeAllConnections();
       }),
   };
+}
+
+/** Codes of the system for an address that is not this machine's, or is none. */
+const wrongAddress = ["EADDRNOTAVAIL", "EAI_AGAIN", "EINVAL", "ENOTFOUND"];
+
+function cannotListen(address: string, port: number, cause: NodeJS.ErrnoException): UsageError {
+  if (wrongAddress.includes(cause.code ?? "")) {
+    return new UsageError("not an address of this machine", {
+      where: "the address to listen on",
+      found: address,
+      expected: "127.0.0.1, 0.0.0.0 for all of its networks, or one of its own addresses",
+      cause,
+    });
+  }
+  const isTaken = cause.code === "EADDRINUSE";
+  return new UsageError(`the port cannot be used: ${systemMessage(cause)}`, {
+    where: `port ${port}`,
+    ...(isTaken && { advice: "Another program has it. Choose another port." }),
+    cause,
+  });
 }
 
 /** Answers a request that Node cannot read, in the shape of all other errors. */

@@ -207,7 +207,8 @@ export class ServerClient {
     } catch (cause) {
       init.signal?.throwIfAborted();
       const reason = (cause as Error).cause;
-      const why = reason instanceof Error && reason.message ? `: ${reason.message}` : "";
+      const [first = ""] = reason instanceof Error ? reason.message.split("\n") : [];
+      const why = first && `: ${/wrong version number/.test(first) ? "it does not speak https" : first}`;
       throw this.refused({ code: unreachable, message: `the server at ${this.base.origin} does not answer${why}` });
     }
   }

@@ -27,7 +27,7 @@ export async function refusalIn(response: Response): Promise<Failure> {
   const retryAfter = Number(response.headers.get("retry-after"));
   return {
     code: error?.code ?? `http_${response.status}`,
-    message: error?.message ?? `the server answered with status ${response.status}`,
+    message: error?.message ?? `no baret server answered at ${response.url}: found status ${response.status}`,
     ...(error?.param && { where: error.param }),
     ...(error?.problems && { problems: error.problems.map(({ param, message }) => ({ field: param, message })) }),
     ...(retryAfter > 0 && { retryAfter }),

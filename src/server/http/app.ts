@@ -1,5 +1,6 @@
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
+import { cut } from "../../core/index.ts";
 import { guard, pageHeaders, refusal } from "../../http/index.ts";
 import type { Service } from "../service.ts";
 import { Access, type ServerEnv } from "./access.ts";
@@ -42,6 +43,11 @@ export interface ServerAppOptions {
   readonly onFault?: (error: unknown) => void;
 }
 
+const advice = {
+  host: "Use localhost or its address in digits, or give baret serve the option allowed-host with this name.",
+  origin: "To let the pages of a site use it, give baret serve the option cors with its origin.",
+};
+
 /** Answers with the native API, other dialects, and the studio's files. Everything is behind one guard. */
 export function serverApp(options: ServerAppOptions): Hono<ServerEnv> {
   const { service, version, isOwnHost, origins = [], token, addressOf = () => "unknown" } = options;
@@ -61,7 +67,7 @@ export function serverApp(options: ServerAppOptions): Hono<ServerEnv> {
     await next();
     if (!c.res.headers.has("Cache-Control")) c.header("Cache-Control", "no-store");
   });
-  app.use(guard({ isOwnHost, origins }));
+  app.use(guard({ isOwnHost, origins, advice }));
   if (origins.length > 0) {
     app.use(
       cors({
@@ -86,7 +92,10 @@ export function serverApp(options: ServerAppOptions): Hono<ServerEnv> {
   for (const dialect of dialects) app.route(dialect.path, dialect.app);
   if (studio) addStudio(app, studio);
   refuseOtherMethods(app, [...endpoints, ...ofDialects]);
-  app.notFound(() => refusal(404, "there is nothing at this address", "not_found"));
+  app.notFound((c) => {
+    const path = JSON.stringify(cut(c.req.path, 80));
+    return refusal(404, `there is nothing at this address: found ${path}, expected one of /openapi.json`, "not_found");
+  });
   app.onError((error) => errorAnswer(error, onFault));
   return app;
 }

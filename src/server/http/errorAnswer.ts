@@ -1,5 +1,5 @@
 import { HTTPException } from "hono/http-exception";
-import { BaretError, CancelledError, ImageError, UsageError } from "../../core/index.ts";
+import { BaretError, CancelledError, ImageError, StorageError, UsageError } from "../../core/index.ts";
 import { refusal } from "../../http/index.ts";
 import {
   BodyTypeError,
@@ -32,6 +32,12 @@ const statuses: readonly (readonly [ErrorClass, number])[] = [
 /** Errors after which a part of the body is still to come. */
 const unread: readonly ErrorClass[] = [TooLargeError, BodyTypeError, RequestTimeError];
 
+/** A client may try again when somebody has made room. */
+export const later = { "Retry-After": "60" };
+
+const isFullDisk = (error: unknown): boolean =>
+  error instanceof StorageError && ["ENOSPC", "EDQUOT"].includes((error.cause as { code?: string })?.code ?? "");
+
 /** Returns the HTTP status of an error. */
 export const statusOf = (error: unknown): number => statuses.find(([type]) => error instanceof type)?.[1] ?? 500;
 
@@ -41,6 +47,10 @@ export const statusOf = (error: unknown): number => statuses.find(([type]) => er
  */
 export function errorAnswer(error: unknown, onFault: (error: unknown) => void): Response {
   if (error instanceof HTTPException) return refusal(error.status, error.message || "the request is wrong");
+  if (isFullDisk(error)) {
+    onFault(error);
+    return refusal(503, "the server's disk is full, so it can store nothing", "disk_full", { headers: later });
+  }
   const status = statusOf(error);
   if (!(error instanceof BaretError) || status === 500) {
     onFault(error);

@@ -5,6 +5,7 @@ import { FileInJson, jsonResponse } from "../jsonFiles.ts";
 import { pictureOfEdit, waitingErrorAnswer } from "../waiting/index.ts";
 import type { Img2ImgSettings } from "./fields.ts";
 import type { AskedEdit } from "./request.ts";
+import { fieldOf } from "./request.ts";
 
 /** Clients know a model by its title, which has the first digits of its hash. */
 export const modelReply = ({ name, sha256 }: ModelDescription) => ({
@@ -30,7 +31,7 @@ export const schedulersReply = [
 
 /** Answers with an error in the shape of AUTOMATIC1111, with the facts of this server's other APIs. */
 export async function errorReply(error: unknown, onFault: (error: unknown) => void): Promise<Response> {
-  const answer = waitingErrorAnswer(error, onFault);
+  const answer = waitingErrorAnswer(error, onFault, fieldOf);
   const { error: facts } = (await answer.json()) as { error: { code: string; message: string; param: string | null } };
   const { code, message, param } = facts;
   const body = { error: code, detail: message, body: "", errors: message, param };

@@ -36,7 +36,7 @@ const BEAT_MS = 15_000;
 /** OpenAI's API for editing images, as its official clients use it: /v1/images/edits and /v1/models. */
 export function openaiApp(options: DialectOptions): Hono<ServerEnv> {
   const { service, interests, onFault } = options;
-  const failed = (error: unknown): Response => waitingErrorAnswer(error, onFault);
+  const failed = (error: unknown): Response => waitingErrorAnswer(error, onFault, paramOf);
 
   /** Stores the photos of a form and queues its edits. */
   async function submit({ edits, files }: AskedEdits, client: string): Promise<Waiting[]> {

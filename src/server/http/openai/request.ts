@@ -1,5 +1,5 @@
-import { type DeclaredOption, dashed, few, optionsOf, valueOfText } from "../../../core/index.ts";
-import { type Method, methodNamed, methods, schemaOf } from "../../../editing/index.ts";
+import { type DeclaredOption, dashed, few, optionsOf, shown, valueOfText } from "../../../core/index.ts";
+import { type Method, methodNamed, methods, notAnOption, schemaOf } from "../../../editing/index.ts";
 import { type EditRequest, editRequest } from "../../api/index.ts";
 import { type FieldProblem, RequestError } from "../../errors.ts";
 import type { EditForm } from "./fields.ts";
@@ -74,7 +74,9 @@ function chosenMethod(name: string | undefined, wrong: Wrong): Method {
   const [usual] = methods();
   if (name === undefined) return usual;
   const found = methods().find((method) => method.name === name);
-  if (!found) wrong("baret[method]", `expected ${few(methods().map((method) => method.name))}`);
+  if (!found) {
+    wrong("baret[method]", `found ${shown(name)}, expected ${few(methods().map((method) => method.name))}`);
+  }
   return found ?? methodNamed(usual.name);
 }
 
@@ -91,7 +93,7 @@ function ownOptions(form: EditForm, method: Method, wrong: Wrong) {
     const one = declared.find((each) => dashed(each.name) === dashed(name));
     const [file] = values;
     const texts = values.filter((value) => typeof value === "string");
-    if (!one) wrong(`baret[${name}]`, `not an option of ${method.name}`);
+    if (!one) wrong(`baret[${name}]`, notAnOption(method));
     else if (one.isFile) {
       if (values.length === 1 && file instanceof Uint8Array) files.set(one.name, file);
       else wrong(`baret[${name}]`, "expected a file");

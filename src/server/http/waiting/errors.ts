@@ -3,17 +3,23 @@ import { refusal } from "../../../http/index.ts";
 import type { BlobId, Job, JobError } from "../../api/index.ts";
 import { type FieldProblem, RequestError } from "../../errors.ts";
 import type { Service } from "../../service.ts";
-import { errorAnswer } from "../errorAnswer.ts";
+import { errorAnswer, later } from "../errorAnswer.ts";
+
+/** Fields of a request that a worker may find wrong, since it has the photo and the model's files. */
+const fields: readonly string[] = ["size", "source", "target"];
 
 /** A job failed. The message and the code are the job's. */
 export class JobFailedError extends BaretError {
   readonly code: string;
   override readonly category: ErrorCategory;
+  /** The field of the server's own request that the worker found wrong, if it is one. */
+  readonly field: string | undefined;
 
-  constructor({ code, message, advice }: JobError) {
+  constructor({ code, message, where, advice }: JobError) {
     super(message, { advice: advice !== undefined && !message.includes(advice) ? advice : undefined });
     this.code = code;
     this.category = code === "usage" || code === "image" ? "usage" : "failure";
+    this.field = code === "usage" && where !== undefined && fields.includes(where) ? where : undefined;
   }
 }
 
@@ -64,11 +70,23 @@ export async function storePhoto(
 /** Tells OpenAI's clients not to send the request again: it would run the same job. */
 const headers = { "X-Should-Retry": "false" };
 
-/** Answers with an error, also with the one that ended a job. */
-export function waitingErrorAnswer(error: unknown, onFault: (error: unknown) => void): Response {
+/** Returns the status of a job's error. Too little memory is an overload, of this machine with this request. */
+const statusOfJob = ({ code, category }: JobFailedError): number =>
+  category === "usage" ? 400 : code === "memory" ? 503 : 500;
+
+/** Answers with an error, also with the one that ended a job. nameOf: what a field of the server's own request is called here. */
+export function waitingErrorAnswer(
+  error: unknown,
+  onFault: (error: unknown) => void,
+  nameOf: (field: string) => string,
+): Response {
   if (error instanceof JobCancelledError) return refusal(409, error.message, error.code, { headers });
   if (error instanceof JobFailedError) {
-    return refusal(error.category === "usage" ? 400 : 500, error.message, error.code, { headers });
+    const status = statusOfJob(error);
+    return refusal(status, error.message, error.code, {
+      headers: { ...headers, ...(status === 503 && later) },
+      ...(error.field !== undefined && { param: nameOf(error.field) }),
+    });
   }
   return errorAnswer(error, onFault);
 }

@@ -28,7 +28,10 @@ export const isS3 = (place: string): boolean => place.startsWith("s3://");
 export function bucketOf(place: string, env: Environment = process.env): Bucket {
   const [, bucket, path = ""] = PLACE.exec(place) ?? [];
   if (bucket === undefined) {
-    throw new UsageError("not a place in an S3-compatible store", { found: place, expected: "s3://BUCKET/PREFIX" });
+    throw new UsageError("not a place in an S3-compatible store", {
+      found: place,
+      expected: "s3://BUCKET/PREFIX, with 3 to 63 lower-case letters, digits, dots and hyphens in BUCKET",
+    });
   }
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN } = env;
   if (!accessKeyId || !secretAccessKey) {

@@ -149,6 +149,13 @@ async function take(path: string, self: Owner): Promise<Owner | "unknown" | unde
   }
 }
 
+/** Throws StorageError that names the holder if a living process has a folder's lock now. It may be taken right after. */
+export async function requireUnlocked(folder: string): Promise<void> {
+  const path = `${folder}.lock`;
+  const { holder } = await lastLock(path);
+  if (holder && (holder === "unknown" || !(await isDead(holder)))) throw inUse(folder, path, holder);
+}
+
 /** Deletes what killed processes left beside a lock. Its owner may do so: whoever else is at work finds its own file gone. */
 async function tidy(path: string): Promise<void> {
   for (const name of await readdir(dirname(path))) {

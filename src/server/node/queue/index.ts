@@ -8,6 +8,7 @@ import { openPglite } from "./pglite.ts";
 import { openPostgres } from "./postgres.ts";
 import { queueSettings } from "./settings.ts";
 
+export { requireUnlocked } from "./folderLock.ts";
 export { queueSettings } from "./settings.ts";
 
 /** Where a queue is, and what differs from the usual settings. */

@@ -54,13 +54,28 @@ async function initialize(folder: string): Promise<void> {
   const seed = packagePath("assets/queue/data.tar.br");
   await promisify(execFile)(process.execPath, [program(), temporary, seed], { timeout: initializeMs }).catch(
     (cause) => {
-      const found = String(cause.stderr || cause.message)
-        .trim()
-        .slice(-500);
-      throw new StorageError("the queue's folder cannot be made", { where: folder, found, cause });
+      throw new StorageError("the queue's folder cannot be made", {
+        where: folder,
+        found: reasonIn(String(cause.stderr || cause.message)),
+        expected: "a folder that this user can write, with 50 MB of room",
+        cause,
+      });
     },
   );
   await rename(temporary, folder);
+}
+
+/** Codes of WASI, in which PGlite tells what the system refused. */
+const refusals: Readonly<Record<string, string>> = {
+  2: "permission denied",
+  51: "the disk is full",
+  69: "the file system is read-only",
+};
+
+/** Returns what a program of PGlite failed of, from its output. */
+function reasonIn(output: string): string {
+  const [, code = ""] = /errno: (\d+)/.exec(output) ?? [];
+  return refusals[code] ?? output.trim().slice(-500);
 }
 
 interface Waiting {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { StorageError } from "../../../core/index.ts";
+import { StorageError, UsageError } from "../../../core/index.ts";
 import {
   type Channel,
   ConnectionLost,
@@ -37,12 +37,8 @@ const lost = (error: unknown): ConnectionLost => new ConnectionLost(textOf(error
 
 /** Address of a database without user and password. */
 function nameOf(url: string): string {
-  try {
-    const { host, pathname } = new URL(url);
-    return `postgres://${host}${pathname}`;
-  } catch {
-    return "the address of the database";
-  }
+  const { host, pathname } = new URL(url);
+  return `postgres://${host}${pathname}`;
 }
 
 /** Connects once to see that the address is right. Throws StorageError if it is not. */
@@ -124,8 +120,20 @@ const timeouts = {
   application_name: "baret",
 };
 
-/** Opens a Postgres server's database. Throws StorageError if it cannot be reached. */
+/** Throws UsageError if a text is no address of a Postgres database. It may hold a password, so it is not told. */
+function requireAddress(url: string): void {
+  const found = URL.canParse(url) ? new URL(url).protocol : "no URL";
+  if (found === "postgres:" || found === "postgresql:") return;
+  throw new UsageError("not the address of a Postgres database", {
+    where: "database",
+    found,
+    expected: "postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+  });
+}
+
+/** Opens a Postgres server's database. Throws UsageError if that is no address of one, StorageError if it cannot be reached. */
 export async function openPostgres(url: string, listener: Listener): Promise<Database> {
+  requireAddress(url);
   const name = nameOf(url);
   const pool = new pg.Pool({ connectionString: url, max: CONNECTIONS, ...timeouts });
   // A lost idle connection is replaced when it is needed.

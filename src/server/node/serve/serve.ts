@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import { version } from "../../../core/index.ts";
 import { ownHosts } from "../../../http/index.ts";
-import { type Listening, listen } from "../../../http/node/index.ts";
+import { listen } from "../../../http/node/index.ts";
 import { type EngineChoice, engineChoice } from "../../../runtime/index.ts";
 import { serverApp, UploadRoom } from "../../http/index.ts";
 import type { JobQueue } from "../../queue.ts";
@@ -12,7 +12,7 @@ import { openBlobs } from "../blobs/index.ts";
 import { serverDialects } from "../dialects.ts";
 import { describeModels, runnerModels } from "../models/index.ts";
 import { removeAbandonedPictures } from "../pictures/index.ts";
-import { openQueue } from "../queue/index.ts";
+import { openQueue, requireUnlocked } from "../queue/index.ts";
 import { ServerService } from "../service.ts";
 import { startWorker, type WorkerEvent } from "../worker/index.ts";
 import { MachineMetrics } from "./machineMetrics.ts";
@@ -80,13 +80,19 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { onFault = () => undefined, queuedJobs = QUEUED_JOBS } = options;
   const engine = engineChoice(options);
   const token = options.token ?? (isLoopback(address) ? undefined : randomBytes(18).toString("base64url"));
+  const queueFolder = join(folder, "queue");
+  // Before any page opens: a second server on one folder would end at once.
+  if (options.database === undefined) await requireUnlocked(queueFolder);
   const blobs = await openBlobs(options.blobs ?? join(folder, "blobs"));
   const studio = await studioFiles();
+  // Before the queue is opened: that takes seconds, which a taken port would waste. Nothing is answered before the app is made,
+  // since nothing is waited for until then.
+  const listening = await listen({ fetch: (...args) => app.fetch(...args), address, port });
 
   // Nothing of this is waited for before the page can answer. Whoever awaits `ready` hears of failures.
   const settings = { queuedPerClient: queuedJobs };
   const opening: Promise<JobQueue> = openQueue(
-    options.database ? { database: options.database, settings } : { folder: join(folder, "queue"), settings },
+    options.database ? { database: options.database, settings } : { folder: queueFolder, settings },
   );
   const describing = describeModels(options.models);
   const service = new ServerService({
@@ -118,21 +124,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       working = worker.stopped;
     }
     const clean = (): void => {
-      keepWithin({ ...usualRetention, ...options.retention }, { queue, blobs }).catch(onFault);
+      keepWithin({ ...usualRetention, ...options.retention }, { queue, blobs }).catch((error) => {
+        // A queue that was closed meanwhile is no fault.
+        if (!stopping.signal.aborted) onFault(error);
+      });
     };
     timer = setInterval(clean, RETENTION_MS).unref();
     clean();
   };
 
-  let listening: Listening;
-  try {
-    listening = await listen({ fetch: app.fetch, address, port });
-  } catch (error) {
-    machine.close();
-    service.close();
-    await opening.then((queue) => queue.close()).catch(() => undefined);
-    throw error;
-  }
   const ready = start();
   // It may reject before anyone awaits it.
   ready.catch(() => undefined);
