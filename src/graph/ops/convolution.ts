@@ -125,8 +125,14 @@ const channelsFirst = (x: Node): Node => {
 };
 
 /**
- * dL/dW of a convolution. For each place in the kernel it is the product of dy with the input shifted to that place, over
- * the pixels of the whole batch at once.
+ * Most numbers of an input that is copied once for each place of a kernel. The copy of a larger one does not stay in a cache, so
+ * that the one product is not faster than one for each place.
+ */
+const UNFOLDED = 2 ** 19;
+
+/**
+ * dL/dW of a convolution: the product of dy with the input shifted to each place in the kernel, over the pixels of the whole
+ * batch at once. A small input is one matrix of all its shifts.
  */
 function weightGradient(x: Node, dy: Node, shape: Shape, { stride, pads }: ConvolutionOptions): Node {
   const [top, left, bottom, right] = pads;
@@ -135,14 +141,18 @@ function weightGradient(x: Node, dy: Node, shape: Shape, { stride, pads }: Convo
   const pixels = product([dy.shape[0], height, width]);
   const padded = pad(pad(channelsFirst(x), 2, top, bottom), 3, left, right);
   const columns = reshape(channelsFirst(dy), [out, pixels]);
-  const places: Node[] = [];
+  const windows: Node[] = [];
   for (let i = 0; i < kh; i++) {
     for (let j = 0; j < kw; j++) {
       const below = slice(padded, 2, i, i + (height - 1) * stride + 1, stride);
-      const window = slice(below, 3, j, j + (width - 1) * stride + 1, stride);
-      const one = matmul(columns, reshape(window, [channels, pixels]), { transB: true });
-      places.push(reshape(one, [out, channels, 1]));
+      windows.push(slice(below, 3, j, j + (width - 1) * stride + 1, stride));
     }
   }
-  return reshape(concat(places, 2), [out, channels, kh, kw]);
+  const products = (matrix: Node): Node => matmul(columns, matrix, { transB: true });
+  if (typeof pixels === "number" && channels * kh * kw * pixels <= UNFOLDED) {
+    const shifts = windows.map((window) => reshape(window, [channels, 1, pixels]));
+    return reshape(products(reshape(concat(shifts, 1), [channels * kh * kw, pixels])), shape);
+  }
+  const places = windows.map((window) => reshape(products(reshape(window, [channels, pixels])), [out, channels, 1]));
+  return reshape(concat(places, 2), shape);
 }
