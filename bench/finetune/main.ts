@@ -3,7 +3,7 @@
  * sine take it, with PyTorch's. The two take turns and use the same weights and inputs.
  */
 import { spawn } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { noise, stack, type Tensor, tensor } from "../../src/core/index.ts";
@@ -13,7 +13,7 @@ import { processTreeMemory } from "../../src/runtime/node/index.ts";
 import { openWeightTuning } from "../../src/tuning/index.ts";
 import { encodeSafetensors } from "../../src/weights/index.ts";
 import { median } from "../engine/measure.ts";
-import { count, readOptions, text } from "../options.ts";
+import { count, optionalCount, readOptions, text } from "../options.ts";
 
 const scratch = join(".cache", "bench", "finetune");
 const folder = join("checkpoints", "menagerie");
@@ -23,7 +23,25 @@ const RATE = 1e-4;
 /** PyTorch's default for AdamW. */
 const weightDecay = 0.01;
 
-/** Starts PyTorch in a process of its own. Its steps return their seconds and the loss before the step. */
+/** A step: its seconds, those of all threads on a processor, and the loss before it. */
+interface Step {
+  readonly seconds: number;
+  readonly cpu: number;
+  readonly loss: number;
+}
+
+/** Clock ticks of Linux in a second. */
+const TICKS = 100;
+
+/** Returns the seconds that this process and another one have computed so far, on Linux. */
+function cpuSeconds(pid: number | undefined): number {
+  const { user, system } = process.cpuUsage();
+  // The name of the program, in parentheses, may contain spaces.
+  const ticks = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+  return (user + system) / 1e6 + (Number(ticks[11]) + Number(ticks[12])) / TICKS;
+}
+
+/** Starts PyTorch in a process of its own. */
 async function startTorch(python: string, threads: number, inputs: string) {
   const child = spawn(python, ["bench/finetune/pytorch.py", folder, inputs, `${threads}`, `${RATE}`], {
     stdio: ["pipe", "pipe", "inherit"],
@@ -33,7 +51,7 @@ async function startTorch(python: string, threads: number, inputs: string) {
   const { torch } = (await next()) as { torch: string };
   return {
     torch,
-    step: async (): Promise<{ seconds: number; loss: number }> => {
+    step: async (): Promise<Step> => {
       child.stdin.write("step\n");
       return next();
     },
@@ -66,11 +84,12 @@ const options = {
   python: text("FILE", "Python with torch and diffusers; without it, only this engine is measured"),
   batch: count("pictures per step", 4),
   runs: count("timed steps", 10),
+  threads: optionalCount("threads of either side; default: those of the engine"),
 };
 
 export async function main(args: readonly string[]): Promise<void> {
-  const { python, batch, runs } = readOptions("finetune", about, options, args);
-  const model = await loadModel(folder);
+  const { python, batch, runs, threads: asked } = readOptions("finetune", about, options, args);
+  const model = await loadModel(folder, { threads: asked });
   mkdirSync(scratch, { recursive: true });
   try {
     const inputs = inputsOf(model, batch);
@@ -80,28 +99,34 @@ export async function main(args: readonly string[]): Promise<void> {
     await tuning.start();
     const { threads, pid } = model.engine;
     const torch = python ? await startTorch(python, threads, given) : undefined;
-    const [here, there]: [number[], number[]] = [[], []];
+    const [here, there]: [Step[], Step[]] = [[], []];
     for (let run = 0; run <= runs; run++) {
-      const began = performance.now();
+      const [began, computed] = [performance.now(), cpuSeconds(pid)];
       const loss = await tuning.step(run + 1, RATE, { context: inputs.context }, inputs.examples);
-      const seconds = (performance.now() - began) / 1000;
+      const own = { seconds: (performance.now() - began) / 1000, cpu: cpuSeconds(pid) - computed, loss };
       const other = await torch?.step();
-      console.error(
-        `step ${run}: ${seconds.toFixed(3)} s, loss ${loss.toFixed(6)}; PyTorch ${other?.seconds.toFixed(3)} s, loss ${other?.loss.toFixed(6)}`,
-      );
+      const show = ({ seconds, loss }: Step): string => `${seconds.toFixed(3)} s, loss ${loss.toFixed(6)}`;
+      console.error(`step ${run}: ${show(own)}${other ? `; PyTorch ${show(other)}` : ""}`);
       // The first step of either side is slower, because memory is allocated in it.
       if (run === 0) continue;
-      here.push(seconds);
-      if (other) there.push(other.seconds);
+      here.push(own);
+      if (other) there.push(other);
     }
     const memory = processTreeMemory(pid)?.pss ?? Number.NaN;
-    console.log(
-      `${model.weightShapes("unet").size} weights, batch ${batch}, ${threads} threads: median ${median(here).toFixed(3)} s per step` +
-        (torch
-          ? `, PyTorch ${torch.torch} ${median(there).toFixed(3)} s: ${(median(there) / median(here)).toFixed(2)} times as fast`
-          : "") +
-        `; engine ${(memory / 1e9).toFixed(2)} GB`,
-    );
+    const what = `${model.weightShapes("unet").size} weights, batch ${batch}, ${threads} threads`;
+    console.log(`${what}, seconds per step; engine ${(memory / 1e9).toFixed(2)} GB`);
+    // On a busy machine, other programs have disturbed the fastest steps least, and the time on a processor less.
+    const figures: Record<string, (steps: readonly Step[]) => number> = {
+      median: (steps) => median(steps.map(({ seconds }) => seconds)),
+      fastest: (steps) => Math.min(...steps.map(({ seconds }) => seconds)),
+      "on a processor, median": (steps) => median(steps.map(({ cpu }) => cpu)),
+    };
+    for (const [name, of] of Object.entries(figures)) {
+      const [own, other] = [of(here), of(there)];
+      const compared =
+        torch && `, PyTorch ${torch.torch} ${other.toFixed(3)}: ${(other / own).toFixed(2)} times as fast`;
+      console.log(`${name}: ${own.toFixed(3)}${compared ?? ""}`);
+    }
     torch?.close();
   } finally {
     await model.close();
