@@ -6,7 +6,7 @@ import type { Variant } from "../run/variant.ts";
 import type { View } from "../run/view.ts";
 import { agreementOf, type Claim, claimsText, type Experiment, nonRigid, type Plan, variantOf } from "./experiment.ts";
 import { galleryRow, shownEdit } from "./galleries.ts";
-import { doneMeasure, editMeasures, figuresOf, likeness, type Measure, promptScore, valuesOf } from "./measures.ts";
+import { editMeasures, figuresOf, likeness, type Measure, promptScore, valuesOf } from "./measures.ts";
 
 /** BARET with one factor at a value of its own. */
 interface Level {
@@ -20,10 +20,18 @@ function level(plan: Plan, name: string, label: string, edit: SettingValues): Le
   const variant = {
     ...baret,
     name: `baret, ${name} ${label}`,
-    edit: { ...baret.edit, strength: "fixed", blendBelow: 0, newNoise: 0, ...edit },
+    edit: { ...baret.edit, keep: undefined, strength: "fixed", blendBelow: 0, newNoise: 0, ...edit },
     pictures: ["edit", "transition"],
   };
   return { label, variant };
+}
+
+/** BARET that chooses its strength, also if the model's or the run's settings fix it. */
+function choosing(plan: Plan): Variant {
+  const baret = variantOf(plan, "baret")!;
+  const decided = new Set<string>(["keep", ...(baret.method.strip?.options ?? [])]);
+  const others = Object.entries(baret.edit ?? {}).filter(([name]) => !decided.has(name));
+  return { ...baret, name: "baret, strength chosen", edit: { ...Object.fromEntries(others), strength: "auto" } };
 }
 
 const alphaLevels = (plan: Plan, ranges: readonly (readonly [number, number])[]): Level[] =>
@@ -78,7 +86,7 @@ function factorTable(name: string, levels: readonly Level[], cases: readonly Cas
   });
   return {
     type: "table",
-    caption: `${name}: the edit over ${cases.length} cases, other settings at the model's defaults`,
+    caption: `${name}: the edit over ${cases.length} cases, at fixed strength without blending; other settings are the run's`,
     columns: [name, ...measures.map((measure) => measure.name)],
     rows,
   };
@@ -174,7 +182,7 @@ export const fig10: Experiment = {
   lacks: needsBaret,
   jobs: (plan) => [
     ...jobsOf(alphaLevels(plan, alphas), plan.cases),
-    ...plan.cases.map((one): Job => ({ type: "edit", case: one, variant: variantOf(plan, "baret")! })),
+    ...plan.cases.map((one): Job => ({ type: "edit", case: one, variant: choosing(plan) })),
   ],
   findings(plan, view) {
     const levels = alphaLevels(plan, alphas);
@@ -183,22 +191,21 @@ export const fig10: Experiment = {
       ["the score rises", growth(promptScore(view), { from: first, to: last }, plan.cases, view)],
       ["the likeness to the photo falls", growth(likeness(view), { from: last, to: first }, plan.cases, view)],
     ];
-    const done = doneMeasure(view);
-    const baret = variantOf(plan, "baret")!;
+    const chosen = choosing(plan);
     const table = factorTable("α", levels, plan.cases, view);
-    const outcomes = view.outcomes(baret, plan.casesOf(baret));
-    const chosen: Row = { method: baret.name, cells: ["strength chosen", ...figuresOf(editMeasures(view), outcomes)] };
+    const figures = figuresOf(editMeasures(view), view.outcomes(chosen, plan.cases));
+    const chosenRow: Row = { method: "baret", cells: ["strength chosen", ...figures] };
     return {
-      measured: `Over ${plan.cases.length} cases: ${claimsText(claims)}${done ? ". The last row is the strength that was chosen for each case" : ""}`,
+      measured: `Over ${plan.cases.length} cases: ${claimsText(claims)}. The last row is the strength that was chosen for each case`,
       agreement: agreementOf(claims),
       blocks: [
-        { ...table, rows: [...table.rows, chosen] },
+        { ...table, rows: [...table.rows, chosenRow] },
         lines(
           "Means with intervals; the last point is the strength that was chosen for each case",
           levels,
           plan.cases,
           view,
-          baret,
+          chosen,
         ),
       ],
     };

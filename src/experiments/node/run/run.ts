@@ -61,7 +61,7 @@ function byCase(jobs: readonly Job[], keyOf: RunInput["keyOf"]): CaseJobs[] {
   for (const job of jobs) {
     const one = cases.get(job.case.name) ?? { case: job.case, jobs: new Map<string, Job>() };
     cases.set(job.case.name, one);
-    one.jobs.set(keyOf(job), job);
+    if (!one.jobs.has(keyOf(job))) one.jobs.set(keyOf(job), job);
   }
   return [...cases.values()].map((one) => ({ case: one.case, jobs: [...one.jobs.values()] }));
 }
