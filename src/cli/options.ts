@@ -189,11 +189,15 @@ export const choiceOption = <T extends string>(flags: string, about: string, val
   option(flags, `${about} (${values.join(", ")})`, oneOf(values));
 
 /** Returns an option whose value is a list of words, separated by commas. */
-export function listOption(flags: string, about: string): Option {
-  const made = new Option(flags, about).argParser((text: string) => text.split(",").map((word) => word.trim()));
-  writers.set(made, (value) => (value as readonly string[]).join(","));
-  return made;
-}
+export const listOption = (flags: string, about: string): Option =>
+  option<readonly string[]>(flags, about, {
+    expected: 'words separated by commas, with no space outside of quotes, such as "first,second"',
+    read(text) {
+      const words = text.split(",").map((word) => word.trim());
+      return words.includes("") ? undefined : words;
+    },
+    write: (words) => words.join(","),
+  });
 
 /** Returns an option that may be given several times. Its value is the list of its texts. */
 export function repeatedOption(flags: string, about: string, { expected, read }: OptionType<string> = anyText): Option {

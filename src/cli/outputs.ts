@@ -63,11 +63,16 @@ export interface Output {
 const placeOf = (path: string): Promise<string> => endOfLinks(path).catch(() => resolve(path));
 
 /**
- * Throws UsageError that lists all outputs that would replace an input or each other, StorageError if an output cannot be
- * written.
+ * Throws UsageError that lists all outputs that would replace an input, each other or one of the files `kept`, StorageError if
+ * an output cannot be written.
  */
-export async function checkOutputs(outputs: readonly Output[], inputs: readonly string[]): Promise<void> {
+export async function checkOutputs(
+  outputs: readonly Output[],
+  inputs: readonly string[],
+  kept: readonly string[] = [],
+): Promise<void> {
   const taken = new Map<string, string>();
+  for (const path of kept) taken.set(await placeOf(path), path);
   for (const path of inputs) taken.set(await placeOf(path), `${path}, which is read`);
   const problems: string[] = [];
   for (const { option, path } of outputs) {

@@ -55,6 +55,11 @@ test("--json prints the comparison, with infinities as texts; --out writes a pag
 
 test("a wrong output and a folder without a report are refused, and nothing is written", async () => {
   await expect(diff(folder("a"), folder("b"), "-o", "diff.txt")).rejects.toThrow(UsageError);
+  for (const run of ["a", "b"]) {
+    const page = folder(run, "report.html");
+    await expect(diff(folder("a"), folder("b"), "-o", page)).rejects.toThrow(`--out: ${page} would replace ${page}`);
+    expect(existsSync(page)).toBe(false);
+  }
   const missing = diff(folder("a"), folder("c"), "-o", folder("new.html"));
   await expect(missing).rejects.toThrow(StorageError);
   expect(existsSync(folder("new.html"))).toBe(false);

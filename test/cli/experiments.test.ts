@@ -2,6 +2,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { baretProgram } from "../../src/cli/program.ts";
+import { runCommand } from "../../src/cli/run.ts";
 import type { Report } from "../../src/experiments/index.ts";
 import { encodePng } from "../../src/image/node/index.ts";
 import { smoothPicture } from "../support/baret.ts";
@@ -77,6 +79,20 @@ test("the command of a section makes it again, with all options that were given,
   expect(parts(again.report)).toEqual([report.facts, [command]]);
 });
 
+test("if the report cannot be written, it says that the edits are kept and how to go on", async () => {
+  await mkdir(at("blocked", "report.html"), { recursive: true });
+  const printed: string[] = [];
+  const output = vi.spyOn(process.stdout, "write").mockImplementation((text) => printed.push(`${text}`) > 0);
+  const errors = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  const args = ["fig6", "--cases", at("people's photos"), ...quick, "--limit", "1", "-o", at("blocked")];
+  await expect(runCommand(await baretProgram(["experiments", ...args]), ["experiments", ...args])).rejects.toThrow(
+    /report\.html: cannot be written/,
+  );
+  output.mockRestore();
+  errors.mockRestore();
+  expect(printed.join("")).toMatch(/What is finished is kept in .*blocked\. Run the same command again to go on\.\n$/);
+});
+
 test("a photo that cannot be decoded fails alone; exit status 1 and the report say so", async () => {
   const broken = readFileSync(at("people's photos", "two.png"));
   await mkdir(at("broken"));
@@ -105,10 +121,13 @@ test("a photo that cannot be decoded fails alone; exit status 1 and the report s
 test.each([
   [["fig99"], /no such experiment: found fig99, expected all, table1/],
   [["--methods", "nope"], /no such method: found nope/],
+  [["--methods", "baret,", "plain"], /--methods: found "baret,", expected words separated by commas, with no space/],
+  [["--kinds", "pose,,style"], /--kinds: found "pose,,style"/],
+  [["truth"], /truth: it needs cases whose true result is known/],
   [["--set", "plain.steps=0"], /values of --set\n.*plain.steps=0/s],
   [["--lpips", "alex"], /--lpips/],
   [["--cases", "/nowhere"], /no such cases/],
-  [["pie"], /pie: it needs masks, PIE-Bench's CLIP/],
+  [["pie"], /pie: it needs cases with masks and PIE-Bench's CLIP/],
 ])("%j is refused before work begins", async (args, message) => {
   const own = ["--cases", at("people's photos"), "-o", at("refused"), ...model];
   await expect(inProcess("experiments", ...own, ...args)).rejects.toThrow(message);

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import {
   differenceFigure,
-  figureText,
   meanFigure,
   medianFigure,
   shareFigure,
@@ -49,10 +48,4 @@ test("the sign is that of the interval", () => {
   expect(signOf({ ...figure, low: -2, high: -1 })).toBe(-1);
   expect(signOf({ ...figure, low: -1, high: 2 })).toBe(0);
   expect(signOf(figure)).toBeUndefined();
-});
-
-test("text has the unit, and the interval if there is one", () => {
-  expect(figureText({ ...format, value: 4.36, low: 2.57, high: 6.16, n: 50 })).toBe("4.4 dB (2.6 to 6.2)");
-  expect(figureText({ ...format, value: 4, n: 2 })).toBe("4.0 dB");
-  expect(figureText({ ...format, n: 0 })).toBe("–");
 });

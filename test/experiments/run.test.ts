@@ -1,6 +1,6 @@
-import { appendFileSync, cpSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { CancelledError, EngineError, ImageError, StorageError, UsageError } from "../../src/core/index.ts";
 import type { Model, Size } from "../../src/diffusion/index.ts";
 import { methodNamed } from "../../src/editing/index.ts";
@@ -100,7 +100,7 @@ test("a run that was stopped, and whose log was cut within a line, goes on and r
   const log = `${at("stopped")}/log.jsonl`;
   truncateSync(log, readFileSync(log).length - 20);
   const resumed = await run(optionsOf("stopped"), async ({ warnings }) => {
-    expect(warnings.map(({ code }) => code)).toEqual(["damaged-log"]);
+    expect(warnings).toEqual([{ code: "damaged-log", message: expect.stringMatching(/: line \d+ of the log/) }]);
   });
   expect(resumed.report.sections).toEqual(whole.report.sections);
   expect(countOf("stopped", "edit")).toBe(6);
@@ -257,10 +257,51 @@ test("a metric that fails is recorded, the others are measured, and it is measur
 
 test("unknown experiments, and cases that do not suffice for a named one, are refused", async () => {
   await expect(openRun(optionsOf("none", { names: ["fig99"] }))).rejects.toThrow(/found fig99, expected all, table1/);
-  await expect(openRun(optionsOf("none", { names: ["pie"] }))).rejects.toThrow(/pie: it needs masks, PIE-Bench's CLIP/);
+  await expect(openRun(optionsOf("none", { names: ["pie"] }))).rejects.toThrow(
+    /pie: it needs PIE-Bench's CLIP\.\nLeave them out, or give it: docs\/cases\.md/,
+  );
   const { leftOut, close } = await openRun(optionsOf("all", { names: undefined }));
   await close();
   expect(leftOut.map(({ name }) => name)).toContain("fig8");
+});
+
+test("the table of true results is left out if no case has one, and refused if it is asked for", async () => {
+  const unknown = { set: setOf({ ...caseOf("one", 0), has: [] }) };
+  const { leftOut, close } = await openRun(optionsOf("no-truth", { ...unknown, names: undefined }));
+  await close();
+  expect(leftOut).toContainEqual({ name: "truth", why: "it needs cases whose true result is known" });
+  expect(leftOut).toContainEqual({ name: "pie", why: "it needs cases with masks and PIE-Bench's CLIP" });
+  const asked = openRun(optionsOf("no-truth", { ...unknown, names: ["truth"] }));
+  await expect(asked).rejects.toThrow("truth: it needs cases whose true result is known");
+});
+
+describe("cases without a caption of the photo", () => {
+  const bare: Case = { ...caseOf("bare", 0), source: undefined };
+  const needing = { name: "negative-prompt", method: methodNamed("negative-prompt"), prepare: { steps: 1 } };
+
+  test("are left out by a method that needs one: a warning and the facts say so", async () => {
+    const set = setOf(bare, caseOf("captioned", 1));
+    await run(optionsOf("bare", { set, variants: [...variants, needing] }), async ({ warnings, report }) => {
+      expect(warnings).toEqual([
+        {
+          code: "cases-without-caption",
+          message:
+            "1 of 2 cases have no caption of the photo, so these methods leave them out: negative-prompt. docs/cases.md describes captions",
+        },
+      ]);
+      expect((await report((name) => name)).facts).toMatchObject({
+        "cases of methods that need a caption": "negative-prompt 1",
+      });
+    });
+  });
+
+  test("alone are refused if every method needs one, and nothing is written", async () => {
+    const opened = openRun(optionsOf("only-bare", { set: setOf(bare), variants: [needing] }));
+    await expect(opened).rejects.toThrow(
+      /need captions of the photos, and no case has one: found negative-prompt\.\n.*need none: baret, plain/s,
+    );
+    expect(existsSync(at("only-bare"))).toBe(false);
+  });
 });
 
 test("a wrong setting ends the run before it starts", async () => {

@@ -407,7 +407,7 @@ describe("the ablation", () => {
   });
 
   test("of figure 10 agrees if the score rises and the likeness falls, and marks what was chosen", () => {
-    const chosen = many.flatMap(({ name }) => level(name, "baret", 0.45));
+    const chosen = many.flatMap(({ name }) => level(name, "baret, strength chosen", 0.45));
     const rising = over(many);
     const falling = rising.map(
       (line): Line =>
@@ -418,6 +418,20 @@ describe("the ablation", () => {
     const chart = blocks.find((block) => block.type === "chart")!;
     expect(chart.series.flatMap(({ points }) => points.filter(({ isMarked }) => isMarked))).toHaveLength(2);
     expect(found("fig10", many, [baret], [...rising, ...chosen]).agreement).toBe("partly agrees");
+  });
+
+  test("of figure 10 chooses the strength itself, whatever the run and the model fix; figure 9 fixes it", () => {
+    const own = { ...baret, edit: { keep: 0.5, alpha: [0.5, 0.1], guidance: 3, strength: "fixed" } };
+    const plan: Plan = { cases: many.slice(0, 1), variants: [own], casesOf: () => many };
+    const editsOf = (name: string) =>
+      experiments
+        .find((one) => one.name === name)!
+        .jobs(plan)
+        .flatMap((job) => (job.type === "edit" ? [job.variant.edit!] : []));
+    expect(editsOf("fig10").at(-1)).toEqual({ guidance: 3, strength: "auto" });
+    for (const edit of [...editsOf("fig9"), ...editsOf("fig10").slice(0, -1)]) {
+      expect(edit).toMatchObject({ keep: undefined, guidance: 3, strength: "fixed" });
+    }
   });
 
   test("tells nothing of equal values, nor of too few cases", () => {
@@ -486,4 +500,17 @@ test("the first cases of each kind are taken in order, and nobody chooses", () =
 test("every experiment says what the paper shows, and has its own name", () => {
   expect(new Set(experiments.map(({ name }) => name)).size).toBe(experiments.length);
   for (const { title, paper } of experiments) expect(Math.min(title.length, paper.length)).toBeGreaterThan(5);
+});
+
+test("galleries count the edits that are done, and say nothing of methods whose edits no metric judges", () => {
+  expect(found("fig6", cases, [baret, plain], lines).measured).toContain("seen: baret 2 of 3, plain 1 of 2.");
+  const unjudged = [...edited("a", "baret", { "judge-done": 1 }), ...edited("a", "plain", {})];
+  expect(found("fig6", cases, [baret, plain], unjudged).measured).toMatch(/seen: baret 1 of 1\.$/);
+  expect(found("fig6", cases, [plain], unjudged).measured).toMatch(/No metric tells if an edit is done: look/);
+});
+
+test("a number under a picture has its unit behind it, and one in a sentence its interval and n", () => {
+  const [gallery] = found("fig6", cases, [baret, plain], lines).blocks as Gallery[];
+  expect(gallery.rows[0].pictures.find(({ method }) => method === "baret")?.note).toBe("done · kept 20.0 dB");
+  expect(found("truth", cases, [baret, plain], lines).measured).toContain("truth, dB: 0.50 (n = 2)");
 });

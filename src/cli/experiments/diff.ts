@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { Command } from "commander";
 import { compareReports, diffBlocks, reportJson } from "../../experiments/index.ts";
 import { readReport, writeDiff } from "../../experiments/node/index.ts";
@@ -21,7 +22,10 @@ export function diffCommand(): Command {
     .addOption(jsonOption())
     .action(async (first: string, second: string, { out, json }: DiffFlags) => {
       const [a, b] = [await readReport(first), await readReport(second)];
-      if (out) await checkOutputs([{ option: "--out", path: out }], [first, second]);
+      if (out) {
+        const pages = [first, second].map((run) => join(run, "report.html"));
+        await checkOutputs([{ option: "--out", path: out }], [first, second], pages);
+      }
       const diff = compareReports(a, b);
       if (out) await writeDiff(out, diff, first, second);
       if (json) printJson(JSON.parse(reportJson(diff)));

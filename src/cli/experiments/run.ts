@@ -4,7 +4,14 @@ import type { Model } from "../../diffusion/index.ts";
 import { loadModel } from "../../diffusion/node/index.ts";
 import { methodNamed, methods } from "../../editing/index.ts";
 import { chosen, editionOf, experiments, type Report, type RunEvent } from "../../experiments/index.ts";
-import { openCases, openRun, writeReport, writeStudy } from "../../experiments/node/index.ts";
+import {
+  type OpenRun,
+  openCases,
+  openRun,
+  type WrittenReport,
+  writeReport,
+  writeStudy,
+} from "../../experiments/node/index.ts";
 import { structurePixels } from "../../metrics/index.ts";
 import type { MetricNetworks } from "../../metrics/node/index.ts";
 import { type LpipsNet, lpipsNets } from "../../models/index.ts";
@@ -105,6 +112,23 @@ function printFindings(report: Report, reporter: Reporter): void {
   }
 }
 
+/** Prints what was found, and sets the exit status. */
+function conclude(
+  { out }: Flags,
+  opened: OpenRun,
+  report: Report,
+  { page: file, missing }: WrittenReport,
+  seconds: number,
+  reporter: Reporter,
+): void {
+  if (missing.length > 0) reporter.warn(`pictures are missing in ${out}: ${few(missing)}`);
+  printFindings(report, reporter);
+  const { jobs, failed } = opened.counts();
+  reporter.result(`${file}  ${jobs} edits and measurements, ${failed} failed, ${timeText(seconds)}`);
+  reporter.object({ command: "experiments", folder: out, file, jobs, failed, seconds, report });
+  if (failed > 0) process.exitCode = 1;
+}
+
 async function run(names: readonly string[], flags: Flags, command: Command): Promise<void> {
   const reporter = new Reporter(flags);
   const wanted = names.length === 0 || names.includes("all") ? undefined : names;
@@ -142,22 +166,16 @@ async function run(names: readonly string[], flags: Flags, command: Command): Pr
         let isStopped = true;
         try {
           for await (const event of opened.run(work.signal)) show(event, work.onProgress, reporter);
+          const report = await opened.report(commandOf(command));
+          const study = opened.study();
+          if (study) await writeStudy(flags.out, study);
+          const written = await writeReport(flags.out, report, work);
           isStopped = false;
+          conclude(flags, opened, report, written, (performance.now() - began) / 1000, reporter);
         } finally {
           if (isStopped)
             reporter.info(`What is finished is kept in ${flags.out}. Run the same command again to go on.`);
         }
-        const report = await opened.report(commandOf(command));
-        const study = opened.study();
-        if (study) await writeStudy(flags.out, study);
-        const { page: file, missing } = await writeReport(flags.out, report, work);
-        if (missing.length > 0) reporter.warn(`pictures are missing in ${flags.out}: ${few(missing)}`);
-        printFindings(report, reporter);
-        const { jobs, failed } = opened.counts();
-        const seconds = (performance.now() - began) / 1000;
-        reporter.result(`${file}  ${jobs} edits and measurements, ${failed} failed, ${timeText(seconds)}`);
-        reporter.object({ command: "experiments", folder: flags.out, file, jobs, failed, seconds, report });
-        if (failed > 0) process.exitCode = 1;
       } finally {
         await opened.close();
       }

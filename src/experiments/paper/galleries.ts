@@ -15,7 +15,7 @@ export function shownEdit(
     const [value] = valuesOf(measure, [outcome], picture);
     return value === undefined ? [] : [measure.note(value)];
   });
-  const note = failure ? `failed: ${failure.message.split("\n")[0]}` : edit ? notes.join(", ") : "not made";
+  const note = failure ? `failed: ${failure.message.split("\n")[0]}` : edit ? notes.join(" · ") : "not made";
   return {
     role: "edit",
     method: variant.method.name,

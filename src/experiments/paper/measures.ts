@@ -1,3 +1,4 @@
+import { numberText } from "../report/figureParts.ts";
 import { differenceFigure, meanFigure, shareFigure } from "../report/figures.ts";
 import type { Figure } from "../report/report.ts";
 import type { Outcome, View } from "../run/view.ts";
@@ -27,8 +28,12 @@ export interface Measure {
 const same = (value: Value): Value => value;
 export const percent = (share: Value): Value => (share === undefined ? undefined : 100 * share);
 
+/** Returns a value after its name, whose unit stands after the value: "kept 17.5 dB". */
+const noted = (name: string, value: string): string =>
+  name.endsWith(", dB") ? `${name.slice(0, -", dB".length)} ${value} dB` : `${name} ${value}`;
+
 const averaged = (name: string, digits: number, unit?: string) => ({
-  note: (value: number) => `${name} ${value.toFixed(digits)}`,
+  note: (value: number) => noted(name, numberText(value, digits)),
   figure: (values: readonly Value[]) => meanFigure(values, { digits, unit }),
   difference: (own: readonly Value[], other: readonly Value[]) =>
     differenceFigure(own, other, { digits: Math.max(digits, 2), unit }),

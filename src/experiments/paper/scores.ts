@@ -1,6 +1,5 @@
 import { ratingBlocks } from "../rating/index.ts";
 import { figureLine } from "../report/figureParts.ts";
-import { figureText } from "../report/figures.ts";
 import type { Series } from "../report/report.ts";
 import type { View } from "../run/view.ts";
 import {
@@ -19,6 +18,8 @@ import { differences, differenceTable, groupsOf, groupTable, measureTable, metri
 /** Returns the measures of figure 8: likeness to the photo, and to the prompt. */
 const both = (view: Pick<View, "firstOf">) =>
   [likeness(view), promptScore(view)].filter((measure) => measure !== undefined);
+
+const needsBoth = "it needs a distance to the photo (LPIPS or a judge) and a CLIPScore (CLIP or a judge)";
 
 /** Returns a point for each method: likeness to the photo and to the prompt. */
 function scatter(plan: Plan, view: View): Series[] {
@@ -39,7 +40,7 @@ export const fig8: Experiment = {
     "Over 100 pairs of its own, 1 − LPIPS and CLIPScore are 0.764 and 0.729 for BARET, 0.766 and 0.681 for null-text inversion, " +
     "0.619 and 0.70 for SINE. So BARET follows the prompt best and keeps as much as null-text inversion. People rate BARET " +
     "3.77 of 5, null-text inversion 2.93, SINE 2.42, MasaCtrl 2.31, SDEdit 1.93; `baret experiments rate` asks people.",
-  lacks: (_, view) => (both(view).length === 2 ? undefined : "it needs a distance (LPIPS or a judge) and a CLIPScore"),
+  lacks: (_, view) => (both(view).length < 2 ? needsBoth : undefined),
   jobs: allEdits,
   findings(plan, view, ratings) {
     const [photo, prompt] = both(view);
@@ -83,7 +84,7 @@ function truthText(plan: Plan, view: View): Pick<Findings, "measured" | "agreeme
   if (!baret || !plain) return { measured: "BARET or plain sampling is missing.", agreement: "no claim tested" };
   const said = truthMeasures(view).map((measure) => {
     const figure = differences(plan, view, measure, baret, plain);
-    return `${measure.name}: ${figureText(figure)}`;
+    return `${measure.name}: ${figureLine(figure)}`;
   });
   return { measured: `BARET minus plain sampling: ${said.join("; ")}`, agreement: "no claim tested" };
 }
@@ -92,15 +93,15 @@ export const truth: Experiment = {
   name: "truth",
   title: "Edits whose true result is known",
   paper: "No paper has this table: a photo's true edit is unknown. The Menagerie renders it.",
-  lacks: (_, view) =>
-    view.metrics.some(({ name }) => name === "truth-psnr") ? undefined : "it needs the true results",
+  lacks: ({ cases }) =>
+    cases.some(({ has }) => has.includes("truth")) ? undefined : "it needs cases whose true result is known",
   jobs: allEdits,
   findings(plan, view) {
     const measures = truthMeasures(view);
     return {
       ...truthText(plan, view),
       blocks: [
-        measureTable("All methods at their defaults", plan, view, measures),
+        measureTable("All methods, with the settings of the run", plan, view, measures),
         ...differenceTable(plan, view, measures),
         ...measures.map((measure) => groupTable(plan, view, measure, groupsOf(plan.cases))),
       ],
@@ -112,10 +113,13 @@ export const pie: Experiment = {
   name: "pie",
   title: "PIE-Bench",
   paper: "The paper has no such table. It is the usual one for edits of photos, with PIE-Bench's own averaging.",
-  lacks: ({ cases }, view) =>
-    cases.some(({ has }) => has.includes("kept")) && pieMeasures(view).some(({ metric }) => metric.includes("clip"))
-      ? undefined
-      : "it needs masks, PIE-Bench's CLIP, and its other networks",
+  lacks({ cases }, view) {
+    const needed = [
+      ...(cases.some(({ has }) => has.includes("kept")) ? [] : ["cases with masks"]),
+      ...(pieMeasures(view).some(({ metric }) => metric.includes("clip")) ? [] : ["PIE-Bench's CLIP"]),
+    ];
+    return needed.length === 0 ? undefined : `it needs ${needed.join(" and ")}`;
+  },
   jobs: allEdits,
   findings(plan, view) {
     const measures = pieMeasures(view);
@@ -134,10 +138,10 @@ export const tedbench: Experiment = {
   name: "tedbench",
   title: "Photos without a known result",
   paper: "The paper refers to TEdBench and uses 100 pairs of its own that it does not publish.",
-  lacks: (plan, view) =>
-    plan.cases.some(({ has }) => has.includes("truth")) || both(view).length < 2
-      ? "it needs photos, a distance (LPIPS) and a CLIPScore"
-      : undefined,
+  lacks(plan, view) {
+    if (plan.cases.some(({ has }) => has.includes("truth"))) return "it is for cases whose true result is not known";
+    return both(view).length < 2 ? needsBoth : undefined;
+  },
   jobs: allEdits,
   findings: (plan, view) => ({
     measured: `${plan.cases.length} cases, ${plan.variants.length} methods.`,

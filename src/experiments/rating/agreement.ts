@@ -1,4 +1,4 @@
-import { groupBy } from "./groups.ts";
+import { groupBy } from "../groups.ts";
 import { alphaOf, coincidencesOf, type Level } from "./krippendorff.ts";
 import { type Measured, measureOver } from "./measured.ts";
 

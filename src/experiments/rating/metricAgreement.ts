@@ -1,5 +1,5 @@
 import { average } from "../../metrics/index.ts";
-import { groupBy } from "./groups.ts";
+import { groupBy } from "../groups.ts";
 import { kendallTauB } from "./kendall.ts";
 import { type Measured, measureOver } from "./measured.ts";
 import { type Compared, type Preference, preferenceOf } from "./preferences.ts";

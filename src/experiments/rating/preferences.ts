@@ -1,8 +1,8 @@
 import { average } from "../../metrics/index.ts";
+import { groupBy } from "../groups.ts";
 import { raterAgreement } from "./agreement.ts";
 import type { ByRater, PairAnswer } from "./answers.ts";
 import { type Davidson, type Duel, fitDavidson } from "./davidson.ts";
-import { groupBy } from "./groups.ts";
 import { type Measured, measureOver } from "./measured.ts";
 
 export type Compared = ByRater<PairAnswer>;

@@ -1,7 +1,7 @@
 import { average } from "../../metrics/index.ts";
+import { groupBy } from "../groups.ts";
 import { raterAgreement } from "./agreement.ts";
 import type { ByRater, ScoreAnswer } from "./answers.ts";
-import { groupBy } from "./groups.ts";
 import { type Measured, measureMean } from "./measured.ts";
 
 export type Scored = ByRater<ScoreAnswer>;

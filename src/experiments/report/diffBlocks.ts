@@ -1,3 +1,5 @@
+import { few } from "../../core/index.ts";
+import { groupBy } from "../groups.ts";
 import type { ChangedText, ReportDiff } from "./diff.ts";
 import { NOTHING } from "./figureParts.ts";
 import type { PlacedFigure } from "./flatten.ts";
@@ -34,8 +36,22 @@ function summary({ compared, changed, tiny }: ReportDiff): Block {
   return { type: "text", text: `${counts.join(", ")}.` };
 }
 
-const onlyRows = (figures: readonly PlacedFigure[], which: string): Row["cells"][] =>
-  figures.map(({ section, block, row, column, figure }) => [section, block, row, column, figure, which]);
+/** Returns the caption of a table or a chart up to its first ":", ";" or full stop. */
+const shortCaption = (caption: string): string => caption.split(/[:;.] /)[0];
+
+/**
+ * Returns a row for each table or chart that has figures in one report only. Its rows or its columns name them, whichever are
+ * fewer: if a report alone has a method, that is its name.
+ */
+function onlyRows(figures: readonly PlacedFigure[], which: string): string[][] {
+  const blocks = groupBy(figures, ({ section, block }) => JSON.stringify([section, block]));
+  return [...blocks.values()].map((some) => {
+    const [rows, columns] = (["row", "column"] as const).map((key) => [...new Set(some.map((one) => one[key]))]);
+    const [{ section, block }] = some;
+    const names = few(rows.length <= columns.length ? rows : columns, 6);
+    return [section, shortCaption(block), names, `${some.length}`, which];
+  });
+}
 
 /** Returns a comparison as paragraphs and tables, the most important first. */
 export function diffBlocks(diff: ReportDiff): Block[] {
@@ -54,11 +70,13 @@ export function diffBlocks(diff: ReportDiff): Block[] {
     ...table(
       "Figures that differ",
       [...place, "first", "second", "intervals"],
-      changed.map(({ section, block, row, column, a, b, intervals }) => [section, block, row, column, a, b, intervals]),
+      changed.map(({ section, block, row, column, a, b, intervals }): Row["cells"] => {
+        return [section, shortCaption(block), row, column, a, b, intervals];
+      }),
     ),
     ...table(
       "Figures in one report only",
-      [...place, "figure", "report"],
+      ["section", "table or chart", "of", "figures", "report"],
       [...onlyRows(figures.onlyA, "the first"), ...onlyRows(figures.onlyB, "the second")],
     ),
   ];

@@ -1,5 +1,4 @@
 import { bootstrapInterval, pairedDifferences, wilsonInterval } from "../../metrics/index.ts";
-import { figureParts } from "./figureParts.ts";
 import type { Figure } from "./report.ts";
 
 /** The bootstrap interval of fewer cases is much too narrow, and that of one case has no width at all. */
@@ -55,10 +54,4 @@ export function medianFigure(values: readonly Value[], format: Format): Figure {
 export function signOf({ low, high }: Figure): 1 | 0 | -1 | undefined {
   if (low === undefined || high === undefined) return undefined;
   return low > 0 ? 1 : high < 0 ? -1 : 0;
-}
-
-/** Returns a figure as text: "4.36 dB (2.57 to 6.16)", or "–" if there is none. */
-export function figureText(figure: Figure): string {
-  const { value, interval } = figureParts(figure);
-  return interval ? `${value} (${interval})` : value;
 }

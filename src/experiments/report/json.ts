@@ -16,7 +16,7 @@ export function parseReport(json: string, where: string): Report {
   try {
     value = JSON.parse(json);
   } catch (cause) {
-    throw new StorageError("no JSON", {
+    throw new StorageError("not JSON", {
       where,
       found: (cause as Error).message,
       expected: "a report.json",
@@ -26,5 +26,5 @@ export function parseReport(json: string, where: string): Report {
   }
   const { data, error } = reportSchema.safeParse(value);
   if (data) return data;
-  throw new StorageError(`no report of baret\n${listed(problemsOf(error, value))}`, { where, advice });
+  throw new StorageError(`not a report of baret\n${listed(problemsOf(error, value))}`, { where, advice });
 }

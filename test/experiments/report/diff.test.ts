@@ -81,6 +81,34 @@ describe("two reports", () => {
     expect(diff.changed).toEqual([]);
   });
 
+  test("what one report alone has is one line for each table, with the names of its rows or its columns", () => {
+    const blocks = (...methods: string[]): Section["blocks"] => [
+      {
+        type: "table",
+        caption: "Means: the edits",
+        columns: ["method", "done", "kept", "truth"],
+        rows: methods.map((name) => ({ cells: [name, figure(1), figure(2), figure(3)] })),
+      },
+      {
+        type: "table",
+        caption: "done: by kind",
+        columns: ["cases", ...methods],
+        rows: ["all", "pose", "style"].map((kind) => ({ cells: [kind, ...methods.map(() => figure(1))] })),
+      },
+    ];
+    const one = report([section([], { blocks: blocks("plain") })]);
+    const two = report([section([], { blocks: blocks("plain", "sine") })]);
+    expect(diffBlocks(compareReports(one, two)).at(-1)).toEqual({
+      type: "table",
+      caption: "Figures in one report only",
+      columns: ["section", "table or chart", "of", "figures", "report"],
+      rows: [
+        { cells: ["fig8", "Means", "sine", "3", "the second"] },
+        { cells: ["fig8", "done", "sine", "3", "the second"] },
+      ],
+    });
+  });
+
   test("rows of the same name are compared in order; results and counts that are texts name no row", () => {
     const twice = compare(
       [

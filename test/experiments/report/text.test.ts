@@ -115,8 +115,8 @@ describe("JSON", () => {
   });
 
   test.each([
-    ["no JSON", "{", "report.json: no JSON"],
-    ["a list", "[]", "no report of baret"],
+    ["text that is not JSON", "{", "report.json: not JSON"],
+    ["a list", "[]", "not a report of baret"],
     ["another object", '{"title":1,"facts":{},"times":{},"sections":[{}]}', "title: found 1, expected string"],
     ["null for a figure", reportJson(sampleReport(1)).replace(/\{"value":4,/, '{"value":null,'), "found"],
   ])("%s is refused in a few lines that name the file", (_, text, message) => {

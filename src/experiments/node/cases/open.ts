@@ -20,7 +20,7 @@ import { PictureFolder } from "./folder.ts";
 const layouts: readonly Layout[] = [ownLayout, tedBenchLayout, pieBenchLayout];
 
 const sets = Object.keys(menagerieSets);
-const expected = `${[...sets, ...sets.flatMap((set) => EDITIONS.map((edition) => `${set}-${edition}`))].join(", ")}, or a folder with ${layouts.map(({ file }) => file).join(", ")}`;
+const expected = `${[...sets, ...sets.flatMap((set) => EDITIONS.map((edition) => `${set}-${edition}`))].join(", ")}, or a folder with ${layouts.map(({ file }) => file).join(" or ")}`;
 const advice = "docs/cases.md describes the layouts.";
 
 /** PIE-Bench's list has 700 masks. A JavaScript string has at most 512 MB. */

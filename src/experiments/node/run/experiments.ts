@@ -1,7 +1,8 @@
 import { cpus } from "node:os";
 import { basename } from "node:path";
-import { UsageError, version, type Warning } from "../../../core/index.ts";
+import { few, UsageError, version, type Warning } from "../../../core/index.ts";
 import { type Model, modelHash, type Size } from "../../../diffusion/index.ts";
+import { methodsWithoutCaption } from "../../../editing/index.ts";
 import type { Clip } from "../../../metrics/index.ts";
 import { type MetricNetworks, type OpenMetrics, openMetrics } from "../../../metrics/node/index.ts";
 import { openClip } from "../../../tasks/index.ts";
@@ -83,15 +84,18 @@ function experimentsNamed(names: readonly string[] | undefined): readonly Experi
   return experiments.filter(({ name }) => names.includes(name));
 }
 
+/** Tells if a method can edit a case: it may need a caption of the photo. */
+const canEdit = ({ method }: Variant, { source }: Case): boolean =>
+  method.needs.caption !== "required" || source !== undefined;
+
+const namesOf = (variants: readonly Variant[]): string => few(variants.map(({ name }) => name));
+
 function planOf({ cases, variants, tunedLimit = Math.max(1, Math.floor(cases.length / 4)) }: RunOptions): Plan {
-  const few = spread(cases, Math.min(tunedLimit, cases.length));
+  const tuned = spread(cases, Math.min(tunedLimit, cases.length));
   const own = new Map(
     variants.map((variant) => {
-      const { needs } = variant.method;
-      const fitting = (needs.weightGradients ? few : cases).filter(
-        ({ source }) => needs.caption !== "required" || source !== undefined,
-      );
-      return [variant, fitting] as const;
+      const own = variant.method.needs.weightGradients ? tuned : cases;
+      return [variant, own.filter((one) => canEdit(variant, one))] as const;
     }),
   );
   return { cases, variants: variants.filter((one) => own.get(one)!.length > 0), casesOf: (one) => own.get(one) ?? [] };
@@ -128,6 +132,12 @@ export async function openRun(options: RunOptions): Promise<OpenRun> {
   const [model] = models;
   const size = model.workingSize(options.size);
   const plan = planOf(options);
+  if (plan.variants.length === 0) {
+    throw new UsageError("the methods need captions of the photos, and no case has one", {
+      found: namesOf(options.variants),
+      advice: `docs/cases.md describes captions. These methods need none: ${methodsWithoutCaption()}.`,
+    });
+  }
   const wanted = experimentsNamed(names);
   const opened: OpenMetrics[] = [];
   const workers: Worker[] = [];
@@ -151,7 +161,10 @@ export async function openRun(options: RunOptions): Promise<OpenRun> {
     });
     if (names !== undefined && lacking.length > 0) {
       const lines = lacking.map(({ name, why }) => `${name}: ${why}`).join("; ");
-      throw new UsageError("the cases and metrics do not suffice", { found: lines });
+      throw new UsageError("experiments that lack what they need", {
+        found: lines,
+        advice: "Leave them out, or give it: docs/cases.md describes cases, docs/metrics.md the networks of metrics.",
+      });
     }
     const chosen = wanted.filter(({ name }) => !lacking.some((one) => one.name === name));
     const jobs = chosen.flatMap((one) => one.jobs(plan));
@@ -165,10 +178,12 @@ export async function openRun(options: RunOptions): Promise<OpenRun> {
     const hashes = await networkHashes(withJudge(networks, clip), { signal });
     const folder = await RunFolder.open(path, { identity, networks: hashes, machine: machineOf(model) });
     const view = new View(plan.cases, workers[0].metrics, folder.results, keyOf);
-    const unique = new Map(jobs.map((job): [string, Job] => [keyOf(job), job]));
+    const unique = new Map<string, Job>();
+    // Of equal jobs, the first one gives its name to the values.
+    for (const job of jobs) if (!unique.has(keyOf(job))) unique.set(keyOf(job), job);
     return {
       leftOut: lacking,
-      warnings: damageWarnings(folder),
+      warnings: [...captionWarnings(options, plan), ...damageWarnings(folder)],
       run: (signal) => runJobs({ folder, jobs, keyOf, workers, size, retries }, signal),
       report: async (commandOf) => {
         const raters = await readRaters(path);
@@ -207,15 +222,28 @@ function failedCount(jobs: ReadonlyMap<string, Job>, cases: readonly Case[], res
   return failed.length + others.length;
 }
 
-const damageWarnings = ({ damaged, path }: RunFolder): Warning[] =>
-  damaged.length === 0
-    ? []
-    : [
-        {
-          code: "damaged-log",
-          message: `${path}: ${damaged.length} lines of the log cannot be read, the first is ${damaged[0]}; what they held is done again`,
-        },
-      ];
+function damageWarnings({ damaged: [first, ...others], path }: RunFolder): Warning[] {
+  if (first === undefined) return [];
+  const lines = others.length === 0 ? `line ${first}` : `line ${first} and ${others.length} others`;
+  return [
+    { code: "damaged-log", message: `${path}: ${lines} of the log cannot be read; what they held is done again` },
+  ];
+}
+
+/** Warns if methods that need a caption leave out cases. */
+function captionWarnings({ variants }: RunOptions, { cases }: Plan): Warning[] {
+  const bare = cases.filter(({ source }) => source === undefined);
+  const leaving = variants.filter((variant) => !bare.every((one) => canEdit(variant, one)));
+  if (leaving.length === 0) return [];
+  return [
+    {
+      code: "cases-without-caption",
+      message:
+        `${bare.length} of ${cases.length} cases have no caption of the photo, so these methods leave them out: ` +
+        `${namesOf(leaving)}. docs/cases.md describes captions`,
+    },
+  ];
+}
 
 /** Returns the facts of a report that equal runs share. */
 function factsOf(
@@ -226,15 +254,18 @@ function factsOf(
   { metrics }: View,
 ): Record<string, string> {
   const hashes = Object.entries(networks).map(([name, hash]) => `${name} ${hash}`);
-  const few = plan.variants.filter(({ method }) => method.needs.weightGradients);
-  const counts = few.map((variant) => `${variant.name} ${plan.casesOf(variant).length}`).join(", ");
+  const tuned = plan.variants.filter(({ method }) => method.needs.weightGradients);
+  const leaving = plan.variants.filter((one) => !tuned.includes(one) && plan.casesOf(one).length < plan.cases.length);
+  const counts = (some: readonly Variant[]): string =>
+    some.map((variant) => `${variant.name} ${plan.casesOf(variant).length}`).join(", ");
   return {
     model: `${model.name} (${identity.model})`,
     size: identity.size,
     ...numbersOf(model),
     cases: `${plan.cases.length} of ${set.about}`,
     methods: plan.variants.map(({ name }) => name).join(", "),
-    ...(few.length > 0 && { "cases of methods that tune weights": counts }),
+    ...(tuned.length > 0 && { "cases of methods that tune weights": counts(tuned) }),
+    ...(leaving.length > 0 && { "cases of methods that need a caption": counts(leaving) }),
     ...settingsFacts(plan),
     ...Object.fromEntries(metrics.map(({ name, about }) => [metricFact(name), about])),
     ...(hashes.length > 0 && { "hashes of the metrics' networks": hashes.join(", ") }),
