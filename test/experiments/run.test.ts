@@ -271,6 +271,12 @@ test("the table of true results is left out if no case has one, and refused if i
   await close();
   expect(leftOut).toContainEqual({ name: "truth", why: "it needs cases whose true result is known" });
   expect(leftOut).toContainEqual({ name: "pie", why: "it needs cases with masks and PIE-Bench's CLIP" });
+  const mixed = await openRun(
+    optionsOf("mixed", { set: setOf(...unknown.set.cases, caseOf("two", 0)), names: undefined }),
+  );
+  await mixed.close();
+  expect(mixed.leftOut.map(({ name }) => name)).not.toContain("truth");
+  expect(mixed.leftOut.find(({ name }) => name === "tedbench")?.why).toMatch(/^it needs a distance to the photo/);
   const asked = openRun(optionsOf("no-truth", { ...unknown, names: ["truth"] }));
   await expect(asked).rejects.toThrow("truth: it needs cases whose true result is known");
 });

@@ -139,7 +139,7 @@ export const tedbench: Experiment = {
   title: "Photos without a known result",
   paper: "The paper refers to TEdBench and uses 100 pairs of its own that it does not publish.",
   lacks(plan, view) {
-    if (plan.cases.some(({ has }) => has.includes("truth"))) return "it is for cases whose true result is not known";
+    if (plan.cases.every(({ has }) => has.includes("truth"))) return "it is for cases whose true result is not known";
     return both(view).length < 2 ? needsBoth : undefined;
   },
   jobs: allEdits,
