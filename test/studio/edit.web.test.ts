@@ -141,6 +141,21 @@ describe.skipIf(noBrowser)(titled("the studio's form and queue", noBrowser), () 
     expect(faults.filter((text) => !text.includes("400"))).toEqual([]);
   });
 
+  test("a file of another kind, chosen or dropped, says so at the photo until a picture comes", async () => {
+    await chooseFiles({ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("hello") });
+    const notice = (name: string) =>
+      page.getByText(`${name} is not a picture. Choose a PNG`).and(page.locator(":visible"));
+    await notice("notes.txt").first().waitFor();
+    await page.evaluate(() => {
+      const data = new DataTransfer();
+      data.items.add(new File(["hello"], "notes.pdf", { type: "application/pdf" }));
+      document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+    });
+    await notice("notes.pdf").first().waitFor();
+    await chooseFiles(await png("a.png"));
+    await expect.poll(() => page.locator(".photo-input").textContent()).not.toContain("is not a picture");
+  });
+
   test("a picture that baret made offers its settings", async () => {
     const record = {
       settings: { method: "sdedit", target: "a cat", strength: 0.6, steps: 30, size: "128x128", fit: "pad" },

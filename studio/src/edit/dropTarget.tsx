@@ -1,10 +1,8 @@
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { say } from "../state/index.ts";
 import { takePictures } from "./files.ts";
 
 const isDragged = signal(false);
-const notice = "That is not a picture.";
 
 const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
 
@@ -12,7 +10,7 @@ function drop(event: DragEvent): void {
   if (!hasFiles(event)) return;
   event.preventDefault();
   isDragged.value = false;
-  if (event.dataTransfer && !takePictures(event.dataTransfer.files)) say(notice);
+  takePictures(event.dataTransfer?.files ?? []);
 }
 
 function dragOver(event: DragEvent): void {

@@ -1,5 +1,5 @@
 import exampleUrl from "../../../examples/dog.png";
-import { type NewPhoto, replacePhotos, selectJob } from "../state/index.ts";
+import { fieldChanged, type NewPhoto, replacePhotos, say, selectJob, showProblem } from "../state/index.ts";
 
 /** URL of the photo of this package. */
 export { exampleUrl };
@@ -12,18 +12,26 @@ const isPicture = ({ type, name }: File): boolean =>
 export const picturesIn = (files: Iterable<File>): NewPhoto[] =>
   [...files].filter(isPicture).map((file) => ({ file, name: file.name || "pasted picture" }));
 
-/** Replaces the photos and shows the first one. Returns false if none of the files is a picture. */
+/** Replaces the photos and shows the first one. If none of the files is a picture, says so at the photo and returns false. */
 export function takePictures(files: Iterable<File>): boolean {
-  const pictures = picturesIn(files);
-  if (pictures.length === 0) return false;
-  replacePhotos(pictures);
-  selectJob(undefined);
-  return true;
+  const all = [...files];
+  const pictures = picturesIn(all);
+  if (pictures.length > 0) {
+    fieldChanged("photo");
+    replacePhotos(pictures);
+    selectJob(undefined);
+  } else if (all.length > 0) {
+    const message = `${all[0].name || "That"} is not a picture. Choose a PNG, JPEG, WebP, AVIF, TIFF or GIF.`;
+    showProblem({ field: "photo", message });
+    say(message);
+  }
+  return pictures.length > 0;
 }
 
 /** Replaces the photos by the example of this package. */
 export async function takeExample(): Promise<void> {
   const response = await fetch(exampleUrl);
+  fieldChanged("photo");
   replacePhotos([{ file: await response.blob(), name: "dog.png", isExample: true }]);
   selectJob(undefined);
 }

@@ -28,6 +28,11 @@ export const fieldChanged = (field: string): void => {
   if (problemOf(field)) problems.value = problems.value.filter((problem) => problem.field !== field);
 };
 
+/** Shows a problem of a field in place of the one before. */
+export const showProblem = (problem: Problem & { readonly field: string }): void => {
+  problems.value = [...problems.value.filter(({ field }) => field !== problem.field), problem];
+};
+
 /** Lists what is missing before anything is sent. */
 function missing(): Problem[] {
   return [
