@@ -123,7 +123,7 @@ test.each([
   [["--methods", "nope"], /no such method: found nope/],
   [["--methods", "baret,", "plain"], /--methods: found "baret,", expected words separated by commas, with no space/],
   [["--kinds", "pose,,style"], /--kinds: found "pose,,style"/],
-  [["truth"], /truth: it needs cases whose true result is known/],
+  [["truth", "--methods", "all"], /truth: it needs cases whose true result is known/],
   [["--set", "plain.steps=0"], /values of --set\n.*plain.steps=0/s],
   [["--lpips", "alex"], /--lpips/],
   [["--cases", "/nowhere"], /no such cases/],

@@ -132,7 +132,8 @@ function conclude(
 async function run(names: readonly string[], flags: Flags, command: Command): Promise<void> {
   const reporter = new Reporter(flags);
   const wanted = names.length === 0 || names.includes("all") ? undefined : names;
-  const named = [...new Set(flags.methods ?? methods().map(({ name }) => name))].map(methodNamed);
+  const isAll = flags.methods === undefined || `${flags.methods}` === "all";
+  const named = isAll ? methods() : [...new Set(flags.methods)].map(methodNamed);
   const seeded = flags.seed !== undefined && named.some(({ needs }) => needs.randomSeed);
   const texts = [...(seeded ? [`seed=${flags.seed}`] : []), ...(flags.set ?? [])];
   const options = assignedOptions(texts, named, (message) => reporter.warn(message));
@@ -203,7 +204,7 @@ export function experimentsCommand(): Command {
     .addOption(option("--limit <n>", "cases at most, spread evenly over the kinds", integer(1, 100_000)))
     .addOption(listOption("--kinds <names>", "kinds of cases, separated by commas, default all"))
     .optionsGroup("Methods:")
-    .addOption(listOption("--methods <names>", "methods, separated by commas, default all"))
+    .addOption(listOption("--methods <names>", "methods, separated by commas, or all, the default"))
     .addOption(
       option(
         "--tuned-limit <n>",

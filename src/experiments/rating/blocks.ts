@@ -96,17 +96,16 @@ function pairBlocks(pairs: PairResults): Block[] {
 
 /** Returns what a report shows of a study: charts and tables of scores, of comparisons, and of agreement. */
 export function ratingBlocks({ raters, score, pairs, outdated, broken }: RatingResults): Block[] {
-  if (!score && !pairs) return [{ type: "text", text: "Nobody has rated these edits yet." }];
-  const left = [
+  const reasons = [
     outdated > 0 && `${counted(outdated, "answer")} about pictures that were made anew since`,
     broken > 0 && `${counted(broken, "line")} that could not be read`,
   ].filter((text) => text !== false);
+  const left = reasons.length > 0 ? ` Left out: ${reasons.join(", ")}.` : "";
+  if (!score && !pairs) return [{ type: "text", text: `Nobody has rated these edits yet.${left}` }];
   return [
     {
       type: "text",
-      text: `Raters: ${raters.join(", ")}. They saw photo, prompt and edits without the names of the methods, in random order.${
-        left.length > 0 ? ` Left out: ${left.join(", ")}.` : ""
-      }`,
+      text: `Raters: ${raters.join(", ")}. They saw photo, prompt and edits without the names of the methods, in random order.${left}`,
     },
     ...(score ? scoreBlocks(score) : []),
     ...(pairs ? pairBlocks(pairs) : []),

@@ -51,6 +51,14 @@ test("without answers there is one sentence, and what was left out is said", () 
   expect(ratingBlocks(ratingResults(study, new Map()))).toEqual([
     { type: "text", text: "Nobody has rated these edits yet." },
   ]);
+  const none = { ...ratingResults(study, new Map()), outdated: 3, broken: 1 };
+  expect(ratingBlocks(none)).toMatchObject([
+    {
+      text: expect.stringMatching(
+        /^Nobody .*yet\. Left out: 3 answers about .* since, 1 line that could not be read\.$/,
+      ),
+    },
+  ]);
   const [text] = ratingBlocks({ ...results, outdated: 1, broken: 2 });
   expect(text).toMatchObject({ text: expect.stringMatching(/Left out: 1 answer about .*, 2 lines that/) });
 });
