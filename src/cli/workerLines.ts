@@ -12,7 +12,7 @@ function lineOf(event: WorkerEvent): string | undefined {
   if (event.type === "began") return event.attempt > 1 ? `${job}: begins, attempt ${event.attempt}` : undefined;
   if (event.type === "done") return `${job}: done in ${event.seconds.toFixed(1)} s`;
   if (event.type === "failed")
-    return `${job}: failed${event.isRetried ? ", to be tried again" : ""}: ${event.error.message}`;
+    return `${job}: failed${event.isRetried ? ", to be tried again if attempts are left" : ""}: ${event.error.message}`;
   return `${job}: ${event.type === "returned" ? "returned to the queue" : event.type}`;
 }
 
