@@ -96,7 +96,7 @@ export class ProgramCache {
     const { weights } = options;
     const key = weights === undefined || weights === "fed" ? own : `${own}, weights ${numberOf(weights)}`;
     const findOrLoad = async (): Promise<MeasuredSession> => {
-      if (this.isClosed) throw new UsageError("the model is closed", { advice: "Load it again." });
+      this.requireOpen();
       const known = this.loaded.get(key);
       if (known) return known.session;
       const session = this.loadCounting(network, name, build(), { ...options, signal });
@@ -105,6 +105,11 @@ export class ProgramCache {
       return session;
     };
     return sharedWork(findOrLoad, signal, `loading ${name}`);
+  }
+
+  /** Throws UsageError if the model is closed. */
+  requireOpen(): void {
+    if (this.isClosed) throw new UsageError("the model is closed", { advice: "Load it again." });
   }
 
   /** True if a network is so large that little else fits into memory beside it, and that batches of it are no faster. */

@@ -85,6 +85,7 @@ async function compareWith(
   const { chosen, leftOut } = methodsToCompare(methods, caption);
   for (const name of Object.keys(options)) methodNamed(name);
   const { onProgress, onEdit, signal } = work;
+  model.programs.requireOpen();
   return cancelledAs("the comparison", signal, async () => {
     const opened = await openPhoto(model, photo, { size, fit });
     const [captioned] = await captionsOf(chosen, model, [opened], caption, { signal });

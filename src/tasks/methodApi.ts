@@ -171,14 +171,18 @@ export function methodApiWith<
     work: z.strictObject({ ...editWork, atOnce, onPicture: aFunction.optional() }),
   });
   const anyMethod = method as unknown as editing.Method;
-  const requireOwn = async (model: Model, prepared: editing.Prepared, { signal }: Work): Promise<void> =>
+  const requireOwn = async (model: Model, prepared: editing.Prepared, { signal }: Work): Promise<void> => {
+    // Judges and measurements use the model's engine before any of its programs.
+    model.programs.requireOpen();
     editing.requirePreparedOf(anyMethod, model, prepared, { model: await modelHash(model, { signal }) });
+  };
   const planned = async (
     model: Model,
     photo: PhotoInput,
     given: PrepareOptions & S & Partial<z.input<P>>,
     work: Work,
   ): Promise<PhotoTask & { readonly photo: Photo }> => {
+    model.programs.requireOpen();
     const { target, source, preset, size, fit, ...others } = given;
     const isOfMethod = ([name]: [string, unknown]): boolean => !Object.hasOwn(stores.fields, name);
     const options = Object.fromEntries(Object.entries(others).filter(isOfMethod)) as Partial<z.input<P>>;

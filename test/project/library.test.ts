@@ -134,15 +134,22 @@ test("cancelling rejects with what was asked for, and the signal's reason as cau
 
 test("a model has its name, closes by itself with `await using`, and says so afterwards", async () => {
   let kept: face.Model;
+  let prepared: Awaited<ReturnType<typeof baret.prepare>>;
   {
     await using bundled = await loadModel("menagerie", { threads: 1 });
     kept = bundled;
     expect(bundled.name).toBe("menagerie");
+    prepared = await baret.prepare(bundled, photo, quick);
   }
   const closed = { message: expect.stringMatching(/^the model is closed/) };
   await expect(kept.embed(["a dog"])).rejects.toMatchObject(closed);
   await expect(generate(kept, ["a dog"])).rejects.toMatchObject(closed);
   await expect(baret.prepare(kept, photo, quick)).rejects.toMatchObject(closed);
+  await expect(baret.prepare(kept, photo, { ...quick, source: "auto" })).rejects.toMatchObject(closed);
+  await expect(baret.estimate(kept, photo, quick)).rejects.toMatchObject(closed);
+  await expect(baret.edit(kept, prepared)).rejects.toMatchObject(closed);
+  await expect(baret.sweep(kept, prepared, {}, [{}])).rejects.toMatchObject(closed);
+  await expect(face.compare(kept, photo, { target: quick.target, source: "auto" })).rejects.toMatchObject(closed);
 });
 
 test("unknown options of a JavaScript call are refused", async () => {
