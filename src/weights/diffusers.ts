@@ -8,7 +8,7 @@ import {
   variantOfEach,
   weightStems,
 } from "./component.ts";
-import { parseEditing } from "./editing.ts";
+import { formerFieldsWarning, parseEditing } from "./editing.ts";
 import { readJsonObject } from "./json.ts";
 import { parseKnownWords } from "./knownWords.ts";
 import { isTextEncoder, withCurrentNames } from "./names.ts";
@@ -77,6 +77,8 @@ export async function openDiffusersFolder(folder: Folder, options: OpenOptions):
   const scheduler = parseScheduler(schedulerConfig, schedulerSource.name);
   const trained = trainedSize(unet.config, vae.config, `${folder.name}/unet/config.json`);
   const editing = has("editing.json") ? await folder.open("editing.json") : undefined;
+  const editingJson = editing ? await readJsonObject(editing) : {};
+  const editingName = editing?.name ?? folder.name;
   const words = has("words.json") ? await folder.open("words.json") : undefined;
   return {
     kind: "diffusers folder",
@@ -85,10 +87,14 @@ export async function openDiffusersFolder(folder: Folder, options: OpenOptions):
     vae: withCurrentNames(vae),
     textEncoder: withCurrentNames(text),
     unknown: [],
-    warnings: [...clippingWarning(schedulerConfig, schedulerSource.name), ...trained.warnings],
+    warnings: [
+      ...clippingWarning(schedulerConfig, schedulerSource.name),
+      ...trained.warnings,
+      ...formerFieldsWarning(editingJson, editingName),
+    ],
     scheduler: { ...scheduler, prediction: options.prediction ?? scheduler.prediction },
     tokenizer: await readTokenizerFiles(subfolder(folder, "tokenizer")),
-    editing: parseEditing(editing ? await readJsonObject(editing) : {}, editing?.name ?? folder.name, trained.size),
+    editing: parseEditing(editingJson, editingName, trained.size),
     ...(words && { knownWords: parseKnownWords(await readJsonObject(words), words.name) }),
   };
 }

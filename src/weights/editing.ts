@@ -1,5 +1,15 @@
 import { z } from "zod";
-import { between, CheckpointError, listed, MAX_SIDE, problemsOf, type Size, whole } from "../core/index.ts";
+import {
+  between,
+  CheckpointError,
+  listed,
+  MAX_SIDE,
+  problemsOf,
+  type Size,
+  type Warning,
+  whole,
+} from "../core/index.ts";
+import { isObject } from "./json.ts";
 
 /** Ranges of the settings that editing.json and the options of methods share. */
 export const settingRanges = { steps: whole(1, 1000), guidance: between(0, 100) } as const;
@@ -48,17 +58,30 @@ export interface EditingDefaults {
   readonly familiar?: { readonly psnr: number; readonly share: number };
 }
 
+/** Fields of the former format, which had the options of one method. */
+const formerFields = ["inversion", "edit"];
+
+/** Returns a warning if editing.json has fields of the former format. */
+export function formerFieldsWarning(json: Readonly<Record<string, unknown>>, where: string): Warning[] {
+  const found = formerFields.filter((name) => name in json);
+  if (found.length === 0) return [];
+  const message = `${where}: ${found.join(", ")} will not be used: today's format is methods.NAME.prepare and methods.NAME.edit`;
+  return [{ code: "former-editing-defaults", message }];
+}
+
 /**
  * Reads editing.json, whose fields are all optional: absent ones have SD1.5's values, and size is `trained`. Throws
- * CheckpointError that lists all wrong and unknown fields.
+ * CheckpointError that lists all wrong and unknown fields. Fields of the former format are left out.
  */
 export function parseEditing(
   json: unknown,
   where: string,
   trained: Size = { height: 512, width: 512 },
 ): EditingDefaults {
-  const { data, error } = schema.safeParse(json);
-  if (error) throw new CheckpointError(`not editing defaults\n${listed(problemsOf(error, json))}`, { where });
+  const entries = isObject(json) ? Object.entries(json).filter(([name]) => !formerFields.includes(name)) : undefined;
+  const today = entries ? Object.fromEntries(entries) : json;
+  const { data, error } = schema.safeParse(today);
+  if (error) throw new CheckpointError(`not editing defaults\n${listed(problemsOf(error, today))}`, { where });
   return {
     size: typeof data.size === "number" ? { height: data.size, width: data.size } : (data.size ?? trained),
     guidance: data.guidance ?? 7.5,

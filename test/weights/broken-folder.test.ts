@@ -146,6 +146,11 @@ test.each<[string, () => void, RegExp]>([
     /not editing defaults[\s\S]*"step"/,
   ],
   [
+    "editing defaults of the former format beside a misspelt field",
+    () => put("editing.json", { inversion: {}, edit: {}, step: 5 }),
+    /not editing defaults\n {2}"step": not understood/,
+  ],
+  [
     "a list of words that is no list, and a phrase that is too long",
     () => put("words.json", { words: "a dog", nearest: { sand: ["on the beach by the sea"] } }),
     /not a list of known words[\s\S]*words: found "a dog"[\s\S]*nearest\.sand\.0: .*expected one to five words/,

@@ -157,6 +157,17 @@ test("pictures have the size that the model was trained on, also if height and w
   }
 });
 
+test("editing defaults of the former format open the model, and a warning says that they are not used", async () => {
+  const path = copy("tiny-sd1");
+  const file = join(path, "editing.json");
+  put(file, { steps: 7, inversion: { learningRate: 0.02 }, edit: { alpha: [0.2, 0] } });
+  const { editing, warnings } = await open(path);
+  expect(editing).toMatchObject({ steps: 7, methods: {} });
+  expect(warnings.map(({ message }) => message)).toEqual([
+    `${file}: inversion, edit will not be used: today's format is methods.NAME.prepare and methods.NAME.edit`,
+  ]);
+});
+
 test("a folder's VAE may have old names and 1x1 kernels in its attention, but no weight under two keys", async () => {
   const path = copy("tiny-sd1");
   const file = join(path, "vae/diffusion_pytorch_model.safetensors");
