@@ -143,6 +143,16 @@ export interface PrepareTaskWork {
   readonly signal?: AbortSignal;
 }
 
+/** So many times the area that the model was trained on, or a large model, or tuning of weights, make a task long. */
+const LARGE_AREA = 16;
+
+/** Tells if a task may take so long that it begins with an estimate. */
+function isLong({ method, model, plan: { size } }: PhotoTask): boolean {
+  const own = model.editing.size;
+  const isLarge = size.width * size.height >= LARGE_AREA * own.width * own.height;
+  return isLarge || model.programs.isLarge("unet") || method.needs.weightGradients;
+}
+
 /**
  * Runs the first part of every task: emits the settings and an estimate, prepares the photo, emits its quality. edit:
  * resolved settings. after: the rest of the task, for the estimate.
@@ -155,7 +165,7 @@ export async function begin(
   after?: AfterPreparing,
 ) {
   emit({ type: "settings", settings: settingsOfTask(task, edit) });
-  const { method, model, estimates = model.programs.isLarge("unet") || method.needs.weightGradients } = task;
+  const { method, estimates = isLong(task) } = task;
   const estimate = estimates ? await estimateTask(task, after, signal) : undefined;
   if (estimate) emit({ type: "estimate", estimate });
   const { prepared, fidelity, warnings, cost } = await preparePhoto(task, {

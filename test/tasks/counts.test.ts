@@ -72,3 +72,14 @@ test("an edit with an estimate builds each U-Net program once more, and hashes a
   await inProcess("edit", at("photo.png"), "a cat", ...quick, "--verbose", "-o", at("estimated.png"));
   expect(counts).toEqual({ unet: 8, attentionSites: 2, hashFile: 3, findModel: 1 });
 });
+
+test("an edit of 16 times the model's own area has an estimate, a smaller one has none", async () => {
+  const listed = async (size: string): Promise<number> => {
+    for (const name of Object.keys(counts)) delete counts[name];
+    const own = ["--model", fixturePath("tiny-sd1"), "--method", "plain", "--steps", "1", "--size", size];
+    await inProcess("edit", at("photo.png"), "a dog", ...own, "-o", at("sized.png"));
+    return counts.attentionSites;
+  };
+  const [small, large] = [await listed("504"), await listed("512")];
+  expect(large).toBe(2 * small);
+});
