@@ -36,12 +36,12 @@ async function show({ json }: { json?: boolean }): Promise<void> {
   print(`  pulled models, not counted in the limit: ${models || "none"}`);
 }
 
-const units: Readonly<Record<string, number>> = { "": 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 };
+const units: Readonly<Record<string, number>> = { b: 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 };
 
-/** Returns the number of bytes in a text such as "5GB". Throws UsageError. */
+/** Returns the number of bytes in a text such as "5GB". A number without a unit is refused: as bytes, "5" would empty the cache. Throws UsageError. */
 function bytesOf(text: string): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([kmgt]?b)?$/i.exec(text) ?? [];
-  const bytes = Math.round(Number(number) * units[(unit ?? "").toLowerCase().replace(/^b$/, "")]);
+  const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([kmgt]?b)$/i.exec(text) ?? [];
+  const bytes = Math.round(Number(number) * units[unit?.toLowerCase()]);
   if (Number.isSafeInteger(bytes)) return bytes;
   throw new UsageError("", { where: "size", found: JSON.stringify(text), expected: "a size such as 500MB or 5GB" });
 }

@@ -188,7 +188,13 @@ export function methodProblems(command: Command, method: Method): OptionProblem[
       const whole = problem.path.length === 0 ? problem.message.replace(/^expected /, "") : one.expected;
       return [{ where: asFlag(one.name), found: shown(isAxis ? textsOf(given)[at] : given), expected: whole }];
     });
-  return [...foreign.map((name) => ({ where: asFlag(name), problem: `not an option of ${method.name}` })), ...wrong];
+  const takers = (name: string): string[] =>
+    methods().flatMap((other) => (declaredOptions(other, verbs).some((one) => one.name === name) ? [other.name] : []));
+  const others = foreign.map((name) => ({
+    where: asFlag(name),
+    problem: `not an option of ${method.name}, but of ${few(takers(name))}`,
+  }));
+  return [...others, ...wrong];
 }
 
 const textsOf = (list: string): string[] => list.split(",").map((text) => text.trim());
@@ -222,6 +228,10 @@ export function writtenSettings(method: Method, settings: SettingValues): [flag:
       return [dashed(name), text || '""'];
     });
 }
+
+/** Returns the flags of a method's options, by the options' names. */
+export const flagsOf = (method: Method): ReadonlyMap<string, string> =>
+  new Map(declaredOptions(method, ["prepare", "edit"]).map((one) => [one.name, flagOf(one).long ?? ""]));
 
 /** Returns the settings without those that have no effect, because an option that they need is not set. */
 export function withoutIdle({ dependents = [] }: Pick<Method, "dependents">, settings: SettingValues): SettingValues {

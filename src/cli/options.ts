@@ -95,6 +95,31 @@ export function writtenSetting(command: Command, name: string, value: unknown): 
   return { name: found?.long?.replace(/^--(no-)?/, "") ?? name, text: text || '""' };
 }
 
+/**
+ * Returns a text of the library with its options named as the command line writes them: "--self-steps" for "selfSteps".
+ * flags: by the options' names.
+ */
+export function withFlags(flags: ReadonlyMap<string, string>, text: string): string {
+  return (
+    text
+      // "alpha: …", "keep, strength auto: …": names at the start of a line, each perhaps with its value.
+      .replaceAll(/^( *)(\w+(?: \w+)?(?:, \w+(?: \w+)?)*):/gm, (line, indent: string, list: string) => {
+        const parts = list.split(", ").map((part) => part.split(" "));
+        if (!parts.every(([name]) => flags.has(name))) return line;
+        return `${indent}${parts.map(([name, ...value]) => [flags.get(name), ...value].join(" ")).join(", ")}:`;
+      })
+      .replaceAll(/\b[a-z]+(?:[A-Z][a-z]*)+\b/g, (name) => flags.get(name) ?? name)
+  );
+}
+
+/** Names the options in an error of the library as this command writes them. */
+export function nameFlags(command: Command, error: UsageError): void {
+  const flags = new Map(command.options.map((one) => [one.attributeName(), one.long ?? one.flags]));
+  error.message = withFlags(flags, error.message);
+  const { where } = error.details;
+  if (where !== undefined) error.details.where = withFlags(flags, `${where}:`).slice(0, -1);
+}
+
 const textsOf = (one: Option, value: unknown): readonly string[] => [writers.get(one)?.(value) ?? String(value)].flat();
 
 /** Returns a text as a shell takes it for one word. */

@@ -16,7 +16,7 @@ const pictureFile: OptionType<string> = {
 export const outOption = (value: string, areMany: boolean) =>
   option(
     "-o, --out <file>",
-    `PNG, JPEG or WebP to write${areMany ? "; several are numbered: out-1.png, out-2.png, …" : ""}`,
+    `PNG, JPEG or WebP to write${areMany ? "; several are numbered (out-1.png, out-2.png, …), or named by {photo}, {prompt} and {index}" : ""}`,
     pictureFile,
   ).default(value);
 
@@ -37,13 +37,24 @@ const slug = (text: string): string =>
     .replaceAll(/^-|-$/g, "")
     .slice(0, 60) || "edit";
 
-/** Returns the file of edit `index` of `count`: the pattern with {photo}, {prompt} and {index} filled in, or numbered. */
+/**
+ * Returns the file of edit `index` of `count`: the pattern with {photo}, {prompt} and {index} filled in, or numbered. Throws
+ * UsageError if there is another name in braces.
+ */
 export function outputName(
   pattern: string,
   { source, prompt }: { source: string; prompt: string },
   index: number,
   count: number,
 ): string {
+  const unknown = pattern.match(/\{\w+\}/g)?.find((name) => !/^\{(photo|prompt|index)\}$/.test(name));
+  if (unknown) {
+    throw new UsageError("no such part of a name", {
+      where: "--out",
+      found: unknown,
+      expected: "{photo}, {prompt} or {index}",
+    });
+  }
   if (!/\{(photo|prompt|index)\}/.test(pattern)) return numbered(pattern, index, count);
   const parts: Record<string, string> = {
     photo: basename(source, extname(source)),

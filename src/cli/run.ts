@@ -3,16 +3,27 @@ import { BaretError, CancelledError, StorageError, UsageError } from "../core/in
 import { storageError } from "../storage/node/index.ts";
 import { statusOf } from "./exitStatus.ts";
 import { handleInterrupts } from "./interrupt.ts";
-import { refuseWrongOptions } from "./options.ts";
+import { nameFlags, refuseWrongOptions } from "./options.ts";
 import { printable, printableJson } from "./printable.ts";
 
-/** Converts an error of commander to a UsageError. Returns undefined if help or the version was asked for. */
-function usageError({ exitCode, message, code }: CommanderError): UsageError | undefined {
+/** Converts an error of commander to a UsageError. command: the one named. Returns undefined if help or the version was asked for. */
+function usageError({ exitCode, message, code }: CommanderError, command?: Command): UsageError | undefined {
   if (exitCode === 0) return undefined;
-  const missing = code === "commander.help";
-  return new UsageError(missing ? "a command is missing" : message.replace(/^error: /, "").trim(), {
-    advice: missing ? undefined : "Add --help to a command to see its arguments and options.",
-  });
+  if (code === "commander.help") return new UsageError("a command is missing");
+  const [problem, similar] = message
+    .replace(/^error: /, "")
+    .trim()
+    .split(/\s*\n\((Did you mean .*)\)$/);
+  const [, name] = /^unknown option '--([\w-]+)/.exec(problem) ?? [];
+  const takesSet = name !== undefined && command?.options.some(({ long }) => long === "--set");
+  const advice = [
+    ...(similar ? [similar] : []),
+    ...(takesSet
+      ? [`If it is an option of a method, write it as --set ${name}=VALUE or --set METHOD.${name}=VALUE.`]
+      : []),
+    "Add --help to a command to see its arguments and options.",
+  ];
+  return new UsageError(problem, { advice: advice.join("\n") });
 }
 
 function errorText(error: unknown): string {
@@ -70,14 +81,18 @@ function requireWorkingFolder(): void {
 /** Runs the command that `args` name. Throws one UsageError that lists all wrong options, and the errors of the command. */
 export async function runCommand(program: Command, args: readonly string[]): Promise<void> {
   throwErrors(program);
+  const named = program.commands.find((command) => command.name() === args[0]);
+  let running: Command | undefined;
   program.hook("preAction", (_, command) => {
+    running = command;
     requireWorkingFolder();
     refuseWrongOptions(command);
   });
   try {
     await program.parseAsync(args, { from: "user" });
   } catch (error) {
-    const wrong = error instanceof CommanderError ? usageError(error) : error;
+    const wrong = error instanceof CommanderError ? usageError(error, named) : error;
+    if (running && wrong instanceof UsageError) nameFlags(running, wrong);
     if (wrong !== undefined) throw wrong;
   }
 }

@@ -47,7 +47,8 @@ export async function chooseEdit(
           onStep: onStep && ((done, clean) => onStep(done, new Map([["edit", clean.get(names[0])!]]))),
           onProgress: (progress) => {
             const first = made + before + 1;
-            onProgress?.({ ...progress, note: `edits ${first} to ${first + names.length - 1}` });
+            const last = first + names.length - 1;
+            onProgress?.({ ...progress, note: first === last ? `edit ${first}` : `edits ${first} to ${last}` });
           },
         }),
         onEdit: (edit) => void edits.push({ ...edit, settings: all[edits.length] }),

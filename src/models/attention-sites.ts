@@ -35,10 +35,13 @@ export function chooseSites(sites: readonly AttentionSite[], choice: SiteChoice,
   );
   const unknown = (choice.paths ?? []).filter((path) => !sites.some((site) => site.path === path));
   if (chosen.length === 0 || unknown.length > 0) {
+    const { kind, levels = [] } = choice;
+    const own = sites.filter((site) => kind === undefined || site.kind === kind);
+    const given = unknown.length > 0 ? unknown.join(", ") : levels.map((level) => `level ${level}`).join(", ");
     throw new UsageError("there is no such attention site", {
       where: option,
-      found: unknown.length > 0 ? unknown.join(", ") : JSON.stringify(choice),
-      expected: `some of ${sites.length} sites: ${sites.map(({ path, level }) => `${path} (level ${level})`).join(", ")}`,
+      found: given || "none",
+      expected: `some of ${own.length} sites: ${own.map(({ path, level }) => `${path} (level ${level})`).join(", ")}`,
     });
   }
   return chosen;

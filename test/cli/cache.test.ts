@@ -39,6 +39,7 @@ test("baret cache shows and clears entries by kind, and every later use keeps th
 test.each([
   [["limit", "much"], 'size: found "much", expected a size such as 500MB or 5GB'],
   [["limit", "-1"], 'size: found "-1"'],
+  [["limit", "5"], 'size: found "5", expected a size such as 500MB or 5GB'],
   [["clear", "photos"], "no such kind of entry: found photos, expected prepared, inversion, weights, program"],
 ])("baret cache %j is wrong usage", async (args, message) => {
   await expect(inProcess("cache", ...args)).rejects.toThrow(message);

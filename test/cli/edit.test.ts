@@ -361,10 +361,10 @@ test("a pipe or a device as photo, --like or prepared photo is refused at once",
 
 test("settings that do not fit the model are refused before any work", async () => {
   const cases: [string[], string][] = [
-    [["--self-layers", "7"], "selfLayers: there is no such attention site"],
+    [["--self-layers", "7"], "--self-layers: there is no such attention site: found level 7, expected some of"],
     [["--learning-rate", "0"], '--learning-rate: found "0"'],
     [[" "], "a prompt is empty: expected what the edited photo shows, in quotes"],
-    [["--size", "60x64"], "size: a picture's side must be a positive multiple of the VAE's factor: found 60x64"],
+    [["--size", "60x64"], "--size: a picture's side must be a positive multiple of the VAE's factor: found 60x64"],
   ];
   for (const [args, message] of cases) {
     const made = await here.inProcess(["edit", "photo.png", "a dog", ...quick, ...args, "-o", "wrong.png"]);

@@ -53,7 +53,7 @@ test("a caption that a method does not use gives a warning that names the method
 
 test("a wrong strength and an option of another method are one error", async () => {
   await expect(edit("--method", "sdedit", "--strength", "2", "--alpha", "1", "-o", at("x.png"))).rejects.toThrow(
-    /--alpha: not an option of sdedit\n {2}--strength: found "2", expected 0\.\.1/,
+    /--alpha: not an option of sdedit, but of baret\n {2}--strength: found "2", expected 0\.\.1/,
   );
 });
 

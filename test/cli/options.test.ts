@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { expect, test } from "vitest";
 import { attentionCommand, editCommand, invertCommand, sweepCommand } from "../../src/cli/edit/index.ts";
-import { type Arguments, splitArguments, taskCount } from "../../src/cli/edit/sources.ts";
+import { type Arguments, requireQuotedPrompt, splitArguments, taskCount } from "../../src/cli/edit/sources.ts";
 import { generateCommand } from "../../src/cli/generate.ts";
 import {
   anyText,
@@ -16,6 +16,7 @@ import {
   pictureSize,
   refuseWrongOptions,
   repeatable,
+  withFlags,
   writtenSetting,
 } from "../../src/cli/options.ts";
 import { Reporter } from "../../src/cli/print.ts";
@@ -118,6 +119,34 @@ test("photos come first, then prompts", () => {
   for (const wrong of [[], ["a.png"], ["a.png", ""], ["a.png", "a dog", "b.png"], ["i.safetensors", "a.png"]]) {
     expect(() => split(wrong)).toThrow(UsageError);
   }
+});
+
+test("an option in a text of the library gets its flag, and nothing else changes", () => {
+  const flags = new Map([
+    ["keep", "--keep"],
+    ["strength", "--strength"],
+    ["selfSteps", "--self-steps"],
+  ]);
+  const cases: [string, string][] = [
+    ["keep: two ways", "--keep: two ways"],
+    ["keep, strength auto: two ways", "--keep, --strength auto: two ways"],
+    [
+      "two options are wrong\n  selfSteps: found 3\n  other: found 4",
+      "two options are wrong\n  --self-steps: found 3\n  other: found 4",
+    ],
+    ["no effect without selfSteps", "no effect without --self-steps"],
+    ["a prompt to keep: missing", "a prompt to keep: missing"],
+    ["keep this, other: keep", "keep this, other: keep"],
+  ];
+  for (const [text, written] of cases) expect(withFlags(flags, text)).toBe(written);
+});
+
+test("one-word prompts are several if the name of the outputs says so", () => {
+  const given = { sources: ["a.png"], prompts: ["sitting", "lying"] };
+  expect(() => requireQuotedPrompt(given, "out.png")).toThrow(UsageError);
+  expect(() => requireQuotedPrompt(given, "{photo}-{prompt}.png")).not.toThrow();
+  expect(() => requireQuotedPrompt({ ...given, prompts: ["sitting"] }, "out.png")).not.toThrow();
+  expect(() => requireQuotedPrompt({ ...given, prompts: ["sitting", "a dog"] }, "out.png")).not.toThrow();
 });
 
 test("a prompt before a photo, and a prompt without a photo, are refused with advice", () => {

@@ -13,7 +13,38 @@ const wrongUsage: [string, string[], string][] = [
   ["no command", [], "a command is missing"],
   ["unknown command", ["improve"], "unknown command 'improve'"],
   ["missing argument", ["sweep"], "missing required argument 'photo-then-prompt'"],
-  ["unknown option", ["generate", "a dog", "--stpes", "3"], "unknown option '--stpes'"],
+  [
+    "unknown option",
+    ["generate", "a dog", "--stpes", "3"],
+    "unknown option '--stpes'.\nDid you mean --steps?\nAdd --help",
+  ],
+  [
+    "an option of a method, where --set takes it",
+    ["compare", "a.png", "a dog", "--steps", "3"],
+    "unknown option '--steps'.\nIf it is an option of a method, write it as --set steps=VALUE or --set METHOD.steps=VALUE.",
+  ],
+  [
+    "an option of other methods",
+    ["edit", "a.png", "b", "--method", "plain", "--alpha", "1"],
+    "--alpha: not an option of plain, but of baret",
+  ],
+  [
+    "a prompt without quotes",
+    ["edit", "a.png", "a", "brown", "dog"],
+    'several prompts of one word each: found a, brown, dog.\nIf it is one prompt, put it in quotes: a.png "a brown dog"\n' +
+      'If they are several, name the pictures after them: -o "{photo}-{prompt}.png"',
+  ],
+  ["a prompt without quotes to compare", ["compare", "a.png", "brown", "dog"], 'put it in quotes: a.png "brown dog"'],
+  [
+    "a prompt without quotes to a command that takes one",
+    ["sweep", "a.png", "a", "dog"],
+    'found 1 photo, 2 prompts.\nIf it is one prompt, put it in quotes: a.png "a dog"',
+  ],
+  [
+    "another name in braces",
+    ["edit", "a.png", "b", "-o", "{foto}-{prompt}.png"],
+    "--out: no such part of a name: found {foto}, expected {photo}, {prompt} or {index}",
+  ],
   ["option without its value", ["generate", "a dog", "--steps"], "argument missing"],
   ["steps of 0", ["generate", "a dog", "--steps", "0"], '--steps: found "0", expected a whole number in 1..1000.'],
   ["steps beyond the model's", ["generate", "a dog", "--steps", "1000.5"], '--steps: found "1000.5"'],
@@ -59,7 +90,7 @@ const wrongUsage: [string, string[], string][] = [
   ["a prepared photo to invert", ["invert", "a.safetensors", "b"], "found a.safetensors, a prepared photo"],
   ["unknown shape", ["sweep", "a.png", "b", "--alpha-shape", "cubic"], "--alpha-shape"],
   ["one wrong value in a list", ["sweep", "a.png", "b", "--alpha", "0.8:0.1,2"], '--alpha: found "2"'],
-  ["two prompts in a sweep", ["sweep", "a.png", "b", "c"], "found 1 photos, 2 prompts"],
+  ["two prompts in a sweep", ["sweep", "a.png", "b", "c"], "found 1 photo, 2 prompts"],
   ["another kind of file", ["edit", "a.png", "b", "--save-inversion", "dog.bin"], "--save-inversion"],
   ["another kind of preview", ["edit", "a.png", "b", "--preview", "dog.jpg"], "--preview"],
   ["world's own options", ["world", "sheet", "--count", "x", "-o", "a.png"], '--count: found "x"'],

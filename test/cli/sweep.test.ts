@@ -48,7 +48,7 @@ test("a sweep over options that have no effect gives one warning, which names th
   const made = await here.inProcess(["sweep", "photo.png", "a dog", ...own, "--json", "-o", "idle.png"]);
   const idle = JSON.parse(made.stdout).warnings.filter((text: string) => text.includes("no effect"));
   expect(idle).toEqual([
-    "selfSteps: no effect in negative-prompt without promptToPrompt. These may help: --prompt-to-prompt",
+    "--self-steps: no effect in negative-prompt without --prompt-to-prompt. These may help: --prompt-to-prompt",
   ]);
 });
 

@@ -113,7 +113,7 @@ test("the command line edits, sweeps and repeats with it, and lists it", async (
   expect(readFileSync(at("b.png"))).toEqual(readFileSync(at("a.png")));
   await inProcess("sweep", at("photo.png"), "a dog", ...own, "--strength", "0.3,0.6", "-o", at("s.png"));
   await expect(inProcess("edit", at("photo.png"), "a dog", ...own, "--strength", "2", "--alpha", "1")).rejects.toThrow(
-    /--alpha: not an option of sdedit-test\n {2}--strength: found "2", expected 0\.01\.\.1/,
+    /--alpha: not an option of sdedit-test, but of baret\n {2}--strength: found "2", expected 0\.01\.\.1/,
   );
   await expect(inProcess("edit", at("photo.png"), "a dog", ...own, "--alpha", "1")).rejects.toThrow(
     "--alpha: not an option of sdedit-test",

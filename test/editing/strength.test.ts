@@ -108,12 +108,13 @@ describe("settings", () => {
   });
 
   test.each([
-    [{ keep: 0.5, alpha: 1 }, "found also alpha, expected one of them"],
-    [{ keep: 0.5, strength: "auto" }, "found also strength auto, expected one of them"],
-    [{ keep: 0.5, strength: "fixed" }, "found also strength fixed, expected one of them"],
-    [{ strength: "auto", selfSteps: 0.1 }, "found also selfSteps, expected one of them"],
-  ])("two ways to decide at once are refused: %j", (options, message) => {
-    expect(() => resolve(options)).toThrow(`two options set how much of the photo to keep: ${message}`);
+    [{ keep: 0.5, alpha: 1 }, "keep, alpha"],
+    [{ keep: 0.5, strength: "auto" }, "keep, strength auto"],
+    [{ keep: 0.5, strength: "fixed" }, "keep, strength fixed"],
+    [{ strength: "auto", selfSteps: 0.1 }, "strength auto, selfSteps"],
+  ])("two ways to decide at once are refused: %j", (options, both) => {
+    const message = `${both}: two options set how much of the photo to keep: expected one of them.`;
+    expect(() => resolve(options)).toThrow(message);
   });
 
   test("a caller that cannot choose refuses strength auto", () => {

@@ -45,6 +45,13 @@ const png = async (name: string, settings: string): Promise<string> => {
   writeFileSync(at(name), await encodePng(smoothPicture(1), { baret: settings }));
   return at(name);
 };
+test("a picture without a record is refused in words that need no knowledge of records", async () => {
+  writeFileSync(at("plain.png"), await encodePng(smoothPicture(1)));
+  await expect(readRecord(at("plain.png"))).rejects.toThrow(
+    /plain\.png: has no record of its settings\.\nGive a picture that baret wrote and that no other program has changed\.$/,
+  );
+});
+
 test.each([
   ["deep nesting", `{"settings":${"[".repeat(1e5)}${"]".repeat(1e5)}}`, /nested too deeply: found 33 levels/],
   ["an object for a text", '{"command":{"toString":1}}', /\n {2}command: found {"toString":1}, expected string/],

@@ -29,7 +29,7 @@ import { integer, listOption, nonEmpty, option, withExamples } from "../options.
 import { checkOutputs, outputName, pngFile, suffixed } from "../outputs.ts";
 import { columns, Reporter } from "../print.ts";
 import { remoteComparisons, type ServerFlags, serverOptions } from "../remote/index.ts";
-import { type Arguments, isPreparedFile, splitArguments } from "./sources.ts";
+import { type Arguments, isPreparedFile, requireQuotedPrompt, splitArguments } from "./sources.ts";
 import {
   captionedPhotoOptions,
   openPhotos,
@@ -168,6 +168,7 @@ const leftOutText = ({ method, why }: LeftOut): string => `${method} is left out
 
 async function run(command: Command, given: readonly string[], flags: Flags, reporter: Reporter): Promise<void> {
   const named = splitArguments(given, reporter);
+  requireQuotedPrompt(named, flags.out);
   const prepared = named.sources.filter(isPreparedFile);
   if (prepared.length > 0) {
     throw new UsageError("each method prepares the photo itself, but this photo is prepared", {

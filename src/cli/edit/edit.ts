@@ -30,7 +30,7 @@ import {
 } from "../outputs.ts";
 import { Reporter } from "../print.ts";
 import { remoteEdits, type ServerFlags, serverOptions } from "../remote/index.ts";
-import { type Arguments, isPreparedFile, splitArguments, taskCount } from "./sources.ts";
+import { type Arguments, isPreparedFile, requireQuotedPrompt, splitArguments, taskCount } from "./sources.ts";
 import {
   type Edit,
   type MadeTask,
@@ -199,6 +199,7 @@ async function run(command: Command, given: readonly string[], reporter: Reporte
   const made = like === undefined ? undefined : await applyLike(command, like, reporter);
   const flags = command.opts<Flags>();
   const named = splitArguments(given, reporter, made && repeatedArguments(made));
+  requireQuotedPrompt(named, flags.out);
   await requirePhotoOf(made, `${like}`, named.sources);
   const preparedBefore = named.sources.filter(isPreparedFile);
   if (flags.saveInversion !== undefined && preparedBefore.length > 0) {

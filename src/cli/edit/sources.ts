@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { few, shown, UsageError } from "../../core/index.ts";
 import { isPhotoName } from "../../image/index.ts";
 import { storageError } from "../../storage/node/index.ts";
+import { quoted } from "../options.ts";
 import type { Reporter } from "../print.ts";
 
 const preparedFile = /\.safetensors$/i;
@@ -109,7 +110,8 @@ export function splitArguments(
     isFolder(path) ? picturesIn(path, reporter) : [path],
   );
   const prompts = rest.length > 0 ? rest : (repeated?.prompts ?? []);
-  if (sources.length === 0) throw new UsageError("a photo is missing");
+  if (sources.length === 0)
+    throw new UsageError("a photo is missing", { expected: "a photo, then a prompt in quotes" });
   const blank = prompts.some((prompt) => prompt.trim() === "");
   if (blank || (prompts.length === 0 && !sources.every(isPreparedFile))) {
     throw new UsageError(`a prompt is ${blank ? "empty" : "missing"}`, {
@@ -128,10 +130,28 @@ export function singleArguments(
   const { sources, prompts } = splitArguments(given, reporter);
   if (sources.length > 1 || prompts.length > 1) {
     throw new UsageError(`${command} takes one photo and one prompt`, {
-      found: `${sources.length} photos, ${prompts.length} prompts`,
+      found: `${counted(sources.length, "photo")}, ${counted(prompts.length, "prompt")}`,
+      ...(sources.length === 1 && { advice: quoteAdvice(sources[0], prompts) }),
     });
   }
   return { sources, prompts };
+}
+
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+const quoteAdvice = (photo: string, words: readonly string[]): string =>
+  `If it is one prompt, put it in quotes: ${quoted(photo)} ${shown(words.join(" "))}`;
+
+/**
+ * Throws UsageError if every prompt of several is a single word, because then one prompt was most likely written without
+ * quotes. A name of the outputs with {prompt} says that they are several.
+ */
+export function requireQuotedPrompt({ sources, prompts }: Arguments, out: string): void {
+  if (prompts.length < 2 || prompts.some((prompt) => /\s/.test(prompt.trim())) || out.includes("{prompt}")) return;
+  throw new UsageError("several prompts of one word each", {
+    found: few(prompts),
+    advice: `${quoteAdvice(sources[0], prompts)}\nIf they are several, name the pictures after them: -o "{photo}-{prompt}.png"`,
+  });
 }
 
 /** Counts the edits: one for each photo and prompt, and one for each prepared photo, which has its own prompt. */

@@ -35,6 +35,7 @@ import {
   changedSettings,
   chosenMethod,
   declaredOptions,
+  flagsOf,
   givenValues,
   methodOptions,
   refuseGiven,
@@ -44,7 +45,7 @@ import {
   writtenSettings,
 } from "../methodOptions.ts";
 import { type ModelFlags, makerOf, modelOptions, withModel } from "../model.ts";
-import { anyText, choiceOption, integer, option, repeatable } from "../options.ts";
+import { anyText, choiceOption, integer, option, repeatable, withFlags } from "../options.ts";
 import { columns, type Reporter } from "../print.ts";
 import { oneLine } from "../printable.ts";
 import { type Arguments, isPreparedFile } from "./sources.ts";
@@ -308,6 +309,7 @@ export async function runTask(
 ): Promise<TaskResult> {
   let result: TaskResult | undefined;
   let steps = 0;
+  const named = (message: string): string => withFlags(flagsOf(task.method), message);
   const run = async (): Promise<void> => {
     for await (const event of events) {
       if (event.type === "settings") {
@@ -318,7 +320,8 @@ export async function runTask(
         steps++;
         onProgress?.(event);
       } else if (event.type === "warning") {
-        const { message, remedies } = event.warning;
+        const { code, remedies } = event.warning;
+        const message = code === "idle-option" ? named(event.warning.message) : event.warning.message;
         const help = remedies ? `. These may help: ${writtenRemedies(task.method, remedies)}` : "";
         reporter.warn(`${message}${help}`);
       } else if (event.type === "prepared") printQuality(task, event.quality, reporter);

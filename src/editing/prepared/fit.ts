@@ -25,7 +25,8 @@ export function requirePreparedOf(
     throw new StorageError("prepared by another method", {
       where,
       found: shown(prepared.method),
-      expected: method.name,
+      expected: shown(method.name),
+      advice: `Edit with the method ${shown(prepared.method)}, or prepare the photo with ${method.name}.`,
     });
   }
   if (!isComplete(prepared)) {

@@ -29,8 +29,7 @@ function decisionOf({ strip }: Method, given: Values, settings: Values, chooses:
   ];
   if (ways.length > 1) {
     throw new UsageError("two options set how much of the photo to keep", {
-      where: ways.slice(0, -1).join(", "),
-      found: `also ${ways[ways.length - 1]}`,
+      where: ways.join(", "),
       expected: "one of them",
     });
   }

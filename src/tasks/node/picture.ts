@@ -70,7 +70,9 @@ export function recordIn(bytes: Uint8Array, where: string): EditRecord {
   const advice = "Give a picture that baret wrote and that no other program has changed.";
   const problem = "has no record of its settings";
   try {
-    const json = parseJson(new TextEncoder().encode(recordText(bytes) ?? "null"), where);
+    const text = recordText(bytes);
+    if (text === undefined) throw new ImageError(problem, { where, advice });
+    const json = parseJson(new TextEncoder().encode(text), where);
     const { data, error } = recordSchema.safeParse(json);
     if (error) throw new ImageError(`${problem}\n${listed(problemsOf(error, json, "baret"))}`, { where, advice });
     return data;
