@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
 import { CheckpointError } from "../../src/core/index.ts";
+import { editWith, methodNamed, resolvedSettings } from "../../src/editing/index.ts";
 import { decodeImage } from "../../src/image/node/index.ts";
-import { loadModel, sdedit } from "../../src/index.ts";
+import { baret, loadModel, plain, sdedit } from "../../src/index.ts";
 import { readRecord } from "../../src/tasks/node/index.ts";
 import { fixturePath } from "../support/files.ts";
 import { folderWithPhoto, inProcess } from "../support/inProcess.ts";
@@ -97,4 +98,22 @@ test("wrong values are refused before the model is loaded", async () => {
     '--strength: found "often", expected auto, fixed',
   );
   await expect(edit("--keep", "2", "--model", at("none"))).rejects.toThrow('--keep: found "2", expected 0..1');
+});
+
+test("the progress of a choice counts one edit as one and several as a range; another method's photo is refused with advice", {
+  timeout: 180_000,
+}, async () => {
+  await using model = await loadModel(fixturePath("tiny-sd1"), { threads: 1 });
+  const photo = { target: "a dog", steps: 3, size: { height: 64, width: 64 } };
+  const notes = new Set<string>();
+  const onProgress = ({ note }: { readonly note?: string }): void => void notes.add(note ?? "");
+  const prepared = await baret.prepare(model, at("photo.png"), { ...photo, iterations: 1 });
+  const method = methodNamed("baret");
+  const settings = resolvedSettings(method, model, prepared, { strength: "auto" }, { chooses: true });
+  await editWith(method, model, prepared, settings, { atOnce: 2, onProgress });
+  expect([...notes].slice(0, 3)).toEqual(["edits 1 to 2", "edits 3 to 4", "edit 5"]);
+  const other = (await plain.prepare(model, at("photo.png"), photo)) as unknown as typeof prepared;
+  await expect(baret.edit(model, other)).rejects.toThrow(
+    'prepared by another method: found "plain", expected "baret".\nEdit with the method "plain", or prepare the photo with baret.',
+  );
 });
