@@ -149,7 +149,7 @@ test("problems of all methods are one error, before any work", async () => {
   );
   const both = { baret: { keep: 0.5, alpha: 1 }, masactrl: { layer: 99 } };
   await expect(compare(model, photo, { ...own, methods: Object.keys(both), options: both })).rejects.toThrow(
-    /\n {2}baret: keep: two options .*\n {2}masactrl: layer: there is no such/,
+    /\n {2}baret: keep, alpha: two options .*\n {2}masactrl: layer: there is no such/,
   );
   await expect(compare(model, photo, { ...own, options: { plain: { alpha: 1 } } })).rejects.toThrow(
     /not options of plain\n {2}alpha/,
