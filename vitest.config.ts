@@ -21,6 +21,10 @@ const isMore = (file: string): boolean =>
   long.test(file) ||
   /support\/(browser|postgres|webApp|webModule)\.ts|\/inBrowser\.ts|"\.\/site\.ts"/.test(readFileSync(file, "utf8"));
 
+/** Test files that start no process but take many seconds: networks computed in JavaScript, damaged files, rendered pictures. */
+const slow = /^test\/(models\/unet|(cli|weights)\/fuzz|world\/(render|secondEdition)|diffusion\/dryRun)\.test\.ts$/;
+const isFast = (file: string): boolean => !startsProcesses(file) && !slow.test(file) && !isMore(file);
+
 export default defineConfig({
   test: {
     testTimeout: 60_000,
@@ -38,7 +42,7 @@ export default defineConfig({
           restoreMocks: true,
           unstubEnvs: true,
           unstubGlobals: true,
-          include: files.filter((file) => !startsProcesses(file) && !isMore(file)),
+          include: files.filter(isFast),
           setupFiles: "test/support/noProcess.ts",
         },
       },
@@ -46,7 +50,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "processes",
-          include: files.filter((file) => startsProcesses(file) && !isMore(file)),
+          include: files.filter((file) => !isFast(file) && !isMore(file)),
           globalSetup: "test/support/build.ts",
         },
       },
