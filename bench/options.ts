@@ -1,5 +1,6 @@
 /** Options of benchmarks: read, checked, and shown by --help. */
 import { parseArgs } from "node:util";
+import type { z } from "zod";
 import { cut, listed, UsageError } from "../src/core/index.ts";
 
 export interface Option<T> {
@@ -121,4 +122,13 @@ export function readOptions<O extends Options>(
     });
   }
   return values as Values<O>;
+}
+
+/** Reads the text of an option as JSON of the schema's shape. name: the option's. Throws UsageError. */
+export function parsedJson<T>(name: string, given: string, schema: z.ZodType<T>): T {
+  try {
+    return schema.parse(JSON.parse(given));
+  } catch (cause) {
+    throw new UsageError("not readable as JSON of the expected shape", { where: `--${name}`, found: given, cause });
+  }
 }

@@ -5,7 +5,8 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Random, row, type Tensor, UsageError } from "../../src/core/index.ts";
+import { z } from "zod";
+import { Random, row, type Tensor } from "../../src/core/index.ts";
 import { type Model, modelHash } from "../../src/diffusion/index.ts";
 import { loadModel } from "../../src/diffusion/node/index.ts";
 import { edit, methodNamed, planPrepared, prepareStored, sweep } from "../../src/editing/index.ts";
@@ -31,7 +32,7 @@ import {
   type Scene,
   sampleScene,
 } from "../../src/world/index.ts";
-import { count, readOptions, text, word } from "../options.ts";
+import { count, parsedJson, readOptions, text, word } from "../options.ts";
 import { alphas, type Measured, median, reportOf } from "./report.ts";
 
 const about =
@@ -125,17 +126,9 @@ async function measured(model: Model, judge: Judge, one: Case, prepare: object):
   };
 }
 
-function parsed(given: string): object {
-  try {
-    return JSON.parse(given);
-  } catch (cause) {
-    throw new UsageError("not JSON", { where: "--prepare", found: given, cause });
-  }
-}
-
 export async function main(args: readonly string[]): Promise<void> {
   const values = readOptions("regime", about, options, args);
-  const prepare = parsed(values.prepare);
+  const prepare = parsedJson("prepare", values.prepare, z.record(z.string(), z.unknown()));
   mkdirSync(values.out, { recursive: true });
   const log = join(values.out, "pairs.jsonl");
   const lines = existsSync(log) ? readFileSync(log, "utf8").split("\n").filter(Boolean) : [];

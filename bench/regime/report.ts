@@ -1,7 +1,7 @@
 import type { TruthScore } from "../../src/experiments/index.ts";
 import { bootstrapInterval, pairedDifferences } from "../../src/metrics/index.ts";
 
-/** What was measured of one pair. */
+/** Measurements of one pair. */
 export interface Measured {
   readonly name: string;
   readonly kind: string;
@@ -27,7 +27,7 @@ export const alphas = [
 ] as const;
 const papers = 1;
 
-/** What is wanted of a model in the paper's regime. */
+/** Conditions that a model in the paper's regime meets. */
 const wanted = { reconstruction: 36, driftShare: 0.5, poses: 0.8, kept: 2 };
 
 export function median(values: readonly number[]): number {

@@ -6,7 +6,6 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { appendFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { UsageError } from "../../src/core/index.ts";
 import { type Model, modelHash } from "../../src/diffusion/index.ts";
 import { loadModel } from "../../src/diffusion/node/index.ts";
 import { type Method, methodNamed, planPrepared, prepareStored, sweep } from "../../src/editing/index.ts";
@@ -26,7 +25,7 @@ import { encodePng } from "../../src/image/node/index.ts";
 import { bootstrapInterval, type Judge, pairedDifferences, wilsonInterval } from "../../src/metrics/index.ts";
 import { loadJudge } from "../../src/metrics/node/index.ts";
 import { findModel } from "../../src/storage/node/index.ts";
-import { count, readOptions, text, word } from "../options.ts";
+import { count, parsedJson, readOptions, text, word } from "../options.ts";
 
 /** The scores of one pair, in the order of the points. */
 interface Scored {
@@ -61,14 +60,6 @@ const options = {
   threads: count("threads of the engine", 2),
   out: text("FOLDER", "keeps figures and sheets; a pair that is there is not edited again", "out/settings"),
 };
-
-function parsed<T>(name: string, given: string, schema: z.ZodType<T>): T {
-  try {
-    return schema.parse(JSON.parse(given));
-  } catch (cause) {
-    throw new UsageError("not readable as JSON of the expected shape", { where: `--${name}`, found: given, cause });
-  }
-}
 
 async function scoredPair(
   { method, prepare, points }: Asked,
@@ -123,8 +114,8 @@ export async function main(args: readonly string[]): Promise<void> {
   const values = readOptions("settings", about, options, args);
   const asked: Asked = {
     method: methodNamed(values.method),
-    prepare: parsed("prepare", values.prepare, z.record(z.string(), z.unknown())),
-    points: parsed("points", values.points, z.array(z.record(z.string(), z.unknown())).min(1)),
+    prepare: parsedJson("prepare", values.prepare, z.record(z.string(), z.unknown())),
+    points: parsedJson("points", values.points, z.array(z.record(z.string(), z.unknown())).min(1)),
   };
   const out = join(values.out, values.method);
   mkdirSync(out, { recursive: true });

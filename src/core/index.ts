@@ -4,6 +4,7 @@
 export * from "./arguments.ts";
 export * from "./bytes.ts";
 export * from "./cancel.ts";
+export * from "./counted.ts";
 export * from "./errors.ts";
 export * from "./fit.ts";
 export * from "./half.ts";

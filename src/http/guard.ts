@@ -10,7 +10,7 @@ export interface GuardOptions {
   readonly isOwnHost: (host: string) => boolean;
   /** Origins of other sites whose pages may ask, such as "https://example.org". Default: none. */
   readonly origins?: readonly string[];
-  /** How whoever starts the server allows a name, and a site. */
+  /** Advice for the person who starts the server: how to allow a name, and how to allow a site. */
   readonly advice?: { readonly host: string; readonly origin: string };
 }
 

@@ -1,4 +1,4 @@
-import { formatBytes } from "../core/index.ts";
+import { counted, formatBytes } from "../core/index.ts";
 import type { Computed } from "../diffusion/index.ts";
 
 /** Estimated time and memory of a task, made before it begins. */
@@ -28,7 +28,7 @@ function durationOf(seconds: number): Duration {
   return { count: Math.max(1, Math.round(seconds / unit.seconds)), unit: unit.name };
 }
 
-const durationText = ({ count, unit }: Duration): string => `${count} ${unit}${count === 1 ? "" : "s"}`;
+const durationText = ({ count, unit }: Duration): string => counted(count, unit);
 
 /** Returns a time in words: "25 minutes". */
 export const timeText = (seconds: number): string => durationText(durationOf(seconds));

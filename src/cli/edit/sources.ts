@@ -1,6 +1,6 @@
 import { readdirSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
-import { few, shown, UsageError } from "../../core/index.ts";
+import { counted, few, shown, UsageError } from "../../core/index.ts";
 import { isPhotoName } from "../../image/index.ts";
 import { storageError } from "../../storage/node/index.ts";
 import { quoted } from "../options.ts";
@@ -136,8 +136,6 @@ export function singleArguments(
   }
   return { sources, prompts };
 }
-
-const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 const quoteAdvice = (photo: string, words: readonly string[]): string =>
   `If it is one prompt, put it in quotes: ${quoted(photo)} ${shown(words.join(" "))}`;

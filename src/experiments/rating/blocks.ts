@@ -1,3 +1,4 @@
+import { counted } from "../../core/index.ts";
 import type { Block, Chart, Figure, Row, Table } from "../report/report.ts";
 import type { Measured } from "./measured.ts";
 import type { PairResults, RatingResults, ScoreResults } from "./results.ts";
@@ -14,7 +15,6 @@ const percentMeasured = ({ value, low, high, n }: Measured): Figure => ({
   ...(low !== undefined && high !== undefined && { low: 100 * low, high: 100 * high }),
 });
 
-const counted = (n: number, one: string): string => `${n} ${one}${n === 1 ? "" : "s"}`;
 const asked = ({ answers, raters, cases }: ScoreResults | PairResults, what: string): string =>
   `${counted(answers, what)} by ${counted(raters, "rater")} on ${counted(cases, "photo")}`;
 

@@ -21,8 +21,7 @@ export function closeness(psnr: number | null): string {
   return psnr >= 20 ? "roughly" : "poorly";
 }
 
-/** "1 picture", "3 pictures". */
-export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+export { counted } from "../../../src/core/counted.ts";
 
 /** "edit" → "Edit". */
 export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
